@@ -1,0 +1,436 @@
+-- The spine: who must be told, what was tried, what came back, and the event that alone may say so.
+-- Rules: facts are inserted; states move only by the trigger on `event`; the application's role cannot update them.
+
+-- The one clock. Tests may replace this function to move time; nothing else reads the database's clock.
+create function duly_now() returns timestamptz language sql volatile as $$ select clock_timestamp() $$;
+
+create table controller (
+    controller_id uuid primary key,                          -- client-made UUIDv7
+    slug text not null unique check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'), -- name on the command line and in receipt URLs
+    name text not null,                                      -- as printed on letters
+    sms_sender text not null check (sms_sender ~ '^[A-Za-z0-9]{3,11}$'), -- alphanumeric sender of text messages
+    address text[] not null,                                 -- letterhead lines
+    receipts_public_key bytea not null check (octet_length(receipts_public_key) = 32), -- X25519; raw receipts are sealed to it
+    receipts_secret_key bytea not null,                      -- the matching secret, wrapped under the master key
+    created_at timestamptz not null default duly_now()       -- database time
+);
+
+create table app_user (
+    user_id uuid primary key,                                -- client-made UUIDv7
+    name text not null unique,                               -- shown in plans and stories
+    public_key bytea not null unique check (octet_length(public_key) = 32), -- Ed25519
+    created_at timestamptz not null default duly_now(),      -- database time
+    revoked_at timestamptz                                   -- set once; a revoked key signs nothing more
+);
+
+create table incident (
+    controller_id uuid not null references controller,       -- tenant
+    incident_no bigint generated always as identity unique,  -- dense, stays inside
+    incident_id uuid not null unique,                        -- UUIDv7, the name in evidence (`inc`)
+    slug text not null check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'), -- name on the command line
+    profile text not null,                                   -- legal profile, for example uk-gdpr
+    closing jsonb not null,                                  -- [{channel, content, state}]: what ends a notice, by the profile
+    texts jsonb not null,                                    -- nature, consequences, measures … as approved; no personal data
+    wrapped_key bytea not null,                              -- incident key under the master key
+    intake_public_key bytea not null check (octet_length(intake_public_key) = 32), -- X25519; jobs are sealed to it
+    intake_secret_key bytea not null,                        -- wrapped under the incident key
+    approvals_required int not null default 1 check (approvals_required between 1 and 2), -- of other people than the preparer
+    hold_version bigint not null default 0,                  -- grows with each hold set or lifted
+    locked_by text,                                          -- nobody reads it; the right to update it is the right to lock
+    created_at timestamptz not null default duly_now(),      -- database time
+    primary key (controller_id, incident_no),
+    unique (controller_id, slug)
+);
+
+create table affected_list (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    list_no int not null check (list_no > 0),                -- 1.. within the incident
+    source text not null check (source in ('file', 'jobs')), -- where its rows come from
+    file_hash bytea,                                         -- HMAC of the file's SHA-256 under the incident key; null for jobs
+    wrapped_key bytea not null,                              -- intake key of this list under the incident key; seals rows
+    opened_at timestamptz not null default duly_now(),       -- database time
+    primary key (controller_id, incident_no, list_no),
+    unique (controller_id, incident_no, file_hash),
+    foreign key (controller_id, incident_no) references incident (controller_id, incident_no)
+);
+
+-- A frozen list gets no more people; later rows open a supplement.
+create table list_freeze (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    list_no int not null,                                    -- list
+    people bigint not null check (people >= 0),              -- lines of the manifest
+    manifest_root bytea not null check (octet_length(manifest_root) = 32), -- RFC 6962 root over the manifest lines
+    frozen_at timestamptz not null default duly_now(),       -- database time
+    primary key (controller_id, incident_no, list_no),
+    foreign key (controller_id, incident_no, list_no) references affected_list
+);
+
+create table person (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    person_id uuid not null,                                 -- random; the only name of a person outside this row
+    list_no int not null,                                    -- list that brought the person
+    version int not null default 1,                          -- grows with each correction
+    contact bytea not null,                                  -- sealed PersonRecord under the person's key
+    reference_hash bytea not null check (octet_length(reference_hash) = 32), -- keyed hash of the external reference
+    fields_hash bytea not null check (octet_length(fields_hash) = 32), -- keyed hash of the normalised fields; tells repeats from conflicts
+    reference_code text not null,                            -- printed in messages; random
+    language text not null,                                  -- BCP 47
+    format text not null,                                    -- standard, large-print …
+    jurisdiction text not null,                              -- ISO country or subdivision
+    has_phone boolean not null,                              -- an SMS is possible
+    has_address boolean not null,                            -- a letter is possible
+    commitments jsonb not null,                              -- field -> hex commitment under the person's key
+    last_n bigint not null default 0,                        -- number of the newest event of this person
+    last_leaf bytea,                                         -- its leaf hash
+    locked_by text,                                          -- nobody reads it; the right to update it is the right to lock
+    created_at timestamptz not null default duly_now(),      -- database time
+    primary key (controller_id, incident_no, person_id),
+    unique (controller_id, incident_no, reference_hash),
+    unique (controller_id, reference_code)
+);
+
+create table person_key (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    person_id uuid not null,                                 -- person
+    wrapped bytea not null,                                  -- K_p under the incident key; deleting it erases the person
+    primary key (controller_id, incident_no, person_id)
+);
+
+-- Each row of a list or job has one identity and exactly one first fate; later fates are row_decision.
+create table source_row (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    list_no int not null,                                    -- list
+    identity bytea not null,                                 -- row number (8 bytes) or keyed hash of the job id
+    row_no bigint,                                           -- 1.. of a file; null for jobs
+    fate text not null check (fate in ('person', 'duplicate_of', 'quarantined')), -- what became of it at intake
+    person_id uuid,                                          -- the person, or the one it duplicates
+    faults jsonb,                                            -- quarantined: [{column, code}]; never values
+    sealed bytea,                                            -- quarantined: the row as read, under the list's key
+    taken_at timestamptz not null default duly_now(),        -- database time
+    primary key (controller_id, incident_no, list_no, identity),
+    check ((fate = 'quarantined') = (person_id is null)),
+    check ((fate = 'quarantined') = (faults is not null and sealed is not null))
+);
+
+create table row_decision (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    list_no int not null,                                    -- list
+    identity bytea not null,                                 -- the quarantined row
+    fate text not null check (fate in ('superseded', 'discarded')), -- its last fate
+    reason text,                                             -- why it was discarded
+    decided_by uuid not null references app_user,            -- who
+    decided_at timestamptz not null default duly_now(),      -- database time
+    primary key (controller_id, incident_no, list_no, identity),
+    foreign key (controller_id, incident_no, list_no, identity) references source_row,
+    check (fate <> 'discarded' or reason <> '')
+);
+
+create table rejected_job (
+    rejected_id uuid primary key,                            -- client-made UUIDv7
+    code text not null,                                      -- what is wrong with it
+    body_hash bytea not null unique,                         -- keyed hash of the bytes: the same again changes nothing
+    sealed bytea not null,                                   -- the bytes, under the master key's intake purpose
+    rejected_at timestamptz not null default duly_now()      -- database time
+);
+
+create table plan (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    plan_no int not null check (plan_no > 0),                -- 1.. within the incident
+    state text not null default 'prepared' check (state in ('prepared', 'approved', 'running', 'paused')), -- moved by events only
+    body bytea not null,                                     -- canonical JSON: roots, versions, routes, lanes, date, counts
+    hash bytea not null check (hash = sha256(body)),         -- what approvals sign
+    prepared_by uuid not null references app_user,           -- may not approve
+    prepared_at timestamptz not null default duly_now(),     -- database time
+    primary key (controller_id, incident_no, plan_no),
+    foreign key (controller_id, incident_no) references incident (controller_id, incident_no)
+);
+
+-- Every command that changes something is signed; the signature stays.
+create table signed_command (
+    command_id uuid primary key,                             -- client-made UUIDv7
+    user_id uuid not null references app_user,               -- who
+    statement bytea not null,                                -- what was signed, canonical JSON
+    signature bytea not null check (octet_length(signature) = 64), -- Ed25519 over statement
+    at timestamptz not null default duly_now()               -- database time
+);
+
+create table plan_approval (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    plan_no int not null,                                    -- plan
+    user_id uuid not null references app_user,               -- approver
+    command_id uuid not null references signed_command,      -- signature over the plan's hash
+    primary key (controller_id, incident_no, plan_no, user_id),
+    foreign key (controller_id, incident_no, plan_no) references plan
+);
+
+create table notice (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    person_id uuid not null,                                 -- person
+    phase int not null check (phase > 0),                    -- 1..
+    plan_no int not null,                                    -- plan that covers it
+    route text not null check (route in ('sms', 'letter', 'email', 'sms-and-letter', 'sms-then-letter')), -- channels
+    state text not null default 'open' check (state in ('open', 'notified', 'unreachable', 'exempt', 'withdrawn')), -- moved by events only
+    alerted_at timestamptz,                                  -- first SMS reported delivered; not an end
+    ended_at timestamptz,                                    -- when the present end state was set
+    problem text,                                            -- code of why no message could be prepared
+    primary key (controller_id, incident_no, person_id, phase),
+    check ((state = 'open') = (ended_at is null))
+);
+
+-- What the approver saw, as hashes: a message whose bytes differ is refused at the claim.
+create table prepared_content (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    person_id uuid not null,                                 -- person
+    phase int not null,                                      -- phase
+    channel text not null check (channel in ('sms', 'letter', 'email')), -- channel
+    person_version int not null,                             -- version of the person that was rendered
+    content text not null check (content in ('full', 'alert')), -- declared by the template
+    content_hash bytea not null check (octet_length(content_hash) = 32), -- SHA-256 of the rendered bytes
+    template_hash bytea not null check (octet_length(template_hash) = 32), -- SHA-256 of the template
+    primary key (controller_id, incident_no, person_id, phase, channel)
+);
+
+create table message (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    message_id uuid not null,                                -- client-made UUIDv7
+    person_id uuid not null,                                 -- person
+    phase int not null,                                      -- phase of the notice
+    channel text not null check (channel in ('sms', 'letter', 'email')), -- channel
+    reason text not null check (reason in ('first', 'escalation', 'resend', 'correction')), -- why it exists
+    ordinal int not null check (ordinal > 0),                -- 1.. for this reason
+    plan_no int not null,                                    -- plan that covers it
+    postage_class text check (postage_class in ('first', 'second')), -- letters: how it is posted
+    state text not null default 'ready' check (state in (
+        'ready', 'sending', 'unknown', 'asked', 'accepted', 'sent', 'printed', 'handed_to_carrier',
+        'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'rejected',
+        'exhausted', 'overdue', 'superseded', 'cancelled')), -- moved by events only
+    attempt int not null default 0 check (attempt >= 0),     -- number of the newest attempt; the token of its lease
+    lane text,                                               -- chosen when first queued
+    due_at timestamptz,                                      -- when the sweep looks again
+    lease_until timestamptz,                                 -- queued (ready) or in a call (sending)
+    expires_at timestamptz not null,                         -- our deadline for sending
+    primary key (controller_id, incident_no, message_id),
+    unique (controller_id, incident_no, person_id, phase, channel, reason, ordinal),
+    constraint open_states_have_a_deadline check (due_at is not null or state in (
+        'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired',
+        'rejected', 'exhausted', 'superseded', 'cancelled')),
+    constraint sending_has_a_lease check (state <> 'sending' or lease_until is not null),
+    constraint letters_have_postage check (channel <> 'letter' or postage_class is not null)
+) with (fillfactor = 70);
+create unique index message_by_id on message (message_id);
+create index message_due on message (due_at) where due_at is not null;
+
+create table attempt (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    message_id uuid not null,                                -- message
+    attempt int not null check (attempt > 0),                -- 1..
+    person_id uuid not null,                                 -- person
+    lane text not null,                                      -- provider account
+    is_repeat boolean not null,                              -- from unknown, under the provider's guarantee
+    reference text not null check (reference ~ '^[0-9a-f]{32}$'), -- derived; key and reference at the provider
+    request bytea not null,                                  -- sealed frozen bytes under the person's key
+    content_hash bytea not null,                             -- SHA-256 of the content
+    claimed_at timestamptz not null default duly_now(),      -- intent
+    send_by timestamptz not null,                            -- after this the call may not start
+    primary key (controller_id, incident_no, message_id, attempt)
+);
+create index attempt_reference on attempt (reference);
+
+create table outcome (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    message_id uuid not null,                                -- message
+    attempt int not null,                                    -- attempt
+    kind text not null check (kind in ('accepted', 'rejected', 'not_taken', 'lane_stopped', 'unknown')), -- there is no sixth
+    provider_id text,                                        -- the provider's name for the message
+    code text not null,                                      -- HTTP status or transport fact; never text of the provider
+    at timestamptz not null default duly_now(),              -- database time
+    primary key (controller_id, incident_no, message_id, attempt),
+    check (kind <> 'accepted' or provider_id is not null)
+);
+create index outcome_provider_id on outcome (provider_id) where provider_id is not null;
+
+create table lookup (
+    lookup_id uuid primary key,                              -- client-made UUIDv7
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    message_id uuid not null,                                -- message
+    attempt int not null,                                    -- attempt that it asks about
+    sent_at timestamptz not null default duly_now()          -- committed before the look-up leaves
+);
+
+-- Whatever arrives is kept; the role that inserts here can do nothing else.
+create table receipt (
+    receipt_id uuid primary key,                             -- client-made UUIDv7
+    controller_id uuid not null,                             -- tenant from the URL
+    provider text not null,                                  -- lane from the URL
+    sealed bytea not null,                                   -- raw body, sealed to the controller's public key
+    verdict text not null check (verdict in ('verified', 'bad_signature', 'stale', 'malformed')), -- what the endpoint found
+    event_name text,                                         -- the provider's id of this receipt
+    reference text,                                          -- our reference in it
+    provider_id text,                                        -- the provider's id of the message
+    status text,                                             -- neutral status, null if its word is not known
+    received_at timestamptz not null default duly_now(),     -- database time
+    due_at timestamptz default duly_now(),                   -- when the sweep applies it; null once done
+    result text check (result in ('applied', 'no_change', 'replay', 'unmatched', 'refused')), -- what became of it
+    message_id uuid                                          -- the message that it speaks of
+);
+create index receipt_due on receipt (due_at) where due_at is not null;
+create index receipt_message on receipt (message_id) where message_id is not null;
+create index receipt_event on receipt (controller_id, provider, event_name) where verdict = 'verified';
+
+create table hold (
+    hold_id uuid primary key,                                -- client-made UUIDv7
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    person_id uuid,                                          -- null: the whole incident
+    reason text not null check (reason <> ''),               -- why
+    set_by uuid not null references app_user,                -- who
+    set_at timestamptz not null default duly_now(),          -- database time
+    lifted_by uuid references app_user,                      -- who
+    lifted_at timestamptz                                    -- null while it holds
+);
+create index hold_open on hold (controller_id, incident_no) where lifted_at is null;
+
+create table lane_pause (
+    lane text primary key,                                   -- lane
+    until timestamptz not null,                              -- nothing is queued before
+    code text not null,                                      -- why: 401, 402, 403, redirect
+    since timestamptz not null default duly_now()            -- database time
+);
+
+create table alarm (
+    alarm_id uuid primary key,                               -- client-made UUIDv7
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    message_id uuid,                                         -- message
+    code text not null,                                      -- possible_duplicate …
+    raised_at timestamptz not null default duly_now()        -- database time
+);
+
+create table leadership (
+    role text primary key,                                   -- scheduler, sequencer
+    epoch bigint not null,                                   -- grows with each change of holder
+    holder text not null,                                    -- process
+    expires_at timestamptz not null,                         -- by this database's clock
+    locked_by text                                           -- nobody reads it
+);
+
+create table event (
+    ord bigint generated always as identity (cache 1) primary key, -- order of the log
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    person_id uuid,                                          -- null for incident-level events
+    n bigint,                                                -- 1.. of this person
+    kind text not null,                                      -- docs/evidence-format.md
+    message_id uuid,                                         -- message that it speaks of
+    message_from text,                                       -- state before, null: no move
+    message_to text,                                         -- state after
+    notice_phase int,                                        -- notice that it moves
+    notice_from text,                                        -- state before, null: no move
+    notice_to text,                                          -- state after
+    plan_no int,                                             -- plan that it moves
+    plan_from text,                                          -- state before, null: no move
+    plan_to text,                                            -- state after
+    alerted boolean not null default false,                  -- sets the notice's alerted_at
+    attempt int,                                             -- the message's attempt after the move
+    due_in_ms bigint,                                        -- ms until the message is due; null: never
+    lease_in_ms bigint,                                      -- ms of lease; null: none
+    body bytea not null check (octet_length(body) <= 4096),  -- the leaf, canonical bytes
+    leaf bytea not null check (leaf = sha256('\x00'::bytea || body)), -- RFC 6962 leaf hash
+    unique (controller_id, incident_no, person_id, n),
+    check ((person_id is null) = (n is null)),
+    check ((message_from is null) = (message_to is null)),
+    check ((notice_from is null) = (notice_to is null)),
+    check ((plan_from is null) = (plan_to is null))
+);
+
+-- Which message moves exist at all; model/state.rs has the same table and a test compares them.
+create table message_move (
+    from_state text not null,                                -- state before
+    to_state text not null,                                  -- state after
+    primary key (from_state, to_state)
+);
+
+insert into message_move (from_state, to_state)
+select f, unnest(t) from (values
+    ('ready', array['sending', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'exhausted', 'cancelled']),
+    ('sending', array['ready', 'unknown', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'rejected']),
+    ('unknown', array['ready', 'sending', 'asked', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'superseded']),
+    ('asked', array['ready', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'superseded']),
+    ('accepted', array['sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue']),
+    ('sent', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue']),
+    ('printed', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue']),
+    ('handed_to_carrier', array['delivered_to_handset', 'carrier_delivered', 'returned']),
+    ('delivered_to_handset', array['returned']),
+    ('carrier_delivered', array['returned']),
+    ('failed', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned']),
+    ('expired', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed']),
+    ('rejected', array['accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
+    ('exhausted', array['accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
+    ('overdue', array['sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
+    ('superseded', array['accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
+    ('cancelled', array['ready', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired'])
+) as moves (f, t);
+
+-- Moves states and heads from the inserted events, and fails the statement when a row does not fit.
+create function apply_events() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+declare wanted bigint; moved bigint;
+begin
+    select count(*) into wanted from fresh where person_id is not null;
+    update person p set last_n = e.n, last_leaf = e.leaf from fresh e
+     where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
+       and p.last_n = e.n - 1;
+    get diagnostics moved = row_count;
+    if moved <> wanted then raise exception 'event does not follow the head of its person' using errcode = 'DU001'; end if;
+
+    select count(*) into wanted from fresh where message_from is not null;
+    if wanted > 0 then
+        update message m set state = e.message_to,
+               attempt = coalesce(e.attempt, m.attempt),
+               due_at = duly_now() + e.due_in_ms * interval '1 millisecond',
+               lease_until = duly_now() + e.lease_in_ms * interval '1 millisecond'
+          from fresh e join message_move v on v.from_state = e.message_from and v.to_state = e.message_to
+         where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
+           and m.person_id = e.person_id and m.state = e.message_from;
+        get diagnostics moved = row_count;
+        if moved <> wanted then raise exception 'event moves a message from a state in which it is not' using errcode = 'DU002'; end if;
+    end if;
+
+    select count(*) into wanted from fresh where notice_from is not null or alerted;
+    if wanted > 0 then
+        update notice o set state = coalesce(e.notice_to, o.state),
+               alerted_at = case when e.alerted then coalesce(o.alerted_at, duly_now()) else o.alerted_at end,
+               ended_at = case when e.notice_to is null then o.ended_at when e.notice_to = 'open' then null else duly_now() end
+          from fresh e
+         where (e.notice_from is not null or e.alerted)
+           and o.controller_id = e.controller_id and o.incident_no = e.incident_no and o.person_id = e.person_id
+           and o.phase = e.notice_phase and (e.notice_from is null or o.state = e.notice_from);
+        get diagnostics moved = row_count;
+        if moved <> wanted then raise exception 'event moves a notice from a state in which it is not' using errcode = 'DU003'; end if;
+    end if;
+
+    select count(*) into wanted from fresh where plan_from is not null;
+    if wanted > 0 then
+        update plan q set state = e.plan_to from fresh e
+         where e.plan_from is not null and q.controller_id = e.controller_id and q.incident_no = e.incident_no
+           and q.plan_no = e.plan_no and q.state = e.plan_from;
+        get diagnostics moved = row_count;
+        if moved <> wanted then raise exception 'event moves a plan from a state in which it is not' using errcode = 'DU004'; end if;
+    end if;
+    return null;
+end $$;
+create trigger apply_events after insert on event referencing new table as fresh
+    for each statement execute function apply_events();

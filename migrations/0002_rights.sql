@@ -1,0 +1,39 @@
+-- Rights of the application's roles. The owner migrates; `duly_app` works; `duly_receipts` only inserts receipts.
+-- Roles are of the whole cluster: other databases may have made them already, perhaps at this very moment.
+do $$
+begin
+    perform pg_advisory_xact_lock(hashtext('duly roles'));
+    if not exists (select from pg_roles where rolname = 'duly_app') then create role duly_app nologin; end if;
+    if not exists (select from pg_roles where rolname = 'duly_receipts') then create role duly_receipts nologin; end if;
+exception when duplicate_object or unique_violation then null;
+end $$;
+
+revoke all on all tables in schema public from public;
+grant usage on schema public to duly_app, duly_receipts;
+grant select on all tables in schema public to duly_app;
+grant insert on controller, app_user, affected_list, list_freeze, person_key, source_row, row_decision, rejected_job,
+    signed_command, plan_approval, prepared_content, attempt, outcome, lookup, receipt, hold, lane_pause, alarm, leadership to duly_app;
+
+-- States and heads have defaults and are never given at insert.
+grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) on incident to duly_app;
+grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code,
+    language, format, jurisdiction, has_phone, has_address, commitments) on person to duly_app;
+grant insert (controller_id, incident_no, plan_no, body, hash, prepared_by) on plan to duly_app;
+grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) on notice to duly_app;
+grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at) on message to duly_app;
+grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from,
+    notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf) on event to duly_app;
+
+-- Locks need the right to update one column; queueing leaves no evidence.
+grant update (locked_by, hold_version) on incident to duly_app;
+grant update (locked_by) on person to duly_app;
+grant update (lane, due_at, lease_until) on message to duly_app;
+grant update (revoked_at) on app_user to duly_app;
+grant update (lifted_by, lifted_at) on hold to duly_app;
+grant update (due_at, result, message_id, sealed) on receipt to duly_app;
+grant update (epoch, holder, expires_at, locked_by) on leadership to duly_app;
+grant update (until, code, since), delete on lane_pause to duly_app;
+grant delete on person_key to duly_app;
+
+grant insert on receipt to duly_receipts;
+grant select (controller_id, slug, receipts_public_key) on controller to duly_receipts;

@@ -1,0 +1,250 @@
+//! One function decides every move of a message and what follows from it for the notice.
+//!
+//! `step` is pure: the store runs it inside guarded updates, the model checker explores it, and `audit` replays
+//! real traces through it. What it cannot know (holds, approval, clocks, leases) is checked where it is called.
+
+use super::state::{Channel, Content, MessageState, NoticeState, Reason, Route};
+
+/// What `step` sees of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Message {
+    /// Channel.
+    pub channel: Channel,
+    /// Why it exists.
+    pub reason: Reason,
+    /// Present state.
+    pub state: MessageState,
+    /// Number of the newest attempt, 0 before the first.
+    pub attempt: u32,
+    /// Whether the newest attempt repeats an unknown one under the provider's guarantee.
+    pub is_repeat: bool,
+    /// The state that ends the notice, by the profile's table for this channel and content; `None`: it never does.
+    pub closes_at: Option<MessageState>,
+}
+
+impl Message {
+    fn closes(&self) -> bool {
+        let Some(least) = self.closes_at else { return false };
+        self.state == least
+            || (self.state != MessageState::Returned
+                && self.state.report_rank().zip(least.report_rank()).is_some_and(|(is, must)| is > must))
+    }
+}
+
+/// A notice with all its messages: the unit that a decision looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Case {
+    /// State of the notice.
+    pub notice: NoticeState,
+    /// Channels of the notice.
+    pub route: Route,
+    /// Its messages.
+    pub messages: Vec<Message>,
+}
+
+/// What a call to a provider tells. There is no sixth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// The provider took it and named it.
+    Accepted,
+    /// The provider will never take it.
+    Rejected,
+    /// Proven not processed; the only answer that is retried by itself.
+    NotTaken,
+    /// Not processed, and nothing else on this lane will be.
+    LaneStopped,
+    /// All else.
+    Unknown,
+}
+
+/// What a person decides about an unknown call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// Send again, and answer for a possible second message.
+    SendAgain,
+    /// Go on with the next step of the route.
+    NextStep,
+}
+
+/// Why a message may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A worker claims the call; a repeat starts from `unknown`.
+    Claimed { is_repeat: bool },
+    /// The call of `attempt` ended; `other_id` if another provider id is already known for this message.
+    Answered { attempt: u32, answer: Answer, other_id: bool },
+    /// The lease of a call ran out.
+    LeaseExpired,
+    /// The provider knows our reference.
+    Found { other_id: bool },
+    /// The provider does not know our reference, and was asked late enough (`Resolver::absence_counts`).
+    Absent,
+    /// The provider can neither look up nor repeat: a person must decide.
+    Ask,
+    /// As `Ask`, but the plan says to go on with the next step.
+    NextStep,
+    /// A person decided.
+    Decided(Decision),
+    /// A receipt or a polled status; always one with a `report_rank`.
+    Reported { report: MessageState, other_id: bool },
+    /// No news when news was due.
+    NoNews,
+    /// Our deadline or attempt limit ended before a provider took it.
+    GaveUp,
+    /// The step that this message replaces is alive again.
+    Cancelled,
+    /// The step that this message replaces failed again.
+    Reopened,
+}
+
+/// What must happen in the same transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Create the next step of the route.
+    Create(Channel),
+    /// Apply `Cause::Reopened` to this message.
+    Reopen(usize),
+    /// Apply `Cause::Cancelled` to this message.
+    Cancel(usize),
+    /// Raise the alarm *possible duplicate*.
+    PossibleDuplicate,
+    /// Pause the lane.
+    PauseLane,
+}
+
+/// The decision: at most one move of the message, at most one of the notice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Step {
+    /// New state of the message.
+    pub message: Option<MessageState>,
+    /// New state of the notice.
+    pub notice: Option<NoticeState>,
+    /// Whether this is a person's alert by SMS.
+    pub alerted: bool,
+    /// What must happen with it.
+    pub effects: Vec<Effect>,
+}
+
+/// Decides what `cause` means for message `index` of `case`.
+pub fn step(case: &Case, index: usize, cause: Cause) -> Step {
+    let Some(message) = case.messages.get(index) else { return Step::default() };
+    let mut effects = own_effects(message, cause);
+    let to = next_state(message, cause).filter(|&to| message.state.can_become(to));
+    let Some(to) = to else {
+        return Step { effects, ..Step::default() };
+    };
+    let mut after = case.clone();
+    after.messages[index].state = to;
+    effects.extend(route_effects(&after, index));
+    let creates = effects.iter().any(|e| matches!(e, Effect::Create(_) | Effect::Reopen(_)));
+    Step {
+        message: Some(to),
+        notice: next_notice(&after, creates),
+        alerted: message.channel == Channel::Sms && to == MessageState::DeliveredToHandset,
+        effects,
+    }
+}
+
+/// Whether an escalation still has its reason; looked at again by the claim of the escalation.
+pub fn escalation_is_due(case: &Case, index: usize) -> bool {
+    let Some(message) = case.messages.get(index) else { return false };
+    message.reason != Reason::Escalation
+        || case.messages.iter().any(|before| {
+            case.route.next_after(before.channel) == Some(message.channel) && needs_next_step(before.state)
+        })
+}
+
+fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
+    use MessageState::*;
+    let state = message.state;
+    match cause {
+        Cause::Claimed { is_repeat: false } => (state == Ready).then_some(Sending),
+        Cause::Claimed { is_repeat: true } => (state == Unknown).then_some(Sending),
+        // `accepted` of any attempt settles the message; every other answer counts only for the current one.
+        Cause::Answered { answer: Answer::Accepted, .. } | Cause::Found { .. } => reported(state, Accepted),
+        Cause::Answered { attempt, answer, .. } => {
+            (state == Sending && attempt == message.attempt).then(|| answered(message, answer))
+        }
+        Cause::LeaseExpired => (state == Sending).then_some(Unknown),
+        Cause::Absent => (state == Unknown).then_some(Ready),
+        Cause::Ask => (state == Unknown).then_some(Asked),
+        Cause::NextStep => (state == Unknown).then_some(Superseded),
+        Cause::Decided(Decision::SendAgain) => (state == Asked).then_some(Ready),
+        Cause::Decided(Decision::NextStep) => (state == Asked).then_some(Superseded),
+        Cause::Reported { report, .. } => reported(state, report),
+        Cause::NoNews => matches!(state, Accepted | Sent | Printed).then_some(Overdue),
+        Cause::GaveUp => (state == Ready).then_some(Exhausted),
+        Cause::Cancelled => (state == Ready && message.reason == Reason::Escalation).then_some(Cancelled),
+        Cause::Reopened => (state == Cancelled).then_some(Ready),
+    }
+}
+
+fn answered(message: &Message, answer: Answer) -> MessageState {
+    match (answer, message.is_repeat) {
+        (Answer::Rejected, _) => MessageState::Rejected,
+        // What a repeat was not taken for says nothing of the call that it repeats.
+        (Answer::NotTaken | Answer::LaneStopped, false) => MessageState::Ready,
+        (Answer::NotTaken | Answer::LaneStopped, true) | (Answer::Unknown | Answer::Accepted, _) => MessageState::Unknown,
+    }
+}
+
+fn reported(state: MessageState, report: MessageState) -> Option<MessageState> {
+    match state.report_rank() {
+        Some(known) if Some(known) >= report.report_rank() => None,
+        _ => Some(report),
+    }
+}
+
+fn own_effects(message: &Message, cause: Cause) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let other_id = match cause {
+        Cause::Answered { answer: Answer::Accepted, other_id, attempt } => {
+            other_id || (attempt < message.attempt && !message.is_repeat)
+        }
+        Cause::Found { other_id } | Cause::Reported { other_id, .. } => other_id,
+        _ => false,
+    };
+    if other_id {
+        effects.push(Effect::PossibleDuplicate);
+    }
+    if matches!(cause, Cause::Answered { answer: Answer::LaneStopped, .. }) {
+        effects.push(Effect::PauseLane);
+    }
+    effects
+}
+
+fn needs_next_step(state: MessageState) -> bool {
+    state.is_dead() || state == MessageState::Overdue
+}
+
+/// What the route asks for once the message has its new state.
+fn route_effects(after: &Case, index: usize) -> Vec<Effect> {
+    let message = &after.messages[index];
+    let Some(next) = after.route.next_after(message.channel) else { return Vec::new() };
+    let successor = after.messages.iter().position(|m| m.channel == next);
+    match (needs_next_step(message.state), successor) {
+        (true, None) => vec![Effect::Create(next)],
+        (true, Some(i)) if after.messages[i].state == MessageState::Cancelled => vec![Effect::Reopen(i)],
+        (false, Some(i)) if message.state.is_taken() && after.messages[i].state == MessageState::Ready => {
+            vec![Effect::Cancel(i)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn next_notice(after: &Case, creates: bool) -> Option<NoticeState> {
+    let told = after.messages.iter().any(Message::closes);
+    let hope = creates || after.messages.iter().any(|m| m.closes_at.is_some() && !m.state.is_dead());
+    let to = match (told, hope) {
+        (true, _) => NoticeState::Notified,
+        (false, true) => NoticeState::Open,
+        (false, false) => NoticeState::Unreachable,
+    };
+    let ended_by_people = matches!(after.notice, NoticeState::Exempt | NoticeState::Withdrawn);
+    (to != after.notice && !ended_by_people).then_some(to)
+}
+
+/// The profile's answer for one channel and content, as `step` needs it.
+pub fn closes_at(closing: &[(Channel, Content, MessageState)], channel: Channel, content: Content) -> Option<MessageState> {
+    closing.iter().find(|(c, t, _)| *c == channel && *t == content).map(|(_, _, state)| *state)
+}

@@ -1,0 +1,263 @@
+//! What a worker reads before a call, and the claim that allows the call.
+
+use super::unit::{IncidentKey, Note, Unit, Wait};
+use super::{Store, StoreError};
+use crate::model::state::MessageState;
+use crate::model::step::{Cause, escalation_is_due};
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// Everything that is needed to render and serialise one message; sealed parts still sealed.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Place in every key.
+    pub incident: IncidentKey,
+    /// Message.
+    pub message_id: Uuid,
+    /// Person.
+    pub person_id: Uuid,
+    /// Phase of the notice.
+    pub phase: i32,
+    /// Channel word.
+    pub channel: String,
+    /// Reason word.
+    pub reason: String,
+    /// Ordinal for this reason.
+    pub ordinal: i32,
+    /// State word when read.
+    pub state: String,
+    /// Number of the newest attempt when read.
+    pub attempt: i32,
+    /// Lane chosen by the scheduler.
+    pub lane: String,
+    /// Postage class of a letter.
+    pub postage_class: Option<String>,
+    /// Version of the person when read.
+    pub version: i32,
+    /// Sealed `PersonRecord`.
+    pub contact: Vec<u8>,
+    /// Person's key under the incident key.
+    pub wrapped_person_key: Vec<u8>,
+    /// Incident key under the master key.
+    pub wrapped_incident_key: Vec<u8>,
+    /// Code printed in the message.
+    pub reference_code: String,
+    /// Plan body, canonical JSON.
+    pub plan: Vec<u8>,
+    /// The incident's texts.
+    pub texts: Value,
+    /// Controller's printed name.
+    pub controller_name: String,
+    /// Controller's SMS sender.
+    pub sms_sender: String,
+    /// Controller's letterhead.
+    pub controller_address: Vec<String>,
+    /// Version of the person that was rendered at prepare.
+    pub prepared_version: i32,
+    /// Content word of the template.
+    pub content: String,
+    /// SHA-256 of the bytes that were approved.
+    pub content_hash: Vec<u8>,
+    /// Frozen request of the newest attempt, sealed; present when a repeat is possible.
+    pub frozen: Option<Vec<u8>>,
+}
+
+/// A call that a worker wants to make.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Message.
+    pub message_id: Uuid,
+    /// Person.
+    pub person_id: Uuid,
+    /// Version of the person that was rendered.
+    pub version: i32,
+    /// State that the message must still have: `ready`, or `unknown` for a repeat.
+    pub is_repeat: bool,
+    /// Lane.
+    pub lane: String,
+    /// Derived reference, also the idempotency key.
+    pub reference: String,
+    /// Frozen request, sealed under the person's key.
+    pub request: Vec<u8>,
+    /// SHA-256 of the content.
+    pub content_hash: [u8; 32],
+    /// Commitments for the leaf: content and destination, hex.
+    pub commitments: Map<String, Value>,
+}
+
+/// A call that may be made now, until `send_by` by the worker's own monotonic clock.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Index of the intent.
+    pub index: usize,
+    /// Number of the attempt: the token of its lease.
+    pub attempt: u32,
+}
+
+impl Store {
+    /// Reads the drafts of a batch of jobs; a message that is gone or has no lane is left out.
+    pub async fn list_drafts(&self, messages: &[Uuid]) -> Result<Vec<Draft>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select m.controller_id, m.incident_no, m.message_id, m.person_id, m.phase, m.channel, m.reason, m.ordinal, m.state,
+                      m.attempt, m.lane as "lane!", m.postage_class, p.version, p.contact, k.wrapped as wrapped_person_key,
+                      i.wrapped_key as wrapped_incident_key, p.reference_code, q.body as plan, i.texts, c.name as controller_name,
+                      c.sms_sender, c.address as controller_address, r.person_version, r.content, r.content_hash,
+                      (select a.request from attempt a where a.controller_id = m.controller_id and a.incident_no = m.incident_no
+                          and a.message_id = m.message_id and a.attempt = m.attempt) as "frozen?"
+                 from unnest($1::uuid[]) as job (message_id)
+                 join message m on m.message_id = job.message_id
+                 join person p on p.controller_id = m.controller_id and p.incident_no = m.incident_no and p.person_id = m.person_id
+                 join person_key k on k.controller_id = m.controller_id and k.incident_no = m.incident_no and k.person_id = m.person_id
+                 join incident i on i.controller_id = m.controller_id and i.incident_no = m.incident_no
+                 join controller c on c.controller_id = m.controller_id
+                 join plan q on q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no
+                 join prepared_content r on r.controller_id = m.controller_id and r.incident_no = m.incident_no
+                      and r.person_id = m.person_id and r.phase = m.phase and r.channel = m.channel
+                where m.lane is not null"#,
+            messages
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let drafts = rows.into_iter().map(|row| Draft {
+            incident: IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no },
+            message_id: row.message_id,
+            person_id: row.person_id,
+            phase: row.phase,
+            channel: row.channel,
+            reason: row.reason,
+            ordinal: row.ordinal,
+            state: row.state,
+            attempt: row.attempt,
+            lane: row.lane,
+            postage_class: row.postage_class,
+            version: row.version,
+            contact: row.contact,
+            wrapped_person_key: row.wrapped_person_key,
+            wrapped_incident_key: row.wrapped_incident_key,
+            reference_code: row.reference_code,
+            plan: row.plan,
+            texts: row.texts,
+            controller_name: row.controller_name,
+            sms_sender: row.sms_sender,
+            controller_address: row.controller_address,
+            prepared_version: row.person_version,
+            content: row.content,
+            content_hash: row.content_hash,
+            frozen: row.frozen,
+        });
+        Ok(drafts.collect())
+    }
+
+    /// Claims calls of one incident: checks state, reason, version, holds and approval under the locks, stores the
+    /// frozen requests with their intents, or claims nothing for a row that does not fit.
+    pub async fn claim(&self, incident: IncidentKey, intents: &[Intent], send_by_ms: i64) -> Result<Vec<Claimed>, StoreError> {
+        let people: Vec<Uuid> = intents.iter().map(|i| i.person_id).collect();
+        let mut unit = self.unit(incident, &people, Wait::Skip).await?;
+        let held = unit.held_people().await?;
+        let running = unit.running_plans().await?;
+        let mut claimed = Vec::new();
+        let mut taken = HashSet::new();
+        for (index, intent) in intents.iter().enumerate() {
+            if !held.permits(intent.person_id) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
+                continue;
+            }
+            let note = Note { detail: intent.commitments.clone(), due_in_ms: None };
+            let decided = unit.apply(intent.message_id, Cause::Claimed { is_repeat: intent.is_repeat }, note)?;
+            if decided.message == Some(MessageState::Sending) {
+                let attempt = unit.messages.get(&intent.message_id).map_or(0, |m| m.model.attempt);
+                claimed.push(Claimed { index, attempt });
+            }
+        }
+        unit.insert_attempts(intents, &claimed, send_by_ms).await?;
+        // If we die before this commit nothing was claimed; after it the lease leads to `unknown`.
+        unit.commit().await?;
+        crate::failpoint::reach("claim_committed").await;
+        Ok(claimed)
+    }
+}
+
+/// Who may not be sent to at this moment.
+pub(crate) struct Held {
+    everyone: bool,
+    people: HashSet<Uuid>,
+}
+
+impl Held {
+    fn permits(&self, person_id: Uuid) -> bool {
+        !self.everyone && !self.people.contains(&person_id)
+    }
+}
+
+impl Unit {
+    pub(crate) async fn held_people(&mut self) -> Result<Held, StoreError> {
+        let rows = sqlx::query!(
+            "select person_id from hold where controller_id = $1 and incident_no = $2 and lifted_at is null",
+            self.incident.controller_id,
+            self.incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let everyone = rows.iter().any(|row| row.person_id.is_none());
+        Ok(Held { everyone, people: rows.into_iter().filter_map(|row| row.person_id).collect() })
+    }
+
+    async fn running_plans(&mut self) -> Result<HashSet<i32>, StoreError> {
+        let rows = sqlx::query!(
+            "select plan_no from plan where controller_id = $1 and incident_no = $2 and state = 'running'",
+            self.incident.controller_id,
+            self.incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.plan_no).collect())
+    }
+
+    /// Guards of the claim that `step` cannot know: version, plan, approved bytes, reason of an escalation.
+    fn fits(&mut self, intent: &Intent, running: &HashSet<i32>) -> bool {
+        let Some(row) = self.messages.get(&intent.message_id) else { return false };
+        let Some(person) = self.people.get(&intent.person_id) else { return false };
+        if !running.contains(&row.plan_no) || person.version != intent.version {
+            return false;
+        }
+        if row.content_hash != intent.content_hash || row.lane.as_deref() != Some(intent.lane.as_str()) {
+            return false;
+        }
+        match self.case(intent.message_id) {
+            Some((case, index, _)) => escalation_is_due(&case, index),
+            None => false,
+        }
+    }
+
+    async fn insert_attempts(&mut self, intents: &[Intent], claimed: &[Claimed], send_by_ms: i64) -> Result<(), StoreError> {
+        let rows: Vec<(&Intent, i32)> =
+            claimed.iter().filter_map(|c| Some((intents.get(c.index)?, i32::try_from(c.attempt).ok()?))).collect();
+        let messages: Vec<Uuid> = rows.iter().map(|(i, _)| i.message_id).collect();
+        let attempts: Vec<i32> = rows.iter().map(|(_, a)| *a).collect();
+        let people: Vec<Uuid> = rows.iter().map(|(i, _)| i.person_id).collect();
+        let lanes: Vec<String> = rows.iter().map(|(i, _)| i.lane.clone()).collect();
+        let repeats: Vec<bool> = rows.iter().map(|(i, _)| i.is_repeat).collect();
+        let references: Vec<String> = rows.iter().map(|(i, _)| i.reference.clone()).collect();
+        let requests: Vec<Vec<u8>> = rows.iter().map(|(i, _)| i.request.clone()).collect();
+        let hashes: Vec<Vec<u8>> = rows.iter().map(|(i, _)| i.content_hash.to_vec()).collect();
+        sqlx::query!(
+            "insert into attempt (controller_id, incident_no, message_id, attempt, person_id, lane, is_repeat, reference, request, content_hash, send_by)
+             select $1, $2, j.*, duly_now() + $3::bigint * interval '1 millisecond'
+               from unnest($4::uuid[], $5::int[], $6::uuid[], $7::text[], $8::bool[], $9::text[], $10::bytea[], $11::bytea[]) as j",
+            self.incident.controller_id,
+            self.incident.incident_no,
+            send_by_ms,
+            &messages,
+            &attempts,
+            &people,
+            &lanes,
+            &repeats,
+            &references,
+            &requests,
+            &hashes
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! Controllers: the organisations that must notify.
+
+use super::{Store, StoreError};
+use uuid::Uuid;
+
+/// A controller to be made.
+#[derive(Debug, Clone)]
+pub struct NewController {
+    /// Name on the command line.
+    pub slug: String,
+    /// Printed name.
+    pub name: String,
+    /// SMS sender, 3 to 11 letters or digits.
+    pub sms_sender: String,
+    /// Letterhead lines.
+    pub address: Vec<String>,
+    /// X25519 public key for receipts.
+    pub receipts_public_key: [u8; 32],
+    /// Its secret under the master key.
+    pub receipts_secret_key: Vec<u8>,
+}
+
+impl Store {
+    /// Makes a controller.
+    pub async fn insert_controller(&self, new: &NewController) -> Result<Uuid, StoreError> {
+        let controller_id = Uuid::now_v7();
+        sqlx::query!(
+            "insert into controller (controller_id, slug, name, sms_sender, address, receipts_public_key, receipts_secret_key)
+             values ($1, $2, $3, $4, $5, $6, $7)",
+            controller_id,
+            new.slug,
+            new.name,
+            new.sms_sender,
+            &new.address,
+            new.receipts_public_key.as_slice(),
+            new.receipts_secret_key
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(controller_id)
+    }
+
+    /// The controller of a slug.
+    pub async fn load_controller(&self, slug: &str) -> Result<Uuid, StoreError> {
+        let row = sqlx::query!("select controller_id from controller where slug = $1", slug).fetch_optional(&self.pool).await?;
+        row.map(|row| row.controller_id).ok_or_else(|| StoreError::missing("controller", slug))
+    }
+
+    /// Slugs and names of all controllers.
+    pub async fn list_controllers(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = sqlx::query!("select slug, name from controller order by slug").fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|row| (row.slug, row.name)).collect())
+    }
+}

@@ -1,0 +1,160 @@
+//! What is due: messages to queue, and open states whose deadline passed.
+
+use super::unit::{IncidentKey, word};
+use super::{Store, StoreError};
+use crate::model::state::{Channel, MessageState};
+use uuid::Uuid;
+
+/// A message that was queued on a lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Queued {
+    /// Message.
+    pub message_id: Uuid,
+    /// Incident inside this database.
+    pub incident_no: i64,
+}
+
+/// An open message whose deadline passed.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Place in every key.
+    pub incident: IncidentKey,
+    /// Message.
+    pub message_id: Uuid,
+    /// Person.
+    pub person_id: Uuid,
+    /// Present state.
+    pub state: MessageState,
+    /// Newest attempt.
+    pub attempt: i32,
+    /// Lane, once chosen.
+    pub lane: Option<String>,
+    /// Reference given to the provider, once there was an attempt.
+    pub reference: Option<String>,
+    /// The provider's id, once known.
+    pub provider_id: Option<String>,
+    /// Milliseconds since the newest attempt's `send_by`; negative before it.
+    pub since_send_by_ms: i64,
+    /// Milliseconds since the first claim.
+    pub since_first_claim_ms: i64,
+    /// Whether our own deadline for sending passed.
+    pub is_expired: bool,
+}
+
+impl Store {
+    /// Queues up to `limit` due messages on a lane: a lease, no evidence. The lane's first choice stays.
+    pub async fn queue_due(&self, lane: &str, channel: Channel, limit: i64) -> Result<Vec<Queued>, StoreError> {
+        let rows = sqlx::query!(
+            "with due as (
+                select m.controller_id, m.incident_no, m.message_id
+                  from message m
+                 where m.state = 'ready' and m.due_at <= duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
+                   and m.expires_at > duly_now()
+                   and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
+                        and q.plan_no = m.plan_no and q.state = 'running')
+                   and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
+                        and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
+                 order by m.due_at limit $3 for update of m skip locked)
+             update message m set lane = $1, due_at = duly_now() + $4::bigint * interval '1 millisecond',
+                    lease_until = duly_now() + $4::bigint * interval '1 millisecond'
+               from due where m.controller_id = due.controller_id and m.incident_no = due.incident_no and m.message_id = due.message_id
+             returning m.message_id, m.incident_no",
+            lane,
+            channel.as_str(),
+            limit,
+            self.deadlines.queue_lease_ms
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| Queued { message_id: row.message_id, incident_no: row.incident_no }).collect())
+    }
+
+    /// How many messages of a lane are queued or in a call: what bounds the lane's outstanding jobs.
+    pub async fn count_outstanding(&self, lane: &str) -> Result<i64, StoreError> {
+        let row = sqlx::query!(
+            r#"select count(*) as "n!" from message
+                where due_at is not null and lane = $1 and lease_until > duly_now() and state in ('ready', 'sending')"#,
+            lane
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.n)
+    }
+
+    /// Lists open messages whose deadline passed, oldest first. A queued message whose lease ran out is simply due again.
+    pub async fn list_due(&self, limit: i64) -> Result<Vec<Due>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select m.controller_id, m.incident_no, m.message_id, m.person_id, m.state, m.attempt, m.lane,
+                      m.expires_at <= duly_now() as "is_expired!",
+                      a.reference as "reference?",
+                      (extract(epoch from duly_now() - a.send_by) * 1000)::bigint as since_send_by_ms,
+                      (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
+                      (select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
+                          and o.message_id = m.message_id and o.provider_id is not null limit 1) as provider_id
+                 from message m
+                 left join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
+                      and a.message_id = m.message_id and a.attempt = m.attempt
+                 left join attempt f on f.controller_id = m.controller_id and f.incident_no = m.incident_no
+                      and f.message_id = m.message_id and f.attempt = 1
+                where m.due_at <= duly_now() and (m.state <> 'ready' or m.expires_at <= duly_now())
+                order by m.due_at limit $1"#,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Due {
+                    incident: IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no },
+                    message_id: row.message_id,
+                    person_id: row.person_id,
+                    state: word(&row.state)?,
+                    attempt: row.attempt,
+                    lane: row.lane,
+                    reference: row.reference,
+                    provider_id: row.provider_id,
+                    since_send_by_ms: row.since_send_by_ms.unwrap_or(0),
+                    since_first_claim_ms: row.since_first_claim_ms.unwrap_or(0),
+                    is_expired: row.is_expired,
+                })
+            })
+            .collect()
+    }
+
+    /// Looks again later; nothing is known that was not known before, so no event.
+    pub async fn postpone(&self, incident: IncidentKey, message_id: Uuid, state: MessageState, ms: i64) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update message set due_at = duly_now() + $5::bigint * interval '1 millisecond'
+              where controller_id = $1 and incident_no = $2 and message_id = $3 and state = $4",
+            incident.controller_id,
+            incident.incident_no,
+            message_id,
+            state.as_str(),
+            ms
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Puts a queued repeat's job on the road: `unknown` keeps its state, only the sweep's next look moves.
+    pub async fn insert_lookup(&self, incident: IncidentKey, message_id: Uuid, attempt: i32) -> Result<(), StoreError> {
+        sqlx::query!(
+            "insert into lookup (lookup_id, controller_id, incident_no, message_id, attempt) values ($1, $2, $3, $4, $5)",
+            Uuid::now_v7(),
+            incident.controller_id,
+            incident.incident_no,
+            message_id,
+            attempt
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Lanes that are paused now.
+    pub async fn list_paused_lanes(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query!("select lane from lane_pause where until > duly_now()").fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|row| row.lane).collect())
+    }
+}

@@ -1,0 +1,123 @@
+//! Incidents: one breach of one controller.
+
+use super::unit::IncidentKey;
+use super::{Store, StoreError};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// An incident to be made.
+#[derive(Debug, Clone)]
+pub struct NewIncident {
+    /// Tenant.
+    pub controller_id: Uuid,
+    /// UUIDv7, the name in evidence.
+    pub incident_id: Uuid,
+    /// Name on the command line.
+    pub slug: String,
+    /// Profile id.
+    pub profile: String,
+    /// The profile's closing table.
+    pub closing: Value,
+    /// What happened, in the controller's words.
+    pub texts: Value,
+    /// Incident key under the master key.
+    pub wrapped_key: Vec<u8>,
+    /// X25519 public key for jobs.
+    pub intake_public_key: [u8; 32],
+    /// Its secret under the incident key.
+    pub intake_secret_key: Vec<u8>,
+    /// Approvals needed, 1 or 2.
+    pub approvals_required: i32,
+}
+
+/// An incident as commands need it.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// Place in every key.
+    pub key: IncidentKey,
+    /// Name in evidence.
+    pub incident_id: Uuid,
+    /// Profile id.
+    pub profile: String,
+    /// The profile's closing table.
+    pub closing: Value,
+    /// What happened, in the controller's words.
+    pub texts: Value,
+    /// Incident key under the master key.
+    pub wrapped_key: Vec<u8>,
+    /// Its intake secret under the incident key.
+    pub intake_secret_key: Vec<u8>,
+    /// Approvals needed.
+    pub approvals_required: i32,
+    /// Controller's slug.
+    pub controller_slug: String,
+    /// Controller's printed name.
+    pub controller_name: String,
+    /// Controller's SMS sender.
+    pub sms_sender: String,
+    /// Controller's letterhead.
+    pub controller_address: Vec<String>,
+}
+
+impl Store {
+    /// Makes an incident.
+    pub async fn insert_incident(&self, new: &NewIncident) -> Result<(), StoreError> {
+        sqlx::query!(
+            "insert into incident (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            new.controller_id,
+            new.incident_id,
+            new.slug,
+            new.profile,
+            new.closing,
+            new.texts,
+            new.wrapped_key,
+            new.intake_public_key.as_slice(),
+            new.intake_secret_key,
+            new.approvals_required
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The incident of a slug; a slug that two controllers use needs `controller/slug`.
+    pub async fn load_incident(&self, slug: &str) -> Result<Incident, StoreError> {
+        let (controller, name) = slug.split_once('/').map_or((None, slug), |(c, n)| (Some(c), n));
+        let mut rows = sqlx::query!(
+            r#"select i.controller_id, i.incident_no, i.incident_id, i.profile, i.closing, i.texts, i.wrapped_key, i.intake_secret_key,
+                      i.approvals_required, c.slug as controller_slug, c.name as controller_name, c.sms_sender, c.address as controller_address
+                 from incident i join controller c using (controller_id)
+                where i.slug = $1 and ($2::text is null or c.slug = $2)"#,
+            name,
+            controller
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(Incident {
+                key: IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no },
+                incident_id: row.incident_id,
+                profile: row.profile,
+                closing: row.closing,
+                texts: row.texts,
+                wrapped_key: row.wrapped_key,
+                intake_secret_key: row.intake_secret_key,
+                approvals_required: row.approvals_required,
+                controller_slug: row.controller_slug,
+                controller_name: row.controller_name,
+                sms_sender: row.sms_sender,
+                controller_address: row.controller_address,
+            }),
+            _ => Err(StoreError::missing("incident (one only, else write `controller/incident`)", slug)),
+        }
+    }
+
+    /// Slugs of all incidents as `controller/incident`.
+    pub async fn list_incidents(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query!(r#"select c.slug || '/' || i.slug as "name!" from incident i join controller c using (controller_id) order by 1"#)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+}

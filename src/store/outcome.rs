@@ -1,0 +1,118 @@
+//! Outcomes of calls and answers of look-ups: inserted always, applied by `step`.
+
+use super::unit::{IncidentKey, Note, Wait};
+use super::{Store, StoreError};
+use crate::model::step::{Answer, Cause, Step};
+use serde_json::json;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// How one call ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Message.
+    pub message_id: Uuid,
+    /// Person.
+    pub person_id: Uuid,
+    /// Attempt.
+    pub attempt: u32,
+    /// What the answer means.
+    pub answer: Answer,
+    /// The provider's name for the message, if it gave one.
+    pub provider_id: Option<String>,
+    /// HTTP status or transport fact.
+    pub code: String,
+    /// Milliseconds until a call that was not taken is tried again.
+    pub retry_in_ms: i64,
+}
+
+impl Answer {
+    /// The word in `outcome.kind`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::NotTaken => "not_taken",
+            Self::LaneStopped => "lane_stopped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Store {
+    /// Records a batch of outcomes of one incident in one transaction.
+    pub async fn record_outcomes(&self, incident: IncidentKey, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let people: Vec<Uuid> = outcomes.iter().map(|o| o.person_id).collect();
+        let mut unit = self.unit(incident, &people, Wait::Wait).await?;
+        let messages: Vec<Uuid> = outcomes.iter().map(|o| o.message_id).collect();
+        let attempts: Vec<i32> = outcomes.iter().map(|o| i32::try_from(o.attempt).unwrap_or(i32::MAX)).collect();
+        let kinds: Vec<String> = outcomes.iter().map(|o| o.answer.as_str().to_owned()).collect();
+        let ids: Vec<Option<String>> = outcomes.iter().map(|o| o.provider_id.clone()).collect();
+        let codes: Vec<String> = outcomes.iter().map(|o| o.code.clone()).collect();
+        let known = unit.provider_ids(&messages).await?;
+        // Said twice, known once: a retry after a lost COMMIT answer changes nothing.
+        let inserted = sqlx::query!(
+            "insert into outcome (controller_id, incident_no, message_id, attempt, kind, provider_id, code)
+             select $1, $2, j.* from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[]) as j
+             on conflict do nothing returning message_id, attempt",
+            incident.controller_id,
+            incident.incident_no,
+            &messages,
+            &attempts,
+            &kinds,
+            &ids as &[Option<String>],
+            &codes
+        )
+        .fetch_all(&mut *unit.tx)
+        .await?;
+        let fresh: std::collections::HashSet<(Uuid, i32)> = inserted.into_iter().map(|r| (r.message_id, r.attempt)).collect();
+        for (outcome, attempt) in outcomes.iter().zip(&attempts) {
+            if !fresh.contains(&(outcome.message_id, *attempt)) {
+                continue;
+            }
+            let other_id = is_other(known.get(&outcome.message_id), outcome.provider_id.as_deref());
+            let mut note = Note { due_in_ms: Some(outcome.retry_in_ms), ..Note::default() };
+            note.detail.insert("code".into(), json!(outcome.code));
+            if outcome.answer == Answer::Unknown {
+                note.due_in_ms = None;
+            }
+            let cause = Cause::Answered { attempt: outcome.attempt, answer: outcome.answer, other_id };
+            unit.apply(outcome.message_id, cause, note)?;
+        }
+        unit.commit().await
+    }
+
+    /// Applies one cause to one message, as the sweep and the resolver do.
+    pub async fn apply_one(&self, incident: IncidentKey, person_id: Uuid, message_id: Uuid, cause: Cause, note: Note) -> Result<Step, StoreError> {
+        let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
+        let decided = unit.apply(message_id, cause, note)?;
+        unit.commit().await?;
+        Ok(decided)
+    }
+}
+
+pub(crate) fn is_other(known: Option<&Vec<String>>, now: Option<&str>) -> bool {
+    now.is_some_and(|now| known.is_some_and(|ids| ids.iter().any(|id| id != now)))
+}
+
+impl super::unit::Unit {
+    /// Every provider id on record for these messages, from answers and receipts.
+    pub(crate) async fn provider_ids(&mut self, messages: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select message_id as "message_id!", provider_id as "provider_id!" from outcome
+                where controller_id = $1 and incident_no = $2 and message_id = any($3) and provider_id is not null
+               union select message_id, provider_id from receipt
+                where message_id = any($3) and provider_id is not null"#,
+            self.incident.controller_id,
+            self.incident.incident_no,
+            messages
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let mut known: HashMap<Uuid, Vec<String>> = HashMap::new();
+        for row in rows {
+            known.entry(row.message_id).or_default().push(row.provider_id);
+        }
+        Ok(known)
+    }
+}

@@ -1,0 +1,487 @@
+//! The unit of work of every move: lock people, decide with `step`, write events, commit.
+//!
+//! The event is the only way to write a fact: each decision becomes one event, whose insert moves the message, the
+//! notice and the person's head by trigger. A state that is not what this unit read fails the whole statement.
+
+use super::{Deadlines, Store, StoreError};
+use crate::model::state::{Channel, Content, MessageState, NoticeState, Reason, Route};
+use crate::model::step::{Case, Cause, Effect, Message, Step, step};
+use duly_ledger::{Event, leaf_hash};
+use serde_json::{Map, Value, json};
+use sqlx::{Postgres, Transaction};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Which people a unit may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Skip people that somebody else works on; for claims.
+    Skip,
+    /// Wait; for facts that must be recorded.
+    Wait,
+}
+
+/// One incident's place in every key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IncidentKey {
+    /// Tenant.
+    pub controller_id: Uuid,
+    /// Number inside this database.
+    pub incident_no: i64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub last_n: i64,
+    pub last_leaf: Option<[u8; 32]>,
+    pub version: i32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct MessageRow {
+    pub message_id: Uuid,
+    pub person_id: Uuid,
+    pub phase: i32,
+    pub ordinal: i32,
+    pub plan_no: i32,
+    pub lane: Option<String>,
+    pub content_hash: Vec<u8>,
+    pub model: Message,
+}
+
+#[derive(Debug, Clone)]
+struct Notice {
+    route: Route,
+    state: NoticeState,
+}
+
+struct Pending {
+    person_id: Option<Uuid>,
+    n: Option<i64>,
+    kind: &'static str,
+    message: Option<(Uuid, MessageState, MessageState)>,
+    message_id: Option<Uuid>,
+    phase: Option<i32>,
+    notice: Option<(NoticeState, NoticeState)>,
+    plan: Option<(i32, &'static str, &'static str)>,
+    alerted: bool,
+    attempt: Option<i32>,
+    due_in_ms: Option<i64>,
+    lease_in_ms: Option<i64>,
+    body: Vec<u8>,
+    leaf: [u8; 32],
+}
+
+struct NewMessage {
+    row: MessageRow,
+    postage_class: Option<&'static str>,
+}
+
+/// An open transaction with locked people, and the events that it will write.
+pub struct Unit {
+    pub(crate) tx: Transaction<'static, Postgres>,
+    pub(crate) incident: IncidentKey,
+    pub(crate) incident_id: Uuid,
+    pub(crate) now_micros: i64,
+    pub(crate) people: HashMap<Uuid, Person>,
+    pub(crate) messages: HashMap<Uuid, MessageRow>,
+    notices: HashMap<(Uuid, i32), Notice>,
+    prepared: HashMap<(Uuid, i32, Channel), (Content, Vec<u8>)>,
+    closing: Vec<(Channel, Content, MessageState)>,
+    pending: Vec<Pending>,
+    created: Vec<NewMessage>,
+    alarms: Vec<Uuid>,
+    pauses: Vec<String>,
+    deadlines: Deadlines,
+}
+
+/// What one decision adds to its event: fields of `d`, and times that differ from the usual.
+#[derive(Debug, Default)]
+pub struct Note {
+    /// Further fields of `d`; never a value of a person's.
+    pub detail: Map<String, Value>,
+    /// Milliseconds until the message is due, if not the usual.
+    pub due_in_ms: Option<i64>,
+}
+
+impl Store {
+    /// Opens a unit over people of one incident, in the lock order of the design: incident, people, messages.
+    pub async fn unit(&self, incident: IncidentKey, people: &[Uuid], wait: Wait) -> Result<Unit, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let row = sqlx::query!(
+            r#"select incident_id, closing, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
+                 from incident where controller_id = $1 and incident_no = $2 for share"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let mut unit = Unit {
+            tx,
+            incident,
+            incident_id: row.incident_id,
+            now_micros: row.now_micros,
+            people: HashMap::new(),
+            messages: HashMap::new(),
+            notices: HashMap::new(),
+            prepared: HashMap::new(),
+            closing: closing(&row.closing)?,
+            pending: Vec::new(),
+            created: Vec::new(),
+            alarms: Vec::new(),
+            pauses: Vec::new(),
+            deadlines: self.deadlines,
+        };
+        unit.lock_people(people, wait).await?;
+        unit.read_notices().await?;
+        unit.read_messages().await?;
+        Ok(unit)
+    }
+}
+
+impl Unit {
+    async fn lock_people(&mut self, people: &[Uuid], wait: Wait) -> Result<(), StoreError> {
+        let IncidentKey { controller_id, incident_no } = self.incident;
+        if wait == Wait::Wait {
+            sqlx::query!(
+                "select person_id from person where controller_id = $1 and incident_no = $2 and person_id = any($3)
+                  order by person_id for no key update",
+                controller_id,
+                incident_no,
+                people
+            )
+            .fetch_all(&mut *self.tx)
+            .await?;
+        }
+        // After waiting, `skip locked` skips nothing: the rows are ours. A new snapshot sees what committed before.
+        let rows = sqlx::query!(
+            "select person_id, last_n, last_leaf, version from person
+              where controller_id = $1 and incident_no = $2 and person_id = any($3)
+              order by person_id for no key update skip locked",
+            controller_id,
+            incident_no,
+            people
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in rows {
+            let last_leaf = row.last_leaf.map(|leaf| hash(&leaf)).transpose()?;
+            self.people.insert(row.person_id, Person { last_n: row.last_n, last_leaf, version: row.version });
+        }
+        Ok(())
+    }
+
+    fn locked(&self) -> Vec<Uuid> {
+        self.people.keys().copied().collect()
+    }
+
+    async fn read_notices(&mut self) -> Result<(), StoreError> {
+        let people = self.locked();
+        let IncidentKey { controller_id, incident_no } = self.incident;
+        let rows = sqlx::query!(
+            "select person_id, phase, route, state from notice
+              where controller_id = $1 and incident_no = $2 and person_id = any($3)",
+            controller_id,
+            incident_no,
+            &people
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in rows {
+            let notice = Notice { route: word(&row.route)?, state: word(&row.state)? };
+            self.notices.insert((row.person_id, row.phase), notice);
+        }
+        let rows = sqlx::query!(
+            "select person_id, phase, channel, content, content_hash from prepared_content
+              where controller_id = $1 and incident_no = $2 and person_id = any($3)",
+            controller_id,
+            incident_no,
+            &people
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in rows {
+            self.prepared.insert((row.person_id, row.phase, word(&row.channel)?), (word(&row.content)?, row.content_hash));
+        }
+        Ok(())
+    }
+
+    async fn read_messages(&mut self) -> Result<(), StoreError> {
+        let people = self.locked();
+        let IncidentKey { controller_id, incident_no } = self.incident;
+        let rows = sqlx::query!(
+            r#"select m.message_id, m.person_id, m.phase, m.channel, m.reason, m.ordinal, m.plan_no, m.state, m.attempt, m.lane,
+                      coalesce((select a.is_repeat from attempt a where a.controller_id = m.controller_id
+                        and a.incident_no = m.incident_no and a.message_id = m.message_id and a.attempt = m.attempt), false) as "is_repeat!"
+                 from message m
+                where m.controller_id = $1 and m.incident_no = $2 and m.person_id = any($3)
+                order by m.message_id for no key update"#,
+            controller_id,
+            incident_no,
+            &people
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in rows {
+            let channel: Channel = word(&row.channel)?;
+            let (content, content_hash) = self.content(row.person_id, row.phase, channel)?;
+            let model = Message {
+                channel,
+                reason: word(&row.reason)?,
+                state: word(&row.state)?,
+                attempt: u32::try_from(row.attempt).unwrap_or(0),
+                is_repeat: row.is_repeat,
+                closes_at: crate::model::step::closes_at(&self.closing, channel, content),
+            };
+            self.messages.insert(row.message_id, MessageRow {
+                message_id: row.message_id,
+                person_id: row.person_id,
+                phase: row.phase,
+                ordinal: row.ordinal,
+                plan_no: row.plan_no,
+                lane: row.lane,
+                content_hash,
+                model,
+            });
+        }
+        Ok(())
+    }
+
+    fn content(&self, person_id: Uuid, phase: i32, channel: Channel) -> Result<(Content, Vec<u8>), StoreError> {
+        self.prepared.get(&(person_id, phase, channel)).cloned().ok_or(StoreError::Corrupt { what: "prepared content" })
+    }
+
+    /// The notice of a message with all its messages, and the message's index among them.
+    pub fn case(&self, message_id: Uuid) -> Option<(Case, usize, Vec<Uuid>)> {
+        let row = self.messages.get(&message_id)?;
+        let notice = self.notices.get(&(row.person_id, row.phase))?;
+        let mut rows: Vec<&MessageRow> =
+            self.messages.values().filter(|m| m.person_id == row.person_id && m.phase == row.phase).collect();
+        rows.sort_by_key(|m| m.message_id);
+        let ids: Vec<Uuid> = rows.iter().map(|m| m.message_id).collect();
+        let index = ids.iter().position(|id| *id == message_id)?;
+        let messages = rows.into_iter().map(|m| m.model.clone()).collect();
+        Some((Case { notice: notice.state, route: notice.route, messages }, index, ids))
+    }
+
+    /// Decides with `step`, remembers the event, and follows the effects; nothing is written before `commit`.
+    pub fn apply(&mut self, message_id: Uuid, cause: Cause, note: Note) -> Result<Step, StoreError> {
+        let Some((case, index, ids)) = self.case(message_id) else { return Ok(Step::default()) };
+        let decided = step(&case, index, cause);
+        if decided.message.is_none() && !is_fact(cause) {
+            return Ok(decided);
+        }
+        self.remember(message_id, cause, &decided, note)?;
+        for effect in &decided.effects {
+            match *effect {
+                Effect::Create(channel) => self.create(message_id, channel)?,
+                Effect::Reopen(i) => {
+                    self.apply(ids[i], Cause::Reopened, Note::default())?;
+                }
+                Effect::Cancel(i) => {
+                    self.apply(ids[i], Cause::Cancelled, Note::default())?;
+                }
+                Effect::PossibleDuplicate => self.alarms.push(message_id),
+                Effect::PauseLane => self.pauses.extend(self.messages.get(&message_id).and_then(|m| m.lane.clone())),
+            }
+        }
+        Ok(decided)
+    }
+
+    fn remember(&mut self, message_id: Uuid, cause: Cause, decided: &Step, note: Note) -> Result<(), StoreError> {
+        let Some(row) = self.messages.get(&message_id).cloned() else { return Ok(()) };
+        let attempt = match cause {
+            Cause::Claimed { .. } => row.model.attempt + 1,
+            Cause::Answered { attempt, .. } => attempt,
+            _ => row.model.attempt,
+        };
+        let mut detail = note.detail;
+        detail.insert("attempt".into(), json!(attempt));
+        detail.insert("channel".into(), json!(row.model.channel.as_str()));
+        detail.insert("ordinal".into(), json!(row.ordinal));
+        detail.insert("phase".into(), json!(row.phase));
+        detail.insert("reason".into(), json!(row.model.reason.as_str()));
+        if let Some(to) = decided.message {
+            detail.insert("to".into(), json!(to.as_str()));
+        }
+        if decided.effects.contains(&Effect::PossibleDuplicate) {
+            detail.insert("possible_duplicate".into(), json!(true));
+        }
+        let notice_from = self.notices.get(&(row.person_id, row.phase)).map(|n| n.state);
+        let notice = notice_from.zip(decided.notice);
+        if let Some((_, to)) = notice {
+            detail.insert("notice".into(), json!(to.as_str()));
+        }
+        let (due_in_ms, lease_in_ms) = decided.message.map_or((None, None), |to| self.times(to, note.due_in_ms));
+        let mut pending = self.event(Some(row.person_id), kind_of(cause, decided), detail)?;
+        pending.message_id = Some(message_id);
+        pending.message = decided.message.map(|to| (message_id, row.model.state, to));
+        pending.phase = Some(row.phase);
+        pending.notice = notice;
+        pending.alerted = decided.alerted;
+        pending.attempt = matches!(cause, Cause::Claimed { .. }).then(|| i32::try_from(attempt).unwrap_or(i32::MAX));
+        pending.due_in_ms = due_in_ms;
+        pending.lease_in_ms = lease_in_ms;
+        self.pending.push(pending);
+        self.settle(message_id, cause, decided, attempt);
+        Ok(())
+    }
+
+    /// Keeps what this unit has read in step with what it will write.
+    fn settle(&mut self, message_id: Uuid, cause: Cause, decided: &Step, attempt: u32) {
+        let Some(row) = self.messages.get_mut(&message_id) else { return };
+        if let Some(to) = decided.message {
+            row.model.state = to;
+        }
+        if let Cause::Claimed { is_repeat } = cause {
+            row.model.attempt = attempt;
+            row.model.is_repeat = is_repeat;
+        }
+        if let (Some(to), Some(notice)) = (decided.notice, self.notices.get_mut(&(row.person_id, row.phase))) {
+            notice.state = to;
+        }
+    }
+
+    fn times(&self, to: MessageState, due_in_ms: Option<i64>) -> (Option<i64>, Option<i64>) {
+        let d = self.deadlines;
+        match to {
+            MessageState::Sending => (Some(d.lease_ms), Some(d.lease_ms)),
+            MessageState::Ready => (Some(due_in_ms.unwrap_or(0)), None),
+            MessageState::Unknown => (Some(due_in_ms.unwrap_or(d.unknown_ms)), None),
+            MessageState::Asked => (Some(d.asked_ms), None),
+            MessageState::Accepted | MessageState::Sent | MessageState::Printed => (Some(d.no_news_ms), None),
+            MessageState::Overdue => (Some(d.overdue_ms), None),
+            _ => (None, None),
+        }
+    }
+
+    fn create(&mut self, after: Uuid, channel: Channel) -> Result<(), StoreError> {
+        let Some(before) = self.messages.get(&after).cloned() else { return Ok(()) };
+        let (content, content_hash) = self.content(before.person_id, before.phase, channel)?;
+        let model = Message {
+            channel,
+            reason: Reason::Escalation,
+            state: MessageState::Ready,
+            attempt: 0,
+            is_repeat: false,
+            closes_at: crate::model::step::closes_at(&self.closing, channel, content),
+        };
+        let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content_hash, model, ..before };
+        let postage_class = (channel == Channel::Letter).then_some("first");
+        self.messages.insert(row.message_id, row.clone());
+        self.created.push(NewMessage { row, postage_class });
+        Ok(())
+    }
+
+    /// Remembers an event of the incident itself, which may move a plan.
+    pub fn incident_event(
+        &mut self,
+        kind: &'static str,
+        detail: Map<String, Value>,
+        plan: Option<(i32, &'static str, &'static str)>,
+    ) -> Result<(), StoreError> {
+        let mut pending = self.event(None, kind, detail)?;
+        pending.plan = plan;
+        self.pending.push(pending);
+        Ok(())
+    }
+
+    fn event(&mut self, person_id: Option<Uuid>, kind: &'static str, detail: Map<String, Value>) -> Result<Pending, StoreError> {
+        let head = person_id.and_then(|id| self.people.get_mut(&id));
+        let n = head.as_ref().map(|p| p.last_n + 1);
+        let body = Event {
+            id: Uuid::now_v7().to_string(),
+            inc: self.incident_id.to_string(),
+            kind: kind.to_owned(),
+            n: n.and_then(|n| u64::try_from(n).ok()),
+            person: person_id.map(|id| *id.as_bytes()),
+            prev: head.as_ref().and_then(|p| p.last_leaf),
+            at_micros: self.now_micros,
+            detail,
+        }
+        .to_bytes()?;
+        let leaf = leaf_hash(&body);
+        if let (Some(head), Some(n)) = (head, n) {
+            head.last_n = n;
+            head.last_leaf = Some(leaf);
+        }
+        Ok(Pending {
+            person_id,
+            n,
+            kind,
+            message: None,
+            message_id: None,
+            phase: None,
+            notice: None,
+            plan: None,
+            alerted: false,
+            attempt: None,
+            due_in_ms: None,
+            lease_in_ms: None,
+            body,
+            leaf,
+        })
+    }
+
+    /// Writes new messages, then the events in rounds of one per person, and commits.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.insert_created().await?;
+        self.insert_alarms().await?;
+        let mut rest = std::mem::take(&mut self.pending);
+        while !rest.is_empty() {
+            let mut seen = std::collections::HashSet::new();
+            let (round, later) = rest.into_iter().partition(|p: &Pending| p.person_id.is_none_or(|id| seen.insert(id)));
+            self.insert_events(round).await?;
+            rest = later;
+        }
+        self.tx.commit().await?;
+        Ok(())
+    }
+}
+
+mod write;
+
+fn is_fact(cause: Cause) -> bool {
+    matches!(cause, Cause::Answered { .. } | Cause::Found { .. } | Cause::Reported { .. })
+}
+
+fn kind_of(cause: Cause, decided: &Step) -> &'static str {
+    use crate::model::step::Answer;
+    match cause {
+        Cause::Claimed { .. } => "message.intent",
+        Cause::Answered { answer: Answer::Accepted, .. } => "message.accepted",
+        Cause::Answered { answer: Answer::Rejected, .. } => "message.rejected",
+        Cause::Answered { answer: Answer::NotTaken, .. } => "message.not_taken",
+        Cause::Answered { answer: Answer::LaneStopped, .. } => "message.lane_stopped",
+        Cause::Answered { answer: Answer::Unknown, .. } | Cause::LeaseExpired => "message.unknown",
+        Cause::Found { .. } | Cause::Absent | Cause::NextStep => "message.resolved",
+        Cause::Ask => "message.asked",
+        Cause::Decided(_) => "message.decided",
+        Cause::Reported { .. } if decided.message.is_none() => "receipt.late",
+        Cause::Reported { .. } => "receipt",
+        Cause::NoNews => "message.overdue",
+        Cause::GaveUp => "message.exhausted",
+        Cause::Cancelled => "message.cancelled",
+        Cause::Reopened => "message.reopened",
+    }
+}
+
+pub(crate) fn word<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt { what: "word" })
+}
+
+pub(crate) fn hash(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Corrupt { what: "hash" })
+}
+
+/// Reads `{"channel content": "state"}` as the profile's closing table.
+fn closing(table: &Value) -> Result<Vec<(Channel, Content, MessageState)>, StoreError> {
+    let entries = table.as_array().ok_or(StoreError::Corrupt { what: "closing table" })?;
+    entries
+        .iter()
+        .map(|entry| {
+            let field = |name: &str| entry.get(name).and_then(Value::as_str).ok_or(StoreError::Corrupt { what: "closing table" });
+            Ok((word(field("channel")?)?, word(field("content")?)?, word(field("state")?)?))
+        })
+        .collect()
+}
