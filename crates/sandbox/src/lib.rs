@@ -1,1 +1,14 @@
-//! placeholder
+//! A simulator of print and SMS providers: a real HTTP server with a fault plan and its own record of what was
+//! physically "printed" and "sent". It shares no type with Duly, so that a wrong wire format cannot cancel itself out.
+
+mod config;
+mod faults;
+mod people;
+mod receipts;
+mod server;
+mod state;
+
+pub use config::{Fault, FaultKind, ProviderConfig, SandboxConfig, SandboxError};
+pub use people::{PeopleSummary, write_people};
+pub use server::serve;
+pub use state::{Physical, SandboxState};
