@@ -7,6 +7,12 @@ use sha2::Sha256;
 #[derive(Clone)]
 pub struct PersonKey([u8; 32]);
 
+impl std::fmt::Debug for PersonKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PersonKey(…)")
+    }
+}
+
 impl PersonKey {
     /// Takes exactly 32 bytes; HMAC pads shorter keys, so two keys could collide.
     pub fn new(bytes: [u8; 32]) -> Self {
@@ -27,6 +33,11 @@ pub fn field_key(key: &PersonKey, field: &str) -> [u8; 32] {
 /// HMAC-SHA-256 of the value under the field's key.
 pub fn commit(key: &PersonKey, field: &str, value: &[u8]) -> [u8; 32] {
     hmac(&field_key(key, field), &[value])
+}
+
+/// Whether the commitment opens to this value of this field.
+pub fn verify(key: &PersonKey, field: &str, value: &[u8], commitment: &[u8; 32]) -> bool {
+    commit(key, field, value) == *commitment
 }
 
 fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
@@ -51,6 +62,9 @@ mod tests {
         assert_eq!(sealed, commit(&key, "phone", b"+447700900123"));
         assert_ne!(sealed, commit(&key, "phone", b"+447700900124"));
         assert_ne!(sealed, commit(&key, "email", b"+447700900123"));
-        assert_ne!(sealed, commit(&PersonKey::new([8; 32]), "phone", b"+447700900123"));
+        assert_ne!(
+            sealed,
+            commit(&PersonKey::new([8; 32]), "phone", b"+447700900123")
+        );
     }
 }

@@ -8,7 +8,7 @@ mod hash;
 mod manifest;
 mod merkle;
 
-pub use commitment::{PersonKey, commit, field_key};
+pub use commitment::{PersonKey, commit, field_key, verify};
 pub use event::{Event, EventError};
 pub use hash::{leaf_hash, node_hash, to_hex};
 pub use manifest::{ManifestBuilder, ManifestError, ManifestLine};

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// Why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
+    /// A field name outside lower-case letters, digits and `_`.
+    #[error("a manifest field name is not plain ASCII")]
+    FieldName,
     /// Lines must be strictly ascending by person.
     #[error("manifest line {line} does not ascend")]
     NotAscending {
@@ -26,9 +29,26 @@ pub struct ManifestLine {
 
 impl ManifestLine {
     /// `{"c":{…},"p":"…"}` in the event's JSON profile, without a line end.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let fields: Vec<String> = self.commitments.iter().map(|(field, c)| format!("\"{field}\":\"{}\"", to_hex(c))).collect();
-        format!("{{\"c\":{{{}}},\"p\":\"{}\"}}", fields.join(","), to_hex(&self.person)).into_bytes()
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        if !self
+            .commitments
+            .keys()
+            .all(|field| field.bytes().all(plain))
+        {
+            return Err(ManifestError::FieldName);
+        }
+        let fields: Vec<String> = self
+            .commitments
+            .iter()
+            .map(|(field, c)| format!("\"{field}\":\"{}\"", to_hex(c)))
+            .collect();
+        Ok(format!(
+            "{{\"c\":{{{}}},\"p\":\"{}\"}}",
+            fields.join(","),
+            to_hex(&self.person)
+        )
+        .into_bytes())
     }
 }
 
@@ -43,10 +63,13 @@ impl ManifestBuilder {
     /// Adds a line; its person must be greater than the one before.
     pub fn push(&mut self, line: &ManifestLine) -> Result<(), ManifestError> {
         if self.last.is_some_and(|last| last >= line.person) {
-            return Err(ManifestError::NotAscending { line: self.tree.size() + 1 });
+            return Err(ManifestError::NotAscending {
+                line: self.tree.size() + 1,
+            });
         }
+        let bytes = line.to_bytes()?;
         self.last = Some(line.person);
-        self.tree.append(leaf_hash(&line.to_bytes()));
+        self.tree.append(leaf_hash(&bytes));
         Ok(())
     }
 
@@ -67,11 +90,21 @@ mod tests {
 
     #[test]
     fn a_line_has_golden_bytes_and_must_ascend() {
-        let line = |id: u8| ManifestLine { person: [id; 16], commitments: BTreeMap::from([("phone".to_owned(), [0xab; 32])]) };
-        let golden = format!("{{\"c\":{{\"phone\":\"{}\"}},\"p\":\"{}\"}}", "ab".repeat(32), "01".repeat(16));
-        assert_eq!(line(1).to_bytes(), golden.as_bytes());
+        let line = |id: u8| ManifestLine {
+            person: [id; 16],
+            commitments: BTreeMap::from([("phone".to_owned(), [0xab; 32])]),
+        };
+        let golden = format!(
+            "{{\"c\":{{\"phone\":\"{}\"}},\"p\":\"{}\"}}",
+            "ab".repeat(32),
+            "01".repeat(16)
+        );
+        assert_eq!(line(1).to_bytes(), Ok(golden.into_bytes()));
         let mut builder = ManifestBuilder::default();
         assert_eq!(builder.push(&line(2)), Ok(()));
-        assert_eq!(builder.push(&line(2)), Err(ManifestError::NotAscending { line: 2 }));
+        assert_eq!(
+            builder.push(&line(2)),
+            Err(ManifestError::NotAscending { line: 2 })
+        );
     }
 }

@@ -1,0 +1,56 @@
+//! Bytes and vectors that must never change; the figures were computed in Python, not by this crate.
+
+use duly_ledger::{Event, EventError, Frontier, PersonKey, commit, leaf_hash, to_hex, verify};
+
+const GOLDEN: &str = concat!(
+    r#"{"d":{"phase":1},"id":"019355a0-0000-7000-8000-000000000001","#,
+    r#""inc":"019355a0-0000-7000-8000-000000000002","k":"message.intent","n":1,"#,
+    r#""p":"abababababababababababababababab","prev":null,"t":"2025-11-24T22:40:05.000001Z","v":1}"#
+);
+
+#[test]
+fn a_golden_event_keeps_its_bytes() {
+    let event = Event::parse(GOLDEN.as_bytes());
+    assert_eq!(
+        event.and_then(|e| e.to_bytes()),
+        Ok(GOLDEN.as_bytes().to_vec())
+    );
+}
+
+#[test]
+fn a_contradictory_place_in_the_chain_is_refused() {
+    let later = GOLDEN.replace(r#""n":1"#, r#""n":2"#);
+    assert_eq!(Event::parse(later.as_bytes()), Err(EventError::Chain));
+    let nobody = GOLDEN.replace(r#""p":"abababababababababababababababab","#, "");
+    assert_eq!(Event::parse(nobody.as_bytes()), Err(EventError::Chain));
+}
+
+#[test]
+fn a_commitment_equals_that_of_another_implementation() {
+    let key = PersonKey::new(std::array::from_fn(|i| i as u8));
+    let sealed = commit(&key, "phone", b"+447700900123");
+    assert_eq!(
+        to_hex(&sealed),
+        "9b13f02841baa7d1addeadb0610eb2d8ce2fdea565aefe4f3aacddae2f6b9aa5"
+    );
+    assert!(verify(&key, "phone", b"+447700900123", &sealed));
+    assert_eq!(format!("{key:?}"), "PersonKey(…)");
+}
+
+#[test]
+fn roots_at_tile_edges_equal_those_of_another_implementation() {
+    let mut tree = Frontier::new();
+    for i in 0..65537 {
+        tree.append(leaf_hash(format!("{{\"i\":{i}}}").as_bytes()));
+        let expected = match tree.size() {
+            255 => "f87f4c856274911fc8fdeef2e774a5d5332ac80b75b076fb110667115c3b9b05",
+            256 => "7ef0de1496341fac3fe8bdfa1cb4f4d63c91f142744b35376e9265b6af758610",
+            257 => "0e8fc2091cbee27032d5518617b3598799129470d5a620b39ac1af4f9c867464",
+            65535 => "6cb6565a08a262a46423a6a3991404312d32bf8ef684b04b6f9231f46052555c",
+            65536 => "aa1d71dbd31ad4da83db0a038fd1261b5ea1a4abdac4952a9bbff65f6e1fba4b",
+            65537 => "b18500d853f144f2a2a5a2ab9362bfd33ffccbe1d790f26c2ea3a1ab57047715",
+            _ => continue,
+        };
+        assert_eq!(to_hex(&tree.root()), expected);
+    }
+}
