@@ -1,6 +1,7 @@
 //! Duly tells every person affected by a data breach, once, and proves it. The map, from the outside in:
 //! imports point down this list only.
 
+pub mod intake;
 pub mod store;
 pub mod model;
 pub mod failpoint;
