@@ -125,8 +125,6 @@ settings! {
         send_by_ms: u64,
         /// ms.
         network_margin_ms: i64,
-        /// Attempts.
-        attempts_max: u32,
         /// ms.
         backoff_min_ms: u64,
         /// ms.

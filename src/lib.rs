@@ -1,7 +1,12 @@
 //! Duly tells every person affected by a data breach, once, and proves it. The map, from the outside in:
 //! imports point down this list only.
 
+pub mod dispatch;
 pub mod intake;
+pub mod provider;
+pub mod render;
+pub mod broker;
 pub mod store;
 pub mod model;
+pub mod config;
 pub mod failpoint;

@@ -3,6 +3,7 @@
 //! Templates are `templates/<profile>/<name>.<lang>.hbs`, compiled once, strict: a name that does not resolve is an
 //! error of that person, never an empty gap. SMS texts are not escaped; letters escape for Typst.
 
+pub mod message;
 pub mod sms;
 
 use crate::model::state::{Channel, Content};

@@ -130,6 +130,15 @@ impl PersonRecord {
     pub fn address_block(&self) -> Vec<String> {
         std::iter::once(self.name.clone()).chain(self.address.iter().flatten().cloned()).collect()
     }
+
+    /// Where a message of this channel goes: the number, or the envelope's lines joined by line ends.
+    pub fn destination(&self, channel: super::state::Channel) -> Option<String> {
+        match channel {
+            super::state::Channel::Sms => self.phone.clone(),
+            super::state::Channel::Letter => self.address.as_ref().map(|_| self.address_block().join("\n")),
+            super::state::Channel::Email => None,
+        }
+    }
 }
 
 /// NFC, without controls, bidi marks and zero-width characters, inner whitespace collapsed.

@@ -87,7 +87,7 @@ impl Key {
     pub fn keyed_hash(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut block = [0; 64];
         block[..32].copy_from_slice(self.0.as_slice());
-        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&block.into());
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
         for part in parts {
             mac.update(part);
         }

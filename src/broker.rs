@@ -1,0 +1,100 @@
+//! RabbitMQ, the road: jobs may be lost, doubled, delayed or reordered, and nothing goes wrong.
+
+pub mod consumer;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Publishes that wait for their confirms at once.
+const OUTSTANDING_MAX: usize = 512;
+/// Deliveries of one job before the broker gives it up; the lease in Postgres brings the message back.
+const DELIVERY_LIMIT: i64 = 20;
+
+/// What the broker refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The connection or channel failed.
+    #[error("the broker cannot be reached or closed the channel")]
+    Amqp(#[from] lapin::Error),
+    /// The server is too old for the queues that Duly declares.
+    #[error("RabbitMQ {version} is older than 3.10")]
+    TooOld {
+        /// Version it reports.
+        version: String,
+    },
+}
+
+impl BrokerError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Amqp(_) => "check that RabbitMQ is up and `broker.url` right; nothing is lost while it is away",
+            Self::TooOld { .. } => "use RabbitMQ 3.10 or newer",
+        }
+    }
+}
+
+/// A job on a lane's queue: a name, never a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendJob {
+    /// Message.
+    pub message: Uuid,
+    /// Version of this format.
+    pub v: u32,
+}
+
+/// Connects, checks the server's version and opens a channel.
+pub async fn connect(url: &str) -> Result<(Connection, Channel), BrokerError> {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    Ok((connection, channel))
+}
+
+/// The queue of a lane.
+pub fn queue_of(lane: &str) -> String {
+    format!("duly.send.{lane}.v1")
+}
+
+/// Declares a lane's quorum queue with every argument explicit: 3.10 and 4.x have other defaults.
+pub async fn declare(channel: &Channel, lane: &str) -> Result<(), BrokerError> {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(1_000_000));
+    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+    arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString("duly.dead".into()));
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(queue_of(lane).as_str().into(), options, arguments).await?;
+    let mut dead = FieldTable::default();
+    dead.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    dead.insert("x-max-length".into(), AMQPValue::LongLongInt(100_000));
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("duly.dead".into(), options, dead).await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(())
+}
+
+/// Publishes jobs to a lane: mandatory, persistent, confirmed. Returns how many were confirmed; the lease of the
+/// others simply runs out.
+pub async fn publish(channel: &Channel, lane: &str, messages: &[Uuid]) -> Result<usize, BrokerError> {
+    let queue = queue_of(lane);
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let mut confirmed = 0;
+    for window in messages.chunks(OUTSTANDING_MAX) {
+        let mut waiting = Vec::with_capacity(window.len());
+        for message in window {
+            let job = serde_json::to_vec(&SendJob { message: *message, v: 1 }).unwrap_or_default();
+            let properties = BasicProperties::default().with_delivery_mode(2).with_content_type("application/json".into());
+            waiting.push(channel.basic_publish("".into(), queue.as_str().into(), options, &job, properties).await?);
+        }
+        for confirm in waiting {
+            let confirmation = confirm.await?;
+            confirmed += usize::from(confirmation.is_ack() && confirmation.take_message().is_none());
+        }
+    }
+    Ok(confirmed)
+}

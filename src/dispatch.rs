@@ -1,0 +1,94 @@
+//! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
+
+pub mod draft;
+pub mod resolver;
+pub mod scheduler;
+pub mod worker;
+mod worker_repeat;
+
+use crate::config::{Settings, SettingsError};
+use crate::model::seal::Key;
+use crate::provider::sandbox::Account;
+use crate::render::message::Composer;
+use crate::store::{Deadlines, Store, StoreError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that the roles share.
+pub struct Office {
+    /// Settings in force.
+    pub settings: Settings,
+    /// The database.
+    pub store: Store,
+    /// Master key.
+    pub master: Key,
+    /// Accounts by lane.
+    pub accounts: BTreeMap<String, Arc<Account>>,
+    /// Renderer.
+    pub composer: Composer,
+}
+
+/// Why a role stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatchError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] crate::broker::BrokerError),
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A template.
+    #[error(transparent)]
+    Render(#[from] crate::render::RenderError),
+    /// The HTTP client.
+    #[error("the HTTP client cannot be made")]
+    Http(#[from] reqwest::Error),
+}
+
+impl Office {
+    /// Connects to everything that sending needs.
+    pub async fn open(settings: Settings) -> Result<Self, DispatchError> {
+        use secrecy::ExposeSecret;
+        let timeout = Duration::from_millis(settings.dispatch.request_timeout_ms);
+        let mut accounts = BTreeMap::new();
+        for (name, lane) in &settings.lanes {
+            accounts.insert(name.clone(), Arc::new(Account::new(name, lane, timeout)?));
+        }
+        let store = Store::connect(settings.database.url.expose_secret(), settings.database.connections, deadlines(&settings)).await?;
+        let templates = crate::render::TemplateSet::load(&settings.templates.folder)?;
+        Ok(Self { master: settings.master_key()?, store, accounts, composer: Composer::new(templates), settings })
+    }
+}
+
+/// The states' deadlines by the settings.
+pub fn deadlines(settings: &Settings) -> Deadlines {
+    let d = &settings.dispatch;
+    const DAY_MS: i64 = 86_400_000;
+    Deadlines {
+        lease_ms: d.lease_ms,
+        queue_lease_ms: d.queue_lease_ms,
+        unknown_ms: d.unknown_after_ms,
+        no_news_ms: d.no_news_after_ms,
+        asked_ms: DAY_MS,
+        overdue_ms: DAY_MS,
+    }
+}
+
+/// Full jitter: a random wait between nothing and the exponential step of this attempt; ms.
+pub fn backoff_ms(settings: &Settings, attempt: u32, retry_after: Option<Duration>) -> i64 {
+    use backon::BackoffBuilder;
+    let d = &settings.dispatch;
+    let step = backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(d.backoff_min_ms))
+        .with_max_delay(Duration::from_millis(d.backoff_max_ms))
+        .without_max_times()
+        .build()
+        .nth(usize::try_from(attempt.saturating_sub(1).min(32)).unwrap_or(32))
+        .unwrap_or(Duration::from_millis(d.backoff_max_ms));
+    let jittered = step.mul_f64(rand::random::<f64>());
+    i64::try_from(jittered.max(retry_after.unwrap_or_default()).as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,119 @@
+//! From a draft of the store to an intent: open, render, compare with what was approved, freeze, seal.
+
+use super::Office;
+use crate::model::contact::PersonRecord;
+use crate::model::seal::{Key, MessageName};
+use crate::model::state::{Channel, Content};
+use crate::render::message::Setting;
+use crate::store::claim::{Draft, Intent};
+use duly_ledger::{PersonKey, commit, to_hex};
+use serde_json::{Map, Value, json};
+
+/// A call that only waits for its claim.
+pub struct Prepared {
+    /// What the claim checks and stores.
+    pub intent: Intent,
+    /// The frozen bytes, open.
+    pub frozen: Vec<u8>,
+}
+
+/// Why a draft cannot be sent; the message stays and its lease runs out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// A key or sealed value does not open.
+    Sealed,
+    /// Its lane is not configured here.
+    Lane,
+    /// The plan's body cannot be read.
+    Plan,
+    /// It does not render any more.
+    Render,
+    /// Its bytes are not the ones that were approved.
+    NotAsApproved,
+    /// It is in no state that can be claimed.
+    State,
+}
+
+/// Reads the date and texts that a plan fixed.
+pub fn setting(draft: &Draft) -> Option<Setting> {
+    let plan: Value = serde_json::from_slice(&draft.plan).ok()?;
+    let date: Vec<i64> = plan.get("date")?.as_array()?.iter().filter_map(Value::as_i64).collect();
+    let [year, month, day] = date[..] else { return None };
+    Some(Setting {
+        profile: plan.get("profile")?.as_str()?.to_owned(),
+        texts: draft.texts.clone(),
+        controller_name: draft.controller_name.clone(),
+        sms_sender: draft.sms_sender.clone(),
+        controller_address: draft.controller_address.clone(),
+        date: (i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?),
+    })
+}
+
+/// Prepares a draft. Pure CPU.
+pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
+    let incident_key = office.master.unwrap_key(&draft.wrapped_incident_key, "incident").map_err(|_| Unfit::Sealed)?;
+    let key = incident_key.unwrap_key(&draft.wrapped_person_key, "person").map_err(|_| Unfit::Sealed)?;
+    let is_repeat = match draft.state.as_str() {
+        "ready" => false,
+        "unknown" => true,
+        _ => return Err(Unfit::State),
+    };
+    let contact = key.open("contact", &draft.contact).map_err(|_| Unfit::Sealed)?;
+    let person: PersonRecord = serde_json::from_slice(&contact).map_err(|_| Unfit::Sealed)?;
+    let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
+    let reference = key.send_reference(&MessageName {
+        phase: draft.phase,
+        channel: &draft.channel,
+        reason: &draft.reason,
+        ordinal: draft.ordinal,
+        provider: &draft.lane,
+    });
+    let content_hash: [u8; 32] = draft.content_hash.as_slice().try_into().map_err(|_| Unfit::Sealed)?;
+    // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
+    let frozen = match (&draft.frozen, is_repeat) {
+        (Some(sealed), true) => key.open("request", sealed).map_err(|_| Unfit::Sealed)?,
+        _ => freeze(office, account, draft, &person, &reference, &content_hash)?,
+    };
+    let destination = person.destination(account.channel).unwrap_or_default();
+    let intent = Intent {
+        message_id: draft.message_id,
+        person_id: draft.person_id,
+        version: draft.version,
+        is_repeat,
+        lane: draft.lane.clone(),
+        reference,
+        request: key.seal("request", &frozen),
+        content_hash,
+        commitments: commitments(&key, account.channel, &destination, &content_hash, is_repeat),
+    };
+    Ok(Prepared { intent, frozen })
+}
+
+fn freeze(office: &Office, account: &crate::provider::sandbox::Account, draft: &Draft, person: &PersonRecord, reference: &str, approved: &[u8; 32]) -> Result<Vec<u8>, Unfit> {
+    let setting = setting(draft).ok_or(Unfit::Plan)?;
+    let wants: Option<Content> = draft.content.parse().ok();
+    let rendered = office.composer.compose(&setting, person, &draft.reference_code, account.channel, wants).map_err(|_| Unfit::Render)?;
+    if &rendered.content_hash != approved || draft.prepared_version != draft.version {
+        return Err(Unfit::NotAsApproved);
+    }
+    match account.channel {
+        Channel::Letter => {
+            let postage = draft.postage_class.as_deref().unwrap_or("second");
+            Ok(account.freeze_letter(&person.address_block(), &rendered.bytes, rendered.parts, postage, reference))
+        }
+        Channel::Sms | Channel::Email => {
+            let text = String::from_utf8(rendered.bytes).map_err(|_| Unfit::Render)?;
+            Ok(account.freeze_sms(&setting.sms_sender, person.phone.as_deref().ok_or(Unfit::Render)?, &text, reference))
+        }
+    }
+}
+
+/// Destination and content as commitments: equal to the list's, so "sent to the listed address" can be proved.
+fn commitments(key: &Key, channel: Channel, destination: &str, content_hash: &[u8; 32], is_repeat: bool) -> Map<String, Value> {
+    let key = PersonKey::new(*key.bytes());
+    let mut detail = Map::new();
+    detail.insert("content".into(), json!(to_hex(&commit(&key, "content", content_hash))));
+    detail.insert("destination".into(), json!(to_hex(&commit(&key, channel.as_str(), destination.as_bytes()))));
+    detail.insert("repeat".into(), json!(is_repeat));
+    detail
+}

@@ -1,0 +1,151 @@
+//! Looks after every open state whose deadline passed: leases, unknown calls, missing news, receipts that wait.
+//!
+//! Not knowing is a state. It ends by the provider's answer to our reference, by a receipt, by a repeat that the
+//! provider guarantees, or by the plan's rule; never by blindly sending again.
+
+use super::worker_repeat::repeat;
+use super::{DispatchError, Office};
+use crate::model::state::MessageState;
+use crate::model::step::Cause;
+use crate::provider::LookUp;
+use crate::provider::sandbox::Account;
+use crate::store::due::Due;
+use crate::store::unit::Note;
+use futures::StreamExt;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Rows in one sweep.
+const SWEEP: i64 = 500;
+/// Look-ups at once.
+const CONCURRENT: usize = 32;
+/// Next look where nothing could be found out, ms.
+const LOOK_AGAIN_MS: i64 = 1000;
+
+/// Sweeps while this process leads, until `stop`.
+pub async fn run(office: Arc<Office>, holder: String, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let worked = match sweep(&office, &holder).await {
+            Ok(worked) => worked,
+            Err(error) => {
+                tracing::warn!(error = %error, "a sweep failed and is tried again");
+                0
+            }
+        };
+        if worked == 0 {
+            tokio::time::sleep(Duration::from_millis(office.settings.dispatch.interval_ms)).await;
+        }
+    }
+}
+
+async fn sweep(office: &Arc<Office>, holder: &str) -> Result<usize, DispatchError> {
+    if office.store.lead("sweep", holder, 5000).await?.is_none() {
+        return Ok(0);
+    }
+    let keep_seconds = office.settings.receipts.unmatched_retention_days * 86_400;
+    let receipts = office.store.apply_receipts(SWEEP, LOOK_AGAIN_MS, keep_seconds).await?;
+    let due = office.store.list_due(SWEEP).await?;
+    let swept = due.len();
+    futures::stream::iter(due)
+        .for_each_concurrent(CONCURRENT, |row| async move {
+            if let Err(error) = look_after(office, &row).await {
+                tracing::warn!(message = %row.message_id, error = %error, "a message was not looked after and stays due");
+            }
+        })
+        .await;
+    Ok(receipts + swept)
+}
+
+async fn look_after(office: &Arc<Office>, row: &Due) -> Result<(), DispatchError> {
+    let account = row.lane.as_ref().and_then(|lane| office.accounts.get(lane));
+    match (row.state, account) {
+        (MessageState::Ready, _) => apply(office, row, Cause::GaveUp, "deadline").await,
+        (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired, "lease").await,
+        (MessageState::Unknown, Some(account)) => resolve(office, row, account).await,
+        (MessageState::Accepted | MessageState::Sent | MessageState::Printed | MessageState::Overdue, Some(account)) => {
+            ask_for_news(office, row, account).await
+        }
+        (state, _) => Ok(office.store.postpone(row.incident, row.message_id, state, 86_400_000).await?),
+    }
+}
+
+async fn apply(office: &Office, row: &Due, cause: Cause, ground: &str) -> Result<(), DispatchError> {
+    let mut note = Note::default();
+    note.detail.insert("ground".into(), json!(ground));
+    office.store.apply_one(row.incident, row.person_id, row.message_id, cause, note).await?;
+    Ok(())
+}
+
+async fn resolve(office: &Arc<Office>, row: &Due, account: &Account) -> Result<(), DispatchError> {
+    if let Some(lag) = account.capabilities.lookup_lag {
+        return resolve_by_lookup(office, row, account, lag).await;
+    }
+    if let Some(life) = account.capabilities.idempotent_for {
+        return resolve_by_repeat(office, row, life).await;
+    }
+    let cause = if account.may_skip_unknown { Cause::NextStep } else { Cause::Ask };
+    apply(office, row, cause, "no_lookup").await
+}
+
+async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, lag: Duration) -> Result<(), DispatchError> {
+    let Some(reference) = &row.reference else { return apply(office, row, Cause::Ask, "no_reference").await };
+    // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
+    office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
+    match account.look_up(reference).await {
+        LookUp::Found(ids, status) => {
+            let cause = match status {
+                Some(report) => Cause::Reported { report, other_id: ids.len() > 1 },
+                None => Cause::Found { other_id: ids.len() > 1 },
+            };
+            apply(office, row, cause, "found").await
+        }
+        LookUp::Absent if absence_counts(office, row, lag) => apply(office, row, Cause::Absent, "absent").await,
+        LookUp::Absent | LookUp::CannotKnow => {
+            Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
+        }
+    }
+}
+
+/// "Not found" counts only if the look-up was sent after `send_by` + timeout + visibility delay + network margin.
+fn absence_counts(office: &Office, row: &Due, lag: Duration) -> bool {
+    let d = &office.settings.dispatch;
+    let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
+    let lag_ms = i64::try_from(lag.as_millis()).unwrap_or(i64::MAX);
+    row.since_send_by_ms > timeout_ms + lag_ms + d.network_margin_ms
+}
+
+async fn resolve_by_repeat(office: &Arc<Office>, row: &Due, life: Duration) -> Result<(), DispatchError> {
+    let d = &office.settings.dispatch;
+    let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
+    let span_ms = i64::try_from(d.send_by_ms).unwrap_or(i64::MAX);
+    let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+    // Not before the original can no longer arrive, and only well inside the key's life from the first claim.
+    if row.since_send_by_ms <= timeout_ms + d.network_margin_ms {
+        return Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?);
+    }
+    if row.since_first_claim_ms + span_ms + timeout_ms + d.network_margin_ms >= life_ms {
+        return apply(office, row, Cause::Ask, "key_expired").await;
+    }
+    repeat(office, row).await
+}
+
+async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(), DispatchError> {
+    let (Some(reference), Some(_)) = (&row.reference, account.capabilities.lookup_lag) else {
+        return no_news(office, row).await;
+    };
+    match account.look_up(reference).await {
+        LookUp::Found(_, Some(report)) if Some(report.report_rank()) > Some(row.state.report_rank()) => {
+            apply(office, row, Cause::Reported { report, other_id: false }, "polled").await
+        }
+        _ => no_news(office, row).await,
+    }
+}
+
+async fn no_news(office: &Office, row: &Due) -> Result<(), DispatchError> {
+    if row.state == MessageState::Overdue {
+        return Ok(office.store.postpone(row.incident, row.message_id, row.state, 86_400_000).await?);
+    }
+    apply(office, row, Cause::NoNews, "no_news").await
+}

@@ -1,0 +1,187 @@
+//! The plain API of the sandbox: its wire format, answers and words.
+
+use super::{CallResult, Capabilities, LookUp};
+use crate::config::Lane;
+use crate::model::state::{Channel, MessageState};
+use crate::model::step::Answer;
+use base64::Engine;
+use hmac::{Hmac, Mac};
+use reqwest::{Client, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// One account at the sandbox.
+pub struct Account {
+    /// Lane name, also the account's name in receipts.
+    pub name: String,
+    /// Channel.
+    pub channel: Channel,
+    /// What it promises.
+    pub capabilities: Capabilities,
+    /// Messages a second.
+    pub per_second: u32,
+    /// Whether an unknown call may go on with the next step by itself.
+    pub may_skip_unknown: bool,
+    url: String,
+    api_key: SecretString,
+    receipt_secret: SecretString,
+    http: Client,
+}
+
+/// A receipt that proved itself.
+#[derive(Debug, Clone)]
+pub struct ReadReceipt {
+    /// Provider's id of the receipt.
+    pub event_name: String,
+    /// Our reference.
+    pub reference: String,
+    /// Provider's id of the message.
+    pub provider_id: String,
+    /// Neutral status, where the word is known.
+    pub status: Option<MessageState>,
+}
+
+/// Why a receipt was not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptRefusal {
+    /// The signature is wrong or missing.
+    BadSignature,
+    /// Signed too long ago, or in the future.
+    Stale,
+    /// Signed, but not understood.
+    Malformed,
+}
+
+impl Account {
+    /// An account of a lane; `timeout` is the longest wait for an answer.
+    pub fn new(name: &str, lane: &Lane, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let http = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .pool_idle_timeout(Duration::from_secs(20))
+            .timeout(timeout)
+            .build()?;
+        Ok(Self {
+            name: name.to_owned(),
+            channel: lane.channel.parse().unwrap_or(Channel::Sms),
+            capabilities: Capabilities {
+                idempotent_for: lane.idempotent.then(|| Duration::from_secs(lane.key_life_seconds.unsigned_abs())),
+                lookup_lag: lane.lookup.then(|| Duration::from_millis(lane.lookup_lag_ms.unsigned_abs())),
+            },
+            per_second: lane.per_second.max(1),
+            may_skip_unknown: lane.unknown_rule == "next_step",
+            url: format!("{}/v1/messages", lane.url),
+            api_key: lane.api_key.clone(),
+            receipt_secret: lane.receipt_secret.clone(),
+            http,
+        })
+    }
+
+    /// The exact bytes of an SMS request; frozen at the claim and replayed unchanged.
+    pub fn freeze_sms(&self, from: &str, to: &str, text: &str, reference: &str) -> Vec<u8> {
+        json!({ "channel": "sms", "from": from, "reference": reference, "text": text, "to": to }).to_string().into_bytes()
+    }
+
+    /// The exact bytes of a letter request.
+    pub fn freeze_letter(&self, address: &[String], pdf: &[u8], pages: u32, postage_class: &str, reference: &str) -> Vec<u8> {
+        let pdf = base64::engine::general_purpose::STANDARD.encode(pdf);
+        json!({ "address": address, "channel": "letter", "pages": pages, "pdf": pdf, "postage_class": postage_class, "reference": reference })
+            .to_string()
+            .into_bytes()
+    }
+
+    /// Makes one call. Credentials are added here, never stored.
+    pub async fn submit(&self, frozen: Vec<u8>, reference: &str) -> CallResult {
+        let sent = self
+            .http
+            .post(&self.url)
+            .bearer_auth(self.api_key.expose_secret())
+            .header("Content-Type", "application/json")
+            .header("Idempotency-Key", reference)
+            .body(frozen)
+            .send()
+            .await;
+        crate::failpoint::reach("response_read").await;
+        match sent {
+            Ok(response) => read_answer(response).await,
+            // The connection never opened: no byte of the request was written.
+            Err(error) if error.is_connect() => CallResult::new(Answer::NotTaken, "connect"),
+            Err(error) => CallResult::new(Answer::Unknown, if error.is_timeout() { "timeout" } else { "cut" }),
+        }
+    }
+
+    /// Asks for messages of our reference.
+    pub async fn look_up(&self, reference: &str) -> LookUp {
+        let Some(answer) = self.get(&format!("{}?reference={reference}", self.url)).await else { return LookUp::CannotKnow };
+        let Some(found) = answer.get("messages").and_then(Value::as_array) else { return LookUp::CannotKnow };
+        let ids: Vec<String> = found.iter().filter_map(|m| m.get("id")?.as_str().map(str::to_owned)).collect();
+        let status = found.first().and_then(|m| m.get("status")?.as_str()).and_then(|word| self.status(word));
+        if ids.is_empty() { LookUp::Absent } else { LookUp::Found(ids, status) }
+    }
+
+    async fn get(&self, url: &str) -> Option<Value> {
+        let response = self.http.get(url).bearer_auth(self.api_key.expose_secret()).send().await.ok()?;
+        if response.status() != StatusCode::OK { None } else { response.json().await.ok() }
+    }
+
+    /// The neutral state of the sandbox's word; an unknown word moves nothing.
+    pub fn status(&self, word: &str) -> Option<MessageState> {
+        match (self.channel, word) {
+            (_, "queued") => Some(MessageState::Accepted),
+            (Channel::Sms, "sent") => Some(MessageState::Sent),
+            (Channel::Sms, "delivered") => Some(MessageState::DeliveredToHandset),
+            (Channel::Sms, "undelivered") => Some(MessageState::Failed),
+            (Channel::Sms, "expired") => Some(MessageState::Expired),
+            (Channel::Letter, "printed") => Some(MessageState::Printed),
+            (Channel::Letter, "dispatched") => Some(MessageState::HandedToCarrier),
+            (Channel::Letter, "delivered") => Some(MessageState::CarrierDelivered),
+            (Channel::Letter, "returned") => Some(MessageState::Returned),
+            (Channel::Letter, "failed") => Some(MessageState::Failed),
+            _ => None,
+        }
+    }
+
+    /// Believes a receipt only with a fresh time stamp and the right HMAC, compared in constant time.
+    pub fn read_receipt(&self, stamp: &str, signature: &str, body: &[u8], now_seconds: i64, window_seconds: i64) -> Result<ReadReceipt, ReceiptRefusal> {
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(self.receipt_secret.expose_secret().as_bytes())
+            .map_err(|_| ReceiptRefusal::BadSignature)?;
+        mac.update(stamp.as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        let expected = mac.finalize().into_bytes();
+        let given = hex::decode(signature).map_err(|_| ReceiptRefusal::BadSignature)?;
+        if !bool::from(expected.as_slice().ct_eq(&given)) {
+            return Err(ReceiptRefusal::BadSignature);
+        }
+        let signed_at: i64 = stamp.parse().map_err(|_| ReceiptRefusal::Stale)?;
+        if (now_seconds - signed_at).abs() > window_seconds {
+            return Err(ReceiptRefusal::Stale);
+        }
+        let value: Value = serde_json::from_slice(body).map_err(|_| ReceiptRefusal::Malformed)?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or(ReceiptRefusal::Malformed);
+        let status = self.status(&text("status")?);
+        Ok(ReadReceipt { event_name: text("event")?, reference: text("reference")?, provider_id: text("id")?, status })
+    }
+}
+
+/// The table of answers.
+async fn read_answer(response: Response) -> CallResult {
+    let status = response.status();
+    let code = status.as_u16().to_string();
+    match status {
+        StatusCode::CREATED | StatusCode::OK => match response.json::<Value>().await.ok().and_then(|v| v.get("id")?.as_str().map(str::to_owned)) {
+            Some(id) => CallResult { provider_id: Some(id), ..CallResult::new(Answer::Accepted, code) },
+            None => CallResult::new(Answer::Unknown, "unreadable"),
+        },
+        StatusCode::TOO_MANY_REQUESTS => {
+            let seconds = response.headers().get("Retry-After").and_then(|h| h.to_str().ok()).and_then(|t| t.parse().ok());
+            CallResult { retry_after: seconds.map(Duration::from_secs), ..CallResult::new(Answer::NotTaken, code) }
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => CallResult::new(Answer::LaneStopped, code),
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => CallResult::new(Answer::Rejected, code),
+        _ => CallResult::new(Answer::Unknown, code),
+    }
+}
