@@ -1,41 +1,26 @@
 //! Settings in layers: the shipped file, a second file, the environment, flags. Secrets never print.
 
-use crate::model::seal::{Key, SealError};
+mod check;
+mod error;
+mod layers;
+#[cfg(test)]
+mod tests;
+
+pub use error::SettingsError;
+pub use layers::{SettingLine, explain, layers, layers_with};
+
+use crate::model::seal::Key;
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
-
-/// Why the settings were refused; nothing was started.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A file, an unknown key or a wrong type.
-    #[error("the settings cannot be read: {0}")]
-    Layer(Box<figment::Error>),
-    /// Two settings contradict each other.
-    #[error("`{key}`: {what}")]
-    Refused {
-        /// Key.
-        key: String,
-        /// What is wrong and what to do.
-        what: &'static str,
-    },
-    /// The master key.
-    #[error("the master key file {path} cannot be used")]
-    MasterKey {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// The master key's text.
-    #[error(transparent)]
-    Key(#[from] SealError),
-}
 
 macro_rules! settings {
     ($($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $kind:ty,)+ })+) => {
@@ -71,8 +56,12 @@ settings! {
     Database {
         /// Application's URL.
         url: SecretString,
+        /// File with the URL; wins over `url`.
+        url_file: PathBuf,
         /// Owner's URL.
         owner_url: SecretString,
+        /// File with the owner's URL; wins over `owner_url`.
+        owner_url_file: PathBuf,
         /// Connections per process.
         connections: u32,
     }
@@ -80,6 +69,8 @@ settings! {
     Broker {
         /// URL.
         url: SecretString,
+        /// File with the URL; wins over `url`.
+        url_file: PathBuf,
     }
     /// Keys.
     Keys {
@@ -149,9 +140,15 @@ settings! {
         /// Bearer key.
         #[serde(default)]
         api_key: SecretString,
+        /// File with the bearer key; wins over `api_key`.
+        #[serde(default)]
+        api_key_file: PathBuf,
         /// Secret of the receipts' signatures.
         #[serde(default)]
         receipt_secret: SecretString,
+        /// File with that secret; wins over `receipt_secret`.
+        #[serde(default)]
+        receipt_secret_file: PathBuf,
         /// Messages a second over all workers.
         #[serde(default = "fifty")]
         per_second: u32,
@@ -184,101 +181,55 @@ fn ask() -> String {
     "ask".to_owned()
 }
 
-/// Keys whose values are never shown.
-const SECRET_KEYS: &[&str] = &["url", "owner_url", "api_key", "receipt_secret"];
-
-/// A setting in force.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct SettingLine {
-    /// Dotted key.
-    pub key: String,
-    /// Value, masked where it is a secret.
-    pub value: String,
-    /// Layer it comes from.
-    pub source: String,
-}
-
-/// The layers, before they are checked.
-pub fn layers(file: Option<&Path>, flags: &[(String, String)]) -> Figment {
-    let mut figment = Figment::from(Toml::string(DEFAULTS));
-    for (key, name) in [("database.url", "DATABASE_URL"), ("broker.url", "AMQP_URL")] {
-        if let Ok(url) = std::env::var(name) {
-            figment = figment.merge(Serialized::default(key, url));
-        }
-    }
-    if let Some(file) = file {
-        figment = figment.merge(Toml::file_exact(file));
-    }
-    figment = figment.merge(Env::prefixed("DULY_").ignore(&["failpoint", "failpoint_dir", "user_key", "passphrase"]).map(|k| k.as_str().replace("__", ".").into()));
-    for (key, value) in flags {
-        figment = figment.merge(Serialized::default(key, value));
-    }
-    figment
-}
-
 impl Settings {
     /// Reads all layers and refuses what cannot work, before anything starts.
     pub fn load(figment: &Figment) -> Result<Self, SettingsError> {
-        let settings: Self = figment.extract().map_err(|e| SettingsError::Layer(Box::new(e)))?;
-        settings.check()?;
+        let mut settings: Self = figment.extract()?;
+        settings.read_secret_files()?;
+        check::check(&settings)?;
         Ok(settings)
     }
 
-    fn check(&self) -> Result<(), SettingsError> {
-        let refuse = |key: &str, what| Err(SettingsError::Refused { key: key.to_owned(), what });
-        let d = &self.dispatch;
-        let call_ms = i64::try_from(d.request_timeout_ms + d.send_by_ms).unwrap_or(i64::MAX);
-        if d.lease_ms <= call_ms {
-            return refuse("dispatch.lease_ms", "must be longer than request_timeout_ms plus send_by_ms, else a call outlives its lease; raise it");
-        }
-        if i64::try_from(d.send_by_ms).unwrap_or(i64::MAX) > d.lease_ms / 3 {
-            return refuse("dispatch.send_by_ms", "must be at most a third of lease_ms; lower it or raise the lease");
-        }
-        for (name, lane) in &self.lanes {
-            let key = lane.api_key.expose_secret();
-            if lane.live && key.is_empty() {
-                return refuse(&format!("lanes.{name}.api_key"), "a live lane needs credentials; set it by file or environment");
-            }
-            if lane.live && (key == "sandbox-key" || lane.receipt_secret.expose_secret() == "sandbox-secret") {
-                return refuse(&format!("lanes.{name}.api_key"), "demo keys must not be used outside the sandbox; set real ones or live = false");
-            }
-            if !matches!(lane.unknown_rule.as_str(), "ask" | "next_step") {
-                return refuse(&format!("lanes.{name}.unknown_rule"), "must be `ask` or `next_step`");
-            }
+    fn read_secret_files(&mut self) -> Result<(), SettingsError> {
+        read_secret("database.url_file", &self.database.url_file, &mut self.database.url)?;
+        read_secret("database.owner_url_file", &self.database.owner_url_file, &mut self.database.owner_url)?;
+        read_secret("broker.url_file", &self.broker.url_file, &mut self.broker.url)?;
+        for (name, lane) in &mut self.lanes {
+            read_secret(&format!("lanes.{name}.api_key_file"), &lane.api_key_file, &mut lane.api_key)?;
+            let key = format!("lanes.{name}.receipt_secret_file");
+            read_secret(&key, &lane.receipt_secret_file, &mut lane.receipt_secret)?;
         }
         Ok(())
     }
 
-    /// The master key, from its file or `DULY_MASTER_KEY`.
+    /// The master key, from `DULY_MASTER_KEY` or its file, which nobody else may read.
     pub fn master_key(&self) -> Result<Key, SettingsError> {
         if let Ok(text) = std::env::var("DULY_MASTER_KEY") {
-            return Ok(Key::from_hex(&text)?);
+            return Ok(Key::from_hex(&Zeroizing::new(text))?);
         }
         let path = &self.keys.master_file;
-        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::MasterKey { path: path.clone(), source })?;
+        let unusable = |source| SettingsError::MasterKey { path: path.clone(), source };
+        // The mode is asked of the open file, so that it cannot be exchanged in between.
+        let mut file = File::open(path).map_err(unusable)?;
+        if file.metadata().map_err(unusable)?.permissions().mode() & 0o077 != 0 {
+            return Err(SettingsError::MasterKeyExposed { path: path.clone() });
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(unusable)?;
         Ok(Key::from_hex(&text)?)
     }
 }
 
-/// Every setting in force with the layer it comes from; secrets masked.
-pub fn explain(figment: &Figment) -> Result<Vec<SettingLine>, SettingsError> {
-    let all: figment::value::Value = figment.extract().map_err(|e| SettingsError::Layer(Box::new(e)))?;
-    let mut lines = Vec::new();
-    walk(figment, "", &all, &mut lines);
-    Ok(lines)
-}
-
-fn walk(figment: &Figment, prefix: &str, value: &figment::value::Value, lines: &mut Vec<SettingLine>) {
-    if let figment::value::Value::Dict(_, fields) = value {
-        for (name, inner) in fields {
-            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            walk(figment, &key, inner, lines);
-        }
-        return;
+/// Takes a secret from its file where one is named; the file wins over the value.
+fn read_secret(key: &str, path: &Path, secret: &mut SecretString) -> Result<(), SettingsError> {
+    if path.as_os_str().is_empty() {
+        return Ok(());
     }
-    let is_secret = SECRET_KEYS.contains(&prefix.rsplit('.').next().unwrap_or_default()) && !(prefix.starts_with("lanes.") && prefix.ends_with(".url"));
-    let text = serde_json::to_string(value).unwrap_or_default();
-    let source = figment.find_metadata(prefix).map_or_else(|| "?".to_owned(), |m| m.source.as_ref().map_or_else(|| m.name.to_string(), ToString::to_string));
-    let value = if is_secret && text != "\"\"" { "••••••".to_owned() } else { text };
-    lines.push(SettingLine { key: prefix.to_owned(), value, source });
+    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::SecretFile {
+        key: key.to_owned(),
+        path: path.to_owned(),
+        source,
+    })?;
+    *secret = Zeroizing::new(text).trim().into();
+    Ok(())
 }

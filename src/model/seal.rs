@@ -85,9 +85,10 @@ impl Key {
 
     /// HMAC-SHA-256 over parts joined by nothing; callers separate them by `\0`.
     pub fn keyed_hash(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut block = [0; 64];
+        // HMAC pads a shorter key with zeros to its block.
+        let mut block = Zeroizing::new([0; 64]);
         block[..32].copy_from_slice(self.0.as_slice());
-        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&(*block).into());
         for part in parts {
             mac.update(part);
         }
@@ -105,7 +106,7 @@ impl Key {
             "duly/ref/v1\0{}\0{}\0{}\0{}\0{}",
             message.phase, message.channel, message.reason, message.ordinal, message.provider
         );
-        hex::encode(&self.keyed_hash(&[text.as_bytes()])[..16])
+        hex::encode(&self.keyed_hash(&[text.to_ascii_lowercase().as_bytes()])[..16])
     }
 }
 
@@ -169,5 +170,62 @@ mod tests {
     fn a_sealed_box_opens_with_the_secret_half() {
         let (public, secret) = generate_pair();
         assert_eq!(open_with(&secret, &seal_to(&public, b"raw").unwrap()).unwrap(), b"raw");
+    }
+
+    /// Computed by another implementation (Python's hmac and cryptography) from the key 00 01 … 1f.
+    #[test]
+    fn known_answers_of_another_implementation_are_met() {
+        let key = Key::from_hex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f").unwrap();
+        let name = MessageName { phase: 1, channel: "letter", reason: "first", ordinal: 1, provider: "letters" };
+        assert_eq!(key.send_reference(&name), "861efe668c564915edaa2fb5f5010e62");
+        assert_eq!(key.send_reference(&MessageName { provider: "Letters", ..name }), "861efe668c564915edaa2fb5f5010e62");
+        assert_eq!(
+            hex::encode(key.search_hash("external_reference", b"PAY-0042")),
+            "cd68648562b950ec4862ba95572a01619cda4f018e57246d934533a6cf594e04"
+        );
+        let sealed = hex::decode("6465666768696a6b6c6d6e6f2375b11117c926f25f0b313e2d25f31102f434bbce5e5eeeefb9b9").unwrap();
+        assert_eq!(key.open("contact", &sealed).unwrap(), b"known plain");
+        let public = crypto_box::SecretKey::from_bytes(*key.bytes()).public_key();
+        assert_eq!(hex::encode(public.as_bytes()), "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f");
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_missing_byte_keeps_a_seal_shut() {
+        let key = Key::generate();
+        let sealed = key.seal("contact", b"x");
+        for bit in 0..sealed.len() * 8 {
+            let mut altered = sealed.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(key.open("contact", &altered), Err(SealError::DoesNotOpen));
+        }
+        for length in 0..sealed.len() {
+            assert_eq!(key.open("contact", &sealed[..length]), Err(SealError::DoesNotOpen));
+        }
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_under_its_outer_key_and_purpose_only() {
+        let (outer, inner) = (Key::generate(), Key::generate());
+        let wrapped = outer.wrap(&inner, "person key");
+        assert_eq!(outer.unwrap_key(&wrapped, "person key").unwrap().bytes(), inner.bytes());
+        assert_eq!(outer.unwrap_key(&wrapped, "incident key").err(), Some(SealError::DoesNotOpen));
+        assert_eq!(inner.unwrap_key(&wrapped, "person key").err(), Some(SealError::DoesNotOpen));
+        assert_eq!(outer.unwrap_key(&outer.seal("person key", b"short"), "person key").err(), Some(SealError::DoesNotOpen));
+    }
+
+    #[test]
+    fn a_sealed_box_of_another_pair_or_altered_stays_shut() {
+        let (public, secret) = generate_pair();
+        let mut sealed = seal_to(&public, b"raw").unwrap();
+        assert_eq!(open_with(&generate_pair().1, &sealed), Err(SealError::DoesNotOpen));
+        sealed[40] ^= 1;
+        assert_eq!(open_with(&secret, &sealed), Err(SealError::DoesNotOpen));
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused() {
+        for text in ["", "07", &"07".repeat(33), &"zz".repeat(32)] {
+            assert_eq!(Key::from_hex(text).err(), Some(SealError::BadKey));
+        }
     }
 }

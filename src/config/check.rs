@@ -1,0 +1,95 @@
+//! What single settings cannot say: limits and contradictions, refused before anything starts.
+
+use super::{Dispatch, Lane, Settings, SettingsError};
+use secrecy::ExposeSecret;
+
+fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
+    Err(SettingsError::Refused { key, what })
+}
+
+/// Refuses settings that cannot work together.
+pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
+    check_dispatch(&settings.dispatch)?;
+    settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))
+}
+
+fn check_dispatch(d: &Dispatch) -> Result<(), SettingsError> {
+    let key = |name: &str| format!("dispatch.{name}");
+    let send_by_ms = i64::try_from(d.send_by_ms).unwrap_or(i64::MAX);
+    let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
+    if d.lease_ms <= timeout_ms.saturating_add(send_by_ms) {
+        return refuse(
+            key("lease_ms"),
+            "must be longer than request_timeout_ms plus send_by_ms, else a call outlives its lease; raise it",
+        );
+    }
+    if send_by_ms > d.lease_ms / 3 {
+        return refuse(key("send_by_ms"), "must be at most a third of lease_ms; lower it or raise the lease");
+    }
+    for (name, value) in [
+        ("batch_size_max", d.batch_size_max as u64),
+        ("in_flight_max", d.in_flight_max as u64),
+        ("prefetch", u64::from(d.prefetch)),
+        ("request_timeout_ms", d.request_timeout_ms),
+        ("send_by_ms", d.send_by_ms),
+        ("interval_ms", d.interval_ms),
+    ] {
+        if value == 0 {
+            return refuse(key(name), "must be at least 1, else nothing is ever sent");
+        }
+    }
+    if d.backoff_min_ms > d.backoff_max_ms {
+        return refuse(key("backoff_min_ms"), "must not be longer than backoff_max_ms");
+    }
+    Ok(())
+}
+
+fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
+    let key = |field: &str| format!("lanes.{name}.{field}");
+    // The name stands in queue names, paths and send references.
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        return refuse(format!("lanes.{name}"), "a lane's name has lower-case letters, digits and hyphens only");
+    }
+    if !matches!(lane.channel.as_str(), "sms" | "letter" | "email") {
+        return refuse(key("channel"), "must be `sms`, `letter` or `email`");
+    }
+    if !matches!(lane.unknown_rule.as_str(), "ask" | "next_step") {
+        return refuse(key("unknown_rule"), "must be `ask` or `next_step`");
+    }
+    if lane.per_second == 0 {
+        return refuse(key("per_second"), "must be at least 1; stop a lane with `duly plan pause`");
+    }
+    if lane.idempotent && lane.key_life_seconds <= 0 {
+        return refuse(
+            key("key_life_seconds"),
+            "must say for how long the provider honours our key, else a repeat could be a second message",
+        );
+    }
+    if lane.lookup_lag_ms < 0 {
+        return refuse(key("lookup_lag_ms"), "must not be negative");
+    }
+    check_credentials(name, lane)
+}
+
+fn check_credentials(name: &str, lane: &Lane) -> Result<(), SettingsError> {
+    if !lane.live {
+        return Ok(());
+    }
+    for (field, secret, demo) in [
+        ("api_key", &lane.api_key, "sandbox-key"),
+        // An empty secret would let anybody sign receipts.
+        ("receipt_secret", &lane.receipt_secret, "sandbox-secret"),
+    ] {
+        let secret = secret.expose_secret();
+        if secret.is_empty() {
+            return refuse(format!("lanes.{name}.{field}"), "a live lane needs credentials; set it by file or environment");
+        }
+        if secret == demo {
+            return refuse(
+                format!("lanes.{name}.{field}"),
+                "demo keys must not be used outside the sandbox; set real ones or live = false",
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::*;
+use secrecy::ExposeSecret;
+use std::io::Write;
+
+const DEMO: &str = include_str!("../../config/demo.toml");
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn load(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    Settings::load(&layers_with(Some(file(text).path()), pairs(variables), &pairs(flags)))
+}
+
+fn lane(fields: &str) -> Result<Settings, SettingsError> {
+    load(&format!("[lanes.a]\nchannel = \"sms\"\nurl = \"http://127.0.0.1\"\n{fields}"), &[], &[])
+}
+
+fn refused_key(result: Result<Settings, SettingsError>) -> String {
+    match result {
+        Err(SettingsError::Refused { key, .. }) => key,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("accepted"),
+    }
+}
+
+#[test]
+fn the_shipped_file_alone_and_the_demo_are_accepted() {
+    assert_eq!(load("", &[], &[]).unwrap().lanes.len(), 0);
+    assert_eq!(load(DEMO, &[], &[]).unwrap().lanes.len(), 3);
+}
+
+#[test]
+fn the_shipped_file_has_every_key_each_under_a_comment() {
+    let mut above = "";
+    for line in DEFAULTS.lines() {
+        if line.contains(" = ") && !line.starts_with('#') {
+            assert!(above.starts_with('#') || above.starts_with("backoff_min_ms"), "`{line}` has no comment");
+        }
+        above = line;
+    }
+    // Nothing outside a lane has a default in code, so a key that this file lacks cannot be loaded at all.
+    for line in explain(&layers_with(None, [], &[])).unwrap() {
+        let without: toml::Table = remove(toml::from_str(DEFAULTS).unwrap(), &line.key);
+        let figment = Figment::from(figment::providers::Serialized::defaults(without));
+        assert!(Settings::load(&figment).is_err(), "{} has a second default in code", line.key);
+    }
+    let lane = load(DEMO, &[], &[]).unwrap().lanes.remove("letters").unwrap();
+    for field in format!("{lane:?}").split(", ").filter_map(|part| part.split(": ").next()) {
+        let field = field.trim_start_matches("Lane { ");
+        assert!(DEFAULTS.contains(&format!("# {field} = ")), "lanes.*.{field} is not in config/default.toml");
+    }
+}
+
+fn remove(mut table: toml::Table, key: &str) -> toml::Table {
+    let (section, leaf) = key.split_once('.').unwrap();
+    table.get_mut(section).unwrap().as_table_mut().unwrap().remove(leaf).unwrap();
+    table
+}
+
+#[test]
+fn a_later_layer_wins_and_says_where_it_comes_from() {
+    let source = |variables: &[(&str, &str)], flags: &[(&str, &str)]| {
+        let settings = file("[dispatch]\nprefetch = 300\n");
+        let figment = layers_with(Some(settings.path()), pairs(variables), &pairs(flags));
+        let value = Settings::load(&figment).unwrap().dispatch.prefetch;
+        let line = explain(&figment).unwrap().into_iter().find(|line| line.key == "dispatch.prefetch").unwrap();
+        assert_eq!(line.value, value.to_string());
+        (value, line.source)
+    };
+
+    let (value, from) = source(&[], &[]);
+    assert_eq!(value, 300);
+    assert!(from.contains("tmp"), "{from}");
+    let variable = [("DULY_DISPATCH__PREFETCH", "400")];
+    assert_eq!(source(&variable, &[]), (400, "DULY_DISPATCH__PREFETCH".to_owned()));
+    assert_eq!(source(&variable, &[("dispatch.prefetch", "500")]), (500, "--dispatch.prefetch".to_owned()));
+}
+
+#[test]
+fn usual_variables_are_taken_where_nothing_else_is_said() {
+    let usual = [("DATABASE_URL", "postgres://u:p@h/a"), ("AMQP_URL", "amqp://h")];
+    let settings = load("", &usual, &[]).unwrap();
+    assert_eq!(settings.database.url.expose_secret(), "postgres://u:p@h/a");
+    assert_eq!(settings.broker.url.expose_secret(), "amqp://h");
+    let settings = load("[database]\nurl = \"postgres://h/b\"\n", &usual, &[]).unwrap();
+    assert_eq!(settings.database.url.expose_secret(), "postgres://h/b");
+}
+
+#[test]
+fn variables_of_the_program_are_no_settings_and_unknown_ones_are_refused() {
+    load("", &[("DULY_MASTER_KEY", "07"), ("DULY_USER_KEY", "ann.key"), ("DULY_FAILPOINT", "x")], &[]).unwrap();
+    let error = load("", &[("DULY_DISPATCH__LEASE_SM", "3")], &[]).unwrap_err();
+    assert_eq!(error.to_string(), "`dispatch.lease_sm` in DULY_DISPATCH__LEASE_SM is no setting");
+}
+
+#[test]
+fn a_lane_with_a_hyphen_has_a_variable_and_a_secret_of_digits_is_a_text() {
+    let settings = load(DEMO, &[("DULY_LANES__SMS_A__API_KEY", "48151623")], &[]).unwrap();
+    assert_eq!(settings.lanes["sms-a"].api_key.expose_secret(), "48151623");
+}
+
+#[test]
+fn a_secret_is_read_from_its_file_which_wins() {
+    let secret = file("from-file\n");
+    let path = secret.path().display();
+    let settings = lane(&format!("api_key = \"x\"\napi_key_file = \"{path}\"\nreceipt_secret_file = \"{path}\"\n")).unwrap();
+    assert_eq!(settings.lanes["a"].api_key.expose_secret(), "from-file");
+    assert_eq!(settings.lanes["a"].receipt_secret.expose_secret(), "from-file");
+    let urls = load("", &[("DULY_DATABASE__URL_FILE", &path.to_string())], &[]).unwrap();
+    assert_eq!(urls.database.url.expose_secret(), "from-file");
+    assert!(matches!(lane("api_key_file = \"/nowhere\"\n"), Err(SettingsError::SecretFile { .. })));
+}
+
+#[test]
+fn no_secret_shows_in_a_listing_a_debug_text_or_an_error() {
+    let variables = [("DATABASE_URL", "postgres://u:s3cr3t@h/a"), ("DULY_LANES__A__API_KEY", "s3cr3t")];
+    let text = "[lanes.a]\nchannel = \"sms\"\nurl = \"http://u:s3cr3t@127.0.0.1\"\nreceipt_secret = \"s3cr3t\"\n";
+    let settings = file(text);
+    let figment = layers_with(Some(settings.path()), pairs(&variables), &[]);
+    assert!(!format!("{:?}", explain(&figment).unwrap()).contains("s3cr3t"));
+
+    for broken in
+        ["[lanes.a]\napi_key = \"s3cr3t\n", "[lanes.a]\napi_key = [\"s3cr3t\"]\n", "[dispatch]\nprefetch = \"s3cr3t\"\n"]
+    {
+        let error = load(broken, &[], &[]).unwrap_err();
+        assert!(!format!("{error} {error:?} {}", error.remedy()).contains("s3cr3t"), "{broken}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_file_and_a_remedy() {
+    let error = load("[dispatch]\nlease_sm = 3\n", &[], &[]).unwrap_err();
+    assert!(matches!(&error, SettingsError::UnknownKey { key, origin } if key == "dispatch.lease_sm" && origin.contains("tmp")));
+    assert!(error.remedy().contains("spelling"));
+    let error = load("[dispach]\n", &[], &[]).unwrap_err();
+    assert!(matches!(error, SettingsError::UnknownKey { key, .. } if key == "dispach"));
+}
+
+#[test]
+fn a_wrong_type_a_missing_field_and_a_missing_file_are_told_apart() {
+    let wrong = load("[dispatch]\nprefetch = \"many\"\n", &[], &[]).unwrap_err();
+    assert!(matches!(wrong, SettingsError::WrongType { key, .. } if key == "dispatch.prefetch"));
+    let missing = load("[lanes.a]\nurl = \"x\"\n", &[], &[]).unwrap_err();
+    assert!(matches!(missing, SettingsError::Missing { key } if key == "lanes.a.channel"));
+    let nowhere = Settings::load(&layers_with(Some(Path::new("/nowhere.toml")), [], &[]));
+    assert!(matches!(nowhere, Err(SettingsError::Unreadable { .. })));
+}
+
+#[test]
+fn timings_that_contradict_each_other_are_refused() {
+    let dispatch = |fields: &str| refused_key(load(&format!("[dispatch]\n{fields}\n"), &[], &[]));
+    assert_eq!(dispatch("lease_ms = 20000"), "dispatch.lease_ms");
+    assert_eq!(dispatch("send_by_ms = 20001"), "dispatch.send_by_ms");
+    assert_eq!(dispatch("request_timeout_ms = 9223372036854775807"), "dispatch.lease_ms");
+    assert_eq!(dispatch("backoff_min_ms = 70000"), "dispatch.backoff_min_ms");
+    for field in ["batch_size_max", "in_flight_max", "prefetch", "send_by_ms", "interval_ms"] {
+        assert_eq!(dispatch(&format!("{field} = 0")), format!("dispatch.{field}"));
+    }
+}
+
+#[test]
+fn a_live_lane_needs_credentials_that_are_not_the_demos() {
+    assert_eq!(refused_key(lane("live = true\n")), "lanes.a.api_key");
+    assert_eq!(refused_key(lane("live = true\napi_key = \"k\"\n")), "lanes.a.receipt_secret");
+    assert_eq!(refused_key(lane("live = true\napi_key = \"sandbox-key\"\nreceipt_secret = \"s\"\n")), "lanes.a.api_key");
+    assert_eq!(
+        refused_key(lane("live = true\napi_key = \"k\"\nreceipt_secret = \"sandbox-secret\"\n")),
+        "lanes.a.receipt_secret"
+    );
+    lane("live = true\napi_key = \"k\"\nreceipt_secret = \"s\"\n").unwrap();
+}
+
+#[test]
+fn a_lane_that_could_not_work_is_refused() {
+    assert_eq!(refused_key(lane("per_second = 0\n")), "lanes.a.per_second");
+    assert_eq!(refused_key(lane("unknown_rule = \"guess\"\n")), "lanes.a.unknown_rule");
+    assert_eq!(refused_key(lane("idempotent = true\n")), "lanes.a.key_life_seconds");
+    assert_eq!(refused_key(load("[lanes.a]\nchannel = \"fax\"\nurl = \"x\"\n", &[], &[])), "lanes.a.channel");
+    assert_eq!(refused_key(load("[lanes.a_b]\nchannel = \"sms\"\nurl = \"x\"\n", &[], &[])), "lanes.a_b");
+}
+
+#[test]
+fn a_master_key_is_read_from_a_file_that_is_nobody_elses() {
+    let key = file(&"07".repeat(32));
+    let settings = load("", &[("DULY_KEYS__MASTER_FILE", &key.path().display().to_string())], &[]).unwrap();
+    let mode = |mode| std::fs::set_permissions(key.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+
+    mode(0o600);
+    assert_eq!(settings.master_key().unwrap().bytes(), &[7; 32]);
+    for open in [0o640, 0o604, 0o622] {
+        mode(open);
+        assert!(matches!(settings.master_key(), Err(SettingsError::MasterKeyExposed { .. })));
+    }
+    let nowhere = load("", &[("DULY_KEYS__MASTER_FILE", "/nowhere")], &[]).unwrap();
+    assert!(matches!(nowhere.master_key(), Err(SettingsError::MasterKey { .. })));
+}
