@@ -1,6 +1,7 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
 pub mod draft;
+pub mod plan;
 pub mod resolver;
 pub mod scheduler;
 pub mod worker;

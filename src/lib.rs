@@ -1,6 +1,8 @@
 //! Duly tells every person affected by a data breach, once, and proves it. The map, from the outside in:
 //! imports point down this list only.
 
+pub mod cli;
+pub mod web;
 pub mod dispatch;
 pub mod intake;
 pub mod provider;

@@ -2,6 +2,8 @@
 
 pub mod contact;
 pub mod person;
+pub mod profile;
 pub mod seal;
 pub mod state;
 pub mod step;
+pub mod user_key;

@@ -156,3 +156,11 @@ impl Store {
         Ok((row.made, row.left))
     }
 }
+
+impl Store {
+    /// Messages by channel and state over all incidents, for metrics.
+    pub async fn count_all_messages(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let rows = sqlx::query!(r#"select channel, state, count(*) as "n!" from message group by 1, 2 order by 1, 2"#).fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|row| (row.channel, row.state, row.n)).collect())
+    }
+}
