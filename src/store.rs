@@ -3,6 +3,7 @@
 //! Facts are inserted; states move only through the event table's trigger (`unit`). No transaction is ever open
 //! while a provider is called.
 
+pub mod audit;
 pub mod claim;
 pub mod controller;
 pub mod due;
@@ -151,4 +152,19 @@ async fn check_version(pool: &PgPool) -> Result<(), StoreError> {
         return Err(StoreError::TooOld { found: row.version });
     }
     Ok(())
+}
+
+/// Drops and makes a database of its own for the demo and the tests; returns its URL.
+pub async fn recreate_database(server_url: &str, name: &str) -> Result<String, StoreError> {
+    let owner = pool(server_url, 1, None).await?;
+    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        return Err(StoreError::missing("database name of a-z, 0-9 and _", name));
+    }
+    // Names of databases cannot be parameters; the check above leaves nothing to inject.
+    for statement in [format!("drop database if exists {name} with (force)"), format!("create database {name}")] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&owner).await?;
+    }
+    owner.close().await;
+    let (base, _) = server_url.rsplit_once('/').unwrap_or((server_url, ""));
+    Ok(format!("{base}/{name}"))
 }
