@@ -108,8 +108,6 @@ pub enum Effect {
     Cancel(usize),
     /// Raise the alarm *possible duplicate*.
     PossibleDuplicate,
-    /// Pause the lane.
-    PauseLane,
 }
 
 /// The decision: at most one move of the message, at most one of the notice.
@@ -206,9 +204,6 @@ fn own_effects(message: &Message, cause: Cause) -> Vec<Effect> {
     };
     if other_id {
         effects.push(Effect::PossibleDuplicate);
-    }
-    if matches!(cause, Cause::Answered { answer: Answer::LaneStopped, .. }) {
-        effects.push(Effect::PauseLane);
     }
     effects
 }

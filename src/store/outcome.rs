@@ -22,6 +22,8 @@ pub struct Outcome {
     pub provider_id: Option<String>,
     /// HTTP status or transport fact.
     pub code: String,
+    /// Whether nothing else on this lane will be taken either: the lane pauses, and nobody's attempt is burnt.
+    pub stops_lane: bool,
     /// Milliseconds until a call that was not taken is tried again.
     pub retry_in_ms: i64,
 }
@@ -78,6 +80,10 @@ impl Store {
             }
             let cause = Cause::Answered { attempt: outcome.attempt, answer: outcome.answer, other_id };
             unit.apply(outcome.message_id, cause, note)?;
+            if outcome.stops_lane {
+                let lane = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone());
+                unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone())));
+            }
         }
         unit.commit().await
     }

@@ -91,7 +91,7 @@ pub struct Unit {
     pending: Vec<Pending>,
     created: Vec<NewMessage>,
     alarms: Vec<Uuid>,
-    pauses: Vec<String>,
+    pub(crate) lane_stops: Vec<(String, String)>,
     deadlines: Deadlines,
 }
 
@@ -129,7 +129,7 @@ impl Store {
             pending: Vec::new(),
             created: Vec::new(),
             alarms: Vec::new(),
-            pauses: Vec::new(),
+            lane_stops: Vec::new(),
             deadlines: self.deadlines,
         };
         unit.lock_people(people, wait).await?;
@@ -165,7 +165,7 @@ impl Unit {
         .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
-            let last_leaf = row.last_leaf.map(|leaf| hash(&leaf)).transpose()?;
+            let last_leaf = row.last_leaf.as_deref().map(hash).transpose()?;
             self.people.insert(row.person_id, Person { last_n: row.last_n, last_leaf, version: row.version });
         }
         Ok(())
@@ -282,7 +282,6 @@ impl Unit {
                     self.apply(ids[i], Cause::Cancelled, Note::default())?;
                 }
                 Effect::PossibleDuplicate => self.alarms.push(message_id),
-                Effect::PauseLane => self.pauses.extend(self.messages.get(&message_id).and_then(|m| m.lane.clone())),
             }
         }
         Ok(decided)

@@ -39,11 +39,12 @@ impl Unit {
             .execute(&mut *self.tx)
             .await?;
         }
-        for lane in std::mem::take(&mut self.pauses) {
+        for (lane, code) in std::mem::take(&mut self.lane_stops) {
             sqlx::query!(
-                "insert into lane_pause (lane, until, code) values ($1, duly_now() + interval '60 seconds', 'lane_stopped')
+                "insert into lane_pause (lane, until, code) values ($1, duly_now() + interval '60 seconds', $2)
                  on conflict (lane) do update set until = excluded.until, code = excluded.code",
-                lane
+                lane,
+                code
             )
             .execute(&mut *self.tx)
             .await?;
