@@ -146,6 +146,8 @@ create table plan (
     state text not null default 'prepared' check (state in ('prepared', 'approved', 'running', 'paused')), -- moved by events only
     body bytea not null,                                     -- canonical JSON: roots, versions, routes, lanes, date, counts
     hash bytea not null check (hash = sha256(body)),         -- what approvals sign
+    message_deadline_ms bigint not null check (message_deadline_ms > 0), -- how long one message may be tried, ms
+    postage_class text not null check (postage_class in ('first', 'second')), -- how letters are posted
     prepared_by uuid not null references app_user,           -- may not approve
     prepared_at timestamptz not null default duly_now(),     -- database time
     primary key (controller_id, incident_no, plan_no),
@@ -276,7 +278,8 @@ create table receipt (
     receipt_id uuid primary key,                             -- client-made UUIDv7
     controller_id uuid not null,                             -- tenant from the URL
     provider text not null,                                  -- lane from the URL
-    sealed bytea not null,                                   -- raw body, sealed to the controller's public key
+    sealed bytea,                                            -- raw body; null once nobody may read it any more
+    sealed_under text not null default 'controller' check (sealed_under in ('controller', 'person')), -- whose key opens it
     verdict text not null check (verdict in ('verified', 'bad_signature', 'stale', 'malformed')), -- what the endpoint found
     event_name text,                                         -- the provider's id of this receipt
     reference text,                                          -- our reference in it

@@ -19,6 +19,9 @@ pub enum BrokerError {
     /// The connection or channel failed.
     #[error("the broker cannot be reached or closed the channel")]
     Amqp(#[from] lapin::Error),
+    /// The broker ended the consumer: its connection, channel or queue is gone.
+    #[error("the broker closed the consumer")]
+    ConsumerClosed,
     /// The server is too old for the queues that Duly declares.
     #[error("RabbitMQ {version} is older than 3.10")]
     TooOld {
@@ -31,7 +34,7 @@ impl BrokerError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Amqp(_) => "check that RabbitMQ is up and `broker.url` right; nothing is lost while it is away",
+            Self::Amqp(_) | Self::ConsumerClosed => "check that RabbitMQ is up and `broker.url` right; nothing is lost while it is away",
             Self::TooOld { .. } => "use RabbitMQ 3.10 or newer",
         }
     }

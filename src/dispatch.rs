@@ -1,11 +1,15 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
+mod call;
 pub mod draft;
+mod gate;
+mod matching;
 pub mod plan;
+mod recorder;
+mod repeat;
 pub mod resolver;
 pub mod scheduler;
 pub mod worker;
-mod worker_repeat;
 
 use crate::config::{Settings, SettingsError};
 use crate::model::seal::Key;
@@ -42,6 +46,9 @@ pub enum DispatchError {
     /// The settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// A key or sealed value.
+    #[error(transparent)]
+    Seal(#[from] crate::model::seal::SealError),
     /// A template.
     #[error(transparent)]
     Render(#[from] crate::render::RenderError),
@@ -54,15 +61,17 @@ impl Office {
     /// Connects to everything that sending needs.
     pub async fn open(settings: Settings) -> Result<Self, DispatchError> {
         use secrecy::ExposeSecret;
-        let timeout = Duration::from_millis(settings.dispatch.request_timeout_ms);
-        let mut accounts = BTreeMap::new();
-        for (name, lane) in &settings.lanes {
-            accounts.insert(name.clone(), Arc::new(Account::new(name, lane, timeout)?));
-        }
+        let accounts = accounts(&settings)?;
         let store = Store::connect(settings.database.url.expose_secret(), settings.database.connections, deadlines(&settings)).await?;
         let templates = crate::render::TemplateSet::load(&settings.templates.folder)?;
         Ok(Self { master: settings.master_key()?, store, accounts, composer: Composer::new(templates), settings })
     }
+}
+
+/// The provider accounts of the settings, by lane.
+pub fn accounts(settings: &Settings) -> Result<BTreeMap<String, Arc<Account>>, DispatchError> {
+    let timeout = Duration::from_millis(settings.dispatch.request_timeout_ms);
+    settings.lanes.iter().map(|(name, lane)| Ok((name.clone(), Arc::new(Account::new(name, lane, timeout)?)))).collect()
 }
 
 /// The states' deadlines by the settings.

@@ -22,3 +22,15 @@ pub async fn reach(name: &str) {
 /// A release build has no failpoints.
 #[cfg(not(debug_assertions))]
 pub async fn reach(_name: &str) {}
+
+/// Whether a test took this safeguard away: `DULY_SABOTAGE=name`. A release build cannot be sabotaged.
+#[cfg(debug_assertions)]
+pub fn is_sabotaged(safeguard: &str) -> bool {
+    std::env::var("DULY_SABOTAGE").is_ok_and(|name| name == safeguard)
+}
+
+/// A release build keeps every safeguard.
+#[cfg(not(debug_assertions))]
+pub fn is_sabotaged(_safeguard: &str) -> bool {
+    false
+}

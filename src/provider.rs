@@ -2,6 +2,7 @@
 //!
 //! One request per attempt: no redirect is followed and nothing is retried inside; the scheduler decides.
 
+pub mod guarded;
 pub mod sandbox;
 
 use crate::model::state::MessageState;
@@ -19,12 +20,14 @@ pub struct CallResult {
     pub code: String,
     /// When the provider asks to be tried again.
     pub retry_after: Option<Duration>,
+    /// Whether nothing else on this lane will be taken either: bad credentials, no credit, a redirect.
+    pub stops_lane: bool,
 }
 
 impl CallResult {
     /// A result without id.
     pub fn new(answer: Answer, code: impl Into<String>) -> Self {
-        Self { answer, provider_id: None, code: code.into(), retry_after: None }
+        Self { answer, provider_id: None, code: code.into(), retry_after: None, stops_lane: false }
     }
 }
 

@@ -92,6 +92,15 @@ pub struct Deadlines {
     pub overdue_ms: i64,
 }
 
+/// A database role of Duly's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Works: `duly_app`.
+    Application,
+    /// Inserts receipts: `duly_receipts`.
+    Receipts,
+}
+
 /// The database, as the application's role.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -102,7 +111,7 @@ pub struct Store {
 impl Store {
     /// Connects, takes the application's role and checks the server's version.
     pub async fn connect(url: &str, connections: u32, deadlines: Deadlines) -> Result<Self, StoreError> {
-        let store = Self { pool: pool(url, connections, Some("duly_app")).await?, deadlines };
+        let store = Self { pool: pool(url, connections, Some(Role::Application)).await?, deadlines };
         check_version(&store.pool).await?;
         Ok(store)
     }
@@ -123,7 +132,7 @@ impl Store {
     }
 }
 
-async fn pool(url: &str, connections: u32, role: Option<&'static str>) -> Result<PgPool, StoreError> {
+pub(crate) async fn pool(url: &str, connections: u32, role: Option<Role>) -> Result<PgPool, StoreError> {
     // States move faster than statistics: hash and merge joins over a guessed row count cost seven times as much,
     // and JIT compiles for 30 ms what runs in one (measured; see docs on performance).
     let options = PgConnectOptions::from_str(url)?
@@ -135,9 +144,11 @@ async fn pool(url: &str, connections: u32, role: Option<&'static str>) -> Result
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                if role.is_some() {
-                    sqlx::query!("set role duly_app").execute(connection).await?;
-                }
+                match role {
+                    Some(Role::Application) => sqlx::raw_sql("set role duly_app").execute(connection).await?,
+                    Some(Role::Receipts) => sqlx::raw_sql("set role duly_receipts").execute(connection).await?,
+                    None => return Ok(()),
+                };
                 Ok(())
             })
         })
@@ -146,7 +157,7 @@ async fn pool(url: &str, connections: u32, role: Option<&'static str>) -> Result
     Ok(pool)
 }
 
-async fn check_version(pool: &PgPool) -> Result<(), StoreError> {
+pub(crate) async fn check_version(pool: &PgPool) -> Result<(), StoreError> {
     let row = sqlx::query!(r#"select current_setting('server_version_num')::int as "version!""#).fetch_one(pool).await?;
     if row.version < 150_000 {
         return Err(StoreError::TooOld { found: row.version });

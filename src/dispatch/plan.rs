@@ -7,7 +7,7 @@ use crate::model::state::{Channel, Content, Route};
 use crate::render::message::Setting;
 use crate::store::StoreError;
 use crate::store::incident::Incident;
-use crate::store::plan::{FrozenList, PreparedNotice, Recipient};
+use crate::store::plan::{FrozenList, PreparedNotice, Recipient, Terms};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -75,7 +75,7 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
     });
     let (mut after, mut done) = (Uuid::nil(), 0);
     let mut summary = PlanSummary { plan: draft.plan_no, hash: String::new(), routes: BTreeMap::new(), problems: BTreeMap::new() };
-    let deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
+    let terms = Terms { message_deadline_ms: office.settings.dispatch.message_deadline_hours * 3_600_000, postage_class: "first" };
     loop {
         let people = store.list_recipients(incident.key, &lists, PHASE, after, BATCH).await?;
         let Some(last) = people.last() else { break };
@@ -88,7 +88,7 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
             }
         }
         done += notices.len() as u64;
-        draft.insert_notices(PHASE, &notices, deadline_ms).await?;
+        draft.insert_notices(PHASE, &notices, &terms).await?;
         progress(done);
     }
     if done == 0 {
@@ -97,7 +97,7 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
     let body = body(incident, draft.plan_no, date, &frozen, &summary);
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
-    draft.finish(&body, &hash, user_id).await?;
+    draft.finish(&body, &hash, &terms, user_id).await?;
     Ok(summary)
 }
 

@@ -3,7 +3,9 @@
 //! Not knowing is a state. It ends by the provider's answer to our reference, by a receipt, by a repeat that the
 //! provider guarantees, or by the plan's rule; never by blindly sending again.
 
-use super::worker_repeat::repeat;
+use super::gate::HoldWatch;
+use super::matching::apply_receipts;
+use super::repeat::repeat;
 use super::{DispatchError, Office};
 use crate::model::state::MessageState;
 use crate::model::step::Cause;
@@ -25,9 +27,9 @@ const CONCURRENT: usize = 32;
 const LOOK_AGAIN_MS: i64 = 1000;
 
 /// Sweeps while this process leads, until `stop`.
-pub async fn run(office: Arc<Office>, holder: String, stop: CancellationToken) {
+pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let worked = match sweep(&office, &holder).await {
+        let worked = match sweep(&office, &watch, &holder).await {
             Ok(worked) => worked,
             Err(error) => {
                 tracing::warn!(error = %error, "a sweep failed and is tried again");
@@ -40,17 +42,16 @@ pub async fn run(office: Arc<Office>, holder: String, stop: CancellationToken) {
     }
 }
 
-async fn sweep(office: &Arc<Office>, holder: &str) -> Result<usize, DispatchError> {
+async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, holder: &str) -> Result<usize, DispatchError> {
     if office.store.lead("sweep", holder, 5000).await?.is_none() {
         return Ok(0);
     }
-    let keep_seconds = office.settings.receipts.unmatched_retention_days * 86_400;
-    let receipts = office.store.apply_receipts(SWEEP, LOOK_AGAIN_MS, keep_seconds).await?;
+    let receipts = apply_receipts(office).await?;
     let due = office.store.list_due(SWEEP).await?;
     let swept = due.len();
     futures::stream::iter(due)
         .for_each_concurrent(CONCURRENT, |row| async move {
-            if let Err(error) = look_after(office, &row).await {
+            if let Err(error) = look_after(office, watch, &row).await {
                 tracing::warn!(message = %row.message_id, error = %error, "a message was not looked after and stays due");
             }
         })
@@ -58,12 +59,12 @@ async fn sweep(office: &Arc<Office>, holder: &str) -> Result<usize, DispatchErro
     Ok(receipts + swept)
 }
 
-async fn look_after(office: &Arc<Office>, row: &Due) -> Result<(), DispatchError> {
+async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> Result<(), DispatchError> {
     let account = row.lane.as_ref().and_then(|lane| office.accounts.get(lane));
     match (row.state, account) {
         (MessageState::Ready, _) => apply(office, row, Cause::GaveUp, "deadline").await,
         (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired, "lease").await,
-        (MessageState::Unknown, Some(account)) => resolve(office, row, account).await,
+        (MessageState::Unknown, Some(account)) => resolve(office, watch, row, account).await,
         (MessageState::Accepted | MessageState::Sent | MessageState::Printed | MessageState::Overdue, Some(account)) => {
             ask_for_news(office, row, account).await
         }
@@ -78,12 +79,12 @@ async fn apply(office: &Office, row: &Due, cause: Cause, ground: &str) -> Result
     Ok(())
 }
 
-async fn resolve(office: &Arc<Office>, row: &Due, account: &Account) -> Result<(), DispatchError> {
+async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, account: &Account) -> Result<(), DispatchError> {
     if let Some(lag) = account.capabilities.lookup_lag {
         return resolve_by_lookup(office, row, account, lag).await;
     }
     if let Some(life) = account.capabilities.idempotent_for {
-        return resolve_by_repeat(office, row, life).await;
+        return resolve_by_repeat(office, watch, row, life).await;
     }
     let cause = if account.may_skip_unknown { Cause::NextStep } else { Cause::Ask };
     apply(office, row, cause, "no_lookup").await
@@ -93,7 +94,9 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, l
     let Some(reference) = &row.reference else { return apply(office, row, Cause::Ask, "no_reference").await };
     // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
     office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
-    match account.look_up(reference).await {
+    let answer = account.look_up(reference).await;
+    crate::failpoint::reach("lookup_sent_not_committed").await;
+    match answer {
         LookUp::Found(ids, status) => {
             let cause = match status {
                 Some(report) => Cause::Reported { report, other_id: ids.len() > 1 },
@@ -116,7 +119,7 @@ fn absence_counts(office: &Office, row: &Due, lag: Duration) -> bool {
     row.since_send_by_ms > timeout_ms + lag_ms + d.network_margin_ms
 }
 
-async fn resolve_by_repeat(office: &Arc<Office>, row: &Due, life: Duration) -> Result<(), DispatchError> {
+async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, life: Duration) -> Result<(), DispatchError> {
     let d = &office.settings.dispatch;
     let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
     let span_ms = i64::try_from(d.send_by_ms).unwrap_or(i64::MAX);
@@ -128,7 +131,10 @@ async fn resolve_by_repeat(office: &Arc<Office>, row: &Due, life: Duration) -> R
     if row.since_first_claim_ms + span_ms + timeout_ms + d.network_margin_ms >= life_ms {
         return apply(office, row, Cause::Ask, "key_expired").await;
     }
-    repeat(office, row).await
+    if repeat(office, watch, row).await? {
+        return Ok(());
+    }
+    Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
 }
 
 async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(), DispatchError> {

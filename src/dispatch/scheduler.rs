@@ -1,5 +1,6 @@
 //! The leader: queues what is due within each lane's pace, and looks after every deadline.
 
+use super::gate::HoldWatch;
 use super::{DispatchError, Office, resolver};
 use crate::broker::{connect, declare, publish};
 use secrecy::ExposeSecret;
@@ -18,7 +19,9 @@ const OUTSTANDING_SECONDS: i64 = 3;
 /// Leads, or stands by, until `stop`.
 pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), DispatchError> {
     let holder = Uuid::now_v7().to_string();
-    let resolving = tokio::spawn(resolver::run(office.clone(), holder.clone(), stop.clone()));
+    let watch = HoldWatch::start(&office).await?;
+    let watching = tokio::spawn(watch.clone().run(office.clone(), stop.clone()));
+    let resolving = tokio::spawn(resolver::run(office.clone(), watch, holder.clone(), stop.clone()));
     while !stop.is_cancelled() {
         if let Err(error) = lead(&office, &holder, &stop).await {
             tracing::warn!(error = %error, "the scheduler lost its way and starts again");
@@ -29,6 +32,7 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     if let Err(error) = resolving.await {
         tracing::error!(error = %error, "the resolver ended badly");
     }
+    watching.abort();
     Ok(())
 }
 

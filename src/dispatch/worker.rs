@@ -1,204 +1,158 @@
-//! The worker: read, render, claim, call, record, acknowledge. No transaction is open while a provider is called.
+//! The worker: take jobs, render, claim, call. Recording and acknowledging is the recorder's part.
 
+use super::call::call;
 use super::draft::{Prepared, prepare};
-use super::{DispatchError, Office, backoff_ms};
-use crate::broker::consumer::{BatchConsumer, Job, acknowledge};
-use crate::broker::{connect, declare};
-use crate::model::step::Answer;
-use crate::provider::CallResult;
+use super::gate::{Gate, HoldWatch};
+use super::recorder::{self, Done};
+use super::{DispatchError, Office};
+use crate::broker::consumer::{AckWindow, BatchConsumer, Job};
+use crate::broker::{BrokerError, connect, declare};
 use crate::store::claim::Draft;
-use crate::store::outcome::Outcome;
 use crate::store::unit::IncidentKey;
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use secrecy::ExposeSecret;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// A hold version and when it was read.
-struct HoldWatch {
-    version: AtomicI64,
-    read_at: std::sync::Mutex<Instant>,
+/// Batches that are rendered and claimed at once on a lane: one hides the other's waiting for the database.
+const BATCHES_AT_ONCE: usize = 2;
+
+/// What all tasks of one lane share.
+struct Lane {
+    office: Arc<Office>,
+    name: String,
+    watch: Arc<HoldWatch>,
+    /// Calls in flight; taken before the claim, so that a claimed call never waits for its turn.
+    slots: Arc<Semaphore>,
 }
 
 /// Works all lanes until `stop`; reconnects by itself.
 pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), DispatchError> {
-    let watch = Arc::new(HoldWatch { version: AtomicI64::new(office.store.hold_version().await?), read_at: std::sync::Mutex::new(Instant::now()) });
-    let mut lanes = tokio::task::JoinSet::new();
-    for lane in office.accounts.keys().cloned() {
-        lanes.spawn(lane_loop(office.clone(), lane, watch.clone(), stop.clone()));
+    let watch = HoldWatch::start(&office).await?;
+    let watching = tokio::spawn(watch.clone().run(office.clone(), stop.clone()));
+    let mut lanes = JoinSet::new();
+    for name in office.accounts.keys().cloned() {
+        let slots = Arc::new(Semaphore::new(office.settings.dispatch.in_flight_max));
+        let lane = Arc::new(Lane { office: office.clone(), name, watch: watch.clone(), slots });
+        lanes.spawn(keep_working(lane, stop.clone()));
     }
-    lanes.spawn(watch_holds(office.clone(), watch, stop.clone()));
     while lanes.join_next().await.is_some() {}
+    watching.abort();
     Ok(())
 }
 
-async fn watch_holds(office: Arc<Office>, watch: Arc<HoldWatch>, stop: CancellationToken) {
+async fn keep_working(lane: Arc<Lane>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let read_at = Instant::now();
-        if let Ok(version) = office.store.hold_version().await {
-            watch.version.store(version, Ordering::SeqCst);
-            *watch.read_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = read_at;
-        }
-        tokio::time::sleep(Duration::from_millis(office.settings.dispatch.hold_check_ms / 3)).await;
-    }
-}
-
-async fn lane_loop(office: Arc<Office>, lane: String, watch: Arc<HoldWatch>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        if let Err(error) = work_lane(&office, &lane, &watch, &stop).await {
-            tracing::warn!(lane, error = %error, "the lane's consumer stopped and starts again");
-            tokio::time::sleep(Duration::from_millis(500)).await;
+        if let Err(error) = work(&lane, &stop).await {
+            tracing::warn!(lane = lane.name, error = %error, "the lane's consumer stopped and starts again");
+            tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(Duration::from_millis(500)) => {} }
         }
     }
 }
 
-async fn work_lane(office: &Arc<Office>, lane: &str, watch: &Arc<HoldWatch>, stop: &CancellationToken) -> Result<(), DispatchError> {
-    let d = &office.settings.dispatch;
-    let (connection, channel) = connect(office.settings.broker.url.expose_secret()).await?;
-    declare(&channel, lane).await?;
+async fn work(lane: &Arc<Lane>, stop: &CancellationToken) -> Result<(), DispatchError> {
+    let d = &lane.office.settings.dispatch;
+    let (connection, channel) = connect(lane.office.settings.broker.url.expose_secret()).await?;
+    declare(&channel, &lane.name).await?;
     let linger = Duration::from_millis(d.batch_linger_ms);
-    let mut consumer = BatchConsumer::start(channel.clone(), lane, d.prefetch, d.batch_size_max, linger).await?;
-    let mut batches: FuturesUnordered<std::pin::Pin<Box<dyn Future<Output = Vec<u64>> + Send>>> = FuturesUnordered::new();
-    loop {
+    let window = Arc::new(AckWindow::default());
+    let batch_max = d.batch_size_max.min(d.in_flight_max);
+    let mut consumer = BatchConsumer::start(channel.clone(), &lane.name, d.prefetch, batch_max, linger, window.clone()).await?;
+    let (done, finished) = mpsc::channel(d.in_flight_max.max(1));
+    let recorder = tokio::spawn(recorder::run(lane.office.clone(), channel, window, finished));
+    let mut batches = JoinSet::new();
+    let ended = loop {
         tokio::select! {
-            () = stop.cancelled() => break,
-            Some(tags) = batches.next(), if !batches.is_empty() => acknowledge(&channel, &tags).await?,
-            batch = consumer.next_batch(), if batches.len() < 4 => match batch {
-                Some(jobs) => {
-                    let (office, watch) = (office.clone(), watch.clone());
-                    batches.push(Box::pin(work_batch(office, watch, jobs)));
-                }
-                None => return Err(crate::broker::BrokerError::from(lapin::Error::from(std::io::Error::other("consumer closed"))).into()),
+            () = stop.cancelled() => break Ok(()),
+            Some(_) = batches.join_next(), if !batches.is_empty() => {}
+            taken = consumer.next_batch(), if batches.len() < BATCHES_AT_ONCE => match taken {
+                Some(jobs) => { batches.spawn(work_batch(lane.clone(), jobs, done.clone())); }
+                None => break Err(BrokerError::ConsumerClosed.into()),
             },
         }
+    };
+    // Take nothing more, finish the calls in flight, commit, acknowledge, leave. If we die here, leases do the rest.
+    if ended.is_ok() {
+        consumer.stop().await?;
     }
-    // Take nothing more, finish the calls in flight, commit, acknowledge, leave.
-    consumer.stop().await?;
-    while let Some(tags) = batches.next().await {
-        acknowledge(&channel, &tags).await?;
+    while batches.join_next().await.is_some() {}
+    drop(done);
+    if let Err(error) = recorder.await {
+        tracing::error!(lane = lane.name, error = %error, "the recorder ended badly; leases bring its messages back");
     }
-    connection.close(200, "stopped".into()).await.map_err(crate::broker::BrokerError::from)?;
-    Ok(())
+    if ended.is_ok() {
+        connection.close(200, "stopped".into()).await.map_err(BrokerError::from)?;
+    }
+    ended
 }
 
-/// Works one batch; returns the tags to acknowledge. On a lost database nothing is acknowledged twice or forgotten:
-/// the leases in Postgres bring every message back.
-async fn work_batch(office: Arc<Office>, watch: Arc<HoldWatch>, jobs: Vec<Job>) -> Vec<u64> {
-    let tags: Vec<u64> = jobs.iter().map(|job| job.tag).collect();
-    let messages: Vec<Uuid> = jobs.iter().filter_map(|job| job.message).collect();
-    if let Err(error) = send_batch(&office, &watch, &messages).await {
-        tracing::error!(error = %error, messages = messages.len(), "a batch was not finished; its leases will run out");
+/// Works one batch until its calls are on their way. Where the database fails, the jobs are acknowledged all the
+/// same: what was not claimed comes back by its lease, what was claimed becomes `unknown` by its lease.
+async fn work_batch(lane: Arc<Lane>, jobs: Vec<Job>, done: mpsc::Sender<Done>) {
+    let mut tags: HashMap<Uuid, u64> = HashMap::new();
+    let mut idle = Vec::new();
+    for job in jobs {
+        match job.message {
+            // The same job twice in one batch: one claim is enough.
+            Some(message) => idle.extend(tags.insert(message, job.tag)),
+            None => idle.push(job.tag),
+        }
     }
-    crate::failpoint::reach("before_acknowledge").await;
-    tags
+    if let Err(error) = claim_and_call(&lane, &mut tags, &done).await {
+        tracing::warn!(lane = lane.name, error = %error, jobs = tags.len(), "a batch was not claimed; its leases bring it back");
+    }
+    idle.extend(tags.into_values());
+    for tag in idle {
+        recorder::send(&done, Done { tag, outcome: None }).await;
+    }
 }
 
-async fn send_batch(office: &Arc<Office>, watch: &Arc<HoldWatch>, messages: &[Uuid]) -> Result<(), DispatchError> {
-    let seen_version = watch.version.load(Ordering::SeqCst);
-    let drafts = office.store.list_drafts(messages).await?;
-    let prepared = prepare_all(office, drafts).await;
-    for (incident, calls) in prepared {
-        crate::failpoint::reach("before_claim").await;
-        let claim_started = Instant::now();
+/// Claims what may be sent, and takes the tags of those calls out of `tags`.
+async fn claim_and_call(lane: &Arc<Lane>, tags: &mut HashMap<Uuid, u64>, done: &mpsc::Sender<Done>) -> Result<(), DispatchError> {
+    let messages: Vec<Uuid> = tags.keys().copied().collect();
+    let Ok(wanted) = u32::try_from(messages.len()) else { return Ok(()) };
+    let Ok(mut slots) = lane.slots.clone().acquire_many_owned(wanted).await else { return Ok(()) };
+    let drafts = lane.office.store.list_drafts(&messages).await?;
+    let send_by_ms = lane.office.settings.dispatch.send_by_ms;
+    for (incident, calls) in prepare_all(&lane.office, drafts).await {
+        let gate = Gate::before_claim(&lane.watch, send_by_ms);
         let intents: Vec<_> = calls.iter().map(|c| c.intent.clone()).collect();
-        let send_by_ms = office.settings.dispatch.send_by_ms;
         // A claim whose COMMIT was not confirmed is an error here, and is never followed by a call.
-        let claimed = office.store.claim(incident, &intents, i64::try_from(send_by_ms).unwrap_or(i64::MAX)).await?;
-        let send_by = claim_started + Duration::from_millis(send_by_ms);
-        let mut flying = FuturesUnordered::new();
-        let mut frozen: BTreeMap<usize, Vec<u8>> = calls.into_iter().map(|c| c.frozen).enumerate().collect();
-        for claim in claimed {
-            let (Some(intent), Some(body)) = (intents.get(claim.index).cloned(), frozen.remove(&claim.index)) else { continue };
-            let (office, watch) = (office.clone(), watch.clone());
-            flying.push(async move {
-                let result = call(&office, &watch, seen_version, send_by, &intent.lane, &intent.reference, body).await;
-                let retry_in_ms = backoff_ms(&office.settings, claim.attempt, result.retry_after);
-                Outcome {
-                    message_id: intent.message_id,
-                    person_id: intent.person_id,
-                    attempt: claim.attempt,
-                    answer: result.answer,
-                    provider_id: result.provider_id,
-                    code: result.code,
-                    retry_in_ms,
-                }
+        let claimed = lane.office.store.claim(incident, &intents, i64::try_from(send_by_ms).unwrap_or(i64::MAX)).await?;
+        let attempts = recorder::attempts_to_call(&intents, &claimed);
+        for (prepared, attempt) in calls.into_iter().zip(attempts) {
+            let (Some(attempt), Some(slot)) = (attempt, slots.split(1)) else { continue };
+            let Some(tag) = tags.remove(&prepared.intent.message_id) else { continue };
+            let (lane, gate, done) = (lane.clone(), gate.clone(), done.clone());
+            tokio::spawn(async move {
+                let outcome = call(&lane.office, &gate, prepared, attempt).await;
+                drop(slot);
+                recorder::send(&done, Done { tag, outcome: Some((incident, outcome)) }).await;
             });
         }
-        record_as_they_come(office, incident, &mut flying).await?;
     }
     Ok(())
 }
 
-/// Renders off the async threads; what does not fit is left to its lease and logged by code.
-async fn prepare_all(office: &Arc<Office>, drafts: Vec<Draft>) -> HashMap<IncidentKey, Vec<Prepared>> {
-    let shared = office.clone();
-    let work = tokio::task::spawn_blocking(move || {
-        let mut prepared: HashMap<IncidentKey, Vec<Prepared>> = HashMap::new();
-        for draft in drafts {
-            match prepare(&shared, &draft) {
-                Ok(call) => prepared.entry(draft.incident).or_default().push(call),
-                Err(reason) => tracing::warn!(message = %draft.message_id, ?reason, "a job was not claimed"),
-            }
-        }
-        prepared
+/// Renders off the async threads, on two of them; what does not fit is left to its lease and logged by code.
+async fn prepare_all(office: &Arc<Office>, mut drafts: Vec<Draft>) -> HashMap<IncidentKey, Vec<Prepared>> {
+    let rest = drafts.split_off(drafts.len().div_ceil(2));
+    let mut prepared: HashMap<IncidentKey, Vec<Prepared>> = HashMap::new();
+    let halves = [drafts, rest].map(|half| {
+        let office = office.clone();
+        tokio::task::spawn_blocking(move || half.into_iter().map(|d| (d.incident, d.message_id, prepare(&office, &d))).collect::<Vec<_>>())
     });
-    work.await.unwrap_or_default()
-}
-
-async fn call(office: &Office, watch: &HoldWatch, seen_version: i64, send_by: Instant, lane: &str, reference: &str, frozen: Vec<u8>) -> CallResult {
-    crate::failpoint::reach("checked_not_written").await;
-    let hold_age = watch.read_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner).elapsed();
-    let is_fresh = hold_age <= Duration::from_millis(office.settings.dispatch.hold_check_ms);
-    // A call that may not start any more is `not_taken`: nothing left this process.
-    if Instant::now() >= send_by {
-        return CallResult::new(Answer::NotTaken, "send_by");
-    }
-    if !is_fresh || watch.version.load(Ordering::SeqCst) != seen_version {
-        return CallResult::new(Answer::NotTaken, "hold_changed");
-    }
-    match office.accounts.get(lane) {
-        Some(account) => account.submit(frozen, reference).await,
-        None => CallResult::new(Answer::NotTaken, "no_lane"),
-    }
-}
-
-/// Commits outcomes in batches: whatever has come after a short linger, the rest with the next.
-async fn record_as_they_come<F>(office: &Office, incident: IncidentKey, flying: &mut FuturesUnordered<F>) -> Result<(), DispatchError>
-where
-    F: Future<Output = Outcome>,
-{
-    let mut ready = Vec::new();
-    while let Some(outcome) = flying.next().await {
-        ready.push(outcome);
-        let until = Instant::now() + Duration::from_millis(office.settings.dispatch.batch_linger_ms);
-        while ready.len() < office.settings.dispatch.batch_size_max {
-            match tokio::time::timeout_at(until, flying.next()).await {
-                Ok(Some(outcome)) => ready.push(outcome),
-                _ => break,
-            }
-        }
-        record(office, incident, &ready).await;
-        ready.clear();
-    }
-    crate::failpoint::reach("outcome_committed").await;
-    Ok(())
-}
-
-/// Tries until known: an outcome that is not recorded becomes `unknown` when its lease ends.
-async fn record(office: &Office, incident: IncidentKey, outcomes: &[Outcome]) {
-    for attempt in 1..=5 {
-        match office.store.record_outcomes(incident, outcomes).await {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::warn!(error = %error, attempt, outcomes = outcomes.len(), "outcomes were not recorded, trying again");
-                tokio::time::sleep(Duration::from_millis(100 * attempt)).await;
+    for half in halves {
+        for (incident, message, result) in half.await.unwrap_or_default() {
+            match result {
+                Ok(call) => prepared.entry(incident).or_default().push(call),
+                Err(reason) => tracing::warn!(%message, ?reason, "a job was not claimed"),
             }
         }
     }
+    prepared
 }

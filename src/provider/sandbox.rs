@@ -1,5 +1,6 @@
 //! The plain API of the sandbox: its wire format, answers and words.
 
+use super::guarded::{GuardedBody, MayStart};
 use super::{CallResult, Capabilities, LookUp};
 use crate::config::Lane;
 use crate::model::state::{Channel, MessageState};
@@ -93,24 +94,26 @@ impl Account {
             .into_bytes()
     }
 
-    /// Makes one call. Credentials are added here, never stored.
-    pub async fn submit(&self, frozen: Vec<u8>, reference: &str) -> CallResult {
+    /// Makes one call, if `may_start` still allows it at the first byte. Credentials are added here, never stored.
+    pub async fn submit(&self, frozen: Vec<u8>, reference: &str, may_start: MayStart) -> CallResult {
+        let (body, trace) = GuardedBody::new(frozen, may_start);
         let sent = self
             .http
             .post(&self.url)
             .bearer_auth(self.api_key.expose_secret())
             .header("Content-Type", "application/json")
             .header("Idempotency-Key", reference)
-            .body(frozen)
+            .body(reqwest::Body::wrap(body))
             .send()
             .await;
+        let result = match (sent, trace.refusal()) {
+            (Ok(response), _) => read_answer(response).await,
+            (Err(_), Some(refusal)) => CallResult::new(Answer::NotTaken, refusal),
+            (Err(_), None) if !trace.is_written() => CallResult::new(Answer::NotTaken, "not_written"),
+            (Err(error), None) => CallResult::new(Answer::Unknown, if error.is_timeout() { "timeout" } else { "cut" }),
+        };
         crate::failpoint::reach("response_read").await;
-        match sent {
-            Ok(response) => read_answer(response).await,
-            // The connection never opened: no byte of the request was written.
-            Err(error) if error.is_connect() => CallResult::new(Answer::NotTaken, "connect"),
-            Err(error) => CallResult::new(Answer::Unknown, if error.is_timeout() { "timeout" } else { "cut" }),
-        }
+        result
     }
 
     /// Asks for messages of our reference.
@@ -180,7 +183,11 @@ async fn read_answer(response: Response) -> CallResult {
             let seconds = response.headers().get("Retry-After").and_then(|h| h.to_str().ok()).and_then(|t| t.parse().ok());
             CallResult { retry_after: seconds.map(Duration::from_secs), ..CallResult::new(Answer::NotTaken, code) }
         }
-        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => CallResult::new(Answer::LaneStopped, code),
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => {
+            CallResult { stops_lane: true, ..CallResult::new(Answer::LaneStopped, code) }
+        }
+        // The body was written: where it went nobody knows, and the next one would go there too.
+        _ if status.is_redirection() => CallResult { stops_lane: true, ..CallResult::new(Answer::Unknown, code) },
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => CallResult::new(Answer::Rejected, code),
         _ => CallResult::new(Answer::Unknown, code),
     }

@@ -154,12 +154,13 @@ impl Store {
     pub async fn claim(&self, incident: IncidentKey, intents: &[Intent], send_by_ms: i64) -> Result<Vec<Claimed>, StoreError> {
         let people: Vec<Uuid> = intents.iter().map(|i| i.person_id).collect();
         let mut unit = self.unit(incident, &people, Wait::Skip).await?;
-        let held = unit.held_people().await?;
+        let held = unit.held_people(&people).await?;
+        let paused = unit.paused_lanes().await?;
         let running = unit.running_plans().await?;
         let mut claimed = Vec::new();
         let mut taken = HashSet::new();
         for (index, intent) in intents.iter().enumerate() {
-            if !held.permits(intent.person_id) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
+            if !held.permits(intent.person_id) || paused.contains(&intent.lane) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }
             let note = Note { detail: intent.commitments.clone(), due_in_ms: None };
@@ -170,6 +171,7 @@ impl Store {
             }
         }
         unit.insert_attempts(intents, &claimed, send_by_ms).await?;
+        crate::failpoint::reach("before_claim_commit").await;
         // If we die before this commit nothing was claimed; after it the lease leads to `unknown`.
         unit.commit().await?;
         crate::failpoint::reach("claim_committed").await;
@@ -178,7 +180,7 @@ impl Store {
 }
 
 /// Who may not be sent to at this moment.
-pub(crate) struct Held {
+struct Held {
     everyone: bool,
     people: HashSet<Uuid>,
 }
@@ -190,16 +192,23 @@ impl Held {
 }
 
 impl Unit {
-    pub(crate) async fn held_people(&mut self) -> Result<Held, StoreError> {
+    async fn held_people(&mut self, people: &[Uuid]) -> Result<Held, StoreError> {
         let rows = sqlx::query!(
-            "select person_id from hold where controller_id = $1 and incident_no = $2 and lifted_at is null",
+            "select person_id from hold where controller_id = $1 and incident_no = $2 and lifted_at is null
+                and (person_id is null or person_id = any($3))",
             self.incident.controller_id,
-            self.incident.incident_no
+            self.incident.incident_no,
+            people
         )
         .fetch_all(&mut *self.tx)
         .await?;
         let everyone = rows.iter().any(|row| row.person_id.is_none());
         Ok(Held { everyone, people: rows.into_iter().filter_map(|row| row.person_id).collect() })
+    }
+
+    async fn paused_lanes(&mut self) -> Result<HashSet<String>, StoreError> {
+        let lanes = sqlx::query_scalar!("select lane from lane_pause where until > duly_now()").fetch_all(&mut *self.tx).await?;
+        Ok(lanes.into_iter().collect())
     }
 
     async fn running_plans(&mut self) -> Result<HashSet<i32>, StoreError> {

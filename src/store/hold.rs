@@ -1,16 +1,20 @@
 //! Holds: a stop set by someone who may. Setting one takes the lock that the claim shares.
 
-use super::unit::IncidentKey;
+use super::unit::{IncidentKey, Unit, Wait};
 use super::{Store, StoreError};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
+
+/// The reason stays in the table: free text may name somebody, and a leaf lasts for ever.
+fn detail(hold_id: Uuid, user_id: Uuid) -> Map<String, Value> {
+    Map::from_iter([("hold".to_owned(), json!(hold_id.to_string())), ("user".to_owned(), json!(user_id.to_string()))])
+}
 
 impl Store {
     /// Sets a hold on the incident, or on one person of it.
     pub async fn set_hold(&self, incident: IncidentKey, person_id: Option<Uuid>, reason: &str, user_id: Uuid) -> Result<Uuid, StoreError> {
         let hold_id = Uuid::now_v7();
-        let mut tx = self.pool.begin().await?;
-        // Exclusive: every claim of this incident is either committed before, or sees the hold.
-        sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no).execute(&mut *tx).await?;
+        let mut unit = self.hold_unit(incident, person_id).await?;
         sqlx::query!(
             "insert into hold (hold_id, controller_id, incident_no, person_id, reason, set_by) values ($1, $2, $3, $4, $5, $6)",
             hold_id,
@@ -20,29 +24,51 @@ impl Store {
             reason,
             user_id
         )
-        .execute(&mut *tx)
+        .execute(&mut *unit.tx)
         .await?;
-        tx.commit().await?;
+        unit.plain_event(person_id, "hold.set", detail(hold_id, user_id))?;
+        unit.commit().await?;
         Ok(hold_id)
     }
 
-    /// Lifts a hold.
+    /// Lifts a hold; one that is lifted already stays as it is.
     pub async fn lift_hold(&self, hold_id: Uuid, user_id: Uuid) -> Result<(), StoreError> {
+        let row = sqlx::query!("select controller_id, incident_no, person_id from hold where hold_id = $1", hold_id)
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| StoreError::missing("hold", &hold_id.to_string()))?;
+        let incident = IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no };
+        let mut unit = self.hold_unit(incident, row.person_id).await?;
+        let lifted = sqlx::query!(
+            "update hold set lifted_by = $2, lifted_at = duly_now() where hold_id = $1 and lifted_at is null",
+            hold_id,
+            user_id
+        )
+        .execute(&mut *unit.tx)
+        .await?;
+        if lifted.rows_affected() == 1 {
+            unit.plain_event(row.person_id, "hold.lifted", detail(hold_id, user_id))?;
+        }
+        unit.commit().await
+    }
+
+    /// Takes the incident exclusively: every claim is either committed before, or sees what this unit writes.
+    async fn hold_unit(&self, incident: IncidentKey, person_id: Option<Uuid>) -> Result<Unit, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let row = sqlx::query!("select incident_no from hold where hold_id = $1", hold_id).fetch_optional(&mut *tx).await?;
-        let row = row.ok_or_else(|| StoreError::missing("hold", &hold_id.to_string()))?;
-        sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", row.incident_no).execute(&mut *tx).await?;
-        sqlx::query!("update hold set lifted_by = $2, lifted_at = duly_now() where hold_id = $1 and lifted_at is null", hold_id, user_id)
+        sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no)
             .execute(&mut *tx)
             .await?;
-        tx.commit().await?;
-        Ok(())
+        let unit = self.unit_in(tx, incident, person_id.as_slice(), Wait::Wait).await?;
+        match person_id {
+            Some(id) if !unit.people.contains_key(&id) => Err(StoreError::missing("person", &format!("p_{}", id.simple()))),
+            _ => Ok(unit),
+        }
     }
 
     /// Sum of all hold versions: workers compare it just before a call, at most half a second old.
     pub async fn hold_version(&self) -> Result<i64, StoreError> {
         let row = sqlx::query!(
-            r#"select (coalesce(sum(i.hold_version), 0) + (select count(*) from plan where state = 'paused'))::bigint as "version!" from incident i"#
+            r#"select coalesce(sum(hold_version), 0)::bigint as "version!" from incident"#
         )
         .fetch_one(&self.pool)
         .await?;

@@ -42,6 +42,15 @@ pub struct PreparedNotice {
     pub first: Vec<(Uuid, &'static str)>,
 }
 
+/// What holds for every message of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// How long one message may be tried, ms.
+    pub message_deadline_ms: i64,
+    /// How letters are posted: `first` or `second`.
+    pub postage_class: &'static str,
+}
+
 /// A list that a plan freezes.
 #[derive(Debug, Clone)]
 pub struct FrozenList {
@@ -198,8 +207,8 @@ impl Store {
     /// Moves a plan by an event: go, pause, resume.
     pub async fn move_plan(&self, incident: IncidentKey, plan: &Plan, kind: &'static str, from: &'static str, to: &'static str, user_id: Uuid) -> Result<(), StoreError> {
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
-        // Exclusive, as for a hold: no claim is between its check and its commit while the plan pauses.
-        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no).fetch_one(&mut *unit.tx).await?;
+        // Exclusive, as for a hold: no claim is between its check and its commit while the plan pauses. Calls that are claimed and not yet started are refused by the version that they saw.
+        sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no).execute(&mut *unit.tx).await?;
         unit.incident_event(kind, plan_detail(plan, user_id), Some((plan.plan_no, from, to)))?;
         unit.commit().await
     }
@@ -242,7 +251,7 @@ impl PlanDraft {
     }
 
     /// Writes the notices of a batch of people with what was rendered for them, and their first messages.
-    pub async fn insert_notices(&mut self, phase: i32, notices: &[PreparedNotice], deadline_ms: i64) -> Result<(), StoreError> {
+    pub async fn insert_notices(&mut self, phase: i32, notices: &[PreparedNotice], terms: &Terms) -> Result<(), StoreError> {
         let IncidentKey { controller_id, incident_no } = self.unit.incident;
         let people: Vec<Uuid> = notices.iter().map(|n| n.person_id).collect();
         let routes: Vec<String> = notices.iter().map(|n| n.route.to_owned()).collect();
@@ -269,7 +278,7 @@ impl PlanDraft {
         sqlx::query!(
             "insert into message (controller_id, incident_no, phase, plan_no, reason, ordinal, due_at, expires_at, message_id, person_id, channel, postage_class)
              select $1, $2, $3, $4, 'first', 1, duly_now(), duly_now() + $8::bigint * interval '1 millisecond', j.id, j.person, j.channel,
-                    case when j.channel = 'letter' then 'first' end
+                    case when j.channel = 'letter' then $9 end
                from unnest($5::uuid[], $6::uuid[], $7::text[]) as j (id, person, channel)",
             controller_id,
             incident_no,
@@ -278,7 +287,8 @@ impl PlanDraft {
             &ids,
             &people,
             &channels,
-            deadline_ms
+            terms.message_deadline_ms,
+            terms.postage_class
         )
         .execute(&mut *self.unit.tx)
         .await?;
@@ -313,16 +323,19 @@ impl PlanDraft {
     }
 
     /// Writes the plan and its event, and commits all of it together.
-    pub async fn finish(mut self, body: &[u8], hash: &[u8], user_id: Uuid) -> Result<i32, StoreError> {
+    pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, user_id: Uuid) -> Result<i32, StoreError> {
         let key = self.unit.incident;
         sqlx::query!(
-            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by) values ($1, $2, $3, $4, $5, $6)",
+            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
             key.controller_id,
             key.incident_no,
             self.plan_no,
             body,
             hash,
-            user_id
+            user_id,
+            terms.message_deadline_ms,
+            terms.postage_class
         )
         .execute(&mut *self.unit.tx)
         .await?;

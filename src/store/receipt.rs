@@ -2,10 +2,11 @@
 
 use super::outcome::is_other;
 use super::unit::{IncidentKey, Note, Wait, word};
-use super::{Store, StoreError};
+use super::{Role, Store, StoreError, check_version, pool};
 use crate::model::state::MessageState;
 use crate::model::step::Cause;
 use serde_json::json;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 /// A receipt as the endpoint found it.
@@ -29,110 +30,178 @@ pub struct NewReceipt {
     pub status: Option<MessageState>,
 }
 
+/// The controller of a receipt's URL.
+#[derive(Debug, Clone)]
+pub struct ReceiptController {
+    /// Tenant.
+    pub controller_id: Uuid,
+    /// X25519 public key that raw receipts are sealed to.
+    pub public_key: [u8; 32],
+    /// The database's clock at the reading, microseconds since 1970 UTC.
+    pub now_micros: i64,
+}
+
+/// The database as the receipts' role: it may insert receipts and read no contact.
+#[derive(Debug, Clone)]
+pub struct ReceiptStore {
+    pool: PgPool,
+}
+
+/// The message that a receipt speaks of, with the keys that seal the receipt again.
+#[derive(Debug, Clone)]
+pub struct Match {
+    /// Place in every key.
+    pub incident: IncidentKey,
+    /// Message.
+    pub message_id: Uuid,
+    /// Person.
+    pub person_id: Uuid,
+    /// Incident key under the master key.
+    pub wrapped_incident_key: Vec<u8>,
+    /// Person's key under the incident key; `None` once the person is erased.
+    pub wrapped_person_key: Option<Vec<u8>>,
+}
+
 /// A stored receipt that waits to be applied.
 #[derive(Debug, Clone)]
-struct Waiting {
-    receipt_id: Uuid,
-    verdict: String,
+pub struct Waiting {
+    /// Receipt.
+    pub receipt_id: Uuid,
+    /// Raw body, sealed to the controller.
+    pub sealed: Vec<u8>,
+    /// The controller's secret key under the master key.
+    pub wrapped_controller_key: Vec<u8>,
+    /// Its message, if the receipt proved itself and its reference is known.
+    pub place: Option<Match>,
+    is_verified: bool,
     status: Option<String>,
     provider_id: Option<String>,
     is_replay: bool,
     age_seconds: i64,
-    place: Option<(IncidentKey, Uuid, Uuid)>,
 }
 
-impl Store {
-    /// Finds the tenant of a receipt's URL: id and public key.
-    pub async fn find_receipt_controller(&self, slug: &str) -> Result<Option<(Uuid, Vec<u8>)>, StoreError> {
-        let row = sqlx::query!("select controller_id, receipts_public_key from controller where slug = $1", slug)
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(row.map(|row| (row.controller_id, row.receipts_public_key)))
+/// A matched receipt, sealed again under its person's key.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    /// The receipt; its `place` is known.
+    pub receipt: Waiting,
+    /// Raw body under the person's key; `None` where nobody may read it any more.
+    pub resealed: Option<Vec<u8>>,
+}
+
+impl ReceiptStore {
+    /// Connects as the receipts' role.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let pool = pool(url, connections, Some(Role::Receipts)).await?;
+        check_version(&pool).await?;
+        Ok(Self { pool })
     }
 
-    /// Keeps a receipt; the answer to the provider waits for this commit and for nothing else.
-    pub async fn insert_receipt(&self, new: &NewReceipt) -> Result<(), StoreError> {
+    /// Finds the tenant of a receipt's URL.
+    pub async fn find_receipt_controller(&self, slug: &str) -> Result<Option<ReceiptController>, StoreError> {
+        let row = sqlx::query!(
+            r#"select controller_id, receipts_public_key, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
+                 from controller where slug = $1"#,
+            slug
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            let public_key = row.receipts_public_key.try_into().map_err(|_| StoreError::Corrupt { what: "public key" })?;
+            Ok(ReceiptController { controller_id: row.controller_id, public_key, now_micros: row.now_micros })
+        })
+        .transpose()
+    }
+
+    /// Keeps receipts; the answers to the providers wait for this commit and for nothing else.
+    pub async fn insert_receipts(&self, new: &[NewReceipt]) -> Result<(), StoreError> {
+        fn column<T>(new: &[NewReceipt], f: impl Fn(&NewReceipt) -> T) -> Vec<T> {
+            new.iter().map(f).collect()
+        }
+        let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
         sqlx::query!(
             "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            Uuid::now_v7(),
-            new.controller_id,
-            new.provider,
-            new.sealed,
-            new.verdict,
-            new.event_name,
-            new.reference,
-            new.provider_id,
-            new.status.map(MessageState::as_str)
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])",
+            &ids,
+            &column(new, |r| r.controller_id),
+            &column(new, |r| r.provider.clone()),
+            &column(new, |r| r.sealed.clone()),
+            &column(new, |r| r.verdict.to_owned()),
+            &column(new, |r| r.event_name.clone()) as &[Option<String>],
+            &column(new, |r| r.reference.clone()) as &[Option<String>],
+            &column(new, |r| r.provider_id.clone()) as &[Option<String>],
+            &column(new, |r| r.status.map(|s| s.as_str().to_owned())) as &[Option<String>]
         )
         .execute(&self.pool)
         .await?;
         Ok(())
     }
+}
 
-    /// Applies receipts that are due, by incident in one transaction each; returns how many were looked at.
-    pub async fn apply_receipts(&self, limit: i64, retry_ms: i64, keep_unmatched_seconds: i64) -> Result<usize, StoreError> {
-        let waiting = self.list_waiting_receipts(limit).await?;
-        let looked_at = waiting.len();
-        let mut places: Vec<IncidentKey> = waiting.iter().filter_map(|w| w.place.map(|(key, _, _)| key)).collect();
-        places.sort_unstable();
-        places.dedup();
-        for place in places {
-            let rows: Vec<&Waiting> = waiting.iter().filter(|w| w.place.is_some_and(|(key, _, _)| key == place)).collect();
-            self.apply_matched(place, &rows).await?;
-        }
-        for row in waiting.iter().filter(|w| w.place.is_none()) {
-            self.settle_unmatched(row, retry_ms, keep_unmatched_seconds).await?;
-        }
-        Ok(looked_at)
-    }
-
-    async fn list_waiting_receipts(&self, limit: i64) -> Result<Vec<Waiting>, StoreError> {
+impl Store {
+    /// Receipts that are due, oldest first.
+    pub async fn list_waiting_receipts(&self, limit: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
-            r#"select r.receipt_id, r.verdict, r.status, r.provider_id,
+            r#"select r.receipt_id, r.sealed as "sealed!", r.verdict, r.status, r.provider_id, c.receipts_secret_key,
                       (extract(epoch from duly_now() - r.received_at))::bigint as "age_seconds!",
                       exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
                          and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as "is_replay!",
-                      a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", r.controller_id
+                      a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", r.controller_id,
+                      i.wrapped_key as "wrapped_incident_key?", k.wrapped as "wrapped_person_key?"
                  from receipt r
+                 join controller c on c.controller_id = r.controller_id
                  left join lateral (select incident_no, message_id, person_id from attempt a
-                       where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = r.provider limit 1) a on true
+                       where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = r.provider
+                         and r.verdict = 'verified' limit 1) a on true
+                 left join incident i on i.controller_id = r.controller_id and i.incident_no = a.incident_no
+                 left join person_key k on k.controller_id = r.controller_id and k.incident_no = a.incident_no and k.person_id = a.person_id
                 where r.due_at <= duly_now() order by r.due_at limit $1"#,
             limit
         )
         .fetch_all(&self.pool)
         .await?;
-        let waiting = rows.into_iter().map(|row| Waiting {
-            receipt_id: row.receipt_id,
-            place: match (row.incident_no, row.message_id, row.person_id) {
-                (Some(incident_no), Some(message_id), Some(person_id)) if row.verdict == "verified" => {
-                    Some((IncidentKey { controller_id: row.controller_id, incident_no }, message_id, person_id))
-                }
+        let waiting = rows.into_iter().map(|row| {
+            let place = match (row.incident_no, row.message_id, row.person_id, row.wrapped_incident_key) {
+                (Some(incident_no), Some(message_id), Some(person_id), Some(wrapped_incident_key)) => Some(Match {
+                    incident: IncidentKey { controller_id: row.controller_id, incident_no },
+                    message_id,
+                    person_id,
+                    wrapped_incident_key,
+                    wrapped_person_key: row.wrapped_person_key,
+                }),
                 _ => None,
-            },
-            verdict: row.verdict,
-            status: row.status,
-            provider_id: row.provider_id,
-            is_replay: row.is_replay,
-            age_seconds: row.age_seconds,
+            };
+            Waiting {
+                receipt_id: row.receipt_id,
+                sealed: row.sealed,
+                wrapped_controller_key: row.receipts_secret_key,
+                place,
+                is_verified: row.verdict == "verified",
+                status: row.status,
+                provider_id: row.provider_id,
+                is_replay: row.is_replay,
+                age_seconds: row.age_seconds,
+            }
         });
         Ok(waiting.collect())
     }
 
-    async fn apply_matched(&self, place: IncidentKey, rows: &[&Waiting]) -> Result<(), StoreError> {
-        let people: Vec<Uuid> = rows.iter().filter_map(|w| w.place.map(|(_, _, person)| person)).collect();
-        let messages: Vec<Uuid> = rows.iter().filter_map(|w| w.place.map(|(_, message, _)| message)).collect();
-        let mut unit = self.unit(place, &people, Wait::Wait).await?;
+    /// Applies matched receipts of one incident in one transaction; the copies sealed to the controller go.
+    pub async fn apply_receipts(&self, incident: IncidentKey, matched: &[Matched]) -> Result<(), StoreError> {
+        let places: Vec<&Match> = matched.iter().filter_map(|m| m.receipt.place.as_ref()).collect();
+        let people: Vec<Uuid> = places.iter().map(|p| p.person_id).collect();
+        let messages: Vec<Uuid> = places.iter().map(|p| p.message_id).collect();
+        let mut unit = self.unit(incident, &people, Wait::Wait).await?;
         let known = unit.provider_ids(&messages).await?;
-        let mut results: Vec<String> = Vec::with_capacity(rows.len());
-        for (row, message_id) in rows.iter().zip(&messages) {
-            let report: Option<MessageState> = row.status.as_deref().map(word).transpose()?;
-            results.push(match (row.is_replay, report) {
+        let mut results: Vec<String> = Vec::with_capacity(matched.len());
+        for (row, message_id) in matched.iter().zip(&messages) {
+            let report: Option<MessageState> = row.receipt.status.as_deref().map(word).transpose()?;
+            results.push(match (row.receipt.is_replay, report) {
                 (true, _) => "replay".to_owned(),
                 // A word that we do not know is kept and counted, and moves nothing.
                 (false, None) => "no_change".to_owned(),
                 (false, Some(report)) => {
-                    let other_id = is_other(known.get(message_id), row.provider_id.as_deref());
+                    let other_id = is_other(known.get(message_id), row.receipt.provider_id.as_deref());
                     let mut note = Note::default();
                     note.detail.insert("status".into(), json!(report.as_str()));
                     let decided = unit.apply(*message_id, Cause::Reported { report, other_id }, note)?;
@@ -140,32 +209,40 @@ impl Store {
                 }
             });
         }
-        let ids: Vec<Uuid> = rows.iter().map(|w| w.receipt_id).collect();
+        let ids: Vec<Uuid> = matched.iter().map(|m| m.receipt.receipt_id).collect();
+        let resealed: Vec<Option<Vec<u8>>> = matched.iter().map(|m| m.resealed.clone()).collect();
         sqlx::query!(
-            "update receipt r set due_at = null, result = j.result, message_id = j.message_id
-               from unnest($1::uuid[], $2::text[], $3::uuid[]) as j (receipt_id, result, message_id)
+            "update receipt r set due_at = null, result = j.result, message_id = j.message_id, sealed = j.sealed, sealed_under = 'person'
+               from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[]) as j (receipt_id, result, message_id, sealed)
               where r.receipt_id = j.receipt_id",
             &ids,
             &results,
-            &messages
+            &messages,
+            &resealed as &[Option<Vec<u8>>]
         )
         .execute(&mut *unit.tx)
         .await?;
         unit.commit().await
     }
 
-    async fn settle_unmatched(&self, row: &Waiting, retry_ms: i64, keep_seconds: i64) -> Result<(), StoreError> {
-        let result = match (row.verdict.as_str(), row.age_seconds > keep_seconds) {
-            ("verified", false) => None,
-            ("verified", true) => Some("unmatched"),
-            _ => Some("refused"),
-        };
+    /// Puts receipts off that match nothing yet, and ends those that were refused or waited too long.
+    pub async fn settle_unmatched(&self, unmatched: &[Waiting], retry_ms: i64, keep_seconds: i64) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = unmatched.iter().map(|r| r.receipt_id).collect();
+        let results: Vec<Option<String>> = unmatched
+            .iter()
+            .map(|r| match (r.is_verified, r.age_seconds > keep_seconds) {
+                (true, false) => None,
+                (true, true) => Some("unmatched".to_owned()),
+                (false, _) => Some("refused".to_owned()),
+            })
+            .collect();
         sqlx::query!(
-            "update receipt set result = $2,
-                    due_at = case when $2::text is null then duly_now() + $3::bigint * interval '1 millisecond' end
-              where receipt_id = $1",
-            row.receipt_id,
-            result,
+            "update receipt r set result = j.result, sealed = case when j.result = 'unmatched' then null else r.sealed end,
+                    due_at = case when j.result is null then duly_now() + $3::bigint * interval '1 millisecond' end
+               from unnest($1::uuid[], $2::text[]) as j (receipt_id, result)
+              where r.receipt_id = j.receipt_id",
+            &ids,
+            &results as &[Option<String>],
             retry_ms
         )
         .execute(&self.pool)

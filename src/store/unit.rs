@@ -72,11 +72,6 @@ struct Pending {
     leaf: [u8; 32],
 }
 
-struct NewMessage {
-    row: MessageRow,
-    postage_class: Option<&'static str>,
-}
-
 /// An open transaction with locked people, and the events that it will write.
 pub struct Unit {
     pub(crate) tx: Transaction<'static, Postgres>,
@@ -89,7 +84,7 @@ pub struct Unit {
     prepared: HashMap<(Uuid, i32, Channel), (Content, Vec<u8>)>,
     closing: Vec<(Channel, Content, MessageState)>,
     pending: Vec<Pending>,
-    created: Vec<NewMessage>,
+    created: Vec<MessageRow>,
     alarms: Vec<Uuid>,
     pub(crate) lane_stops: Vec<(String, String)>,
     deadlines: Deadlines,
@@ -107,7 +102,12 @@ pub struct Note {
 impl Store {
     /// Opens a unit over people of one incident, in the lock order of the design: incident, people, messages.
     pub async fn unit(&self, incident: IncidentKey, people: &[Uuid], wait: Wait) -> Result<Unit, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let tx = self.pool.begin().await?;
+        self.unit_in(tx, incident, people, wait).await
+    }
+
+    /// As `unit`, inside a transaction that has taken the incident already.
+    pub(crate) async fn unit_in(&self, mut tx: Transaction<'static, Postgres>, incident: IncidentKey, people: &[Uuid], wait: Wait) -> Result<Unit, StoreError> {
         let row = sqlx::query!(
             r#"select incident_id, closing, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
                  from incident where controller_id = $1 and incident_no = $2 for share"#,
@@ -366,9 +366,15 @@ impl Unit {
             closes_at: crate::model::step::closes_at(&self.closing, channel, content),
         };
         let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content_hash, model, ..before };
-        let postage_class = (channel == Channel::Letter).then_some("first");
         self.messages.insert(row.message_id, row.clone());
-        self.created.push(NewMessage { row, postage_class });
+        self.created.push(row);
+        Ok(())
+    }
+
+    /// Remembers an event that moves nothing, of a person or of the incident itself.
+    pub(crate) fn plain_event(&mut self, person_id: Option<Uuid>, kind: &'static str, detail: Map<String, Value>) -> Result<(), StoreError> {
+        let pending = self.event(person_id, kind, detail)?;
+        self.pending.push(pending);
         Ok(())
     }
 

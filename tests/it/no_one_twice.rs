@@ -29,6 +29,7 @@ fn outcome(world: &World, i: usize, attempt: u32, answer: Answer, provider_id: O
         answer,
         provider_id: provider_id.map(str::to_owned),
         code: "201".into(),
+        stops_lane: false,
         retry_in_ms: 0,
     }
 }

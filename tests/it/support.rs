@@ -5,7 +5,7 @@ use duly::model::seal::{Key, generate_pair};
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
 use duly::store::list::{NewPerson, NewRow};
-use duly::store::plan::PreparedNotice;
+use duly::store::plan::{PreparedNotice, Terms};
 use duly::store::{Deadlines, Store, recreate_database};
 use serde_json::json;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ pub fn deadlines() -> Deadlines {
 
 /// A database with one running plan over `count` people on the route `sms-then-letter`.
 pub async fn world(name: &str, count: u8) -> World {
-    let url = recreate_database(&server(), &format!("duly_test_{name}")).await.unwrap();
+    let url = recreate_database(&server(), &format!("duly_test_{name}_{}", std::process::id())).await.unwrap();
     Store::migrate(&url).await.unwrap();
     let store = Store::connect(&url, 5, deadlines()).await.unwrap();
     let incident = incident(&store).await;
@@ -115,10 +115,11 @@ async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> 
             first: vec![(*message_id, "sms")],
         })
         .collect();
-    draft.insert_notices(1, &notices, 3_600_000).await.unwrap();
+    let terms = Terms { message_deadline_ms: 3_600_000, postage_class: "first" };
+    draft.insert_notices(1, &notices, &terms).await.unwrap();
     let body = b"{}";
     let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(body)).into();
-    let plan_no = draft.finish(body, &hash, user).await.unwrap();
+    let plan_no = draft.finish(body, &hash, &terms, user).await.unwrap();
     let plan = store.load_plan(incident.key, plan_no).await.unwrap();
     let bob = store.insert_user("bob", &[8; 32]).await.unwrap();
     let command = store.insert_command(bob, b"approve", &[0; 64]).await.unwrap();

@@ -5,21 +5,22 @@ use uuid::Uuid;
 
 impl Unit {
     pub(super) async fn insert_created(&mut self) -> Result<(), StoreError> {
-        for new in std::mem::take(&mut self.created) {
+        for row in std::mem::take(&mut self.created) {
             sqlx::query!(
                 "insert into message (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal,
                         plan_no, postage_class, due_at, expires_at)
-                 select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, duly_now(), duly_now() + interval '14 days'",
+                 select $1, $2, $3, $4, $5, $6::text, $7, $8, q.plan_no, case when $6::text = 'letter' then q.postage_class end,
+                        duly_now(), duly_now() + q.message_deadline_ms * interval '1 millisecond'
+                   from plan q where q.controller_id = $1 and q.incident_no = $2 and q.plan_no = $9",
                 self.incident.controller_id,
                 self.incident.incident_no,
-                new.row.message_id,
-                new.row.person_id,
-                new.row.phase,
-                new.row.model.channel.as_str(),
-                new.row.model.reason.as_str(),
-                new.row.ordinal,
-                new.row.plan_no,
-                new.postage_class
+                row.message_id,
+                row.person_id,
+                row.phase,
+                row.model.channel.as_str(),
+                row.model.reason.as_str(),
+                row.ordinal,
+                row.plan_no
             )
             .execute(&mut *self.tx)
             .await?;

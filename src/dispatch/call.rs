@@ -1,0 +1,31 @@
+//! One claimed call: made once, or refused at its first byte; either way it ends in an outcome.
+
+use super::draft::Prepared;
+use super::gate::Gate;
+use super::{Office, backoff_ms};
+use crate::model::step::Answer;
+use crate::provider::CallResult;
+use crate::store::outcome::Outcome;
+
+/// Makes the call of a claimed attempt. Every way through ends in an outcome to be recorded.
+pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32) -> Outcome {
+    let intent = &prepared.intent;
+    let result = match (gate.check(), office.accounts.get(&intent.lane)) {
+        (Err(code), _) => CallResult::new(Answer::NotTaken, code),
+        (Ok(()), None) => CallResult::new(Answer::NotTaken, "no_lane"),
+        (Ok(()), Some(account)) => {
+            crate::failpoint::reach("checked_not_written").await;
+            account.submit(prepared.frozen, &intent.reference, gate.for_transport()).await
+        }
+    };
+    Outcome {
+        message_id: intent.message_id,
+        person_id: intent.person_id,
+        attempt,
+        answer: result.answer,
+        provider_id: result.provider_id,
+        code: result.code,
+        stops_lane: result.stops_lane,
+        retry_in_ms: backoff_ms(&office.settings, attempt, result.retry_after),
+    }
+}
