@@ -37,3 +37,6 @@ grant delete on person_key to duly_app;
 
 grant insert on receipt to duly_receipts;
 grant select (controller_id, slug, receipts_public_key) on controller to duly_receipts;
+
+revoke execute on function duly_analyze() from public;
+grant execute on function duly_analyze() to duly_app;

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod claim;
 pub mod controller;
+pub mod draft;
 pub mod due;
 pub mod hold;
 pub mod incident;
@@ -125,6 +126,12 @@ impl Store {
         Ok(())
     }
 
+    /// Brings the planner's statistics up to date; after an import and a prepare, before speed matters.
+    pub async fn analyze(&self) -> Result<(), StoreError> {
+        sqlx::query!("select duly_analyze()").execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Answers whether the database can be reached.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
@@ -133,11 +140,11 @@ impl Store {
 }
 
 pub(crate) async fn pool(url: &str, connections: u32, role: Option<Role>) -> Result<PgPool, StoreError> {
-    // States move faster than statistics: hash and merge joins over a guessed row count cost seven times as much,
-    // and JIT compiles for 30 ms what runs in one (measured; see docs on performance).
+    // States move faster than statistics: joins over a guessed row count cost seven times as much, and JIT compiles
+    // for 30 ms what runs in one (measured). Every statement here finds its rows by an index.
     let options = PgConnectOptions::from_str(url)?
         .application_name("duly")
-        .options([("jit", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")]);
+        .options([("jit", "off"), ("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")]);
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(30))

@@ -5,7 +5,8 @@ use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, MessageName};
 use crate::model::state::{Channel, Content};
 use crate::render::message::Setting;
-use crate::store::claim::{Draft, Intent};
+use crate::store::claim::Intent;
+use crate::store::draft::Draft;
 use duly_ledger::{PersonKey, commit, to_hex};
 use serde_json::{Map, Value, json};
 
@@ -36,29 +37,29 @@ pub enum Unfit {
 
 /// Reads the date and texts that a plan fixed.
 pub fn setting(draft: &Draft) -> Option<Setting> {
-    let plan: Value = serde_json::from_slice(&draft.plan).ok()?;
+    let plan: Value = serde_json::from_slice(&draft.context.plan).ok()?;
     let date: Vec<i64> = plan.get("date")?.as_array()?.iter().filter_map(Value::as_i64).collect();
     let [year, month, day] = date[..] else { return None };
     Some(Setting {
         profile: plan.get("profile")?.as_str()?.to_owned(),
-        texts: draft.texts.clone(),
-        controller_name: draft.controller_name.clone(),
-        sms_sender: draft.sms_sender.clone(),
-        controller_address: draft.controller_address.clone(),
+        texts: draft.context.texts.clone(),
+        controller_name: draft.context.controller_name.clone(),
+        sms_sender: draft.context.sms_sender.clone(),
+        controller_address: draft.context.controller_address.clone(),
         date: (i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?),
     })
 }
 
 /// Prepares a draft. Pure CPU.
 pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
-    let incident_key = office.master.unwrap_key(&draft.wrapped_incident_key, "incident").map_err(|_| Unfit::Sealed)?;
-    let key = incident_key.unwrap_key(&draft.wrapped_person_key, "person").map_err(|_| Unfit::Sealed)?;
+    let incident_key = office.master.unwrap_key(&draft.context.wrapped_incident_key, "incident").map_err(|_| Unfit::Sealed)?;
+    let key = incident_key.unwrap_key(&draft.person.wrapped_key, "person").map_err(|_| Unfit::Sealed)?;
     let is_repeat = match draft.state.as_str() {
         "ready" => false,
         "unknown" => true,
         _ => return Err(Unfit::State),
     };
-    let contact = key.open("contact", &draft.contact).map_err(|_| Unfit::Sealed)?;
+    let contact = key.open("contact", &draft.person.contact).map_err(|_| Unfit::Sealed)?;
     let person: PersonRecord = serde_json::from_slice(&contact).map_err(|_| Unfit::Sealed)?;
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
     let reference = key.send_reference(&MessageName {
@@ -68,7 +69,7 @@ pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
         ordinal: draft.ordinal,
         provider: &draft.lane,
     });
-    let content_hash: [u8; 32] = draft.content_hash.as_slice().try_into().map_err(|_| Unfit::Sealed)?;
+    let content_hash: [u8; 32] = draft.prepared.content_hash.as_slice().try_into().map_err(|_| Unfit::Sealed)?;
     // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
     let frozen = match (&draft.frozen, is_repeat) {
         (Some(sealed), true) => key.open("request", sealed).map_err(|_| Unfit::Sealed)?,
@@ -78,7 +79,7 @@ pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
     let intent = Intent {
         message_id: draft.message_id,
         person_id: draft.person_id,
-        version: draft.version,
+        version: draft.person.version,
         is_repeat,
         lane: draft.lane.clone(),
         reference,
@@ -91,9 +92,9 @@ pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
 
 fn freeze(office: &Office, account: &crate::provider::sandbox::Account, draft: &Draft, person: &PersonRecord, reference: &str, approved: &[u8; 32]) -> Result<Vec<u8>, Unfit> {
     let setting = setting(draft).ok_or(Unfit::Plan)?;
-    let wants: Option<Content> = draft.content.parse().ok();
-    let rendered = office.composer.compose(&setting, person, &draft.reference_code, account.channel, wants).map_err(|_| Unfit::Render)?;
-    if &rendered.content_hash != approved || draft.prepared_version != draft.version {
+    let wants: Option<Content> = draft.prepared.content.parse().ok();
+    let rendered = office.composer.compose(&setting, person, &draft.person.reference_code, account.channel, wants).map_err(|_| Unfit::Render)?;
+    if &rendered.content_hash != approved || draft.prepared.person_version != draft.person.version {
         return Err(Unfit::NotAsApproved);
     }
     match account.channel {

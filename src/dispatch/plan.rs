@@ -98,6 +98,7 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
     draft.finish(&body, &hash, &terms, user_id).await?;
+    store.analyze().await?;
     Ok(summary)
 }
 

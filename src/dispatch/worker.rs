@@ -7,7 +7,7 @@ use super::recorder::{self, Done};
 use super::{DispatchError, Office};
 use crate::broker::consumer::{AckWindow, BatchConsumer, Job};
 use crate::broker::{BrokerError, connect, declare};
-use crate::store::claim::Draft;
+use crate::store::draft::Draft;
 use crate::store::unit::IncidentKey;
 use secrecy::ExposeSecret;
 use std::collections::HashMap;

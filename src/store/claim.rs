@@ -1,4 +1,4 @@
-//! What a worker reads before a call, and the claim that allows the call.
+//! The claim: the one transaction that allows a call, or claims nothing.
 
 use super::unit::{IncidentKey, Note, Unit, Wait};
 use super::{Store, StoreError};
@@ -7,61 +7,6 @@ use crate::model::step::{Cause, escalation_is_due};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use uuid::Uuid;
-
-/// Everything that is needed to render and serialise one message; sealed parts still sealed.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// Place in every key.
-    pub incident: IncidentKey,
-    /// Message.
-    pub message_id: Uuid,
-    /// Person.
-    pub person_id: Uuid,
-    /// Phase of the notice.
-    pub phase: i32,
-    /// Channel word.
-    pub channel: String,
-    /// Reason word.
-    pub reason: String,
-    /// Ordinal for this reason.
-    pub ordinal: i32,
-    /// State word when read.
-    pub state: String,
-    /// Number of the newest attempt when read.
-    pub attempt: i32,
-    /// Lane chosen by the scheduler.
-    pub lane: String,
-    /// Postage class of a letter.
-    pub postage_class: Option<String>,
-    /// Version of the person when read.
-    pub version: i32,
-    /// Sealed `PersonRecord`.
-    pub contact: Vec<u8>,
-    /// Person's key under the incident key.
-    pub wrapped_person_key: Vec<u8>,
-    /// Incident key under the master key.
-    pub wrapped_incident_key: Vec<u8>,
-    /// Code printed in the message.
-    pub reference_code: String,
-    /// Plan body, canonical JSON.
-    pub plan: Vec<u8>,
-    /// The incident's texts.
-    pub texts: Value,
-    /// Controller's printed name.
-    pub controller_name: String,
-    /// Controller's SMS sender.
-    pub sms_sender: String,
-    /// Controller's letterhead.
-    pub controller_address: Vec<String>,
-    /// Version of the person that was rendered at prepare.
-    pub prepared_version: i32,
-    /// Content word of the template.
-    pub content: String,
-    /// SHA-256 of the bytes that were approved.
-    pub content_hash: Vec<u8>,
-    /// Frozen request of the newest attempt, sealed; present when a repeat is possible.
-    pub frozen: Option<Vec<u8>>,
-}
 
 /// A call that a worker wants to make.
 #[derive(Debug, Clone)]
@@ -96,59 +41,6 @@ pub struct Claimed {
 }
 
 impl Store {
-    /// Reads the drafts of a batch of jobs; a message that is gone or has no lane is left out.
-    pub async fn list_drafts(&self, messages: &[Uuid]) -> Result<Vec<Draft>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select m.controller_id, m.incident_no, m.message_id, m.person_id, m.phase, m.channel, m.reason, m.ordinal, m.state,
-                      m.attempt, m.lane as "lane!", m.postage_class, p.version, p.contact, k.wrapped as wrapped_person_key,
-                      i.wrapped_key as wrapped_incident_key, p.reference_code, q.body as plan, i.texts, c.name as controller_name,
-                      c.sms_sender, c.address as controller_address, r.person_version, r.content, r.content_hash,
-                      (select a.request from attempt a where a.controller_id = m.controller_id and a.incident_no = m.incident_no
-                          and a.message_id = m.message_id and a.attempt = m.attempt) as "frozen?"
-                 from unnest($1::uuid[]) as job (message_id)
-                 join message m on m.message_id = job.message_id
-                 join person p on p.controller_id = m.controller_id and p.incident_no = m.incident_no and p.person_id = m.person_id
-                 join person_key k on k.controller_id = m.controller_id and k.incident_no = m.incident_no and k.person_id = m.person_id
-                 join incident i on i.controller_id = m.controller_id and i.incident_no = m.incident_no
-                 join controller c on c.controller_id = m.controller_id
-                 join plan q on q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no
-                 join prepared_content r on r.controller_id = m.controller_id and r.incident_no = m.incident_no
-                      and r.person_id = m.person_id and r.phase = m.phase and r.channel = m.channel
-                where m.lane is not null"#,
-            messages
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let drafts = rows.into_iter().map(|row| Draft {
-            incident: IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no },
-            message_id: row.message_id,
-            person_id: row.person_id,
-            phase: row.phase,
-            channel: row.channel,
-            reason: row.reason,
-            ordinal: row.ordinal,
-            state: row.state,
-            attempt: row.attempt,
-            lane: row.lane,
-            postage_class: row.postage_class,
-            version: row.version,
-            contact: row.contact,
-            wrapped_person_key: row.wrapped_person_key,
-            wrapped_incident_key: row.wrapped_incident_key,
-            reference_code: row.reference_code,
-            plan: row.plan,
-            texts: row.texts,
-            controller_name: row.controller_name,
-            sms_sender: row.sms_sender,
-            controller_address: row.controller_address,
-            prepared_version: row.person_version,
-            content: row.content,
-            content_hash: row.content_hash,
-            frozen: row.frozen,
-        });
-        Ok(drafts.collect())
-    }
-
     /// Claims calls of one incident: checks state, reason, version, holds and approval under the locks, stores the
     /// frozen requests with their intents, or claims nothing for a row that does not fit.
     pub async fn claim(&self, incident: IncidentKey, intents: &[Intent], send_by_ms: i64) -> Result<Vec<Claimed>, StoreError> {
