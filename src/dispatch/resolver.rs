@@ -63,13 +63,17 @@ async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> 
     let account = row.lane.as_ref().and_then(|lane| office.accounts.get(lane));
     match (row.state, account) {
         (MessageState::Ready, _) => apply(office, row, Cause::GaveUp, "deadline").await,
-        (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired, "lease").await,
+        (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired { attempt: attempt(row) }, "lease").await,
         (MessageState::Unknown, Some(account)) => resolve(office, watch, row, account).await,
         (MessageState::Accepted | MessageState::Sent | MessageState::Printed | MessageState::Overdue, Some(account)) => {
             ask_for_news(office, row, account).await
         }
         (state, _) => Ok(office.store.postpone(row.incident, row.message_id, state, 86_400_000).await?),
     }
+}
+
+fn attempt(row: &Due) -> u32 {
+    u32::try_from(row.attempt).unwrap_or(0)
 }
 
 async fn apply(office: &Office, row: &Due, cause: Cause, ground: &str) -> Result<(), DispatchError> {
@@ -104,7 +108,7 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, l
             };
             apply(office, row, cause, "found").await
         }
-        LookUp::Absent if absence_counts(office, row, lag) => apply(office, row, Cause::Absent, "absent").await,
+        LookUp::Absent if absence_counts(office, row, lag) => apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await,
         LookUp::Absent | LookUp::CannotKnow => {
             Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
         }

@@ -211,8 +211,8 @@ impl Unit {
         let IncidentKey { controller_id, incident_no } = self.incident;
         let rows = sqlx::query!(
             r#"select m.message_id, m.person_id, m.phase, m.channel, m.reason, m.ordinal, m.plan_no, m.state, m.attempt, m.lane,
-                      coalesce((select a.is_repeat from attempt a where a.controller_id = m.controller_id
-                        and a.incident_no = m.incident_no and a.message_id = m.message_id and a.attempt = m.attempt), false) as "is_repeat!"
+                      coalesce((select max(a.attempt) from attempt a where a.controller_id = m.controller_id
+                        and a.incident_no = m.incident_no and a.message_id = m.message_id and not a.is_repeat), 0) as "fresh!"
                  from message m
                 where m.controller_id = $1 and m.incident_no = $2 and m.person_id = any($3)
                 order by m.message_id for no key update"#,
@@ -230,7 +230,7 @@ impl Unit {
                 reason: word(&row.reason)?,
                 state: word(&row.state)?,
                 attempt: u32::try_from(row.attempt).unwrap_or(0),
-                is_repeat: row.is_repeat,
+                fresh: u32::try_from(row.fresh).unwrap_or(0),
                 closes_at: crate::model::step::closes_at(&self.closing, channel, content),
             };
             self.messages.insert(row.message_id, MessageRow {
@@ -334,7 +334,9 @@ impl Unit {
         }
         if let Cause::Claimed { is_repeat } = cause {
             row.model.attempt = attempt;
-            row.model.is_repeat = is_repeat;
+            if !is_repeat {
+                row.model.fresh = attempt;
+            }
         }
         if let (Some(to), Some(notice)) = (decided.notice, self.notices.get_mut(&(row.person_id, row.phase))) {
             notice.state = to;
@@ -362,7 +364,7 @@ impl Unit {
             reason: Reason::Escalation,
             state: MessageState::Ready,
             attempt: 0,
-            is_repeat: false,
+            fresh: 0,
             closes_at: crate::model::step::closes_at(&self.closing, channel, content),
         };
         let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content_hash, model, ..before };

@@ -82,7 +82,7 @@ async fn an_unknown_call_is_not_sent_again_and_a_late_answer_settles_it() {
     let world = queued("unknown", 1).await;
     let key = world.incident.key;
     world.store.claim(key, &[intent(&world, 0, false)], 1000).await.unwrap();
-    world.store.apply_one(key, world.people[0], world.messages[0], Cause::LeaseExpired, Note::default()).await.unwrap();
+    world.store.apply_one(key, world.people[0], world.messages[0], Cause::LeaseExpired { attempt: 1 }, Note::default()).await.unwrap();
     assert_eq!(state(&world, 0).await, "unknown");
 
     assert!(world.store.queue_due("sms-a", Channel::Sms, 10).await.unwrap().is_empty());
