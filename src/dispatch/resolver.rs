@@ -11,6 +11,7 @@ use crate::model::state::MessageState;
 use crate::model::step::Cause;
 use crate::provider::LookUp;
 use crate::provider::sandbox::Account;
+use crate::store::claim::RepeatWindow;
 use crate::store::due::Due;
 use crate::store::unit::Note;
 use futures::StreamExt;
@@ -128,14 +129,16 @@ async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &D
     let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
     let span_ms = i64::try_from(d.send_by_ms).unwrap_or(i64::MAX);
     let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
-    // Not before the original can no longer arrive, and only well inside the key's life from the first claim.
-    if row.since_send_by_ms <= timeout_ms + d.network_margin_ms {
-        return Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?);
-    }
-    if row.since_first_claim_ms + span_ms + timeout_ms + d.network_margin_ms >= life_ms {
+    // Not before the original can no longer arrive, and only well inside the key's life from the first claim. The
+    // claim looks at both again.
+    let window = RepeatWindow {
+        after_send_by_ms: timeout_ms + d.network_margin_ms,
+        until_ms: life_ms - span_ms - timeout_ms - d.network_margin_ms,
+    };
+    if row.since_first_claim_ms >= window.until_ms {
         return apply(office, row, Cause::Ask, "key_expired").await;
     }
-    if repeat(office, watch, row).await? {
+    if row.since_send_by_ms > window.after_send_by_ms && repeat(office, watch, row, window).await? {
         return Ok(());
     }
     Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
