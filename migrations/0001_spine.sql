@@ -372,8 +372,8 @@ insert into message_move (from_state, to_state)
 select f, unnest(t) from (values
     ('ready', array['sending', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'exhausted', 'cancelled']),
     ('sending', array['ready', 'unknown', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'rejected']),
-    ('unknown', array['ready', 'sending', 'asked', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'superseded']),
-    ('asked', array['ready', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'superseded']),
+    ('unknown', array['ready', 'sending', 'asked', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'rejected', 'superseded']),
+    ('asked', array['ready', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'rejected', 'superseded']),
     ('accepted', array['sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue']),
     ('sent', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue']),
     ('printed', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue']),
@@ -384,7 +384,7 @@ select f, unnest(t) from (values
     ('expired', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed']),
     ('rejected', array['accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
     ('exhausted', array['accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
-    ('overdue', array['sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
+    ('overdue', array['handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
     ('superseded', array['accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired']),
     ('cancelled', array['ready', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired'])
 ) as moves (f, t);

@@ -1,8 +1,10 @@
 //! Pure types and rules: no database, no network, no clock.
 
+pub mod cause;
 pub mod contact;
 pub mod person;
 pub mod profile;
+pub mod replay;
 pub mod seal;
 pub mod state;
 pub mod step;

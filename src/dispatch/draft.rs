@@ -3,9 +3,9 @@
 use super::Office;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, MessageName};
-use crate::model::state::{Channel, Content};
+use crate::model::state::{Channel, Content, MessageState};
 use crate::render::message::Setting;
-use crate::store::claim::Intent;
+use crate::store::claim::{Intent, RepeatWindow};
 use crate::store::draft::Draft;
 use duly_ledger::{PersonKey, commit, to_hex};
 use serde_json::{Map, Value, json};
@@ -50,15 +50,24 @@ pub fn setting(draft: &Draft) -> Option<Setting> {
     })
 }
 
-/// Prepares a draft. Pure CPU.
+/// Prepares a first call for a job from the road. Pure CPU. A job that comes twice finds no `ready` message: what is
+/// `unknown` is repeated by the resolver, or not at all.
 pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
+    freeze_or_replay(office, draft, None)
+}
+
+/// Prepares a repeat of an unknown call for the resolver, with the bytes of the original.
+pub fn prepare_repeat(office: &Office, draft: &Draft, window: RepeatWindow) -> Result<Prepared, Unfit> {
+    freeze_or_replay(office, draft, Some(window))
+}
+
+fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>) -> Result<Prepared, Unfit> {
+    let wanted = if repeat.is_some() { MessageState::Unknown } else { MessageState::Ready };
+    if draft.state != wanted.as_str() {
+        return Err(Unfit::State);
+    }
     let incident_key = office.master.unwrap_key(&draft.context.wrapped_incident_key, "incident").map_err(|_| Unfit::Sealed)?;
     let key = incident_key.unwrap_key(&draft.person.wrapped_key, "person").map_err(|_| Unfit::Sealed)?;
-    let is_repeat = match draft.state.as_str() {
-        "ready" => false,
-        "unknown" => true,
-        _ => return Err(Unfit::State),
-    };
     let contact = key.open("contact", &draft.person.contact).map_err(|_| Unfit::Sealed)?;
     let person: PersonRecord = serde_json::from_slice(&contact).map_err(|_| Unfit::Sealed)?;
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
@@ -71,8 +80,8 @@ pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
     });
     let content_hash: [u8; 32] = draft.prepared.content_hash.as_slice().try_into().map_err(|_| Unfit::Sealed)?;
     // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
-    let frozen = match (&draft.frozen, is_repeat) {
-        (Some(sealed), true) => key.open("request", sealed).map_err(|_| Unfit::Sealed)?,
+    let frozen = match (&draft.frozen, repeat) {
+        (Some(sealed), Some(_)) => key.open("request", sealed).map_err(|_| Unfit::Sealed)?,
         _ => freeze(office, account, draft, &person, &reference, &content_hash)?,
     };
     let destination = person.destination(account.channel).unwrap_or_default();
@@ -80,12 +89,12 @@ pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
         message_id: draft.message_id,
         person_id: draft.person_id,
         version: draft.person.version,
-        is_repeat,
+        repeat,
         lane: draft.lane.clone(),
         reference,
         request: key.seal("request", &frozen),
         content_hash,
-        commitments: commitments(&key, account.channel, &destination, &content_hash, is_repeat),
+        commitments: commitments(&key, account.channel, &destination, &content_hash),
     };
     Ok(Prepared { intent, frozen })
 }
@@ -110,11 +119,10 @@ fn freeze(office: &Office, account: &crate::provider::sandbox::Account, draft: &
 }
 
 /// Destination and content as commitments: equal to the list's, so "sent to the listed address" can be proved.
-fn commitments(key: &Key, channel: Channel, destination: &str, content_hash: &[u8; 32], is_repeat: bool) -> Map<String, Value> {
+fn commitments(key: &Key, channel: Channel, destination: &str, content_hash: &[u8; 32]) -> Map<String, Value> {
     let key = PersonKey::new(*key.bytes());
     let mut detail = Map::new();
     detail.insert("content".into(), json!(to_hex(&commit(&key, "content", content_hash))));
     detail.insert("destination".into(), json!(to_hex(&commit(&key, channel.as_str(), destination.as_bytes()))));
-    detail.insert("repeat".into(), json!(is_repeat));
     detail
 }

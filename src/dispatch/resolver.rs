@@ -11,6 +11,7 @@ use crate::model::state::MessageState;
 use crate::model::step::Cause;
 use crate::provider::LookUp;
 use crate::provider::sandbox::Account;
+use crate::store::claim::RepeatWindow;
 use crate::store::due::Due;
 use crate::store::unit::Note;
 use futures::StreamExt;
@@ -63,13 +64,17 @@ async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> 
     let account = row.lane.as_ref().and_then(|lane| office.accounts.get(lane));
     match (row.state, account) {
         (MessageState::Ready, _) => apply(office, row, Cause::GaveUp, "deadline").await,
-        (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired, "lease").await,
+        (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired { attempt: attempt(row) }, "lease").await,
         (MessageState::Unknown, Some(account)) => resolve(office, watch, row, account).await,
         (MessageState::Accepted | MessageState::Sent | MessageState::Printed | MessageState::Overdue, Some(account)) => {
             ask_for_news(office, row, account).await
         }
         (state, _) => Ok(office.store.postpone(row.incident, row.message_id, state, 86_400_000).await?),
     }
+}
+
+fn attempt(row: &Due) -> u32 {
+    u32::try_from(row.attempt).unwrap_or(0)
 }
 
 async fn apply(office: &Office, row: &Due, cause: Cause, ground: &str) -> Result<(), DispatchError> {
@@ -104,7 +109,7 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, l
             };
             apply(office, row, cause, "found").await
         }
-        LookUp::Absent if absence_counts(office, row, lag) => apply(office, row, Cause::Absent, "absent").await,
+        LookUp::Absent if absence_counts(office, row, lag) => apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await,
         LookUp::Absent | LookUp::CannotKnow => {
             Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
         }
@@ -124,14 +129,16 @@ async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &D
     let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
     let span_ms = i64::try_from(d.send_by_ms).unwrap_or(i64::MAX);
     let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
-    // Not before the original can no longer arrive, and only well inside the key's life from the first claim.
-    if row.since_send_by_ms <= timeout_ms + d.network_margin_ms {
-        return Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?);
-    }
-    if row.since_first_claim_ms + span_ms + timeout_ms + d.network_margin_ms >= life_ms {
+    // Not before the original can no longer arrive, and only well inside the key's life from the first claim. The
+    // claim looks at both again.
+    let window = RepeatWindow {
+        after_send_by_ms: timeout_ms + d.network_margin_ms,
+        until_ms: life_ms - span_ms - timeout_ms - d.network_margin_ms,
+    };
+    if row.since_first_claim_ms >= window.until_ms {
         return apply(office, row, Cause::Ask, "key_expired").await;
     }
-    if repeat(office, watch, row).await? {
+    if row.since_send_by_ms > window.after_send_by_ms && repeat(office, watch, row, window).await? {
         return Ok(());
     }
     Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)

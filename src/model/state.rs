@@ -183,11 +183,13 @@ words! {
 }
 
 impl MessageState {
-    /// How much a provider's report says; the larger one stands, whatever the order of receipts.
+    /// How much is known since a provider took the message; the larger stands, whatever the order of receipts.
+    ///
+    /// `overdue` ranks with `sent`: being under way is no news for a message that should have arrived.
     pub fn report_rank(self) -> Option<u8> {
         match self {
             Self::Accepted => Some(0),
-            Self::Sent | Self::Printed => Some(1),
+            Self::Sent | Self::Printed | Self::Overdue => Some(1),
             Self::Expired => Some(2),
             Self::Failed => Some(3),
             Self::HandedToCarrier => Some(4),
@@ -228,7 +230,7 @@ impl MessageState {
 
     /// Whether the state proves that a provider took the message.
     pub fn is_taken(self) -> bool {
-        self.report_rank().is_some() || self == Self::Overdue
+        self.report_rank().is_some()
     }
 
     /// The only place that knows which moves exist.
@@ -237,11 +239,10 @@ impl MessageState {
         match (self, next) {
             (Ready, Sending | Exhausted | Cancelled) => true,
             (Sending, Ready | Unknown | Rejected) => true,
-            (Unknown, Sending | Ready | Asked | Superseded) => true,
-            (Asked, Ready | Superseded) => true,
+            (Unknown, Sending | Ready | Asked | Superseded | Rejected) => true,
+            (Asked, Ready | Superseded | Rejected) => true,
             (Cancelled, Ready) => true,
-            (Accepted | Sent | Printed, Overdue) => true,
-            (Overdue, Accepted) => false,
+            (from, Overdue) => matches!(from, Accepted | Sent | Printed),
             // Late facts: a report is believed in whatever state the message is.
             (from, to) => match (from.report_rank(), to.report_rank()) {
                 (None, Some(_)) => true,
@@ -267,7 +268,8 @@ mod tests {
     fn reports_never_move_down() {
         for &from in MessageState::ALL {
             for &to in MessageState::ALL {
-                if let (Some(before), Some(after)) = (from.report_rank(), to.report_rank()) {
+                let ranks = from.report_rank().zip(to.report_rank());
+                if let Some((before, after)) = ranks.filter(|_| to != MessageState::Overdue) {
                     assert_eq!(from.can_become(to), before < after, "{from} {to}");
                 }
             }

@@ -16,13 +16,18 @@ pub struct Message {
     pub state: MessageState,
     /// Number of the newest attempt, 0 before the first.
     pub attempt: u32,
-    /// Whether the newest attempt repeats an unknown one under the provider's guarantee.
-    pub is_repeat: bool,
+    /// Number of the newest attempt that was no repeat, 0 before the first.
+    pub fresh: u32,
     /// The state that ends the notice, by the profile's table for this channel and content; `None`: it never does.
     pub closes_at: Option<MessageState>,
 }
 
 impl Message {
+    /// Whether the newest attempt repeats an unknown one under the provider's guarantee.
+    pub fn is_repeat(&self) -> bool {
+        self.attempt > self.fresh
+    }
+
     fn closes(&self) -> bool {
         let Some(least) = self.closes_at else { return false };
         self.state == least
@@ -73,12 +78,13 @@ pub enum Cause {
     Claimed { is_repeat: bool },
     /// The call of `attempt` ended; `other_id` if another provider id is already known for this message.
     Answered { attempt: u32, answer: Answer, other_id: bool },
-    /// The lease of a call ran out.
-    LeaseExpired,
+    /// The lease of the call of `attempt` ran out.
+    LeaseExpired { attempt: u32 },
     /// The provider knows our reference.
     Found { other_id: bool },
-    /// The provider does not know our reference, and was asked late enough (`Resolver::absence_counts`).
-    Absent,
+    /// The provider does not know our reference, and was asked late enough after the call of `attempt`
+    /// (`dispatch::resolver::absence_counts`).
+    Absent { attempt: u32 },
     /// The provider can neither look up nor repeat: a person must decide.
     Ask,
     /// As `Ask`, but the plan says to go on with the next step.
@@ -133,7 +139,7 @@ pub fn step(case: &Case, index: usize, cause: Cause) -> Step {
     };
     let mut after = case.clone();
     after.messages[index].state = to;
-    effects.extend(route_effects(&after, index));
+    effects.extend(route_effects(&after));
     let creates = effects.iter().any(|e| matches!(e, Effect::Create(_) | Effect::Reopen(_)));
     Step {
         message: Some(to),
@@ -160,11 +166,10 @@ fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
         Cause::Claimed { is_repeat: true } => (state == Unknown).then_some(Sending),
         // `accepted` of any attempt settles the message; every other answer counts only for the current one.
         Cause::Answered { answer: Answer::Accepted, .. } | Cause::Found { .. } => reported(state, Accepted),
-        Cause::Answered { attempt, answer, .. } => {
-            (state == Sending && attempt == message.attempt).then(|| answered(message, answer))
-        }
-        Cause::LeaseExpired => (state == Sending).then_some(Unknown),
-        Cause::Absent => (state == Unknown).then_some(Ready),
+        Cause::Answered { attempt, answer, .. } => answered(message, answer).filter(|_| attempt == message.attempt),
+        Cause::LeaseExpired { attempt } => (state == Sending && attempt == message.attempt).then_some(Unknown),
+        // A look-up that somebody slept over says nothing of a call that was claimed since.
+        Cause::Absent { attempt } => (state == Unknown && attempt == message.attempt).then_some(Ready),
         Cause::Ask => (state == Unknown).then_some(Asked),
         Cause::NextStep => (state == Unknown).then_some(Superseded),
         Cause::Decided(Decision::SendAgain) => (state == Asked).then_some(Ready),
@@ -177,54 +182,51 @@ fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
     }
 }
 
-fn answered(message: &Message, answer: Answer) -> MessageState {
-    match (answer, message.is_repeat) {
-        (Answer::Rejected, _) => MessageState::Rejected,
-        // What a repeat was not taken for says nothing of the call that it repeats.
-        (Answer::NotTaken | Answer::LaneStopped, false) => MessageState::Ready,
-        (Answer::NotTaken | Answer::LaneStopped, true) | (Answer::Unknown | Answer::Accepted, _) => MessageState::Unknown,
+/// What an answer other than `accepted` means for its own, current attempt.
+fn answered(message: &Message, answer: Answer) -> Option<MessageState> {
+    use MessageState::{Asked, Ready, Rejected, Sending, Unknown};
+    match (message.state, answer) {
+        (Sending | Unknown | Asked, Answer::Rejected) => Some(Rejected),
+        // A repeat that was not taken says nothing of the call that it repeats; a late `not_taken` reopens nothing.
+        (Sending, Answer::NotTaken | Answer::LaneStopped) if !message.is_repeat() => Some(Ready),
+        (Sending, _) => Some(Unknown),
+        _ => None,
     }
 }
 
 fn reported(state: MessageState, report: MessageState) -> Option<MessageState> {
-    match state.report_rank() {
-        Some(known) if Some(known) >= report.report_rank() => None,
-        _ => Some(report),
-    }
+    (state.report_rank() < report.report_rank()).then_some(report)
 }
 
 fn own_effects(message: &Message, cause: Cause) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    let other_id = match cause {
-        Cause::Answered { answer: Answer::Accepted, other_id, attempt } => {
-            other_id || (attempt < message.attempt && !message.is_repeat)
-        }
+    let is_alarm = match cause {
+        // Accepted, although another call was claimed since without the provider's guarantee.
+        Cause::Answered { answer: Answer::Accepted, other_id, attempt } => other_id || attempt < message.fresh,
         Cause::Found { other_id } | Cause::Reported { other_id, .. } => other_id,
         _ => false,
     };
-    if other_id {
-        effects.push(Effect::PossibleDuplicate);
-    }
-    effects
+    if is_alarm { vec![Effect::PossibleDuplicate] } else { Vec::new() }
 }
 
 fn needs_next_step(state: MessageState) -> bool {
     state.is_dead() || state == MessageState::Overdue
 }
 
-/// What the route asks for once the message has its new state.
-fn route_effects(after: &Case, index: usize) -> Vec<Effect> {
-    let message = &after.messages[index];
-    let Some(next) = after.route.next_after(message.channel) else { return Vec::new() };
-    let successor = after.messages.iter().position(|m| m.channel == next);
-    match (needs_next_step(message.state), successor) {
-        (true, None) => vec![Effect::Create(next)],
-        (true, Some(i)) if after.messages[i].state == MessageState::Cancelled => vec![Effect::Reopen(i)],
-        (false, Some(i)) if message.state.is_taken() && after.messages[i].state == MessageState::Ready => {
-            vec![Effect::Cancel(i)]
+/// What the route asks for: a next step where one failed, and none where it did not.
+fn route_effects(after: &Case) -> Vec<Effect> {
+    let step_of = |before: &Message| {
+        let next = after.route.next_after(before.channel)?;
+        let Some(i) = after.messages.iter().position(|m| m.channel == next) else {
+            return needs_next_step(before.state).then_some(Effect::Create(next));
+        };
+        match after.messages[i].state {
+            MessageState::Cancelled if needs_next_step(before.state) => Some(Effect::Reopen(i)),
+            // Also where the next step comes back to `ready` after its reason went away.
+            MessageState::Ready if before.state.is_taken() && !needs_next_step(before.state) => Some(Effect::Cancel(i)),
+            _ => None,
         }
-        _ => Vec::new(),
-    }
+    };
+    after.messages.iter().filter_map(step_of).collect()
 }
 
 fn next_notice(after: &Case, creates: bool) -> Option<NoticeState> {

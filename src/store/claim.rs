@@ -17,8 +17,8 @@ pub struct Intent {
     pub person_id: Uuid,
     /// Version of the person that was rendered.
     pub version: i32,
-    /// State that the message must still have: `ready`, or `unknown` for a repeat.
-    pub is_repeat: bool,
+    /// A repeat's window; `None`: a first call, and the message must be `ready`.
+    pub repeat: Option<RepeatWindow>,
     /// Lane.
     pub lane: String,
     /// Derived reference, also the idempotency key.
@@ -29,6 +29,16 @@ pub struct Intent {
     pub content_hash: [u8; 32],
     /// Commitments for the leaf: content and destination, hex.
     pub commitments: Map<String, Value>,
+}
+
+/// When a call may be repeated under its provider's guarantee; looked at in the claim itself, because whoever decided
+/// to repeat may have slept since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepeatWindow {
+    /// Milliseconds after the newest `send_by`: until then the original may still arrive.
+    pub after_send_by_ms: i64,
+    /// Milliseconds after the first claim: from then on the request might arrive after the key's life.
+    pub until_ms: i64,
 }
 
 /// A call that may be made now, until `send_by` by the worker's own monotonic clock.
@@ -49,14 +59,16 @@ impl Store {
         let held = unit.held_people(&people).await?;
         let paused = unit.paused_lanes().await?;
         let running = unit.running_plans().await?;
+        let too_early_or_late = unit.outside_repeat_window(intents).await?;
         let mut claimed = Vec::new();
         let mut taken = HashSet::new();
         for (index, intent) in intents.iter().enumerate() {
-            if !held.permits(intent.person_id) || paused.contains(&intent.lane) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
+            let is_stopped = !held.permits(intent.person_id) || paused.contains(&intent.lane) || too_early_or_late.contains(&intent.message_id);
+            if is_stopped || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }
             let note = Note { detail: intent.commitments.clone(), due_in_ms: None };
-            let decided = unit.apply(intent.message_id, Cause::Claimed { is_repeat: intent.is_repeat }, note)?;
+            let decided = unit.apply(intent.message_id, Cause::Claimed { is_repeat: intent.repeat.is_some() }, note)?;
             if decided.message == Some(MessageState::Sending) {
                 let attempt = unit.messages.get(&intent.message_id).map_or(0, |m| m.model.attempt);
                 claimed.push(Claimed { index, attempt });
@@ -114,6 +126,31 @@ impl Unit {
         Ok(rows.into_iter().map(|row| row.plan_no).collect())
     }
 
+    /// Repeats that the provider's guarantee does not cover at this moment, by the database's clock.
+    async fn outside_repeat_window(&mut self, intents: &[Intent]) -> Result<HashSet<Uuid>, StoreError> {
+        let windows: Vec<(Uuid, RepeatWindow)> = intents.iter().filter_map(|i| Some((i.message_id, i.repeat?))).collect();
+        if windows.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let messages: Vec<Uuid> = windows.iter().map(|(id, _)| *id).collect();
+        let after: Vec<i64> = windows.iter().map(|(_, w)| w.after_send_by_ms).collect();
+        let until: Vec<i64> = windows.iter().map(|(_, w)| w.until_ms).collect();
+        let rows = sqlx::query_scalar!(
+            r#"select j.message_id as "message_id!" from unnest($3::uuid[], $4::bigint[], $5::bigint[]) as j (message_id, after_ms, until_ms)
+                where not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = j.message_id
+                    having max(a.send_by) + j.after_ms * interval '1 millisecond' < duly_now()
+                       and min(a.claimed_at) + j.until_ms * interval '1 millisecond' > duly_now())"#,
+            self.incident.controller_id,
+            self.incident.incident_no,
+            &messages,
+            &after,
+            &until
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// Guards of the claim that `step` cannot know: version, plan, approved bytes, reason of an escalation.
     fn fits(&mut self, intent: &Intent, running: &HashSet<i32>) -> bool {
         let Some(row) = self.messages.get(&intent.message_id) else { return false };
@@ -137,7 +174,7 @@ impl Unit {
         let attempts: Vec<i32> = rows.iter().map(|(_, a)| *a).collect();
         let people: Vec<Uuid> = rows.iter().map(|(i, _)| i.person_id).collect();
         let lanes: Vec<String> = rows.iter().map(|(i, _)| i.lane.clone()).collect();
-        let repeats: Vec<bool> = rows.iter().map(|(i, _)| i.is_repeat).collect();
+        let repeats: Vec<bool> = rows.iter().map(|(i, _)| i.repeat.is_some()).collect();
         let references: Vec<String> = rows.iter().map(|(i, _)| i.reference.clone()).collect();
         let requests: Vec<Vec<u8>> = rows.iter().map(|(i, _)| i.request.clone()).collect();
         let hashes: Vec<Vec<u8>> = rows.iter().map(|(i, _)| i.content_hash.to_vec()).collect();

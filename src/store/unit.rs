@@ -211,8 +211,8 @@ impl Unit {
         let IncidentKey { controller_id, incident_no } = self.incident;
         let rows = sqlx::query!(
             r#"select m.message_id, m.person_id, m.phase, m.channel, m.reason, m.ordinal, m.plan_no, m.state, m.attempt, m.lane,
-                      coalesce((select a.is_repeat from attempt a where a.controller_id = m.controller_id
-                        and a.incident_no = m.incident_no and a.message_id = m.message_id and a.attempt = m.attempt), false) as "is_repeat!"
+                      coalesce((select max(a.attempt) from attempt a where a.controller_id = m.controller_id
+                        and a.incident_no = m.incident_no and a.message_id = m.message_id and not a.is_repeat), 0) as "fresh!"
                  from message m
                 where m.controller_id = $1 and m.incident_no = $2 and m.person_id = any($3)
                 order by m.message_id for no key update"#,
@@ -230,7 +230,7 @@ impl Unit {
                 reason: word(&row.reason)?,
                 state: word(&row.state)?,
                 attempt: u32::try_from(row.attempt).unwrap_or(0),
-                is_repeat: row.is_repeat,
+                fresh: u32::try_from(row.fresh).unwrap_or(0),
                 closes_at: crate::model::step::closes_at(&self.closing, channel, content),
             };
             self.messages.insert(row.message_id, MessageRow {
@@ -268,7 +268,7 @@ impl Unit {
     pub fn apply(&mut self, message_id: Uuid, cause: Cause, note: Note) -> Result<Step, StoreError> {
         let Some((case, index, ids)) = self.case(message_id) else { return Ok(Step::default()) };
         let decided = step(&case, index, cause);
-        if decided.message.is_none() && !is_fact(cause) {
+        if decided.message.is_none() && !cause.is_fact() {
             return Ok(decided);
         }
         self.remember(message_id, cause, &decided, note)?;
@@ -289,12 +289,9 @@ impl Unit {
 
     fn remember(&mut self, message_id: Uuid, cause: Cause, decided: &Step, note: Note) -> Result<(), StoreError> {
         let Some(row) = self.messages.get(&message_id).cloned() else { return Ok(()) };
-        let attempt = match cause {
-            Cause::Claimed { .. } => row.model.attempt + 1,
-            Cause::Answered { attempt, .. } => attempt,
-            _ => row.model.attempt,
-        };
+        let attempt = cause.attempt(row.model.attempt);
         let mut detail = note.detail;
+        detail.extend(cause.fields());
         detail.insert("attempt".into(), json!(attempt));
         detail.insert("channel".into(), json!(row.model.channel.as_str()));
         detail.insert("ordinal".into(), json!(row.ordinal));
@@ -312,7 +309,7 @@ impl Unit {
             detail.insert("notice".into(), json!(to.as_str()));
         }
         let (due_in_ms, lease_in_ms) = decided.message.map_or((None, None), |to| self.times(to, note.due_in_ms));
-        let mut pending = self.event(Some(row.person_id), kind_of(cause, decided), detail)?;
+        let mut pending = self.event(Some(row.person_id), cause.kind(decided.message.is_some()), detail)?;
         pending.message_id = Some(message_id);
         pending.message = decided.message.map(|to| (message_id, row.model.state, to));
         pending.phase = Some(row.phase);
@@ -334,7 +331,9 @@ impl Unit {
         }
         if let Cause::Claimed { is_repeat } = cause {
             row.model.attempt = attempt;
-            row.model.is_repeat = is_repeat;
+            if !is_repeat {
+                row.model.fresh = attempt;
+            }
         }
         if let (Some(to), Some(notice)) = (decided.notice, self.notices.get_mut(&(row.person_id, row.phase))) {
             notice.state = to;
@@ -362,7 +361,7 @@ impl Unit {
             reason: Reason::Escalation,
             state: MessageState::Ready,
             attempt: 0,
-            is_repeat: false,
+            fresh: 0,
             closes_at: crate::model::step::closes_at(&self.closing, channel, content),
         };
         let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content_hash, model, ..before };
@@ -445,31 +444,6 @@ impl Unit {
 }
 
 mod write;
-
-fn is_fact(cause: Cause) -> bool {
-    matches!(cause, Cause::Answered { .. } | Cause::Found { .. } | Cause::Reported { .. })
-}
-
-fn kind_of(cause: Cause, decided: &Step) -> &'static str {
-    use crate::model::step::Answer;
-    match cause {
-        Cause::Claimed { .. } => "message.intent",
-        Cause::Answered { answer: Answer::Accepted, .. } => "message.accepted",
-        Cause::Answered { answer: Answer::Rejected, .. } => "message.rejected",
-        Cause::Answered { answer: Answer::NotTaken, .. } => "message.not_taken",
-        Cause::Answered { answer: Answer::LaneStopped, .. } => "message.lane_stopped",
-        Cause::Answered { answer: Answer::Unknown, .. } | Cause::LeaseExpired => "message.unknown",
-        Cause::Found { .. } | Cause::Absent | Cause::NextStep => "message.resolved",
-        Cause::Ask => "message.asked",
-        Cause::Decided(_) => "message.decided",
-        Cause::Reported { .. } if decided.message.is_none() => "receipt.late",
-        Cause::Reported { .. } => "receipt",
-        Cause::NoNews => "message.overdue",
-        Cause::GaveUp => "message.exhausted",
-        Cause::Cancelled => "message.cancelled",
-        Cause::Reopened => "message.reopened",
-    }
-}
 
 pub(crate) fn word<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt { what: "word" })

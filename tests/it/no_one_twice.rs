@@ -7,12 +7,12 @@ use duly::store::claim::Intent;
 use duly::store::outcome::Outcome;
 use duly::store::unit::Note;
 
-fn intent(world: &World, i: usize, is_repeat: bool) -> Intent {
+fn intent(world: &World, i: usize) -> Intent {
     Intent {
         message_id: world.messages[i],
         person_id: world.people[i],
         version: 1,
-        is_repeat,
+        repeat: None,
         lane: "sms-a".into(),
         reference: format!("{i:032x}"),
         request: vec![1],
@@ -49,7 +49,7 @@ async fn queued(name: &str, people: u8) -> World {
 #[tokio::test]
 async fn the_same_job_delivered_ten_times_is_claimed_once() {
     let world = queued("ten_times", 1).await;
-    let one = [intent(&world, 0, false)];
+    let one = [intent(&world, 0)];
 
     let claims = futures::future::join_all((0..10).map(|_| world.store.claim(world.incident.key, &one, 1000))).await;
 
@@ -63,16 +63,16 @@ async fn a_hold_or_a_pause_stops_the_next_claim() {
     let user = world.store.list_users().await.unwrap()[0].user_id;
     let hold = world.store.set_hold(world.incident.key, Some(world.people[0]), "safety", user).await.unwrap();
 
-    assert!(world.store.claim(world.incident.key, &[intent(&world, 0, false)], 1000).await.unwrap().is_empty());
+    assert!(world.store.claim(world.incident.key, &[intent(&world, 0)], 1000).await.unwrap().is_empty());
 
     world.store.lift_hold(hold, user).await.unwrap();
-    assert_eq!(world.store.claim(world.incident.key, &[intent(&world, 0, false)], 1000).await.unwrap().len(), 1);
+    assert_eq!(world.store.claim(world.incident.key, &[intent(&world, 0)], 1000).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn bytes_that_were_not_approved_are_not_claimed() {
     let world = queued("not_approved", 1).await;
-    let other = Intent { content_hash: [9; 32], ..intent(&world, 0, false) };
+    let other = Intent { content_hash: [9; 32], ..intent(&world, 0) };
 
     assert!(world.store.claim(world.incident.key, &[other], 1000).await.unwrap().is_empty());
 }
@@ -81,12 +81,12 @@ async fn bytes_that_were_not_approved_are_not_claimed() {
 async fn an_unknown_call_is_not_sent_again_and_a_late_answer_settles_it() {
     let world = queued("unknown", 1).await;
     let key = world.incident.key;
-    world.store.claim(key, &[intent(&world, 0, false)], 1000).await.unwrap();
-    world.store.apply_one(key, world.people[0], world.messages[0], Cause::LeaseExpired, Note::default()).await.unwrap();
+    world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap();
+    world.store.apply_one(key, world.people[0], world.messages[0], Cause::LeaseExpired { attempt: 1 }, Note::default()).await.unwrap();
     assert_eq!(state(&world, 0).await, "unknown");
 
     assert!(world.store.queue_due("sms-a", Channel::Sms, 10).await.unwrap().is_empty());
-    assert!(world.store.claim(key, &[intent(&world, 0, false)], 1000).await.unwrap().is_empty());
+    assert!(world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap().is_empty());
 
     world.store.record_outcomes(key, &[outcome(&world, 0, 1, Answer::Accepted, Some("sb_1"))]).await.unwrap();
     assert_eq!(state(&world, 0).await, "accepted");
@@ -97,7 +97,7 @@ async fn an_unknown_call_is_not_sent_again_and_a_late_answer_settles_it() {
 async fn the_same_outcome_recorded_twice_changes_nothing() {
     let world = queued("outcome_twice", 1).await;
     let key = world.incident.key;
-    world.store.claim(key, &[intent(&world, 0, false)], 1000).await.unwrap();
+    world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap();
     for _ in 0..2 {
         world.store.record_outcomes(key, &[outcome(&world, 0, 1, Answer::NotTaken, None)]).await.unwrap();
     }
@@ -110,7 +110,7 @@ async fn the_same_outcome_recorded_twice_changes_nothing() {
 async fn a_rejected_sms_leads_to_one_letter_and_a_late_delivery_takes_it_back() {
     let world = queued("escalation", 1).await;
     let key = world.incident.key;
-    world.store.claim(key, &[intent(&world, 0, false)], 1000).await.unwrap();
+    world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap();
     world.store.record_outcomes(key, &[outcome(&world, 0, 1, Answer::Rejected, None)]).await.unwrap();
     let counts = world.store.count_messages(key).await.unwrap();
     assert_eq!((counts.get("sms rejected"), counts.get("letter ready")), (Some(&1), Some(&1)));
@@ -128,7 +128,7 @@ async fn a_rejected_sms_leads_to_one_letter_and_a_late_delivery_takes_it_back() 
 async fn a_second_send_slipped_in_by_the_owner_turns_the_audit_red() {
     let world = queued("sabotage", 2).await;
     let key = world.incident.key;
-    world.store.claim(key, &[intent(&world, 0, false)], 1000).await.unwrap();
+    world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap();
     let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
 
     sqlx::raw_sql("insert into attempt select controller_id, incident_no, message_id, 2, person_id, lane, false, reference, request, content_hash, now(), now() from attempt")
