@@ -1,26 +1,41 @@
-.PHONY: help demo test lint fmt docs prepare services
+# `make demo` and `make test` are all that a newcomer needs; `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint deny docs prepare
 export SQLX_OFFLINE = true
 
-help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+minutes = The first build takes about 20 minutes on 2 cores, later ones take seconds. The services start meanwhile.
+environment = eval "$$(scripts/services env)"
+# A question about packages is asked before the build begins; then the services start beside it.
+beside_services = scripts/services install; scripts/services up & up=$$!; $(1) || { wait $$up; exit 1; }; wait $$up
 
-services:
-	@scripts/services up
+help: ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
 
 demo: ## Send to 5,000 made-up people, kill a worker, show that everybody was told once
-	@echo "The first build takes about 20 minutes on 2 cores; the services start meanwhile."
-	@scripts/services up & cargo build --quiet; wait
-	@eval "$$(scripts/services env)"; target/debug/duly demo
+	@echo "$(minutes)"
+	@$(call beside_services,cargo build)
+	@$(environment); target/debug/duly demo
 
-test: services ## Everything that must pass
-	eval "$$(scripts/services env)"; cargo test --workspace
+test: ## Everything that must pass
+	@echo "$(minutes)"
+	@$(call beside_services,cargo test --workspace --no-run)
+	@$(environment); mkdir -p target; cargo test --workspace 2>&1 | tee target/test.log
+	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
+	  END { printf "\nIn all: %d passed; %d failed; %d ignored\n", passed, failed, ignored; exit failed > 0 || passed == 0 }' target/test.log
 
-lint: ## Formatting and clippy with warnings denied
+lint: ## Formatting, clippy with warnings denied, shell scripts where shellcheck is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
+
+deny: ## Licences, sources and known holes of all dependencies (needs cargo-deny)
+	cargo deny --all-features check
 
 docs: ## API documentation with warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-prepare: services ## Write .sqlx anew after a query changed
-	scripts/prepare-queries
+prepare: ## Write .sqlx anew after a query or a migration changed
+	@scripts/services up
+	@$(environment); scripts/prepare-queries

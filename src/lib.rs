@@ -10,6 +10,6 @@ pub mod provider;
 pub mod render;
 pub mod broker;
 pub mod store;
-pub mod model;
 pub mod config;
+pub mod model;
 pub mod failpoint;

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod model_check;
+mod house;
 mod no_one_twice;
+mod schema;
 mod states;
 mod support;
 mod the_event_is_the_only_writer;

@@ -1,0 +1,489 @@
+-- The schema after all migrations, written by tests/it/schema.rs; compared, never run.
+
+table affected_list
+    controller_id uuid not null
+    incident_no bigint not null
+    list_no integer not null
+    source text not null
+    file_hash bytea
+    wrapped_key bytea not null
+    opened_at timestamp with time zone not null default duly_now()
+    constraint affected_list_controller_id_incident_no_file_hash_key UNIQUE (controller_id, incident_no, file_hash)
+    constraint affected_list_controller_id_incident_no_fkey FOREIGN KEY (controller_id, incident_no) REFERENCES incident(controller_id, incident_no)
+    constraint affected_list_list_no_check CHECK ((list_no > 0))
+    constraint affected_list_pkey PRIMARY KEY (controller_id, incident_no, list_no)
+    constraint affected_list_source_check CHECK ((source = ANY (ARRAY['file'::text, 'jobs'::text])))
+    grant insert, select to duly_app
+
+table alarm
+    alarm_id uuid not null
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid
+    code text not null
+    raised_at timestamp with time zone not null default duly_now()
+    constraint alarm_pkey PRIMARY KEY (alarm_id)
+    grant insert, select to duly_app
+
+table app_user
+    user_id uuid not null
+    name text not null
+    public_key bytea not null
+    created_at timestamp with time zone not null default duly_now()
+    revoked_at timestamp with time zone
+    constraint app_user_name_key UNIQUE (name)
+    constraint app_user_pkey PRIMARY KEY (user_id)
+    constraint app_user_public_key_check CHECK ((octet_length(public_key) = 32))
+    constraint app_user_public_key_key UNIQUE (public_key)
+    grant insert, select to duly_app
+    grant update (revoked_at) to duly_app
+
+table attempt
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    attempt integer not null
+    person_id uuid not null
+    lane text not null
+    is_repeat boolean not null
+    reference text not null
+    request bytea not null
+    content_hash bytea not null
+    claimed_at timestamp with time zone not null default duly_now()
+    send_by timestamp with time zone not null
+    constraint attempt_attempt_check CHECK ((attempt > 0))
+    constraint attempt_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
+    constraint attempt_reference_check CHECK ((reference ~ '^[0-9a-f]{32}$'::text))
+    index attempt_reference ON public.attempt USING btree (reference)
+    grant insert, select to duly_app
+
+table controller
+    controller_id uuid not null
+    slug text not null
+    name text not null
+    sms_sender text not null
+    address text[] not null
+    receipts_public_key bytea not null
+    receipts_secret_key bytea not null
+    created_at timestamp with time zone not null default duly_now()
+    constraint controller_pkey PRIMARY KEY (controller_id)
+    constraint controller_receipts_public_key_check CHECK ((octet_length(receipts_public_key) = 32))
+    constraint controller_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+    constraint controller_slug_key UNIQUE (slug)
+    constraint controller_sms_sender_check CHECK ((sms_sender ~ '^[A-Za-z0-9]{3,11}$'::text))
+    grant insert, select to duly_app
+    grant select (controller_id, slug, receipts_public_key) to duly_receipts
+
+table event
+    ord bigint not null generated always as identity
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid
+    n bigint
+    kind text not null
+    message_id uuid
+    message_from text
+    message_to text
+    notice_phase integer
+    notice_from text
+    notice_to text
+    plan_no integer
+    plan_from text
+    plan_to text
+    alerted boolean not null default false
+    attempt integer
+    due_in_ms bigint
+    lease_in_ms bigint
+    body bytea not null
+    leaf bytea not null
+    constraint event_body_check CHECK ((octet_length(body) <= 4096))
+    constraint event_check CHECK ((leaf = sha256(('\x00'::bytea || body))))
+    constraint event_check1 CHECK (((person_id IS NULL) = (n IS NULL)))
+    constraint event_check2 CHECK (((message_from IS NULL) = (message_to IS NULL)))
+    constraint event_check3 CHECK (((notice_from IS NULL) = (notice_to IS NULL)))
+    constraint event_check4 CHECK (((plan_from IS NULL) = (plan_to IS NULL)))
+    constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
+    constraint event_pkey PRIMARY KEY (ord)
+    trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
+    grant select to duly_app
+    grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf) to duly_app
+
+table hold
+    hold_id uuid not null
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid
+    reason text not null
+    set_by uuid not null
+    set_at timestamp with time zone not null default duly_now()
+    lifted_by uuid
+    lifted_at timestamp with time zone
+    constraint hold_lifted_by_fkey FOREIGN KEY (lifted_by) REFERENCES app_user(user_id)
+    constraint hold_pkey PRIMARY KEY (hold_id)
+    constraint hold_reason_check CHECK ((reason <> ''::text))
+    constraint hold_set_by_fkey FOREIGN KEY (set_by) REFERENCES app_user(user_id)
+    index hold_open ON public.hold USING btree (controller_id, incident_no) WHERE (lifted_at IS NULL)
+    grant insert, select to duly_app
+    grant update (lifted_by, lifted_at) to duly_app
+
+table incident
+    controller_id uuid not null
+    incident_no bigint not null generated always as identity
+    incident_id uuid not null
+    slug text not null
+    profile text not null
+    closing jsonb not null
+    texts jsonb not null
+    wrapped_key bytea not null
+    intake_public_key bytea not null
+    intake_secret_key bytea not null
+    approvals_required integer not null default 1
+    hold_version bigint not null default 0
+    locked_by text
+    created_at timestamp with time zone not null default duly_now()
+    constraint incident_approvals_required_check CHECK (((approvals_required >= 1) AND (approvals_required <= 2)))
+    constraint incident_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
+    constraint incident_controller_id_slug_key UNIQUE (controller_id, slug)
+    constraint incident_incident_id_key UNIQUE (incident_id)
+    constraint incident_incident_no_key UNIQUE (incident_no)
+    constraint incident_intake_public_key_check CHECK ((octet_length(intake_public_key) = 32))
+    constraint incident_pkey PRIMARY KEY (controller_id, incident_no)
+    constraint incident_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+    grant select to duly_app
+    grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
+    grant update (hold_version, locked_by) to duly_app
+
+table lane_pause
+    lane text not null
+    until timestamp with time zone not null
+    code text not null
+    since timestamp with time zone not null default duly_now()
+    constraint lane_pause_pkey PRIMARY KEY (lane)
+    grant delete, insert, select to duly_app
+    grant update (until, code, since) to duly_app
+
+table leadership
+    role text not null
+    epoch bigint not null
+    holder text not null
+    expires_at timestamp with time zone not null
+    locked_by text
+    constraint leadership_pkey PRIMARY KEY (role)
+    grant insert, select to duly_app
+    grant update (epoch, holder, expires_at, locked_by) to duly_app
+
+table list_freeze
+    controller_id uuid not null
+    incident_no bigint not null
+    list_no integer not null
+    people bigint not null
+    manifest_root bytea not null
+    frozen_at timestamp with time zone not null default duly_now()
+    constraint list_freeze_controller_id_incident_no_list_no_fkey FOREIGN KEY (controller_id, incident_no, list_no) REFERENCES affected_list(controller_id, incident_no, list_no)
+    constraint list_freeze_manifest_root_check CHECK ((octet_length(manifest_root) = 32))
+    constraint list_freeze_people_check CHECK ((people >= 0))
+    constraint list_freeze_pkey PRIMARY KEY (controller_id, incident_no, list_no)
+    grant insert, select to duly_app
+
+table lookup
+    lookup_id uuid not null
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    attempt integer not null
+    sent_at timestamp with time zone not null default duly_now()
+    constraint lookup_pkey PRIMARY KEY (lookup_id)
+    grant insert, select to duly_app
+
+table message
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    person_id uuid not null
+    phase integer not null
+    channel text not null
+    reason text not null
+    ordinal integer not null
+    plan_no integer not null
+    postage_class text
+    state text not null default 'ready'::text
+    attempt integer not null default 0
+    lane text
+    due_at timestamp with time zone
+    lease_until timestamp with time zone
+    expires_at timestamp with time zone not null
+    constraint letters_have_postage CHECK (((channel <> 'letter'::text) OR (postage_class IS NOT NULL)))
+    constraint message_attempt_check CHECK ((attempt >= 0))
+    constraint message_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
+    constraint message_controller_id_incident_no_person_id_phase_channel_r_key UNIQUE (controller_id, incident_no, person_id, phase, channel, reason, ordinal)
+    constraint message_ordinal_check CHECK ((ordinal > 0))
+    constraint message_pkey PRIMARY KEY (controller_id, incident_no, message_id)
+    constraint message_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
+    constraint message_reason_check CHECK ((reason = ANY (ARRAY['first'::text, 'escalation'::text, 'resend'::text, 'correction'::text])))
+    constraint message_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'sending'::text, 'unknown'::text, 'asked'::text, 'accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text, 'rejected'::text, 'exhausted'::text, 'overdue'::text, 'superseded'::text, 'cancelled'::text])))
+    constraint open_states_have_a_deadline CHECK (((due_at IS NOT NULL) OR (state = ANY (ARRAY['handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text, 'rejected'::text, 'exhausted'::text, 'superseded'::text, 'cancelled'::text]))))
+    constraint sending_has_a_lease CHECK (((state <> 'sending'::text) OR (lease_until IS NOT NULL)))
+    UNIQUE index message_by_id ON public.message USING btree (message_id)
+    index message_due ON public.message USING btree (due_at) WHERE (due_at IS NOT NULL)
+    grant select to duly_app
+    grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at) to duly_app
+    grant update (lane, due_at, lease_until) to duly_app
+
+table message_move
+    from_state text not null
+    to_state text not null
+    constraint message_move_pkey PRIMARY KEY (from_state, to_state)
+    grant select to duly_app
+
+table notice
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid not null
+    phase integer not null
+    plan_no integer not null
+    route text not null
+    state text not null default 'open'::text
+    alerted_at timestamp with time zone
+    ended_at timestamp with time zone
+    problem text
+    constraint notice_check CHECK (((state = 'open'::text) = (ended_at IS NULL)))
+    constraint notice_phase_check CHECK ((phase > 0))
+    constraint notice_pkey PRIMARY KEY (controller_id, incident_no, person_id, phase)
+    constraint notice_route_check CHECK ((route = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text, 'sms-and-letter'::text, 'sms-then-letter'::text])))
+    constraint notice_state_check CHECK ((state = ANY (ARRAY['open'::text, 'notified'::text, 'unreachable'::text, 'exempt'::text, 'withdrawn'::text])))
+    grant select to duly_app
+    grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) to duly_app
+
+table outcome
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    attempt integer not null
+    kind text not null
+    provider_id text
+    code text not null
+    at timestamp with time zone not null default duly_now()
+    constraint outcome_check CHECK (((kind <> 'accepted'::text) OR (provider_id IS NOT NULL)))
+    constraint outcome_kind_check CHECK ((kind = ANY (ARRAY['accepted'::text, 'rejected'::text, 'not_taken'::text, 'lane_stopped'::text, 'unknown'::text])))
+    constraint outcome_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
+    index outcome_provider_id ON public.outcome USING btree (provider_id) WHERE (provider_id IS NOT NULL)
+    grant insert, select to duly_app
+
+table person
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid not null
+    list_no integer not null
+    version integer not null default 1
+    contact bytea not null
+    reference_hash bytea not null
+    fields_hash bytea not null
+    reference_code text not null
+    language text not null
+    format text not null
+    jurisdiction text not null
+    has_phone boolean not null
+    has_address boolean not null
+    commitments jsonb not null
+    last_n bigint not null default 0
+    last_leaf bytea
+    locked_by text
+    created_at timestamp with time zone not null default duly_now()
+    constraint person_controller_id_incident_no_reference_hash_key UNIQUE (controller_id, incident_no, reference_hash)
+    constraint person_controller_id_reference_code_key UNIQUE (controller_id, reference_code)
+    constraint person_fields_hash_check CHECK ((octet_length(fields_hash) = 32))
+    constraint person_pkey PRIMARY KEY (controller_id, incident_no, person_id)
+    constraint person_reference_hash_check CHECK ((octet_length(reference_hash) = 32))
+    grant select to duly_app
+    grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code, language, format, jurisdiction, has_phone, has_address, commitments) to duly_app
+    grant update (locked_by) to duly_app
+
+table person_key
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid not null
+    wrapped bytea not null
+    constraint person_key_pkey PRIMARY KEY (controller_id, incident_no, person_id)
+    grant delete, insert, select to duly_app
+
+table plan
+    controller_id uuid not null
+    incident_no bigint not null
+    plan_no integer not null
+    state text not null default 'prepared'::text
+    body bytea not null
+    hash bytea not null
+    message_deadline_ms bigint not null
+    postage_class text not null
+    prepared_by uuid not null
+    prepared_at timestamp with time zone not null default duly_now()
+    constraint plan_check CHECK ((hash = sha256(body)))
+    constraint plan_controller_id_incident_no_fkey FOREIGN KEY (controller_id, incident_no) REFERENCES incident(controller_id, incident_no)
+    constraint plan_message_deadline_ms_check CHECK ((message_deadline_ms > 0))
+    constraint plan_pkey PRIMARY KEY (controller_id, incident_no, plan_no)
+    constraint plan_plan_no_check CHECK ((plan_no > 0))
+    constraint plan_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
+    constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
+    constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
+    grant select to duly_app
+    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, prepared_by) to duly_app
+
+table plan_approval
+    controller_id uuid not null
+    incident_no bigint not null
+    plan_no integer not null
+    user_id uuid not null
+    command_id uuid not null
+    constraint plan_approval_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint plan_approval_controller_id_incident_no_plan_no_fkey FOREIGN KEY (controller_id, incident_no, plan_no) REFERENCES plan(controller_id, incident_no, plan_no)
+    constraint plan_approval_pkey PRIMARY KEY (controller_id, incident_no, plan_no, user_id)
+    constraint plan_approval_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
+    grant insert, select to duly_app
+
+table prepared_content
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid not null
+    phase integer not null
+    channel text not null
+    person_version integer not null
+    content text not null
+    content_hash bytea not null
+    template_hash bytea not null
+    constraint prepared_content_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
+    constraint prepared_content_content_check CHECK ((content = ANY (ARRAY['full'::text, 'alert'::text])))
+    constraint prepared_content_content_hash_check CHECK ((octet_length(content_hash) = 32))
+    constraint prepared_content_pkey PRIMARY KEY (controller_id, incident_no, person_id, phase, channel)
+    constraint prepared_content_template_hash_check CHECK ((octet_length(template_hash) = 32))
+    grant insert, select to duly_app
+
+table receipt
+    receipt_id uuid not null
+    controller_id uuid not null
+    provider text not null
+    sealed bytea
+    sealed_under text not null default 'controller'::text
+    verdict text not null
+    event_name text
+    reference text
+    provider_id text
+    status text
+    received_at timestamp with time zone not null default duly_now()
+    due_at timestamp with time zone default duly_now()
+    result text
+    message_id uuid
+    constraint receipt_pkey PRIMARY KEY (receipt_id)
+    constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
+    constraint receipt_sealed_under_check CHECK ((sealed_under = ANY (ARRAY['controller'::text, 'person'::text])))
+    constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text])))
+    index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
+    index receipt_event ON public.receipt USING btree (controller_id, provider, event_name) WHERE (verdict = 'verified'::text)
+    index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
+    grant insert to duly_receipts
+    grant insert, select to duly_app
+    grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
+
+table rejected_job
+    rejected_id uuid not null
+    code text not null
+    body_hash bytea not null
+    sealed bytea not null
+    rejected_at timestamp with time zone not null default duly_now()
+    constraint rejected_job_body_hash_key UNIQUE (body_hash)
+    constraint rejected_job_pkey PRIMARY KEY (rejected_id)
+    grant insert, select to duly_app
+
+table row_decision
+    controller_id uuid not null
+    incident_no bigint not null
+    list_no integer not null
+    identity bytea not null
+    fate text not null
+    reason text
+    decided_by uuid not null
+    decided_at timestamp with time zone not null default duly_now()
+    constraint row_decision_check CHECK (((fate <> 'discarded'::text) OR (reason <> ''::text)))
+    constraint row_decision_controller_id_incident_no_list_no_identity_fkey FOREIGN KEY (controller_id, incident_no, list_no, identity) REFERENCES source_row(controller_id, incident_no, list_no, identity)
+    constraint row_decision_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES app_user(user_id)
+    constraint row_decision_fate_check CHECK ((fate = ANY (ARRAY['superseded'::text, 'discarded'::text])))
+    constraint row_decision_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
+    grant insert, select to duly_app
+
+table signed_command
+    command_id uuid not null
+    user_id uuid not null
+    statement bytea not null
+    signature bytea not null
+    at timestamp with time zone not null default duly_now()
+    constraint signed_command_pkey PRIMARY KEY (command_id)
+    constraint signed_command_signature_check CHECK ((octet_length(signature) = 64))
+    constraint signed_command_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
+    grant insert, select to duly_app
+
+table source_row
+    controller_id uuid not null
+    incident_no bigint not null
+    list_no integer not null
+    identity bytea not null
+    row_no bigint
+    fate text not null
+    person_id uuid
+    faults jsonb
+    sealed bytea
+    taken_at timestamp with time zone not null default duly_now()
+    constraint source_row_check CHECK (((fate = 'quarantined'::text) = (person_id IS NULL)))
+    constraint source_row_check1 CHECK (((fate = 'quarantined'::text) = ((faults IS NOT NULL) AND (sealed IS NOT NULL))))
+    constraint source_row_fate_check CHECK ((fate = ANY (ARRAY['person'::text, 'duplicate_of'::text, 'quarantined'::text])))
+    constraint source_row_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
+    grant insert, select to duly_app
+
+function apply_events() returns trigger security definer set search_path=public, pg_temp
+
+declare wanted bigint; moved bigint;
+begin
+    select count(*) into wanted from fresh where person_id is not null;
+    update person p set last_n = e.n, last_leaf = e.leaf from fresh e
+     where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
+       and p.last_n = e.n - 1;
+    get diagnostics moved = row_count;
+    if moved <> wanted then raise exception 'event does not follow the head of its person' using errcode = 'DU001'; end if;
+
+    select count(*) into wanted from fresh where message_from is not null;
+    if wanted > 0 then
+        update message m set state = e.message_to,
+               attempt = coalesce(e.attempt, m.attempt),
+               due_at = duly_now() + e.due_in_ms * interval '1 millisecond',
+               lease_until = duly_now() + e.lease_in_ms * interval '1 millisecond'
+          from fresh e join message_move v on v.from_state = e.message_from and v.to_state = e.message_to
+         where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
+           and m.person_id = e.person_id and m.state = e.message_from;
+        get diagnostics moved = row_count;
+        if moved <> wanted then raise exception 'event moves a message from a state in which it is not' using errcode = 'DU002'; end if;
+    end if;
+
+    select count(*) into wanted from fresh where notice_from is not null or alerted;
+    if wanted > 0 then
+        update notice o set state = coalesce(e.notice_to, o.state),
+               alerted_at = case when e.alerted then coalesce(o.alerted_at, duly_now()) else o.alerted_at end,
+               ended_at = case when e.notice_to is null then o.ended_at when e.notice_to = 'open' then null else duly_now() end
+          from fresh e
+         where (e.notice_from is not null or e.alerted)
+           and o.controller_id = e.controller_id and o.incident_no = e.incident_no and o.person_id = e.person_id
+           and o.phase = e.notice_phase and (e.notice_from is null or o.state = e.notice_from);
+        get diagnostics moved = row_count;
+        if moved <> wanted then raise exception 'event moves a notice from a state in which it is not' using errcode = 'DU003'; end if;
+    end if;
+
+    select count(*) into wanted from fresh where plan_from is not null;
+    if wanted > 0 then
+        update plan q set state = e.plan_to from fresh e
+         where e.plan_from is not null and q.controller_id = e.controller_id and q.incident_no = e.incident_no
+           and q.plan_no = e.plan_no and q.state = e.plan_from;
+        get diagnostics moved = row_count;
+        if moved <> wanted then raise exception 'event moves a plan from a state in which it is not' using errcode = 'DU004'; end if;
+    end if;
+    return null;
+end 
+
+function duly_now() returns timestamp with time zone
+ select clock_timestamp() 
