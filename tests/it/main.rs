@@ -1,7 +1,11 @@
 //! One binary, a module per promise, on a real Postgres and a real RabbitMQ.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod clock;
 mod no_one_twice;
+mod receipts;
+mod restarts;
+mod schedulers;
 mod states;
 mod support;
 mod the_event_is_the_only_writer;
