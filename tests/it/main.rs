@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod clock;
+mod crash_matrix;
 mod no_one_twice;
 mod receipts;
 mod restarts;

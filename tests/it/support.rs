@@ -1,6 +1,7 @@
 //! What tests stand on: a database and a virtual host of their own, a sandbox, real processes, and the audit.
 
 mod audit;
+mod background;
 mod broker;
 mod database;
 mod drain;
@@ -11,9 +12,8 @@ mod stage;
 mod wait;
 mod world;
 
-pub use database::{TestDatabase, migrated_database, server};
 pub use process::Process;
 pub use provider::{Capability, lane};
 pub use stage::{Lane, Setup, Stage, Wires};
-pub use wait::{eventually, within};
-pub use world::{World, deadlines, world};
+pub use wait::eventually;
+pub use world::{World, world};

@@ -1,6 +1,7 @@
 //! A virtual host of its own for each test, made and removed over the management API.
 
-use lapin::options::QueuePurgeOptions;
+use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
+use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use reqwest::{Client, Method};
 use uuid::Uuid;
@@ -61,11 +62,14 @@ impl VirtualHost {
         purged.unwrap_or(0)
     }
 
-    /// Jobs of a queue that wait or are not acknowledged.
-    pub async fn depth(&self, queue: &str) -> u64 {
-        let path = format!("queues/{}/{queue}?disable_stats=true&enable_queue_totals=true", self.name);
-        let Ok(queue) = self.ask::<serde_json::Value>(&path).await else { return 0 };
-        queue["messages"].as_u64().unwrap_or(0)
+    /// Jobs of a queue that wait for a worker.
+    pub async fn depth(&self, queue: &str) -> u32 {
+        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        // A queue that is not declared yet holds nothing.
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+        declared.map_or(0, |queue| queue.message_count())
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> reqwest::Result<T> {

@@ -55,11 +55,6 @@ impl Process {
         .await;
     }
 
-    /// Whether it stands at its failpoint now.
-    pub fn is_at_failpoint(&self) -> bool {
-        self.marker.as_ref().is_some_and(|marker| marker.exists())
-    }
-
     /// Lets it go on from its failpoint.
     pub fn release(&self) {
         std::fs::remove_file(self.marker.as_ref().unwrap()).unwrap();

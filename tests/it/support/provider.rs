@@ -1,10 +1,10 @@
 //! A sandbox in this process, and the classes of what providers can do.
 
+use super::background;
 use super::stage::Lane;
 use duly_sandbox::{ProviderConfig, SandboxConfig, SandboxState, serve};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 
 /// How long a lagging provider hides a new message from look-ups, ms.
 pub const LAG_MS: u64 = 600;
@@ -23,9 +23,7 @@ pub enum Capability {
 }
 
 impl Capability {
-    pub const ALL: &[Self] = &[Self::Idempotent, Self::StrongLookup, Self::LaggingLookup, Self::Nothing];
-
-    /// A provider of this class, without receipts and faults.
+    /// A provider of this class, without receipts and faults; its messages stay `queued` for as long as a test lasts.
     pub fn provider(self) -> ProviderConfig {
         let lookup_lag_ms = if self == Self::LaggingLookup { LAG_MS } else { 0 };
         ProviderConfig {
@@ -33,7 +31,7 @@ impl Capability {
             lookup: matches!(self, Self::StrongLookup | Self::LaggingLookup),
             lookup_lag_ms,
             receipts: false,
-            receipt_delay_ms: 0,
+            receipt_delay_ms: 3_600_000,
             ..ProviderConfig::default()
         }
     }
@@ -55,9 +53,9 @@ impl Sandbox {
     /// Starts one with these providers on a free port.
     pub async fn start(providers: BTreeMap<String, ProviderConfig>) -> Self {
         let state = Arc::new(SandboxState::new(SandboxConfig { providers, ..SandboxConfig::default() }));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = background::listener().await;
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let task = tokio::spawn(serve(state.clone(), listener, std::future::pending()));
+        let task = background::serve(serve(state.clone(), listener, std::future::pending()));
         Self { state, url, task }
     }
 }

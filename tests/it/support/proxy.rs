@@ -1,5 +1,6 @@
 //! A wire between Duly and a service that a test can cut and mend, so that a restart can be shown without one.
 
+use super::background;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -15,10 +16,10 @@ pub struct Proxy {
 impl Proxy {
     /// Listens, and forwards to `target` (`host:port`).
     pub async fn to(target: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = background::listener().await;
         let port = listener.local_addr().unwrap().port();
         let is_cut = Arc::new(watch::Sender::new(false));
-        let task = tokio::spawn(accept(listener, target.to_owned(), is_cut.clone()));
+        let task = background::serve(accept(listener, target.to_owned(), is_cut.clone()));
         Self { port, is_cut, task }
     }
 

@@ -1,5 +1,6 @@
 //! A running incident to be disturbed: people under an approved plan, a sandbox, and processes of the real binary.
 
+use super::background;
 use super::broker::{VirtualHost, virtual_host};
 use super::database::{TestDatabase, migrated_database};
 use super::process::{Process, Start};
@@ -38,7 +39,7 @@ pub struct Lane {
 impl Lane {
     /// A lane without receipts whose provider can do nothing special.
     pub fn named(name: &'static str) -> Self {
-        let provider = ProviderConfig { receipts: false, lookup: false, receipt_delay_ms: 0, ..ProviderConfig::default() };
+        let provider = ProviderConfig { receipts: false, lookup: false, ..ProviderConfig::default() };
         Self { name, provider, key_life_seconds: 600, per_second: 200, unknown_rule: "ask" }
     }
 }
@@ -77,12 +78,12 @@ impl Wires {
     }
 }
 
-/// Short times: a lease of 1.5 s is the unit of all crash tests.
+/// Short times: a lease of 2 s is the unit of all crash tests.
 const DISPATCH: &[(&str, i64)] = &[
-    ("lease_ms", 1500),
-    ("queue_lease_ms", 1500),
-    ("request_timeout_ms", 500),
-    ("send_by_ms", 500),
+    ("lease_ms", 2000),
+    ("queue_lease_ms", 2000),
+    ("request_timeout_ms", 900),
+    ("send_by_ms", 600),
     ("network_margin_ms", 200),
     ("backoff_min_ms", 50),
     ("backoff_max_ms", 400),
@@ -102,7 +103,7 @@ pub struct Stage {
     pub settings: PathBuf,
     pub folder: TempDir,
     web: CancellationToken,
-    _database: TestDatabase,
+    pub database: TestDatabase,
 }
 
 impl Stage {
@@ -129,7 +130,7 @@ impl Stage {
         approve_and_go(&office, &incident, &setup.routes).await;
         let owner = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&database.url).await.unwrap();
         let web = CancellationToken::new();
-        Self { office, incident, owner, sandbox, broker, wires, settings, folder, web, _database: database }
+        Self { office, incident, owner, sandbox, broker, wires, settings, folder, web, database }
     }
 
     /// Starts a process with these roles.
@@ -149,9 +150,9 @@ impl Stage {
 
     /// Serves receipts in this process and tells the sandbox where; returns the address.
     pub async fn serve_receipts(&self) -> String {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = background::listener().await;
         let url = format!("http://{}/receipts/northmere", listener.local_addr().unwrap());
-        tokio::spawn(duly::web::run(self.office.clone(), listener, self.web.clone()));
+        background::serve(duly::web::run(self.office.clone(), listener, self.web.clone()));
         self.sandbox.state.set_callback(Some(url.clone()));
         url
     }
