@@ -3,20 +3,39 @@
 /// Waits here for as long as a test wants, if the environment names this point; otherwise returns at once.
 ///
 /// `DULY_FAILPOINT=name` stops at `name`: the process writes the file `$DULY_FAILPOINT_DIR/name` and waits until
-/// the test removes it or kills the process.
+/// the test removes it or kills the process. Only the first to come stops; everybody after it passes.
 #[cfg(debug_assertions)]
 pub async fn reach(name: &str) {
-    let (Ok(wanted), Ok(folder)) = (std::env::var("DULY_FAILPOINT"), std::env::var("DULY_FAILPOINT_DIR")) else { return };
-    if wanted != name {
+    let Some(point) = wanted() else { return };
+    if point.name != name || point.is_taken.swap(true, std::sync::atomic::Ordering::SeqCst) {
         return;
     }
-    let marker = std::path::Path::new(&folder).join(name);
-    if std::fs::write(&marker, std::process::id().to_string()).is_err() {
+    if std::fs::write(&point.marker, std::process::id().to_string()).is_err() {
         return;
     }
-    while marker.exists() {
+    while point.marker.exists() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+}
+
+#[cfg(debug_assertions)]
+struct Point {
+    name: String,
+    marker: std::path::PathBuf,
+    is_taken: std::sync::atomic::AtomicBool,
+}
+
+/// The environment is read once: a send must not pay for it.
+#[cfg(debug_assertions)]
+fn wanted() -> Option<&'static Point> {
+    static POINT: std::sync::OnceLock<Option<Point>> = std::sync::OnceLock::new();
+    let read = || {
+        let name = std::env::var("DULY_FAILPOINT").ok()?;
+        let folder = std::env::var_os("DULY_FAILPOINT_DIR")?;
+        let marker = std::path::Path::new(&folder).join(&name);
+        Some(Point { name, marker, is_taken: std::sync::atomic::AtomicBool::new(false) })
+    };
+    POINT.get_or_init(read).as_ref()
 }
 
 /// A release build has no failpoints.

@@ -1,9 +1,14 @@
 //! One binary, a module per promise, on a real Postgres and a real RabbitMQ.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-mod model_check;
+mod clock;
+mod crash_matrix;
 mod house;
+mod model_check;
 mod no_one_twice;
+mod receipts;
+mod restarts;
+mod schedulers;
 mod schema;
 mod states;
 mod support;

@@ -29,7 +29,13 @@ pub struct SandboxConfig {
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { seed: 1, secret: "sandbox-secret".into(), api_key: "sandbox-key".into(), callback: None, providers: BTreeMap::new() }
+        Self {
+            seed: 1,
+            secret: "sandbox-secret".into(),
+            api_key: "sandbox-key".into(),
+            callback: None,
+            providers: BTreeMap::new(),
+        }
     }
 }
 
@@ -39,7 +45,8 @@ impl Default for SandboxConfig {
 pub struct ProviderConfig {
     /// `sms` or `letter`.
     pub channel: String,
-    /// Whether an idempotency key is honoured.
+    /// Whether an idempotency key is honoured: the same key with the same bytes is answered again, nothing is
+    /// produced. The same key with other bytes is produced again, as some real providers do.
     pub idempotent: bool,
     /// How long a key is kept, ms.
     pub key_life_ms: u64,
@@ -47,13 +54,13 @@ pub struct ProviderConfig {
     pub lookup: bool,
     /// How long a new message stays invisible to look-ups, ms.
     pub lookup_lag_ms: u64,
-    /// Time before each answer, ms.
+    /// Time before each answer, ms; 0 answers at once.
     pub latency_ms: u64,
-    /// Time between the steps of a message's life, ms.
+    /// Time between the steps of a message's life, ms; 0 goes through them at once.
     pub receipt_delay_ms: u64,
     /// Whether receipts are sent.
     pub receipts: bool,
-    /// Faults.
+    /// Faults; of several of one kind the first that fires counts.
     pub faults: Vec<Fault>,
 }
 
@@ -81,15 +88,68 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Chance of firing per request or message, in thousandths.
     pub per_mille: u32,
-    /// Duration for `slow`, `late` and `receipt_late`, ms.
+    /// Duration of `slow`, `late`, `receipt_late`; value of Retry-After for `too_many`, rounded up to seconds; ms.
     #[serde(default)]
     pub ms: u64,
+    /// Which requests of a reference it concerns.
+    #[serde(default)]
+    pub on: Requests,
+    /// How often it fires at most; none: without end.
+    #[serde(default)]
+    pub times: Option<u64>,
 }
 
-/// What can go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+impl Fault {
+    /// A fault that always fires.
+    pub fn always(kind: FaultKind) -> Self {
+        Self { kind, per_mille: 1000, ms: 0, on: Requests::Every, times: None }
+    }
+
+    /// A fault that fires with the next request and then never again.
+    pub fn once(kind: FaultKind) -> Self {
+        Self { times: Some(1), ..Self::always(kind) }
+    }
+
+    /// The same with a duration, ms.
+    pub fn lasting(self, ms: u64) -> Self {
+        Self { ms, ..self }
+    }
+
+    /// The same for some requests of a reference only.
+    pub fn on(self, on: Requests) -> Self {
+        Self { on, ..self }
+    }
+}
+
+/// Requests of one reference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FaultKind {
+pub enum Requests {
+    /// All of them.
+    #[default]
+    Every,
+    /// The first.
+    First,
+    /// Every one but the first.
+    Repeat,
+}
+
+/// Declares the kinds once, so that their list cannot fall behind.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident,)+) => {
+        /// What can go wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum FaultKind { $($(#[$doc])* $kind,)+ }
+
+        impl FaultKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind,)+];
+        }
+    };
+}
+
+kinds! {
     /// 422: never with this recipient.
     Reject,
     /// 429 with Retry-After.
@@ -100,14 +160,20 @@ pub enum FaultKind {
     ErrorAfter,
     /// Produced, answered after `ms`.
     Slow,
+    /// Nothing produced, connection closed without an answer.
+    CutBefore,
     /// Produced, connection closed without an answer.
     CutAfter,
     /// Produced, never answered.
     Hang,
-    /// Held for `ms`, then produced and answered.
+    /// Held for `ms`, then produced and answered, also if nobody waits any more.
     Late,
+    /// 307 to another place, nothing produced.
+    Redirect,
     /// 401.
     Unauthorised,
+    /// 409 for a reference that was produced before.
+    Conflict,
     /// A receipt before the answer.
     ReceiptEarly,
     /// Receipts `ms` later than usual.
@@ -126,4 +192,6 @@ pub enum FaultKind {
     LetterReturned,
     /// The SMS cannot be delivered.
     Undelivered,
+    /// The SMS's validity ends.
+    Expired,
 }

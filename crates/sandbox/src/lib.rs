@@ -1,14 +1,19 @@
 //! A simulator of print and SMS providers: a real HTTP server with a fault plan and its own record of what was
 //! physically "printed" and "sent". It shares no type with Duly, so that a wrong wire format cannot cancel itself out.
 
+mod account;
 mod config;
 mod faults;
 mod people;
 mod receipts;
 mod server;
 mod state;
+mod submit;
+mod wire;
 
-pub use config::{Fault, FaultKind, ProviderConfig, SandboxConfig, SandboxError};
+pub use account::Physical;
+pub use config::{Fault, FaultKind, ProviderConfig, Requests, SandboxConfig, SandboxError};
 pub use people::{PeopleSummary, write_people};
+pub use receipts::sign;
 pub use server::serve;
-pub use state::{Physical, SandboxState};
+pub use state::SandboxState;

@@ -1,0 +1,7 @@
+//! Each fault does what it says, over real HTTP.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod calls;
+mod memory;
+mod receipts;
+mod support;

@@ -1,0 +1,177 @@
+//! Who goes when: one leader, a pace over all workers, lanes that pause, and answers that are heeded.
+
+use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
+use duly_sandbox::{Fault, FaultKind};
+use std::time::Duration;
+
+fn paced(per_second: u32) -> Lane {
+    Lane { per_second, ..lane(Capability::StrongLookup) }
+}
+
+fn faulty(fault: Fault) -> Lane {
+    let mut lane = lane(Capability::StrongLookup);
+    lane.provider.faults = vec![fault];
+    lane
+}
+
+/// Most requests in any window of this length.
+fn most_within(arrivals: &[Duration], window: Duration) -> usize {
+    let within = |(i, first): (usize, &Duration)| arrivals[i..].iter().take_while(|at| **at - *first < window).count();
+    arrivals.iter().enumerate().map(within).max().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_frozen_leader_that_thaws_sends_nobody_twice() {
+    let stage = Stage::new(Setup { people: 80, lanes: vec![paced(20)], ..Setup::default() }).await;
+    let _worker = stage.start(&["worker"]);
+    let old = stage.start(&["scheduler"]);
+    eventually("the run is under way", async || stage.produced() >= 5).await;
+
+    old.freeze();
+    let frozen_at = stage.produced();
+    let _new = stage.start(&["scheduler"]);
+    eventually("the new leader leads", async || stage.produced() >= frozen_at + 25).await;
+    old.thaw();
+    stage.drain().await;
+
+    assert!(stage.states().await.iter().all(|state| state == "accepted"));
+    assert_eq!(stage.produced(), 80);
+    assert!(stage.count("select max(epoch) from leadership where role = 'scheduler'").await >= 2);
+    // A second of pace may be saved up, and a leader that thaws has at most one more.
+    let most = most_within(&stage.sandbox.state.arrivals("sms"), Duration::from_secs(1));
+    assert!(most <= 60, "{most} in a second");
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn two_leaders_at_once_are_one() {
+    let stage = Stage::new(Setup { people: 40, lanes: vec![paced(40)], ..Setup::default() }).await;
+    let _both = [stage.start(&["scheduler"]), stage.start(&["scheduler"])];
+    let _worker = stage.start(&["worker"]);
+
+    stage.drain().await;
+
+    assert_eq!(stage.produced(), 40);
+    assert_eq!(stage.count("select max(epoch) from leadership where role = 'scheduler'").await, 1);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn the_pace_of_a_lane_holds_over_all_workers() {
+    let stage = Stage::new(Setup { people: 60, lanes: vec![paced(15)], ..Setup::default() }).await;
+    let _workers = [stage.start(&["worker"]), stage.start(&["worker"]), stage.start(&["worker"])];
+    let _scheduler = stage.start(&["scheduler"]);
+
+    stage.drain().await;
+
+    let arrivals = stage.sandbox.state.arrivals("sms");
+    // At most one second is saved up: 60 take at least three.
+    let most = most_within(&arrivals, Duration::from_secs(1));
+    assert!(most <= 32, "{most} in a second");
+    assert!(*arrivals.last().unwrap() - arrivals[0] >= Duration::from_millis(2500));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_pause_the_lane_and_burn_nobodys_attempt() {
+    let stage = Stage::new(Setup {
+        people: 30,
+        lanes: vec![Lane { per_second: 10, ..faulty(Fault::always(FaultKind::Unauthorised)) }],
+        ..Setup::default()
+    })
+    .await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    eventually("the lane pauses", async || stage.words("select code from lane_pause").await == ["401"]).await;
+    // Calls that were claimed before the pause may still come.
+    eventually("nothing is in a call", async || stage.count("select count(*) from message where state = 'sending'").await == 0)
+        .await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let refused = stage.sandbox.state.arrivals("sms").len();
+
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    assert_eq!(stage.sandbox.state.arrivals("sms").len(), refused, "somebody was sent on a paused lane");
+    assert!(refused < 30);
+    assert!(stage.states().await.iter().all(|state| state == "ready"), "{:?}", stage.states().await);
+    stage.sandbox.state.set_faults("sms", vec![]);
+    stage.shift_clock(120).await;
+    stage.drain().await;
+    assert!(stage.states().await.iter().all(|state| state == "accepted"));
+    assert_eq!(stage.produced(), 30);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_redirect_pauses_the_lane_and_is_not_believed_to_have_sent_nothing() {
+    let stage = Stage::new(Setup { lanes: vec![faulty(Fault::once(FaultKind::Redirect))], ..Setup::default() }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    eventually("the lane pauses", async || stage.words("select code from lane_pause").await == ["307"]).await;
+
+    assert_eq!(stage.words("select kind from outcome").await, ["unknown"]);
+    assert_eq!(stage.sandbox.state.arrivals("sms").len(), 1, "the redirect was followed");
+    eventually("the look-up finds nothing", async || stage.states().await == ["ready"]).await;
+    stage.shift_clock(120).await;
+    stage.drain().await;
+
+    assert_eq!(stage.states().await, ["accepted"]);
+    assert_eq!(stage.produced(), 1);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn who_is_told_to_come_back_later_comes_back_later() {
+    let stage =
+        Stage::new(Setup { lanes: vec![faulty(Fault::once(FaultKind::TooMany).lasting(2000))], ..Setup::default() }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    stage.drain().await;
+
+    let arrivals = stage.sandbox.state.arrivals("sms");
+    assert_eq!((arrivals.len(), stage.produced()), (2, 1));
+    assert!(arrivals[1] - arrivals[0] >= Duration::from_secs(2), "{arrivals:?}");
+    assert_eq!(stage.words("select kind from outcome order by attempt").await, ["not_taken", "accepted"]);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_is_tried_again_with_growing_pauses() {
+    let stage = Stage::new(Setup {
+        lanes: vec![faulty(Fault { times: Some(3), ..Fault::always(FaultKind::TooMany) })],
+        ..Setup::default()
+    })
+    .await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    stage.drain().await;
+
+    assert_eq!((stage.sandbox.state.fired(FaultKind::TooMany), stage.produced()), (3, 1));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn every_call_fault_at_once_tells_everybody_once() {
+    let fault = |kind| Fault { per_mille: 60, ..Fault::always(kind) };
+    let kinds = [
+        FaultKind::TooMany,
+        FaultKind::ErrorBefore,
+        FaultKind::ErrorAfter,
+        FaultKind::CutBefore,
+        FaultKind::CutAfter,
+        FaultKind::Hang,
+    ];
+    let mut lane = paced(100);
+    lane.provider.faults = kinds.iter().map(|kind| fault(*kind)).collect();
+    lane.provider.faults.push(fault(FaultKind::Late).lasting(550));
+    lane.provider.faults.push(fault(FaultKind::Slow).lasting(200));
+    let stage = Stage::new(Setup { people: 120, lanes: vec![lane], ..Setup::default() }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    stage.drain().await;
+
+    for kind in kinds {
+        assert!(stage.sandbox.state.fired(kind) > 0, "{kind:?} did not fire");
+    }
+    assert!(stage.states().await.iter().all(|state| state == "accepted"), "{:?}", stage.states().await);
+    assert_eq!(stage.produced(), 120);
+    stage.audit().await;
+}

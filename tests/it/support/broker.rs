@@ -1,0 +1,92 @@
+//! A virtual host of its own for each test, made and removed over the management API.
+
+use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties};
+use reqwest::{Client, Method};
+use uuid::Uuid;
+
+/// A virtual host that goes when this value goes.
+pub struct VirtualHost {
+    pub url: String,
+    name: String,
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `make test`"))
+}
+
+async fn manage(method: Method, path: &str, body: Option<serde_json::Value>) -> reqwest::Result<()> {
+    let mut request = Client::new().request(method, format!("{}/api/{path}", variable("AMQP_MANAGEMENT_URL")));
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    request.send().await?.error_for_status()?;
+    Ok(())
+}
+
+/// A virtual host of its own, open to the user of `AMQP_URL`.
+pub async fn virtual_host() -> VirtualHost {
+    let name = format!("duly-test-{}", Uuid::now_v7().simple());
+    let server = variable("AMQP_URL");
+    let (base, _) = server.rsplit_once('/').unwrap();
+    let user = base.split("//").nth(1).and_then(|rest| rest.split_once(':')).map_or("guest", |(user, _)| user);
+    manage(Method::PUT, &format!("vhosts/{name}"), None).await.unwrap();
+    let all = serde_json::json!({ "configure": ".*", "write": ".*", "read": ".*" });
+    manage(Method::PUT, &format!("permissions/{name}/{user}"), Some(all)).await.unwrap();
+    VirtualHost { url: format!("{base}/{name}"), name }
+}
+
+impl VirtualHost {
+    /// Closes every connection to it, as a broker that restarts does; returns how many.
+    pub async fn close_connections(&self) -> usize {
+        let open: Vec<serde_json::Value> = self.ask(&format!("vhosts/{}/connections", self.name)).await.unwrap();
+        let mut closed = 0;
+        for connection in open {
+            let name = connection["name"].as_str().unwrap().replace(' ', "%20").replace('>', "%3E");
+            // One that has gone by itself meanwhile is gone as well.
+            match manage(Method::DELETE, &format!("connections/{name}"), None).await {
+                Ok(()) => closed += 1,
+                Err(error) => assert_eq!(error.status().map(|s| s.as_u16()), Some(404)),
+            }
+        }
+        closed
+    }
+
+    /// Takes all waiting jobs of a queue away; returns how many there were.
+    pub async fn purge(&self, queue: &str) -> u32 {
+        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let purged = channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await;
+        // A queue that is not declared yet has nothing to lose.
+        purged.unwrap_or(0)
+    }
+
+    /// Jobs of a queue that wait for a worker.
+    pub async fn depth(&self, queue: &str) -> u32 {
+        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        // A queue that is not declared yet holds nothing.
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+        declared.map_or(0, |queue| queue.message_count())
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> reqwest::Result<T> {
+        let url = format!("{}/api/{path}", variable("AMQP_MANAGEMENT_URL"));
+        Client::new().get(url).send().await?.error_for_status()?.json().await
+    }
+}
+
+impl Drop for VirtualHost {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(manage(Method::DELETE, &format!("vhosts/{name}"), None)).ok()
+        });
+        if !matches!(dropped.join(), Ok(Some(()))) {
+            eprintln!("a virtual host was left behind");
+        }
+    }
+}

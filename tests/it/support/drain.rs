@@ -1,0 +1,50 @@
+//! Waiting until a run has nothing to do, by asking the database.
+
+use super::stage::Stage;
+use super::wait::within;
+use std::time::Duration;
+
+/// Longest wait for a run of a test.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Messages that are still in our hands: to be sent, being sent, or not known.
+const IN_HAND: &str = "select count(*) from message where state in ('ready', 'sending', 'unknown')";
+/// What the sweep would look after now.
+const DUE: &str = "select (select count(*) from message where due_at <= duly_now())
+    + (select count(*) from receipt where due_at <= duly_now())";
+/// Messages that wait for news of their provider.
+const AWAITED: &str = "select count(*) from message where state in ('accepted', 'sent', 'printed', 'overdue')";
+
+impl Stage {
+    /// Runs until every message has left our hands and nothing is due.
+    pub async fn drain(&self) {
+        within(LONGEST, "every message has left our hands", async || {
+            (self.count(IN_HAND).await == 0 && self.count(DUE).await == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// The same, and until every message that a provider took has had its last news.
+    pub async fn drain_to_the_end(&self) {
+        within(LONGEST, "every message has had its last news", async || {
+            let open = self.count(IN_HAND).await + self.count(AWAITED).await + self.count(DUE).await;
+            (open == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// A count by the owner.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.owner).await.unwrap()
+    }
+
+    /// Words that a query finds, by the owner.
+    pub async fn words(&self, query: &'static str) -> Vec<String> {
+        sqlx::query_scalar(query).fetch_all(&self.owner).await.unwrap()
+    }
+
+    /// States of all messages in the order of their making.
+    pub async fn states(&self) -> Vec<String> {
+        self.words("select state from message order by message_id").await
+    }
+}

@@ -1,0 +1,263 @@
+//! A running incident to be disturbed: people under an approved plan, a sandbox, and processes of the real binary.
+
+use super::background;
+use super::broker::{VirtualHost, virtual_host};
+use super::database::{TestDatabase, migrated_database};
+use super::process::{Process, Start};
+use super::provider::Sandbox;
+use super::proxy::Proxy;
+use duly::config::{Settings, layers_with};
+use duly::dispatch::{Office, plan};
+use duly::intake::list;
+use duly::model::profile::Profile;
+use duly::model::seal::{Key, generate_pair};
+use duly::model::state::Route;
+use duly::store::controller::NewController;
+use duly::store::incident::{Incident, NewIncident};
+use duly_sandbox::ProviderConfig;
+use serde_json::json;
+use sqlx::PgPool;
+use std::collections::BTreeMap;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A lane and the provider behind it.
+#[derive(Clone)]
+pub struct Lane {
+    pub name: &'static str,
+    pub provider: ProviderConfig,
+    /// For how long our key is relied on, s; where the provider honours it.
+    pub key_life_seconds: u64,
+    pub per_second: u32,
+    pub unknown_rule: &'static str,
+}
+
+impl Lane {
+    /// A lane without receipts whose provider can do nothing special.
+    pub fn named(name: &'static str) -> Self {
+        let provider = ProviderConfig { receipts: false, lookup: false, ..ProviderConfig::default() };
+        Self { name, provider, key_life_seconds: 600, per_second: 200, unknown_rule: "ask" }
+    }
+}
+
+/// What a stage is made of.
+pub struct Setup {
+    pub people: u32,
+    pub routes: Vec<Route>,
+    pub lanes: Vec<Lane>,
+    /// `[dispatch]` settings that differ from the stage's own.
+    pub dispatch: Vec<(&'static str, i64)>,
+    /// Whether the processes reach database and broker through wires that the test can cut.
+    pub wired: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let (people, routes, lanes) = (1, vec![Route::Sms], vec![Lane::named("sms")]);
+        Self { people, routes, lanes, dispatch: Vec::new(), wired: false }
+    }
+}
+
+/// The processes' wires to their services.
+pub struct Wires {
+    pub database: Proxy,
+    pub broker: Proxy,
+    database_url: String,
+    broker_url: String,
+}
+
+impl Wires {
+    async fn before(database: &str, broker: &str) -> Self {
+        let (database, database_url) = Proxy::before(database).await;
+        let (broker, broker_url) = Proxy::before(broker).await;
+        Self { database, broker, database_url, broker_url }
+    }
+}
+
+/// Short times: a lease of 2 s is the unit of all crash tests.
+const DISPATCH: &[(&str, i64)] = &[
+    ("lease_ms", 2000),
+    ("queue_lease_ms", 2000),
+    ("request_timeout_ms", 900),
+    ("send_by_ms", 600),
+    ("network_margin_ms", 200),
+    ("backoff_min_ms", 50),
+    ("backoff_max_ms", 400),
+    ("unknown_after_ms", 100),
+    ("no_news_after_ms", 600_000),
+    ("interval_ms", 50),
+];
+
+/// A prepared incident whose plan runs; nothing is sent before a process starts.
+pub struct Stage {
+    pub office: Arc<Office>,
+    pub incident: Incident,
+    pub owner: PgPool,
+    pub sandbox: Sandbox,
+    pub broker: VirtualHost,
+    pub wires: Option<Wires>,
+    pub settings: PathBuf,
+    pub folder: TempDir,
+    web: CancellationToken,
+    pub database: TestDatabase,
+}
+
+impl Stage {
+    /// Makes one.
+    pub async fn new(setup: Setup) -> Self {
+        // Another test of this process may have installed it already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let database = migrated_database("stage").await;
+        let broker = virtual_host().await;
+        let providers = setup.lanes.iter().map(|lane| (lane.name.to_owned(), lane.provider.clone()));
+        let sandbox = Sandbox::start(providers.collect::<BTreeMap<_, _>>()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let settings = folder.path().join("settings.toml");
+        let wires = if setup.wired { Some(Wires::before(&database.url, &broker.url).await) } else { None };
+        let urls = wires.as_ref().map_or([&database.url, &broker.url], |w| [&w.database_url, &w.broker_url]);
+        std::fs::write(&settings, settings_text(&setup, urls, folder.path(), &sandbox.url)).unwrap();
+        write_key(&folder.path().join("master.key"));
+        let direct =
+            [("DULY_DATABASE__URL".to_owned(), database.url.clone()), ("DULY_DATABASE__CONNECTIONS".to_owned(), "3".to_owned())];
+        let office = Office::open(Settings::load(&layers_with(Some(&settings), direct, &[])).unwrap()).await.unwrap();
+        let office = Arc::new(office);
+        let incident = make_incident(&office).await;
+        import_people(&office, &incident, folder.path(), setup.people).await;
+        approve_and_go(&office, &incident, &setup.routes).await;
+        let owner = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&database.url).await.unwrap();
+        let web = CancellationToken::new();
+        Self { office, incident, owner, sandbox, broker, wires, settings, folder, web, database }
+    }
+
+    /// Starts a process with these roles.
+    pub fn start(&self, roles: &[&str]) -> Process {
+        self.start_with(roles, None, &[])
+    }
+
+    /// Starts a process that stops at a failpoint.
+    pub fn start_at(&self, failpoint: &str, roles: &[&str]) -> Process {
+        self.start_with(roles, Some(failpoint), &[])
+    }
+
+    /// Starts a process with a failpoint and further environment variables.
+    pub fn start_with(&self, roles: &[&str], failpoint: Option<&str>, variables: &[(&str, &str)]) -> Process {
+        Process::start(&Start { settings: &self.settings, folder: self.folder.path(), roles, failpoint, variables })
+    }
+
+    /// Serves receipts in this process and tells the sandbox where; returns the address.
+    pub async fn serve_receipts(&self) -> String {
+        let listener = background::listener().await;
+        let url = format!("http://{}/receipts/northmere", listener.local_addr().unwrap());
+        background::serve(duly::web::run(self.office.clone(), listener, self.web.clone()));
+        self.sandbox.state.set_callback(Some(url.clone()));
+        url
+    }
+
+    /// Moves the clock of this test's database by so many seconds.
+    pub async fn shift_clock(&self, seconds: i32) {
+        let moved = format!(
+            "create or replace function duly_now() returns timestamptz language sql volatile
+             as $$ select clock_timestamp() + interval '{seconds} seconds' $$"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(moved)).execute(&self.owner).await.unwrap();
+    }
+
+    /// The only message of a stage with one person.
+    pub async fn message(&self) -> Uuid {
+        sqlx::query_scalar("select message_id from message").fetch_one(&self.owner).await.unwrap()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.web.cancel();
+    }
+}
+
+fn write_key(path: &Path) {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
+    std::io::Write::write_all(&mut file, Key::generate().to_hex().as_bytes()).unwrap();
+}
+
+fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut text = format!(
+        "templates.folder = \"{root}/templates\"\nprofiles.folder = \"{root}/config/profiles\"\n\
+         [database]\nurl = \"{database}\"\nconnections = 3\n[broker]\nurl = \"{broker}\"\n\
+         [keys]\nmaster_file = \"{}/master.key\"\n[dispatch]\n",
+        folder.display()
+    );
+    let own: BTreeMap<&str, i64> = DISPATCH.iter().chain(&setup.dispatch).copied().collect();
+    for (key, value) in own {
+        text.push_str(&format!("{key} = {value}\n"));
+    }
+    for Lane { name, provider, key_life_seconds, per_second, unknown_rule } in &setup.lanes {
+        text.push_str(&format!(
+            "[lanes.{name}]\nchannel = \"{}\"\nurl = \"{sandbox}/{name}\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\n\
+             per_second = {per_second}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
+             unknown_rule = \"{unknown_rule}\"\n",
+            provider.channel, provider.idempotent, provider.lookup, provider.lookup_lag_ms,
+        ));
+    }
+    text
+}
+
+async fn make_incident(office: &Office) -> Incident {
+    let (public, secret) = generate_pair();
+    let controller = NewController {
+        slug: "northmere".into(),
+        name: "Northmere".into(),
+        sms_sender: "NORTHMERE".into(),
+        address: vec!["Northmere".into(), "1 Station Road".into()],
+        receipts_public_key: public,
+        receipts_secret_key: office.master.wrap(&secret, "receipts"),
+    };
+    let folder = &office.settings.profiles.folder;
+    let profile = Profile::parse(&std::fs::read_to_string(folder.join("uk-gdpr.toml")).unwrap()).unwrap();
+    let key = Key::generate();
+    let (public, secret) = generate_pair();
+    let incident = NewIncident {
+        controller_id: office.store.insert_controller(&controller).await.unwrap(),
+        incident_id: Uuid::now_v7(),
+        slug: "test".into(),
+        profile: profile.id,
+        closing: json!(profile.closing),
+        texts: json!({
+            "nature": "A file was copied.", "consequences": "Somebody could pretend to know you.", "measures": "The server is closed.",
+            "advice": "Be wary.", "dpo_name": "Jo Example", "dpo_contact": "0808 157 0100",
+        }),
+        wrapped_key: office.master.wrap(&key, "incident"),
+        intake_public_key: public,
+        intake_secret_key: key.wrap(&secret, "intake"),
+        approvals_required: 1,
+    };
+    office.store.insert_incident(&incident).await.unwrap();
+    office.store.load_incident("northmere/test").await.unwrap()
+}
+
+async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: u32) {
+    let mut text = "external_reference,last_name,phone,address_1,town,postcode\n".to_owned();
+    for i in 0..people {
+        text.push_str(&format!("PN{i},Price,+44 7400 {:06},{} High Street,Leeds,LS1 4AP\n", i + 1, i + 1));
+    }
+    let path = folder.join("people.csv");
+    std::fs::write(&path, text).unwrap();
+    let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
+    let tally = list::import(&office.store, incident, &key, &path, &[], |_| {}).await.unwrap();
+    assert_eq!(tally.people, u64::from(people));
+}
+
+async fn approve_and_go(office: &Arc<Office>, incident: &Incident, routes: &[Route]) {
+    let ann = office.store.insert_user("ann", &[7; 32]).await.unwrap();
+    let bob = office.store.insert_user("bob", &[8; 32]).await.unwrap();
+    let summary = plan::prepare(office, incident, routes, (2026, 11, 23), ann, |_| {}).await.unwrap();
+    assert!(summary.problems.is_empty(), "{:?}", summary.problems);
+    let plan = office.store.load_plan(incident.key, summary.plan).await.unwrap();
+    let command = office.store.insert_command(bob, b"approve", &[0; 64]).await.unwrap();
+    assert!(office.store.approve_plan(incident.key, &plan, bob, command, 1).await.unwrap());
+    office.store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
+}

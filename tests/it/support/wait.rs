@@ -1,0 +1,27 @@
+//! Waiting for a condition with a deadline, never for luck.
+
+use std::time::Duration;
+
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// Waits until `look` finds something; panics with `what` after `longest`.
+pub async fn within<T>(longest: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    match tokio::time::timeout(longest, found).await {
+        Ok(found) => found,
+        Err(_) => panic!("not within {longest:?}: {what}"),
+    }
+}
+
+/// Waits until `look` is true, at most 30 s.
+pub async fn eventually(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    within(Duration::from_secs(30), what, async || look().await.then_some(())).await;
+}

@@ -1,0 +1,138 @@
+//! The store alone: a database with an incident, people and a running plan, and no process.
+
+use super::database::{TestDatabase, migrated_database};
+use duly::model::contact::{PersonRecord, RawPerson};
+use duly::model::seal::{Key, generate_pair};
+use duly::store::controller::NewController;
+use duly::store::incident::{Incident, NewIncident};
+use duly::store::list::{NewPerson, NewRow};
+use duly::store::plan::{PreparedNotice, Terms};
+use duly::store::{Deadlines, Store};
+use serde_json::json;
+use uuid::Uuid;
+
+/// A world to test in.
+pub struct World {
+    pub url: String,
+    pub store: Store,
+    pub incident: Incident,
+    pub people: Vec<Uuid>,
+    pub messages: Vec<Uuid>,
+    _database: TestDatabase,
+}
+
+pub fn deadlines() -> Deadlines {
+    Deadlines {
+        lease_ms: 60_000,
+        queue_lease_ms: 60_000,
+        unknown_ms: 0,
+        no_news_ms: 60_000,
+        asked_ms: 60_000,
+        overdue_ms: 60_000,
+    }
+}
+
+/// A database with one running plan over `count` people on the route `sms-then-letter`.
+pub async fn world(name: &str, count: u8) -> World {
+    let database = migrated_database(name).await;
+    let url = database.url.clone();
+    let store = Store::connect(&url, 5, deadlines()).await.unwrap();
+    let incident = incident(&store).await;
+    let key = Key::generate();
+    let list = store.open_list(incident.key, "file", Some(b"hash"), &key.wrap(&key, "list")).await.unwrap();
+    let rows: Vec<NewRow> = (0..count).map(row).collect();
+    store.insert_rows(incident.key, list.list_no, &rows).await.unwrap();
+    let people: Vec<Uuid> = rows.iter().filter_map(|r| r.person.as_ref().map(|p| p.person_id)).collect();
+    let messages = plan(&store, &incident, &people).await;
+    World { url, store, incident, people, messages, _database: database }
+}
+
+async fn incident(store: &Store) -> Incident {
+    let (public, secret) = generate_pair();
+    let master = Key::generate();
+    let controller = NewController {
+        slug: "northmere".into(),
+        name: "Northmere".into(),
+        sms_sender: "NORTHMERE".into(),
+        address: vec!["1 Station Road".into()],
+        receipts_public_key: public,
+        receipts_secret_key: master.wrap(&secret, "receipts"),
+    };
+    let controller_id = store.insert_controller(&controller).await.unwrap();
+    let new = NewIncident {
+        controller_id,
+        incident_id: Uuid::now_v7(),
+        slug: "test".into(),
+        profile: "uk-gdpr".into(),
+        closing: json!([
+            {"channel": "letter", "content": "full", "state": "handed_to_carrier"},
+            {"channel": "sms", "content": "full", "state": "delivered_to_handset"}
+        ]),
+        texts: json!({}),
+        wrapped_key: master.wrap(&Key::generate(), "incident"),
+        intake_public_key: public,
+        intake_secret_key: master.wrap(&secret, "intake"),
+        approvals_required: 1,
+    };
+    store.insert_incident(&new).await.unwrap();
+    store.load_incident("test").await.unwrap()
+}
+
+fn row(i: u8) -> NewRow {
+    let raw = RawPerson {
+        external_reference: format!("PN{i}"),
+        last_name: "Price".into(),
+        phone: "07400 123456".into(),
+        ..RawPerson::default()
+    };
+    assert!(PersonRecord::check(&raw).is_ok());
+    NewRow {
+        identity: vec![i],
+        row_no: Some(i64::from(i)),
+        person: Some(NewPerson {
+            person_id: Uuid::from_bytes([i + 1; 16]),
+            wrapped_key: vec![1],
+            contact: vec![1],
+            reference_hash: [i; 32],
+            fields_hash: [i; 32],
+            reference_code: format!("CODE-{i:04}"),
+            language: "en".into(),
+            format: "standard".into(),
+            jurisdiction: "GB".into(),
+            has_phone: true,
+            has_address: true,
+            commitments: json!({}),
+        }),
+        faults: json!([]),
+        sealed: vec![1],
+    }
+}
+
+async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> {
+    let user = store.insert_user("ann", &[7; 32]).await.unwrap();
+    let mut draft = store.begin_plan(incident.key).await.unwrap();
+    let messages: Vec<Uuid> = people.iter().map(|_| Uuid::now_v7()).collect();
+    let notices: Vec<PreparedNotice> = people
+        .iter()
+        .zip(&messages)
+        .map(|(person_id, message_id)| PreparedNotice {
+            person_id: *person_id,
+            version: 1,
+            route: "sms-then-letter",
+            problem: None,
+            contents: vec![("sms", "full", [1; 32], [2; 32]), ("letter", "full", [3; 32], [4; 32])],
+            first: vec![(*message_id, "sms")],
+        })
+        .collect();
+    let terms = Terms { message_deadline_ms: 3_600_000, postage_class: "first" };
+    draft.insert_notices(1, &notices, &terms).await.unwrap();
+    let body = b"{}";
+    let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(body)).into();
+    let plan_no = draft.finish(body, &hash, &terms, user).await.unwrap();
+    let plan = store.load_plan(incident.key, plan_no).await.unwrap();
+    let bob = store.insert_user("bob", &[8; 32]).await.unwrap();
+    let command = store.insert_command(bob, b"approve", &[0; 64]).await.unwrap();
+    assert!(store.approve_plan(incident.key, &plan, bob, command, 1).await.unwrap());
+    store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
+    messages
+}
