@@ -149,6 +149,7 @@ create table plan (
     hash bytea not null check (hash = sha256(body)),         -- what approvals sign
     message_deadline_ms bigint not null check (message_deadline_ms > 0), -- how long one message may be tried, ms
     postage_class text not null check (postage_class in ('first', 'second')), -- how letters are posted
+    lanes text[] not null,                                   -- lanes that its messages may use
     prepared_by uuid not null references app_user,           -- may not approve
     prepared_at timestamptz not null default duly_now(),     -- database time
     primary key (controller_id, incident_no, plan_no),
@@ -200,6 +201,7 @@ create table prepared_content (
     content text not null check (content in ('full', 'alert')), -- declared by the template
     content_hash bytea not null check (octet_length(content_hash) = 32), -- SHA-256 of the rendered bytes
     template_hash bytea not null check (octet_length(template_hash) = 32), -- SHA-256 of the template
+    commitment bytea not null check (octet_length(commitment) = 32), -- to content_hash, under the person's key; bound by the plan
     primary key (controller_id, incident_no, person_id, phase, channel)
 );
 

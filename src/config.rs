@@ -129,6 +129,8 @@ settings! {
         /// ms.
         no_news_after_ms: i64,
         /// ms.
+        overdue_again_ms: i64,
+        /// ms.
         interval_ms: u64,
     }
     /// A provider account for one channel.

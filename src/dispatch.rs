@@ -84,7 +84,7 @@ pub fn deadlines(settings: &Settings) -> Deadlines {
         unknown_ms: d.unknown_after_ms,
         no_news_ms: d.no_news_after_ms,
         asked_ms: DAY_MS,
-        overdue_ms: DAY_MS,
+        overdue_ms: d.overdue_again_ms,
     }
 }
 

@@ -112,9 +112,9 @@ impl TemplateSet {
     }
 
     /// The template of a profile for a channel in a language, English where there is no other.
-    pub fn find(&self, profile: &str, channel: Channel, wants: Option<Content>) -> Result<(String, &Template), RenderError> {
+    pub fn find(&self, profile: &str, channel: Channel, wants: Content) -> Result<(String, &Template), RenderError> {
         let name = match (channel, wants) {
-            (Channel::Sms, Some(Content::Full)) => format!("{profile}/sms-full.en"),
+            (Channel::Sms, Content::Full) => format!("{profile}/sms-full.en"),
             _ => format!("{profile}/{channel}.en"),
         };
         let template = self.templates.get(&name).ok_or_else(|| RenderError::Missing { name: name.clone() })?;

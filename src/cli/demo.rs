@@ -2,6 +2,7 @@
 
 use super::{Failure, Refusal, setup};
 use crate::config::{self, Settings};
+use crate::dispatch::plan::PlanRequest;
 use crate::dispatch::{Office, plan};
 use crate::intake::{csv, list};
 use crate::model::profile::Profile;
@@ -151,7 +152,7 @@ async fn approve_and_go(office: &Arc<Office>, incident: &Incident) -> Result<(),
     }
     let [(ann, _), (bob, bobs_key)] = &users[..] else { return Ok(()) };
     let routes = [Route::SmsThenLetter, Route::Letter, Route::Sms];
-    let summary = plan::prepare(office, incident, &routes, (2026, 11, 23), *ann, |_| {}).await?;
+    let summary = plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), user_id: *ann }, |_| {}).await?;
     let prepared = office.store.load_plan(incident.key, summary.plan).await?;
     let statement = json!({"command": "plan approve", "plan": summary.plan, "hash": summary.hash}).to_string();
     let command = office.store.insert_command(*bob, statement.as_bytes(), &bobs_key.sign(statement.as_bytes())).await?;
@@ -296,7 +297,7 @@ impl Finished {
             controller_address: self.incident.controller_address.clone(),
             date: (2026, 11, 23),
         };
-        let letter = self.office.composer.compose(&setting, &person, "ABCD-EFGH", crate::model::state::Channel::Letter, None)?;
+        let letter = self.office.composer.compose(&setting, &person, "ABCD-EFGH", crate::model::state::Channel::Letter, crate::model::state::Content::Full)?;
         Ok(std::fs::write(folder.join("sample-letter.pdf"), letter.bytes)?)
     }
 }

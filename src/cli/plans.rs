@@ -2,6 +2,7 @@
 
 use super::setup::signed;
 use super::{Context, Failure, Refusal};
+use crate::dispatch::plan::PlanRequest;
 use crate::dispatch::{Office, plan};
 use crate::model::state::Route;
 use crate::store::incident::Incident;
@@ -74,7 +75,7 @@ pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure>
             let incident = office.store.load_incident(&incident).await?;
             let now = time::OffsetDateTime::now_utc();
             let date = (now.year(), u8::from(now.month()), now.day());
-            let summary = plan::prepare(&office, &incident, &route, date, user_id, |n| eprint!("\r{n} people rendered")).await?;
+            let summary = plan::prepare(&office, &incident, &PlanRequest { routes: route, date, user_id }, |n| eprint!("\r{n} people rendered")).await?;
             eprintln!();
             context.print(&json!(summary), &format!("plan {} prepared: {:?}, not prepared: {:?}\nhash {}", summary.plan, summary.routes, summary.problems, summary.hash));
             Ok(())

@@ -101,7 +101,7 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
 
 fn freeze(office: &Office, account: &crate::provider::sandbox::Account, draft: &Draft, person: &PersonRecord, reference: &str, approved: &[u8; 32]) -> Result<Vec<u8>, Unfit> {
     let setting = setting(draft).ok_or(Unfit::Plan)?;
-    let wants: Option<Content> = draft.prepared.content.parse().ok();
+    let wants: Content = draft.prepared.content.parse().map_err(|_| Unfit::Plan)?;
     let rendered = office.composer.compose(&setting, person, &draft.person.reference_code, account.channel, wants).map_err(|_| Unfit::Render)?;
     if &rendered.content_hash != approved || draft.prepared.person_version != draft.person.version {
         return Err(Unfit::NotAsApproved);

@@ -1,17 +1,23 @@
 //! `plan prepare`: freezes lists, renders and hashes every person's messages, and makes a plan to be approved.
+//!
+//! The plan's body binds all of it: manifest roots, a root over what everybody will be told, texts, templates, sender,
+//! lanes, routes, date and limits. Approvals sign its hash, so nobody can change anything behind an approver's back.
+
+mod contents;
 
 use super::Office;
-use crate::model::contact::PersonRecord;
-use crate::model::seal::{Key, SealError};
-use crate::model::state::{Channel, Content, Route};
+use crate::model::profile::closes;
+use crate::model::seal::SealError;
+use crate::model::state::{Channel, Route};
 use crate::render::message::Setting;
 use crate::store::StoreError;
 use crate::store::incident::Incident;
-use crate::store::plan::{FrozenList, PreparedNotice, Recipient, Terms};
+use crate::store::plan::{FrozenList, PlanDraft, PreparedNotice, Terms};
+use contents::{ContentsRoot, Renderer};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -32,16 +38,61 @@ pub enum PlanError {
     /// The manifest.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A template.
+    #[error(transparent)]
+    Template(#[from] crate::render::RenderError),
     /// Nobody to plan for.
     #[error("there is nobody to plan for: no open list has people")]
     Nobody,
+    /// A route on which nobody could ever count as notified.
+    #[error("the route `{route}` cannot end in `notified` under the incident's profile")]
+    NeverNotifies {
+        /// The route.
+        route: Route,
+    },
+    /// A channel without a lane.
+    #[error("the route `{route}` needs the channel `{channel}`, which has no lane")]
+    NoLane {
+        /// The route.
+        route: Route,
+        /// The channel.
+        channel: Channel,
+    },
     /// The rendering task died.
     #[error("rendering stopped")]
     Rendering,
 }
 
+impl PlanError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Store(e) => e.remedy().to_owned(),
+            Self::Seal(_) => "check that the master key belongs to this database".to_owned(),
+            Self::Manifest(_) | Self::Rendering => "run the command again; if it fails again, report it as a fault of Duly".to_owned(),
+            Self::Template(e) => e.remedy().to_owned(),
+            Self::Nobody => "import a list with `duly list import`, or look at `duly quarantine list`".to_owned(),
+            Self::NeverNotifies { .. } => {
+                "choose a route with a letter, or a template that declares `content = full` for the text message".to_owned()
+            }
+            Self::NoLane { channel, .. } => format!("add a lane for `{channel}` to the settings, or leave the route out"),
+        }
+    }
+}
+
+/// What is asked of `prepare`.
+#[derive(Debug, Clone)]
+pub struct PlanRequest {
+    /// Routes in order of preference; each person gets the first that can reach them.
+    pub routes: Vec<Route>,
+    /// Year, month, day printed in letters.
+    pub date: (i32, u8, u8),
+    /// Who prepares, and so cannot approve.
+    pub user_id: Uuid,
+}
+
 /// What a prepared plan says.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct PlanSummary {
     /// Number.
     pub plan: i32,
@@ -51,41 +102,33 @@ pub struct PlanSummary {
     pub routes: BTreeMap<String, u64>,
     /// People for whom nothing could be prepared, by code.
     pub problems: BTreeMap<String, u64>,
+    #[serde(skip)]
+    templates: BTreeSet<String>,
 }
 
-/// Prepares a plan over all open lists. Each person gets the first of `routes` that can reach them.
-pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route], date: (i32, u8, u8), user_id: Uuid, progress: impl Fn(u64)) -> Result<PlanSummary, PlanError> {
-    let incident_key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
+/// Prepares a plan over all open lists; `progress` hears of people done.
+pub async fn prepare(office: &Arc<Office>, incident: &Incident, request: &PlanRequest, progress: impl Fn(u64)) -> Result<PlanSummary, PlanError> {
+    let terms = terms(office, incident, request)?;
     let store = &office.store;
     let lists = store.list_open_lists(incident.key).await?;
     let mut draft = store.begin_plan(incident.key).await?;
-    let mut frozen = Vec::new();
-    for list_no in &lists {
-        let list = manifest(office, incident, *list_no).await?;
-        draft.freeze(&list).await?;
-        frozen.push(list);
-    }
-    let setting = Arc::new(Setting {
-        profile: incident.profile.clone(),
-        texts: incident.texts.clone(),
-        controller_name: incident.controller_name.clone(),
-        sms_sender: incident.sms_sender.clone(),
-        controller_address: incident.controller_address.clone(),
-        date,
-    });
-    let (mut after, mut done) = (Uuid::nil(), 0);
-    let mut summary = PlanSummary { plan: draft.plan_no, hash: String::new(), routes: BTreeMap::new(), problems: BTreeMap::new() };
-    let terms = Terms { message_deadline_ms: office.settings.dispatch.message_deadline_hours * 3_600_000, postage_class: "first" };
+    let frozen = freeze_all(office, incident, &lists, &mut draft).await?;
+    let renderer = Renderer {
+        office: office.clone(),
+        setting: setting(incident, request.date),
+        incident_key: office.master.unwrap_key(&incident.wrapped_key, "incident")?,
+        routes: request.routes.clone(),
+    };
+    let (mut after, mut done, mut root) = (Uuid::nil(), 0, ContentsRoot::default());
+    let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
     loop {
         let people = store.list_recipients(incident.key, &lists, PHASE, after, BATCH).await?;
         let Some(last) = people.last() else { break };
         after = last.person_id;
-        let notices = render_all(office, &setting, &incident_key, people, routes).await?;
+        let notices = renderer.render_all(people).await?;
         for notice in &notices {
-            *summary.routes.entry(notice.route.to_owned()).or_insert(0) += 1;
-            if let Some(problem) = &notice.problem {
-                *summary.problems.entry(problem.clone()).or_insert(0) += 1;
-            }
+            summary.count(notice);
+            root.push(notice)?;
         }
         done += notices.len() as u64;
         draft.insert_notices(PHASE, &notices, &terms).await?;
@@ -94,12 +137,65 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
     if done == 0 {
         return Err(PlanError::Nobody);
     }
-    let body = body(incident, draft.plan_no, date, &frozen, &summary);
+    let body = body(incident, request.date, &frozen, &terms, &root, &summary);
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
-    draft.finish(&body, &hash, &terms, user_id).await?;
+    draft.finish(&body, &hash, &terms, request.user_id).await?;
     store.analyze().await?;
     Ok(summary)
+}
+
+impl PlanSummary {
+    fn count(&mut self, notice: &PreparedNotice) {
+        *self.routes.entry(notice.route.to_owned()).or_insert(0) += 1;
+        if let Some(problem) = &notice.problem {
+            *self.problems.entry(problem.clone()).or_insert(0) += 1;
+        }
+        self.templates.extend(notice.contents.iter().map(|c| hex::encode(c.template_hash)));
+    }
+}
+
+/// Refuses routes that cannot work, and fixes what holds for every message.
+fn terms(office: &Office, incident: &Incident, request: &PlanRequest) -> Result<Terms, PlanError> {
+    let mut lanes = BTreeSet::new();
+    for &route in &request.routes {
+        let mut notifies = false;
+        for &channel in route.channels() {
+            let content = office.composer.declared(&incident.profile, channel, contents::wants(route))?;
+            notifies |= closes(&incident.closing, channel, content);
+            let of_channel: Vec<&String> = office.accounts.iter().filter(|(_, a)| a.channel == channel).map(|(name, _)| name).collect();
+            if of_channel.is_empty() {
+                return Err(PlanError::NoLane { route, channel });
+            }
+            lanes.extend(of_channel.into_iter().cloned());
+        }
+        if !notifies {
+            return Err(PlanError::NeverNotifies { route });
+        }
+    }
+    let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
+    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect() })
+}
+
+fn setting(incident: &Incident, date: (i32, u8, u8)) -> Setting {
+    Setting {
+        profile: incident.profile.clone(),
+        texts: incident.texts.clone(),
+        controller_name: incident.controller_name.clone(),
+        sms_sender: incident.sms_sender.clone(),
+        controller_address: incident.controller_address.clone(),
+        date,
+    }
+}
+
+async fn freeze_all(office: &Office, incident: &Incident, lists: &[i32], draft: &mut PlanDraft) -> Result<Vec<FrozenList>, PlanError> {
+    let mut frozen = Vec::new();
+    for list_no in lists {
+        let list = manifest(office, incident, *list_no).await?;
+        draft.freeze(&list).await?;
+        frozen.push(list);
+    }
+    Ok(frozen)
 }
 
 async fn manifest(office: &Office, incident: &Incident, list_no: i32) -> Result<FrozenList, PlanError> {
@@ -129,79 +225,23 @@ fn commitments(stored: &Value) -> Result<BTreeMap<String, [u8; 32]>, PlanError> 
         .collect()
 }
 
-async fn render_all(office: &Arc<Office>, setting: &Arc<Setting>, incident_key: &Key, people: Vec<Recipient>, routes: &[Route]) -> Result<Vec<PreparedNotice>, PlanError> {
-    let half = people.len().div_ceil(2);
-    let mut tasks = Vec::new();
-    for chunk in people.chunks(half.max(1)) {
-        let (office, setting, key, chunk, routes) = (office.clone(), setting.clone(), incident_key.clone(), chunk.to_vec(), routes.to_vec());
-        tasks.push(tokio::task::spawn_blocking(move || chunk.iter().map(|p| render_one(&office, &setting, &key, p, &routes)).collect::<Vec<_>>()));
-    }
-    let mut notices = Vec::new();
-    for task in tasks {
-        notices.extend(task.await.map_err(|_| PlanError::Rendering)?);
-    }
-    Ok(notices)
-}
-
-fn render_one(office: &Office, setting: &Setting, incident_key: &Key, person: &Recipient, routes: &[Route]) -> PreparedNotice {
-    let reaches = |route: &Route| route.channels().iter().all(|c| match c {
-        Channel::Sms => person.has_phone,
-        Channel::Letter => person.has_address,
-        Channel::Email => false,
-    });
-    let fallback = routes.first().copied().unwrap_or(Route::Letter);
-    let route = routes.iter().copied().find(reaches);
-    let mut notice = PreparedNotice {
-        person_id: person.person_id,
-        version: person.version,
-        route: route.unwrap_or(fallback).as_str(),
-        problem: None,
-        contents: Vec::new(),
-        first: Vec::new(),
-    };
-    let Some(route) = route else {
-        notice.problem = Some("no_route".to_owned());
-        return notice;
-    };
-    match render_route(office, setting, incident_key, person, route) {
-        Ok(contents) => {
-            notice.contents = contents;
-            notice.first = route.first_channels().iter().map(|c| (Uuid::now_v7(), c.as_str())).collect();
-        }
-        Err(code) => notice.problem = Some(code),
-    }
-    notice
-}
-
-type Contents = Vec<(&'static str, &'static str, [u8; 32], [u8; 32])>;
-
-fn render_route(office: &Office, setting: &Setting, incident_key: &Key, person: &Recipient, route: Route) -> Result<Contents, String> {
-    let opened = incident_key
-        .unwrap_key(&person.wrapped_key, "person")
-        .and_then(|key| key.open("contact", &person.contact))
-        .map_err(|_| "sealed".to_owned())?;
-    let record: PersonRecord = serde_json::from_slice(&opened).map_err(|_| "sealed".to_owned())?;
-    let mut contents = Vec::new();
-    for channel in route.channels() {
-        // An SMS beside a letter only alerts; one that may end the notice says everything.
-        let wants = if route == Route::SmsAndLetter { Content::Alert } else { Content::Full };
-        let rendered = office.composer.compose(setting, &record, &person.reference_code, *channel, Some(wants)).map_err(|e| e.code())?;
-        contents.push((channel.as_str(), rendered.content.as_str(), rendered.content_hash, rendered.template_hash));
-    }
-    Ok(contents)
-}
-
-fn body(incident: &Incident, plan_no: i32, date: (i32, u8, u8), lists: &[FrozenList], summary: &PlanSummary) -> Vec<u8> {
+fn body(incident: &Incident, date: (i32, u8, u8), lists: &[FrozenList], terms: &Terms, root: &ContentsRoot, summary: &PlanSummary) -> Vec<u8> {
     let lists: Vec<Value> = lists.iter().map(|l| json!({"list": l.list_no, "people": l.people, "root": hex::encode(l.root)})).collect();
     json!({
         "closing": incident.closing,
+        "contents": {"people": root.people(), "root": hex::encode(root.root())},
         "date": [date.0, date.1, date.2],
         "incident": incident.incident_id.to_string(),
+        "lanes": terms.lanes,
         "lists": lists,
-        "plan": plan_no,
+        "message_deadline_ms": terms.message_deadline_ms,
+        "plan": summary.plan,
+        "postage_class": terms.postage_class,
         "problems": summary.problems,
         "profile": incident.profile,
         "routes": summary.routes,
+        "sender": incident.sms_sender,
+        "templates": summary.templates,
         "texts": hex::encode(Sha256::digest(incident.texts.to_string())),
         "v": 1,
     })

@@ -158,7 +158,8 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
 
 async fn no_news(office: &Office, row: &Due) -> Result<(), DispatchError> {
     if row.state == MessageState::Overdue {
-        return Ok(office.store.postpone(row.incident, row.message_id, row.state, 86_400_000).await?);
+        let again_ms = office.settings.dispatch.overdue_again_ms;
+        return Ok(office.store.postpone(row.incident, row.message_id, row.state, again_ms).await?);
     }
     apply(office, row, Cause::NoNews, "no_news").await
 }

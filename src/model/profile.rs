@@ -1,6 +1,6 @@
 //! Legal profiles: versioned data that says what ends the duty to tell.
 
-use super::state::{Channel, Content, MessageState, Route};
+use super::state::{Channel, Content, MessageState};
 use serde::Deserialize;
 
 /// The rules of a jurisdiction.
@@ -40,12 +40,11 @@ impl Profile {
         }
         Ok(profile)
     }
+}
 
-    /// Whether a route can end in `notified`, given what the SMS says.
-    pub fn can_close(&self, route: Route, sms: Content) -> bool {
-        route.channels().iter().any(|channel| {
-            let content = if *channel == Channel::Sms { sms } else { Content::Full };
-            self.closing.iter().any(|row| row.channel == channel.as_str() && row.content == content.as_str())
-        })
-    }
+/// Whether `closing`, as stored with an incident, has a state of this channel and content that ends a notice.
+pub fn closes(closing: &serde_json::Value, channel: Channel, content: Content) -> bool {
+    let is = |row: &serde_json::Value, key: &str, word: &str| row.get(key).and_then(serde_json::Value::as_str) == Some(word);
+    let rows = closing.as_array().map(Vec::as_slice).unwrap_or_default();
+    rows.iter().any(|row| is(row, "channel", channel.as_str()) && is(row, "content", content.as_str()))
 }

@@ -74,8 +74,13 @@ impl Composer {
         Self { templates, typesetters: Mutex::new(Vec::new()) }
     }
 
+    /// What the template of a channel declares to say.
+    pub fn declared(&self, profile: &str, channel: Channel, wants: Content) -> Result<Content, RenderError> {
+        Ok(self.templates.find(profile, channel, wants)?.1.content)
+    }
+
     /// Renders one message of a person. Letters take milliseconds of CPU: call it off the async threads.
-    pub fn compose(&self, setting: &Setting, person: &PersonRecord, reference_code: &str, channel: Channel, wants: Option<Content>) -> Result<Rendered, MessageError> {
+    pub fn compose(&self, setting: &Setting, person: &PersonRecord, reference_code: &str, channel: Channel, wants: Content) -> Result<Rendered, MessageError> {
         let (name, template) = self.templates.find(&setting.profile, channel, wants)?;
         let data = json!({
             "incident": setting.texts,

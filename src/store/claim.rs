@@ -5,7 +5,7 @@ use super::{Store, StoreError};
 use crate::model::state::MessageState;
 use crate::model::step::{Cause, escalation_is_due};
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// A call that a worker wants to make.
@@ -115,15 +115,15 @@ impl Unit {
         Ok(lanes.into_iter().collect())
     }
 
-    async fn running_plans(&mut self) -> Result<HashSet<i32>, StoreError> {
+    async fn running_plans(&mut self) -> Result<HashMap<i32, Vec<String>>, StoreError> {
         let rows = sqlx::query!(
-            "select plan_no from plan where controller_id = $1 and incident_no = $2 and state = 'running'",
+            "select plan_no, lanes from plan where controller_id = $1 and incident_no = $2 and state = 'running'",
             self.incident.controller_id,
             self.incident.incident_no
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        Ok(rows.into_iter().map(|row| row.plan_no).collect())
+        Ok(rows.into_iter().map(|row| (row.plan_no, row.lanes)).collect())
     }
 
     /// Repeats that the provider's guarantee does not cover at this moment, by the database's clock.
@@ -152,10 +152,10 @@ impl Unit {
     }
 
     /// Guards of the claim that `step` cannot know: version, plan, approved bytes, reason of an escalation.
-    fn fits(&mut self, intent: &Intent, running: &HashSet<i32>) -> bool {
+    fn fits(&mut self, intent: &Intent, running: &HashMap<i32, Vec<String>>) -> bool {
         let Some(row) = self.messages.get(&intent.message_id) else { return false };
         let Some(person) = self.people.get(&intent.person_id) else { return false };
-        if !running.contains(&row.plan_no) || person.version != intent.version {
+        if !running.get(&row.plan_no).is_some_and(|lanes| lanes.contains(&intent.lane)) || person.version != intent.version {
             return false;
         }
         if row.content_hash != intent.content_hash || row.lane.as_deref() != Some(intent.lane.as_str()) {

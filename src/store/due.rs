@@ -51,7 +51,7 @@ impl Store {
                  where m.state = 'ready' and m.due_at <= duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
                    and m.expires_at > duly_now()
                    and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
-                        and q.plan_no = m.plan_no and q.state = 'running')
+                        and q.plan_no = m.plan_no and q.state = 'running' and $1 = any(q.lanes))
                    and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
                         and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
                  order by m.due_at limit $3 for update of m skip locked)

@@ -36,19 +36,36 @@ pub struct PreparedNotice {
     pub route: &'static str,
     /// Why nothing could be prepared.
     pub problem: Option<String>,
-    /// Channel, content word, content hash, template hash; every channel of the route.
-    pub contents: Vec<(&'static str, &'static str, [u8; 32], [u8; 32])>,
+    /// Every channel of the route.
+    pub contents: Vec<PreparedContent>,
     /// Channels that start at once, with their message ids.
     pub first: Vec<(Uuid, &'static str)>,
 }
 
+/// What one person will be told on one channel, as hashes.
+#[derive(Debug, Clone)]
+pub struct PreparedContent {
+    /// Channel word.
+    pub channel: &'static str,
+    /// Content word, declared by the template.
+    pub content: &'static str,
+    /// SHA-256 of the rendered bytes.
+    pub content_hash: [u8; 32],
+    /// SHA-256 of the template.
+    pub template_hash: [u8; 32],
+    /// Commitment to the content hash under the person's key; the same stands in the leaf of each intent.
+    pub commitment: [u8; 32],
+}
+
 /// What holds for every message of a plan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Terms {
     /// How long one message may be tried, ms.
     pub message_deadline_ms: i64,
     /// How letters are posted: `first` or `second`.
     pub postage_class: &'static str,
+    /// Lanes that the plan may use.
+    pub lanes: Vec<String>,
 }
 
 /// A list that a plan freezes.
@@ -296,17 +313,18 @@ impl PlanDraft {
     }
 
     async fn insert_contents(&mut self, phase: i32, notices: &[PreparedNotice]) -> Result<(), StoreError> {
-        let rows: Vec<(&PreparedNotice, &(&'static str, &'static str, [u8; 32], [u8; 32]))> =
-            notices.iter().flat_map(|n| n.contents.iter().map(move |c| (n, c))).collect();
+        let rows: Vec<(&PreparedNotice, &PreparedContent)> = notices.iter().flat_map(|n| n.contents.iter().map(move |c| (n, c))).collect();
         let people: Vec<Uuid> = rows.iter().map(|(n, _)| n.person_id).collect();
         let versions: Vec<i32> = rows.iter().map(|(n, _)| n.version).collect();
-        let channels: Vec<String> = rows.iter().map(|(_, c)| c.0.to_owned()).collect();
-        let contents: Vec<String> = rows.iter().map(|(_, c)| c.1.to_owned()).collect();
-        let hashes: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.2.to_vec()).collect();
-        let templates: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.3.to_vec()).collect();
+        let channels: Vec<String> = rows.iter().map(|(_, c)| c.channel.to_owned()).collect();
+        let contents: Vec<String> = rows.iter().map(|(_, c)| c.content.to_owned()).collect();
+        let hashes: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.content_hash.to_vec()).collect();
+        let templates: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.template_hash.to_vec()).collect();
+        let commitments: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.commitment.to_vec()).collect();
         sqlx::query!(
-            "insert into prepared_content (controller_id, incident_no, phase, person_id, person_version, channel, content, content_hash, template_hash)
-             select $1, $2, $3, j.* from unnest($4::uuid[], $5::int[], $6::text[], $7::text[], $8::bytea[], $9::bytea[]) as j",
+            "insert into prepared_content (controller_id, incident_no, phase, person_id, person_version, channel, content, content_hash,
+                    template_hash, commitment)
+             select $1, $2, $3, j.* from unnest($4::uuid[], $5::int[], $6::text[], $7::text[], $8::bytea[], $9::bytea[], $10::bytea[]) as j",
             self.unit.incident.controller_id,
             self.unit.incident.incident_no,
             phase,
@@ -315,7 +333,8 @@ impl PlanDraft {
             &channels,
             &contents,
             &hashes,
-            &templates
+            &templates,
+            &commitments
         )
         .execute(&mut *self.unit.tx)
         .await?;
@@ -326,8 +345,8 @@ impl PlanDraft {
     pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, user_id: Uuid) -> Result<i32, StoreError> {
         let key = self.unit.incident;
         sqlx::query!(
-            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             key.controller_id,
             key.incident_no,
             self.plan_no,
@@ -335,7 +354,8 @@ impl PlanDraft {
             hash,
             user_id,
             terms.message_deadline_ms,
-            terms.postage_class
+            terms.postage_class,
+            &terms.lanes
         )
         .execute(&mut *self.unit.tx)
         .await?;

@@ -7,6 +7,7 @@ use super::process::{Process, Start};
 use super::provider::Sandbox;
 use super::proxy::Proxy;
 use duly::config::{Settings, layers_with};
+use duly::dispatch::plan::PlanRequest;
 use duly::dispatch::{Office, plan};
 use duly::intake::list;
 use duly::model::profile::Profile;
@@ -254,7 +255,7 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
 async fn approve_and_go(office: &Arc<Office>, incident: &Incident, routes: &[Route]) {
     let ann = office.store.insert_user("ann", &[7; 32]).await.unwrap();
     let bob = office.store.insert_user("bob", &[8; 32]).await.unwrap();
-    let summary = plan::prepare(office, incident, routes, (2026, 11, 23), ann, |_| {}).await.unwrap();
+    let summary = plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), user_id: ann }, |_| {}).await.unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
     let plan = office.store.load_plan(incident.key, summary.plan).await.unwrap();
     let command = office.store.insert_command(bob, b"approve", &[0; 64]).await.unwrap();

@@ -6,7 +6,7 @@ use duly::model::seal::{Key, generate_pair};
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
 use duly::store::list::{NewPerson, NewRow};
-use duly::store::plan::{PreparedNotice, Terms};
+use duly::store::plan::{PreparedContent, PreparedNotice, Terms};
 use duly::store::{Deadlines, Store};
 use serde_json::json;
 use uuid::Uuid;
@@ -108,6 +108,10 @@ fn row(i: u8) -> NewRow {
     }
 }
 
+fn content(channel: &'static str, byte: u8) -> PreparedContent {
+    PreparedContent { channel, content: "full", content_hash: [byte; 32], template_hash: [byte + 1; 32], commitment: [byte; 32] }
+}
+
 async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> {
     let user = store.insert_user("ann", &[7; 32]).await.unwrap();
     let mut draft = store.begin_plan(incident.key).await.unwrap();
@@ -120,11 +124,11 @@ async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> 
             version: 1,
             route: "sms-then-letter",
             problem: None,
-            contents: vec![("sms", "full", [1; 32], [2; 32]), ("letter", "full", [3; 32], [4; 32])],
+            contents: vec![content("sms", 1), content("letter", 3)],
             first: vec![(*message_id, "sms")],
         })
         .collect();
-    let terms = Terms { message_deadline_ms: 3_600_000, postage_class: "first" };
+    let terms = Terms { message_deadline_ms: 3_600_000, postage_class: "first", lanes: vec!["sms-a".into(), "letters".into()] };
     draft.insert_notices(1, &notices, &terms).await.unwrap();
     let body = b"{}";
     let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(body)).into();
