@@ -2,6 +2,7 @@
 
 pub mod cause;
 pub mod contact;
+pub mod contents;
 pub mod person;
 pub mod profile;
 pub mod replay;

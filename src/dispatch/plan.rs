@@ -2,6 +2,7 @@
 
 use super::Office;
 use crate::model::contact::PersonRecord;
+use crate::model::contents::ContentsHash;
 use crate::model::seal::{Key, SealError};
 use crate::model::state::{Channel, Content, Route};
 use crate::render::message::Setting;
@@ -74,6 +75,7 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
         date,
     });
     let (mut after, mut done) = (Uuid::nil(), 0);
+    let mut contents = ContentsHash::default();
     let mut summary = PlanSummary { plan: draft.plan_no, hash: String::new(), routes: BTreeMap::new(), problems: BTreeMap::new() };
     let terms = Terms { message_deadline_ms: office.settings.dispatch.message_deadline_hours * 3_600_000, postage_class: "first" };
     loop {
@@ -82,6 +84,9 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
         after = last.person_id;
         let notices = render_all(office, &setting, &incident_key, people, routes).await?;
         for notice in &notices {
+            for (channel, content, hash, template) in &notice.contents {
+                contents.push(notice.person_id.as_bytes(), channel, content, hash, template);
+            }
             *summary.routes.entry(notice.route.to_owned()).or_insert(0) += 1;
             if let Some(problem) = &notice.problem {
                 *summary.problems.entry(problem.clone()).or_insert(0) += 1;
@@ -94,7 +99,7 @@ pub async fn prepare(office: &Arc<Office>, incident: &Incident, routes: &[Route]
     if done == 0 {
         return Err(PlanError::Nobody);
     }
-    let body = body(incident, draft.plan_no, date, &frozen, &summary);
+    let body = body(incident, draft.plan_no, date, &frozen, &summary, &contents.finish());
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
     draft.finish(&body, &hash, &terms, user_id).await?;
@@ -191,10 +196,11 @@ fn render_route(office: &Office, setting: &Setting, incident_key: &Key, person: 
     Ok(contents)
 }
 
-fn body(incident: &Incident, plan_no: i32, date: (i32, u8, u8), lists: &[FrozenList], summary: &PlanSummary) -> Vec<u8> {
+fn body(incident: &Incident, plan_no: i32, date: (i32, u8, u8), lists: &[FrozenList], summary: &PlanSummary, contents: &[u8; 32]) -> Vec<u8> {
     let lists: Vec<Value> = lists.iter().map(|l| json!({"list": l.list_no, "people": l.people, "root": hex::encode(l.root)})).collect();
     json!({
         "closing": incident.closing,
+        "contents": hex::encode(contents),
         "date": [date.0, date.1, date.2],
         "incident": incident.incident_id.to_string(),
         "lists": lists,
