@@ -1,6 +1,6 @@
 //! Nothing was sent that was not approved, by somebody else than who prepared it, or while it was stopped.
 
-use super::{Finding, finding};
+use super::{Finding, finding, found};
 use crate::model::user_key;
 use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
@@ -177,7 +177,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|r| finding(&r.code, r.place)).collect())
+        rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }
 }
 

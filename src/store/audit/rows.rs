@@ -1,6 +1,6 @@
 //! Rows, people, frozen lists: nobody was lost between the list and the notices.
 
-use super::{Finding, finding, person};
+use super::{Finding, finding, found, person};
 use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
 use duly_ledger::{ManifestBuilder, ManifestLine};
@@ -40,7 +40,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|r| finding(&r.code, r.place)).collect())
+        rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }
 
     /// Recomputes the manifest of every frozen list from its people.

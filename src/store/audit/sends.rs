@@ -1,6 +1,6 @@
 //! Attempts, outcomes, receipts and provider ids: what was done is what was announced, and all of it.
 
-use super::{Finding, finding};
+use super::{Finding, found};
 use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
 
@@ -46,7 +46,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|r| finding(&r.code, r.place)).collect())
+        rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }
 
     /// What is said of a message, held against what providers said.
@@ -84,7 +84,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|r| finding(&r.code, r.place)).collect())
+        rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }
 
     /// What the providers' own record must be compared with.
