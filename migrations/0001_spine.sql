@@ -273,8 +273,10 @@ create table lookup (
     incident_no bigint not null,                             -- incident
     message_id uuid not null,                                -- message
     attempt int not null,                                    -- attempt that it asks about
-    sent_at timestamptz not null default duly_now()          -- committed before the look-up leaves
+    sent_at timestamptz not null default duly_now(),         -- committed before the look-up leaves
+    found text[]                                             -- provider ids that it found; null: no answer, or none
 );
+create index lookup_message on lookup (message_id);
 
 -- Whatever arrives is kept; the role that inserts here can do nothing else.
 create table receipt (

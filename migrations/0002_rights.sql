@@ -33,6 +33,7 @@ grant update (lifted_by, lifted_at) on hold to duly_app;
 grant update (due_at, result, message_id, sealed, sealed_under) on receipt to duly_app;
 grant update (epoch, holder, expires_at, locked_by) on leadership to duly_app;
 grant update (until, code, since), delete on lane_pause to duly_app;
+grant update (found) on lookup to duly_app;
 grant delete on person_key to duly_app;
 
 grant insert on receipt to duly_receipts;

@@ -19,6 +19,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Rows in one sweep.
 const SWEEP: i64 = 500;
@@ -98,17 +99,11 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
 async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, lag: Duration) -> Result<(), DispatchError> {
     let Some(reference) = &row.reference else { return apply(office, row, Cause::Ask, "no_reference").await };
     // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
-    office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
+    let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
     let answer = account.look_up(reference).await;
     crate::failpoint::reach("lookup_sent_not_committed").await;
     match answer {
-        LookUp::Found(ids, status) => {
-            let cause = match status {
-                Some(report) => Cause::Reported { report, other_id: ids.len() > 1 },
-                None => Cause::Found { other_id: ids.len() > 1 },
-            };
-            apply(office, row, cause, "found").await
-        }
+        LookUp::Found(ids, status) => record_found(office, row, lookup_id, &ids, status, "found").await,
         LookUp::Absent if absence_counts(office, row, lag) => apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await,
         LookUp::Absent | LookUp::CannotKnow => {
             Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
@@ -148,12 +143,20 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
     let (Some(reference), Some(_)) = (&row.reference, account.capabilities.lookup_lag) else {
         return no_news(office, row).await;
     };
+    let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
     match account.look_up(reference).await {
-        LookUp::Found(_, Some(report)) if Some(report.report_rank()) > Some(row.state.report_rank()) => {
-            apply(office, row, Cause::Reported { report, other_id: false }, "polled").await
+        LookUp::Found(ids, Some(report)) if report.report_rank() > row.state.report_rank() => {
+            record_found(office, row, lookup_id, &ids, Some(report), "polled").await
         }
         _ => no_news(office, row).await,
     }
+}
+
+async fn record_found(office: &Office, row: &Due, lookup_id: Uuid, ids: &[String], status: Option<MessageState>, ground: &str) -> Result<(), DispatchError> {
+    let mut note = Note::default();
+    note.detail.insert("ground".into(), json!(ground));
+    office.store.record_found(row, lookup_id, ids, status, note).await?;
+    Ok(())
 }
 
 async fn no_news(office: &Office, row: &Due) -> Result<(), DispatchError> {

@@ -62,6 +62,8 @@ pub struct Moved {
     pub message: Option<(MessageState, MessageState)>,
     /// The notice's states before and after.
     pub notice: Option<(NoticeState, NoticeState)>,
+    /// Whether the person was alerted by it.
+    pub alerted: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -121,7 +123,7 @@ impl Replay {
             }
         }
         let notice = decided.notice.map(|to| (notice_before, to));
-        Ok(Moved { key, message: decided.message.map(|to| (before.state, to)), notice })
+        Ok(Moved { key, message: decided.message.map(|to| (before.state, to)), notice, alerted: decided.alerted })
     }
 
     /// Ends the replay; an event that had to follow must not be missing.

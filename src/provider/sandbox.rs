@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac};
 use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
@@ -168,6 +168,18 @@ impl Account {
         let status = self.status(&text("status")?);
         Ok(ReadReceipt { event_name: text("event")?, reference: text("reference")?, provider_id: text("id")?, status })
     }
+}
+
+/// Reads a frozen request back: destination and SHA-256 of the content. For audits only.
+pub fn read_request(frozen: &[u8]) -> Option<(String, [u8; 32])> {
+    let request: Value = serde_json::from_slice(frozen).ok()?;
+    let text = |name: &str| request.get(name).and_then(Value::as_str);
+    if text("channel")? == "sms" {
+        return Some((text("to")?.to_owned(), Sha256::digest(text("text")?).into()));
+    }
+    let lines: Option<Vec<&str>> = request.get("address")?.as_array()?.iter().map(Value::as_str).collect();
+    let pdf = base64::engine::general_purpose::STANDARD.decode(text("pdf")?).ok()?;
+    Some((lines?.join("\n"), Sha256::digest(pdf).into()))
 }
 
 /// The table of answers.

@@ -1,145 +1,142 @@
 //! Checks of all invariants by queries that share nothing with the rest of the store.
+//!
+//! `audit` needs no key. `audit_sealed` opens what is sealed and says what the providers' own records must show;
+//! `record::compare` holds such a record against it.
+
+mod approvals;
+mod chains;
+mod people;
+pub mod record;
+mod rows;
+mod sealed;
+mod sends;
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
-use duly_ledger::{Event, leaf_hash};
-use std::collections::HashMap;
+pub use sealed::{ReadRequest, Sealed};
+pub use sends::ExpectedSend;
 use uuid::Uuid;
 
 /// One difference between what must hold and what is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// Stable code.
+    /// Stable code; one of `CODES`.
     pub code: &'static str,
     /// Person, message or count concerned; never personal data.
     pub place: String,
 }
 
-/// What a physical record must be compared with: channel, content hash (hex), and how many send-once keys have it.
-pub type ExpectedSend = (String, String, i64);
+impl Finding {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        CODES.iter().find(|(code, _)| *code == self.code).map_or("run `duly help audit`", |(_, remedy)| remedy)
+    }
+}
+
+/// Every code with its remedy.
+pub const CODES: &[(&str, &str)] = &[
+    ("row_missing", "import the list again and compare its rows with `duly list show`: rows were deleted after they were taken"),
+    ("row_without_person", "restore the person from a backup: the row became a person who is not there any more"),
+    ("person_without_row", "find out who wrote the person into the database: no list and no job brought them"),
+    ("person_without_notice", "prepare a supplement: a frozen list has a person whom no plan covers"),
+    ("frozen_count_differs", "restore the people of the frozen list from a backup: their number is not the approved one"),
+    ("manifest_differs", "restore the people of the frozen list from a backup: they are not the ones that were approved"),
+    ("plan_names_another_list", "stop the plan: it was approved for other lists than those that are frozen"),
+    ("contents_differ", "stop the plan: the texts prepared for it are not the ones that were approved"),
+    ("content_not_approved", "stop the plan: a message was sent whose contents are not the ones that were approved"),
+    ("plan_not_approved", "stop the plan: messages were sent without the approvals that it needs"),
+    ("approval_not_valid", "stop the plan and have it approved again: a signature does not prove its approval"),
+    ("plan_differs_from_events", "stop the plan: its state was changed without an event"),
+    ("intent_outside_run", "stop the plan and find out who sent: a call was claimed while the plan was not running"),
+    ("intent_under_hold", "tell whoever set the hold: a call was claimed while it was in force"),
+    ("event_not_canonical", "compare the event with a backup or a copy handed out: its bytes were changed"),
+    ("leaf_differs", "compare the event with a backup or a copy handed out: its bytes were changed"),
+    ("chain_broken", "compare the person's events with a backup or a copy handed out: one was removed, added or reordered"),
+    ("head_differs", "compare the person's events with a backup or a copy handed out: the newest ones were removed"),
+    ("event_of_nobody", "restore the person from a backup: events tell of a person who is not there any more"),
+    ("event_of_another", "compare the event with a backup: it tells of another person, incident or kind than its row"),
+    ("move_not_allowed", "find out who wrote the event: no rule of Duly allows it after the events before"),
+    ("move_differs", "compare the row of the event with its bytes: the row moved something else than the event tells"),
+    ("event_missing", "find out what stopped halfway: an event that always follows another is not there"),
+    ("message_missing", "restore the message from a backup: events or the plan tell of it"),
+    ("message_without_cause", "find out who wrote the message: neither the plan nor an event asks for it"),
+    ("message_differs_from_events", "find out who changed the message: its events lead to another state"),
+    ("notice_differs_from_events", "find out who changed the notice: its events lead to another state"),
+    ("alarm_missing", "look at both provider ids of the message: it may have been sent twice, and nobody was told"),
+    ("outcome_without_attempt", "find out who wrote the outcome: no call was claimed for it"),
+    ("attempt_without_intent", "ask the provider about the message's reference: a call has no event that announced it"),
+    ("intent_without_attempt", "restore the attempt from a backup: an event tells of it"),
+    ("outcome_without_event", "find out who wrote the outcome: no event tells of it"),
+    ("event_without_outcome", "restore the outcome from a backup: an event tells of it"),
+    ("receipt_without_event", "find out who changed the receipt: it counts as applied and no event tells of it"),
+    ("event_without_receipt", "restore the receipt from a backup: an event tells of it"),
+    ("content_not_approved", "stop the plan: a call was made with bytes that nobody approved"),
+    ("accepted_but_not_said", "find out who changed the message: a provider took it and its state denies it"),
+    ("said_without_proof", "ask the provider about the message's reference: nothing on record shows that it took it"),
+    ("duplicate_without_alarm", "look at both provider ids of the message: it may have been sent twice, and nobody was told"),
+    ("reference_shared", "ask the provider about the reference: two messages were sent under one name"),
+    ("open_without_deadline", "find out who changed the message: nobody would look after it again"),
+    ("contact_does_not_open", "restore the person's key and contact from one backup: they do not belong together"),
+    ("contact_differs", "restore the contact from a backup: it is not the one that was on the approved list"),
+    ("request_does_not_open", "restore the attempt from a backup: its frozen request is not this person's"),
+    ("request_differs", "ask the provider what it was sent: the frozen request carries other content than was approved"),
+    ("request_elsewhere", "ask the provider where it sent the message: the frozen request has another destination"),
+    ("intent_differs", "compare the event with a backup: it tells of another content or destination than was sent"),
+    ("sent_twice", "tell the person and the controller: a provider's record shows more messages than there should be"),
+    ("never_sent", "ask the provider: we say that it took messages that its record does not show"),
+    ("not_ours", "ask the provider who sent it: its record shows a message that nobody here meant to send"),
+];
+
+fn finding(code: &'static str, place: String) -> Finding {
+    Finding { code, place }
+}
+
+/// A finding by a query; its words are codes, as a test shows.
+fn found(word: &str, place: String) -> Result<Finding, StoreError> {
+    let code = CODES.iter().map(|(code, _)| *code).find(|code| *code == word);
+    code.map(|code| finding(code, place)).ok_or(StoreError::Corrupt { what: "finding" })
+}
+
+/// How a person is named in a finding.
+fn person(id: Uuid) -> String {
+    format!("p_{}", id.simple())
+}
 
 impl Store {
     /// Checks an incident and returns every finding; none means that all of it holds.
     pub async fn audit(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
-        let mut findings = self.audit_counts(incident).await?;
-        findings.extend(self.audit_chains(incident).await?);
+        let mut findings = self.audit_rows(incident).await?;
+        findings.extend(self.audit_lists(incident).await?);
+        findings.extend(self.audit_plans(incident).await?);
+        findings.extend(self.audit_stops(incident).await?);
+        findings.extend(self.audit_sends(incident).await?);
+        findings.extend(self.audit_people(incident).await?);
         Ok(findings)
-    }
-
-    async fn audit_counts(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select 'person_without_row' as "code!", p.person_id::text as "place!" from person p
-                where p.controller_id = $1 and p.incident_no = $2 and not exists (select from source_row s
-                  where s.controller_id = $1 and s.incident_no = $2 and s.person_id = p.person_id and s.fate = 'person')
-               union all select 'row_without_person', s.list_no || '/' || coalesce(s.row_no, 0) from source_row s
-                where s.controller_id = $1 and s.incident_no = $2 and s.person_id is not null and not exists (select from person p
-                  where p.controller_id = $1 and p.incident_no = $2 and p.person_id = s.person_id)
-               union all select 'frozen_count_differs', f.list_no::text from list_freeze f
-                where f.controller_id = $1 and f.incident_no = $2 and f.people <> (select count(*) from person p
-                  where p.controller_id = $1 and p.incident_no = $2 and p.list_no = f.list_no)
-               union all select 'outcome_without_attempt', o.message_id::text from outcome o
-                where o.controller_id = $1 and o.incident_no = $2 and not exists (select from attempt a
-                  where a.controller_id = $1 and a.incident_no = $2 and a.message_id = o.message_id and a.attempt = o.attempt)
-               union all select 'attempt_without_intent', a.message_id::text from attempt a
-                where a.controller_id = $1 and a.incident_no = $2 and (select count(*) from event e
-                  where e.controller_id = $1 and e.incident_no = $2 and e.message_id = a.message_id and e.kind = 'message.intent'
-                    and e.attempt = a.attempt) <> 1
-               union all select 'two_provider_ids', o.message_id::text from outcome o
-                where o.controller_id = $1 and o.incident_no = $2 and o.provider_id is not null
-                group by o.message_id having count(distinct o.provider_id) > 1
-               union all select 'open_without_deadline', m.message_id::text from message m
-                where m.controller_id = $1 and m.incident_no = $2 and m.due_at is null
-                  and m.state in ('ready', 'sending', 'unknown', 'asked', 'accepted', 'sent', 'printed', 'overdue')"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let code = |word: &str| CODES.iter().copied().find(|c| *c == word).unwrap_or("unknown_code");
-        Ok(rows.into_iter().map(|r| Finding { code: code(&r.code), place: r.place }).collect())
-    }
-
-    /// Replays every person's events: bytes, chain, and the states that they lead to.
-    async fn audit_chains(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
-        let rows = sqlx::query!(
-            "select person_id, n, body, leaf, message_id, message_from, message_to from event
-              where controller_id = $1 and incident_no = $2 and person_id is not null order by person_id, n",
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let mut findings = Vec::new();
-        let mut heads: HashMap<Uuid, (i64, [u8; 32])> = HashMap::new();
-        let mut states: HashMap<Uuid, String> = HashMap::new();
-        for row in rows {
-            let (Some(person_id), Some(n)) = (row.person_id, row.n) else { continue };
-            let mut bad = |code| findings.push(Finding { code, place: format!("p_{}/{n}", person_id.simple()) });
-            let before = heads.get(&person_id).copied();
-            match Event::parse(&row.body) {
-                Ok(event) if event.prev == before.map(|(_, leaf)| leaf) && n == before.map_or(1, |(n, _)| n + 1) => {}
-                Ok(_) => bad("chain_broken"),
-                Err(_) => bad("event_not_canonical"),
-            }
-            if leaf_hash(&row.body).as_slice() != row.leaf {
-                bad("leaf_differs");
-            }
-            heads.insert(person_id, (n, leaf_hash(&row.body)));
-            if let (Some(message_id), Some(from), Some(to)) = (row.message_id, row.message_from, row.message_to) {
-                let state = states.entry(message_id).or_insert_with(|| "ready".to_owned());
-                if *state != from {
-                    bad("move_from_another_state");
-                }
-                *state = to;
-            }
-        }
-        let stored = sqlx::query!("select message_id, state from message where controller_id = $1 and incident_no = $2", incident.controller_id, incident.incident_no)
-            .fetch_all(&self.pool)
-            .await?;
-        for row in stored {
-            if states.get(&row.message_id).map_or("ready", String::as_str) != row.state {
-                findings.push(Finding { code: "state_differs_from_events", place: row.message_id.to_string() });
-            }
-        }
-        Ok(findings)
-    }
-
-    /// What the providers' own record must be compared with.
-    pub async fn list_expected_sends(&self, incident: IncidentKey) -> Result<Vec<ExpectedSend>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select m.channel, encode(a.content_hash, 'hex') as "hash!", count(distinct a.message_id) as "n!"
-                 from attempt a join message m using (controller_id, incident_no, message_id)
-                where a.controller_id = $1 and a.incident_no = $2 group by 1, 2"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|r| (r.channel, r.hash, r.n)).collect())
-    }
-
-    /// Content hashes (hex) of messages whose state says that a provider took them.
-    pub async fn list_taken(&self, incident: IncidentKey) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select m.channel, encode(c.content_hash, 'hex') as "hash!" from message m
-                 join prepared_content c using (controller_id, incident_no, person_id, phase, channel)
-                where m.controller_id = $1 and m.incident_no = $2 and m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier',
-                  'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue')"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|r| (r.channel, r.hash)).collect())
     }
 }
 
-const CODES: &[&str] = &[
-    "person_without_row",
-    "row_without_person",
-    "frozen_count_differs",
-    "outcome_without_attempt",
-    "attempt_without_intent",
-    "two_provider_ids",
-    "open_without_deadline",
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_remedy_that_says_what_to_do() {
+        for (code, remedy) in CODES {
+            let found = Finding { code, place: String::new() };
+            assert_eq!(found.remedy(), *remedy);
+            assert!(remedy.len() > 20 && !remedy.ends_with('.'), "{code}");
+            assert_eq!(CODES.iter().filter(|(other, _)| other == code).count(), 1, "{code} twice");
+        }
+    }
+
+    #[test]
+    fn every_word_of_a_query_is_a_code() {
+        for source in [include_str!("audit/rows.rs"), include_str!("audit/sends.rs"), include_str!("audit/approvals.rs")] {
+            let words: Vec<&str> = source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();
+            assert!(!words.is_empty());
+            for word in words {
+                assert!(CODES.iter().any(|(code, _)| *code == word), "{word}");
+            }
+        }
+    }
+}

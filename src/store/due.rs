@@ -137,11 +137,12 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a queued repeat's job on the road: `unknown` keeps its state, only the sweep's next look moves.
-    pub async fn insert_lookup(&self, incident: IncidentKey, message_id: Uuid, attempt: i32) -> Result<(), StoreError> {
+    /// Puts on record that a look-up is about to leave.
+    pub async fn insert_lookup(&self, incident: IncidentKey, message_id: Uuid, attempt: i32) -> Result<Uuid, StoreError> {
+        let lookup_id = Uuid::now_v7();
         sqlx::query!(
             "insert into lookup (lookup_id, controller_id, incident_no, message_id, attempt) values ($1, $2, $3, $4, $5)",
-            Uuid::now_v7(),
+            lookup_id,
             incident.controller_id,
             incident.incident_no,
             message_id,
@@ -149,7 +150,7 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
-        Ok(())
+        Ok(lookup_id)
     }
 
     /// Lanes that are paused now.

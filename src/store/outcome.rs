@@ -1,7 +1,9 @@
 //! Outcomes of calls and answers of look-ups: inserted always, applied by `step`.
 
+use super::due::Due;
 use super::unit::{IncidentKey, Note, Wait};
 use super::{Store, StoreError};
+use crate::model::state::MessageState;
 use crate::model::step::{Answer, Cause, Step};
 use serde_json::json;
 use std::collections::HashMap;
@@ -51,7 +53,7 @@ impl Store {
         let kinds: Vec<String> = outcomes.iter().map(|o| o.answer.as_str().to_owned()).collect();
         let ids: Vec<Option<String>> = outcomes.iter().map(|o| o.provider_id.clone()).collect();
         let codes: Vec<String> = outcomes.iter().map(|o| o.code.clone()).collect();
-        let known = unit.provider_ids(&messages).await?;
+        let mut known = unit.provider_ids(&messages).await?;
         // Said twice, known once: a retry after a lost COMMIT answer changes nothing.
         let inserted = sqlx::query!(
             "insert into outcome (controller_id, incident_no, message_id, attempt, kind, provider_id, code)
@@ -72,7 +74,7 @@ impl Store {
             if !fresh.contains(&(outcome.message_id, *attempt)) {
                 continue;
             }
-            let other_id = is_other(known.get(&outcome.message_id), outcome.provider_id.as_deref());
+            let other_id = is_other(&mut known, outcome.message_id, outcome.provider_id.as_deref());
             let mut note = Note { due_in_ms: Some(outcome.retry_in_ms), ..Note::default() };
             note.detail.insert("code".into(), json!(outcome.code));
             if outcome.answer == Answer::Unknown {
@@ -88,6 +90,19 @@ impl Store {
         unit.commit().await
     }
 
+    /// Records what a look-up found, and applies it: the provider's status where it has a word for it.
+    pub async fn record_found(&self, row: &Due, lookup_id: Uuid, ids: &[String], status: Option<MessageState>, note: Note) -> Result<Step, StoreError> {
+        let mut unit = self.unit(row.incident, &[row.person_id], Wait::Wait).await?;
+        let mut known = unit.provider_ids(&[row.message_id]).await?;
+        let others = ids.iter().filter(|id| is_other(&mut known, row.message_id, Some(id))).count();
+        sqlx::query!("update lookup set found = $2 where lookup_id = $1", lookup_id, ids).execute(&mut *unit.tx).await?;
+        let other_id = others > 0;
+        let cause = status.map_or(Cause::Found { other_id }, |report| Cause::Reported { report, other_id });
+        let decided = unit.apply(row.message_id, cause, note)?;
+        unit.commit().await?;
+        Ok(decided)
+    }
+
     /// Applies one cause to one message, as the sweep and the resolver do.
     pub async fn apply_one(&self, incident: IncidentKey, person_id: Uuid, message_id: Uuid, cause: Cause, note: Note) -> Result<Step, StoreError> {
         let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
@@ -97,18 +112,25 @@ impl Store {
     }
 }
 
-pub(crate) fn is_other(known: Option<&Vec<String>>, now: Option<&str>) -> bool {
-    now.is_some_and(|now| known.is_some_and(|ids| ids.iter().any(|id| id != now)))
+/// Whether a message has another provider id on record than this one, which is remembered: two may come in one batch.
+pub(crate) fn is_other(known: &mut HashMap<Uuid, Vec<String>>, message_id: Uuid, now: Option<&str>) -> bool {
+    let Some(now) = now else { return false };
+    let ids = known.entry(message_id).or_default();
+    let is_other = ids.iter().any(|id| id != now);
+    ids.push(now.to_owned());
+    is_other
 }
 
 impl super::unit::Unit {
-    /// Every provider id on record for these messages, from answers and receipts.
+    /// Every provider id on record for these messages, from answers, receipts and look-ups.
     pub(crate) async fn provider_ids(&mut self, messages: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {
         let rows = sqlx::query!(
             r#"select message_id as "message_id!", provider_id as "provider_id!" from outcome
                 where controller_id = $1 and incident_no = $2 and message_id = any($3) and provider_id is not null
                union select message_id, provider_id from receipt
-                where message_id = any($3) and provider_id is not null"#,
+                where message_id = any($3) and provider_id is not null
+               union select message_id, unnest(found) from lookup
+                where controller_id = $1 and incident_no = $2 and message_id = any($3)"#,
             self.incident.controller_id,
             self.incident.incident_no,
             messages

@@ -5,8 +5,8 @@ use super::unit::{IncidentKey, Note, Wait, word};
 use super::{Role, Store, StoreError, check_version, pool};
 use crate::model::state::MessageState;
 use crate::model::step::Cause;
-use serde_json::json;
 use sqlx::PgPool;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A receipt as the endpoint found it.
@@ -192,19 +192,23 @@ impl Store {
         let people: Vec<Uuid> = places.iter().map(|p| p.person_id).collect();
         let messages: Vec<Uuid> = places.iter().map(|p| p.message_id).collect();
         let mut unit = self.unit(incident, &people, Wait::Wait).await?;
-        let known = unit.provider_ids(&messages).await?;
+        let mut known = unit.provider_ids(&messages).await?;
+        let settled = unit.settled_receipts(matched).await?;
         let mut results: Vec<String> = Vec::with_capacity(matched.len());
         for (row, message_id) in matched.iter().zip(&messages) {
+            // A deposed scheduler was faster: what it applied is not applied again.
+            if let Some(result) = settled.get(&row.receipt.receipt_id) {
+                results.push(result.clone());
+                continue;
+            }
             let report: Option<MessageState> = row.receipt.status.as_deref().map(word).transpose()?;
             results.push(match (row.receipt.is_replay, report) {
                 (true, _) => "replay".to_owned(),
                 // A word that we do not know is kept and counted, and moves nothing.
                 (false, None) => "no_change".to_owned(),
                 (false, Some(report)) => {
-                    let other_id = is_other(known.get(message_id), row.receipt.provider_id.as_deref());
-                    let mut note = Note::default();
-                    note.detail.insert("status".into(), json!(report.as_str()));
-                    let decided = unit.apply(*message_id, Cause::Reported { report, other_id }, note)?;
+                    let other_id = is_other(&mut known, *message_id, row.receipt.provider_id.as_deref());
+                    let decided = unit.apply(*message_id, Cause::Reported { report, other_id }, Note::default())?;
                     if decided.message.is_some() { "applied".to_owned() } else { "no_change".to_owned() }
                 }
             });
@@ -248,5 +252,16 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+}
+
+impl super::unit::Unit {
+    /// Results of those receipts that somebody applied since they were read; their people are locked now.
+    async fn settled_receipts(&mut self, matched: &[Matched]) -> Result<HashMap<Uuid, String>, StoreError> {
+        let ids: Vec<Uuid> = matched.iter().map(|m| m.receipt.receipt_id).collect();
+        let rows = sqlx::query!(r#"select receipt_id, result as "result!" from receipt where receipt_id = any($1) and result is not null"#, &ids)
+            .fetch_all(&mut *self.tx)
+            .await?;
+        Ok(rows.into_iter().map(|row| (row.receipt_id, row.result)).collect())
     }
 }

@@ -8,6 +8,7 @@ mod model_check;
 mod no_one_twice;
 mod receipts;
 mod restarts;
+mod sabotage;
 mod schedulers;
 mod schema;
 mod states;

@@ -1,6 +1,6 @@
 //! Claims, answers, receipts and holds against a real Postgres.
 
-use crate::support::{World, world};
+use crate::support::{World, commitments, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause};
 use duly::store::claim::Intent;
@@ -17,7 +17,7 @@ fn intent(world: &World, i: usize) -> Intent {
         reference: format!("{i:032x}"),
         request: vec![1],
         content_hash: [1; 32],
-        commitments: serde_json::Map::new(),
+        commitments: commitments(1),
     }
 }
 

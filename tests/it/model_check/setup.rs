@@ -15,10 +15,6 @@ pub enum Class {
 
 impl Class {
     pub const ALL: [Self; 4] = [Self::Idempotent, Self::Strong, Self::Lagging, Self::None];
-
-    pub fn has_lookup(self) -> bool {
-        matches!(self, Self::Strong | Self::Lagging)
-    }
 }
 
 /// One safeguard each, named after the function that holds it. A run may take one away.

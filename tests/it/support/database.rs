@@ -12,7 +12,7 @@ const TEMPLATE_LOCK: i64 = 0x6475_6c79_7465_7374;
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
 /// The server of `scripts/services env`.
-fn server() -> String {
+pub fn server() -> String {
     std::env::var("DATABASE_URL").expect("run the tests by `make test`, or eval \"$(scripts/services env)\" first")
 }
 
@@ -38,6 +38,16 @@ pub async fn migrated_database(name: &str) -> TestDatabase {
     let name = format!("duly_test_{name}_{}", &Uuid::from_u128(rand::random()).simple().to_string()[..12]);
     let mut connection = PgConnection::connect(&server()).await.unwrap();
     run(&mut connection, format!("create database {name} template {template}")).await;
+    TestDatabase { url: url_of(&name), name }
+}
+
+/// A copy of a database as it is now; whoever is connected to the original loses the connection.
+pub async fn copy_of(original: &TestDatabase) -> TestDatabase {
+    let name = format!("duly_test_copy_{}", &Uuid::from_u128(rand::random()).simple().to_string()[..12]);
+    let mut connection = PgConnection::connect(&server()).await.unwrap();
+    let end = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", original.name);
+    run(&mut connection, end).await;
+    run(&mut connection, format!("create database {name} template {}", original.name)).await;
     TestDatabase { url: url_of(&name), name }
 }
 

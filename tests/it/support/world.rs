@@ -1,5 +1,6 @@
 //! The store alone: a database with an incident, people and a running plan, and no process.
 
+use super::approval::approve_and_start;
 use super::database::{TestDatabase, migrated_database};
 use duly::model::contact::{PersonRecord, RawPerson};
 use duly::model::seal::{Key, generate_pair};
@@ -8,6 +9,7 @@ use duly::store::incident::{Incident, NewIncident};
 use duly::store::list::{NewPerson, NewRow};
 use duly::store::plan::{PreparedContent, PreparedNotice, Terms};
 use duly::store::{Deadlines, Store};
+use duly_ledger::{ManifestBuilder, ManifestLine};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -112,6 +114,20 @@ fn content(channel: &'static str, byte: u8) -> PreparedContent {
     PreparedContent { channel, content: "full", content_hash: [byte; 32], template_hash: [byte + 1; 32], commitment: [byte; 32] }
 }
 
+/// What an intent for the prepared content of `byte` says in its leaf.
+pub fn commitments(byte: u8) -> serde_json::Map<String, serde_json::Value> {
+    serde_json::Map::from_iter([("content".to_owned(), json!(hex::encode([byte; 32])))])
+}
+
+fn contents_root(notices: &[PreparedNotice]) -> [u8; 32] {
+    let mut builder = ManifestBuilder::default();
+    for notice in notices {
+        let commitments = notice.contents.iter().map(|c| (c.channel.to_owned(), c.commitment)).collect();
+        builder.push(&ManifestLine { person: *notice.person_id.as_bytes(), commitments }).unwrap();
+    }
+    builder.root()
+}
+
 async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> {
     let user = store.insert_user("ann", &[7; 32]).await.unwrap();
     let mut draft = store.begin_plan(incident.key).await.unwrap();
@@ -130,13 +146,9 @@ async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> 
         .collect();
     let terms = Terms { message_deadline_ms: 3_600_000, postage_class: "first", lanes: vec!["sms-a".into(), "letters".into()] };
     draft.insert_notices(1, &notices, &terms).await.unwrap();
-    let body = b"{}";
-    let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(body)).into();
-    let plan_no = draft.finish(body, &hash, &terms, user).await.unwrap();
-    let plan = store.load_plan(incident.key, plan_no).await.unwrap();
-    let bob = store.insert_user("bob", &[8; 32]).await.unwrap();
-    let command = store.insert_command(bob, b"approve", &[0; 64]).await.unwrap();
-    assert!(store.approve_plan(incident.key, &plan, bob, command, 1).await.unwrap());
-    store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
+    let body = json!({"contents": {"people": people.len(), "root": hex::encode(contents_root(&notices))}}).to_string();
+    let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&body)).into();
+    let plan_no = draft.finish(body.as_bytes(), &hash, &terms, user).await.unwrap();
+    approve_and_start(store, incident.key, plan_no).await;
     messages
 }

@@ -1,0 +1,209 @@
+//! Nothing was sent that was not approved, by somebody else than who prepared it, or while it was stopped.
+
+use super::{Finding, finding, found};
+use crate::model::user_key;
+use crate::store::unit::{IncidentKey, hash};
+use crate::store::{Store, StoreError};
+use duly_ledger::{Event, ManifestBuilder, ManifestLine, leaf_hash};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+struct PlanRow {
+    plan_no: i32,
+    state: String,
+    body: Vec<u8>,
+    hash: Vec<u8>,
+    needs: i64,
+    has_attempts: bool,
+}
+
+impl Store {
+    /// Each plan that sent has its valid approvals, and is about the lists and contents that are there.
+    pub(super) async fn audit_plans(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let plans = sqlx::query_as!(
+            PlanRow,
+            r#"select q.plan_no, q.state, q.body, q.hash, i.approvals_required::bigint as "needs!",
+                      exists (select from attempt a join message m on m.message_id = a.message_id
+                        where m.controller_id = $1 and m.incident_no = $2 and m.plan_no = q.plan_no) as "has_attempts!"
+                 from plan q join incident i on i.controller_id = $1 and i.incident_no = $2
+                where q.controller_id = $1 and q.incident_no = $2 order by q.plan_no"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut findings = Vec::new();
+        let states = self.replay_plan_events(incident, &mut findings).await?;
+        for plan in plans {
+            let place = plan.plan_no.to_string();
+            if states.get(&plan.plan_no).map_or("prepared", String::as_str) != plan.state {
+                findings.push(finding("plan_differs_from_events", place.clone()));
+            }
+            let valid = self.count_valid_approvals(incident, &plan, &mut findings).await?;
+            if valid < plan.needs && (plan.state != "prepared" || plan.has_attempts) {
+                findings.push(finding("plan_not_approved", place.clone()));
+            }
+            findings.extend(self.audit_plan_body(incident, &plan).await?);
+        }
+        Ok(findings)
+    }
+
+    /// Events of the incident itself: their bytes, and the states of plans that they lead to.
+    async fn replay_plan_events(&self, incident: IncidentKey, findings: &mut Vec<Finding>) -> Result<HashMap<i32, String>, StoreError> {
+        let rows = sqlx::query!(
+            "select ord, kind, body, leaf, plan_no, plan_from, plan_to from event
+              where controller_id = $1 and incident_no = $2 and person_id is null order by ord",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut states: HashMap<i32, String> = HashMap::new();
+        for row in rows {
+            match Event::parse(&row.body) {
+                Ok(event) if event.kind == row.kind && event.person.is_none() => {}
+                Ok(_) => findings.push(finding("event_of_another", row.ord.to_string())),
+                Err(_) => findings.push(finding("event_not_canonical", row.ord.to_string())),
+            }
+            if leaf_hash(&row.body).as_slice() != row.leaf {
+                findings.push(finding("leaf_differs", row.ord.to_string()));
+            }
+            if let (Some(plan), Some(from), Some(to)) = (row.plan_no, row.plan_from, row.plan_to) {
+                let state = states.entry(plan).or_insert_with(|| "prepared".to_owned());
+                if *state != from {
+                    findings.push(finding("move_not_allowed", row.ord.to_string()));
+                }
+                *state = to;
+            }
+        }
+        Ok(states)
+    }
+
+    async fn count_valid_approvals(&self, incident: IncidentKey, plan: &PlanRow, findings: &mut Vec<Finding>) -> Result<i64, StoreError> {
+        let approvals = sqlx::query!(
+            r#"select u.public_key, c.statement, c.signature, a.user_id <> q.prepared_by and c.user_id = a.user_id
+                      and coalesce(u.revoked_at > c.at, true) and not exists (select from attempt t join message m on m.message_id = t.message_id
+                        where m.controller_id = $1 and m.incident_no = $2 and m.plan_no = $3 and t.claimed_at < c.at) as "may!"
+                 from plan_approval a join plan q using (controller_id, incident_no, plan_no)
+                 join app_user u on u.user_id = a.user_id join signed_command c on c.command_id = a.command_id
+                where a.controller_id = $1 and a.incident_no = $2 and a.plan_no = $3"#,
+            incident.controller_id,
+            incident.incident_no,
+            plan.plan_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let hash = hex::encode(&plan.hash);
+        let mut valid = 0;
+        for row in approvals {
+            let key: Option<[u8; 32]> = row.public_key.try_into().ok();
+            let signature: Option<[u8; 64]> = row.signature.try_into().ok();
+            let is_signed = key.zip(signature).is_some_and(|(key, signature)| user_key::verify(&key, &row.statement, &signature));
+            if row.may && is_signed && approves(&row.statement, &hash) {
+                valid += 1;
+            } else {
+                findings.push(finding("approval_not_valid", plan.plan_no.to_string()));
+            }
+        }
+        Ok(valid)
+    }
+
+    /// The plan's hash binds its body, and the body the lists and contents.
+    async fn audit_plan_body(&self, incident: IncidentKey, plan: &PlanRow) -> Result<Vec<Finding>, StoreError> {
+        let place = plan.plan_no.to_string();
+        let body: Value = serde_json::from_slice(&plan.body).unwrap_or_default();
+        let mut findings = Vec::new();
+        let frozen = sqlx::query!(
+            "select list_no, people, manifest_root from list_freeze where controller_id = $1 and incident_no = $2",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let named = body.get("lists").and_then(Value::as_array).cloned().unwrap_or_default();
+        let is_frozen = |list: &Value| {
+            let number = |field: &str| list.get(field).and_then(Value::as_i64);
+            let root = list.get("root").and_then(Value::as_str).and_then(|root| hex::decode(root).ok());
+            frozen.iter().any(|f| number("list") == Some(f.list_no.into()) && number("people") == Some(f.people) && root.as_ref() == Some(&f.manifest_root))
+        };
+        if Sha256::digest(&plan.body).as_slice() != plan.hash || !named.iter().all(is_frozen) {
+            findings.push(finding("plan_names_another_list", place.clone()));
+        }
+        let (people, root) = self.recompute_contents(incident, plan.plan_no).await?;
+        let bound = body.get("contents").map(|c| (c.get("people").and_then(Value::as_u64), c.get("root").and_then(Value::as_str)));
+        if bound != Some((Some(people), Some(hex::encode(root).as_str()))) {
+            findings.push(finding("contents_differ", place));
+        }
+        Ok(findings)
+    }
+
+    /// The root over the commitments to what everybody of a plan will be told, and how many people that is.
+    async fn recompute_contents(&self, incident: IncidentKey, plan_no: i32) -> Result<(u64, [u8; 32]), StoreError> {
+        let rows = sqlx::query!(
+            "select c.person_id, c.channel, c.commitment
+               from prepared_content c join notice n using (controller_id, incident_no, person_id, phase)
+              where c.controller_id = $1 and c.incident_no = $2 and n.plan_no = $3 order by c.person_id",
+            incident.controller_id,
+            incident.incident_no,
+            plan_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut lines: BTreeMap<Uuid, BTreeMap<String, [u8; 32]>> = BTreeMap::new();
+        for row in rows {
+            lines.entry(row.person_id).or_default().insert(row.channel, hash(&row.commitment)?);
+        }
+        let mut builder = ManifestBuilder::default();
+        for (person, commitments) in lines {
+            let line = ManifestLine { person: *person.as_bytes(), commitments };
+            builder.push(&line).map_err(|_| StoreError::Corrupt { what: "prepared content" })?;
+        }
+        Ok((builder.count(), builder.root()))
+    }
+
+    /// Calls claimed while their plan was not running or a hold was in force, or with other contents than were approved.
+    pub(super) async fn audit_stops(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select code as "code!", place as "place!" from (
+               select 'intent_outside_run' as code, e.message_id || '/' || e.attempt as place
+                 from event e join message m on m.message_id = e.message_id
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent'
+                  and coalesce((select p.plan_to from event p where p.controller_id = $1 and p.incident_no = $2 and p.person_id is null
+                      and p.plan_no = m.plan_no and p.plan_to is not null and p.ord < e.ord order by p.ord desc limit 1), '') <> 'running'
+               union all
+               select 'content_not_approved' as code, e.message_id || '/' || e.attempt
+                 from event e join message m on m.message_id = e.message_id
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent'
+                  and not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
+                    and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
+                    and encode(c.commitment, 'hex') = convert_from(e.body, 'utf8')::jsonb -> 'd' ->> 'content')
+               union all
+               select 'intent_under_hold' as code, a.message_id || '/' || a.attempt
+                 from attempt a join hold h on h.controller_id = $1 and h.incident_no = $2 and (h.person_id is null or h.person_id = a.person_id)
+                where a.controller_id = $1 and a.incident_no = $2 and a.claimed_at > h.set_at
+                  and (h.lifted_at is null or a.claimed_at < h.lifted_at)) as found (code, place)"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(|r| found(&r.code, r.place)).collect()
+    }
+}
+
+/// Whether a signed statement approves the plan of this hash.
+fn approves(statement: &[u8], hash: &str) -> bool {
+    let statement: Value = serde_json::from_slice(statement).unwrap_or_default();
+    mentions(&statement, "plan approve") && mentions(&statement, hash)
+}
+
+fn mentions(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(found) => found == text,
+        Value::Array(items) => items.iter().any(|item| mentions(item, text)),
+        Value::Object(fields) => fields.values().any(|field| mentions(field, text)),
+        _ => false,
+    }
+}

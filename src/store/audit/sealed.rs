@@ -1,0 +1,207 @@
+//! What only the keys can show: contacts are the approved ones, requests went where they say, and what a provider's
+//! own record must therefore contain.
+
+use super::record::SendKey;
+use super::rows::read_commitments;
+use super::{Finding, finding, person};
+use crate::model::contact::PersonRecord;
+use crate::model::seal::Key;
+use crate::model::state::{Channel, MessageState};
+use crate::store::unit::{IncidentKey, word};
+use crate::store::{Store, StoreError};
+use duly_ledger::{Event, PersonKey, verify};
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+/// People in one query.
+const PAGE: i64 = 500;
+
+/// What the keys showed.
+#[derive(Debug, Default)]
+pub struct Sealed {
+    /// What does not hold.
+    pub findings: Vec<Finding>,
+    /// One for each message that was ever in a call.
+    pub sends: Vec<SendKey>,
+}
+
+/// Reads a frozen request of a lane: destination and SHA-256 of the content; `None` where it is none of that lane's.
+pub type ReadRequest<'a> = &'a (dyn Fn(&str, &[u8]) -> Option<(String, [u8; 32])> + Sync);
+
+struct Opened {
+    key: Key,
+    record: PersonRecord,
+    /// Whether the messages were prepared from this version of the record.
+    is_prepared: bool,
+}
+
+struct AttemptRow {
+    message_id: Uuid,
+    attempt: i32,
+    lane: String,
+    request: Vec<u8>,
+    content_hash: Vec<u8>,
+    person_id: Uuid,
+    channel: String,
+    state: String,
+    newest: i32,
+    intent: Option<Vec<u8>>,
+}
+
+impl Store {
+    /// Opens every contact and every frozen request of an incident and checks them against commitments and events.
+    /// An erased person is left out: nobody can open anything of theirs.
+    pub async fn audit_sealed(&self, incident: IncidentKey, master: &Key, read: ReadRequest<'_>) -> Result<Sealed, StoreError> {
+        let wrapped = sqlx::query_scalar!(
+            "select wrapped_key from incident where controller_id = $1 and incident_no = $2",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let incident_key = master.unwrap_key(&wrapped, "incident").map_err(|_| StoreError::Corrupt { what: "incident key" })?;
+        let mut sealed = Sealed::default();
+        let mut after = Uuid::nil();
+        loop {
+            let (last, people) = self.open_contacts(incident, &incident_key, after, &mut sealed.findings).await?;
+            let Some(last) = last else { return Ok(sealed) };
+            for row in self.read_requests(incident, after, last).await? {
+                if let Some(opened) = people.get(&row.person_id) {
+                    sealed.check(&row, opened, read)?;
+                }
+            }
+            after = last;
+        }
+    }
+
+    async fn open_contacts(&self, incident: IncidentKey, incident_key: &Key, after: Uuid, findings: &mut Vec<Finding>) -> Result<(Option<Uuid>, HashMap<Uuid, Opened>), StoreError> {
+        let rows = sqlx::query!(
+            r#"select p.person_id, p.contact, p.commitments, k.wrapped as "wrapped?",
+                      not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
+                        and c.person_id = p.person_id and c.person_version <> p.version) as "is_prepared!"
+                 from person p left join person_key k on k.controller_id = $1 and k.incident_no = $2 and k.person_id = p.person_id
+                where p.controller_id = $1 and p.incident_no = $2 and p.person_id > $3 order by p.person_id limit $4"#,
+            incident.controller_id,
+            incident.incident_no,
+            after,
+            PAGE
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let last = rows.last().map(|row| row.person_id);
+        let mut people = HashMap::new();
+        for row in rows {
+            let Some(wrapped) = row.wrapped else { continue };
+            let opened = incident_key.unwrap_key(&wrapped, "person").and_then(|key| Ok((key.open("contact", &row.contact)?, key)));
+            let record = opened.ok().and_then(|(plain, key)| Some((serde_json::from_slice::<PersonRecord>(&plain).ok()?, key)));
+            let Some((record, key)) = record else {
+                findings.push(finding("contact_does_not_open", person(row.person_id)));
+                continue;
+            };
+            let commitments = read_commitments(&row.commitments).unwrap_or_default();
+            if !is_committed(&record, &key, &commitments) {
+                findings.push(finding("contact_differs", person(row.person_id)));
+            }
+            people.insert(row.person_id, Opened { key, record, is_prepared: row.is_prepared });
+        }
+        Ok((last, people))
+    }
+
+    async fn read_requests(&self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            AttemptRow,
+            r#"select a.message_id, a.attempt, a.lane, a.request, a.content_hash, a.person_id, m.channel, m.state, m.attempt as newest,
+                      (select e.body from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
+                        and e.message_id = a.message_id and e.kind = 'message.intent' and e.attempt = a.attempt limit 1) as intent
+                 from attempt a join message m on m.message_id = a.message_id
+                where a.controller_id = $1 and a.incident_no = $2 and a.person_id > $3 and a.person_id <= $4
+                order by a.message_id, a.attempt"#,
+            incident.controller_id,
+            incident.incident_no,
+            after,
+            last
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+}
+
+impl Sealed {
+    fn check(&mut self, row: &AttemptRow, opened: &Opened, read: ReadRequest<'_>) -> Result<(), StoreError> {
+        let place = || format!("{}/{}", row.message_id, row.attempt);
+        let channel: Channel = word(&row.channel)?;
+        let state: MessageState = word(&row.state)?;
+        let request = opened.key.open("request", &row.request).ok().and_then(|plain| read(&row.lane, &plain));
+        let Some((destination, content)) = request else {
+            self.findings.push(finding("request_does_not_open", place()));
+            return Ok(());
+        };
+        if content.as_slice() != row.content_hash {
+            self.findings.push(finding("request_differs", place()));
+        }
+        if opened.is_prepared && opened.record.destination(channel).as_ref() != Some(&destination) {
+            self.findings.push(finding("request_elsewhere", place()));
+        }
+        let intent = row.intent.as_deref().and_then(|body| Event::parse(body).ok());
+        if intent.is_none_or(|event| !tells(&event, opened, channel, &destination, &content)) {
+            self.findings.push(finding("intent_differs", place()));
+        }
+        if row.attempt == row.newest {
+            self.sends.push(SendKey { message_id: row.message_id, channel, destination, content_sha256: hex::encode(content), state });
+        }
+        Ok(())
+    }
+}
+
+/// Whether an intent commits to what was sent, and where.
+fn tells(event: &Event, opened: &Opened, channel: Channel, destination: &str, content: &[u8; 32]) -> bool {
+    let key = PersonKey::new(*opened.key.bytes());
+    let told = |name: &str| {
+        let mut commitment = [0; 32];
+        hex::decode_to_slice(event.detail.get(name)?.as_str()?, &mut commitment).ok()?;
+        Some(commitment)
+    };
+    told("content").is_some_and(|c| verify(&key, "content", content, &c))
+        && told("destination").is_some_and(|c| verify(&key, channel.as_str(), destination.as_bytes(), &c))
+}
+
+/// Whether the opened record is the one that the list's manifest commits to, field by field.
+fn is_committed(record: &PersonRecord, key: &Key, commitments: &BTreeMap<String, [u8; 32]>) -> bool {
+    let key = PersonKey::new(*key.bytes());
+    let mut fields = BTreeMap::from([("external_reference", record.external_reference.clone()), ("name", record.name.clone())]);
+    fields.extend(record.phone.clone().map(|phone| ("sms", phone)));
+    fields.extend(record.destination(Channel::Letter).map(|address| ("letter", address)));
+    // A later version of the list may commit to more fields than these; to fewer it may not.
+    fields.iter().all(|(field, value)| commitments.get(*field).is_some_and(|c| verify(&key, field, value.as_bytes(), c)))
+        && commitments.keys().all(|field| !matches!(field.as_str(), "sms" | "letter") || fields.contains_key(field.as_str()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use duly_ledger::commit;
+
+    #[test]
+    fn a_swapped_address_is_not_the_committed_one() {
+        let key = Key::generate();
+        let mine = PersonKey::new(*key.bytes());
+        let mut record = PersonRecord {
+            external_reference: "PN1".into(),
+            name: "Siân Price".into(),
+            phone: None,
+            address: Some(vec!["1 Heol y Bont".into(), "SY23 2AX".into()]),
+            language: "en".into(),
+            format: "standard".into(),
+            jurisdiction: "GB".into(),
+        };
+        let field = |name: &str, value: &str| (name.to_owned(), commit(&mine, name, value.as_bytes()));
+        let letter = record.destination(Channel::Letter).unwrap();
+        let commitments = BTreeMap::from([field("external_reference", "PN1"), field("name", "Siân Price"), field("letter", &letter)]);
+        assert!(is_committed(&record, &key, &commitments));
+
+        record.address = Some(vec!["2 Heol y Bont".into(), "SY23 2AX".into()]);
+        assert!(!is_committed(&record, &key, &commitments));
+    }
+}

@@ -1,0 +1,118 @@
+//! Attempts, outcomes, receipts and provider ids: what was done is what was announced, and all of it.
+
+use super::{Finding, found};
+use crate::store::unit::IncidentKey;
+use crate::store::{Store, StoreError};
+
+/// Channel, content hash (hex), and how many send-once keys have it.
+pub type ExpectedSend = (String, String, i64);
+
+impl Store {
+    pub(super) async fn audit_sends(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = self.audit_attempts(incident).await?;
+        findings.extend(self.audit_proofs(incident).await?);
+        Ok(findings)
+    }
+
+    async fn audit_attempts(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select code as "code!", place as "place!" from (
+               select 'outcome_without_attempt' as code, o.message_id::text as place from outcome o
+                where o.controller_id = $1 and o.incident_no = $2 and not exists (select from attempt a
+                  where a.controller_id = $1 and a.incident_no = $2 and a.message_id = o.message_id and a.attempt = o.attempt)
+               union all
+               select 'attempt_without_intent' as code, a.message_id || '/' || a.attempt from attempt a
+                 left join event e on e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
+                      and e.message_id = a.message_id and e.kind = 'message.intent' and e.attempt = a.attempt
+                where a.controller_id = $1 and a.incident_no = $2
+                group by a.message_id, a.attempt having count(e.ord) <> 1
+               union all
+               select 'intent_without_attempt' as code, e.message_id || '/' || e.attempt from event e
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent' and not exists (select from attempt a
+                  where a.controller_id = $1 and a.incident_no = $2 and a.message_id = e.message_id and a.attempt = e.attempt
+                    and a.person_id = e.person_id)
+               union all
+               select 'content_not_approved' as code, a.message_id || '/' || a.attempt from attempt a
+                where a.controller_id = $1 and a.incident_no = $2 and not exists (select from message m join prepared_content c
+                      on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
+                  where m.controller_id = $1 and m.incident_no = $2 and m.message_id = a.message_id and m.person_id = a.person_id
+                    and c.content_hash = a.content_hash)
+               union all
+               select 'reference_shared' as code, min(a.message_id::text) from attempt a
+                where a.controller_id = $1 and a.incident_no = $2
+                group by a.lane, a.reference having count(distinct a.message_id) > 1) as found (code, place)"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(|r| found(&r.code, r.place)).collect()
+    }
+
+    /// What is said of a message, held against what providers said.
+    async fn audit_proofs(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"with said as (
+                 select message_id, provider_id from outcome
+                  where controller_id = $1 and incident_no = $2 and kind = 'accepted'
+                 union
+                 select r.message_id, r.provider_id from receipt r join message m on m.message_id = r.message_id
+                  where m.controller_id = $1 and m.incident_no = $2 and r.verdict = 'verified' and r.status is not null
+                    and r.result in ('applied', 'no_change')),
+               taken as (
+                 select m.message_id, m.due_at, m.state, m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset',
+                        'carrier_delivered', 'returned', 'failed', 'expired', 'overdue') as is_taken
+                   from message m where m.controller_id = $1 and m.incident_no = $2)
+               select code as "code!", place as "place!" from (
+               select 'accepted_but_not_said' as code, t.message_id::text as place from taken t
+                where not t.is_taken and exists (select from said s where s.message_id = t.message_id)
+               union all
+               select 'said_without_proof' as code, t.message_id::text from taken t
+                where t.is_taken and not exists (select from said s where s.message_id = t.message_id)
+                  and not exists (select from lookup l where l.controller_id = $1 and l.incident_no = $2 and l.message_id = t.message_id)
+               union all
+               select 'duplicate_without_alarm' as code, s.message_id::text from said s
+                where not exists (select from alarm a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = s.message_id
+                  and a.code = 'possible_duplicate')
+                group by s.message_id having count(distinct s.provider_id) > 1
+               union all
+               select 'open_without_deadline' as code, t.message_id::text from taken t
+                where t.due_at is null and t.state in ('ready', 'sending', 'unknown', 'asked', 'accepted', 'sent', 'printed', 'overdue')
+               ) as found (code, place)"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(|r| found(&r.code, r.place)).collect()
+    }
+
+    /// What the providers' own record must be compared with.
+    pub async fn list_expected_sends(&self, incident: IncidentKey) -> Result<Vec<ExpectedSend>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select m.channel, encode(a.content_hash, 'hex') as "hash!", count(distinct a.message_id) as "n!"
+                 from attempt a join message m using (controller_id, incident_no, message_id)
+                where a.controller_id = $1 and a.incident_no = $2 group by 1, 2"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|r| (r.channel, r.hash, r.n)).collect())
+    }
+
+    /// Content hashes (hex) of messages whose state says that a provider took them.
+    pub async fn list_taken(&self, incident: IncidentKey) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select m.channel, encode(c.content_hash, 'hex') as "hash!" from message m
+                 join prepared_content c using (controller_id, incident_no, person_id, phase, channel)
+                where m.controller_id = $1 and m.incident_no = $2 and m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier',
+                  'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue')"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|r| (r.channel, r.hash)).collect())
+    }
+}
