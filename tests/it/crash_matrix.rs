@@ -122,14 +122,7 @@ fn faulty(point: Point, capability: Capability) -> Lane {
     lane
 }
 
-async fn strike(
-    stage: &Stage,
-    victim: &mut Process,
-    point: Point,
-    blow: Blow,
-    role: &str,
-    variables: &[(&str, &str)],
-) -> Process {
+async fn strike(stage: &Stage, victim: &mut Process, point: Point, blow: Blow, role: &str) -> Process {
     match blow {
         Blow::Kill => victim.kill(),
         Blow::Freeze => victim.freeze(),
@@ -256,6 +249,7 @@ async fn two_copies_at_once(sabotage: &[(&str, &str)]) -> Stage {
     scheduler.kill();
     let mut second = stage.start_with(&["worker"], None, sabotage);
     let (_connection, channel) = duly::broker::connect(&stage.broker.url).await.unwrap();
+    duly::broker::declare(&channel, "sms").await.unwrap();
     assert_eq!(duly::broker::publish(&channel, "sms", &[stage.message().await]).await.unwrap(), 1);
     eventually("the second copy is taken", async || stage.broker.depth("duly.send.sms.v1").await == 0).await;
     eventually("a sabotaged worker sends it", async || stage.produced() == sabotage.len()).await;

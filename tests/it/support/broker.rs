@@ -16,13 +16,20 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `make test`"))
 }
 
+/// Asks the management API; a connection that it closes under its load is tried again, since all we ask can be.
 async fn manage(method: Method, path: &str, body: Option<serde_json::Value>) -> reqwest::Result<()> {
-    let mut request = Client::new().request(method, format!("{}/api/{path}", variable("AMQP_MANAGEMENT_URL")));
-    if let Some(body) = body {
-        request = request.json(&body);
+    let mut tries = 3;
+    loop {
+        let mut request = Client::new().request(method.clone(), format!("{}/api/{path}", variable("AMQP_MANAGEMENT_URL")));
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        tries -= 1;
+        match request.send().await {
+            Err(error) if error.is_request() && tries > 0 => {}
+            answered => return answered?.error_for_status().map(|_| ()),
+        }
     }
-    request.send().await?.error_for_status()?;
-    Ok(())
 }
 
 /// A virtual host of its own, open to the user of `AMQP_URL`.
