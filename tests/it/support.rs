@@ -12,6 +12,7 @@ mod stage;
 mod wait;
 mod world;
 
+pub use database::server;
 pub use process::Process;
 pub use provider::{Capability, lane};
 pub use stage::{Lane, Setup, Stage, Wires};

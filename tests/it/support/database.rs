@@ -12,7 +12,7 @@ const TEMPLATE_LOCK: i64 = 0x6475_6c79_7465_7374;
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
 /// The server of `scripts/services env`.
-fn server() -> String {
+pub fn server() -> String {
     std::env::var("DATABASE_URL").expect("run the tests by `make test`, or eval \"$(scripts/services env)\" first")
 }
 
