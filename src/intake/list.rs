@@ -164,6 +164,9 @@ pub async fn import_counted(
 ) -> Result<Report, ImportError> {
     let Target { store, incident, incident_key } = *target;
     let unmapped = open(File::open(path).map_err(ListError::from)?, overrides)?.unmapped();
+    if counted.rows == 0 {
+        return Err(ListError::NoRows.into());
+    }
     let hash = target.file_hash(counted);
     let wrapped = incident_key.wrap(&Key::generate(), "list");
     let new = NewList { source: "file", file_hash: Some(&hash), row_count: i64::try_from(counted.rows).ok(), wrapped_key: &wrapped };

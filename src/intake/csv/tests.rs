@@ -38,7 +38,7 @@ fn comma_semicolon_and_tab_are_found_by_the_header() {
 #[test]
 fn what_is_no_list_is_refused_with_the_right_error() {
     assert!(matches!(refusal(b""), Some(ListError::Empty)));
-    assert!(matches!(refusal(b"\xef\xbb\xbf\r\n;;;\n"), Some(ListError::Empty)));
+    assert!(matches!(refusal(b"\xef\xbb\xbf\r\n,,,\n"), Some(ListError::Empty)));
     assert!(matches!(refusal(b"\xff\xfeP\0a\0"), Some(ListError::Utf16)));
     assert!(matches!(refusal(b"PK\x03\x04..."), Some(ListError::Spreadsheet)));
     assert!(matches!(refusal(b"P\0a\0y\0,\0"), Some(ListError::HeaderNotText)));
