@@ -351,7 +351,7 @@ fn a_box_sealed_by_another_implementation_opens() {
 
 #[tokio::test]
 async fn the_python_example_publishes_what_intake_takes() {
-    let python = std::env::var("DULY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has_packages = Command::new(&python).args(["-c", "import pika, nacl"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
     if !has_packages {
         println!("not run: {python} has no pika and pynacl; the box sealed by PyNaCl above shows the format");
