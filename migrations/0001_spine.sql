@@ -46,12 +46,14 @@ create table affected_list (
     controller_id uuid not null,                             -- tenant
     incident_no bigint not null,                             -- incident
     list_no int not null check (list_no > 0),                -- 1.. within the incident
-    source text not null check (source in ('file', 'jobs')), -- where its rows come from
-    file_hash bytea,                                         -- HMAC of the file's SHA-256 under the incident key; null for jobs
+    source text not null check (source in ('file', 'jobs', 'corrections')), -- where its rows come from
+    file_hash bytea,                                         -- HMAC of the file's SHA-256 under the incident key; null for jobs. Lists of one source and hash are one origin: a frozen one and its supplements
+    row_count bigint check (row_count >= 0),                 -- data rows of the file as a separate reader counted them; null for jobs
     wrapped_key bytea not null,                              -- intake key of this list under the incident key; seals rows
+    locked_by text,                                          -- nobody reads it; the right to update it is the right to lock
     opened_at timestamptz not null default duly_now(),       -- database time
     primary key (controller_id, incident_no, list_no),
-    unique (controller_id, incident_no, file_hash),
+    check ((source = 'jobs') = (file_hash is null)),
     foreign key (controller_id, incident_no) references incident (controller_id, incident_no)
 );
 
@@ -106,7 +108,7 @@ create table source_row (
     controller_id uuid not null,                             -- tenant
     incident_no bigint not null,                             -- incident
     list_no int not null,                                    -- list
-    identity bytea not null,                                 -- row number (8 bytes) or keyed hash of the job id
+    identity bytea not null,                                 -- row number (8 bytes, big-endian) or keyed hash of the job id (16 bytes)
     row_no bigint,                                           -- 1.. of a file; null for jobs
     fate text not null check (fate in ('person', 'duplicate_of', 'quarantined')), -- what became of it at intake
     person_id uuid,                                          -- the person, or the one it duplicates
@@ -117,26 +119,14 @@ create table source_row (
     check ((fate = 'quarantined') = (person_id is null)),
     check ((fate = 'quarantined') = (faults is not null and sealed is not null))
 );
+create index source_row_quarantined on source_row (controller_id, incident_no, list_no, identity) where fate = 'quarantined';
 
-create table row_decision (
-    controller_id uuid not null,                             -- tenant
-    incident_no bigint not null,                             -- incident
-    list_no int not null,                                    -- list
-    identity bytea not null,                                 -- the quarantined row
-    fate text not null check (fate in ('superseded', 'discarded')), -- its last fate
-    reason text,                                             -- why it was discarded
-    decided_by uuid not null references app_user,            -- who
-    decided_at timestamptz not null default duly_now(),      -- database time
-    primary key (controller_id, incident_no, list_no, identity),
-    foreign key (controller_id, incident_no, list_no, identity) references source_row,
-    check (fate <> 'discarded' or reason <> '')
-);
-
+-- Jobs that cannot be read; each is announced on duly.intake.rejected by id, code and hash.
 create table rejected_job (
     rejected_id uuid primary key,                            -- client-made UUIDv7
     code text not null,                                      -- what is wrong with it
     body_hash bytea not null unique,                         -- keyed hash of the bytes: the same again changes nothing
-    sealed bytea not null,                                   -- the bytes, under the master key's intake purpose
+    sealed bytea not null,                                   -- the bytes as they came, sealed under the master key, at most 1 MiB
     rejected_at timestamptz not null default duly_now()      -- database time
 );
 
@@ -163,6 +153,26 @@ create table signed_command (
     statement bytea not null,                                -- what was signed, canonical JSON
     signature bytea not null check (octet_length(signature) = 64), -- Ed25519 over statement
     at timestamptz not null default duly_now()               -- database time
+);
+
+-- The last fate of a quarantined row, decided by somebody.
+create table row_decision (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    list_no int not null,                                    -- list of the quarantined row
+    identity bytea not null,                                 -- the quarantined row
+    fate text not null check (fate in ('superseded', 'discarded')), -- its last fate
+    new_list_no int,                                         -- superseded: list of the corrected row
+    new_identity bytea,                                      -- superseded: the corrected row
+    reason text,                                             -- discarded: why
+    decided_by uuid not null references app_user,            -- who
+    command_id uuid not null references signed_command,      -- signature of the decision
+    decided_at timestamptz not null default duly_now(),      -- database time
+    primary key (controller_id, incident_no, list_no, identity),
+    foreign key (controller_id, incident_no, list_no, identity) references source_row,
+    foreign key (controller_id, incident_no, new_list_no, new_identity) references source_row (controller_id, incident_no, list_no, identity),
+    check ((fate = 'discarded') = (reason is not null and reason <> '')),
+    check ((fate = 'superseded') = (new_list_no is not null and new_identity is not null))
 );
 
 create table plan_approval (

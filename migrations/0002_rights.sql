@@ -27,6 +27,7 @@ grant insert (controller_id, incident_no, person_id, n, kind, message_id, messag
 -- Locks need the right to update one column; queueing leaves no evidence.
 grant update (locked_by, hold_version) on incident to duly_app;
 grant update (locked_by) on person to duly_app;
+grant update (locked_by) on affected_list to duly_app;
 grant update (lane, due_at, lease_until) on message to duly_app;
 grant update (revoked_at) on app_user to duly_app;
 grant update (lifted_by, lifted_at) on hold to duly_app;

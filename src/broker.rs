@@ -1,6 +1,7 @@
 //! RabbitMQ, the road: jobs may be lost, doubled, delayed or reordered, and nothing goes wrong.
 
 pub mod consumer;
+pub mod intake;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};

@@ -1,8 +1,10 @@
 //! The command line: one file per group of commands, each a thin layer over the library.
 
 pub mod demo;
+pub mod jobs;
 pub mod lists;
 pub mod plans;
+pub mod quarantine;
 pub mod serve;
 pub mod setup;
 pub mod status;
@@ -68,8 +70,12 @@ enum Command {
     /// Import an affected list
     #[command(subcommand)]
     List(lists::ListCommand),
-    /// List quarantined rows with their codes and remedies
-    Quarantine(lists::Quarantine),
+    /// Rows that wait: list, export, correct, discard
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
+    /// Jobs on duly.intake: publish, rejected, key
+    #[command(subcommand)]
+    Job(jobs::JobCommand),
     /// Prepare, approve, go, pause, resume
     #[command(subcommand)]
     Plan(plans::PlanCommand),
@@ -129,7 +135,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Incident(args) => setup::add_incident(&context, args).await,
         Command::User(command) => setup::user(&context, command).await,
         Command::List(command) => lists::run(&context, command).await,
-        Command::Quarantine(args) => lists::quarantine(&context, args).await,
+        Command::Quarantine(command) => quarantine::run(&context, command).await,
+        Command::Job(command) => jobs::run(&context, command).await,
         Command::Plan(command) => plans::run(&context, command).await,
         Command::Hold(command) => plans::hold(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
@@ -152,7 +159,16 @@ pub fn remedy(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(e) = error.downcast_ref::<crate::store::StoreError>() {
         return Some(e.remedy().to_owned());
     }
-    if let Some(e) = error.downcast_ref::<crate::intake::csv::ListError>() {
+    if let Some(e) = error.downcast_ref::<crate::intake::list::ImportError>() {
+        return Some(e.remedy().to_owned());
+    }
+    if let Some(e) = error.downcast_ref::<crate::intake::correction::CorrectionError>() {
+        return Some(e.remedy().to_owned());
+    }
+    if let Some(e) = error.downcast_ref::<crate::intake::job::PublishError>() {
+        return Some(e.remedy().to_owned());
+    }
+    if let Some(e) = error.downcast_ref::<crate::broker::BrokerError>() {
         return Some(e.remedy().to_owned());
     }
     if let Some(DispatchError::Store(e)) = error.downcast_ref::<DispatchError>() {

@@ -42,6 +42,8 @@ settings! {
         web: Web,
         /// Receipts.
         receipts: Receipts,
+        /// Lists and jobs.
+        intake: Intake,
         /// Templates.
         templates: Folder,
         /// Profiles.
@@ -90,6 +92,11 @@ settings! {
         replay_window_seconds: i64,
         /// Days.
         unmatched_retention_days: i64,
+    }
+    /// Lists and jobs.
+    Intake {
+        /// Whether jobs are taken that nobody sealed.
+        accept_plain: bool,
     }
     /// A folder.
     Folder {

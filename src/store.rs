@@ -10,10 +10,12 @@ pub mod draft;
 pub mod due;
 pub mod hold;
 pub mod incident;
+pub mod job;
 pub mod leadership;
 pub mod list;
 pub mod outcome;
 pub mod plan;
+pub mod quarantine;
 pub mod receipt;
 pub mod status;
 pub mod unit;
@@ -69,6 +71,12 @@ impl StoreError {
             Self::Corrupt { .. } => "check that the master key belongs to this database, then run `duly audit`",
             Self::Event(_) => "report this as a fault of Duly with the command that you ran",
         }
+    }
+
+    /// Whether the database refused the values or a rule, so that the same again is refused again.
+    pub fn is_about_values(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(refusal)) = self else { return false };
+        refusal.code().is_some_and(|code| ["22", "23", "P0"].iter().any(|class| code.starts_with(class)))
     }
 
     pub(crate) fn missing(what: &'static str, name: &str) -> Self {

@@ -1,10 +1,11 @@
-//! Lists and quarantine.
+//! Lists.
 
-use super::{Context, Failure, Refusal, pair};
-use crate::intake::list;
+use super::{Context, Failure, pair, setup};
+use crate::intake::dry_run::dry_run;
+use crate::intake::list::{Progress, Report, Target, count_list, import_counted};
 use crate::model::contact::Fault;
-use crate::store::list::Tally;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub enum ListCommand {
     /// Import a CSV; the same file again changes nothing
+    ///
+    /// Good rows become people, bad ones wait in quarantine with row, column, code and remedy.
+    #[command(after_help = "Examples:\n  duly list import affected.csv --incident northmere-2026 --dry-run\n  duly list import affected.csv --incident northmere-2026 --map phone='Mobile no'")]
     Import {
         /// UTF-8 CSV with comma, semicolon or tab
         file: PathBuf,
@@ -20,7 +24,7 @@ pub enum ListCommand {
         #[arg(long)]
         incident: String,
         /// Column of Duly = header of the list; repeat for more
-        #[arg(long = "map", value_parser = pair)]
+        #[arg(long = "map", value_name = "COLUMN=HEADER", value_parser = pair)]
         map: Vec<(String, String)>,
         /// Say what would happen and change nothing
         #[arg(long)]
@@ -28,71 +32,60 @@ pub enum ListCommand {
     },
 }
 
-/// `duly quarantine`.
-#[derive(Args)]
-pub struct Quarantine {
-    /// Incident
-    #[arg(long)]
-    pub incident: String,
-}
-
 /// Runs a list command.
 pub async fn run(context: &Context, command: ListCommand) -> Result<(), Failure> {
-    let ListCommand::Import { file, incident, map, dry_run } = command;
-    if dry_run {
-        let tally = list::dry_run(&file, &map, |row| {
-            for fault in row.result.as_ref().err().into_iter().flatten() {
-                println!("row {}, column {}: {}: {}", row.row, fault.column, fault.code, Fault::remedy(fault.code));
-            }
-        })?;
-        report(context, &tally, "nothing was changed: ");
-        return Ok(());
-    }
+    let ListCommand::Import { file, incident: slug, map, dry_run: is_dry } = command;
     let office = context.office().await?;
-    let incident = office.store.load_incident(&incident).await?;
+    let incident = office.store.load_incident(&slug).await?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
-    let started = std::time::Instant::now();
-    let bar = std::io::stderr().is_terminal().then(indicatif::ProgressBar::new_spinner);
-    let tally = list::import(&office.store, &incident, &key, &file, &map, |tally| {
-        if let Some(bar) = &bar {
-            let rate = u128::from(tally.rows) * 1000 / started.elapsed().as_millis().max(1);
-            bar.set_message(format!("{} rows, {rate} a second", tally.rows));
-            bar.tick();
-        }
-    })
-    .await?;
-    let counted = crate::intake::csv::count_rows(std::fs::File::open(&file)?)?;
-    if counted != tally.rows {
-        return Err(Refusal::of(
-            format!("two readers count differently: {counted} and {} rows", tally.rows),
-            "look for a stray quote in the list; `--dry-run` names the rows",
-        ));
+    let target = Target { store: &office.store, incident: &incident, incident_key: &key };
+    let bar = bar();
+    let report = if is_dry {
+        dry_run(&target, &file, &map, |p| show(bar.as_ref(), p)).await?
+    } else {
+        let counted = count_list(&file).await?;
+        let statement = json!({
+            "command": "list import", "incident": incident.incident_id, "file": hex::encode(target.file_hash(&counted)), "rows": counted.rows,
+        });
+        setup::signed(context, &statement).await?;
+        import_counted(&target, &file, &map, &counted, |p| show(bar.as_ref(), p)).await?
+    };
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
     }
-    report(context, &tally, "");
+    let lines = lines(&report, &slug, if is_dry { "nothing was changed: " } else { "" });
+    context.print(&json!(report), &lines.join("\n"));
     Ok(())
 }
 
-fn report(context: &Context, tally: &Tally, prefix: &str) {
-    let line = format!(
+/// What became of the rows: one line of counts, then faults, at most twenty of them.
+pub fn lines(report: &Report, slug: &str, prefix: &str) -> Vec<String> {
+    let counts = format!(
         "{prefix}{} rows = {} people + {} duplicates + {} quarantined + {} known before",
-        tally.rows, tally.people, tally.duplicates, tally.quarantined, tally.known
+        report.rows, report.people, report.duplicates, report.quarantined, report.known
     );
-    context.print(&json!(tally), &line);
+    let mut lines = vec![counts];
+    lines.extend(report.faults.iter().map(|f| format!("  row {}, column {}: {}: {}", f.row, f.column, f.code, Fault::remedy(&f.code))));
+    let more = report.by_code.values().sum::<u64>().saturating_sub(report.faults.len() as u64);
+    if more > 0 {
+        lines.push(format!("  … and {more} more: `duly quarantine list --incident {slug}`"));
+    }
+    if !report.unmapped.is_empty() {
+        lines.push(format!("  columns not read: {}", report.unmapped.join(", ")));
+    }
+    lines
 }
 
-/// Lists quarantined rows.
-pub async fn quarantine(context: &Context, args: Quarantine) -> Result<(), Failure> {
-    let office = context.office().await?;
-    let incident = office.store.load_incident(&args.incident).await?;
-    let rows = office.store.list_quarantined(incident.key, 1000).await?;
-    let mut lines = Vec::new();
-    for row in &rows {
-        for fault in row.faults.as_array().into_iter().flatten() {
-            let text = |key: &str| fault.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-            let (column, code) = (text("column"), text("code"));
-            lines.push(format!("list {} row {}, column {column}: {code}: {}", row.list_no, row.row.unwrap_or(0), Fault::remedy(&code)));
-        }
-    }
-    context.print(&json!(rows), &lines.join("\n"));
-    Ok(())
+/// A bar for a terminal; elsewhere nobody watches.
+fn bar() -> Option<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}, {eta} left").ok()?;
+    std::io::stderr().is_terminal().then(|| ProgressBar::new(0).with_style(style))
+}
+
+fn show(bar: Option<&ProgressBar>, progress: Progress) {
+    let Some(bar) = bar else { return };
+    let rate = u128::from(progress.rows) * 1000 / bar.elapsed().as_millis().max(1);
+    bar.set_length(progress.bytes_total);
+    bar.set_position(progress.bytes);
+    bar.set_message(format!("{} rows, {rate} a second", progress.rows));
 }

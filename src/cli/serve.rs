@@ -1,6 +1,7 @@
 //! Long-running roles, stopped by SIGTERM or Ctrl-C.
 
 use super::{Context, Failure, setup};
+use crate::intake::job::{self, Intake};
 use crate::{dispatch, web};
 use clap::{Args, ValueEnum};
 use duly_sandbox::{SandboxConfig, SandboxState};
@@ -15,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 pub enum Role {
     /// Receipts, health, metrics
     Web,
+    /// Jobs from duly.intake
+    Intake,
     /// Who goes when; deadlines, look-ups, receipts
     Scheduler,
     /// Calls providers
@@ -50,6 +53,16 @@ pub async fn serve(context: &Context, args: Serve) -> Result<(), Failure> {
         let listener = TcpListener::bind(&office.settings.web.listen).await?;
         let (office, stop) = (office.clone(), stop.clone());
         roles.spawn(async move { Ok(web::run(office, listener, stop).await?) });
+    }
+    if runs(Role::Intake) {
+        let intake = Intake {
+            store: office.store.clone(),
+            master: office.master.clone(),
+            broker_url: office.settings.broker.url.clone(),
+            accept_plain: office.settings.intake.accept_plain,
+        };
+        let stop = stop.clone();
+        roles.spawn(async move { Ok(job::run(Arc::new(intake), stop).await?) });
     }
     if runs(Role::Scheduler) {
         let (office, stop) = (office.clone(), stop.clone());

@@ -1,25 +1,20 @@
 //! Affected lists as CSV: UTF-8 with comma, semicolon or tab, streamed in constant memory.
 
-use crate::model::contact::{Fault, PersonRecord, RawPerson};
+mod columns;
+mod count;
+mod records;
+
+pub use columns::{ADDRESS, COLUMNS, column_names};
+pub use count::{Counted, count, count_rows};
+pub use records::ROW_BYTES_MAX;
+
+use crate::model::contact::{Checked, Fault, PersonRecord, RawPerson, unguard_formula};
+use columns::Columns;
+use records::Records;
 use std::io::Read;
 
-/// Columns that a list may have, with other names that people use.
-const COLUMNS: &[(&str, &[&str])] = &[
-    ("external_reference", &["externalreference", "reference", "paynumber", "employeenumber", "id"]),
-    ("first_name", &["firstname", "forename", "givenname"]),
-    ("last_name", &["lastname", "surname", "familyname", "name", "fullname"]),
-    ("phone", &["phone", "mobile", "mobilenumber", "telephone", "phonenumber"]),
-    ("address_1", &["address1", "addressline1", "street"]),
-    ("address_2", &["address2", "addressline2"]),
-    ("address_3", &["address3", "addressline3"]),
-    ("address_4", &["address4", "addressline4"]),
-    ("town", &["town", "city", "posttown"]),
-    ("postcode", &["postcode", "zip", "postalcode"]),
-    ("country", &["country"]),
-    ("language", &["language"]),
-    ("format", &["format"]),
-    ("jurisdiction", &["jurisdiction"]),
-];
+/// Line ends in one cell; more are the work of a stray quote.
+const LINE_ENDS_MAX: usize = 10;
 
 /// Why a list was refused as a whole; nothing was taken.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +22,30 @@ pub enum ListError {
     /// The file cannot be read.
     #[error("the list cannot be read")]
     Io(#[from] std::io::Error),
-    /// The header or the file's form is wrong.
-    #[error("the list is not CSV")]
-    Csv(#[from] ::csv::Error),
+    /// Nothing in it.
+    #[error("the list is empty")]
+    Empty,
+    /// A header and nothing else.
+    #[error("the list has a header and no row")]
+    NoRows,
+    /// UTF-16, as some spreadsheets save it.
+    #[error("the list is UTF-16")]
+    Utf16,
+    /// A workbook.
+    #[error("the list is a spreadsheet file")]
+    Spreadsheet,
+    /// The first line is not text.
+    #[error("the header is not UTF-8 text")]
+    HeaderNotText,
+    /// The first line does not end.
+    #[error("the header is longer than {ROW_BYTES_MAX} bytes")]
+    HeaderTooLong,
+    /// A quote that is never closed: the rows behind it cannot be told apart.
+    #[error("a quote opened in row {row} is never closed")]
+    UnclosedQuote {
+        /// 1 for the first data row.
+        row: u64,
+    },
     /// A column that must be there is not.
     #[error("the header has no column `{column}`")]
     MissingColumn {
@@ -48,6 +64,14 @@ pub enum ListError {
         /// The override.
         name: String,
     },
+    /// Two readers of the same file do not agree, so one of them loses rows.
+    #[error("two readers count differently: {counted} and {read} rows")]
+    CountsDiffer {
+        /// By the separate reader.
+        counted: u64,
+        /// By the import.
+        read: u64,
+    },
 }
 
 impl ListError {
@@ -55,174 +79,135 @@ impl ListError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Io(_) => "check the path and that this user may read the file",
-            Self::Csv(_) => "save the list as UTF-8 CSV with one header line",
+            Self::Empty | Self::NoRows => "export the list again: a header line and one line for each person",
+            Self::Utf16 | Self::Spreadsheet | Self::HeaderNotText => "save the list as `CSV UTF-8` and import that file",
+            Self::HeaderTooLong => "save the list as UTF-8 CSV with one header line and one line for each person",
+            Self::UnclosedQuote { .. } => "close the quote or take it out, and import the file again: nothing was taken",
             Self::MissingColumn { .. } => "add the column, or name it with `--map external_reference=\"Your header\"`",
             Self::DoubleColumn { .. } => "rename one of the headers, or say which with `--map`",
             Self::BadMap { .. } => "write `--map column=Header`, for example `--map phone=\"Mobile no\"`",
+            Self::CountsDiffer { .. } => "the file changed while it was read, or a stray quote hides rows: import it again, then look at the rows that differ",
         }
     }
 }
 
 /// One data row.
 pub struct ParsedRow {
-    /// 1 for the first data row.
+    /// 1 for the first data row; blank lines do not count.
     pub row: u64,
-    /// The cells as JSON, for sealing.
-    pub raw: Vec<u8>,
+    /// The cells with their columns, as read: what is sealed if the row is quarantined.
+    pub cells: Vec<(String, String)>,
     /// A person, or every fault of the row.
-    pub result: Result<PersonRecord, Vec<Fault>>,
+    pub result: Result<Checked, Vec<Fault>>,
+}
+
+impl ParsedRow {
+    /// The cell of a column that is not a person's, such as `list` in a file of corrections.
+    pub fn cell(&self, column: &str) -> &str {
+        self.cells.iter().find(|(name, _)| name == column).map_or("", |(_, cell)| cell)
+    }
 }
 
 /// Reads a list row by row.
 pub struct ListReader<R: Read> {
-    reader: ::csv::Reader<std::io::Chain<std::io::Cursor<Vec<u8>>, R>>,
-    places: Vec<Option<usize>>,
-    record: ::csv::ByteRecord,
+    records: Records<R>,
+    columns: Columns,
     row: u64,
-    /// Headers that mean nothing to Duly and are not read.
-    pub unmapped: Vec<String>,
 }
 
 /// Opens a list: finds its delimiter and maps its columns.
-pub fn open<R: Read>(mut input: R, overrides: &[(String, String)]) -> Result<ListReader<R>, ListError> {
-    let mut head = vec![0; 64 * 1024];
-    let mut filled = 0;
-    while filled < head.len() {
-        match input.read(&mut head[filled..])? {
-            0 => break,
-            n => filled += n,
-        }
+pub fn open<R: Read>(input: R, overrides: &[(String, String)]) -> Result<ListReader<R>, ListError> {
+    let mut records = Records::open(input)?;
+    if !records.read()? {
+        return Err(ListError::Empty);
     }
-    head.truncate(filled);
-    if head.starts_with(b"\xef\xbb\xbf") {
-        head.drain(..3);
+    if records.is_too_long() {
+        return Err(ListError::HeaderTooLong);
     }
-    let first_line = head.split(|b| *b == b'\n').next().unwrap_or_default();
-    let count = |delimiter: u8| first_line.iter().filter(|b| **b == delimiter).count();
-    let delimiter = *[b',', b';', b'\t'].iter().max_by_key(|d| count(**d)).unwrap_or(&b',');
-    let mut reader = ::csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_reader(std::io::Cursor::new(head).chain(input));
-    let headers: Vec<String> = reader.byte_headers()?.iter().map(|h| String::from_utf8_lossy(h).trim().to_owned()).collect();
-    let places = map_columns(&headers, overrides)?;
-    let unmapped = headers.iter().enumerate().filter(|(i, _)| !places.contains(&Some(*i))).map(|(_, h)| h.clone()).collect();
-    Ok(ListReader { reader, places, record: ::csv::ByteRecord::new(), row: 0, unmapped })
-}
-
-fn map_columns(headers: &[String], overrides: &[(String, String)]) -> Result<Vec<Option<usize>>, ListError> {
-    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    for (column, header) in overrides {
-        if !COLUMNS.iter().any(|(name, _)| name == column) || !headers.contains(header) {
-            return Err(ListError::BadMap { name: format!("{column}={header}") });
-        }
-    }
-    let mut places = Vec::with_capacity(COLUMNS.len());
-    for (column, names) in COLUMNS {
-        let forced = overrides.iter().find(|(c, _)| c == column).map(|(_, h)| h);
-        let fits = |h: &String| forced.map_or_else(|| names.contains(&plain(h).as_str()), |f| f == h);
-        let mut found = headers.iter().enumerate().filter(|(_, h)| fits(h)).map(|(i, _)| i);
-        let place = found.next();
-        if found.next().is_some() {
-            return Err(ListError::DoubleColumn { column });
-        }
-        places.push(place);
-    }
-    if places[0].is_none() {
-        return Err(ListError::MissingColumn { column: "external_reference" });
-    }
-    Ok(places)
-}
-
-impl<R: Read> Iterator for ListReader<R> {
-    type Item = Result<ParsedRow, ListError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.reader.read_byte_record(&mut self.record) {
-            Ok(false) => None,
-            Ok(true) => {
-                self.row += 1;
-                let cells: Vec<String> = self.record.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
-                let raw = serde_json::to_vec(&cells).unwrap_or_default();
-                Some(Ok(ParsedRow { row: self.row, raw, result: self.check() }))
-            }
-            Err(error) => Some(Err(error.into())),
-        }
-    }
+    let header = |cell: &[u8]| std::str::from_utf8(cell).ok().filter(|h| !h.contains('\0')).map(|h| h.trim().to_owned());
+    let headers = records.cells().map(header).collect::<Option<Vec<String>>>().ok_or(ListError::HeaderNotText)?;
+    let columns = Columns::map(headers, overrides)?;
+    Ok(ListReader { records, columns, row: 0 })
 }
 
 impl<R: Read> ListReader<R> {
-    fn check(&self) -> Result<PersonRecord, Vec<Fault>> {
-        if self.record.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
-            return Err(vec![Fault { column: "row", code: "not_utf8" }]);
-        }
-        let cell = |i: usize| {
-            let bytes = self.places[i].and_then(|place| self.record.get(place)).unwrap_or_default();
-            String::from_utf8_lossy(bytes).into_owned()
+    /// Headers that mean nothing to Duly and are not read.
+    pub fn unmapped(&self) -> Vec<String> {
+        self.columns.unmapped()
+    }
+
+    /// Bytes read from the file so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.records.bytes_read()
+    }
+
+    fn parse(&self) -> ParsedRow {
+        let is_utf8 = self.records.cells().all(|cell| std::str::from_utf8(cell).is_ok());
+        let cells: Vec<(String, String)> = self.records.cells().enumerate().map(|(i, cell)| (self.columns.name(i), text(cell, is_utf8))).collect();
+        let fault = |code| Err(vec![Fault { column: "row", code }]);
+        let result = if self.records.is_too_long() {
+            fault("row_too_long")
+        } else if !is_utf8 {
+            fault("not_utf8")
+        } else if cells.iter().any(|(_, cell)| cell.matches('\n').count() > LINE_ENDS_MAX) {
+            fault("stray_quote")
+        } else if cells.len() != self.columns.len() {
+            fault("wrong_cells")
+        } else {
+            PersonRecord::check(&self.raw_person(&cells))
         };
-        if self.places.iter().flatten().any(|place| *place >= self.record.len()) {
-            return Err(vec![Fault { column: "row", code: "wrong_cells" }]);
-        }
-        PersonRecord::check(&RawPerson {
+        ParsedRow { row: self.row, cells, result }
+    }
+
+    /// The cells as a person's fields, unchecked.
+    fn raw_person(&self, cells: &[(String, String)]) -> RawPerson {
+        let cell = |i: usize| self.columns.place(i).and_then(|place| cells.get(place)).map_or(String::new(), |(_, cell)| unguard_formula(cell).to_owned());
+        RawPerson {
             external_reference: cell(0),
             first_name: cell(1),
             last_name: cell(2),
             phone: cell(3),
-            address: (4..8).map(cell).collect(),
+            address: ADDRESS.map(cell).into_iter().filter(|line| !line.is_empty()).collect(),
             town: cell(8),
             postcode: cell(9),
             country: cell(10),
             language: cell(11),
             format: cell(12),
             jurisdiction: cell(13),
-        })
+        }
+    }
+
+    /// The next row's fields without a check, for publishing; `None` at the end, an error code where it cannot be read.
+    pub fn next_raw(&mut self) -> Option<Result<(u64, Result<RawPerson, &'static str>), ListError>> {
+        let parsed = match self.next()? {
+            Ok(parsed) => parsed,
+            Err(error) => return Some(Err(error)),
+        };
+        let unreadable = parsed.result.err().and_then(|faults| faults.first().filter(|f| f.column == "row").map(|f| f.code));
+        Some(Ok((parsed.row, unreadable.map_or_else(|| Ok(self.raw_person(&parsed.cells)), Err))))
     }
 }
 
-/// Counts data rows by a reader of its own: quotes and line ends only. One side of the equation.
-pub fn count_rows(mut input: impl Read) -> Result<u64, ListError> {
-    let mut buffer = [0; 64 * 1024];
-    let (mut rows, mut quoted, mut has_bytes) = (0u64, false, false);
-    loop {
-        let n = input.read(&mut buffer)?;
-        if n == 0 {
-            break;
-        }
-        for byte in &buffer[..n] {
-            match byte {
-                b'"' => quoted = !quoted,
-                b'\n' if !quoted => {
-                    rows += u64::from(has_bytes);
-                    has_bytes = false;
-                    continue;
-                }
-                b'\r' if !quoted => continue,
-                _ => {}
+impl<R: Read> Iterator for ListReader<R> {
+    type Item = Result<ParsedRow, ListError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.records.read() {
+            Ok(false) => None,
+            Ok(true) => {
+                self.row += 1;
+                Some(Ok(self.parse()))
             }
-            has_bytes = true;
+            Err(error) => Some(Err(error.into())),
         }
     }
-    Ok((rows + u64::from(has_bytes)).saturating_sub(1))
+}
+
+/// A cell as text. Bytes that are not UTF-8 become one character each, so that none is lost for the correction.
+fn text(cell: &[u8], is_utf8: bool) -> String {
+    if is_utf8 { String::from_utf8_lossy(cell).into_owned() } else { cell.iter().map(|b| char::from(*b)).collect() }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn good_rows_go_on_beside_bad_ones_and_a_formula_is_data() {
-        let text = "Pay number;Surname;Mobile\nA1;=CMD();07400 123456\n;X;07400 123457\nA3;\"two\nlines\";07400123458\n";
-        let rows: Vec<ParsedRow> = open(text.as_bytes(), &[]).unwrap().map(Result::unwrap).collect();
-        assert_eq!(rows[0].result.as_ref().unwrap().name, "=CMD()");
-        assert_eq!(rows[1].result.as_ref().unwrap_err()[0].code, "missing_reference");
-        assert_eq!((rows.len() as u64, rows[2].row), (count_rows(text.as_bytes()).unwrap(), 3));
-    }
-
-    #[test]
-    fn a_list_without_references_is_refused_with_its_remedy() {
-        let error = open("name,phone\n".as_bytes(), &[]).err().unwrap();
-        assert!(matches!(error, ListError::MissingColumn { column: "external_reference" }));
-        assert!(open("name,pn\n".as_bytes(), &[("external_reference".into(), "pn".into())]).is_ok());
-    }
-}
+mod tests;

@@ -1,24 +1,26 @@
 //! Imports an affected list in batches: each row gets its one fate in the transaction that takes it.
+//!
+//! One thread reads, checks and seals while the database stores the batch before; memory does not grow with the list.
 
-use super::csv::{ListError, ParsedRow, open};
-use crate::model::contact::PersonRecord;
+use super::csv::{Counted, ListError, count, open};
+use super::rows::RowKeys;
 use crate::model::seal::{Key, SealError};
 use crate::store::incident::Incident;
-use crate::store::list::{NewPerson, NewRow, Tally};
+use crate::store::list::{Inserted, NewList, NewRow, OpenList, Tally};
 use crate::store::{Store, StoreError};
-use duly_ledger::{PersonKey, commit, to_hex};
-use rand::RngExt;
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-use uuid::Uuid;
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
 
 /// Rows in one transaction.
-const BATCH: usize = 500;
-/// Letters and digits that cannot be mistaken for one another.
-const CODE_ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const BATCH: usize = 2000;
+/// Batches that wait for the database.
+const BATCHES_AHEAD: usize = 2;
+/// Faults that a report names one by one.
+pub const FAULTS_SHOWN_MAX: usize = 20;
 
 /// Why an import stopped; what was taken before stays taken, and the same import goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -32,128 +34,209 @@ pub enum ImportError {
     /// A key.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// The list was frozen by a plan, and this file has rows that were not taken.
-    #[error("list {list_no} is frozen")]
-    Frozen {
-        /// List.
-        list_no: i32,
-    },
+    /// The reading thread died.
+    #[error("the list could not be read to its end")]
+    Reader,
 }
 
-/// Imports a file. With `dry_run` nothing is written and only form is checked.
+impl ImportError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::List(error) => error.remedy(),
+            Self::Store(error) => error.remedy(),
+            Self::Seal(_) => "check that the master key belongs to this database",
+            Self::Reader => "import the same file again: it goes on where it stopped",
+        }
+    }
+}
+
+/// One fault of one row, as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RowFault {
+    /// Row of the file.
+    pub row: i64,
+    /// Column.
+    pub column: String,
+    /// Code.
+    pub code: String,
+}
+
+/// What became of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Number of the list within the incident; `None` where there is none yet.
+    pub list: Option<i32>,
+    /// Rows read.
+    pub rows: u64,
+    /// New people.
+    pub people: u64,
+    /// Repeats of a person with equal fields.
+    pub duplicates: u64,
+    /// Rows that wait for a correction.
+    pub quarantined: u64,
+    /// Rows that were known before.
+    pub known: u64,
+    /// Faults by code.
+    pub by_code: BTreeMap<String, u64>,
+    /// The first faults.
+    pub faults: Vec<RowFault>,
+    /// Headers that were not read.
+    pub unmapped: Vec<String>,
+}
+
+impl Report {
+    /// Adds a batch: its tally, and the faults of its rows.
+    pub fn add(&mut self, tally: Tally, quarantined: &[(i64, Value)]) {
+        self.rows += tally.rows;
+        self.people += tally.people;
+        self.duplicates += tally.duplicates;
+        self.quarantined += tally.quarantined;
+        self.known += tally.known;
+        for (row, faults) in quarantined {
+            for fault in faults.as_array().into_iter().flatten() {
+                let text = |key: &str| fault.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let (column, code) = (text("column"), text("code"));
+                *self.by_code.entry(code.clone()).or_insert(0) += 1;
+                if self.faults.len() < FAULTS_SHOWN_MAX {
+                    self.faults.push(RowFault { row: *row, column, code });
+                }
+            }
+        }
+    }
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Rows stored.
+    pub rows: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Bytes of the file.
+    pub bytes_total: u64,
+}
+
+/// A batch of rows on its way from the reading thread.
+pub(super) struct Batch {
+    pub rows: Vec<NewRow>,
+    pub bytes: u64,
+}
+
+/// Imports a file; the same file again changes nothing.
 pub async fn import(
     store: &Store,
     incident: &Incident,
     incident_key: &Key,
     path: &Path,
     overrides: &[(String, String)],
-    progress: impl Fn(&Tally),
-) -> Result<Tally, ImportError> {
-    let file_hash = incident_key.search_hash("file", &hash_file(path)?);
-    let list_key = Key::generate();
-    let list = store.open_list(incident.key, "file", Some(&file_hash), &incident_key.wrap(&list_key, "list")).await?;
-    let list_key = incident_key.unwrap_key(&list.wrapped_key, "list")?;
-    let mut tally = Tally::default();
-    let mut batch = Vec::with_capacity(BATCH);
-    for parsed in open(File::open(path).map_err(ListError::from)?, overrides)? {
-        batch.push(new_row(parsed?, incident_key, &list_key));
-        if batch.len() == BATCH {
-            tally.add(store.insert_rows(incident.key, list.list_no, &batch).await?);
-            batch.clear();
-            progress(&tally);
-        }
-    }
-    tally.add(store.insert_rows(incident.key, list.list_no, &batch).await?);
-    if list.is_frozen && tally.known < tally.rows {
-        return Err(ImportError::Frozen { list_no: list.list_no });
-    }
-    Ok(tally)
+    progress: impl Fn(Progress),
+) -> Result<Report, ImportError> {
+    let counted = count_list(path).await?;
+    import_counted(&Target { store, incident, incident_key }, path, overrides, &counted, progress).await
 }
 
-/// Says what `import` would say of form, and changes nothing.
-pub fn dry_run(path: &Path, overrides: &[(String, String)], mut each: impl FnMut(&ParsedRow)) -> Result<Tally, ListError> {
-    let mut tally = Tally::default();
-    let mut seen = std::collections::HashMap::new();
-    for parsed in open(File::open(path)?, overrides)? {
-        let parsed = parsed?;
-        tally.rows += 1;
-        match &parsed.result {
-            Err(_) => tally.quarantined += 1,
-            Ok(person) => {
-                let fields = Sha256::digest(serde_json::to_vec(person).unwrap_or_default());
-                match seen.insert(Sha256::digest(&person.external_reference), fields) {
-                    None => tally.people += 1,
-                    Some(before) if before == fields => tally.duplicates += 1,
-                    Some(_) => tally.quarantined += 1,
-                }
-            }
-        }
-        each(&parsed);
-    }
-    Ok(tally)
+/// Where rows go.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// The incident.
+    pub incident: &'a Incident,
+    /// Its key.
+    pub incident_key: &'a Key,
 }
 
-fn hash_file(path: &Path) -> Result<[u8; 32], ListError> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
+impl Target<'_> {
+    /// The keyed hash by which a file is known.
+    pub fn file_hash(&self, counted: &Counted) -> [u8; 32] {
+        self.incident_key.search_hash("file", &counted.hash)
+    }
+}
+
+/// Imports a file that was counted.
+pub async fn import_counted(
+    target: &Target<'_>,
+    path: &Path,
+    overrides: &[(String, String)],
+    counted: &Counted,
+    progress: impl Fn(Progress),
+) -> Result<Report, ImportError> {
+    let Target { store, incident, incident_key } = *target;
+    let unmapped = open(File::open(path).map_err(ListError::from)?, overrides)?.unmapped();
+    if counted.rows == 0 {
+        return Err(ListError::NoRows.into());
+    }
+    let hash = target.file_hash(counted);
+    let wrapped = incident_key.wrap(&Key::generate(), "list");
+    let new = NewList { source: "file", file_hash: Some(&hash), row_count: i64::try_from(counted.rows).ok(), wrapped_key: &wrapped };
+    let mut list = store.find_or_open_list(incident.key, &new).await?;
+    let keys = RowKeys { incident: incident_key.clone(), list: incident_key.unwrap_key(&list.wrapped_key, "list")? };
+    let mut report = Report { list: Some(list.list_no), unmapped, ..Report::default() };
+    let mut batches = read_batches(path.to_owned(), overrides.to_vec(), keys);
+    while let Some(batch) = batches.recv().await {
+        let batch = batch?;
+        let (tally, quarantined) = insert(store, incident, &mut list, &batch.rows).await?;
+        report.add(tally, &quarantined);
+        report.list = Some(list.list_no);
+        progress(Progress { rows: report.rows, bytes: batch.bytes, bytes_total: counted.bytes });
+    }
+    agree(counted, report.rows)?;
+    Ok(report)
+}
+
+/// Inserts rows; where a plan has frozen the list meanwhile, the rest goes to a supplement of the same file.
+pub(super) async fn insert(store: &Store, incident: &Incident, list: &mut OpenList, rows: &[NewRow]) -> Result<(Tally, Vec<(i64, Value)>), StoreError> {
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize().into()),
-            n => hasher.update(&buffer[..n]),
+        match store.insert_rows(incident.key, list.list_no, rows).await? {
+            Inserted::Taken { tally, quarantined } => return Ok((tally, quarantined)),
+            // Frozen again before the next try is possible, and so is the next supplement.
+            Inserted::Frozen => *list = store.open_supplement(incident.key, list.list_no).await?,
         }
     }
 }
 
-fn new_row(parsed: ParsedRow, incident_key: &Key, list_key: &Key) -> NewRow {
-    let faults: Vec<Value> = parsed.result.as_ref().err().into_iter().flatten().map(|f| json!({"column": f.column, "code": f.code})).collect();
-    NewRow {
-        identity: parsed.row.to_be_bytes().to_vec(),
-        row_no: i64::try_from(parsed.row).ok(),
-        person: parsed.result.ok().map(|record| new_person(&record, incident_key)),
-        faults: Value::Array(faults),
-        sealed: list_key.seal("row", &parsed.raw),
+/// Counts by the separate reader, and refuses what cannot be told apart into rows.
+pub async fn count_list(path: &Path) -> Result<Counted, ImportError> {
+    let path = path.to_owned();
+    let counted = tokio::task::spawn_blocking(move || count(File::open(path)?)).await.map_err(|_| ImportError::Reader)??;
+    if counted.ends_in_quote {
+        return Err(ListError::UnclosedQuote { row: counted.rows }.into());
     }
+    Ok(counted)
 }
 
-fn new_person(record: &PersonRecord, incident_key: &Key) -> NewPerson {
-    let key = Key::generate();
-    let plain = serde_json::to_vec(record).unwrap_or_default();
-    NewPerson {
-        person_id: Uuid::from_bytes(rand::rng().random()),
-        wrapped_key: incident_key.wrap(&key, "person"),
-        contact: key.seal("contact", &plain),
-        reference_hash: incident_key.search_hash("external_reference", record.external_reference.as_bytes()),
-        fields_hash: incident_key.search_hash("fields", &plain),
-        reference_code: reference_code(),
-        language: record.language.clone(),
-        format: record.format.clone(),
-        jurisdiction: record.jurisdiction.clone(),
-        has_phone: record.phone.is_some(),
-        has_address: record.address.is_some(),
-        commitments: commitments(record, &key),
+/// Both readers must have seen the same number of rows, and at least one.
+pub(super) fn agree(counted: &Counted, read: u64) -> Result<(), ListError> {
+    if counted.rows != read {
+        return Err(ListError::CountsDiffer { counted: counted.rows, read });
     }
+    if read == 0 { Err(ListError::NoRows) } else { Ok(()) }
 }
 
-fn commitments(record: &PersonRecord, key: &Key) -> Value {
-    let key = PersonKey::new(*key.bytes());
-    let mut fields = Map::new();
-    let mut add = |field: &str, value: &str| fields.insert(field.to_owned(), json!(to_hex(&commit(&key, field, value.as_bytes()))));
-    add("external_reference", &record.external_reference);
-    add("name", &record.name);
-    if let Some(phone) = &record.phone {
-        add("sms", phone);
-    }
-    if record.address.is_some() {
-        add("letter", &record.address_block().join("\n"));
-    }
-    Value::Object(fields)
+/// Reads, checks and seals on a thread of its own, a few batches ahead.
+pub(super) fn read_batches(path: PathBuf, overrides: Vec<(String, String)>, keys: RowKeys) -> mpsc::Receiver<Result<Batch, ListError>> {
+    let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = send_batches(&path, &overrides, &keys, &sender) {
+            // Nobody listens any more: the import has stopped already.
+            drop(sender.blocking_send(Err(error)));
+        }
+    });
+    receiver
 }
 
-/// `ABCD-EFGH`: 40 random bits, drawn again by the database's uniqueness if ever taken.
-fn reference_code() -> String {
-    let mut rng = rand::rng();
-    let mut code: String = (0..8).map(|_| char::from(CODE_ALPHABET[rng.random_range(0..CODE_ALPHABET.len())])).collect();
-    code.insert(4, '-');
-    code
+fn send_batches(path: &Path, overrides: &[(String, String)], keys: &RowKeys, sender: &mpsc::Sender<Result<Batch, ListError>>) -> Result<(), ListError> {
+    let mut reader = open(File::open(path)?, overrides)?;
+    loop {
+        let mut rows = Vec::with_capacity(BATCH);
+        for parsed in reader.by_ref().take(BATCH) {
+            rows.push(keys.file_row(parsed?));
+        }
+        let is_last = rows.len() < BATCH;
+        let batch = Batch { rows, bytes: reader.bytes_read() };
+        if sender.blocking_send(Ok(batch)).is_err() || is_last {
+            return Ok(());
+        }
+    }
 }

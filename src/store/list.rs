@@ -1,10 +1,27 @@
 //! Affected lists: rows become people, repeats or quarantined rows, each exactly once.
 
+mod insert;
+
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
-use serde_json::Value;
-use std::collections::HashMap;
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
+
+pub(super) use insert::insert_into;
+
+/// A list to be found, or opened where there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct NewList<'a> {
+    /// `file`, `jobs` or `corrections`.
+    pub source: &'a str,
+    /// Keyed hash of the file; `None` for jobs.
+    pub file_hash: Option<&'a [u8]>,
+    /// Data rows by the separate reader; `None` for jobs.
+    pub row_count: Option<i64>,
+    /// A fresh intake key under the incident key.
+    pub wrapped_key: &'a [u8],
+}
 
 /// A list that rows go into.
 #[derive(Debug, Clone)]
@@ -76,26 +93,18 @@ pub struct Tally {
     pub known: u64,
 }
 
-impl Tally {
-    /// Adds another batch.
-    pub fn add(&mut self, other: Self) {
-        self.rows += other.rows;
-        self.people += other.people;
-        self.duplicates += other.duplicates;
-        self.quarantined += other.quarantined;
-        self.known += other.known;
-    }
-}
-
-/// A quarantined row as it is listed: place and codes, never values.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct QuarantinedRow {
-    /// List.
-    pub list_no: i32,
-    /// Row number of a file.
-    pub row: Option<i64>,
-    /// `[{column, code}]`.
-    pub faults: Value,
+/// The end of an insert.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inserted {
+    /// Every row has its fate.
+    Taken {
+        /// Counts.
+        tally: Tally,
+        /// Row number and faults of each newly quarantined row.
+        quarantined: Vec<(i64, Value)>,
+    },
+    /// The list is frozen and the batch has rows that it does not know: nothing was written.
+    Frozen,
 }
 
 /// A person's line for the manifest.
@@ -107,199 +116,124 @@ pub struct ManifestRow {
     pub commitments: Value,
 }
 
+/// The fault of a reference that stands elsewhere with other fields.
+pub fn duplicate_reference() -> Value {
+    json!([{"column": "external_reference", "code": "duplicate_reference"}])
+}
+
 impl Store {
     /// Opens the list of this file, or finds it again: the same file is the same list.
     pub async fn open_list(&self, incident: IncidentKey, source: &str, file_hash: Option<&[u8]>, wrapped_key: &[u8]) -> Result<OpenList, StoreError> {
+        self.find_or_open_list(incident, &NewList { source, file_hash, row_count: None, wrapped_key }).await
+    }
+
+    /// The newest list of this origin, or a new one.
+    pub async fn find_or_open_list(&self, incident: IncidentKey, new: &NewList<'_>) -> Result<OpenList, StoreError> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no).fetch_one(&mut *tx).await?;
-        let found = sqlx::query!(
-            r#"select l.list_no, l.wrapped_key, f.list_no is not null as "is_frozen!" from affected_list l
-                 left join list_freeze f using (controller_id, incident_no, list_no)
-                where l.controller_id = $1 and l.incident_no = $2 and l.source = $3
-                  and (l.file_hash = $4 or ($4::bytea is null and l.file_hash is null and f.list_no is null))"#,
-            incident.controller_id,
-            incident.incident_no,
-            source,
-            file_hash
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        if let Some(row) = found {
-            return Ok(OpenList { list_no: row.list_no, wrapped_key: row.wrapped_key, is_frozen: row.is_frozen });
+        // Exclusive: two imports of one file must not open two lists.
+        lock_incident(&mut tx, incident).await?;
+        if let Some(list) = find(&mut tx, incident, new.source, new.file_hash).await? {
+            return Ok(list);
         }
         let row = sqlx::query!(
-            "insert into affected_list (controller_id, incident_no, list_no, source, file_hash, wrapped_key)
-             select $1, $2, coalesce(max(list_no), 0) + 1, $3, $4, $5 from affected_list where controller_id = $1 and incident_no = $2
+            "insert into affected_list (controller_id, incident_no, list_no, source, file_hash, row_count, wrapped_key)
+             select $1, $2, coalesce(max(list_no), 0) + 1, $3, $4, $5, $6 from affected_list where controller_id = $1 and incident_no = $2
              returning list_no",
             incident.controller_id,
             incident.incident_no,
-            source,
-            file_hash,
-            wrapped_key
+            new.source,
+            new.file_hash,
+            new.row_count,
+            new.wrapped_key
         )
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(OpenList { list_no: row.list_no, wrapped_key: wrapped_key.to_vec(), is_frozen: false })
+        Ok(OpenList { list_no: row.list_no, wrapped_key: new.wrapped_key.to_vec(), is_frozen: false })
+    }
+
+    /// The newest list of this origin.
+    pub async fn find_list(&self, incident: IncidentKey, source: &str, file_hash: Option<&[u8]>) -> Result<Option<OpenList>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        find(&mut tx, incident, source, file_hash).await
+    }
+
+    /// An open list that goes on where a frozen one of the same origin ended, under the same key.
+    pub async fn open_supplement(&self, incident: IncidentKey, list_no: i32) -> Result<OpenList, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        lock_incident(&mut tx, incident).await?;
+        let of = sqlx::query!(
+            "select source, file_hash from affected_list where controller_id = $1 and incident_no = $2 and list_no = $3",
+            incident.controller_id,
+            incident.incident_no,
+            list_no
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if let Some(list) = find(&mut tx, incident, &of.source, of.file_hash.as_deref()).await?.filter(|l| !l.is_frozen) {
+            return Ok(list);
+        }
+        let row = sqlx::query!(
+            "insert into affected_list (controller_id, incident_no, list_no, source, file_hash, row_count, wrapped_key)
+             select controller_id, incident_no, (select max(list_no) + 1 from affected_list where controller_id = $1 and incident_no = $2),
+                    source, file_hash, row_count, wrapped_key
+               from affected_list where controller_id = $1 and incident_no = $2 and list_no = $3
+             returning list_no, wrapped_key",
+            incident.controller_id,
+            incident.incident_no,
+            list_no
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(OpenList { list_no: row.list_no, wrapped_key: row.wrapped_key, is_frozen: false })
     }
 
     /// Takes a batch of rows in one transaction. A row that is known already changes nothing.
-    pub async fn insert_rows(&self, incident: IncidentKey, list_no: i32, rows: &[NewRow]) -> Result<Tally, StoreError> {
+    pub async fn insert_rows(&self, incident: IncidentKey, list_no: i32, rows: &[NewRow]) -> Result<Inserted, StoreError> {
         let mut tx = self.pool.begin().await?;
         // Shared with freezing, which takes it exclusively: no row can slip behind a manifest.
         sqlx::query!("select 1 as one from incident where incident_no = $1 for share", incident.incident_no).fetch_one(&mut *tx).await?;
-        let identities: Vec<Vec<u8>> = rows.iter().map(|r| r.identity.clone()).collect();
-        let known = sqlx::query_scalar!(
-            "select identity from source_row where controller_id = $1 and incident_no = $2 and list_no = $3 and identity = any($4)",
-            incident.controller_id,
-            incident.incident_no,
-            list_no,
-            &identities
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let known: std::collections::HashSet<Vec<u8>> = known.into_iter().collect();
-        let fresh: Vec<&NewRow> = rows.iter().filter(|r| !known.contains(&r.identity)).collect();
-        let people: Vec<&NewPerson> = fresh.iter().filter_map(|r| r.person.as_ref()).collect();
-        let inserted = insert_people(&mut tx, incident, list_no, &people).await?;
-        let existing = find_by_reference(&mut tx, incident, &people).await?;
-        let fates: Vec<Fate> = fresh.iter().map(|row| Fate::of(row, &inserted, &existing)).collect();
-        insert_source_rows(&mut tx, incident, list_no, &fresh, &fates).await?;
+        let inserted = insert_into(&mut tx, incident, list_no, rows).await?;
+        // If we die before this, none of the batch is taken; after it, the same import finds all of it known.
         tx.commit().await?;
-        let count = |word: &str| fates.iter().filter(|f| f.word == word).count() as u64;
-        Ok(Tally {
-            rows: rows.len() as u64,
-            people: count("person"),
-            duplicates: count("duplicate_of"),
-            quarantined: count("quarantined"),
-            known: known.len() as u64,
-        })
+        Ok(inserted)
     }
 
-    /// Lists quarantined rows that nobody has decided about.
-    pub async fn list_quarantined(&self, incident: IncidentKey, limit: i64) -> Result<Vec<QuarantinedRow>, StoreError> {
-        let rows = sqlx::query_as!(
-            QuarantinedRow,
-            r#"select s.list_no, s.row_no as row, s.faults as "faults!" from source_row s
-                left join row_decision d using (controller_id, incident_no, list_no, identity)
-               where s.controller_id = $1 and s.incident_no = $2 and s.fate = 'quarantined' and d.identity is null
-               order by s.list_no, s.row_no limit $3"#,
-            incident.controller_id,
-            incident.incident_no,
-            limit
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows)
+    /// Which of these rows the origin of a list knows already.
+    pub async fn list_known(&self, incident: IncidentKey, list_no: i32, identities: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        insert::known(&mut tx, incident, list_no, identities).await
     }
-}
 
-struct Fate {
-    word: &'static str,
-    person_id: Option<Uuid>,
-    faults: Option<Value>,
-}
-
-impl Fate {
-    fn of(row: &NewRow, inserted: &std::collections::HashSet<Uuid>, existing: &HashMap<Vec<u8>, (Uuid, Vec<u8>)>) -> Self {
-        let Some(person) = &row.person else {
-            return Self { word: "quarantined", person_id: None, faults: Some(row.faults.clone()) };
-        };
-        if inserted.contains(&person.person_id) {
-            return Self { word: "person", person_id: Some(person.person_id), faults: None };
-        }
-        match existing.get(person.reference_hash.as_slice()) {
-            Some((id, fields)) if fields.as_slice() == person.fields_hash => {
-                Self { word: "duplicate_of", person_id: Some(*id), faults: None }
-            }
-            _ => Self {
-                word: "quarantined",
-                person_id: None,
-                faults: Some(serde_json::json!([{"column": "external_reference", "code": "duplicate_reference"}])),
-            },
-        }
+    /// Keyed hashes of the fields of people with these references.
+    pub async fn list_fields(&self, incident: IncidentKey, references: &[Vec<u8>]) -> Result<HashMap<Vec<u8>, Vec<u8>>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let found = insert::find_by_reference(&mut tx, incident, references).await?;
+        Ok(found.into_iter().map(|(reference, (_, fields))| (reference, fields)).collect())
     }
 }
 
 type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
 
-async fn insert_people(tx: &mut Tx, incident: IncidentKey, list_no: i32, people: &[&NewPerson]) -> Result<std::collections::HashSet<Uuid>, StoreError> {
-    fn column<T>(people: &[&NewPerson], f: impl Fn(&NewPerson) -> T) -> Vec<T> {
-        people.iter().map(|p| f(p)).collect()
-    }
-    let ids = column(people, |p| p.person_id);
-    let inserted = sqlx::query_scalar!(
-        "insert into person (controller_id, incident_no, list_no, person_id, contact, reference_hash, fields_hash, reference_code,
-                language, format, jurisdiction, has_phone, has_address, commitments)
-         select $1, $2, $3, j.* from unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::text[],
-                $11::text[], $12::bool[], $13::bool[], $14::jsonb[]) as j
-         on conflict (controller_id, incident_no, reference_hash) do nothing returning person_id",
-        incident.controller_id,
-        incident.incident_no,
-        list_no,
-        &ids,
-        &column(people, |p| p.contact.clone()),
-        &column(people, |p| p.reference_hash.to_vec()),
-        &column(people, |p| p.fields_hash.to_vec()),
-        &column(people, |p| p.reference_code.clone()),
-        &column(people, |p| p.language.clone()),
-        &column(people, |p| p.format.clone()),
-        &column(people, |p| p.jurisdiction.clone()),
-        &column(people, |p| p.has_phone),
-        &column(people, |p| p.has_address),
-        &column(people, |p| p.commitments.clone())
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    sqlx::query!(
-        "insert into person_key (controller_id, incident_no, person_id, wrapped)
-         select $1, $2, j.id, j.wrapped from unnest($3::uuid[], $4::bytea[]) as j (id, wrapped) where j.id = any($5)",
-        incident.controller_id,
-        incident.incident_no,
-        &ids,
-        &column(people, |p| p.wrapped_key.clone()),
-        &inserted
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(inserted.into_iter().collect())
-}
-
-async fn find_by_reference(tx: &mut Tx, incident: IncidentKey, people: &[&NewPerson]) -> Result<HashMap<Vec<u8>, (Uuid, Vec<u8>)>, StoreError> {
-    let hashes: Vec<Vec<u8>> = people.iter().map(|p| p.reference_hash.to_vec()).collect();
-    let rows = sqlx::query!(
-        "select reference_hash, person_id, fields_hash from person where controller_id = $1 and incident_no = $2 and reference_hash = any($3)",
-        incident.controller_id,
-        incident.incident_no,
-        &hashes
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows.into_iter().map(|r| (r.reference_hash, (r.person_id, r.fields_hash))).collect())
-}
-
-async fn insert_source_rows(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows: &[&NewRow], fates: &[Fate]) -> Result<(), StoreError> {
-    let identities: Vec<Vec<u8>> = rows.iter().map(|r| r.identity.clone()).collect();
-    let numbers: Vec<Option<i64>> = rows.iter().map(|r| r.row_no).collect();
-    let words: Vec<String> = fates.iter().map(|f| f.word.to_owned()).collect();
-    let people: Vec<Option<Uuid>> = fates.iter().map(|f| f.person_id).collect();
-    let faults: Vec<Option<Value>> = fates.iter().map(|f| f.faults.clone()).collect();
-    let sealed: Vec<Option<Vec<u8>>> =
-        rows.iter().zip(fates).map(|(r, f)| f.faults.is_some().then(|| r.sealed.clone())).collect();
-    sqlx::query!(
-        "insert into source_row (controller_id, incident_no, list_no, identity, row_no, fate, person_id, faults, sealed)
-         select $1, $2, $3, j.* from unnest($4::bytea[], $5::bigint[], $6::text[], $7::uuid[], $8::jsonb[], $9::bytea[]) as j",
-        incident.controller_id,
-        incident.incident_no,
-        list_no,
-        &identities,
-        &numbers as &[Option<i64>],
-        &words,
-        &people as &[Option<Uuid>],
-        &faults as &[Option<Value>],
-        &sealed as &[Option<Vec<u8>>]
-    )
-    .execute(&mut **tx)
-    .await?;
+async fn lock_incident(tx: &mut Tx, incident: IncidentKey) -> Result<(), StoreError> {
+    sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no).fetch_one(&mut **tx).await?;
     Ok(())
+}
+
+async fn find(tx: &mut Tx, incident: IncidentKey, source: &str, file_hash: Option<&[u8]>) -> Result<Option<OpenList>, StoreError> {
+    let row = sqlx::query_as!(
+        OpenList,
+        r#"select l.list_no, l.wrapped_key, f.list_no is not null as "is_frozen!" from affected_list l
+             left join list_freeze f using (controller_id, incident_no, list_no)
+            where l.controller_id = $1 and l.incident_no = $2 and l.source = $3 and l.file_hash is not distinct from $4
+            order by l.list_no desc limit 1"#,
+        incident.controller_id,
+        incident.incident_no,
+        source,
+        file_hash
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row)
 }

@@ -4,6 +4,9 @@
 mod clock;
 mod crash_matrix;
 mod house;
+mod intake_jobs;
+mod intake_world;
+mod lists;
 mod model_check;
 mod no_one_twice;
 mod receipts;

@@ -1,0 +1,209 @@
+//! Corrections: a row of a new list takes the place of a quarantined one.
+
+use super::csv::{ListError, column_names, open};
+use super::list::{ImportError, Report, Target, agree, count_list};
+use super::rows::RowKeys;
+use crate::model::contact::{RawPerson, guard_formula};
+use crate::model::seal::Key;
+use crate::store::StoreError;
+use crate::store::list::{NewList, NewRow, OpenList};
+use crate::store::quarantine::{Corrected, Decider, RowName};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+/// Rows of one correction: they are taken in one transaction.
+pub const CORRECTIONS_MAX: u64 = 10_000;
+/// Rows exported at a time.
+const PAGE: i64 = 1000;
+
+/// Why a correction was refused; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CorrectionError {
+    /// The file, the database or a key.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// Too many at once.
+    #[error("the file has {rows} rows, and at most {CORRECTIONS_MAX} are corrected at once")]
+    TooMany {
+        /// Data rows.
+        rows: u64,
+    },
+    /// Rows that do not say which row they correct.
+    #[error("rows without a valid `list` and `row`: {}", join(rows))]
+    Unnamed {
+        /// Rows of the file.
+        rows: Vec<u64>,
+    },
+    /// One quarantined row named by several corrections.
+    #[error("rows that correct the same row as one before them: {}", join(rows))]
+    NamedTwice {
+        /// Rows of the file.
+        rows: Vec<u64>,
+    },
+    /// Rows that do not wait.
+    #[error("not quarantined, or decided already: {}", join(rows))]
+    NotQuarantined {
+        /// Their names.
+        rows: Vec<RowName>,
+    },
+    /// The export.
+    #[error("the rows cannot be written")]
+    Write(#[from] std::io::Error),
+}
+
+impl CorrectionError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Import(error) => error.remedy(),
+            Self::TooMany { .. } => "split the file",
+            Self::Unnamed { .. } => "give each row the `list` and `row` that `duly quarantine list` prints",
+            Self::NamedTwice { .. } => "keep one correction for each quarantined row",
+            Self::NotQuarantined { .. } => "take these rows out of the file; `duly quarantine list` says which rows wait",
+            Self::Write(_) => "check the path and that this user may write there",
+        }
+    }
+}
+
+fn join<T: std::fmt::Display>(names: &[T]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(T::to_string).collect();
+    let more = names.len().saturating_sub(shown.len());
+    if more > 0 { format!("{} … and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// What a correction needs.
+pub struct Correction<'a> {
+    /// Where the corrected rows go.
+    pub target: Target<'a>,
+    /// Who decides.
+    pub by: Decider,
+}
+
+impl Correction<'_> {
+    /// Takes a file of corrected rows; `one` is the row that a file with a single row corrects. The same file again
+    /// changes nothing.
+    pub async fn take(&self, path: &Path, one: Option<&RowName>) -> Result<Report, CorrectionError> {
+        let counted = count_list(path).await?;
+        if counted.rows > CORRECTIONS_MAX {
+            return Err(CorrectionError::TooMany { rows: counted.rows });
+        }
+        let hash = self.target.file_hash(&counted);
+        let wrapped = self.target.incident_key.wrap(&Key::generate(), "list");
+        let new = NewList { source: "corrections", file_hash: Some(&hash), row_count: i64::try_from(counted.rows).ok(), wrapped_key: &wrapped };
+        let known = self.target.store.find_list(self.target.incident.key, new.source, new.file_hash).await.map_err(ImportError::from)?;
+        let keys = RowKeys {
+            incident: self.target.incident_key.clone(),
+            list: self.target.incident_key.unwrap_key(known.as_ref().map_or(&wrapped, |l| &l.wrapped_key), "list").map_err(ImportError::from)?,
+        };
+        let (rows, targets) = read(path, &keys, one)?;
+        agree(&counted, rows.len() as u64).map_err(ImportError::from)?;
+        let mut list = match known {
+            Some(list) => list,
+            None => self.open(&new, &targets).await?,
+        };
+        loop {
+            let taken = self.target.store.correct_rows(self.target.incident.key, list.list_no, &rows, &targets, self.by).await;
+            match taken.map_err(ImportError::from)? {
+                Corrected::Taken { tally, quarantined } => {
+                    let mut report = Report { list: Some(list.list_no), ..Report::default() };
+                    report.add(tally, &quarantined);
+                    return Ok(report);
+                }
+                Corrected::NotQuarantined(rows) => return Err(CorrectionError::NotQuarantined { rows }),
+                Corrected::Frozen => list = self.target.store.open_supplement(self.target.incident.key, list.list_no).await.map_err(ImportError::from)?,
+            }
+        }
+    }
+
+    /// Opens the list of a new file, but not for one that corrects rows which do not wait.
+    async fn open(&self, new: &NewList<'_>, targets: &[RowName]) -> Result<OpenList, CorrectionError> {
+        let rows = self.target.store.list_not_quarantined(self.target.incident.key, targets).await.map_err(ImportError::from)?;
+        if !rows.is_empty() {
+            return Err(CorrectionError::NotQuarantined { rows });
+        }
+        Ok(self.target.store.find_or_open_list(self.target.incident.key, new).await.map_err(ImportError::from)?)
+    }
+}
+
+fn read(path: &Path, keys: &RowKeys, one: Option<&RowName>) -> Result<(Vec<NewRow>, Vec<RowName>), CorrectionError> {
+    let reader = File::open(path).map_err(ListError::from).and_then(|file| open(file, &[])).map_err(ImportError::from)?;
+    let (mut rows, mut targets, mut unnamed, mut twice) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for parsed in reader {
+        let parsed = parsed.map_err(ImportError::from)?;
+        match one.cloned().or_else(|| RowName::of(parsed.cell("list"), parsed.cell("row"))) {
+            None => unnamed.push(parsed.row),
+            Some(target) if !seen.insert(target.clone()) => twice.push(parsed.row),
+            Some(target) => {
+                targets.push(target);
+                rows.push(keys.file_row(parsed));
+            }
+        }
+    }
+    if !unnamed.is_empty() {
+        return Err(CorrectionError::Unnamed { rows: unnamed });
+    }
+    if twice.is_empty() { Ok((rows, targets)) } else { Err(CorrectionError::NamedTwice { rows: twice }) }
+}
+
+/// Writes all waiting rows as CSV with `list`, `row` and `codes`, to be corrected and taken again. Cells that a
+/// spreadsheet would run are guarded by an apostrophe, which the correction takes off again.
+pub async fn export(target: &Target<'_>, out: impl Write) -> Result<u64, CorrectionError> {
+    let Target { store, incident, incident_key } = *target;
+    let mut out = ::csv::Writer::from_writer(out);
+    let header: Vec<&str> = ["list", "row", "codes"].into_iter().chain(column_names()).collect();
+    out.write_record(&header).map_err(std::io::Error::from)?;
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let page = store.list_quarantined(incident.key, after.as_ref(), PAGE).await.map_err(ImportError::from)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.name.clone());
+        for row in &page {
+            let opened = incident_key.unwrap_key(&row.wrapped_key, "list").and_then(|key| key.open("row", &row.sealed)).map_err(ImportError::from)?;
+            let cells = read_cells(&opened)?;
+            let cell = |name: &str| cells.iter().find(|(column, _)| column == name).map_or("", |(_, cell)| cell);
+            let place = [row.name.list_no.to_string(), row.name.row(), codes(&row.faults)];
+            let line = place.into_iter().chain(column_names().map(|name| guard_formula(cell(name))));
+            out.write_record(line).map_err(std::io::Error::from)?;
+            count += 1;
+        }
+    }
+    out.flush()?;
+    Ok(count)
+}
+
+fn codes(faults: &serde_json::Value) -> String {
+    let codes = faults.as_array().into_iter().flatten().filter_map(|f| f.get("code").and_then(|c| c.as_str()));
+    codes.collect::<Vec<_>>().join(" ")
+}
+
+/// A row of a file is sealed as pairs of column and cell, a job as the fields of its person.
+fn read_cells(opened: &[u8]) -> Result<Vec<(String, String)>, CorrectionError> {
+    let corrupt = || CorrectionError::Import(StoreError::Corrupt { what: "quarantined row" }.into());
+    if let Ok(cells) = serde_json::from_slice(opened) {
+        return Ok(cells);
+    }
+    let person: RawPerson = serde_json::from_slice(opened).map_err(|_| corrupt())?;
+    let mut cells = vec![
+        ("external_reference", person.external_reference),
+        ("first_name", person.first_name),
+        ("last_name", person.last_name),
+        ("phone", person.phone),
+        ("town", person.town),
+        ("postcode", person.postcode),
+        ("country", person.country),
+        ("language", person.language),
+        ("format", person.format),
+        ("jurisdiction", person.jurisdiction),
+    ];
+    let lines = ["address_1", "address_2", "address_3", "address_4"];
+    let mut address = person.address.into_iter();
+    cells.extend(lines.into_iter().zip(address.by_ref()));
+    // More lines than columns: the rest goes into the last one, which may hold several.
+    if let Some((_, last)) = cells.last_mut() {
+        address.for_each(|line| last.extend(["\n", line.as_str()]));
+    }
+    Ok(cells.into_iter().map(|(name, cell)| (name.to_owned(), cell)).collect())
+}

@@ -1,0 +1,206 @@
+//! The bytes of a job, `duly.job.v1`: an envelope that names the incident, and one person sealed to its intake key.
+
+use crate::model::contact::RawPerson;
+use crate::model::seal::{SealError, seal_to};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The one version.
+pub const FORMAT: &str = "duly.job.v1";
+/// Longest job, bytes.
+const JOB_BYTES_MAX: usize = 128 * 1024;
+/// Longest `job_id`, characters.
+const JOB_ID_CHARS_MAX: usize = 128;
+const PERSON_FIELDS: &[&str] =
+    &["external_reference", "first_name", "last_name", "phone", "address", "town", "postcode", "country", "language", "format", "jurisdiction"];
+
+/// Every code of a job that cannot be read, with what to do about it.
+pub const REMEDIES: &[(&str, &str)] = &[
+    ("not_json", "publish one JSON object in UTF-8, as docs/duly.job.v1.schema.json describes it"),
+    ("too_large", "publish one person for each job, at most 128 KiB"),
+    ("wrong_version", "set `format` to `duly.job.v1`"),
+    ("missing_field", "give `format`, `controller`, `incident`, and `sealed`; within it `job_id` and `person`"),
+    ("unknown_field", "take out the field that docs/duly.job.v1.schema.json does not know, or mend its name"),
+    ("wrong_type", "write every field as text, the address as a list of lines"),
+    ("unknown_incident", "check controller and incident; `duly status` lists what there is; then publish the job again"),
+    ("does_not_open", "seal the job to the key that `duly job key` prints for this incident, then publish it again"),
+    ("plain_refused", "seal the job to the incident's intake key, or set `intake.accept_plain = true`"),
+];
+
+/// What to do about a rejected job.
+pub fn remedy(code: &str) -> &'static str {
+    REMEDIES.iter().find(|(c, _)| *c == code).map_or("publish the job again", |(_, remedy)| remedy)
+}
+
+/// What a job says before it is opened.
+pub struct Envelope {
+    controller: String,
+    incident: String,
+    /// The person.
+    pub content: Content,
+}
+
+/// The inside of a job.
+pub enum Content {
+    /// A sealed box.
+    Sealed(Vec<u8>),
+    /// JSON that nobody sealed.
+    Plain(Value),
+}
+
+impl Envelope {
+    /// `controller/incident`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.controller, self.incident)
+    }
+}
+
+/// One person of a job, with the job's identity.
+#[derive(Serialize)]
+pub struct Job {
+    /// Identity within the incident.
+    pub job_id: String,
+    /// The person as written.
+    pub person: RawPerson,
+}
+
+/// Where jobs go and how they are sealed.
+pub struct Target {
+    /// Controller's slug.
+    pub controller: String,
+    /// Incident's slug.
+    pub incident: String,
+    /// Its intake key; `None` publishes plain jobs.
+    pub public_key: Option<[u8; 32]>,
+}
+
+/// Reads the envelope, or says by code why not.
+pub fn read_envelope(body: &[u8], accept_plain: bool) -> Result<Envelope, &'static str> {
+    if body.len() > JOB_BYTES_MAX {
+        return Err("too_large");
+    }
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not_json")?;
+    let envelope = value.as_object().ok_or("not_json")?;
+    // First, for another version may have other fields.
+    if text(envelope, "format")? != FORMAT {
+        return Err("wrong_version");
+    }
+    only(envelope, &["format", "controller", "incident", "sealed", "job"])?;
+    let content = match (envelope.get("sealed"), envelope.get("job")) {
+        (Some(Value::String(sealed)), None) => Content::Sealed(STANDARD.decode(sealed).map_err(|_| "does_not_open")?),
+        (Some(_), None) => return Err("wrong_type"),
+        (None, Some(job)) if accept_plain => Content::Plain(job.clone()),
+        (None, Some(_)) => return Err("plain_refused"),
+        (Some(_), Some(_)) => return Err("unknown_field"),
+        (None, None) => return Err("missing_field"),
+    };
+    Ok(Envelope { controller: text(envelope, "controller")?, incident: text(envelope, "incident")?, content })
+}
+
+/// Reads the inside of a job.
+pub fn read_job(value: &Value) -> Result<Job, &'static str> {
+    let job = value.as_object().ok_or("wrong_type")?;
+    only(job, &["job_id", "person"])?;
+    let job_id = text(job, "job_id")?;
+    if job_id.chars().count() > JOB_ID_CHARS_MAX {
+        return Err("too_large");
+    }
+    let mut person = job.get("person").ok_or("missing_field")?.as_object().ok_or("wrong_type")?.clone();
+    only(&person, PERSON_FIELDS)?;
+    person.retain(|_, value| !value.is_null());
+    let person = serde_json::from_value(Value::Object(person)).map_err(|_| "wrong_type")?;
+    Ok(Job { job_id, person })
+}
+
+/// The bytes of a job for the broker.
+pub fn wrap(job: &Job, target: &Target) -> Result<Vec<u8>, SealError> {
+    let mut envelope = json!({"format": FORMAT, "controller": target.controller, "incident": target.incident});
+    match &target.public_key {
+        Some(key) => envelope["sealed"] = json!(STANDARD.encode(seal_to(key, &serde_json::to_vec(job).unwrap_or_default())?)),
+        None => envelope["job"] = json!(job),
+    }
+    Ok(envelope.to_string().into_bytes())
+}
+
+fn text(object: &Map<String, Value>, field: &str) -> Result<String, &'static str> {
+    match object.get(field) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        Some(Value::String(_)) | None => Err("missing_field"),
+        Some(_) => Err("wrong_type"),
+    }
+}
+
+fn only(object: &Map<String, Value>, fields: &[&str]) -> Result<(), &'static str> {
+    if object.keys().all(|key| fields.contains(&key.as_str())) { Ok(()) } else { Err("unknown_field") }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::model::seal::{Key, open_with};
+    use proptest::prelude::*;
+
+    fn envelope(change: impl Fn(&mut Value)) -> Vec<u8> {
+        let mut value = json!({"format": FORMAT, "controller": "northmere", "incident": "n-2026", "sealed": "AA=="});
+        change(&mut value);
+        value.to_string().into_bytes()
+    }
+
+    #[test]
+    fn each_broken_envelope_has_its_code() {
+        let code = |body: &[u8]| read_envelope(body, false).err();
+        assert_eq!(code(&envelope(|_| {})), None);
+        assert_eq!(code(b"{"), Some("not_json"));
+        assert_eq!(code(b"[1]"), Some("not_json"));
+        assert_eq!(code(b"\xff{}"), Some("not_json"));
+        assert_eq!(code(&envelope(|v| v["format"] = json!("duly.job.v2"))), Some("wrong_version"));
+        assert_eq!(code(&envelope(|v| v["incident"] = json!(""))), Some("missing_field"));
+        assert_eq!(code(&envelope(|v| v["incident"] = json!(7))), Some("wrong_type"));
+        assert_eq!(code(&envelope(|v| v["phnoe"] = json!(""))), Some("unknown_field"));
+        assert_eq!(code(&envelope(|v| v["sealed"] = json!("not base64"))), Some("does_not_open"));
+        assert_eq!(code(&json!({"format": FORMAT, "job": {}, "controller": "c", "incident": "i"}).to_string().into_bytes()), Some("plain_refused"));
+        assert_eq!(code(&vec![b' '; JOB_BYTES_MAX + 1]), Some("too_large"));
+    }
+
+    #[test]
+    fn each_broken_job_has_its_code_and_null_is_absent() {
+        let code = |value: Value| read_job(&value).err();
+        assert_eq!(code(json!({"job_id": "1", "person": {"last_name": "Price", "phone": null, "address": ["1 High Street"]}})), None);
+        assert_eq!(code(json!({"person": {}})), Some("missing_field"));
+        assert_eq!(code(json!({"job_id": "1"})), Some("missing_field"));
+        assert_eq!(code(json!({"job_id": "1", "person": {"phnoe": "x"}})), Some("unknown_field"));
+        assert_eq!(code(json!({"job_id": "1", "person": {"phone": 7}})), Some("wrong_type"));
+        assert_eq!(code(json!("x")), Some("wrong_type"));
+    }
+
+    #[test]
+    fn what_is_wrapped_is_read_again_by_the_holder_of_the_key_only() {
+        let (public, secret) = crate::model::seal::generate_pair();
+        let job = Job { job_id: "j-1".into(), person: RawPerson { last_name: "Price".into(), ..RawPerson::default() } };
+        let body = wrap(&job, &Target { controller: "c".into(), incident: "i".into(), public_key: Some(public) }).unwrap();
+
+        assert!(!String::from_utf8_lossy(&body).contains("Price"));
+        let Content::Sealed(sealed) = read_envelope(&body, false).unwrap().content else { unreachable!() };
+        let read = read_job(&serde_json::from_slice(&open_with(&secret, &sealed).unwrap()).unwrap()).unwrap();
+        assert_eq!((read.job_id.as_str(), read.person.last_name.as_str()), ("j-1", "Price"));
+        assert!(open_with(&Key::generate(), &sealed).is_err());
+    }
+
+    #[test]
+    fn every_code_has_a_remedy_of_its_own() {
+        let remedies: std::collections::HashSet<&str> = REMEDIES.iter().map(|(code, _)| remedy(code)).collect();
+        assert_eq!(remedies.len(), REMEDIES.len());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_get_a_code_and_never_a_panic(body in proptest::collection::vec(any::<u8>(), 0..512)) {
+            if let Err(code) = read_envelope(&body, true) {
+                prop_assert!(REMEDIES.iter().any(|(c, _)| *c == code));
+            }
+        }
+    }
+}

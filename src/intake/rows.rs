@@ -1,0 +1,83 @@
+//! A read row becomes one that can be stored: everything personal is sealed or hashed under a key.
+
+use super::csv::ParsedRow;
+use crate::model::contact::{Checked, Fault, PersonRecord, draw_reference_code};
+use crate::model::seal::Key;
+use crate::store::list::{NewPerson, NewRow};
+use duly_ledger::{PersonKey, commit, to_hex};
+use rand::RngExt;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// The keys that rows of one list are sealed under.
+#[derive(Clone)]
+pub struct RowKeys {
+    /// The incident's.
+    pub incident: Key,
+    /// The list's.
+    pub list: Key,
+}
+
+impl RowKeys {
+    /// A row of a file; its number is its identity.
+    pub fn file_row(&self, parsed: ParsedRow) -> NewRow {
+        let raw = serde_json::to_vec(&parsed.cells).unwrap_or_default();
+        NewRow {
+            identity: parsed.row.to_be_bytes().to_vec(),
+            row_no: i64::try_from(parsed.row).ok(),
+            ..self.row(parsed.result, &raw)
+        }
+    }
+
+    /// A job; the keyed hash of its `job_id` is its identity.
+    pub fn job_row(&self, job_id: &str, result: Result<Checked, Vec<Fault>>, raw: &[u8]) -> NewRow {
+        let hash = self.incident.search_hash("job", job_id.as_bytes());
+        NewRow { identity: hash[..16].to_vec(), row_no: None, ..self.row(result, raw) }
+    }
+
+    fn row(&self, result: Result<Checked, Vec<Fault>>, raw: &[u8]) -> NewRow {
+        let faults: Vec<Value> = result.as_ref().err().into_iter().flatten().map(|f| json!({"column": f.column, "code": f.code})).collect();
+        NewRow {
+            identity: Vec::new(),
+            row_no: None,
+            person: result.ok().map(|checked| self.person(&checked)),
+            faults: Value::Array(faults),
+            sealed: self.list.seal("row", raw),
+        }
+    }
+
+    fn person(&self, checked: &Checked) -> NewPerson {
+        let record = &checked.record;
+        let key = Key::generate();
+        let plain = serde_json::to_vec(record).unwrap_or_default();
+        NewPerson {
+            person_id: Uuid::from_bytes(rand::rng().random()),
+            wrapped_key: self.incident.wrap(&key, "person"),
+            contact: key.seal("contact", &plain),
+            reference_hash: self.incident.search_hash("external_reference", record.external_reference.as_bytes()),
+            fields_hash: self.incident.search_hash("fields", &plain),
+            reference_code: draw_reference_code(),
+            language: record.language.clone(),
+            format: record.format.clone(),
+            jurisdiction: record.jurisdiction.clone(),
+            has_phone: checked.takes_texts,
+            has_address: record.address.is_some(),
+            commitments: commitments(record, &key),
+        }
+    }
+}
+
+fn commitments(record: &PersonRecord, key: &Key) -> Value {
+    let key = PersonKey::new(*key.bytes());
+    let mut fields = Map::new();
+    let mut add = |field: &str, value: &str| fields.insert(field.to_owned(), json!(to_hex(&commit(&key, field, value.as_bytes()))));
+    add("external_reference", &record.external_reference);
+    add("name", &record.name);
+    if let Some(phone) = &record.phone {
+        add("sms", phone);
+    }
+    if record.address.is_some() {
+        add("letter", &record.address_block().join("\n"));
+    }
+    Value::Object(fields)
+}

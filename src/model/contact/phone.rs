@@ -1,0 +1,44 @@
+//! Phone numbers by libphonenumber's rules.
+
+use super::fault::Fault;
+use super::text::clean;
+use phonenumber::{Mode, Type, metadata::DATABASE};
+use unicode_normalization::UnicodeNormalization;
+
+/// A valid number.
+pub struct Phone {
+    /// E.164.
+    pub e164: String,
+    /// Whether it can take a text message.
+    pub takes_texts: bool,
+}
+
+/// Reads a number; without a country code it is one of `region`. Nothing is guessed: a wrong guess tells a stranger.
+pub fn check(text: &str, region: &str) -> Result<Option<Phone>, Fault> {
+    let text = clean(text);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let fault = Fault { column: "phone", code: "invalid_phone" };
+    let text = if text.is_ascii() { text } else { text.nfkc().map(ascii_digit).collect() };
+    // `07… / 07…` and `07… or 07…` are two numbers: which one is right is not ours to say.
+    if text.chars().any(|c| matches!(c, '/' | ';' | ',' | '|' | '&')) || text.to_ascii_lowercase().contains(" or ") {
+        return Err(fault);
+    }
+    let number = phonenumber::parse(region.parse().ok(), &text).map_err(|_| fault)?;
+    if !number.is_valid() {
+        return Err(fault);
+    }
+    let takes_texts = matches!(number.number_type(&DATABASE), Type::Mobile | Type::FixedLineOrMobile | Type::Voip | Type::Unknown);
+    Ok(Some(Phone { e164: number.format().mode(Mode::E164).to_string(), takes_texts }))
+}
+
+fn ascii_digit(c: char) -> char {
+    let zero = match c {
+        '\u{660}'..='\u{669}' => 0x660,
+        '\u{6f0}'..='\u{6f9}' => 0x6f0,
+        '\u{966}'..='\u{96f}' => 0x966,
+        _ => return c,
+    };
+    char::from_digit(c as u32 - zero, 10).unwrap_or(c)
+}

@@ -1,0 +1,209 @@
+//! The statements that give rows their fates, inside a transaction that holds the incident.
+
+use super::{Inserted, NewPerson, NewRow, Tally, Tx, duplicate_reference};
+use crate::model::contact::draw_reference_code;
+use crate::store::StoreError;
+use crate::store::unit::IncidentKey;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// Draws of a reference code before giving up; one in a million people meets a code that is taken.
+const DRAWS_MAX: usize = 8;
+
+type Existing = HashMap<Vec<u8>, (Uuid, Vec<u8>)>;
+
+struct Fate {
+    word: &'static str,
+    person_id: Option<Uuid>,
+    faults: Option<Value>,
+}
+
+impl Fate {
+    fn of(row: &NewRow, inserted: &HashSet<Uuid>, existing: &Existing) -> Self {
+        let Some(person) = &row.person else {
+            return Self { word: "quarantined", person_id: None, faults: Some(row.faults.clone()) };
+        };
+        if inserted.contains(&person.person_id) {
+            return Self { word: "person", person_id: Some(person.person_id), faults: None };
+        }
+        match existing.get(person.reference_hash.as_slice()) {
+            Some((id, fields)) if fields.as_slice() == person.fields_hash => Self { word: "duplicate_of", person_id: Some(*id), faults: None },
+            _ => Self { word: "quarantined", person_id: None, faults: Some(duplicate_reference()) },
+        }
+    }
+}
+
+/// Gives each row its fate. The caller holds the incident, commits or rolls back.
+pub async fn insert_into(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows: &[NewRow]) -> Result<Inserted, StoreError> {
+    let is_frozen = lock_list(tx, incident, list_no).await?;
+    let identities: Vec<Vec<u8>> = rows.iter().map(|r| r.identity.clone()).collect();
+    let mut known = known(tx, incident, list_no, &identities).await?;
+    // The same job may stand in one batch twice.
+    let fresh: Vec<&NewRow> = rows.iter().filter(|r| known.insert(r.identity.clone())).collect();
+    if is_frozen && !fresh.is_empty() {
+        return Ok(Inserted::Frozen);
+    }
+    let mut people: Vec<&NewPerson> = fresh.iter().filter_map(|r| r.person.as_ref()).collect();
+    // One order for all transactions: two that bring the same people wait for each other instead of dying.
+    people.sort_by(|a, b| a.reference_hash.cmp(&b.reference_hash));
+    let (inserted, existing) = insert_people(tx, incident, list_no, &people).await?;
+    insert_keys(tx, incident, people.iter().filter(|p| inserted.contains(&p.person_id)).copied()).await?;
+    let fates: Vec<Fate> = fresh.iter().map(|row| Fate::of(row, &inserted, &existing)).collect();
+    insert_source_rows(tx, incident, list_no, &fresh, &fates).await?;
+    let count = |word: &str| fates.iter().filter(|f| f.word == word).count() as u64;
+    let tally = Tally {
+        rows: rows.len() as u64,
+        people: count("person"),
+        duplicates: count("duplicate_of"),
+        quarantined: count("quarantined"),
+        known: (rows.len() - fresh.len()) as u64,
+    };
+    let quarantined = fresh.iter().zip(fates).filter_map(|(row, fate)| Some((row.row_no.unwrap_or(0), fate.faults?))).collect();
+    Ok(Inserted::Taken { tally, quarantined })
+}
+
+/// Locks the list, so that two imports of one file take turns; answers whether it is frozen.
+async fn lock_list(tx: &mut Tx, incident: IncidentKey, list_no: i32) -> Result<bool, StoreError> {
+    let row = sqlx::query!(
+        r#"select exists (select from list_freeze f where f.controller_id = l.controller_id and f.incident_no = l.incident_no
+                  and f.list_no = l.list_no) as "is_frozen!"
+             from affected_list l where l.controller_id = $1 and l.incident_no = $2 and l.list_no = $3 for no key update"#,
+        incident.controller_id,
+        incident.incident_no,
+        list_no
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(row.is_frozen)
+}
+
+/// Identities that any list of the same origin has already.
+pub async fn known(tx: &mut Tx, incident: IncidentKey, list_no: i32, identities: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        "select s.identity from affected_list this
+           join affected_list l on l.controller_id = this.controller_id and l.incident_no = this.incident_no
+                and l.source = this.source and l.file_hash is not distinct from this.file_hash
+           join source_row s on s.controller_id = l.controller_id and s.incident_no = l.incident_no and s.list_no = l.list_no
+          where this.controller_id = $1 and this.incident_no = $2 and this.list_no = $3 and s.identity = any($4)",
+        incident.controller_id,
+        incident.incident_no,
+        list_no,
+        identities
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Inserts who is new, drawing reference codes again where one is taken; answers who was inserted and who was there.
+async fn insert_people(tx: &mut Tx, incident: IncidentKey, list_no: i32, people: &[&NewPerson]) -> Result<(HashSet<Uuid>, Existing), StoreError> {
+    let mut inserted = HashSet::new();
+    let mut existing = Existing::new();
+    let mut waiting: Vec<(&NewPerson, String)> = people.iter().map(|p| (*p, p.reference_code.clone())).collect();
+    for _ in 0..DRAWS_MAX {
+        if waiting.is_empty() {
+            return Ok((inserted, existing));
+        }
+        inserted.extend(insert_new(tx, incident, list_no, &waiting).await?);
+        waiting.retain(|(p, _)| !inserted.contains(&p.person_id));
+        if waiting.is_empty() {
+            return Ok((inserted, existing));
+        }
+        let references: Vec<Vec<u8>> = waiting.iter().map(|(p, _)| p.reference_hash.to_vec()).collect();
+        existing.extend(find_by_reference(tx, incident, &references).await?);
+        // Neither inserted nor there before: its code is taken.
+        waiting.retain(|(p, _)| !existing.contains_key(p.reference_hash.as_slice()));
+        waiting.iter_mut().for_each(|(_, code)| *code = draw_reference_code());
+    }
+    if waiting.is_empty() { Ok((inserted, existing)) } else { Err(StoreError::Corrupt { what: "reference code" }) }
+}
+
+async fn insert_new(tx: &mut Tx, incident: IncidentKey, list_no: i32, people: &[(&NewPerson, String)]) -> Result<Vec<Uuid>, StoreError> {
+    fn column<T>(people: &[(&NewPerson, String)], f: impl Fn(&NewPerson) -> T) -> Vec<T> {
+        people.iter().map(|(p, _)| f(p)).collect()
+    }
+    let codes: Vec<String> = people.iter().map(|(_, code)| code.clone()).collect();
+    let inserted = sqlx::query_scalar!(
+        "insert into person (controller_id, incident_no, list_no, person_id, contact, reference_hash, fields_hash, reference_code,
+                language, format, jurisdiction, has_phone, has_address, commitments)
+         select $1, $2, $3, j.* from unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::text[],
+                $11::text[], $12::bool[], $13::bool[], $14::jsonb[]) as j
+         on conflict do nothing returning person_id",
+        incident.controller_id,
+        incident.incident_no,
+        list_no,
+        &column(people, |p| p.person_id),
+        &column(people, |p| p.contact.clone()),
+        &column(people, |p| p.reference_hash.to_vec()),
+        &column(people, |p| p.fields_hash.to_vec()),
+        &codes,
+        &column(people, |p| p.language.clone()),
+        &column(people, |p| p.format.clone()),
+        &column(people, |p| p.jurisdiction.clone()),
+        &column(people, |p| p.has_phone),
+        &column(people, |p| p.has_address),
+        &column(people, |p| p.commitments.clone())
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(inserted)
+}
+
+async fn insert_keys<'a>(tx: &mut Tx, incident: IncidentKey, people: impl Iterator<Item = &'a NewPerson>) -> Result<(), StoreError> {
+    let (ids, wrapped): (Vec<Uuid>, Vec<Vec<u8>>) = people.map(|p| (p.person_id, p.wrapped_key.clone())).unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into person_key (controller_id, incident_no, person_id, wrapped) select $1, $2, j.* from unnest($3::uuid[], $4::bytea[]) as j",
+        incident.controller_id,
+        incident.incident_no,
+        &ids,
+        &wrapped
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// People by the keyed hashes of their references.
+pub async fn find_by_reference(tx: &mut Tx, incident: IncidentKey, references: &[Vec<u8>]) -> Result<Existing, StoreError> {
+    let rows = sqlx::query!(
+        "select reference_hash, person_id, fields_hash from person where controller_id = $1 and incident_no = $2 and reference_hash = any($3)",
+        incident.controller_id,
+        incident.incident_no,
+        references
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|r| (r.reference_hash, (r.person_id, r.fields_hash))).collect())
+}
+
+async fn insert_source_rows(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows: &[&NewRow], fates: &[Fate]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let identities: Vec<Vec<u8>> = rows.iter().map(|r| r.identity.clone()).collect();
+    let numbers: Vec<Option<i64>> = rows.iter().map(|r| r.row_no).collect();
+    let words: Vec<String> = fates.iter().map(|f| f.word.to_owned()).collect();
+    let people: Vec<Option<Uuid>> = fates.iter().map(|f| f.person_id).collect();
+    let faults: Vec<Option<Value>> = fates.iter().map(|f| f.faults.clone()).collect();
+    let sealed: Vec<Option<Vec<u8>>> = rows.iter().zip(fates).map(|(r, f)| f.faults.is_some().then(|| r.sealed.clone())).collect();
+    sqlx::query!(
+        "insert into source_row (controller_id, incident_no, list_no, identity, row_no, fate, person_id, faults, sealed)
+         select $1, $2, $3, j.* from unnest($4::bytea[], $5::bigint[], $6::text[], $7::uuid[], $8::jsonb[], $9::bytea[]) as j",
+        incident.controller_id,
+        incident.incident_no,
+        list_no,
+        &identities,
+        &numbers as &[Option<i64>],
+        &words,
+        &people as &[Option<Uuid>],
+        &faults as &[Option<Value>],
+        &sealed as &[Option<Vec<u8>>]
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
