@@ -40,6 +40,18 @@ pub enum ImportError {
     },
 }
 
+impl ImportError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::List(error) => error.remedy(),
+            Self::Store(error) => error.remedy(),
+            Self::Seal(error) => error.remedy(),
+            Self::Frozen { .. } => "import the new rows from a file of their own: they form a supplement",
+        }
+    }
+}
+
 /// Imports a file. With `dry_run` nothing is written and only form is checked.
 pub async fn import(
     store: &Store,
