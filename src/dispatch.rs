@@ -64,6 +64,7 @@ impl DispatchError {
             Self::Store(error) => error.remedy().to_owned(),
             Self::Broker(error) => error.remedy().to_owned(),
             Self::Settings(error) => error.remedy(),
+            Self::Seal(error) => error.remedy().to_owned(),
             Self::Render(error) => error.remedy().to_owned(),
             Self::Http(_) => "check the lanes' URLs: `duly settings` shows them".to_owned(),
         }

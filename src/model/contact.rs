@@ -142,6 +142,13 @@ impl PersonRecord {
 }
 
 /// NFC, without controls, bidi marks and zero-width characters, inner whitespace collapsed.
+impl PersonRecord {
+    /// An external reference as it is stored and hashed.
+    pub fn normal_reference(text: &str) -> String {
+        clean(text)
+    }
+}
+
 fn clean(text: &str) -> String {
     let kept = text.nfc().filter(|c| {
         !c.is_control() || c.is_whitespace()

@@ -39,6 +39,8 @@ pub struct Waiting {
     pub due: i64,
     /// How long ago the oldest of them was due, seconds.
     pub oldest_due_seconds: f64,
+    /// Messages accepted without news when news was due.
+    pub overdue: i64,
     /// Receipts that are not applied yet.
     pub receipts: i64,
     /// Jobs that nobody could read.
@@ -132,13 +134,14 @@ impl Store {
     pub async fn waiting(&self) -> Result<Waiting, StoreError> {
         let row = sqlx::query!(
             r#"select count(*) as "due!", coalesce(extract(epoch from duly_now() - min(due_at)), 0)::float8 as "oldest!",
+                      (select count(*) from message where state = 'overdue' and due_at is not null) as "overdue!",
                       (select count(*) from receipt where due_at is not null) as "receipts!",
                       (select count(*) from rejected_job) as "rejected!"
                  from message m where due_at <= duly_now() and (state <> 'ready' or expires_at <= duly_now())"#
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(Waiting { due: row.due, oldest_due_seconds: row.oldest, receipts: row.receipts, rejected_jobs: row.rejected })
+        Ok(Waiting { due: row.due, oldest_due_seconds: row.oldest, overdue: row.overdue, receipts: row.receipts, rejected_jobs: row.rejected })
     }
 
     /// Calls claimed and not ended: `sending` messages whose lease runs.

@@ -1,5 +1,6 @@
 //! What tests stand on: a database and a virtual host of their own, a sandbox, real processes, and the audit.
 
+mod approval;
 mod audit;
 mod background;
 mod broker;
@@ -12,8 +13,10 @@ mod stage;
 mod wait;
 mod world;
 
+pub use broker::{VirtualHost, virtual_host};
+pub use database::{TestDatabase, empty_database, server};
 pub use process::Process;
 pub use provider::{Capability, lane};
 pub use stage::{Lane, Setup, Stage, Wires};
 pub use wait::eventually;
-pub use world::{World, world};
+pub use world::{World, deadlines, world};

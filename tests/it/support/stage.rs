@@ -1,5 +1,6 @@
 //! A running incident to be disturbed: people under an approved plan, a sandbox, and processes of the real binary.
 
+use super::approval::approve;
 use super::background;
 use super::broker::{VirtualHost, virtual_host};
 use super::database::{TestDatabase, migrated_database};
@@ -254,11 +255,9 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
 
 async fn approve_and_go(office: &Arc<Office>, incident: &Incident, routes: &[Route]) {
     let ann = office.store.insert_user("ann", &[7; 32]).await.unwrap();
-    let bob = office.store.insert_user("bob", &[8; 32]).await.unwrap();
     let summary = plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), user_id: ann }, |_| {}).await.unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
     let plan = office.store.load_plan(incident.key, summary.plan).await.unwrap();
-    let command = office.store.insert_command(bob, b"approve", &[0; 64]).await.unwrap();
-    assert!(office.store.approve_plan(incident.key, &plan, bob, command, 1).await.unwrap());
+    let bob = approve(&office.store, incident, &plan).await;
     office.store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
 }

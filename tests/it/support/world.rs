@@ -1,5 +1,6 @@
 //! The store alone: a database with an incident, people and a running plan, and no process.
 
+use super::approval::approve;
 use super::database::{TestDatabase, migrated_database};
 use duly::model::contact::{PersonRecord, RawPerson};
 use duly::model::seal::{Key, generate_pair};
@@ -134,9 +135,7 @@ async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> 
     let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(body)).into();
     let plan_no = draft.finish(body, &hash, &terms, user).await.unwrap();
     let plan = store.load_plan(incident.key, plan_no).await.unwrap();
-    let bob = store.insert_user("bob", &[8; 32]).await.unwrap();
-    let command = store.insert_command(bob, b"approve", &[0; 64]).await.unwrap();
-    assert!(store.approve_plan(incident.key, &plan, bob, command, 1).await.unwrap());
+    let bob = approve(store, incident, &plan).await;
     store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
     messages
 }

@@ -1,0 +1,22 @@
+//! An approval as the command line makes it: a signature over the plan's hash, by somebody who did not prepare it.
+
+use duly::model::statement::statement;
+use duly::model::user_key::UserKey;
+use duly::store::Store;
+use duly::store::incident::Incident;
+use duly::store::plan::Plan;
+use serde_json::json;
+use uuid::Uuid;
+
+/// Adds the user bob, who approves the plan; returns him.
+pub async fn approve(store: &Store, incident: &Incident, plan: &Plan) -> Uuid {
+    let key = UserKey::generate("bob");
+    let bob = store.insert_user("bob", &key.public()).await.unwrap();
+    let approval = json!({
+        "command": "plan approve", "incident": incident.incident_id, "plan": plan.plan_no, "hash": hex::encode(&plan.hash),
+    });
+    let signed = statement(&approval, store.now().await.unwrap(), rand::random());
+    let command = store.insert_command(bob, &signed, &key.sign(&signed)).await.unwrap();
+    assert!(store.approve_plan(incident.key, plan, bob, command, 1).await.unwrap());
+    bob
+}
