@@ -131,6 +131,7 @@ impl Context {
             .get_or_try_init(|| async {
                 let settings = self.settings()?;
                 let database = &settings.database;
+                Store::reach(database.url.expose_secret()).await?;
                 let store = Store::connect(database.url.expose_secret(), database.connections, deadlines(&settings)).await?;
                 store.check_schema().await?;
                 Ok(store)

@@ -36,13 +36,18 @@ pub struct Help {
 pub fn command() -> clap::Command {
     let command = Cli::command();
     let commands = grouped(&command);
-    command.help_template(StyledStr::from(format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{commands}\n{{options}}\n\n{AFTER}\n")))
+    let heading = heading("For every command");
+    command.help_template(StyledStr::from(format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{commands}{heading}\n{{options}}\n\n{AFTER}\n")))
+}
+
+fn heading(text: &str) -> String {
+    format!("\u{1b}[1m\u{1b}[4m{text}:\u{1b}[0m")
 }
 
 fn grouped(command: &clap::Command) -> String {
     let mut text = String::new();
     for (heading, names) in GROUPS {
-        text.push_str(&format!("\u{1b}[1m\u{1b}[4m{heading}:\u{1b}[0m\n"));
+        text.push_str(&format!("{}\n", self::heading(heading)));
         for name in *names {
             let about = command.find_subcommand(name).and_then(clap::Command::get_about).map(ToString::to_string);
             text.push_str(&format!("  \u{1b}[1m{name:<11}\u{1b}[0m {}\n", about.unwrap_or_default()));

@@ -19,8 +19,8 @@ pub enum HoldCommand {
         #[arg(long)]
         incident: String,
         /// Person (p_…); without one the whole incident is held
-        #[arg(long, value_name = "P_…", value_parser = person_id)]
-        person: Option<Uuid>,
+        #[arg(long, value_name = "P_…")]
+        person: Option<String>,
         /// Why; no personal data
         #[arg(long)]
         reason: String,
@@ -46,6 +46,7 @@ pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure>
     match command {
         HoldCommand::Set { incident, person, reason } => {
             let incident = store.load_incident(&incident).await?;
+            let person = person.as_deref().map(person_id).transpose()?;
             if let Some(person) = person {
                 store.load_person_card(incident.key, person).await?;
             }

@@ -26,15 +26,16 @@ pub struct Show {
     #[arg(long)]
     incident: String,
     /// Person (p_…); without one the external reference is asked for
-    #[arg(long, value_name = "P_…", value_parser = person_id)]
-    person: Option<Uuid>,
+    #[arg(long, value_name = "P_…")]
+    person: Option<String>,
 }
 
-/// Parses `p_` and 32 digits.
-pub fn person_id(text: &str) -> Result<Uuid, String> {
-    let digits = text.strip_prefix("p_").unwrap_or(text);
-    // What was typed here could be a reference: it is not repeated.
-    Uuid::parse_str(digits).map_err(|_| "a person id is p_ and 32 digits; a pay number or the like goes to standard input".to_owned())
+/// Reads `p_` and 32 digits. What was typed instead could be a reference, so it is not repeated.
+pub fn person_id(text: &str) -> Result<Uuid, Failure> {
+    let digits = text.strip_prefix("p_").unwrap_or_default();
+    Uuid::try_parse(digits).map_err(|_| {
+        Refusal::of("a person id is p_ and 32 digits", "copy it from where Duly printed it; a pay number or the like goes to the prompt of `duly person show`")
+    })
 }
 
 /// Runs a person command.
@@ -42,8 +43,8 @@ pub async fn run(context: &Context, command: PersonCommand) -> Result<(), Failur
     let PersonCommand::Show(args) = command;
     let store = context.store().await?;
     let incident = store.load_incident(&args.incident).await?;
-    let person_id = match args.person {
-        Some(person_id) => person_id,
+    let person_id = match &args.person {
+        Some(text) => person_id(text)?,
         None => find(context, store, &incident).await?,
     };
     let told = story(store, &incident, person_id).await?;

@@ -56,7 +56,7 @@ const SECTIONS: &[(&str, &str, &[(&str, &str)])] =
 /// Widest line, characters.
 const LINE: usize = 100;
 /// Where meanings begin.
-const INDENT: usize = 21;
+const INDENT: usize = 22;
 
 /// The table for people.
 pub fn as_text() -> String {

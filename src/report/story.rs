@@ -90,7 +90,10 @@ pub async fn story(store: &Store, incident: &Incident, person_id: Uuid) -> Resul
     }
     events.extend(holds.iter().flat_map(hold_entries));
     for row in store.list_events_of(key, person_id).await? {
-        events.push(person_entry(&row, &names)?);
+        // A hold's reason is no part of its event: holds were told above, from their own table.
+        if !row.kind.starts_with("hold.") {
+            events.push(person_entry(&row, &names)?);
+        }
     }
     // A stable sort: facts of one moment keep the order in which they were read, the chain's own among them.
     events.sort_by_key(|e| e.at);

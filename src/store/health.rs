@@ -1,6 +1,7 @@
 //! What must be right before anything is done: the server, its schema, its clock.
 
 use super::{Store, StoreError};
+use sqlx::Connection;
 use sqlx::migrate::Migrate;
 use time::OffsetDateTime;
 
@@ -8,6 +9,12 @@ use time::OffsetDateTime;
 const MIGRATIONS: &str = "_sqlx_migrations";
 
 impl Store {
+    /// Connects once: a pool would wait for a database that is away, and whoever typed a command should not.
+    pub async fn reach(url: &str) -> Result<(), StoreError> {
+        let connection = sqlx::PgConnection::connect(url).await?;
+        Ok(connection.close().await?)
+    }
+
     /// Refuses a schema that is not exactly the one this program was built for.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
         let wanted = sqlx::migrate!();
