@@ -32,7 +32,14 @@ use tokio::sync::OnceCell;
 
 /// Tell every person affected by a data breach, once, and prove it.
 #[derive(Parser)]
-#[command(name = "duly", version, about, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "duly",
+    version,
+    about,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// Second settings file, above config/default.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = "For every command")]
@@ -142,7 +149,8 @@ impl Context {
     /// Settings, database, keys and templates.
     pub async fn office(&self) -> Result<Arc<Office>, Failure> {
         self.store().await?;
-        let office = self.office.get_or_try_init(|| async { Ok::<_, Failure>(Arc::new(Office::open(self.settings()?).await?)) }).await?;
+        let office =
+            self.office.get_or_try_init(|| async { Ok::<_, Failure>(Arc::new(Office::open(self.settings()?).await?)) }).await?;
         Ok(office.clone())
     }
 

@@ -7,7 +7,9 @@ use serde_json::json;
 
 /// `duly audit`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  duly audit --incident cards-2026\n  duly audit --json\n\nEnds with 0 where everything holds, with 1 where anything does not.")]
+#[command(
+    after_help = "Examples:\n  duly audit --incident cards-2026\n  duly audit --json\n\nEnds with 0 where everything holds, with 1 where anything does not."
+)]
 pub struct Audit {
     /// Incident, or controller/incident; all of them without one
     #[arg(long)]

@@ -20,7 +20,9 @@ pub enum ControllerCommand {
 
 /// `duly controller add`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  duly controller add northmere --name 'Northmere Police' --sms-sender NORTHMERE \\\n    --address 'Northmere Police' --address 'PO Box 118' --address 'Northmere NM1 9ZZ'")]
+#[command(
+    after_help = "Example:\n  duly controller add northmere --name 'Northmere Police' --sms-sender NORTHMERE \\\n    --address 'Northmere Police' --address 'PO Box 118' --address 'Northmere NM1 9ZZ'"
+)]
 pub struct AddController {
     /// Short name: lower-case letters, digits, hyphens; such as northmere
     pub slug: String,
@@ -46,7 +48,10 @@ pub async fn run(context: &Context, command: ControllerCommand) -> Result<(), Fa
 async fn add(context: &Context, args: AddController) -> Result<(), Failure> {
     super::incidents::check_slug(&args.slug)?;
     if !(3..=11).contains(&args.sms_sender.len()) || !args.sms_sender.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(super::Refusal::of("the SMS sender is not 3 to 11 letters or digits", "choose a name such as NORTHMERE: networks show no other"));
+        return Err(super::Refusal::of(
+            "the SMS sender is not 3 to 11 letters or digits",
+            "choose a name such as NORTHMERE: networks show no other",
+        ));
     }
     let store = context.store().await?;
     let master = context.settings()?.master_key()?;

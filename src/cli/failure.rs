@@ -147,8 +147,9 @@ impl Failure {
 
 /// Reads a text file that somebody named; the error says which.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|cause| Refusal::because(format!("`{}` cannot be read", path.display()), "check the path and that this user may read it", cause))
+    std::fs::read_to_string(path).map_err(|cause| {
+        Refusal::because(format!("`{}` cannot be read", path.display()), "check the path and that this user may read it", cause)
+    })
 }
 
 #[cfg(test)]

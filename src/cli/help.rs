@@ -37,7 +37,9 @@ pub fn command() -> clap::Command {
     let command = Cli::command();
     let commands = grouped(&command);
     let heading = heading("For every command");
-    command.help_template(StyledStr::from(format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{commands}{heading}\n{{options}}\n\n{AFTER}\n")))
+    command.help_template(StyledStr::from(format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{commands}{heading}\n{{options}}\n\n{AFTER}\n"
+    )))
 }
 
 fn heading(text: &str) -> String {
@@ -67,7 +69,9 @@ pub fn run(context: &Context, args: &Help) -> Result<(), Failure> {
     found.build();
     for name in &args.topic {
         let inner = found.find_subcommand(name).cloned();
-        found = inner.ok_or_else(|| Refusal::of(format!("there is no command `{}`", args.topic.join(" ")), "`duly help` lists the commands"))?;
+        found = inner.ok_or_else(|| {
+            Refusal::of(format!("there is no command `{}`", args.topic.join(" ")), "`duly help` lists the commands")
+        })?;
     }
     // Help of a help page goes where the data goes, so that it can be paged.
     Ok(found.print_long_help()?)
@@ -94,7 +98,10 @@ mod tests {
             for inner in command.get_subcommands() {
                 let path = format!("{path} {}", inner.get_name());
                 let after = inner.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(inner.has_subcommands() || after.contains(&format!("  {path}")) || after.contains("  duly "), "{path}: {after}");
+                assert!(
+                    inner.has_subcommands() || after.contains(&format!("  {path}")) || after.contains("  duly "),
+                    "{path}: {after}"
+                );
                 assert!(inner.get_about().is_some(), "{path}");
                 walk(inner, &path);
             }

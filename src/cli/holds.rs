@@ -13,7 +13,9 @@ use uuid::Uuid;
 #[derive(Subcommand)]
 pub enum HoldCommand {
     /// Stop sending to an incident, or to one person of it
-    #[command(after_help = "Examples:\n  duly hold set --incident cards-2026 --reason 'police request 412 until Friday'\n  duly hold set --incident cards-2026 --person p_0f6c… --reason safety\n\nWrite no name and no contact into the reason: it is shown wherever the hold is.")]
+    #[command(
+        after_help = "Examples:\n  duly hold set --incident cards-2026 --reason 'police request 412 until Friday'\n  duly hold set --incident cards-2026 --person p_0f6c… --reason safety\n\nWrite no name and no contact into the reason: it is shown wherever the hold is."
+    )]
     Set {
         /// Incident, or controller/incident
         #[arg(long)]

@@ -31,7 +31,9 @@ pub enum IncidentCommand {
 
 /// `duly incident add`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  duly incident add cards-2026 --controller northmere --texts texts.toml --approvals-required 2\n\nThe texts have no defaults: nature, consequences, measures, advice, dpo_name, dpo_contact.")]
+#[command(
+    after_help = "Example:\n  duly incident add cards-2026 --controller northmere --texts texts.toml --approvals-required 2\n\nThe texts have no defaults: nature, consequences, measures, advice, dpo_name, dpo_contact."
+)]
 pub struct AddIncident {
     /// Short name: lower-case letters, digits, hyphens; such as cards-2026
     pub slug: String,
@@ -66,7 +68,10 @@ pub fn check_slug(slug: &str) -> Result<(), Failure> {
     let fits = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     match fits && !slug.is_empty() && slug.len() <= 63 && !slug.starts_with('-') {
         true => Ok(()),
-        false => Err(Refusal::of(format!("`{slug}` is no short name"), "use up to 63 lower-case letters, digits and hyphens, such as northmere-2026")),
+        false => Err(Refusal::of(
+            format!("`{slug}` is no short name"),
+            "use up to 63 lower-case letters, digits and hyphens, such as northmere-2026",
+        )),
     }
 }
 
@@ -169,7 +174,10 @@ fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
     ];
     for closing in incident.closing.as_array().into_iter().flatten() {
         let word = |key: &str| closing.get(key).and_then(Value::as_str).unwrap_or_default().replace('_', " ");
-        rows.push(vec![String::new(), format!("a {} {} ends the notice when it is {}", word("content"), word("channel"), word("state"))]);
+        rows.push(vec![
+            String::new(),
+            format!("a {} {} ends the notice when it is {}", word("content"), word("channel"), word("state")),
+        ]);
     }
     for name in TEXTS {
         rows.push(vec![(*name).to_owned(), incident.texts.get(*name).and_then(Value::as_str).unwrap_or_default().to_owned()]);

@@ -20,7 +20,9 @@ pub enum PersonCommand {
 
 /// `duly person show`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  duly person show --incident cards-2026              asks for the external reference\n  duly person show --incident cards-2026 < reference.txt\n  duly person show --incident cards-2026 --person p_0f6c…\n\nA reference such as a pay number is personal data and is never taken from the command line.")]
+#[command(
+    after_help = "Examples:\n  duly person show --incident cards-2026              asks for the external reference\n  duly person show --incident cards-2026 < reference.txt\n  duly person show --incident cards-2026 --person p_0f6c…\n\nA reference such as a pay number is personal data and is never taken from the command line."
+)]
 pub struct Show {
     /// Incident, or controller/incident
     #[arg(long)]
@@ -34,7 +36,10 @@ pub struct Show {
 pub fn person_id(text: &str) -> Result<Uuid, Failure> {
     let digits = text.strip_prefix("p_").unwrap_or_default();
     Uuid::try_parse(digits).map_err(|_| {
-        Refusal::of("a person id is p_ and 32 digits", "copy it from where Duly printed it; a pay number or the like goes to the prompt of `duly person show`")
+        Refusal::of(
+            "a person id is p_ and 32 digits",
+            "copy it from where Duly printed it; a pay number or the like goes to the prompt of `duly person show`",
+        )
     })
 }
 
@@ -55,9 +60,13 @@ pub async fn run(context: &Context, command: PersonCommand) -> Result<(), Failur
 async fn find(context: &Context, store: &Store, incident: &Incident) -> Result<Uuid, Failure> {
     let key = context.settings()?.master_key()?.unwrap_key(&incident.wrapped_key, "incident")?;
     let reference = PersonRecord::normal_reference(&ask()?);
-    let found = store.find_person_by_reference(incident.key, &key.search_hash("external_reference", reference.as_bytes())).await?;
+    let found =
+        store.find_person_by_reference(incident.key, &key.search_hash("external_reference", reference.as_bytes())).await?;
     found.ok_or_else(|| {
-        Refusal::of("no person of this incident has that external reference", "check it against the list; a row in quarantine is no person yet: `duly quarantine`")
+        Refusal::of(
+            "no person of this incident has that external reference",
+            "check it against the list; a row in quarantine is no person yet: `duly quarantine`",
+        )
     })
 }
 
@@ -68,7 +77,10 @@ fn ask() -> Result<String, Failure> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     match line.trim().is_empty() {
-        true => Err(Refusal::of("no external reference was given", "type it at the prompt or send it to standard input, or use --person")),
+        true => Err(Refusal::of(
+            "no external reference was given",
+            "type it at the prompt or send it to standard input, or use --person",
+        )),
         false => Ok(line),
     }
 }
@@ -77,14 +89,20 @@ fn lines(told: &Story) -> String {
     let paint = Paint::stdout();
     let mut lines = vec![
         format!("{}  {}", paint.strong(&told.person), paint.strong(&told.state.replace('_', " "))),
-        format!("{}, reference code {}, {}, {}, {}", told.incident, told.reference_code, told.language, told.format, told.jurisdiction),
+        format!(
+            "{}, reference code {}, {}, {}, {}",
+            told.incident, told.reference_code, told.language, told.format, told.jurisdiction
+        ),
     ];
     if told.is_erased {
         lines.push("Everything personal is erased; the proof stands.".to_owned());
     }
     for notice in &told.notices {
         let problem = notice.problem.as_ref().map_or_else(String::new, |code| format!("; no message could be made: {code}"));
-        lines.push(format!("Notice, phase {}: {}, route {}, plan {}{problem}", notice.phase, notice.state, notice.route, notice.plan));
+        lines.push(format!(
+            "Notice, phase {}: {}, route {}, plan {}{problem}",
+            notice.phase, notice.state, notice.route, notice.plan
+        ));
         lines.extend(notice.messages.iter().map(|m| format!("  {m}")));
     }
     if told.notices.is_empty() {

@@ -30,7 +30,9 @@ pub struct Which {
 #[derive(Subcommand)]
 pub enum PlanCommand {
     /// Freeze the open lists, render and check every message, make a plan
-    #[command(after_help = "Example:\n  duly plan prepare --incident cards-2026 --route sms-then-letter,letter,sms\n\nEach person gets the first route that can reach them. Nothing is sent.")]
+    #[command(
+        after_help = "Example:\n  duly plan prepare --incident cards-2026 --route sms-then-letter,letter,sms\n\nEach person gets the first route that can reach them. Nothing is sent."
+    )]
     Prepare {
         /// Incident, or controller/incident
         #[arg(long)]
@@ -43,7 +45,9 @@ pub enum PlanCommand {
     #[command(after_help = "Example:\n  duly plan show --incident cards-2026")]
     Show(Which),
     /// Approve a plan with your signature over its hash; never by who prepared it
-    #[command(after_help = "Examples:\n  duly plan approve --incident cards-2026\n  duly plan approve --incident cards-2026 --people 4812      states the count instead of typing it")]
+    #[command(
+        after_help = "Examples:\n  duly plan approve --incident cards-2026\n  duly plan approve --incident cards-2026 --people 4812      states the count instead of typing it"
+    )]
     Approve {
         #[command(flatten)]
         which: Which,
@@ -92,7 +96,8 @@ async fn prepare(context: &Context, name: &str, routes: &[Route]) -> Result<(), 
     let now = office.store.now().await?;
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
-    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "date": [date.0, date.1, date.2]});
+    let command =
+        json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "date": [date.0, date.1, date.2]});
     let (user_id, _) = signed(context, &command).await?;
     let is_terminal = std::io::stderr().is_terminal();
     let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, user_id }, |n| {
@@ -113,7 +118,8 @@ async fn prepare(context: &Context, name: &str, routes: &[Route]) -> Result<(), 
 async fn find(store: &Store, which: &Which) -> Result<(Incident, Plan), Failure> {
     let incident = store.load_incident(&which.incident).await?;
     let last = store.find_last_plan(incident.key).await?;
-    let plan_no = which.plan.or(last).ok_or_else(|| Refusal::of("the incident has no plan", "make one with `duly plan prepare`"))?;
+    let plan_no =
+        which.plan.or(last).ok_or_else(|| Refusal::of("the incident has no plan", "make one with `duly plan prepare`"))?;
     let plan = store.load_plan(incident.key, plan_no).await?;
     Ok((incident, plan))
 }
@@ -197,7 +203,10 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     eprintln!("{}", Paint::stderr().strong("What was handed to a network or a carrier cannot be taken back."));
     let wanted = people_written_to(&body(&plan)?);
     if stated_people(people)?.is_some_and(|stated| stated != wanted) {
-        return Err(Refusal::of(format!("the plan writes to {}, not to the number you gave", figure(wanted)), "look at `duly plan show` again"));
+        return Err(Refusal::of(
+            format!("the plan writes to {}, not to the number you gave", figure(wanted)),
+            "look at `duly plan show` again",
+        ));
     }
     let hash = hex::encode(&plan.hash);
     let command = json!({"command": "plan approve", "incident": incident.incident_id, "plan": plan.plan_no, "hash": hash});
@@ -218,7 +227,8 @@ fn stated_people(given: Option<i64>) -> Result<Option<i64>, Failure> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    let number = digits.parse().map_err(|_| Refusal::of("that is no number", "run the command again and type the number of people"))?;
+    let number =
+        digits.parse().map_err(|_| Refusal::of("that is no number", "run the command again and type the number of people"))?;
     Ok(Some(number))
 }
 
@@ -249,7 +259,8 @@ async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Fa
         let remedy = if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
         return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
     }
-    let command = json!({"command": to.command, "incident": incident.incident_id, "plan": plan.plan_no, "hash": hex::encode(&plan.hash)});
+    let command =
+        json!({"command": to.command, "incident": incident.incident_id, "plan": plan.plan_no, "hash": hex::encode(&plan.hash)});
     let (user_id, _) = signed(context, &command).await?;
     let moved = store.move_plan(incident.key, &plan, to.kind, to.from, to.to, user_id).await;
     // Two clicks at one moment: the second is refused by the state it finds, and what both wanted is so.

@@ -26,7 +26,9 @@ pub enum Role {
 
 /// `duly serve`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  duly serve                       web, scheduler and worker in one process\n  duly serve worker                one more worker, on this or another machine\n  RUST_LOG=debug duly serve web\n\nLogs are JSON lines on stderr without personal data. SIGTERM finishes the calls in flight and leaves.")]
+#[command(
+    after_help = "Examples:\n  duly serve                       web, scheduler and worker in one process\n  duly serve worker                one more worker, on this or another machine\n  RUST_LOG=debug duly serve web\n\nLogs are JSON lines on stderr without personal data. SIGTERM finishes the calls in flight and leaves."
+)]
 pub struct Serve {
     /// Roles; web, scheduler and worker by default
     roles: Vec<Role>,
@@ -70,7 +72,12 @@ pub async fn serve(context: &Context, args: Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn start(context: &Context, roles: &[Role], stop: &CancellationToken, tasks: &mut JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
+async fn start(
+    context: &Context,
+    roles: &[Role],
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<Result<(), Failure>>,
+) -> Result<(), Failure> {
     let office = context.office().await?;
     let runs = |role| roles.contains(&role);
     if runs(Role::Web) || runs(Role::Receipts) {
@@ -90,9 +97,9 @@ async fn start(context: &Context, roles: &[Role], stop: &CancellationToken, task
 }
 
 async fn bind(address: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|cause| Refusal::because(format!("cannot listen on `{address}`"), "end what uses that port, or set `web.listen`", cause))
+    TcpListener::bind(address).await.map_err(|cause| {
+        Refusal::because(format!("cannot listen on `{address}`"), "end what uses that port, or set `web.listen`", cause)
+    })
 }
 
 /// Ends with SIGTERM or Ctrl-C.

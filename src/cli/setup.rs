@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 
 /// `duly init`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  duly init --name 'Ann Price' --key ann.key\n\nAsks for a new passphrase, or reads it from the file of DULY_NEW_PASSPHRASE_FILE. Nothing that exists is written over.")]
+#[command(
+    after_help = "Example:\n  duly init --name 'Ann Price' --key ann.key\n\nAsks for a new passphrase, or reads it from the file of DULY_NEW_PASSPHRASE_FILE. Nothing that exists is written over."
+)]
 pub struct Init {
     /// Name of the first user, as plans and stories show it
     #[arg(long)]
@@ -34,7 +36,11 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
         std::fs::create_dir_all(parent)?;
     }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|cause| {
-        Refusal::because(format!("the key file `{}` cannot be made", path.display()), "choose another path: a key is never written over", cause)
+        Refusal::because(
+            format!("the key file `{}` cannot be made", path.display()),
+            "choose another path: a key is never written over",
+            cause,
+        )
     })?;
     file.write_all(text.as_bytes())?;
     Ok(file.sync_all()?)
@@ -49,7 +55,10 @@ pub async fn init(context: &Context, args: Init) -> Result<(), Failure> {
     migrate(context).await?;
     let store = context.store().await?;
     if !store.list_users().await?.is_empty() {
-        return Err(Refusal::of("this database has users already", "ask one of them to run `duly user add`; `duly user list` names them"));
+        return Err(Refusal::of(
+            "this database has users already",
+            "ask one of them to run `duly user add`; `duly user list` names them",
+        ));
     }
     let (file, public) = user_key::create(&args.name, &new_passphrase(&args.name)?)?;
     let master = master_key(&settings)?;

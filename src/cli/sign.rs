@@ -19,7 +19,10 @@ const PASSPHRASE_LENGTH_MIN: usize = 12;
 /// argument; never personal data. Time and nonce are added here, so that the signature serves once.
 pub async fn signed(context: &Context, command: &Value) -> Result<(Uuid, Uuid), Failure> {
     let path = std::env::var_os("DULY_USER_KEY").ok_or_else(|| {
-        Refusal::of("this command must be signed, and DULY_USER_KEY is not set", "`export DULY_USER_KEY=your.key`; `duly init` makes the first key, `duly user add` the others")
+        Refusal::of(
+            "this command must be signed, and DULY_USER_KEY is not set",
+            "`export DULY_USER_KEY=your.key`; `duly init` makes the first key, `duly user add` the others",
+        )
     })?;
     let store = context.store().await?;
     let key = user_key::unlock(&read_text(Path::new(&path))?, &passphrase()?)?;
@@ -61,7 +64,10 @@ pub fn new_passphrase(name: &str) -> Result<String, Failure> {
 fn prompt(text: &str) -> Result<String, Failure> {
     // Without a terminal a prompt would wait for ever, or read a passphrase from data.
     if !std::io::stderr().is_terminal() && !std::io::stdin().is_terminal() {
-        return Err(Refusal::of("there is no terminal to ask for the passphrase", "set DULY_PASSPHRASE_FILE, and DULY_NEW_PASSPHRASE_FILE for a new key, to files of mode 0600"));
+        return Err(Refusal::of(
+            "there is no terminal to ask for the passphrase",
+            "set DULY_PASSPHRASE_FILE, and DULY_NEW_PASSPHRASE_FILE for a new key, to files of mode 0600",
+        ));
     }
     Ok(rpassword::prompt_password(text)?)
 }

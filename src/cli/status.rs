@@ -13,7 +13,9 @@ use std::time::Duration;
 
 /// `duly status`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  duly status --incident cards-2026 --watch\n  duly status --incident cards-2026 --json\n  duly status                                  lists incidents where there are several")]
+#[command(
+    after_help = "Examples:\n  duly status --incident cards-2026 --watch\n  duly status --incident cards-2026 --json\n  duly status                                  lists incidents where there are several"
+)]
 pub struct Status {
     /// Incident, or controller/incident; may be left out where there is one only
     #[arg(long)]
@@ -152,10 +154,16 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     let (pulse, name) = (&progress.pulse, &progress.incident);
     let mut needs = Vec::new();
     if !progress.equation_holds {
-        needs.push(format!("  {} duly plan pause --incident {name}, then duly audit", paint.bad("the equation does not balance:")));
+        needs.push(format!(
+            "  {} duly plan pause --incident {name}, then duly audit",
+            paint.bad("the equation does not balance:")
+        ));
     }
     for (code, n) in &pulse.alarms {
-        needs.push(format!("  {} duly audit --incident {name}", paint.bad(&format!("{}: {}:", count(*n, "alarm", "alarms"), code.replace('_', " ")))));
+        needs.push(format!(
+            "  {} duly audit --incident {name}",
+            paint.bad(&format!("{}: {}:", count(*n, "alarm", "alarms"), code.replace('_', " ")))
+        ));
     }
     if pulse.asked > 0 {
         let what = format!("{} not known, none sent again:", count(pulse.asked, "message", "messages"));
@@ -172,14 +180,23 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     }
     let unreachable = states(progress, ShownState::Unreachable);
     if unreachable > 0 {
-        needs.push(format!("  {} a substitute or public notice is due", paint.asks(&format!("{} unreachable:", count(unreachable, "person", "people")))));
+        needs.push(format!(
+            "  {} a substitute or public notice is due",
+            paint.asks(&format!("{} unreachable:", count(unreachable, "person", "people")))
+        ));
     }
     if pulse.holds > 0 {
-        needs.push(format!("  {} duly hold list --incident {name}", paint.asks(&format!("{} in force:", count(pulse.holds, "hold", "holds")))));
+        needs.push(format!(
+            "  {} duly hold list --incident {name}",
+            paint.asks(&format!("{} in force:", count(pulse.holds, "hold", "holds")))
+        ));
     }
     for lane in progress.lanes.iter().filter(|lane| lane.pause.is_some()) {
         let lane_name = lane.lane.as_deref().unwrap_or_default();
-        needs.push(format!("  {} see its credentials and credit; nothing is lost and no attempt is spent", paint.asks(&format!("lane {lane_name} is paused:"))));
+        needs.push(format!(
+            "  {} see its credentials and credit; nothing is lost and no attempt is spent",
+            paint.asks(&format!("lane {lane_name} is paused:"))
+        ));
     }
     needs
 }
@@ -213,7 +230,11 @@ fn lane_table(lanes: &[LaneStatus]) -> String {
     if lanes.is_empty() {
         return "  No lane is configured here: set [lanes.NAME] in the settings.".to_owned();
     }
-    let mut rows = vec![["", "lane", "channel", "pace", "last minute", "queued", "in call", "due", "later", "stopped", "state"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["", "lane", "channel", "pace", "last minute", "queued", "in call", "due", "later", "stopped", "state"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for lane in lanes {
         let state = match (&lane.pause, lane.per_second) {
             (Some(pause), _) => format!("paused until {} ({})", when(pause.until), pause.code),

@@ -31,7 +31,9 @@ pub enum UnknownCommand {
 
 /// `duly unknown decide`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  duly unknown decide 0193f3a2-… --incident cards-2026 --choice next-step --reason 'printer confirmed by phone: not on its docket'")]
+#[command(
+    after_help = "Example:\n  duly unknown decide 0193f3a2-… --incident cards-2026 --choice next-step --reason 'printer confirmed by phone: not on its docket'"
+)]
 pub struct Decide {
     /// Message, as `duly unknown list` shows it
     message: Uuid,
@@ -77,10 +79,14 @@ impl Choice {
         match (self, next) {
             (Self::SendAgain, _) => format!("if the provider did take the {noun}, this person gets it twice"),
             (Self::NextStep, Some(next)) => {
-                format!("this {noun} is not sent again; a {next} goes out. If the provider did take the {noun}, this person gets both")
+                format!(
+                    "this {noun} is not sent again; a {next} goes out. If the provider did take the {noun}, this person gets both"
+                )
             }
             (Self::NextStep, None) => {
-                format!("this {noun} is not sent again and no step is left: unless news of it comes, this person counts as unreachable and a substitute notice is due")
+                format!(
+                    "this {noun} is not sent again and no step is left: unless news of it comes, this person counts as unreachable and a substitute notice is due"
+                )
             }
         }
     }
@@ -125,7 +131,9 @@ fn heading(state: MessageState, n: usize) -> String {
     let n = count(i64::try_from(n).unwrap_or(i64::MAX), "message", "messages");
     match state {
         MessageState::Asked => paint.asks(&format!("{n} not known: a person must decide. None was sent again.")),
-        MessageState::Overdue => paint.asks(&format!("{n} without news when news was due, and no step left: ask the provider. A late receipt settles it by itself.")),
+        MessageState::Overdue => paint.asks(&format!(
+            "{n} without news when news was due, and no step left: ask the provider. A late receipt settles it by itself."
+        )),
         _ => paint.strong(&format!("{n} not known yet: Duly is finding out by itself. None was sent again.")),
     }
 }
@@ -183,7 +191,8 @@ async fn decide(context: &Context, args: Decide) -> Result<(), Failure> {
     let mut note = Note::default();
     note.detail.insert("command".into(), json!(command_id.to_string()));
     note.detail.insert("user".into(), json!(user_id.to_string()));
-    let decided = store.apply_one(incident.key, question.person_id, args.message, Cause::Decided(args.choice.decision()), note).await?;
+    let decided =
+        store.apply_one(incident.key, question.person_id, args.message, Cause::Decided(args.choice.decision()), note).await?;
     match decided.message {
         Some(to) => {
             context.print(&json!({"message": args.message, "state": to.as_str(), "command": command_id}), "");

@@ -13,7 +13,9 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub enum UserCommand {
     /// Add a user, with a new key file or with the public half of a key that the user made
-    #[command(after_help = "Examples:\n  duly user add --name 'Bob Evans' --key bob.key\n  duly user add --name 'Bob Evans' --public 5f0c…")]
+    #[command(
+        after_help = "Examples:\n  duly user add --name 'Bob Evans' --key bob.key\n  duly user add --name 'Bob Evans' --public 5f0c…"
+    )]
     Add {
         /// Name, as plans and stories show it
         #[arg(long)]

@@ -7,15 +7,24 @@ use serde_json::{Value, json};
 const WORDS: &[(&str, &str)] = &[
     ("controller", "the organisation that must notify"),
     ("incident", "one breach of one controller"),
-    ("affected list", "a file or batch of people with its manifest (hash, row count, Merkle root); `plan prepare` freezes it; later people and corrections form a supplement with a manifest of its own"),
+    (
+        "affected list",
+        "a file or batch of people with its manifest (hash, row count, Merkle root); `plan prepare` freezes it; later people and corrections form a supplement with a manifest of its own",
+    ),
     ("person", "one affected individual of one incident"),
     ("person id", "p_ and 32 digits, random; the only name of a person in logs, addresses and evidence"),
-    ("external reference", "the controller's own name for the person, such as a pay number: personal data, sealed, found by keyed hash, read from a prompt or standard input"),
+    (
+        "external reference",
+        "the controller's own name for the person, such as a pay number: personal data, sealed, found by keyed hash, read from a prompt or standard input",
+    ),
     ("reference code", "printed in the message; lets its reader ask whether it is genuine"),
     ("quarantined row", "a row that cannot become a person yet; it waits for a correction and is counted"),
     ("profile", "the legal rule set of a jurisdiction, with its version; the program's own configuration is called settings"),
     ("phase", "1 and up: the law lets a controller tell people in several steps"),
-    ("notice", "the duty to tell one person in one phase; it is open until it ends as notified, unreachable, exempt or withdrawn"),
+    (
+        "notice",
+        "the duty to tell one person in one phase; it is open until it ends as notified, unreachable, exempt or withdrawn",
+    ),
     ("route", "the channels of a notice: sms, letter, email, sms-and-letter (alert and notify), sms-then-letter (escalate)"),
     ("message", "one rendering of a notice for one channel and reason: first, escalation, resend, correction"),
     ("attempt", "one try to hand a message to a provider"),
@@ -24,7 +33,10 @@ const WORDS: &[(&str, &str)] = &[
     ("send reference", "the name of a message given to a provider, derived from the person's key"),
     ("run", "the sending of an approved plan, from go to its last end state"),
     ("batch", "what goes into one transaction; for print, a print batch"),
-    ("plan", "what exactly goes to whom: list roots, template and profile versions, routes, senders, lanes, limits; prepared by one, approved by another, bound by its hash"),
+    (
+        "plan",
+        "what exactly goes to whom: list roots, template and profile versions, routes, senders, lanes, limits; prepared by one, approved by another, bound by its hash",
+    ),
     ("hold", "a stop set by someone who may, for an incident, a cohort or a person; the person still counts"),
     ("evidence event", "one fact, as a leaf of the log; a checkpoint is a signed head of that log, a pack a file that proves"),
 ];
@@ -47,11 +59,17 @@ const OUTCOMES: &[(&str, &str)] = &[
     ("rejected", "the provider will never take it"),
     ("not taken", "proven not processed; the only one that is tried again by itself"),
     ("lane stopped", "as not taken, and nothing else on this lane would be taken either: it pauses, nobody's attempt is spent"),
-    ("unknown", "all else: never sent again blindly; ended by the provider's answer to our reference, by a receipt, by a repeat that the provider guarantees, or by a person"),
+    (
+        "unknown",
+        "all else: never sent again blindly; ended by the provider's answer to our reference, by a receipt, by a repeat that the provider guarantees, or by a person",
+    ),
 ];
 
-const SECTIONS: &[(&str, &str, &[(&str, &str)])] =
-    &[("words", "Words", WORDS), ("person_states", "A person is shown as", PERSON), ("outcomes", "A call to a provider ends as", OUTCOMES)];
+const SECTIONS: &[(&str, &str, &[(&str, &str)])] = &[
+    ("words", "Words", WORDS),
+    ("person_states", "A person is shown as", PERSON),
+    ("outcomes", "A call to a provider ends as", OUTCOMES),
+];
 
 /// Widest line, characters.
 const LINE: usize = 100;
@@ -71,7 +89,9 @@ pub fn as_text() -> String {
 
 /// The table as data.
 pub fn as_json() -> Value {
-    let rows = |words: &[(&str, &str)]| words.iter().map(|(word, meaning)| json!({"word": word, "meaning": meaning})).collect::<Vec<_>>();
+    let rows = |words: &[(&str, &str)]| {
+        words.iter().map(|(word, meaning)| json!({"word": word, "meaning": meaning})).collect::<Vec<_>>()
+    };
     SECTIONS.iter().map(|(key, _, words)| ((*key).to_owned(), json!(rows(words)))).collect::<serde_json::Map<_, _>>().into()
 }
 

@@ -105,7 +105,14 @@ mod tests {
 
     fn shown(route: Route, messages: &[(Channel, MessageState)]) -> ShownState {
         let notice = NoticeState::Open;
-        shown_state(&Facts { notice, route: Some(route), messages: messages.to_vec(), has_problem: false, was_sent: true, is_held: false })
+        shown_state(&Facts {
+            notice,
+            route: Some(route),
+            messages: messages.to_vec(),
+            has_problem: false,
+            was_sent: true,
+            is_held: false,
+        })
     }
 
     #[test]

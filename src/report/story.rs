@@ -129,7 +129,9 @@ fn shown(notice: Option<&NoticeRow>, is_held: bool) -> Result<ShownState, StoreE
 
 fn notice_view(notice: NoticeRow) -> Result<NoticeView, StoreError> {
     let messages = messages_of(&notice)?;
-    let in_words = |(channel, state): &(Channel, MessageState)| format!("{}: {}", words::noun(*channel), words::message(*channel, *state, None));
+    let in_words = |(channel, state): &(Channel, MessageState)| {
+        format!("{}: {}", words::noun(*channel), words::message(*channel, *state, None))
+    };
     Ok(NoticeView {
         messages: messages.iter().map(in_words).collect(),
         phase: notice.phase,
@@ -236,7 +238,9 @@ fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channe
         "message.accepted" => format!("{name}: accepted by {lane}"),
         "message.rejected" => format!("{name}: {lane} will never take it{because}. Not delivered"),
         "message.not_taken" => format!("{name}: not taken{because}. Nothing left; it is tried again"),
-        "message.lane_stopped" => format!("{name}: {lane} refused us{because}. Nothing left, no attempt was spent; the lane pauses"),
+        "message.lane_stopped" => {
+            format!("{name}: {lane} refused us{because}. Nothing left, no attempt was spent; the lane pauses")
+        }
         "message.unknown" => format!("Not known whether {lane} took the {noun}{because}. It was not sent again"),
         "message.resolved" => resolved_sentence(text("ground"), text("to"), &name, &lane),
         "message.asked" => format!("{name}: still not known. A person must decide; it was not sent again"),

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn no_word_claims_what_nobody_can_know() {
-        const FORBIDDEN: &[&str] = &["received", "read", "seen", "reached", "success", "failed", "pending", "processing", "in progress", "done"];
+        const FORBIDDEN: &[&str] =
+            &["received", "read", "seen", "reached", "success", "failed", "pending", "processing", "in progress", "done"];
         let mut texts: Vec<String> = NoticeState::ALL.iter().map(|&s| notice(s).to_owned()).collect();
         texts.extend(ShownState::ALL.iter().map(|&s| person(s).to_owned()));
         for &channel in Channel::ALL {

@@ -164,9 +164,11 @@ impl Store {
 
     /// Slugs of all incidents as `controller/incident`.
     pub async fn list_incidents(&self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query!(r#"select c.slug || '/' || i.slug as "name!" from incident i join controller c using (controller_id) order by 1"#)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query!(
+            r#"select c.slug || '/' || i.slug as "name!" from incident i join controller c using (controller_id) order by 1"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 }

@@ -71,7 +71,8 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         let loads = rows.into_iter().map(|row| {
-            let load = LaneLoad { queued: row.queued, sending: row.sending, due: row.due, later: row.later, stopped: row.stopped };
+            let load =
+                LaneLoad { queued: row.queued, sending: row.sending, due: row.due, later: row.later, stopped: row.stopped };
             ((row.lane, row.channel), load)
         });
         Ok(loads.collect())
@@ -90,13 +91,16 @@ impl Store {
 
     /// Lanes that are paused now, and why.
     pub async fn list_lane_pauses(&self) -> Result<BTreeMap<String, LanePause>, StoreError> {
-        let rows = sqlx::query!("select lane, until, code from lane_pause where until > duly_now()").fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query!("select lane, until, code from lane_pause where until > duly_now()").fetch_all(&self.pool).await?;
         Ok(rows.into_iter().map(|row| (row.lane, LanePause { until: row.until, code: row.code })).collect())
     }
 
     /// Messages by channel and state over all incidents.
     pub async fn count_all_messages(&self) -> Result<Vec<Labelled>, StoreError> {
-        let rows = sqlx::query!(r#"select channel, state, count(*) as "n!" from message group by 1, 2 order by 1, 2"#).fetch_all(&self.pool).await?;
+        let rows = sqlx::query!(r#"select channel, state, count(*) as "n!" from message group by 1, 2 order by 1, 2"#)
+            .fetch_all(&self.pool)
+            .await?;
         Ok(rows.into_iter().map(|row| (row.channel, row.state, row.n)).collect())
     }
 
@@ -141,12 +145,20 @@ impl Store {
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(Waiting { due: row.due, oldest_due_seconds: row.oldest, overdue: row.overdue, receipts: row.receipts, rejected_jobs: row.rejected })
+        Ok(Waiting {
+            due: row.due,
+            oldest_due_seconds: row.oldest,
+            overdue: row.overdue,
+            receipts: row.receipts,
+            rejected_jobs: row.rejected,
+        })
     }
 
     /// Calls claimed and not ended: `sending` messages whose lease runs.
     pub async fn count_in_flight(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query!(r#"select count(*) as "n!" from message where state = 'sending' and due_at is not null"#).fetch_one(&self.pool).await?;
+        let row = sqlx::query!(r#"select count(*) as "n!" from message where state = 'sending' and due_at is not null"#)
+            .fetch_one(&self.pool)
+            .await?;
         Ok(row.n)
     }
 

@@ -105,7 +105,11 @@ fn as_person<S: serde::Serializer>(person: &Option<Uuid>, to: S) -> Result<S::Ok
 
 impl Store {
     /// Finds a person by the keyed hash of the external reference.
-    pub async fn find_person_by_reference(&self, incident: IncidentKey, reference_hash: &[u8; 32]) -> Result<Option<Uuid>, StoreError> {
+    pub async fn find_person_by_reference(
+        &self,
+        incident: IncidentKey,
+        reference_hash: &[u8; 32],
+    ) -> Result<Option<Uuid>, StoreError> {
         let row = sqlx::query!(
             "select person_id from person where controller_id = $1 and incident_no = $2 and reference_hash = $3",
             incident.controller_id,

@@ -45,10 +45,15 @@ impl Store {
     /// Adds a user.
     pub async fn insert_user(&self, name: &str, public_key: &[u8; 32]) -> Result<Uuid, StoreError> {
         let user_id = Uuid::now_v7();
-        sqlx::query!("insert into app_user (user_id, name, public_key) values ($1, $2, $3)", user_id, name, public_key.as_slice())
-            .execute(&self.pool)
-            .await
-            .map_err(|e| StoreError::taken(e, "user or key", name))?;
+        sqlx::query!(
+            "insert into app_user (user_id, name, public_key) values ($1, $2, $3)",
+            user_id,
+            name,
+            public_key.as_slice()
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(|e| StoreError::taken(e, "user or key", name))?;
         Ok(user_id)
     }
 
@@ -69,7 +74,10 @@ impl Store {
         tx.commit().await?;
         match done.rows_affected() {
             1 => Ok(user_id),
-            _ => Err(forbidden("this database has users already", "ask one of them to run `duly user add`; `duly user list` names them")),
+            _ => Err(forbidden(
+                "this database has users already",
+                "ask one of them to run `duly user add`; `duly user list` names them",
+            )),
         }
     }
 
@@ -93,9 +101,14 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         match row {
-            Some(row) if row.is_revoked => Err(forbidden("this key is revoked", "ask another user to add a new key of yours with `duly user add`")),
+            Some(row) if row.is_revoked => {
+                Err(forbidden("this key is revoked", "ask another user to add a new key of yours with `duly user add`"))
+            }
             Some(row) => Ok(row.user_id),
-            None => Err(forbidden("this key belongs to no user of this database", "ask a user to run `duly user add`, or point DULY_USER_KEY to another key file")),
+            None => Err(forbidden(
+                "this key belongs to no user of this database",
+                "ask a user to run `duly user add`, or point DULY_USER_KEY to another key file",
+            )),
         }
     }
 
@@ -133,7 +146,10 @@ impl Store {
         }
         let age = made_at(statement).map(|at| (user.now - at).whole_seconds().abs());
         if age.is_none_or(|age| age > AGE_SECONDS_MAX) {
-            return Err(forbidden("the signed command is not of this moment", "run the command again: a signature serves once and now"));
+            return Err(forbidden(
+                "the signed command is not of this moment",
+                "run the command again: a signature serves once and now",
+            ));
         }
         let command_id = Uuid::now_v7();
         sqlx::query!(
@@ -146,7 +162,9 @@ impl Store {
         .execute(&self.pool)
         .await
         .map_err(|e| match e.as_database_error() {
-            Some(d) if d.is_unique_violation() => forbidden("this signature was used already", "run the command again: a signature serves once"),
+            Some(d) if d.is_unique_violation() => {
+                forbidden("this signature was used already", "run the command again: a signature serves once")
+            }
             _ => e.into(),
         })?;
         Ok(command_id)

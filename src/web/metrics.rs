@@ -79,7 +79,12 @@ async fn read(web: &Web) -> Result<String, ReportError> {
     let store = &web.office.store;
     let mut page = Page::default();
     page.labelled("duly_messages", "Messages by channel and state.", ["channel", "state"], store.count_all_messages().await?);
-    page.labelled("duly_attempts", "Attempts by lane and outcome; none: in flight, or cut.", ["lane", "outcome"], store.count_all_attempts().await?);
+    page.labelled(
+        "duly_attempts",
+        "Attempts by lane and outcome; none: in flight, or cut.",
+        ["lane", "outcome"],
+        store.count_all_attempts().await?,
+    );
     page.labelled("duly_receipts", "Receipts by verdict and result.", ["verdict", "result"], store.count_receipts().await?);
     page.labelled("duly_alarms", "Alarms by incident and code.", ["incident", "code"], store.count_all_alarms().await?);
     write_lanes(&mut page, &lane_statuses(store, &web.office.settings.lanes).await?);
@@ -128,15 +133,23 @@ async fn write_equations(page: &mut Page, store: &Store) -> Result<(), ReportErr
     }
     let of = |name: &str, term: &'static str, word: &str| vec![("incident", name.to_owned()), (term, word.to_owned())];
     let rows = equations.iter().flat_map(|(name, e)| {
-        [("all", e.rows), ("person", e.person_rows), ("duplicate", e.duplicates), ("quarantined", e.quarantined), ("decided", e.decided)]
-            .map(|(fate, n)| (of(name, "fate", fate), float(n)))
+        [
+            ("all", e.rows),
+            ("person", e.person_rows),
+            ("duplicate", e.duplicates),
+            ("quarantined", e.quarantined),
+            ("decided", e.decided),
+        ]
+        .map(|(fate, n)| (of(name, "fate", fate), float(n)))
     });
     page.metric("duly_equation_rows", "Rows taken in, and what became of them.", rows);
     let people = equations.iter().map(|(name, e)| (vec![("incident", name.clone())], float(e.people)));
     page.metric("duly_equation_people", "People.", people);
-    let states = equations.iter().flat_map(|(name, e)| e.person_states.iter().map(|(state, n)| (of(name, "state", state), float(*n))));
+    let states =
+        equations.iter().flat_map(|(name, e)| e.person_states.iter().map(|(state, n)| (of(name, "state", state), float(*n))));
     page.metric("duly_equation_person_states", "People by shown state.", states);
-    let replayed = equations.iter().flat_map(|(name, e)| e.notices_by_events.iter().map(|(state, n)| (of(name, "state", state), float(*n))));
+    let replayed =
+        equations.iter().flat_map(|(name, e)| e.notices_by_events.iter().map(|(state, n)| (of(name, "state", state), float(*n))));
     page.metric("duly_equation_notices_by_events", "Notices by state, replayed from the events alone.", replayed);
     let holds = equations.iter().map(|(name, e)| (vec![("incident", name.clone())], f64::from(u8::from(e.holds()))));
     page.metric("duly_equation_holds", "1 while nobody is missing and nobody is counted twice.", holds);

@@ -18,7 +18,8 @@ async fn an_incident_goes_from_init_to_go_by_the_command_line_alone() {
     let plan = desk.duly("bob", &["plan", "show", "--incident", "cards", "--json"]).fine().json();
     assert_eq!((&plan["people"], &plan["prepared_by"], &plan["state"]), (&json!(4), &json!("Ann Price"), &json!("prepared")));
     desk.duly("bob", &["plan", "go", "--incident", "cards"]).refused("plan 1 is prepared, not approved", "duly plan approve");
-    desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "5"]).refused("the plan writes to 4", "duly plan show");
+    desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "5"])
+        .refused("the plan writes to 4", "duly plan show");
     desk.duly("bob", &["plan", "approve", "--incident", "cards"]).fine();
     assert!(desk.duly("ann", &["plan", "go", "--incident", "cards"]).fine().err.contains("Plan 1 is running."));
     let again = desk.duly("bob", &["plan", "go", "--incident", "cards"]).fine();
@@ -50,7 +51,10 @@ async fn a_person_is_found_by_a_reference_from_standard_input_and_the_story_is_i
         kinds,
         ["row.person", "row.duplicate_of", "list.frozen", "plan.prepared", "plan.approved", "plan.started", "hold.set"]
     );
-    assert_eq!(keys(&told), ["events", "format", "incident", "is_erased", "jurisdiction", "language", "notices", "person", "reference_code", "state"]);
+    assert_eq!(
+        keys(&told),
+        ["events", "format", "incident", "is_erased", "jurisdiction", "language", "notices", "person", "reference_code", "state"]
+    );
     assert_eq!((&told["state"], &told["notices"][0]["route"]), (&json!("held"), &json!("sms-then-letter")));
 
     let id = told["person"].as_str().unwrap();
@@ -58,8 +62,11 @@ async fn a_person_is_found_by_a_reference_from_standard_input_and_the_story_is_i
     assert!(shown.contains("Bob Evans approved plan 1") && shown.contains("request 412"), "{shown}");
     assert_eq!(PERSONAL.iter().find(|p| shown.contains(**p)), None, "{shown}");
 
-    let unknown = desk.duly_with("ann", &["person", "show", "--incident", "cards"], "PN1-typo\n").refused("no person of this incident", "check it");
-    let mistaken = desk.duly("ann", &["person", "show", "--incident", "cards", "--person", "PN1"]).refused("a person id is p_", "prompt");
+    let unknown = desk
+        .duly_with("ann", &["person", "show", "--incident", "cards"], "PN1-typo\n")
+        .refused("no person of this incident", "check it");
+    let mistaken =
+        desk.duly("ann", &["person", "show", "--incident", "cards", "--person", "PN1"]).refused("a person id is p_", "prompt");
     assert!(!unknown.err.contains("PN1") && !mistaken.err.contains("PN1"), "{} {}", unknown.err, mistaken.err);
 }
 
@@ -85,7 +92,10 @@ async fn the_equation_does_not_balance_where_a_notice_says_more_than_its_events(
 
     let status = desk.duly("ann", &["status", "--json"]).fine().json();
     assert_eq!(status["equation_holds"], false);
-    assert_eq!((&status["equation"]["notices"], &status["equation"]["notices_by_events"]), (&json!({"notified": 1, "open": 3}), &json!({"open": 4})));
+    assert_eq!(
+        (&status["equation"]["notices"], &status["equation"]["notices_by_events"]),
+        (&json!({"notified": 1, "open": 3}), &json!({"open": 4}))
+    );
 }
 
 #[tokio::test]
@@ -99,9 +109,11 @@ async fn init_writes_nothing_over_and_says_what_comes_next() {
     let (key, master) = (read("ann.key"), read(".local/keys/master.key"));
 
     desk.new_user("ann", &["init", "--name", "Ann", "--key", "ann.key"]).refused("`ann.key` exists", "never written over");
-    desk.new_user("ann", &["init", "--name", "Mallory", "--key", "other.key"]).refused("this database has users already", "duly user add");
+    desk.new_user("ann", &["init", "--name", "Mallory", "--key", "other.key"])
+        .refused("this database has users already", "duly user add");
     desk.write("short.pass", "hunter2\n");
-    desk.new_user("short", &["user", "key", "--name", "Bob", "--key", "bob.key"]).refused("the passphrase is shorter than 12", "four or five words");
+    desk.new_user("short", &["user", "key", "--name", "Bob", "--key", "bob.key"])
+        .refused("the passphrase is shorter than 12", "four or five words");
     assert_eq!((key, master), (read("ann.key"), read(".local/keys/master.key")));
     assert!(!desk.folder.path().join("other.key").exists() && !desk.folder.path().join("bob.key").exists());
 }
@@ -148,13 +160,27 @@ async fn errors_say_what_happened_why_and_what_to_do_and_wrong_use_ends_with_2()
 async fn data_go_to_stdout_words_to_stderr_and_no_colour_leaves_a_pipe() {
     let desk = Desk::running("streams").await;
 
-    for args in [&["status"][..], &["help"], &["help", "words"], &["help", "plan", "approve"], &["--help"], &["plan", "show", "--incident", "cards"]] {
+    for args in [
+        &["status"][..],
+        &["help"],
+        &["help", "words"],
+        &["help", "plan", "approve"],
+        &["--help"],
+        &["plan", "show", "--incident", "cards"],
+    ] {
         let shown = desk.duly("ann", args).fine();
         assert!(!shown.out.is_empty() && !shown.out.contains('\u{1b}') && shown.err.is_empty(), "{args:?} {shown:?}");
     }
     assert!(desk.duly("ann", &["help", "words"]).out.contains("the duty to tell one person in one phase"));
     assert_eq!(keys(&desk.duly("ann", &["help", "words", "--json"]).fine().json()), ["outcomes", "person_states", "words"]);
-    for args in [&["user", "list"][..], &["controller", "list"], &["incident", "list"], &["incident", "show", "cards"], &["hold", "list", "--incident", "cards"], &["unknown", "list", "--incident", "cards"]] {
+    for args in [
+        &["user", "list"][..],
+        &["controller", "list"],
+        &["incident", "list"],
+        &["incident", "show", "cards"],
+        &["hold", "list", "--incident", "cards"],
+        &["unknown", "list", "--incident", "cards"],
+    ] {
         let shown = desk.duly("ann", &[args, &["--json"]].concat()).fine();
         assert!(serde_json::from_str::<Value>(&shown.out).is_ok(), "{args:?} {}", shown.out);
     }
@@ -172,7 +198,9 @@ fn every_error_of_the_library_is_listed_with_its_remedy() {
                 walk(&path, found);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let names = text.lines().filter_map(|line| line.strip_prefix("pub enum ")?.split([' ', '{']).next().filter(|n| n.ends_with("Error")));
+                let names = text
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("pub enum ")?.split([' ', '{']).next().filter(|n| n.ends_with("Error")));
                 found.extend(names.map(str::to_owned));
             }
         }

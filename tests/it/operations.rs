@@ -90,7 +90,9 @@ async fn desk_with_sandbox(name: &str) -> (Desk, Service, u16) {
         &format!("callback = \"http://127.0.0.1:{web}/receipts/northmere\"\n[providers.letters]\nchannel = \"letter\"\nidempotent = true\n[providers.sms-a]\nchannel = \"sms\"\n"),
     );
     let lane = |name: &str, channel: &str| {
-        format!("[lanes.{name}]\nchannel = \"{channel}\"\nurl = \"http://127.0.0.1:{sandbox}/{name}\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\nlookup = true\n")
+        format!(
+            "[lanes.{name}]\nchannel = \"{channel}\"\nurl = \"http://127.0.0.1:{sandbox}/{name}\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\nlookup = true\n"
+        )
     };
     desk.write("lanes.toml", &(lane("letters", "letter") + &lane("sms-a", "sms")));
     let vhost = desk.url.rsplit_once('/').unwrap().1.to_owned();
@@ -98,7 +100,11 @@ async fn desk_with_sandbox(name: &str) -> (Desk, Service, u16) {
         ("DULY_BROKER__URL".to_owned(), virtual_host(&vhost).await),
         ("DULY_WEB__LISTEN".to_owned(), format!("127.0.0.1:{web}")),
     ]);
-    let service = Service::start(&desk, &["sandbox", "--config", "sandbox.toml", "--listen", &format!("127.0.0.1:{sandbox}")], "sandbox.log");
+    let service = Service::start(
+        &desk,
+        &["sandbox", "--config", "sandbox.toml", "--listen", &format!("127.0.0.1:{sandbox}")],
+        "sandbox.log",
+    );
     (desk, service, web)
 }
 
@@ -147,7 +153,12 @@ async fn a_run_leaves_no_name_phone_or_address_in_logs_metrics_or_health() {
 fn the_story_is_whole(desk: &Desk) {
     let show = ["person", "show", "--incident", "cards"];
     let letter = desk.duly_with("ann", &show, "PN3\n").fine().out;
-    for says in ["call to print provider letters begins (call 1)", "accepted by print provider letters", "Letter: Printed", "Letter: Posted first class. Notified."] {
+    for says in [
+        "call to print provider letters begins (call 1)",
+        "accepted by print provider letters",
+        "Letter: Printed",
+        "Letter: Posted first class. Notified.",
+    ] {
         assert!(letter.contains(says), "{says} is not in\n{letter}");
     }
     let text = desk.duly_with("ann", &show, "PN5\n").fine().out;
@@ -166,12 +177,22 @@ async fn readiness_names_the_part_that_fails_and_liveness_stays() {
 
     desk.sabotage("create or replace function duly_now() returns timestamptz language sql volatile as 'select clock_timestamp() + interval ''1 hour'''").await.unwrap();
     let (code, health) = ready(web).await;
-    assert_eq!((code, &health["parts"]["clock"], &health["parts"]["database"]), (503, &"more than 2 s off the database's".into(), &"ok".into()));
-    desk.sabotage("create or replace function duly_now() returns timestamptz language sql volatile as 'select clock_timestamp()'").await.unwrap();
+    assert_eq!(
+        (code, &health["parts"]["clock"], &health["parts"]["database"]),
+        (503, &"more than 2 s off the database's".into(), &"ok".into())
+    );
+    desk.sabotage(
+        "create or replace function duly_now() returns timestamptz language sql volatile as 'select clock_timestamp()'",
+    )
+    .await
+    .unwrap();
 
     desk.sabotage("update _sqlx_migrations set checksum = '\\x00' where version = 1").await.unwrap();
     let (code, health) = ready(web).await;
-    assert_eq!((code, &health["parts"]["clock"], health["parts"]["migrations"].as_str().unwrap().contains("duly migrate")), (503, &"ok".into(), true));
+    assert_eq!(
+        (code, &health["parts"]["clock"], health["parts"]["migrations"].as_str().unwrap().contains("duly migrate")),
+        (503, &"ok".into(), true)
+    );
     assert_eq!(get(web, "/health/live").await, (200, "live".to_owned()));
 }
 
@@ -196,7 +217,9 @@ async fn the_equation_metric_falls_to_0_when_a_person_is_missing() {
     let web = free_port();
     desk.variables.push(("DULY_WEB__LISTEN".to_owned(), format!("127.0.0.1:{web}")));
     let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
-    let holds = |n: u8| move |(_, text): &(u16, String)| text.contains(&format!("duly_equation_holds{{incident=\"northmere/cards\"}} {n}\n"));
+    let holds = |n: u8| {
+        move |(_, text): &(u16, String)| text.contains(&format!("duly_equation_holds{{incident=\"northmere/cards\"}} {n}\n"))
+    };
     until(async || get(web, "/metrics").await, holds(1)).await;
 
     desk.sabotage("delete from person where person_id = (select min(person_id::text)::uuid from person)").await.unwrap();

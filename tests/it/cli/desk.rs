@@ -9,7 +9,21 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// What the people of the list are called and where they live: none of it may stand anywhere but in the database.
-pub const PERSONAL: &[&str] = &["Wyn-Evans", "Siân", "Nguyen", "Adeyemi", "Nowak", "7400", "Heol", "Aberystwyth", "High Street", "LS1 4AB", "PN1", "PN2", "PN3"];
+pub const PERSONAL: &[&str] = &[
+    "Wyn-Evans",
+    "Siân",
+    "Nguyen",
+    "Adeyemi",
+    "Nowak",
+    "7400",
+    "Heol",
+    "Aberystwyth",
+    "High Street",
+    "LS1 4AB",
+    "PN1",
+    "PN2",
+    "PN3",
+];
 
 const LIST: &str = "\
 Pay number,First name,Surname,Mobile,Address 1,Town,Postcode
@@ -86,8 +100,23 @@ impl Desk {
         let desk = Self::empty(name).await;
         desk.new_user("ann", &["init", "--name", "Ann Price", "--key", "ann.key"]).fine();
         desk.new_user("bob", &["user", "add", "--name", "Bob Evans", "--key", "bob.key"]).fine();
-        desk.duly("ann", &["controller", "add", "northmere", "--name", "Northmere Police", "--sms-sender", "NORTHMERE", "--address", "PO Box 118"]).fine();
-        let add = ["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml", "--approvals-required", approvals];
+        desk.duly(
+            "ann",
+            &[
+                "controller",
+                "add",
+                "northmere",
+                "--name",
+                "Northmere Police",
+                "--sms-sender",
+                "NORTHMERE",
+                "--address",
+                "PO Box 118",
+            ],
+        )
+        .fine();
+        let add =
+            ["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml", "--approvals-required", approvals];
         desk.duly("ann", &add).fine();
         desk
     }

@@ -20,7 +20,8 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 async fn who_prepared_a_plan_cannot_approve_it_by_command_nor_past_it() {
     let desk = Desk::with_plan("preparer", "1").await;
 
-    desk.duly("ann", &["plan", "approve", "--incident", "cards"]).refused("who prepared a plan cannot approve it", "somebody else");
+    desk.duly("ann", &["plan", "approve", "--incident", "cards"])
+        .refused("who prepared a plan cannot approve it", "somebody else");
 
     // Past the program: the application's own rights, with ann's own signature over the plan's hash.
     let past = desk.sabotage(
@@ -113,14 +114,24 @@ async fn the_statement_holds_command_incident_arguments_time_and_nonce_and_nothi
     desk.duly("bob", &["hold", "lift", hold["hold"].as_str().unwrap()]).fine();
 
     let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
-    let kept: Vec<String> = sqlx::query_scalar("select convert_from(statement, 'UTF8') from signed_command order by command_id").fetch_all(&pool).await.unwrap();
+    let kept: Vec<String> = sqlx::query_scalar("select convert_from(statement, 'UTF8') from signed_command order by command_id")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
     let commands: Vec<serde_json::Value> = kept.iter().map(|s| serde_json::from_str(s).unwrap()).collect();
     let words: Vec<&str> = commands.iter().map(|c| c["command"].as_str().unwrap()).collect();
-    assert_eq!(words, ["user add", "controller add", "incident add", "plan prepare", "plan approve", "plan go", "hold set", "hold lift"]);
+    assert_eq!(
+        words,
+        ["user add", "controller add", "incident add", "plan prepare", "plan approve", "plan go", "hold set", "hold lift"]
+    );
     for (bytes, command) in kept.iter().zip(&commands) {
         assert_eq!(*bytes, command.to_string(), "canonical");
         assert!(command["at"].is_string() && command["nonce"].as_str().unwrap().len() == 32, "{bytes}");
-        assert!(["user add", "controller add", "hold lift"].contains(&command["command"].as_str().unwrap()) || command["incident"].is_string(), "{bytes}");
+        assert!(
+            ["user add", "controller add", "hold lift"].contains(&command["command"].as_str().unwrap())
+                || command["incident"].is_string(),
+            "{bytes}"
+        );
         assert_eq!(super::PERSONAL.iter().find(|p| bytes.contains(**p)), None, "{bytes}");
     }
 }

@@ -51,7 +51,17 @@ async fn an_asked_message_waits_for_a_signed_decision_and_takes_one_only() {
     assert!(listed[0]["choices"]["send-again"].as_str().unwrap().contains("twice"), "{listed}");
     assert!(desk.duly("ann", &["status"]).fine().out.contains("1 message not known, none sent again"));
 
-    let decide = ["unknown", "decide", &message, "--incident", "cards", "--choice", "next-step", "--reason", "docket 7 has no such letter"];
+    let decide = [
+        "unknown",
+        "decide",
+        &message,
+        "--incident",
+        "cards",
+        "--choice",
+        "next-step",
+        "--reason",
+        "docket 7 has no such letter",
+    ];
     let decided = desk.duly("bob", &[&decide[..], &["--json"]].concat()).fine();
     assert_eq!(decided.json()["state"], "superseded");
     assert!(decided.err.contains("a letter goes out"), "{}", decided.err);
