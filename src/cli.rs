@@ -169,8 +169,7 @@ impl Cli {
     pub fn log_filter(&self) -> &'static str {
         match self.command {
             Command::Serve(_) | Command::Sandbox(_) => "info",
-            // Whoever typed a command reads its error; the libraries' warnings beside it explain nothing.
-            _ => "warn,sqlx=error,lapin=error",
+            _ => crate::store::COMMAND_LOGS,
         }
     }
 }

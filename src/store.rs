@@ -28,6 +28,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::str::FromStr;
 use std::time::Duration;
 
+/// What is logged while a command runs: whoever typed it reads its error, and the libraries' warnings beside it
+/// explain nothing.
+pub const COMMAND_LOGS: &str = "warn,sqlx=error,lapin=error";
+
 /// What the database refused, or what was not there.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -158,17 +158,14 @@ mod tests {
 
     #[test]
     fn a_failure_prints_its_causes_once_and_ends_with_what_to_do() {
-        let store = StoreError::Database(sqlx_error());
-        let text = Failure::from(DispatchError::from(store)).text(str::to_owned);
+        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let settings = SettingsError::MasterKey { path: "keys/master.key".into(), source };
+        let text = Failure::from(DispatchError::from(settings)).text(str::to_owned);
 
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "error: the database refused the query");
-        assert!(lines[1].starts_with("  cause: "), "{text}");
+        assert_eq!(lines[0], "error: the master key file keys/master.key cannot be used");
+        assert_eq!(lines[1], "  cause: entity not found");
         assert_eq!(lines[lines.len() - 2], "");
-        assert!(lines[lines.len() - 1].starts_with("hint: check that Postgres is up"), "{text}");
-    }
-
-    fn sqlx_error() -> sqlx::Error {
-        sqlx::Error::PoolTimedOut
+        assert!(lines[lines.len() - 1].starts_with("hint: run `duly init`"), "{text}");
     }
 }

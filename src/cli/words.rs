@@ -65,7 +65,10 @@ const OUTCOMES: &[(&str, &str)] = &[
     ),
 ];
 
-const SECTIONS: &[(&str, &str, &[(&str, &str)])] = &[
+/// Words with their meanings.
+type Words = [(&'static str, &'static str)];
+
+const SECTIONS: &[(&str, &str, &Words)] = &[
     ("words", "Words", WORDS),
     ("person_states", "A person is shown as", PERSON),
     ("outcomes", "A call to a provider ends as", OUTCOMES),

@@ -93,9 +93,12 @@ async fn read(web: &Web) -> Result<String, ReportError> {
     Ok(page.0)
 }
 
+/// One figure of a lane.
+type Figure = fn(&LaneStatus) -> i64;
+
 fn write_lanes(page: &mut Page, lanes: &[LaneStatus]) {
     let of = |lane: &LaneStatus| vec![("lane", lane.lane.clone().unwrap_or_default()), ("channel", lane.channel.clone())];
-    let parts: [(&str, &str, fn(&LaneStatus) -> i64); 6] = [
+    let parts: [(&str, &str, Figure); 6] = [
         ("duly_lane_queued", "Messages on the road to a worker.", |l| l.load.queued),
         ("duly_lane_sending", "Messages in a call.", |l| l.load.sending),
         ("duly_lane_due", "Messages that may go now.", |l| l.load.due),

@@ -122,7 +122,7 @@ async fn init_writes_nothing_over_and_says_what_comes_next() {
 async fn no_secret_is_printed_by_settings_and_each_line_says_where_it_comes_from() {
     let mut desk = Desk::empty("settings").await;
     desk.write("lanes.toml", "[lanes.post]\nchannel = \"letter\"\nurl = \"https://user:hidden-1@print.example\"\napi_key = \"hidden-2\"\nreceipt_secret = \"hidden-3\"\n");
-    desk.variables.push(("DULY_BROKER__URL".into(), "amqp://guest:hidden-4@127.0.0.1:1/%2f".into()));
+    desk.set("DULY_BROKER__URL", "amqp://guest:hidden-4@127.0.0.1:1/%2f");
     let args = ["--settings", "lanes.toml", "--set", "dispatch.lease_ms=50000", "settings"];
 
     for form in [&args[..], &[&args[..], &["--json"]].concat()] {

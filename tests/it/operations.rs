@@ -9,23 +9,6 @@ use std::time::{Duration, Instant};
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A virtual host of its own at the broker, and its URL.
-async fn virtual_host(name: &str) -> String {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let management = std::env::var("AMQP_MANAGEMENT_URL").expect("eval \"$(scripts/services env)\" first");
-    let (scheme, rest) = management.split_once("://").unwrap();
-    let (login, host) = rest.split_once('@').unwrap();
-    let (user, password) = login.split_once(':').unwrap();
-    let http = reqwest::Client::new();
-    let permissions = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
-    for (path, body) in [(format!("vhosts/{name}"), serde_json::json!({})), (format!("permissions/{name}/{user}"), permissions)] {
-        let put = http.put(format!("{scheme}://{host}/api/{path}")).basic_auth(user, Some(password)).json(&body);
-        assert!(put.send().await.unwrap().status().is_success(), "{path}");
-    }
-    let amqp = std::env::var("AMQP_URL").unwrap();
-    format!("{}/{name}", amqp.rsplit_once('/').unwrap().0)
-}
-
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -51,8 +34,10 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        // It may have ended by itself.
+        if self.child.kill().is_ok() && self.child.wait().is_err() {
+            eprintln!("a process was left behind");
+        }
     }
 }
 
@@ -95,11 +80,8 @@ async fn desk_with_sandbox(name: &str) -> (Desk, Service, u16) {
         )
     };
     desk.write("lanes.toml", &(lane("letters", "letter") + &lane("sms-a", "sms")));
-    let vhost = desk.url.rsplit_once('/').unwrap().1.to_owned();
-    desk.variables.extend([
-        ("DULY_BROKER__URL".to_owned(), virtual_host(&vhost).await),
-        ("DULY_WEB__LISTEN".to_owned(), format!("127.0.0.1:{web}")),
-    ]);
+    desk.connect_broker().await;
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
     let service = Service::start(
         &desk,
         &["sandbox", "--config", "sandbox.toml", "--listen", &format!("127.0.0.1:{sandbox}")],
@@ -111,7 +93,7 @@ async fn desk_with_sandbox(name: &str) -> (Desk, Service, u16) {
 #[tokio::test]
 async fn a_run_leaves_no_name_phone_or_address_in_logs_metrics_or_health() {
     let (mut desk, _sandbox, web) = desk_with_sandbox("run").await;
-    desk.variables.push(("RUST_LOG".into(), "debug".into()));
+    desk.set("RUST_LOG", "debug");
     let serve = Service::start(&desk, &["--settings", "lanes.toml", "serve"], "serve.log");
 
     let status = || desk.duly("ann", &["--settings", "lanes.toml", "status", "--json"]).fine().json();
@@ -169,9 +151,8 @@ fn the_story_is_whole(desk: &Desk) {
 async fn readiness_names_the_part_that_fails_and_liveness_stays() {
     let mut desk = Desk::running("ready").await;
     let web = free_port();
-    let vhost = desk.url.rsplit_once('/').unwrap().1.to_owned();
-    let broker = virtual_host(&vhost).await;
-    desk.variables.extend([("DULY_BROKER__URL".to_owned(), broker), ("DULY_WEB__LISTEN".to_owned(), format!("127.0.0.1:{web}"))]);
+    desk.connect_broker().await;
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
     let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
     until(async || ready(web).await, |(code, _)| *code == 200).await;
 
@@ -200,10 +181,8 @@ async fn readiness_names_the_part_that_fails_and_liveness_stays() {
 async fn readiness_says_so_when_the_broker_is_away() {
     let mut desk = Desk::running("no_broker").await;
     let web = free_port();
-    desk.variables.extend([
-        ("DULY_BROKER__URL".to_owned(), format!("amqp://guest:guest@127.0.0.1:{}/%2f", free_port())),
-        ("DULY_WEB__LISTEN".to_owned(), format!("127.0.0.1:{web}")),
-    ]);
+    desk.set("DULY_BROKER__URL", format!("amqp://guest:guest@127.0.0.1:{}/%2f", free_port()));
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
     let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
 
     let (code, health) = until(async || ready(web).await, |(code, _)| *code != 0).await;
@@ -215,7 +194,7 @@ async fn readiness_says_so_when_the_broker_is_away() {
 async fn the_equation_metric_falls_to_0_when_a_person_is_missing() {
     let mut desk = Desk::running("metric").await;
     let web = free_port();
-    desk.variables.push(("DULY_WEB__LISTEN".to_owned(), format!("127.0.0.1:{web}")));
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
     let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
     let holds = |n: u8| {
         move |(_, text): &(u16, String)| text.contains(&format!("duly_equation_holds{{incident=\"northmere/cards\"}} {n}\n"))
@@ -231,7 +210,7 @@ async fn the_equation_metric_falls_to_0_when_a_person_is_missing() {
 async fn a_port_in_use_is_named_with_its_remedy() {
     let mut desk = Desk::running("port").await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    desk.variables.push(("DULY_WEB__LISTEN".to_owned(), taken.local_addr().unwrap().to_string()));
+    desk.set("DULY_WEB__LISTEN", taken.local_addr().unwrap().to_string());
 
     let mut serve = desk.command(&["serve", "web"]);
     serve.env("RUST_LOG", "off");

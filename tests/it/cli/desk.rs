@@ -1,8 +1,7 @@
 //! A desk with a terminal: the real binary, a folder and a database of its own.
 
-use duly::store::recreate_database;
+use crate::support::{TestDatabase, VirtualHost, empty_database, virtual_host};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -78,15 +77,18 @@ pub struct Desk {
     pub folder: TempDir,
     pub url: String,
     pub variables: Vec<(String, String)>,
+    broker: Option<VirtualHost>,
+    _database: TestDatabase,
 }
 
 impl Desk {
     /// A desk with an empty database.
     pub async fn empty(name: &str) -> Self {
-        // A name per checkout: two checkouts may test at once on one server.
-        let checkout = hex::encode(&Sha256::digest(env!("CARGO_MANIFEST_DIR"))[..4]);
-        let url = recreate_database(&crate::support::server(), &format!("duly_cli_{checkout}_{name}")).await.unwrap();
-        let desk = Self { folder: TempDir::new().unwrap(), url, variables: Vec::new() };
+        // The tests' own HTTP client needs one too; another test may have been first.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let database = empty_database(name).await;
+        let folder = TempDir::new().unwrap();
+        let desk = Self { folder, url: database.url.clone(), variables: Vec::new(), broker: None, _database: database };
         desk.write("affected.csv", LIST);
         desk.write("texts.toml", TEXTS);
         for user in ["ann", "bob", "cleo"] {
@@ -135,6 +137,18 @@ impl Desk {
         desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "4"]).fine();
         desk.duly("bob", &["plan", "go", "--incident", "cards"]).fine();
         desk
+    }
+
+    /// Sets a variable for every later command.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// Gives the desk a virtual host of its own at the broker.
+    pub async fn connect_broker(&mut self) {
+        let broker = virtual_host().await;
+        self.set("DULY_BROKER__URL", &broker.url);
+        self.broker = Some(broker);
     }
 
     pub fn write(&self, name: &str, text: &str) {
@@ -192,7 +206,7 @@ impl Desk {
 pub fn run(mut command: Command, input: &str) -> Ran {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     // A command that never reads may be gone already.
-    child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     let done = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }

@@ -34,7 +34,7 @@ async fn ask(desk: &Desk) -> (Uuid, Uuid) {
         commitments: serde_json::Map::new(),
     };
     assert_eq!(store.claim(incident.key, &[intent], 1000).await.unwrap().len(), 1);
-    for cause in [Cause::LeaseExpired, Cause::Ask] {
+    for cause in [Cause::LeaseExpired { attempt: 1 }, Cause::Ask] {
         store.apply_one(incident.key, person_id, message_id, cause, Note::default()).await.unwrap();
     }
     (message_id, person_id)
