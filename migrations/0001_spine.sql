@@ -154,6 +154,8 @@ create table signed_command (
     signature bytea not null check (octet_length(signature) = 64), -- Ed25519 over statement
     at timestamptz not null default duly_now()               -- database time
 );
+-- A statement holds a nonce: the same bytes are kept once, so a signature serves once.
+create unique index signed_command_once on signed_command (sha256(statement));
 
 -- The last fate of a quarantined row, decided by somebody.
 create table row_decision (
@@ -180,10 +182,26 @@ create table plan_approval (
     incident_no bigint not null,                             -- incident
     plan_no int not null,                                    -- plan
     user_id uuid not null references app_user,               -- approver
-    command_id uuid not null references signed_command,      -- signature over the plan's hash
+    command_id uuid not null unique references signed_command, -- signature over the plan's hash; approves once
     primary key (controller_id, incident_no, plan_no, user_id),
     foreign key (controller_id, incident_no, plan_no) references plan
 );
+
+-- An approval is the approver's own signature over this plan's hash; never by who prepared it, never by a revoked user.
+create function check_approval() returns trigger language plpgsql as $$
+begin
+    perform from plan q
+       join app_user u on u.user_id = new.user_id and u.user_id <> q.prepared_by and u.revoked_at is null
+       join signed_command s on s.command_id = new.command_id and s.user_id = new.user_id
+      where q.controller_id = new.controller_id and q.incident_no = new.incident_no and q.plan_no = new.plan_no
+        and position(encode(q.hash, 'hex') in convert_from(s.statement, 'UTF8')) > 0
+        for share of u;
+    if not found then
+        raise exception 'an approval needs a signature over the plan''s hash by an active user who did not prepare it' using errcode = 'DU005';
+    end if;
+    return new;
+end $$;
+create trigger check_approval before insert on plan_approval for each row execute function check_approval();
 
 create table notice (
     controller_id uuid not null,                             -- tenant
@@ -275,6 +293,8 @@ create table outcome (
     primary key (controller_id, incident_no, message_id, attempt),
     check (kind <> 'accepted' or provider_id is not null)
 );
+-- Small, and almost free to keep for rows that only grow in time: the rate of the last minute is read through it.
+create index outcome_at on outcome using brin (at) with (pages_per_range = 16, autosummarize = on);
 create index outcome_provider_id on outcome (provider_id) where provider_id is not null;
 
 create table lookup (

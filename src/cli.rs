@@ -1,52 +1,56 @@
 //! The command line: one file per group of commands, each a thin layer over the library.
 
+pub mod audit;
+pub mod controllers;
 pub mod demo;
+pub mod failure;
+pub mod help;
+pub mod holds;
+pub mod incidents;
 pub mod jobs;
 pub mod lists;
+pub mod output;
+pub mod person;
 pub mod plans;
 pub mod quarantine;
 pub mod serve;
 pub mod setup;
+pub mod sign;
 pub mod status;
+pub mod unknown;
+pub mod users;
+pub mod words;
+
+pub use failure::{Failure, Refusal, Remedy};
 
 use crate::config::{self, Settings};
-use crate::dispatch::Office;
+use crate::dispatch::{Office, deadlines};
+use crate::store::Store;
 use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
-/// An error of a command with what to do about it.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// A refusal that carries its own remedy.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-pub struct Refusal {
-    /// What happened.
-    pub what: String,
-    /// What to do now.
-    pub remedy: &'static str,
-}
-
-impl Refusal {
-    /// A refusal as a failure.
-    pub fn of(what: impl Into<String>, remedy: &'static str) -> Failure {
-        Box::new(Self { what: what.into(), remedy })
-    }
-}
-
-/// Tell every affected person, once, and prove it.
+/// Tell every person affected by a data breach, once, and prove it.
 #[derive(Parser)]
-#[command(name = "duly", version, about, after_help = "Examples:\n  duly init --name 'Ann Price' --key ann.key\n  duly list import affected.csv --incident northmere-2026\n  duly plan prepare --incident northmere-2026 --route sms-then-letter,letter,sms\n  duly status --incident northmere-2026")]
+#[command(
+    name = "duly",
+    version,
+    about,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// Second settings file, above config/default.toml
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "For every command")]
     settings: Option<PathBuf>,
     /// One setting, above all files: `--set dispatch.lease_ms=60000`
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair, help_heading = "For every command")]
     set: Vec<(String, String)>,
     /// Print data as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "For every command")]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -57,17 +61,21 @@ enum Command {
     /// Make the master key and the first user
     Init(setup::Init),
     /// Apply the database's migrations
+    #[command(after_help = "Example:\n  duly migrate")]
     Migrate,
     /// Print the settings in force and where each comes from
+    #[command(after_help = "Examples:\n  duly settings\n  duly --settings police.toml settings --json")]
     Settings,
-    /// Add a controller
-    Controller(setup::AddController),
-    /// Add an incident
-    Incident(setup::AddIncident),
     /// Users: add, list, revoke
     #[command(subcommand)]
-    User(setup::UserCommand),
-    /// Import an affected list
+    User(users::UserCommand),
+    /// Controllers: the organisations that must notify
+    #[command(subcommand)]
+    Controller(controllers::ControllerCommand),
+    /// Incidents: add, list, show
+    #[command(subcommand)]
+    Incident(incidents::IncidentCommand),
+    /// Affected lists: import
     #[command(subcommand)]
     List(lists::ListCommand),
     /// Rows that wait: list, export, correct, discard
@@ -76,22 +84,37 @@ enum Command {
     /// Jobs on duly.intake: publish, rejected, key
     #[command(subcommand)]
     Job(jobs::JobCommand),
-    /// Prepare, approve, go, pause, resume
+    /// Plans: prepare, show, approve, go, pause, resume
     #[command(subcommand)]
     Plan(plans::PlanCommand),
-    /// Stop sending to an incident, or lift the stop
+    /// Holds: stop sending to an incident or a person, lift, list
     #[command(subcommand)]
-    Hold(plans::HoldCommand),
-    /// Run roles: web, scheduler, worker (all by default)
+    Hold(holds::HoldCommand),
+    /// Where an incident stands: people, the equation, lanes, what needs a person
+    Status(status::Status),
+    /// Tell one person's story
+    #[command(subcommand)]
+    Person(person::PersonCommand),
+    /// Calls of which nobody knows how they ended: list, decide
+    #[command(subcommand)]
+    Unknown(unknown::UnknownCommand),
+    /// Check that nobody is lost, nobody told twice and no fact altered
+    Audit(audit::Audit),
+    /// Run roles until told to stop
     Serve(serve::Serve),
     /// Run the simulator of providers
     Sandbox(serve::Sandbox),
-    /// Counts by state, lanes, and the equation
-    Status(status::Status),
-    /// Explain the words that Duly uses
-    Words,
-    /// Send to 5,000 made-up people through the sandbox, kill a worker, show that everybody was told once
+    /// Send to made-up people through the sandbox, kill a worker, show that everybody was told once
     Demo(demo::Demo),
+    /// Print this help, the help of a command, or `duly help words`: the words that Duly uses
+    Help(help::Help),
+}
+
+/// Parses the command line; ends the program with code 2 where it is wrong.
+pub fn parse() -> Cli {
+    use clap::FromArgMatches;
+    let matches = help::command().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Parses `key=value`.
@@ -99,12 +122,14 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     text.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).ok_or_else(|| "write KEY=VALUE".to_owned())
 }
 
-/// Settings and output form of a run.
+/// Settings, connections and output form of a run.
 pub struct Context {
     /// The layers.
     pub layers: figment::Figment,
     /// Whether data is printed as JSON.
     pub json: bool,
+    store: OnceCell<Store>,
+    office: OnceCell<Arc<Office>>,
 }
 
 impl Context {
@@ -113,66 +138,75 @@ impl Context {
         Ok(Settings::load(&self.layers)?)
     }
 
-    /// Settings, database and keys.
+    /// The database alone, with the schema that this program needs.
+    pub async fn store(&self) -> Result<&Store, Failure> {
+        self.store
+            .get_or_try_init(|| async {
+                let settings = self.settings()?;
+                let database = &settings.database;
+                Store::reach(database.url.expose_secret()).await?;
+                let store = Store::connect(database.url.expose_secret(), database.connections, deadlines(&settings)).await?;
+                store.check_schema().await?;
+                Ok(store)
+            })
+            .await
+    }
+
+    /// Settings, database, keys and templates.
     pub async fn office(&self) -> Result<Arc<Office>, Failure> {
-        Ok(Arc::new(Office::open(self.settings()?).await?))
+        self.store().await?;
+        let office =
+            self.office.get_or_try_init(|| async { Ok::<_, Failure>(Arc::new(Office::open(self.settings()?).await?)) }).await?;
+        Ok(office.clone())
     }
 
     /// Prints data: JSON as it is, or lines for people.
     pub fn print(&self, data: &serde_json::Value, lines: &str) {
-        if self.json { println!("{data}") } else { println!("{lines}") }
+        match self.json {
+            true => output::data(&data.to_string()),
+            false if lines.is_empty() => {}
+            false => output::data(lines),
+        }
+    }
+}
+
+impl Cli {
+    /// What is logged where RUST_LOG says nothing: services tell what they do, commands only what goes wrong.
+    pub fn log_filter(&self) -> &'static str {
+        match self.command {
+            Command::Serve(_) | Command::Sandbox(_) => "info",
+            _ => crate::store::COMMAND_LOGS,
+        }
     }
 }
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
-    let context = Context { layers: config::layers(cli.settings.as_deref(), &cli.set), json: cli.json };
+    let context = Context {
+        layers: config::layers(cli.settings.as_deref(), &cli.set),
+        json: cli.json,
+        store: OnceCell::new(),
+        office: OnceCell::new(),
+    };
     match cli.command {
         Command::Init(args) => setup::init(&context, args).await,
         Command::Migrate => setup::migrate(&context).await,
         Command::Settings => setup::settings(&context),
-        Command::Controller(args) => setup::add_controller(&context, args).await,
-        Command::Incident(args) => setup::add_incident(&context, args).await,
-        Command::User(command) => setup::user(&context, command).await,
+        Command::User(command) => users::run(&context, command).await,
+        Command::Controller(command) => controllers::run(&context, command).await,
+        Command::Incident(command) => incidents::run(&context, command).await,
         Command::List(command) => lists::run(&context, command).await,
         Command::Quarantine(command) => quarantine::run(&context, command).await,
         Command::Job(command) => jobs::run(&context, command).await,
         Command::Plan(command) => plans::run(&context, command).await,
-        Command::Hold(command) => plans::hold(&context, command).await,
+        Command::Hold(command) => holds::run(&context, command).await,
+        Command::Status(args) => status::run(&context, args).await,
+        Command::Person(command) => person::run(&context, command).await,
+        Command::Unknown(command) => unknown::run(&context, command).await,
+        Command::Audit(args) => audit::run(&context, args).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,
-        Command::Status(args) => status::run(&context, args).await,
-        Command::Words => {
-            println!("{}", status::WORDS);
-            Ok(())
-        }
         Command::Demo(args) => demo::run(args).await,
+        Command::Help(args) => help::run(&context, &args),
     }
-}
-
-/// What to do about an error, where one of Duly's errors stands in its chain.
-pub fn remedy(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    use crate::dispatch::DispatchError;
-    if let Some(e) = error.downcast_ref::<Refusal>() {
-        return Some(e.remedy.to_owned());
-    }
-    if let Some(e) = error.downcast_ref::<crate::store::StoreError>() {
-        return Some(e.remedy().to_owned());
-    }
-    if let Some(e) = error.downcast_ref::<crate::intake::list::ImportError>() {
-        return Some(e.remedy().to_owned());
-    }
-    if let Some(e) = error.downcast_ref::<crate::intake::correction::CorrectionError>() {
-        return Some(e.remedy().to_owned());
-    }
-    if let Some(e) = error.downcast_ref::<crate::intake::job::PublishError>() {
-        return Some(e.remedy().to_owned());
-    }
-    if let Some(e) = error.downcast_ref::<crate::broker::BrokerError>() {
-        return Some(e.remedy().to_owned());
-    }
-    if let Some(DispatchError::Store(e)) = error.downcast_ref::<DispatchError>() {
-        return Some(e.remedy().to_owned());
-    }
-    error.downcast_ref::<config::SettingsError>().map(|_| "see config/default.toml for every key with its unit".to_owned())
 }

@@ -57,6 +57,20 @@ pub enum DispatchError {
     Http(#[from] reqwest::Error),
 }
 
+impl DispatchError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Store(error) => error.remedy().to_owned(),
+            Self::Broker(error) => error.remedy().to_owned(),
+            Self::Settings(error) => error.remedy(),
+            Self::Seal(error) => error.remedy().to_owned(),
+            Self::Render(error) => error.remedy().to_owned(),
+            Self::Http(_) => "check the lanes' URLs: `duly settings` shows them".to_owned(),
+        }
+    }
+}
+
 impl Office {
     /// Connects to everything that sending needs.
     pub async fn open(settings: Settings) -> Result<Self, DispatchError> {

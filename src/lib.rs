@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod web;
+pub mod report;
 pub mod receipts;
 pub mod dispatch;
 pub mod intake;

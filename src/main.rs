@@ -1,33 +1,24 @@
-//! Parses the command line, runs the command, prints an error with its cause and its remedy.
+//! Parses the command line, runs the command, prints an error with its causes and its remedy.
 
-use clap::Parser;
+use duly::cli::output::Paint;
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = duly::cli::Cli::parse();
+    let cli = duly::cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| cli.log_filter().into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().init();
     // One TLS implementation for every client of this process.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        eprintln!("note: a TLS provider was installed before");
+        tracing::warn!("a TLS provider was installed before");
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
-        .json()
-        .init();
     match duly::cli::run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(source) = cause {
-                eprintln!("  cause: {source}");
-                cause = source.source();
-            }
-            if let Some(remedy) = duly::cli::remedy(error.as_ref()) {
-                eprintln!("\nhint: {remedy}");
-            }
-            ExitCode::from(2)
+        Err(failure) => {
+            let paint = Paint::stderr();
+            eprintln!("{}", failure.text(|label| paint.label(label)));
+            failure.exit_code()
         }
     }
 }

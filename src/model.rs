@@ -7,5 +7,6 @@ pub mod profile;
 pub mod replay;
 pub mod seal;
 pub mod state;
+pub mod statement;
 pub mod step;
 pub mod user_key;

@@ -8,23 +8,31 @@ pub mod claim;
 pub mod controller;
 pub mod draft;
 pub mod due;
+pub mod health;
 pub mod hold;
 pub mod incident;
 pub mod job;
 pub mod leadership;
 pub mod list;
+pub mod metrics;
 pub mod outcome;
 pub mod plan;
 pub mod quarantine;
 pub mod receipt;
 pub mod status;
+pub mod story;
 pub mod unit;
+pub mod unknown;
 pub mod user;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::str::FromStr;
 use std::time::Duration;
+
+/// What is logged while a command runs: whoever typed it reads its error, and the libraries' warnings beside it
+/// explain nothing.
+pub const COMMAND_LOGS: &str = "warn,sqlx=error,lapin=error";
 
 /// What the database refused, or what was not there.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +57,30 @@ pub enum StoreError {
         /// Its public name; never personal data.
         name: String,
     },
+    /// The name is in use.
+    #[error("there is a {what} `{name}` already")]
+    Taken {
+        /// Kind of thing.
+        what: &'static str,
+        /// Its public name.
+        name: String,
+    },
+    /// A rule that the database holds forbids it.
+    #[error("{what}")]
+    Forbidden {
+        /// The rule.
+        what: &'static str,
+        /// What to do now.
+        remedy: &'static str,
+    },
+    /// The schema is not the one that this program was built for.
+    #[error("the database's schema is {found}, this program needs {needed}")]
+    Schema {
+        /// Newest migration that was applied; 0 for none.
+        found: i64,
+        /// Newest migration of this program.
+        needed: i64,
+    },
     /// A stored value does not read back.
     #[error("a stored {what} cannot be read")]
     Corrupt {
@@ -68,6 +100,10 @@ impl StoreError {
             Self::Migrate(_) => "run `duly migrate` with an owner's `database.url` and read the cause",
             Self::TooOld { .. } => "use PostgreSQL 15 or newer",
             Self::Missing { .. } => "check the name; `duly status` lists what there is",
+            Self::Taken { .. } => "choose another name; what is there was not changed",
+            Self::Forbidden { remedy, .. } => remedy,
+            Self::Schema { found, needed } if found > needed => "use the newer program that migrated this database",
+            Self::Schema { .. } => "run `duly migrate`",
             Self::Corrupt { .. } => "check that the master key belongs to this database, then run `duly audit`",
             Self::Event(_) => "report this as a fault of Duly with the command that you ran",
         }
@@ -77,6 +113,14 @@ impl StoreError {
     pub fn is_about_values(&self) -> bool {
         let Self::Database(sqlx::Error::Database(refusal)) = self else { return false };
         refusal.code().is_some_and(|code| ["22", "23", "P0"].iter().any(|class| code.starts_with(class)))
+    }
+
+    /// A unique name that is in use, or the database's own error.
+    pub(crate) fn taken(error: sqlx::Error, what: &'static str, name: &str) -> Self {
+        match error.as_database_error() {
+            Some(e) if e.is_unique_violation() => Self::Taken { what, name: name.to_owned() },
+            _ => error.into(),
+        }
     }
 
     pub(crate) fn missing(what: &'static str, name: &str) -> Self {

@@ -1,39 +1,49 @@
 //! The HTTP server: health, metrics, and the receipts' desk.
 
+mod health;
+mod metrics;
+
+use crate::config::Settings;
 use crate::dispatch::Office;
 use crate::receipts::Desk;
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
 use axum::routing::get;
+use health::Broker;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+/// What the handlers share.
+struct Web {
+    office: Arc<Office>,
+    broker: Broker,
+    metrics: metrics::Cache,
+}
+
 /// Serves until `stop`.
 pub async fn run(office: Arc<Office>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let receipts = Desk::open(&office.settings).await.map_err(std::io::Error::other)?.router();
+    let web = Arc::new(Web { office, broker: Broker::default(), metrics: metrics::Cache::default() });
     let router = Router::new()
         .route("/health/live", get(|| async { "live" }))
-        .route("/health/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(office)
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::show))
+        .with_state(web)
         .merge(receipts);
+    announce(&listener)?;
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-async fn ready(State(office): State<Arc<Office>>) -> (StatusCode, &'static str) {
-    match office.store.ping().await {
-        Ok(()) => (StatusCode::OK, "ready"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached"),
-    }
+/// Serves nothing but the receipts' desk until `stop`; needs no key of Duly's.
+pub async fn run_receipts(settings: &Settings, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let desk = Desk::open(settings).await.map_err(std::io::Error::other)?.router();
+    let router = Router::new().route("/health/live", get(|| async { "live" })).merge(desk);
+    announce(&listener)?;
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-async fn metrics(State(office): State<Arc<Office>>) -> Result<String, StatusCode> {
-    let counts = office.store.count_all_messages().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    let mut text = String::from("# HELP duly_messages Messages by channel and state\n# TYPE duly_messages gauge\n");
-    for (channel, state, n) in counts {
-        text.push_str(&format!("duly_messages{{channel=\"{channel}\",state=\"{state}\"}} {n}\n"));
-    }
-    Ok(text)
+/// Says which address was bound: port 0 lets the system choose.
+fn announce(listener: &TcpListener) -> std::io::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "listening for HTTP");
+    Ok(())
 }

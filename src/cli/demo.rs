@@ -8,6 +8,7 @@ use crate::intake::{csv, list};
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
 use crate::model::state::Route;
+use crate::model::statement::statement;
 use crate::model::user_key;
 use crate::store::controller::NewController;
 use crate::store::incident::{Incident, NewIncident};
@@ -154,8 +155,9 @@ async fn approve_and_go(office: &Arc<Office>, incident: &Incident) -> Result<(),
     let routes = [Route::SmsThenLetter, Route::Letter, Route::Sms];
     let summary = plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), user_id: *ann }, |_| {}).await?;
     let prepared = office.store.load_plan(incident.key, summary.plan).await?;
-    let statement = json!({"command": "plan approve", "plan": summary.plan, "hash": summary.hash}).to_string();
-    let command = office.store.insert_command(*bob, statement.as_bytes(), &bobs_key.sign(statement.as_bytes())).await?;
+    let approval = json!({"command": "plan approve", "incident": incident.incident_id, "plan": summary.plan, "hash": summary.hash});
+    let signed = statement(&approval, office.store.now().await?, rand::random());
+    let command = office.store.insert_command(*bob, &signed, &bobs_key.sign(&signed)).await?;
     super::plans::approve(office, incident, &prepared, *bob, command).await?;
     Ok(office.store.move_plan(incident.key, &prepared, "plan.started", "approved", "running", *bob).await?)
 }
@@ -257,7 +259,7 @@ impl Finished {
             (findings > 0, "the audit has findings"),
         ];
         match wrong.iter().find(|(is_wrong, _)| *is_wrong) {
-            Some((_, what)) => Err(Refusal::of(*what, "read target/demo/summary.json and target/demo/serve.log")),
+            Some((_, what)) => Err(Refusal::found(*what, "read target/demo/summary.json and target/demo/serve.log")),
             None => Ok(()),
         }
     }

@@ -1,20 +1,24 @@
-//! Plans and holds: prepared by one, approved by another, and only then sent.
+//! Plans: prepared by one, approved by another, and only then sent.
 
-use super::setup::signed;
+use super::output::{Paint, count, figure, table, when};
+use super::sign::signed;
 use super::{Context, Failure, Refusal};
 use crate::dispatch::plan::PlanRequest;
 use crate::dispatch::{Office, plan};
 use crate::model::state::Route;
+use crate::store::Store;
 use crate::store::incident::Incident;
+use crate::store::plan::Plan;
+use crate::store::user::Approval;
 use clap::{Args, Subcommand};
-use serde_json::json;
-use std::sync::Arc;
+use serde_json::{Value, json};
+use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
 
 /// A plan of an incident.
 #[derive(Args)]
 pub struct Which {
-    /// Incident
+    /// Incident, or controller/incident
     #[arg(long)]
     incident: String,
     /// Plan number; the newest by default
@@ -25,120 +29,254 @@ pub struct Which {
 /// `duly plan`.
 #[derive(Subcommand)]
 pub enum PlanCommand {
-    /// Freeze the open lists, render and hash every message, make a plan
+    /// Freeze the open lists, render and check every message, make a plan
+    #[command(
+        after_help = "Example:\n  duly plan prepare --incident cards-2026 --route sms-then-letter,letter,sms\n\nEach person gets the first route that can reach them. Nothing is sent."
+    )]
     Prepare {
-        /// Incident
+        /// Incident, or controller/incident
         #[arg(long)]
         incident: String,
-        /// Routes in order of preference; each person gets the first that can reach them
+        /// Routes in order of preference
         #[arg(long, value_delimiter = ',', required = true)]
         route: Vec<Route>,
     },
-    /// Approve a plan; never by who prepared it
-    Approve(Which),
+    /// Show what exactly goes to whom, and who approved it
+    #[command(after_help = "Example:\n  duly plan show --incident cards-2026")]
+    Show(Which),
+    /// Approve a plan with your signature over its hash; never by who prepared it
+    #[command(
+        after_help = "Examples:\n  duly plan approve --incident cards-2026\n  duly plan approve --incident cards-2026 --people 4812      states the count instead of typing it"
+    )]
+    Approve {
+        #[command(flatten)]
+        which: Which,
+        /// How many people will be written to, as you read it in `duly plan show`
+        #[arg(long)]
+        people: Option<i64>,
+    },
     /// Start sending an approved plan
+    #[command(after_help = "Example:\n  duly plan go --incident cards-2026")]
     Go(Which),
-    /// Stop sending; what was claimed before may still leave
+    /// Stop sending; a call that had begun may still end
+    #[command(after_help = "Example:\n  duly plan pause --incident cards-2026")]
     Pause(Which),
     /// Go on after a pause
+    #[command(after_help = "Example:\n  duly plan resume --incident cards-2026")]
     Resume(Which),
 }
 
-/// `duly hold`.
-#[derive(Subcommand)]
-pub enum HoldCommand {
-    /// Stop sending to an incident, or to one person of it
-    Set {
-        /// Incident
-        #[arg(long)]
-        incident: String,
-        /// Person (p_…)
-        #[arg(long)]
-        person: Option<String>,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-    /// Lift a hold
-    Lift {
-        /// Hold
-        hold: Uuid,
-    },
+/// A move of a plan: event kind, words typed, state before, state after.
+struct Move {
+    kind: &'static str,
+    command: &'static str,
+    from: &'static str,
+    to: &'static str,
 }
+
+const GO: Move = Move { kind: "plan.started", command: "plan go", from: "approved", to: "running" };
+const PAUSE: Move = Move { kind: "plan.paused", command: "plan pause", from: "running", to: "paused" };
+const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: "paused", to: "running" };
 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
-    let office = context.office().await?;
     match command {
-        PlanCommand::Prepare { incident, route } => {
-            let (user_id, _) = signed(context, &json!({"command": "plan prepare", "incident": incident})).await?;
-            let incident = office.store.load_incident(&incident).await?;
-            let now = time::OffsetDateTime::now_utc();
-            let date = (now.year(), u8::from(now.month()), now.day());
-            let summary = plan::prepare(&office, &incident, &PlanRequest { routes: route, date, user_id }, |n| eprint!("\r{n} people rendered")).await?;
-            eprintln!();
-            context.print(&json!(summary), &format!("plan {} prepared: {:?}, not prepared: {:?}\nhash {}", summary.plan, summary.routes, summary.problems, summary.hash));
-            Ok(())
-        }
-        PlanCommand::Approve(which) => {
-            let (incident, plan) = find(&office, &which).await?;
-            let statement = json!({"command": "plan approve", "plan": plan.plan_no, "hash": hex::encode(&plan.hash)});
-            let (user_id, command_id) = signed(context, &statement).await?;
-            approve(&office, &incident, &plan, user_id, command_id).await
-        }
-        PlanCommand::Go(which) => move_plan(context, &office, &which, "plan.started", "approved", "running").await,
-        PlanCommand::Pause(which) => move_plan(context, &office, &which, "plan.paused", "running", "paused").await,
-        PlanCommand::Resume(which) => move_plan(context, &office, &which, "plan.resumed", "paused", "running").await,
+        PlanCommand::Prepare { incident, route } => prepare(context, &incident, &route).await,
+        PlanCommand::Show(which) => show(context, &which).await,
+        PlanCommand::Approve { which, people } => approve_signed(context, &which, people).await,
+        PlanCommand::Go(which) => move_plan(context, &which, &GO).await,
+        PlanCommand::Pause(which) => move_plan(context, &which, &PAUSE).await,
+        PlanCommand::Resume(which) => move_plan(context, &which, &RESUME).await,
     }
 }
 
-/// Approves, unless the approver prepared the plan.
-pub async fn approve(office: &Office, incident: &Incident, plan: &crate::store::plan::Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
-    if plan.prepared_by == user_id {
-        return Err(Refusal::of("who prepared a plan cannot approve it", "ask somebody else who has a key to approve it"));
+async fn prepare(context: &Context, name: &str, routes: &[Route]) -> Result<(), Failure> {
+    let office = context.office().await?;
+    let incident = office.store.load_incident(name).await?;
+    let now = office.store.now().await?;
+    let date = (now.year(), u8::from(now.month()), now.day());
+    let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
+    let command =
+        json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "date": [date.0, date.1, date.2]});
+    let (user_id, _) = signed(context, &command).await?;
+    let is_terminal = std::io::stderr().is_terminal();
+    let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, user_id }, |n| {
+        if is_terminal {
+            eprint!("\r{n} people rendered and checked");
+        }
+    })
+    .await?;
+    if is_terminal {
+        eprintln!();
     }
-    let done = office.store.approve_plan(incident.key, plan, user_id, command_id, i64::from(incident.approvals_required)).await?;
-    eprintln!("{}", if done { "approved: `duly plan go` starts sending" } else { "approved by one; one more is needed" });
+    let plan = office.store.load_plan(incident.key, summary.plan).await?;
+    context.print(&json!(summary), &describe(&office.store, &incident, &plan).await?);
+    eprintln!("Nothing was sent. Somebody else approves it: duly plan approve --incident {name}");
     Ok(())
 }
 
-async fn find(office: &Office, which: &Which) -> Result<(Incident, crate::store::plan::Plan), Failure> {
-    let incident = office.store.load_incident(&which.incident).await?;
-    let last = office.store.find_last_plan(incident.key).await?;
-    let plan_no = which.plan.or(last).ok_or_else(|| Refusal::of("the incident has no plan", "make one with `duly plan prepare`"))?;
-    let plan = office.store.load_plan(incident.key, plan_no).await?;
+async fn find(store: &Store, which: &Which) -> Result<(Incident, Plan), Failure> {
+    let incident = store.load_incident(&which.incident).await?;
+    let last = store.find_last_plan(incident.key).await?;
+    let plan_no =
+        which.plan.or(last).ok_or_else(|| Refusal::of("the incident has no plan", "make one with `duly plan prepare`"))?;
+    let plan = store.load_plan(incident.key, plan_no).await?;
     Ok((incident, plan))
 }
 
-async fn move_plan(context: &Context, office: &Arc<Office>, which: &Which, kind: &'static str, from: &'static str, to: &'static str) -> Result<(), Failure> {
-    let (incident, plan) = find(office, which).await?;
-    // Two clicks on "go": the second finds the plan running and changes nothing.
-    if plan.state == to {
-        eprintln!("plan {} is {to} already; nothing was changed", plan.plan_no);
-        return Ok(());
-    }
-    if plan.state != from {
-        return Err(Refusal::of(format!("plan {} is {}, not {from}", plan.plan_no, plan.state), "approve it first, or look at `duly status`"));
-    }
-    let (user_id, _) = signed(context, &json!({"command": kind, "plan": plan.plan_no, "hash": hex::encode(&plan.hash)})).await?;
-    Ok(office.store.move_plan(incident.key, &plan, kind, from, to, user_id).await?)
+/// What the plan's body, the bytes under its hash, says.
+fn body(plan: &Plan) -> Result<Value, Failure> {
+    Ok(serde_json::from_slice(&plan.body)?)
 }
 
-/// Runs a hold command.
-pub async fn hold(context: &Context, command: HoldCommand) -> Result<(), Failure> {
-    let office = context.office().await?;
-    match command {
-        HoldCommand::Set { incident, person, reason } => {
-            let person = person.map(|p| Uuid::parse_str(p.trim_start_matches("p_"))).transpose()?;
-            let (user_id, _) = signed(context, &json!({"command": "hold set", "incident": incident})).await?;
-            let incident = office.store.load_incident(&incident).await?;
-            let hold = office.store.set_hold(incident.key, person, &reason, user_id).await?;
-            context.print(&json!({"hold": hold}), &format!("hold {hold} set"));
-            Ok(())
-        }
-        HoldCommand::Lift { hold } => {
-            let (user_id, _) = signed(context, &json!({"command": "hold lift", "hold": hold.to_string()})).await?;
-            Ok(office.store.lift_hold(hold, user_id).await?)
-        }
+fn counts<'a>(body: &'a Value, key: &str) -> impl Iterator<Item = (&'a str, i64)> {
+    body.get(key).and_then(Value::as_object).into_iter().flatten().map(|(word, n)| (word.as_str(), n.as_i64().unwrap_or(0)))
+}
+
+/// People who will be written to: all of the plan, without those for whom no message could be made.
+fn people_written_to(body: &Value) -> i64 {
+    counts(body, "routes").map(|(_, n)| n).sum::<i64>() - counts(body, "problems").map(|(_, n)| n).sum::<i64>()
+}
+
+async fn show(context: &Context, which: &Which) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let (incident, plan) = find(store, which).await?;
+    let data = json!({
+        "plan": plan.plan_no, "state": plan.state, "hash": hex::encode(&plan.hash), "people": people_written_to(&body(&plan)?),
+        "prepared_by": name_of(store, plan.prepared_by).await?, "approvals": store.list_approvals(incident.key, plan.plan_no).await?,
+        "approvals_required": incident.approvals_required, "body": body(&plan)?,
+    });
+    context.print(&data, &describe(store, &incident, &plan).await?);
+    Ok(())
+}
+
+async fn name_of(store: &Store, user_id: Uuid) -> Result<String, Failure> {
+    let users = store.list_users().await?;
+    Ok(users.into_iter().find(|u| u.user_id == user_id).map_or_else(|| user_id.to_string(), |u| u.name))
+}
+
+/// The plan for people, its answer first.
+async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<String, Failure> {
+    let body = body(plan)?;
+    let approvals = store.list_approvals(incident.key, plan.plan_no).await?;
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    row("people", format!("{} will be written to", figure(people_written_to(&body))));
+    for (route, n) in counts(&body, "routes") {
+        row("route", format!("{route}: {}", figure(n)));
     }
+    for (code, n) in counts(&body, "problems") {
+        row("no message", format!("{code}: {}; each needs a decision", count(n, "person", "people")));
+    }
+    for list in body.get("lists").and_then(Value::as_array).into_iter().flatten() {
+        let number = |key: &str| list.get(key).and_then(Value::as_i64).unwrap_or(0);
+        let root = list.get("root").and_then(Value::as_str).unwrap_or_default();
+        row("list", format!("{}: {}, root {root}", number("list"), count(number("people"), "person", "people")));
+    }
+    row("profile", incident.profile.clone());
+    row("prepared by", name_of(store, plan.prepared_by).await?);
+    for approval in &approvals {
+        row("approved by", format!("{}, {}", approval.name, when(approval.at)));
+    }
+    row("hash", hex::encode(&plan.hash));
+    Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+fn heading(incident: &Incident, plan: &Plan, approvals: &[Approval]) -> String {
+    let missing = i64::from(incident.approvals_required) - i64::try_from(approvals.len()).unwrap_or(i64::MAX);
+    match plan.state.as_str() {
+        "prepared" => format!("Plan {} waits for {}", plan.plan_no, count(missing, "approval", "approvals")),
+        "approved" => format!("Plan {} is approved; nothing was sent yet", plan.plan_no),
+        "running" => format!("Plan {} is being sent", plan.plan_no),
+        state => format!("Plan {} is {state}", plan.plan_no),
+    }
+}
+
+async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let (incident, plan) = find(store, which).await?;
+    if plan.state != "prepared" {
+        eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
+        return Ok(());
+    }
+    eprintln!("{}", describe(store, &incident, &plan).await?);
+    eprintln!("{}", Paint::stderr().strong("What was handed to a network or a carrier cannot be taken back."));
+    let wanted = people_written_to(&body(&plan)?);
+    if stated_people(people)?.is_some_and(|stated| stated != wanted) {
+        return Err(Refusal::of(
+            format!("the plan writes to {}, not to the number you gave", figure(wanted)),
+            "look at `duly plan show` again",
+        ));
+    }
+    let hash = hex::encode(&plan.hash);
+    let command = json!({"command": "plan approve", "incident": incident.incident_id, "plan": plan.plan_no, "hash": hash});
+    let (user_id, command_id) = signed(context, &command).await?;
+    if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == user_id) {
+        eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
+        return Ok(());
+    }
+    approve_in(store, &incident, &plan, user_id, command_id).await
+}
+
+/// The count typed by a person: it keeps a tired hand from pressing on. Programs may leave it out.
+fn stated_people(given: Option<i64>) -> Result<Option<i64>, Failure> {
+    if given.is_some() || !std::io::stdin().is_terminal() {
+        return Ok(given);
+    }
+    eprint!("How many people will be written to? Type the number: ");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    let number =
+        digits.parse().map_err(|_| Refusal::of("that is no number", "run the command again and type the number of people"))?;
+    Ok(Some(number))
+}
+
+/// Approves, unless the approver prepared the plan.
+pub async fn approve(office: &Office, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
+    approve_in(&office.store, incident, plan, user_id, command_id).await
+}
+
+async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
+    if plan.prepared_by == user_id {
+        return Err(Refusal::of("who prepared a plan cannot approve it", "ask somebody else who has a key to approve it"));
+    }
+    let done = store.approve_plan(incident.key, plan, user_id, command_id, i64::from(incident.approvals_required)).await?;
+    match done {
+        true => eprintln!("Approved. Nothing is sent before: duly plan go --incident {}", incident.slug),
+        false => eprintln!("Approved by you. One more approval is needed, by somebody else."),
+    }
+    Ok(())
+}
+
+async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let (incident, plan) = find(store, which).await?;
+    if is_there_already(&plan, to) {
+        return Ok(());
+    }
+    if plan.state != to.from {
+        let remedy = if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
+        return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
+    }
+    let command =
+        json!({"command": to.command, "incident": incident.incident_id, "plan": plan.plan_no, "hash": hex::encode(&plan.hash)});
+    let (user_id, _) = signed(context, &command).await?;
+    let moved = store.move_plan(incident.key, &plan, to.kind, to.from, to.to, user_id).await;
+    // Two clicks at one moment: the second is refused by the state it finds, and what both wanted is so.
+    if moved.is_err() && is_there_already(&store.load_plan(incident.key, plan.plan_no).await?, to) {
+        return Ok(());
+    }
+    moved?;
+    eprintln!("Plan {} is {}.", plan.plan_no, to.to);
+    Ok(())
+}
+
+/// Two clicks on "go": the second changes nothing and says so.
+fn is_there_already(plan: &Plan, to: &Move) -> bool {
+    let is_there = plan.state == to.to;
+    if is_there {
+        eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
+    }
+    is_there
 }

@@ -1,7 +1,7 @@
 //! Rows that wait for a correction or a decision.
 
 use super::lists::lines;
-use super::{Context, Failure, Refusal, setup};
+use super::{Context, Failure, Refusal, sign};
 use crate::intake::correction::{Correction, export};
 use crate::intake::list::Target;
 use crate::model::contact::Fault;
@@ -110,7 +110,7 @@ async fn write(context: &Context, slug: &str, file: &Path) -> Result<(), Failure
     let office = context.office().await?;
     let incident = office.store.load_incident(slug).await?;
     // Whoever reads contacts leaves a signature.
-    setup::signed(context, &json!({"command": "quarantine export", "incident": incident.incident_id})).await?;
+    sign::signed(context, &json!({"command": "quarantine export", "incident": incident.incident_id})).await?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
     let out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(|e| {
         Refusal::of(format!("the file {} cannot be made: {e}", file.display()), "choose another path: nothing is written over")
@@ -130,7 +130,7 @@ async fn correct(context: &Context, slug: &str, row: Option<&RowName>, file: &Pa
         "command": "quarantine correct", "incident": incident.incident_id, "file": hex::encode(target.file_hash(&counted)),
         "row": row.map(RowName::to_string),
     });
-    let (user_id, command_id) = setup::signed(context, &statement).await?;
+    let (user_id, command_id) = sign::signed(context, &statement).await?;
     let report = Correction { target, by: Decider { user_id, command_id } }.take(file, row).await?;
     context.print(&json!(report), &lines(&report, slug, "corrected: ").join("\n"));
     Ok(())
@@ -147,7 +147,7 @@ async fn discard(context: &Context, slug: &str, rows: &[RowName], reason: &str) 
     rows.dedup();
     let names: Vec<String> = rows.iter().map(RowName::to_string).collect();
     let statement = json!({"command": "quarantine discard", "incident": incident.incident_id, "rows": names, "reason": reason});
-    let (user_id, command_id) = setup::signed(context, &statement).await?;
+    let (user_id, command_id) = sign::signed(context, &statement).await?;
     let wrong = office.store.discard_rows(incident.key, &rows, reason, Decider { user_id, command_id }).await?;
     if !wrong.is_empty() {
         let names: Vec<String> = wrong.iter().map(RowName::to_string).collect();

@@ -1,6 +1,7 @@
 //! Long-running roles, stopped by SIGTERM or Ctrl-C.
 
-use super::{Context, Failure, setup};
+use super::failure::read_text;
+use super::{Context, Failure, Refusal, setup};
 use crate::intake::job::{self, Intake};
 use crate::{dispatch, web};
 use clap::{Args, ValueEnum};
@@ -14,25 +15,31 @@ use tokio_util::sync::CancellationToken;
 /// A role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Receipts, health, metrics
+    /// Health, metrics, and receipts
     Web,
     /// Jobs from duly.intake
     Intake,
-    /// Who goes when; deadlines, look-ups, receipts
+    /// Receipts alone: faces the internet, needs no key
+    Receipts,
+    /// Who goes when; deadlines, look-ups, receipts applied; many may stand by, one leads
     Scheduler,
-    /// Calls providers
+    /// Calls providers; as many as you like
     Worker,
 }
 
 /// `duly serve`.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  duly serve                       web, scheduler and worker in one process\n  duly serve worker                one more worker, on this or another machine\n  RUST_LOG=debug duly serve web\n\nLogs are JSON lines on stderr without personal data. SIGTERM finishes the calls in flight and leaves."
+)]
 pub struct Serve {
-    /// Roles; all of them by default
+    /// Roles; web, scheduler and worker by default
     roles: Vec<Role>,
 }
 
 /// `duly sandbox`.
 #[derive(Args)]
+#[command(after_help = "Example:\n  duly sandbox --config config/sandbox.toml")]
 pub struct Sandbox {
     /// TOML file with the providers and their faults
     #[arg(long, value_name = "FILE")]
@@ -44,15 +51,42 @@ pub struct Sandbox {
 
 /// Runs roles until told to stop.
 pub async fn serve(context: &Context, args: Serve) -> Result<(), Failure> {
-    setup::migrate(context).await?;
-    let office = context.office().await?;
-    let runs = |role| args.roles.is_empty() || args.roles.contains(&role);
+    let roles = if args.roles.is_empty() { vec![Role::Web, Role::Intake, Role::Scheduler, Role::Worker] } else { args.roles };
     let stop = CancellationToken::new();
-    let mut roles: JoinSet<Result<(), Failure>> = JoinSet::new();
-    if runs(Role::Web) {
-        let listener = TcpListener::bind(&office.settings.web.listen).await?;
+    let mut tasks: JoinSet<Result<(), Failure>> = JoinSet::new();
+    if roles == [Role::Receipts] {
+        let settings = context.settings()?;
+        let (listener, stop) = (bind(&settings.web.listen).await?, stop.clone());
+        tasks.spawn(async move { Ok(web::run_receipts(&settings, listener, stop).await?) });
+    } else {
+        setup::migrate(context).await?;
+        start(context, &roles, &stop, &mut tasks).await?;
+    }
+    tracing::info!(roles = ?roles, "started");
+    tokio::select! {
+        () = terminated() => tracing::info!("told to stop: calls in flight are finished first"),
+        Some(ended) = tasks.join_next() => { stop.cancel(); ended??; }
+    }
+    stop.cancel();
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn start(
+    context: &Context,
+    roles: &[Role],
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let office = context.office().await?;
+    let runs = |role| roles.contains(&role);
+    if runs(Role::Web) || runs(Role::Receipts) {
+        let listener = bind(&office.settings.web.listen).await?;
         let (office, stop) = (office.clone(), stop.clone());
-        roles.spawn(async move { Ok(web::run(office, listener, stop).await?) });
+        tasks.spawn(async move { Ok(web::run(office, listener, stop).await?) });
     }
     if runs(Role::Intake) {
         let intake = Intake {
@@ -62,24 +96,23 @@ pub async fn serve(context: &Context, args: Serve) -> Result<(), Failure> {
             accept_plain: office.settings.intake.accept_plain,
         };
         let stop = stop.clone();
-        roles.spawn(async move { Ok(job::run(Arc::new(intake), stop).await?) });
+        tasks.spawn(async move { Ok(job::run(Arc::new(intake), stop).await?) });
     }
     if runs(Role::Scheduler) {
         let (office, stop) = (office.clone(), stop.clone());
-        roles.spawn(async move { Ok(dispatch::scheduler::run(office, stop).await?) });
+        tasks.spawn(async move { Ok(dispatch::scheduler::run(office, stop).await?) });
     }
     if runs(Role::Worker) {
         let (office, stop) = (office.clone(), stop.clone());
-        roles.spawn(async move { Ok(dispatch::worker::run(office, stop).await?) });
-    }
-    tokio::select! {
-        () = terminated() => stop.cancel(),
-        Some(ended) = roles.join_next() => { stop.cancel(); ended??; }
-    }
-    while let Some(ended) = roles.join_next().await {
-        ended??;
+        tasks.spawn(async move { Ok(dispatch::worker::run(office, stop).await?) });
     }
     Ok(())
+}
+
+async fn bind(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|cause| {
+        Refusal::because(format!("cannot listen on `{address}`"), "end what uses that port, or set `web.listen`", cause)
+    })
 }
 
 /// Ends with SIGTERM or Ctrl-C.
@@ -95,7 +128,7 @@ pub async fn terminated() {
 
 /// Runs the sandbox.
 pub async fn sandbox(args: Sandbox) -> Result<(), Failure> {
-    let config: SandboxConfig = toml::from_str(&std::fs::read_to_string(&args.config)?)?;
-    let listener = TcpListener::bind(&args.listen).await?;
+    let config: SandboxConfig = toml::from_str(&read_text(&args.config)?)?;
+    let listener = bind(&args.listen).await?;
     Ok(duly_sandbox::serve(Arc::new(SandboxState::new(config)), listener, terminated()).await?)
 }

@@ -1,55 +1,269 @@
-//! What an operator looks at.
+//! What an operator looks at: are we on course, and does anyone need me.
 
+use super::incidents::lines as incident_lines;
+use super::output::{Paint, count, data, figure, span, table, when};
 use super::{Context, Failure};
+use crate::model::person::ShownState;
+use crate::report::progress::{LaneStatus, Progress, progress};
+use crate::report::words;
 use clap::Args;
 use serde_json::json;
+use std::io::IsTerminal;
+use std::time::Duration;
 
 /// `duly status`.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  duly status --incident cards-2026 --watch\n  duly status --incident cards-2026 --json\n  duly status                                  lists incidents where there are several"
+)]
 pub struct Status {
-    /// Incident; all are listed without one
+    /// Incident, or controller/incident; may be left out where there is one only
     #[arg(long)]
     incident: Option<String>,
+    /// Show it live on a terminal, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
 
-/// The words, as `duly words` prints them.
-pub const WORDS: &str = "\
-person        one affected individual of one incident
-notice        the duty to tell one person in one phase; it ends as notified, unreachable, exempt or withdrawn
-message       one rendering of a notice for one channel
-attempt       one try to hand a message to a provider
-receipt       what a provider later says of a message
-lane          provider account and channel
-unknown       a call ended without an answer that proves anything; never sent again blindly
-hold          a stop set by someone who may; the person still counts
-plan          what exactly goes to whom: prepared by one, approved by another
-quarantined   a row that cannot become a person yet; it waits for a correction and is counted";
+/// Between two looks of `--watch`.
+const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Prints counts and the equation.
+/// Shows one incident, or lists them.
 pub async fn run(context: &Context, args: Status) -> Result<(), Failure> {
-    let office = context.office().await?;
-    let Some(name) = args.incident else {
-        let incidents = office.store.list_incidents().await?;
-        context.print(&json!(incidents), &incidents.join("\n"));
-        return Ok(());
+    let store = context.store().await?;
+    let name = match args.incident {
+        Some(name) => name,
+        None => {
+            let summaries = store.list_incident_summaries().await?;
+            match summaries.as_slice() {
+                [only] => only.name.clone(),
+                _ => {
+                    context.print(&json!(summaries), &incident_lines(&summaries));
+                    return Ok(());
+                }
+            }
+        }
     };
-    let incident = office.store.load_incident(&name).await?;
-    let equation = office.store.equation(incident.key).await?;
-    let messages = office.store.count_messages(incident.key).await?;
-    let calls = office.store.count_outcomes(incident.key).await?;
-    let (made, left) = office.store.count_unknown(incident.key).await?;
-    let data = json!({"equation": equation, "holds": equation.holds(), "messages": messages, "calls": calls, "unknown": {"made": made, "left": left}});
+    let incident = store.load_incident(&name).await?;
+    let lanes = context.settings()?.lanes;
+    let is_live = args.watch && !context.json && std::io::stdout().is_terminal();
+    loop {
+        let now = progress(store, &lanes, &incident).await?;
+        if !is_live {
+            context.print(&json!(now), &lines(&now, Paint::stdout()));
+            return Ok(());
+        }
+        // Home, the page, clear what an earlier and longer page left: no flicker and no scrolling away.
+        let page = lines(&now, Paint::stdout()).replace('\n', "\x1b[K\n");
+        data(&format!("\x1b[H{page}\x1b[K\n\x1b[J"));
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+fn states(progress: &Progress, state: ShownState) -> i64 {
+    progress.equation.person_states.get(state.as_str()).copied().unwrap_or(0)
+}
+
+/// The whole page for people, its answer first.
+pub fn lines(progress: &Progress, paint: Paint) -> String {
+    let told = states(progress, ShownState::Notified);
+    let mut lines = vec![
+        paint.strong(&format!("{} of {} notified", figure(told), count(progress.equation.people, "person", "people"))),
+        format!("{}, {}. As of {}", progress.incident, plan_words(progress), when(progress.pulse.at)),
+        String::new(),
+    ];
+    lines.push(people(progress));
+    lines.push(String::new());
+    lines.extend(equation(progress, paint));
+    let needs = needs(progress, paint);
+    if !needs.is_empty() {
+        lines.push(format!("\n{}", paint.strong("Needs a person now")));
+        lines.extend(needs);
+    }
+    lines.push(format!("\n{}", paint.strong("Sending")));
+    lines.extend(sending(progress));
+    lines.push(format!("\n{}", paint.strong("Lanes")));
+    lines.push(lane_table(&progress.lanes));
+    if !progress.messages.is_empty() {
+        lines.push(format!("\n{}", paint.strong("Messages")));
+        lines.push(message_table(progress));
+    }
+    lines.join("\n")
+}
+
+fn plan_words(progress: &Progress) -> String {
+    match &progress.plan {
+        None => "no plan yet: nothing was sent".to_owned(),
+        Some(plan) if plan.state == "prepared" => {
+            format!("plan {} has {} of {} approvals: nothing was sent", plan.plan, plan.approvals, plan.approvals_required)
+        }
+        Some(plan) => format!("plan {} {}", plan.plan, plan.state),
+    }
+}
+
+/// Everybody by state, with exact counts beside every share.
+fn people(progress: &Progress) -> String {
+    let all = progress.equation.people.max(1);
+    let rows: Vec<Vec<String>> = ShownState::ALL
+        .iter()
+        .map(|&state| (state, states(progress, state)))
+        .filter(|(_, n)| *n > 0)
+        .map(|(state, n)| vec![String::new(), figure(n), share(n, all), words::person(state).to_owned()])
+        .collect();
+    table(&rows, &[1, 2])
+}
+
+/// `39.7 %`; never `0.0 %` for somebody who is there, nor `100.0 %` while somebody is missing.
+fn share(n: i64, all: i64) -> String {
+    let thousandths = n.saturating_mul(1000) / all;
+    match thousandths {
+        0 => "< 0.1 %".to_owned(),
+        _ => format!("{}.{} %", thousandths / 10, thousandths % 10),
+    }
+}
+
+fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
+    let e = &progress.equation;
+    let verdict = |holds: bool| if holds { paint.good("balances") } else { paint.bad("DOES NOT BALANCE: run `duly audit`") };
+    let rows_hold = e.rows == e.person_rows + e.duplicates + e.quarantined + e.decided && e.person_rows == e.people;
+    let shown: Vec<String> = ShownState::ALL
+        .iter()
+        .map(|&state| (state, states(progress, state)))
+        .filter(|(_, n)| *n > 0)
+        .map(|(state, n)| format!("{} {}", figure(n), state.as_str().replace('_', " ")))
+        .collect();
+    let people_hold = e.people == e.person_states.values().sum::<i64>() && e.notices == e.notices_by_events;
+    let sum = if shown.is_empty() { "0".to_owned() } else { shown.join(" + ") };
+    vec![
+        paint.strong("The equation"),
+        format!(
+            "  {} = {} + {} + {} quarantined + {} replaced or discarded   {}",
+            count(e.rows, "row", "rows"),
+            count(e.people, "person", "people"),
+            count(e.duplicates, "duplicate", "duplicates"),
+            figure(e.quarantined),
+            figure(e.decided),
+            verdict(rows_hold)
+        ),
+        format!("  {} = {sum}   {}", count(e.people, "person", "people"), verdict(people_hold)),
+        "  Counted three ways: the rows taken in, the people, and the states replayed from the events.".to_owned(),
+    ]
+}
+
+fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
+    let (pulse, name) = (&progress.pulse, &progress.incident);
+    let mut needs = Vec::new();
+    if !progress.equation_holds {
+        needs.push(format!(
+            "  {} duly plan pause --incident {name}, then duly audit",
+            paint.bad("the equation does not balance:")
+        ));
+    }
+    for (code, n) in &pulse.alarms {
+        needs.push(format!(
+            "  {} duly audit --incident {name}",
+            paint.bad(&format!("{}: {}:", count(*n, "alarm", "alarms"), code.replace('_', " ")))
+        ));
+    }
+    if pulse.asked > 0 {
+        let what = format!("{} not known, none sent again:", count(pulse.asked, "message", "messages"));
+        needs.push(format!("  {} duly unknown list --incident {name}", paint.asks(&what)));
+    }
+    let undecided = states(progress, ShownState::NeedsDecision);
+    if undecided > pulse.asked {
+        let what = format!("{} for whom nothing happens by itself any more:", count(undecided, "person", "people"));
+        needs.push(format!("  {} duly unknown list and duly plan show --incident {name}", paint.asks(&what)));
+    }
+    if progress.equation.quarantined > 0 {
+        let what = format!("{} in quarantine, nobody of them is told:", count(progress.equation.quarantined, "row", "rows"));
+        needs.push(format!("  {} duly quarantine --incident {name}", paint.asks(&what)));
+    }
+    let unreachable = states(progress, ShownState::Unreachable);
+    if unreachable > 0 {
+        needs.push(format!(
+            "  {} a substitute or public notice is due",
+            paint.asks(&format!("{} unreachable:", count(unreachable, "person", "people")))
+        ));
+    }
+    if pulse.holds > 0 {
+        needs.push(format!(
+            "  {} duly hold list --incident {name}",
+            paint.asks(&format!("{} in force:", count(pulse.holds, "hold", "holds")))
+        ));
+    }
+    for lane in progress.lanes.iter().filter(|lane| lane.pause.is_some()) {
+        let lane_name = lane.lane.as_deref().unwrap_or_default();
+        needs.push(format!(
+            "  {} see its credentials and credit; nothing is lost and no attempt is spent",
+            paint.asks(&format!("lane {lane_name} is paused:"))
+        ));
+    }
+    needs
+}
+
+fn sending(progress: &Progress) -> Vec<String> {
+    let pulse = &progress.pulse;
+    let left = match (progress.seconds_left, pulse.to_hand_over) {
+        (_, 0) => "nothing waits to be handed over".to_owned(),
+        (Some(seconds), n) => format!("{} still to hand over: about {} at this rate", figure(n), span(seconds)),
+        (None, n) => format!("{} still to hand over: time left not known while nothing moves", figure(n)),
+    };
     let mut lines = vec![format!(
-        "{} rows = {} people + {} duplicates + {} quarantined + {} decided{}",
-        equation.rows, equation.people, equation.duplicates, equation.quarantined, equation.decided,
-        if equation.holds() { "" } else { "   DOES NOT ADD UP: run `duly audit`" }
+        "  {} accepted by providers and {} notified within the last minute; {left}",
+        figure(pulse.accepted_last_minute),
+        count(pulse.notified_last_minute, "person", "people")
     )];
-    lines.extend(equation.person_states.iter().map(|(state, n)| format!("  {n:>8} {state}")));
-    lines.push("messages".to_owned());
-    lines.extend(messages.iter().map(|(state, n)| format!("  {n:>8} {state}")));
-    lines.push("calls".to_owned());
-    lines.extend(calls.iter().map(|(kind, n)| format!("  {n:>8} {kind}")));
-    lines.push(format!("unknown calls: {made} made, {left} not resolved"));
-    context.print(&data, &lines.join("\n"));
-    Ok(())
+    if let Some(since) = pulse.oldest_open_since {
+        lines.push(format!("  Oldest message without an end: made {} ago", span((pulse.at - since).whole_seconds())));
+    }
+    lines.push(format!(
+        "  Unknown calls: {} made, {} being looked into, {} for a person to decide",
+        figure(pulse.unknown_made),
+        figure(pulse.unknown),
+        figure(pulse.asked)
+    ));
+    lines
+}
+
+/// Lanes carry every incident, so their load is that of all.
+fn lane_table(lanes: &[LaneStatus]) -> String {
+    if lanes.is_empty() {
+        return "  No lane is configured here: set [lanes.NAME] in the settings.".to_owned();
+    }
+    let mut rows = vec![
+        ["", "lane", "channel", "pace", "last minute", "queued", "in call", "due", "later", "stopped", "state"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for lane in lanes {
+        let state = match (&lane.pause, lane.per_second) {
+            (Some(pause), _) => format!("paused until {} ({})", when(pause.until), pause.code),
+            (None, Some(_)) => "open".to_owned(),
+            (None, None) => "not configured here".to_owned(),
+        };
+        rows.push(vec![
+            String::new(),
+            lane.lane.clone().unwrap_or_else(|| "no lane yet".to_owned()),
+            lane.channel.clone(),
+            lane.per_second.map_or_else(String::new, |n| format!("{n} a second")),
+            figure(lane.accepted_last_minute),
+            figure(lane.load.queued),
+            figure(lane.load.sending),
+            figure(lane.load.due),
+            figure(lane.load.later),
+            figure(lane.load.stopped),
+            if lane.lane.is_none() { "waits for its first turn".to_owned() } else { state },
+        ]);
+    }
+    table(&rows, &[4, 5, 6, 7, 8, 9])
+}
+
+fn message_table(progress: &Progress) -> String {
+    let row = |(key, n): (&String, &i64)| {
+        let (channel, state) = key.split_once(' ')?;
+        let channel = channel.parse().ok()?;
+        let state = words::message(channel, state.parse().ok()?, None);
+        Some(vec![String::new(), figure(*n), words::noun(channel).to_owned(), state])
+    };
+    table(&progress.messages.iter().filter_map(row).collect::<Vec<_>>(), &[1])
 }

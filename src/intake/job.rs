@@ -55,6 +55,18 @@ pub enum JobError {
     NotConfirmed,
 }
 
+impl JobError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Broker(error) => error.remedy(),
+            Self::Store(error) => error.remedy(),
+            Self::Seal(error) => error.remedy(),
+            Self::Reading | Self::NotConfirmed => "start the role again: jobs that were not acknowledged come again",
+        }
+    }
+}
+
 /// What the role `intake` needs.
 pub struct Intake {
     /// The database.

@@ -45,7 +45,7 @@ impl ImportError {
         match self {
             Self::List(error) => error.remedy(),
             Self::Store(error) => error.remedy(),
-            Self::Seal(_) => "check that the master key belongs to this database",
+            Self::Seal(error) => error.remedy(),
             Self::Reader => "import the same file again: it goes on where it stopped",
         }
     }

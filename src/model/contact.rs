@@ -85,6 +85,11 @@ pub struct Checked {
 }
 
 impl PersonRecord {
+    /// An external reference as it is stored and hashed.
+    pub fn normal_reference(text: &str) -> String {
+        clean(text)
+    }
+
     /// Checks a row; all its faults at once.
     pub fn check(raw: &RawPerson) -> Result<Checked, Vec<Fault>> {
         let mut faults = broken_texts(raw);

@@ -21,6 +21,16 @@ pub enum SealError {
     BadKey,
 }
 
+impl SealError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::DoesNotOpen => "check that the master key belongs to this database, then run `duly audit`",
+            Self::BadKey => "use a key that `duly init` made: 64 hexadecimal digits",
+        }
+    }
+}
+
 /// 32 secret bytes, wiped when dropped and never printed.
 #[derive(Clone)]
 pub struct Key(Zeroizing<[u8; 32]>);

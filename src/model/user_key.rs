@@ -69,19 +69,8 @@ pub struct UserKey {
 
 /// Makes a key and its file.
 pub fn create(name: &str, passphrase: &str) -> Result<(String, [u8; 32]), UserKeyError> {
-    let secret = Zeroizing::new(rand::rng().random::<[u8; 32]>());
-    let salt: [u8; 16] = rand::rng().random();
-    let public = SigningKey::from_bytes(&secret).verifying_key().to_bytes();
-    let public_hex = hex::encode(public);
-    let sealed = derive(passphrase, &salt, DERIVATION)?.seal(&purpose(name, &public_hex), secret.as_slice());
-    let file = KeyFile {
-        name: name.to_owned(),
-        public: public_hex,
-        argon2id: DERIVATION,
-        salt: hex::encode(salt),
-        sealed: hex::encode(sealed),
-    };
-    Ok((serde_json::to_string_pretty(&file).map_err(|_| UserKeyError::Malformed)?, public))
+    let key = UserKey::generate(name);
+    Ok((key.to_file(passphrase)?, key.public()))
 }
 
 /// Opens a key file.
@@ -101,6 +90,28 @@ fn purpose(name: &str, public_hex: &str) -> String {
 }
 
 impl UserKey {
+    /// Fresh random bytes.
+    pub fn generate(name: &str) -> Self {
+        let secret = Zeroizing::new(rand::rng().random::<[u8; 32]>());
+        Self { name: name.to_owned(), signing: SigningKey::from_bytes(&secret) }
+    }
+
+    /// The file that `passphrase` opens.
+    pub fn to_file(&self, passphrase: &str) -> Result<String, UserKeyError> {
+        let salt: [u8; 16] = rand::rng().random();
+        let public = hex::encode(self.public());
+        let secret = Zeroizing::new(self.signing.to_bytes());
+        let sealed = derive(passphrase, &salt, DERIVATION)?.seal(&purpose(&self.name, &public), secret.as_slice());
+        let file = KeyFile {
+            name: self.name.clone(),
+            public,
+            argon2id: DERIVATION,
+            salt: hex::encode(salt),
+            sealed: hex::encode(sealed),
+        };
+        serde_json::to_string_pretty(&file).map_err(|_| UserKeyError::Malformed)
+    }
+
     /// Public half.
     pub fn public(&self) -> [u8; 32] {
         self.signing.verifying_key().to_bytes()

@@ -52,6 +52,14 @@ pub enum MessageError {
 }
 
 impl MessageError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Text(error) => error.remedy(),
+            Self::Letter(_) => "correct the letter's template or the incident's texts, then prepare again",
+        }
+    }
+
     /// A stable code for the notice's problem.
     pub fn code(&self) -> String {
         match self {

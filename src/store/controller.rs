@@ -36,7 +36,8 @@ impl Store {
             new.receipts_secret_key
         )
         .execute(&self.pool)
-        .await?;
+        .await
+        .map_err(|e| StoreError::taken(e, "controller", &new.slug))?;
         Ok(controller_id)
     }
 

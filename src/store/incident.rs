@@ -3,6 +3,7 @@
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
 use serde_json::Value;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// An incident to be made.
@@ -49,6 +50,8 @@ pub struct Incident {
     pub intake_secret_key: Vec<u8>,
     /// Approvals needed.
     pub approvals_required: i32,
+    /// Name on the command line.
+    pub slug: String,
     /// Controller's slug.
     pub controller_slug: String,
     /// Controller's printed name.
@@ -57,6 +60,29 @@ pub struct Incident {
     pub sms_sender: String,
     /// Controller's letterhead.
     pub controller_address: Vec<String>,
+}
+
+/// An incident as listed.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct IncidentSummary {
+    /// `controller/incident`.
+    #[serde(rename = "incident")]
+    pub name: String,
+    /// Name in evidence.
+    pub incident_id: Uuid,
+    /// Profile id.
+    pub profile: String,
+    /// Approvals that a plan needs.
+    pub approvals_required: i32,
+    /// When it was added.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// People so far.
+    pub people: i64,
+    /// Newest plan.
+    pub plan: Option<i32>,
+    /// Its state word.
+    pub plan_state: Option<String>,
 }
 
 impl Store {
@@ -77,7 +103,8 @@ impl Store {
             new.approvals_required
         )
         .execute(&self.pool)
-        .await?;
+        .await
+        .map_err(|e| StoreError::taken(e, "incident", &new.slug))?;
         Ok(())
     }
 
@@ -86,7 +113,7 @@ impl Store {
         let (controller, name) = slug.split_once('/').map_or((None, slug), |(c, n)| (Some(c), n));
         let mut rows = sqlx::query!(
             r#"select i.controller_id, i.incident_no, i.incident_id, i.profile, i.closing, i.texts, i.wrapped_key, i.intake_secret_key,
-                      i.approvals_required, c.slug as controller_slug, c.name as controller_name, c.sms_sender, c.address as controller_address
+                      i.approvals_required, i.slug, c.slug as controller_slug, c.name as controller_name, c.sms_sender, c.address as controller_address
                  from incident i join controller c using (controller_id)
                 where i.slug = $1 and ($2::text is null or c.slug = $2)"#,
             name,
@@ -104,20 +131,44 @@ impl Store {
                 wrapped_key: row.wrapped_key,
                 intake_secret_key: row.intake_secret_key,
                 approvals_required: row.approvals_required,
+                slug: row.slug,
                 controller_slug: row.controller_slug,
                 controller_name: row.controller_name,
                 sms_sender: row.sms_sender,
                 controller_address: row.controller_address,
             }),
-            _ => Err(StoreError::missing("incident (one only, else write `controller/incident`)", slug)),
+            (Some(_), false) => Err(StoreError::Forbidden {
+                what: "more than one controller has an incident of that name",
+                remedy: "write it as `controller/incident`; `duly incident list` shows them",
+            }),
+            (None, _) => Err(StoreError::missing("incident", slug)),
         }
+    }
+
+    /// All incidents with their newest plan, by name.
+    pub async fn list_incident_summaries(&self) -> Result<Vec<IncidentSummary>, StoreError> {
+        let rows = sqlx::query_as!(
+            IncidentSummary,
+            r#"select c.slug || '/' || i.slug as "name!", i.incident_id, i.profile, i.approvals_required, i.created_at,
+                      (select count(*) from person p where p.controller_id = i.controller_id and p.incident_no = i.incident_no) as "people!",
+                      q.plan_no as "plan?", q.state as "plan_state?"
+                 from incident i join controller c using (controller_id)
+                 left join lateral (select plan_no, state from plan where controller_id = i.controller_id and incident_no = i.incident_no
+                      order by plan_no desc limit 1) q on true
+                order by 1"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
     }
 
     /// Slugs of all incidents as `controller/incident`.
     pub async fn list_incidents(&self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query!(r#"select c.slug || '/' || i.slug as "name!" from incident i join controller c using (controller_id) order by 1"#)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query!(
+            r#"select c.slug || '/' || i.slug as "name!" from incident i join controller c using (controller_id) order by 1"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 }

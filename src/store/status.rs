@@ -1,10 +1,17 @@
-//! Counts for progress, metrics and the equation.
+//! Counts of one incident: progress, and the equation from sources that do not share a path.
 
-use super::unit::IncidentKey;
+use super::unit::{IncidentKey, word};
 use super::{Store, StoreError};
+use crate::model::person::{Facts, shown_state};
+use crate::model::state::{Channel, MessageState};
 use std::collections::BTreeMap;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
-/// Both sides of the equation, each counted from its own source.
+/// Counts by word.
+pub type Counts = BTreeMap<String, i64>;
+
+/// The equation, each side counted from a source of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Equation {
     /// Rows taken in, all lists.
@@ -20,7 +27,11 @@ pub struct Equation {
     /// People.
     pub people: i64,
     /// People by shown state.
-    pub person_states: BTreeMap<String, i64>,
+    pub person_states: Counts,
+    /// Notices by state, as stored.
+    pub notices: Counts,
+    /// Notices by state, replayed from the events alone.
+    pub notices_by_events: Counts,
 }
 
 impl Equation {
@@ -29,7 +40,35 @@ impl Equation {
         self.rows == self.person_rows + self.duplicates + self.quarantined + self.decided
             && self.person_rows == self.people
             && self.people == self.person_states.values().sum::<i64>()
+            && self.notices == self.notices_by_events
     }
+}
+
+/// Where sending stands at one moment.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Pulse {
+    /// When all of this was counted, by the database's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Calls that providers accepted within the last minute.
+    pub accepted_last_minute: i64,
+    /// Notices that ended as notified within the last minute.
+    pub notified_last_minute: i64,
+    /// Messages that still wait to be handed to a provider.
+    pub to_hand_over: i64,
+    /// When the oldest message without an end was made.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub oldest_open_since: Option<OffsetDateTime>,
+    /// Calls that ended as unknown, ever.
+    pub unknown_made: i64,
+    /// Messages that are unknown now: Duly finds out by itself.
+    pub unknown: i64,
+    /// Messages about which a person must decide.
+    pub asked: i64,
+    /// Alarms by code.
+    pub alarms: Counts,
+    /// Holds in force.
+    pub holds: i64,
 }
 
 impl Store {
@@ -54,6 +93,7 @@ impl Store {
         )
         .fetch_one(&self.pool)
         .await?;
+        let (notices, notices_by_events) = self.count_notices(incident).await?;
         Ok(Equation {
             rows: rows.rows,
             person_rows: rows.person_rows,
@@ -62,16 +102,44 @@ impl Store {
             decided: rows.decided,
             people: people.n,
             person_states: self.count_person_states(incident).await?,
+            notices,
+            notices_by_events,
         })
     }
 
-    async fn count_person_states(&self, incident: IncidentKey) -> Result<BTreeMap<String, i64>, StoreError> {
+    /// Notices by state: as stored, and as the last event of each notice left it.
+    async fn count_notices(&self, incident: IncidentKey) -> Result<(Counts, Counts), StoreError> {
         let rows = sqlx::query!(
-            r#"select notice, asked, sent, held, problem, count(*) as "n!" from (
-                 select coalesce(o.state, 'open') as "notice",
-                        o.problem is not null as problem,
-                        exists (select from message m where m.controller_id = p.controller_id and m.incident_no = p.incident_no
-                            and m.person_id = p.person_id and m.state = 'asked') as asked,
+            r#"with last_move as (
+                 select distinct on (person_id, notice_phase) person_id, notice_phase, notice_to from event
+                  where controller_id = $1 and incident_no = $2 and person_id is not null and notice_to is not null
+                  order by person_id, notice_phase, n desc)
+               select 'stored' as "source!", state as "state!", count(*) as "n!" from notice
+                where controller_id = $1 and incident_no = $2 group by 2
+               union all
+               select 'events', coalesce(e.notice_to, 'open'), count(*)
+                 from notice o left join last_move e on e.person_id = o.person_id and e.notice_phase = o.phase
+                where o.controller_id = $1 and o.incident_no = $2 group by 2"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let (mut stored, mut replayed) = (Counts::new(), Counts::new());
+        for row in rows {
+            let side = if row.source == "stored" { &mut stored } else { &mut replayed };
+            side.insert(row.state, row.n);
+        }
+        Ok((stored, replayed))
+    }
+
+    async fn count_person_states(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
+        let rows = sqlx::query!(
+            r#"select notice as "notice!", route as "route?", messages as "messages?", problem as "problem!", sent as "sent!", held as "held!", count(*) as "n!"
+                 from (select coalesce(o.state, 'open') as notice, o.route, o.problem is not null as problem,
+                        (select array_agg(m.channel || ' ' || m.state order by m.channel, m.state) from message m
+                          where m.controller_id = p.controller_id and m.incident_no = p.incident_no and m.person_id = p.person_id
+                            and m.phase = o.phase) as messages,
                         exists (select from message m where m.controller_id = p.controller_id and m.incident_no = p.incident_no
                             and m.person_id = p.person_id and m.attempt > 0) as sent,
                         exists (select from hold h where h.controller_id = p.controller_id and h.incident_no = p.incident_no
@@ -79,28 +147,29 @@ impl Store {
                    from person p left join notice o on o.controller_id = p.controller_id and o.incident_no = p.incident_no
                         and o.person_id = p.person_id and o.phase = 1
                   where p.controller_id = $1 and p.incident_no = $2) as shown
-               group by 1, 2, 3, 4, 5"#,
+               group by 1, 2, 3, 4, 5, 6"#,
             incident.controller_id,
             incident.incident_no
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut states = BTreeMap::new();
+        let mut states = Counts::new();
         for row in rows {
-            let is = |flag: Option<bool>| flag == Some(true);
-            let shown = crate::model::person::shown_state(&crate::model::person::Facts {
-                notice: super::unit::word(row.notice.as_deref().unwrap_or("open"))?,
-                needs_decision: is(row.asked) || is(row.problem),
-                was_sent: is(row.sent),
-                is_held: is(row.held),
+            let shown = shown_state(&Facts {
+                notice: word(&row.notice)?,
+                route: row.route.as_deref().map(word).transpose()?,
+                messages: row.messages.unwrap_or_default().iter().map(|m| message_words(m)).collect::<Result<_, _>>()?,
+                has_problem: row.problem,
+                was_sent: row.sent,
+                is_held: row.held,
             });
             *states.entry(shown.as_str().to_owned()).or_insert(0) += row.n;
         }
         Ok(states)
     }
 
-    /// Messages by state word.
-    pub async fn count_messages(&self, incident: IncidentKey) -> Result<BTreeMap<String, i64>, StoreError> {
+    /// Messages by channel and state, `sms accepted`.
+    pub async fn count_messages(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
         let rows = sqlx::query!(
             r#"select channel || ' ' || state as "state!", count(*) as "n!" from message where controller_id = $1 and incident_no = $2 group by 1"#,
             incident.controller_id,
@@ -112,7 +181,7 @@ impl Store {
     }
 
     /// Attempts by lane and outcome; an attempt without one is in flight or was cut.
-    pub async fn count_outcomes(&self, incident: IncidentKey) -> Result<BTreeMap<String, i64>, StoreError> {
+    pub async fn count_outcomes(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
         let rows = sqlx::query!(
             r#"select a.lane || ' ' || coalesce(o.kind, 'none') as "kind!", count(*) as "n!"
                  from attempt a left join outcome o using (controller_id, incident_no, message_id, attempt)
@@ -137,12 +206,6 @@ impl Store {
         Ok(row.n)
     }
 
-    /// Calls claimed and not ended: `sending` messages whose lease runs.
-    pub async fn count_in_flight(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query!(r#"select count(*) as "n!" from message where state = 'sending' and due_at is not null"#).fetch_one(&self.pool).await?;
-        Ok(row.n)
-    }
-
     /// Unknown calls made, and messages still unknown or asked.
     pub async fn count_unknown(&self, incident: IncidentKey) -> Result<(i64, i64), StoreError> {
         let row = sqlx::query!(
@@ -155,12 +218,63 @@ impl Store {
         .await?;
         Ok((row.made, row.left))
     }
+
+    /// Where the sending of an incident stands.
+    pub async fn pulse(&self, incident: IncidentKey) -> Result<Pulse, StoreError> {
+        let row = sqlx::query!(
+            r#"select duly_now() as "at!",
+                 (select count(*) from outcome where controller_id = $1 and incident_no = $2 and kind = 'accepted'
+                     and at > duly_now() - interval '1 minute') as "accepted!",
+                 (select count(*) from notice where controller_id = $1 and incident_no = $2 and state = 'notified'
+                     and ended_at > duly_now() - interval '1 minute') as "notified!",
+                 (select count(*) from message where controller_id = $1 and incident_no = $2 and state in ('ready', 'sending')) as "to_hand_over!",
+                 (select count(*) from message where controller_id = $1 and incident_no = $2 and state = 'unknown') as "unknown!",
+                 (select count(*) from message where controller_id = $1 and incident_no = $2 and state = 'asked') as "asked!",
+                 (select count(*) from event where controller_id = $1 and incident_no = $2 and kind = 'message.unknown'
+                     and message_to = 'unknown') as "unknown_made!",
+                 (select count(*) from hold where controller_id = $1 and incident_no = $2 and lifted_at is null) as "holds!",
+                 (select message_id from message where controller_id = $1 and incident_no = $2 and due_at is not null
+                   order by message_id limit 1) as oldest"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Pulse {
+            at: row.at,
+            accepted_last_minute: row.accepted,
+            notified_last_minute: row.notified,
+            to_hand_over: row.to_hand_over,
+            oldest_open_since: row.oldest.and_then(made_at),
+            unknown_made: row.unknown_made,
+            unknown: row.unknown,
+            asked: row.asked,
+            alarms: self.count_alarms(incident).await?,
+            holds: row.holds,
+        })
+    }
+
+    async fn count_alarms(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
+        let rows = sqlx::query!(
+            r#"select code, count(*) as "n!" from alarm where controller_id = $1 and incident_no = $2 group by 1"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.code, row.n)).collect())
+    }
 }
 
-impl Store {
-    /// Messages by channel and state over all incidents, for metrics.
-    pub async fn count_all_messages(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
-        let rows = sqlx::query!(r#"select channel, state, count(*) as "n!" from message group by 1, 2 order by 1, 2"#).fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().map(|row| (row.channel, row.state, row.n)).collect())
-    }
+/// `sms accepted` as the model's words.
+fn message_words(text: &str) -> Result<(Channel, MessageState), StoreError> {
+    let (channel, state) = text.split_once(' ').ok_or(StoreError::Corrupt { what: "word" })?;
+    Ok((word(channel)?, word(state)?))
+}
+
+/// When a UUIDv7 was made.
+pub(crate) fn made_at(id: Uuid) -> Option<OffsetDateTime> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    let at = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
+    Some(at + time::Duration::nanoseconds(i64::from(nanos)))
 }

@@ -1,6 +1,7 @@
 //! One binary, a module per promise, on a real Postgres and a real RabbitMQ.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod cli;
 mod clock;
 mod crash_matrix;
 mod house;
@@ -9,6 +10,7 @@ mod intake_world;
 mod lists;
 mod model_check;
 mod no_one_twice;
+mod operations;
 mod receipts;
 mod restarts;
 mod sabotage;

@@ -13,9 +13,10 @@ mod stage;
 mod wait;
 mod world;
 
-pub use database::{TestDatabase, copy_of, server};
+pub use broker::{VirtualHost, virtual_host};
+pub use database::{TestDatabase, copy_of, empty_database, server};
 pub use process::Process;
 pub use provider::{Capability, lane};
 pub use stage::{Lane, Setup, Stage, Wires};
 pub use wait::eventually;
-pub use world::{World, commitments, world};
+pub use world::{World, commitments, deadlines, world};

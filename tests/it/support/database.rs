@@ -35,9 +35,18 @@ pub struct TestDatabase {
 /// A migrated database of its own; `name` only tells a reader whose it is.
 pub async fn migrated_database(name: &str) -> TestDatabase {
     let template = TEMPLATE.get_or_init(make_template).await;
+    create(name, &format!("template {template}")).await
+}
+
+/// A database of its own that was never migrated.
+pub async fn empty_database(name: &str) -> TestDatabase {
+    create(name, "").await
+}
+
+async fn create(name: &str, from: &str) -> TestDatabase {
     let name = format!("duly_test_{name}_{}", &Uuid::from_u128(rand::random()).simple().to_string()[..12]);
     let mut connection = PgConnection::connect(&server()).await.unwrap();
-    run(&mut connection, format!("create database {name} template {template}")).await;
+    run(&mut connection, format!("create database {name} {from}")).await;
     TestDatabase { url: url_of(&name), name }
 }
 

@@ -149,6 +149,6 @@ async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> 
     let body = json!({"contents": {"people": people.len(), "root": hex::encode(contents_root(&notices))}}).to_string();
     let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&body)).into();
     let plan_no = draft.finish(body.as_bytes(), &hash, &terms, user).await.unwrap();
-    approve_and_start(store, incident.key, plan_no).await;
+    approve_and_start(store, incident, plan_no).await;
     messages
 }

@@ -1,0 +1,177 @@
+//! Why a command ended badly: what happened, why, what to do now, and the exit code.
+//!
+//! `?` takes only errors that can say what to do about them: one without a remedy does not compile.
+
+use crate::broker::BrokerError;
+use crate::config::SettingsError;
+use crate::dispatch::DispatchError;
+use crate::dispatch::plan::PlanError;
+use crate::intake::correction::CorrectionError;
+use crate::intake::csv::ListError;
+use crate::intake::job::{JobError, PublishError};
+use crate::intake::list::ImportError;
+use crate::model::seal::SealError;
+use crate::model::user_key::UserKeyError;
+use crate::render::RenderError;
+use crate::render::message::MessageError;
+use crate::report::ReportError;
+use crate::store::StoreError;
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Exit code of a check that was made and found something bad.
+const FOUND_BAD: u8 = 1;
+/// Exit code of a command that could not do its work, or was used wrongly.
+const COULD_NOT: u8 = 2;
+
+/// An error that can say what to do now.
+pub trait Remedy: Error + Send + Sync + 'static {
+    /// One sentence that tells the reader what to do next.
+    fn advice(&self) -> String;
+}
+
+macro_rules! remedies {
+    ($($error:ty,)+) => { $(impl Remedy for $error {
+        fn advice(&self) -> String {
+            String::from(self.remedy())
+        }
+    })+ };
+}
+
+remedies! {
+    BrokerError,
+    CorrectionError,
+    DispatchError,
+    ImportError,
+    JobError,
+    ListError,
+    MessageError,
+    PlanError,
+    PublishError,
+    RenderError,
+    ReportError,
+    SealError,
+    SettingsError,
+    StoreError,
+    UserKeyError,
+}
+
+macro_rules! foreign_remedies {
+    ($($error:ty => $advice:literal,)+) => { $(impl Remedy for $error {
+        fn advice(&self) -> String {
+            $advice.to_owned()
+        }
+    })+ };
+}
+
+foreign_remedies! {
+    std::io::Error => "check that the path exists, that the port is free and that this user may use them",
+    std::num::TryFromIntError => "give a smaller number",
+    serde_json::Error => "correct the JSON at the place that is named",
+    time::error::Format => "report this as a fault of Duly: a stored time cannot be printed",
+    toml::de::Error => "correct the TOML at the place that is named",
+    uuid::Error => "copy the id again, as Duly printed it",
+    tokio::task::JoinError => "start it again; leases bring back whatever was under way",
+    duly_ledger::ManifestError => "report this as a fault of Duly with the command that you ran",
+    duly_letter::LetterError => "correct the letter's template or the incident's texts, then prepare again",
+    duly_sandbox::SandboxError => "correct the sandbox's configuration, or free its port",
+}
+
+/// A refusal in words of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Refusal {
+    /// What happened.
+    what: String,
+    /// What to do now.
+    remedy: String,
+    #[source]
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Remedy for Refusal {
+    fn advice(&self) -> String {
+        self.remedy.clone()
+    }
+}
+
+impl Refusal {
+    /// The command could not do its work.
+    pub fn of(what: impl Into<String>, remedy: impl Into<String>) -> Failure {
+        Self { what: what.into(), remedy: remedy.into(), cause: None }.into()
+    }
+
+    /// A check was made, and it is bad.
+    pub fn found(what: impl Into<String>, remedy: impl Into<String>) -> Failure {
+        Failure { exit_code: FOUND_BAD, ..Self::of(what, remedy) }
+    }
+
+    /// The command could not do its work, because of `cause`.
+    pub fn because(what: impl Into<String>, remedy: impl Into<String>, cause: impl Error + Send + Sync + 'static) -> Failure {
+        Self { what: what.into(), remedy: remedy.into(), cause: Some(Box::new(cause)) }.into()
+    }
+}
+
+/// How a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    error: Box<dyn Remedy>,
+    exit_code: u8,
+}
+
+impl<E: Remedy> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: Box::new(error), exit_code: COULD_NOT }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Self {
+        Refusal::of(what, "correct it and run the command again")
+    }
+}
+
+impl Failure {
+    /// 1: checked, and it is bad. 2: could not check, or wrong use.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit_code)
+    }
+
+    /// What happened, its causes, and what to do now; `label` colours a word or leaves it.
+    pub fn text(&self, label: impl Fn(&str) -> String) -> String {
+        let mut text = format!("{} {}\n", label("error:"), self.error);
+        let mut cause = self.error.source();
+        while let Some(source) = cause {
+            text.push_str(&format!("  cause: {source}\n"));
+            cause = source.source();
+        }
+        text.push_str(&format!("\n{} {}", label("hint:"), self.error.advice()));
+        text
+    }
+}
+
+/// Reads a text file that somebody named; the error says which.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|cause| {
+        Refusal::because(format!("`{}` cannot be read", path.display()), "check the path and that this user may read it", cause)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_prints_its_causes_once_and_ends_with_what_to_do() {
+        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let settings = SettingsError::MasterKey { path: "keys/master.key".into(), source };
+        let text = Failure::from(DispatchError::from(settings)).text(str::to_owned);
+
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "error: the master key file keys/master.key cannot be used");
+        assert_eq!(lines[1], "  cause: entity not found");
+        assert_eq!(lines[lines.len() - 2], "");
+        assert!(lines[lines.len() - 1].starts_with("hint: run `duly init`"), "{text}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Help: commands in the order of an incident, the help of each, and the words.
+
+use super::{Cli, Context, Failure, Refusal, words};
+use clap::builder::StyledStr;
+use clap::{Args, CommandFactory};
+
+/// Every command under what it is for, in the order in which an incident needs them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Set up", &["init", "user", "controller", "incident", "settings", "migrate"]),
+    ("Prepare", &["list", "quarantine", "plan"]),
+    ("Look and decide", &["status", "person", "unknown", "hold", "audit"]),
+    ("Run", &["serve", "sandbox", "demo"]),
+    ("Help", &["help"]),
+];
+
+const AFTER: &str = "\
+A first incident:
+  duly init --name 'Ann Price' --key ann.key
+  export DULY_USER_KEY=ann.key
+  duly controller add northmere --name 'Northmere Police' --sms-sender NORTHMERE --address 'PO Box 118'
+  duly incident add cards-2026 --controller northmere --texts texts.toml
+  duly list import affected.csv --incident cards-2026
+  duly plan prepare --incident cards-2026 --route sms-then-letter,letter,sms
+
+Exit codes: 0 fine; 1 checked, and it is bad; 2 could not check, or wrong use.";
+
+/// `duly help`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  duly help plan approve\n  duly help words")]
+pub struct Help {
+    /// A command, or `words`
+    topic: Vec<String>,
+}
+
+/// The whole command line, its commands grouped.
+pub fn command() -> clap::Command {
+    let command = Cli::command();
+    let commands = grouped(&command);
+    let heading = heading("For every command");
+    command.help_template(StyledStr::from(format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{commands}{heading}\n{{options}}\n\n{AFTER}\n"
+    )))
+}
+
+fn heading(text: &str) -> String {
+    format!("\u{1b}[1m\u{1b}[4m{text}:\u{1b}[0m")
+}
+
+fn grouped(command: &clap::Command) -> String {
+    let mut text = String::new();
+    for (heading, names) in GROUPS {
+        text.push_str(&format!("{}\n", self::heading(heading)));
+        for name in *names {
+            let about = command.find_subcommand(name).and_then(clap::Command::get_about).map(ToString::to_string);
+            text.push_str(&format!("  \u{1b}[1m{name:<11}\u{1b}[0m {}\n", about.unwrap_or_default()));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Prints help.
+pub fn run(context: &Context, args: &Help) -> Result<(), Failure> {
+    if args.topic == ["words"] {
+        context.print(&words::as_json(), &words::as_text());
+        return Ok(());
+    }
+    let mut found = command();
+    found.build();
+    for name in &args.topic {
+        let inner = found.find_subcommand(name).cloned();
+        found = inner.ok_or_else(|| {
+            Refusal::of(format!("there is no command `{}`", args.topic.join(" ")), "`duly help` lists the commands")
+        })?;
+    }
+    // Help of a help page goes where the data goes, so that it can be paged.
+    Ok(found.print_long_help()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_stands_in_exactly_one_group() {
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        grouped.sort_unstable();
+        let command = Cli::command();
+        let mut commands: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        commands.sort_unstable();
+
+        assert_eq!(grouped, commands);
+    }
+
+    #[test]
+    fn the_help_of_every_command_ends_with_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            for inner in command.get_subcommands() {
+                let path = format!("{path} {}", inner.get_name());
+                let after = inner.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(
+                    inner.has_subcommands() || after.contains(&format!("  {path}")) || after.contains("  duly "),
+                    "{path}: {after}"
+                );
+                assert!(inner.get_about().is_some(), "{path}");
+                walk(inner, &path);
+            }
+        }
+        walk(&command(), "duly");
+    }
+}

@@ -1,0 +1,92 @@
+//! Holds: a stop set by someone who may. The person still counts.
+
+use super::output::{table, when};
+use super::person::person_id;
+use super::sign::signed;
+use super::{Context, Failure};
+use crate::store::story::HoldRow;
+use clap::Subcommand;
+use serde_json::json;
+use uuid::Uuid;
+
+/// `duly hold`.
+#[derive(Subcommand)]
+pub enum HoldCommand {
+    /// Stop sending to an incident, or to one person of it
+    #[command(
+        after_help = "Examples:\n  duly hold set --incident cards-2026 --reason 'police request 412 until Friday'\n  duly hold set --incident cards-2026 --person p_0f6c… --reason safety\n\nWrite no name and no contact into the reason: it is shown wherever the hold is."
+    )]
+    Set {
+        /// Incident, or controller/incident
+        #[arg(long)]
+        incident: String,
+        /// Person (p_…); without one the whole incident is held
+        #[arg(long, value_name = "P_…")]
+        person: Option<String>,
+        /// Why; no personal data
+        #[arg(long)]
+        reason: String,
+    },
+    /// Lift a hold: sending goes on
+    #[command(after_help = "Example:\n  duly hold lift 0193f3a2-…")]
+    Lift {
+        /// Hold, as `duly hold list` shows it
+        hold: Uuid,
+    },
+    /// List holds of an incident, lifted ones among them
+    #[command(after_help = "Example:\n  duly hold list --incident cards-2026")]
+    List {
+        /// Incident, or controller/incident
+        #[arg(long)]
+        incident: String,
+    },
+}
+
+/// Runs a hold command.
+pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure> {
+    let store = context.store().await?;
+    match command {
+        HoldCommand::Set { incident, person, reason } => {
+            let incident = store.load_incident(&incident).await?;
+            let person = person.as_deref().map(person_id).transpose()?;
+            if let Some(person) = person {
+                store.load_person_card(incident.key, person).await?;
+            }
+            let shown = person.map(|p| format!("p_{}", p.simple()));
+            let command = json!({"command": "hold set", "incident": incident.incident_id, "person": shown, "reason": reason});
+            let (user_id, _) = signed(context, &command).await?;
+            let hold = store.set_hold(incident.key, person, &reason, user_id).await?;
+            context.print(&json!({"hold": hold, "person": shown}), &hold.to_string());
+            eprintln!("On hold. No new call begins; a call that had begun within the last half second may still end.");
+            Ok(())
+        }
+        HoldCommand::Lift { hold } => {
+            let (user_id, _) = signed(context, &json!({"command": "hold lift", "hold": hold})).await?;
+            store.lift_hold(hold, user_id).await?;
+            eprintln!("Lifted. What waited for this hold may go.");
+            Ok(())
+        }
+        HoldCommand::List { incident } => {
+            let incident = store.load_incident(&incident).await?;
+            let holds = store.list_hold_history(incident.key).await?;
+            context.print(&json!(holds), &lines(&holds));
+            Ok(())
+        }
+    }
+}
+
+fn lines(holds: &[HoldRow]) -> String {
+    if holds.is_empty() {
+        return "No holds.".to_owned();
+    }
+    let mut rows = vec![["hold", "covers", "set", "by", "lifted", "reason"].map(str::to_owned).to_vec()];
+    rows.extend(holds.iter().map(|h| {
+        let covers = h.person.map_or_else(|| "whole incident".to_owned(), |p| format!("p_{}", p.simple()));
+        let lifted = match (&h.lifted_by, h.lifted_at) {
+            (Some(by), Some(at)) => format!("{} by {by}", when(at)),
+            _ => "holds".to_owned(),
+        };
+        vec![h.hold_id.to_string(), covers, when(h.set_at), h.set_by.clone(), lifted, h.reason.clone()]
+    }));
+    table(&rows, &[])
+}

@@ -1,0 +1,186 @@
+//! Incidents: one breach of one controller, with the texts that the law requires.
+
+use super::failure::read_text;
+use super::output::{figure, table, when};
+use super::sign::signed;
+use super::{Context, Failure, Refusal};
+use crate::model::profile::Profile;
+use crate::model::seal::{Key, generate_pair};
+use crate::store::incident::{Incident, IncidentSummary, NewIncident};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// `duly incident`.
+#[derive(Subcommand)]
+pub enum IncidentCommand {
+    /// Add an incident
+    Add(AddIncident),
+    /// List incidents
+    #[command(after_help = "Example:\n  duly incident list --json")]
+    List,
+    /// Show an incident: its texts, profile and newest plan
+    #[command(after_help = "Example:\n  duly incident show cards-2026")]
+    Show {
+        /// Incident, or controller/incident
+        incident: String,
+    },
+}
+
+/// `duly incident add`.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  duly incident add cards-2026 --controller northmere --texts texts.toml --approvals-required 2\n\nThe texts have no defaults: nature, consequences, measures, advice, dpo_name, dpo_contact."
+)]
+pub struct AddIncident {
+    /// Short name: lower-case letters, digits, hyphens; such as cards-2026
+    pub slug: String,
+    /// Controller's short name
+    #[arg(long)]
+    pub controller: String,
+    /// Legal profile
+    #[arg(long, default_value = "uk-gdpr")]
+    pub profile: String,
+    /// TOML file with nature, consequences, measures, advice, dpo_name, dpo_contact
+    #[arg(long, value_name = "FILE")]
+    pub texts: PathBuf,
+    /// Approvals that a plan needs, by others than who prepared it
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=2))]
+    pub approvals_required: i32,
+}
+
+/// The texts that the law requires; none has a default.
+const TEXTS: &[&str] = &["nature", "consequences", "measures", "advice", "dpo_name", "dpo_contact"];
+
+/// Runs an incident command.
+pub async fn run(context: &Context, command: IncidentCommand) -> Result<(), Failure> {
+    match command {
+        IncidentCommand::Add(args) => add(context, args).await,
+        IncidentCommand::List => list(context).await,
+        IncidentCommand::Show { incident } => show(context, &incident).await,
+    }
+}
+
+/// Refuses a short name that could not stand in an address.
+pub fn check_slug(slug: &str) -> Result<(), Failure> {
+    let fits = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    match fits && !slug.is_empty() && slug.len() <= 63 && !slug.starts_with('-') {
+        true => Ok(()),
+        false => Err(Refusal::of(
+            format!("`{slug}` is no short name"),
+            "use up to 63 lower-case letters, digits and hyphens, such as northmere-2026",
+        )),
+    }
+}
+
+fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
+    let texts: toml::Table = toml::from_str(&read_text(&args.texts)?)?;
+    let is_missing = |t: &&&str| texts.get(**t).and_then(toml::Value::as_str).is_none_or(|v| v.trim().is_empty());
+    let missing: Vec<&str> = TEXTS.iter().filter(is_missing).copied().collect();
+    match missing.is_empty() {
+        true => Ok(texts),
+        false => Err(Refusal::of(
+            format!("`{}` has no text for {}", args.texts.display(), missing.join(", ")),
+            "write it: the law requires it, and Duly has no default",
+        )),
+    }
+}
+
+async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
+    check_slug(&args.slug)?;
+    let texts = json!(read_texts(&args)?);
+    let settings = context.settings()?;
+    let master = settings.master_key()?;
+    let profile = Profile::parse(&read_text(&settings.profiles.folder.join(format!("{}.toml", args.profile)))?)?;
+    let store = context.store().await?;
+    let controller_id = store.load_controller(&args.controller).await?;
+    let incident_id = Uuid::now_v7();
+    let command = json!({
+        "command": "incident add", "incident": incident_id, "slug": args.slug, "controller": args.controller, "profile": profile.id,
+        "profile_version": profile.version, "texts": hex::encode(Sha256::digest(texts.to_string())), "approvals_required": args.approvals_required,
+    });
+    signed(context, &command).await?;
+    let key = Key::generate();
+    let (public, secret) = generate_pair();
+    let new = NewIncident {
+        controller_id,
+        incident_id,
+        slug: args.slug,
+        profile: profile.id,
+        closing: json!(profile.closing),
+        texts,
+        wrapped_key: master.wrap(&key, "incident"),
+        intake_public_key: public,
+        intake_secret_key: key.wrap(&secret, "intake"),
+        approvals_required: args.approvals_required,
+    };
+    store.insert_incident(&new).await?;
+    context.print(&json!({"incident": format!("{}/{}", args.controller, new.slug), "incident_id": incident_id}), "");
+    eprintln!("Incident {} added. Next: duly list import FILE --incident {}", new.slug, new.slug);
+    Ok(())
+}
+
+fn plan_words(summary: &IncidentSummary) -> String {
+    match (summary.plan, &summary.plan_state) {
+        (Some(plan), Some(state)) => format!("plan {plan} {state}"),
+        _ => "no plan".to_owned(),
+    }
+}
+
+/// Incidents as lines, or what to do first.
+pub fn lines(summaries: &[IncidentSummary]) -> String {
+    if summaries.is_empty() {
+        return "No incidents yet: `duly incident add` adds one.".to_owned();
+    }
+    let mut rows = vec![["incident", "people", "plan", "profile"].map(str::to_owned).to_vec()];
+    rows.extend(summaries.iter().map(|s| vec![s.name.clone(), figure(s.people), plan_words(s), s.profile.clone()]));
+    table(&rows, &[1])
+}
+
+async fn list(context: &Context) -> Result<(), Failure> {
+    let summaries = context.store().await?.list_incident_summaries().await?;
+    context.print(&json!(summaries), &lines(&summaries));
+    Ok(())
+}
+
+async fn show(context: &Context, name: &str) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let incident = store.load_incident(name).await?;
+    let summaries = store.list_incident_summaries().await?;
+    let Some(summary) = summaries.into_iter().find(|s| s.incident_id == incident.incident_id) else {
+        return Err(Refusal::of("the incident was removed meanwhile", "run the command again"));
+    };
+    let mut data = json!(summary);
+    if let Value::Object(fields) = &mut data {
+        fields.insert("controller_name".to_owned(), json!(incident.controller_name));
+        fields.insert("closing".to_owned(), incident.closing.clone());
+        fields.insert("texts".to_owned(), incident.texts.clone());
+    }
+    context.print(&data, &show_lines(&summary, &incident));
+    Ok(())
+}
+
+fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
+    let mut rows = vec![
+        vec!["incident".to_owned(), summary.name.clone()],
+        vec!["controller".to_owned(), incident.controller_name.clone()],
+        vec!["added".to_owned(), when(summary.created_at)],
+        vec!["people".to_owned(), figure(summary.people)],
+        vec!["plan".to_owned(), plan_words(summary)],
+        vec!["approvals".to_owned(), format!("{} needed, never by who prepared the plan", summary.approvals_required)],
+        vec!["profile".to_owned(), summary.profile.clone()],
+    ];
+    for closing in incident.closing.as_array().into_iter().flatten() {
+        let word = |key: &str| closing.get(key).and_then(Value::as_str).unwrap_or_default().replace('_', " ");
+        rows.push(vec![
+            String::new(),
+            format!("a {} {} ends the notice when it is {}", word("content"), word("channel"), word("state")),
+        ]);
+    }
+    for name in TEXTS {
+        rows.push(vec![(*name).to_owned(), incident.texts.get(*name).and_then(Value::as_str).unwrap_or_default().to_owned()]);
+    }
+    table(&rows, &[])
+}

@@ -1,0 +1,73 @@
+//! Signatures of commands: the key that `DULY_USER_KEY` points to, opened by a passphrase. No option names a user.
+
+use super::failure::read_text;
+use super::{Context, Failure, Refusal};
+use crate::model::statement::statement;
+use crate::model::user_key;
+use rand::RngExt;
+use serde_json::Value;
+use std::io::IsTerminal;
+use std::path::Path;
+use uuid::Uuid;
+
+/// Characters of a new passphrase, at least.
+const PASSPHRASE_LENGTH_MIN: usize = 12;
+
+/// Signs a command with the user's key and keeps the signature; returns user and command.
+///
+/// `command` has `command`, the words as typed, `incident`, the incident's id where there is one, and every
+/// argument; never personal data. Time and nonce are added here, so that the signature serves once.
+pub async fn signed(context: &Context, command: &Value) -> Result<(Uuid, Uuid), Failure> {
+    let path = std::env::var_os("DULY_USER_KEY").ok_or_else(|| {
+        Refusal::of(
+            "this command must be signed, and DULY_USER_KEY is not set",
+            "`export DULY_USER_KEY=your.key`; `duly init` makes the first key, `duly user add` the others",
+        )
+    })?;
+    let store = context.store().await?;
+    let key = user_key::unlock(&read_text(Path::new(&path))?, &passphrase()?)?;
+    let user_id = store.load_user_by_key(&key.public()).await?;
+    let bytes = statement(command, store.now().await?, rand::rng().random());
+    let command_id = store.insert_command(user_id, &bytes, &key.sign(&bytes)).await?;
+    Ok((user_id, command_id))
+}
+
+/// The passphrase of the user's key, from the file of `DULY_PASSPHRASE_FILE` or a prompt.
+fn passphrase() -> Result<String, Failure> {
+    if let Some(path) = std::env::var_os("DULY_PASSPHRASE_FILE") {
+        return Ok(read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    prompt("Passphrase of your key: ")
+}
+
+/// A new passphrase, from the file of `DULY_NEW_PASSPHRASE_FILE`, or typed twice.
+pub fn new_passphrase(name: &str) -> Result<String, Failure> {
+    let text = match std::env::var_os("DULY_NEW_PASSPHRASE_FILE") {
+        Some(path) => read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned(),
+        None => {
+            let first = prompt(&format!("New passphrase for {name}: "))?;
+            if prompt("The same again: ")? != first {
+                return Err(Refusal::of("the two passphrases differ", "run the command again; nothing was made"));
+            }
+            first
+        }
+    };
+    if text.chars().count() < PASSPHRASE_LENGTH_MIN {
+        return Err(Refusal::of(
+            format!("the passphrase is shorter than {PASSPHRASE_LENGTH_MIN} characters"),
+            "take four or five words that do not belong together",
+        ));
+    }
+    Ok(text)
+}
+
+fn prompt(text: &str) -> Result<String, Failure> {
+    // Without a terminal a prompt would wait for ever, or read a passphrase from data.
+    if !std::io::stderr().is_terminal() && !std::io::stdin().is_terminal() {
+        return Err(Refusal::of(
+            "there is no terminal to ask for the passphrase",
+            "set DULY_PASSPHRASE_FILE, and DULY_NEW_PASSPHRASE_FILE for a new key, to files of mode 0600",
+        ));
+    }
+    Ok(rpassword::prompt_password(text)?)
+}

@@ -1,0 +1,205 @@
+//! What nobody knows: messages whose call ended without an answer that proves anything. A person decides, and signs.
+
+use super::output::{Paint, count, when};
+use super::sign::signed;
+use super::{Context, Failure, Refusal};
+use crate::model::state::{Channel, MessageState};
+use crate::model::step::{Cause, Decision};
+use crate::report::words;
+use crate::store::unit::Note;
+use crate::store::unknown::Question;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Messages listed at most.
+const LIST_MAX: i64 = 1000;
+
+/// `duly unknown`.
+#[derive(Subcommand)]
+pub enum UnknownCommand {
+    /// List messages that nobody knows enough about, and what each choice risks
+    #[command(after_help = "Example:\n  duly unknown list --incident cards-2026")]
+    List {
+        /// Incident, or controller/incident
+        #[arg(long)]
+        incident: String,
+    },
+    /// Decide about one message; the decision is signed and cannot be undone
+    Decide(Decide),
+}
+
+/// `duly unknown decide`.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  duly unknown decide 0193f3a2-… --incident cards-2026 --choice next-step --reason 'printer confirmed by phone: not on its docket'"
+)]
+pub struct Decide {
+    /// Message, as `duly unknown list` shows it
+    message: Uuid,
+    /// Incident, or controller/incident
+    #[arg(long)]
+    incident: String,
+    /// What to do
+    #[arg(long)]
+    choice: Choice,
+    /// Why; no personal data
+    #[arg(long)]
+    reason: String,
+}
+
+/// What a person may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Choice {
+    /// Hand the same message over once more
+    SendAgain,
+    /// Go on with the next step of the route
+    NextStep,
+}
+
+impl Choice {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SendAgain => "send-again",
+            Self::NextStep => "next-step",
+        }
+    }
+
+    fn decision(self) -> Decision {
+        match self {
+            Self::SendAgain => Decision::SendAgain,
+            Self::NextStep => Decision::NextStep,
+        }
+    }
+
+    /// What this choice can do wrong, in a sentence.
+    fn risk(self, question: &Question) -> String {
+        let noun = words::noun(question.channel);
+        let next = question.route.next_after(question.channel).map(words::noun);
+        match (self, next) {
+            (Self::SendAgain, _) => format!("if the provider did take the {noun}, this person gets it twice"),
+            (Self::NextStep, Some(next)) => {
+                format!(
+                    "this {noun} is not sent again; a {next} goes out. If the provider did take the {noun}, this person gets both"
+                )
+            }
+            (Self::NextStep, None) => {
+                format!(
+                    "this {noun} is not sent again and no step is left: unless news of it comes, this person counts as unreachable and a substitute notice is due"
+                )
+            }
+        }
+    }
+}
+
+/// Runs an unknown command.
+pub async fn run(context: &Context, command: UnknownCommand) -> Result<(), Failure> {
+    match command {
+        UnknownCommand::List { incident } => list(context, &incident).await,
+        UnknownCommand::Decide(args) => decide(context, args).await,
+    }
+}
+
+/// Overdue messages belong here only where no step of the route is left: elsewhere the next step is on its way.
+fn is_open_question(question: &Question) -> bool {
+    question.state != MessageState::Overdue || question.route.next_after(question.channel).is_none()
+}
+
+async fn list(context: &Context, name: &str) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let incident = store.load_incident(name).await?;
+    let mut questions = store.list_questions(incident.key, LIST_MAX).await?;
+    questions.retain(is_open_question);
+    let data: Vec<Value> = questions.iter().map(as_json).collect();
+    let mut lines: Vec<String> = Vec::new();
+    for state in [MessageState::Asked, MessageState::Overdue, MessageState::Unknown] {
+        let of_state: Vec<&Question> = questions.iter().filter(|q| q.state == state).collect();
+        if !of_state.is_empty() {
+            lines.push(heading(state, of_state.len()));
+            lines.extend(of_state.iter().map(|q| line(q)));
+        }
+    }
+    if lines.is_empty() {
+        lines.push("Nothing is unknown: every call has an answer that proves something.".to_owned());
+    }
+    context.print(&json!(data), &lines.join("\n"));
+    Ok(())
+}
+
+fn heading(state: MessageState, n: usize) -> String {
+    let paint = Paint::stdout();
+    let n = count(i64::try_from(n).unwrap_or(i64::MAX), "message", "messages");
+    match state {
+        MessageState::Asked => paint.asks(&format!("{n} not known: a person must decide. None was sent again.")),
+        MessageState::Overdue => paint.asks(&format!(
+            "{n} without news when news was due, and no step left: ask the provider. A late receipt settles it by itself."
+        )),
+        _ => paint.strong(&format!("{n} not known yet: Duly is finding out by itself. None was sent again.")),
+    }
+}
+
+fn line(question: &Question) -> String {
+    let since = question.since.map_or_else(String::new, |at| format!(", last call {}", when(at)));
+    let lane = question.lane.as_deref().unwrap_or("no lane");
+    let person = question.person_id.simple();
+    let mut text = format!("  {}  {} to p_{person} on {lane}{since}", question.message_id, words::noun(question.channel));
+    if question.state == MessageState::Asked {
+        for choice in [Choice::SendAgain, Choice::NextStep] {
+            text.push_str(&format!("\n      {:<11} {}", choice.as_str(), choice.risk(question)));
+        }
+    }
+    text
+}
+
+fn as_json(question: &Question) -> Value {
+    let risks = |choice: Choice| (choice.as_str().to_owned(), json!(choice.risk(question)));
+    let choices: serde_json::Map<String, Value> = match question.state {
+        MessageState::Asked => [Choice::SendAgain, Choice::NextStep].map(risks).into_iter().collect(),
+        _ => serde_json::Map::new(),
+    };
+    json!({
+        "message": question.message_id, "person": format!("p_{}", question.person_id.simple()), "channel": question.channel.as_str(),
+        "state": question.state.as_str(), "lane": question.lane, "attempts": question.attempts, "route": question.route.as_str(),
+        "last_call": question.since.and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok()), "choices": choices,
+    })
+}
+
+fn refuse_settled(question: &Question) -> Result<(), Failure> {
+    if question.state == MessageState::Asked {
+        return Ok(());
+    }
+    let noun = if question.channel == Channel::Letter { "letter" } else { "message" };
+    let now = words::message(question.channel, question.state, None).to_lowercase();
+    let remedy = match question.state {
+        MessageState::Unknown => "wait: Duly is still finding out by itself, and asks you if it cannot",
+        _ => "nothing needs to be decided; `duly unknown list` shows what does",
+    };
+    Err(Refusal::of(format!("the {noun} is not asked about: {now}"), remedy))
+}
+
+async fn decide(context: &Context, args: Decide) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let incident = store.load_incident(&args.incident).await?;
+    let question = store.load_question(incident.key, args.message).await?;
+    refuse_settled(&question)?;
+    eprintln!("{}: {}.", args.choice.as_str(), args.choice.risk(&question));
+    let command = json!({
+        "command": "unknown decide", "incident": incident.incident_id, "message": args.message, "choice": args.choice.as_str(), "reason": args.reason,
+    });
+    let (user_id, command_id) = signed(context, &command).await?;
+    // The reason stays in the signed command: free text may name somebody, and a leaf lasts for ever.
+    let mut note = Note::default();
+    note.detail.insert("command".into(), json!(command_id.to_string()));
+    note.detail.insert("user".into(), json!(user_id.to_string()));
+    let decided =
+        store.apply_one(incident.key, question.person_id, args.message, Cause::Decided(args.choice.decision()), note).await?;
+    match decided.message {
+        Some(to) => {
+            context.print(&json!({"message": args.message, "state": to.as_str(), "command": command_id}), "");
+            eprintln!("Decided and signed. The message is now: {}.", words::message(question.channel, to, None).to_lowercase());
+            Ok(())
+        }
+        // A receipt or an answer came while the passphrase was typed.
+        None => refuse_settled(&store.load_question(incident.key, args.message).await?),
+    }
+}

@@ -1,0 +1,148 @@
+//! Where an incident stands at one moment: people, the equation, lanes, and what needs a person.
+
+use super::ReportError;
+use crate::config::Lane;
+use crate::store::Store;
+use crate::store::incident::Incident;
+use crate::store::metrics::{LaneLoad, LanePause};
+use crate::store::status::{Counts, Equation, Pulse};
+use std::collections::BTreeMap;
+
+/// A lane as shown: its settings, its load over all incidents, and whether it is paused.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LaneStatus {
+    /// Name; `None`: messages that were never queued.
+    pub lane: Option<String>,
+    /// Channel word.
+    pub channel: String,
+    /// Pace, messages a second over all workers; `None` where no such lane is configured here.
+    pub per_second: Option<u32>,
+    /// Messages that wait or are in a call.
+    #[serde(flatten)]
+    pub load: LaneLoad,
+    /// Calls accepted within the last minute.
+    pub accepted_last_minute: i64,
+    /// Why nothing is sent at the moment.
+    pub pause: Option<LanePause>,
+}
+
+/// The newest plan of an incident.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PlanMark {
+    /// Number.
+    pub plan: i32,
+    /// State word.
+    pub state: String,
+    /// Approvals given.
+    pub approvals: i64,
+    /// Approvals needed.
+    pub approvals_required: i32,
+}
+
+/// Everything that `duly status` shows.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Progress {
+    /// `controller/incident`.
+    pub incident: String,
+    /// Newest plan.
+    pub plan: Option<PlanMark>,
+    /// The equation, each side from a source of its own.
+    pub equation: Equation,
+    /// Whether it holds.
+    pub equation_holds: bool,
+    /// Messages by channel and state.
+    pub messages: Counts,
+    /// Calls by lane and outcome.
+    pub calls: Counts,
+    /// The moment.
+    #[serde(flatten)]
+    pub pulse: Pulse,
+    /// Seconds until everything that waits is handed over at the rate of the last minute; `None`: not known.
+    pub seconds_left: Option<i64>,
+    /// Lanes.
+    pub lanes: Vec<LaneStatus>,
+}
+
+/// Counts an incident's progress.
+pub async fn progress(store: &Store, lanes: &BTreeMap<String, Lane>, incident: &Incident) -> Result<Progress, ReportError> {
+    let equation = store.equation(incident.key).await?;
+    let pulse = store.pulse(incident.key).await?;
+    let plan = match store.find_last_plan(incident.key).await? {
+        Some(plan_no) => {
+            let plan = store.load_plan(incident.key, plan_no).await?;
+            let approvals_required = incident.approvals_required;
+            Some(PlanMark { plan: plan_no, state: plan.state, approvals: plan.approvals, approvals_required })
+        }
+        None => None,
+    };
+    Ok(Progress {
+        incident: format!("{}/{}", incident.controller_slug, incident.slug),
+        plan,
+        equation_holds: equation.holds(),
+        equation,
+        messages: store.count_messages(incident.key).await?,
+        calls: store.count_outcomes(incident.key).await?,
+        seconds_left: seconds_left(&pulse),
+        pulse,
+        lanes: lane_statuses(store, lanes).await?,
+    })
+}
+
+/// An estimate only where something moved within the last minute.
+fn seconds_left(pulse: &Pulse) -> Option<i64> {
+    match (pulse.to_hand_over, pulse.accepted_last_minute) {
+        (0, _) => Some(0),
+        (_, 0) => None,
+        (waiting, rate) => Some(waiting.saturating_mul(60) / rate),
+    }
+}
+
+/// Every configured lane, and every other that still has messages.
+pub async fn lane_statuses(store: &Store, lanes: &BTreeMap<String, Lane>) -> Result<Vec<LaneStatus>, ReportError> {
+    let mut loads = store.list_lane_loads().await?;
+    let accepted = store.count_accepted_by_lane().await?;
+    let mut pauses = store.list_lane_pauses().await?;
+    let mut statuses = Vec::new();
+    for (name, lane) in lanes {
+        let load = loads.remove(&(Some(name.clone()), lane.channel.clone())).unwrap_or_default();
+        statuses.push(LaneStatus {
+            accepted_last_minute: accepted.get(name).copied().unwrap_or(0),
+            pause: pauses.remove(name),
+            lane: Some(name.clone()),
+            channel: lane.channel.clone(),
+            per_second: Some(lane.per_second),
+            load,
+        });
+    }
+    for ((lane, channel), load) in loads {
+        let pause = lane.as_ref().and_then(|l| pauses.remove(l));
+        statuses.push(LaneStatus { lane, channel, per_second: None, load, accepted_last_minute: 0, pause });
+    }
+    Ok(statuses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::OffsetDateTime;
+
+    #[test]
+    fn no_estimate_is_made_while_nothing_moves() {
+        let pulse = |to_hand_over, accepted_last_minute| Pulse {
+            at: OffsetDateTime::UNIX_EPOCH,
+            accepted_last_minute,
+            notified_last_minute: 0,
+            to_hand_over,
+            oldest_open_since: None,
+            unknown_made: 0,
+            unknown: 0,
+            asked: 0,
+            alarms: Counts::new(),
+            holds: 0,
+        };
+
+        assert_eq!(seconds_left(&pulse(900, 0)), None);
+        assert_eq!(seconds_left(&pulse(900, 300)), Some(180));
+        assert_eq!(seconds_left(&pulse(0, 0)), Some(0));
+    }
+}

@@ -1,0 +1,280 @@
+//! A person's story: every fact on record, in order, each in a sentence that claims no more than the fact.
+
+use super::{ReportError, words};
+use crate::model::person::{Facts, ShownState, shown_state};
+use crate::model::state::{Channel, MessageState, NoticeState};
+use crate::store::incident::Incident;
+use crate::store::story::{EventRow, HoldRow, NoticeRow, PersonCard, RowMark};
+use crate::store::unit::word;
+use crate::store::{Store, StoreError};
+use duly_ledger::Event;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// One fact of the story.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Entry {
+    /// When it was recorded, by the database's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Kind of fact; those of docs/evidence-format.md, and `row.…`, `hold.…`.
+    pub kind: String,
+    /// The sentence.
+    pub text: String,
+    /// What the fact did to the notice, where it did something.
+    pub notice: Option<&'static str>,
+}
+
+/// A notice as the story shows it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct NoticeView {
+    /// Phase.
+    pub phase: i32,
+    /// Plan.
+    pub plan: i32,
+    /// Route word.
+    pub route: String,
+    /// State word.
+    pub state: String,
+    /// First text that the network reported delivered.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub alerted_at: Option<OffsetDateTime>,
+    /// Messages in words.
+    pub messages: Vec<String>,
+    /// Code of why no message could be prepared.
+    pub problem: Option<String>,
+}
+
+/// Everything on record of one person, without anything personal.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Story {
+    /// `p_…`.
+    pub person: String,
+    /// The word of summaries.
+    pub state: &'static str,
+    /// `controller/incident`.
+    pub incident: String,
+    /// Printed in messages; lets their reader ask whether they are genuine.
+    pub reference_code: String,
+    /// BCP 47.
+    pub language: String,
+    /// Format preference.
+    pub format: String,
+    /// Jurisdiction.
+    pub jurisdiction: String,
+    /// Whether everything personal is destroyed.
+    pub is_erased: bool,
+    /// Notices by phase.
+    pub notices: Vec<NoticeView>,
+    /// The story, oldest first.
+    pub events: Vec<Entry>,
+}
+
+/// Names of users by the id that stands in events.
+type Names = HashMap<String, String>;
+
+/// Tells a person's story.
+pub async fn story(store: &Store, incident: &Incident, person_id: Uuid) -> Result<Story, ReportError> {
+    let key = incident.key;
+    let card = store.load_person_card(key, person_id).await?;
+    let notices = store.list_notices_of(key, person_id).await?;
+    let names: Names = store.list_users().await?.into_iter().map(|u| (u.user_id.to_string(), u.name)).collect();
+    let covers = |h: &HoldRow| h.person.is_none_or(|id| id == person_id);
+    let holds: Vec<HoldRow> = store.list_hold_history(key).await?.into_iter().filter(covers).collect();
+
+    let mut events: Vec<Entry> = store.list_rows_of(key, person_id).await?.iter().map(row_entry).collect();
+    for row in store.list_incident_events(key).await? {
+        events.extend(incident_entry(&row, &card, &notices, &names)?);
+    }
+    events.extend(holds.iter().flat_map(hold_entries));
+    for row in store.list_events_of(key, person_id).await? {
+        // A hold's reason is no part of its event: holds were told above, from their own table.
+        if !row.kind.starts_with("hold.") {
+            events.push(person_entry(&row, &names)?);
+        }
+    }
+    // A stable sort: facts of one moment keep the order in which they were read, the chain's own among them.
+    events.sort_by_key(|e| e.at);
+    let is_held = holds.iter().any(|h| h.lifted_at.is_none());
+    Ok(Story {
+        person: format!("p_{}", person_id.simple()),
+        state: shown(notices.first(), is_held)?.as_str(),
+        incident: format!("{}/{}", incident.controller_slug, incident.slug),
+        reference_code: card.reference_code,
+        language: card.language,
+        format: card.format,
+        jurisdiction: card.jurisdiction,
+        is_erased: card.is_erased,
+        notices: notices.into_iter().map(notice_view).collect::<Result<_, _>>()?,
+        events,
+    })
+}
+
+fn messages_of(notice: &NoticeRow) -> Result<Vec<(Channel, MessageState)>, StoreError> {
+    notice.messages.iter().map(|(channel, state)| Ok((word(channel)?, word(state)?))).collect()
+}
+
+fn shown(notice: Option<&NoticeRow>, is_held: bool) -> Result<ShownState, StoreError> {
+    Ok(shown_state(&Facts {
+        notice: notice.map_or(Ok(NoticeState::Open), |n| word(&n.state))?,
+        route: notice.map(|n| word(&n.route)).transpose()?,
+        messages: notice.map(messages_of).transpose()?.unwrap_or_default(),
+        has_problem: notice.is_some_and(|n| n.problem.is_some()),
+        was_sent: notice.is_some_and(|n| n.was_sent),
+        is_held,
+    }))
+}
+
+fn notice_view(notice: NoticeRow) -> Result<NoticeView, StoreError> {
+    let messages = messages_of(&notice)?;
+    let in_words = |(channel, state): &(Channel, MessageState)| {
+        format!("{}: {}", words::noun(*channel), words::message(*channel, *state, None))
+    };
+    Ok(NoticeView {
+        messages: messages.iter().map(in_words).collect(),
+        phase: notice.phase,
+        plan: notice.plan_no,
+        route: notice.route,
+        state: notice.state,
+        alerted_at: notice.alerted_at,
+        problem: notice.problem,
+    })
+}
+
+fn row_entry(row: &RowMark) -> Entry {
+    let place = match row.row_no {
+        Some(row_no) => format!("list {}, row {row_no}", row.list_no),
+        None => format!("a job of list {}", row.list_no),
+    };
+    let text = match row.fate.as_str() {
+        "person" => format!("Taken in from {place}"),
+        _ => format!("The same person stands again in {place}: counted as a duplicate, told once"),
+    };
+    Entry { at: row.taken_at, kind: format!("row.{}", row.fate), text, notice: None }
+}
+
+fn hold_entries(hold: &HoldRow) -> Vec<Entry> {
+    let scope = if hold.person.is_some() { "this person" } else { "the whole incident" };
+    let text = format!("{} set a hold on {scope}: {}", hold.set_by, hold.reason);
+    let mut entries = vec![Entry { at: hold.set_at, kind: "hold.set".to_owned(), text, notice: None }];
+    if let (Some(at), Some(by)) = (hold.lifted_at, &hold.lifted_by) {
+        entries.push(Entry { at, kind: "hold.lifted".to_owned(), text: format!("{by} lifted the hold"), notice: None });
+    }
+    entries
+}
+
+fn read(row: &EventRow) -> Result<(OffsetDateTime, Map<String, Value>), ReportError> {
+    let event = Event::parse(&row.body)?;
+    let nanos = i128::from(event.at_micros) * 1000;
+    let at = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| StoreError::Corrupt { what: "time" })?;
+    Ok((at, event.detail))
+}
+
+/// An event of the incident, where it concerns this person's list or plan.
+fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], names: &Names) -> Result<Option<Entry>, ReportError> {
+    let (at, detail) = read(row)?;
+    let number = |key: &str| detail.get(key).and_then(Value::as_i64);
+    let is_mine = match row.kind.as_str() {
+        "list.frozen" => number("list") == Some(i64::from(card.list_no)),
+        kind if kind.starts_with("plan.") => notices.iter().any(|n| number("plan") == Some(i64::from(n.plan_no))),
+        _ => false,
+    };
+    if !is_mine {
+        return Ok(None);
+    }
+    let who = user_name(&detail, names);
+    let plan = number("plan").unwrap_or(0);
+    let text = match row.kind.as_str() {
+        "list.frozen" => format!("List {} frozen with {} people", card.list_no, number("count").unwrap_or(0)),
+        "plan.prepared" => format!("{who} prepared plan {plan}: every message rendered and checked"),
+        "plan.approved" => format!("{who} approved plan {plan}"),
+        "plan.started" => format!("{who} started plan {plan}"),
+        "plan.paused" => format!("{who} paused plan {plan}"),
+        "plan.resumed" => format!("{who} resumed plan {plan}"),
+        other => format!("Recorded: {other}"),
+    };
+    Ok(Some(Entry { at, kind: row.kind.clone(), text, notice: None }))
+}
+
+fn user_name(detail: &Map<String, Value>, names: &Names) -> String {
+    let id = detail.get("user").and_then(Value::as_str).unwrap_or_default();
+    names.get(id).cloned().unwrap_or_else(|| "A user".to_owned())
+}
+
+fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
+    let (at, detail) = read(row)?;
+    let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default();
+    let notice = text("notice").parse::<NoticeState>().ok().map(words::notice);
+    let mut sentence = match text("channel").parse::<Channel>() {
+        Ok(channel) => message_sentence(row, &detail, channel, names),
+        Err(_) => format!("Recorded: {}", row.kind),
+    };
+    if detail.contains_key("possible_duplicate") {
+        sentence.push_str(". Alarm: possible duplicate");
+    }
+    Ok(Entry { at, kind: row.kind.clone(), text: sentence, notice })
+}
+
+fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channel, names: &Names) -> String {
+    let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (noun, provider) = (words::noun(channel), words::provider(channel));
+    let name = match text("reason") {
+        "first" => capital(noun),
+        reason => format!("{} ({reason})", capital(noun)),
+    };
+    let lane = row.lane.as_deref().map_or_else(|| provider.to_owned(), |lane| format!("{provider} {lane}"));
+    let attempt = detail.get("attempt").and_then(Value::as_i64).unwrap_or(0);
+    let because = match text("code") {
+        "" => String::new(),
+        code => format!(" ({code})"),
+    };
+    match row.kind.as_str() {
+        "message.intent" if detail.get("repeat").and_then(Value::as_bool) == Some(true) => {
+            format!("{name}: the same request to {lane} again, under the key by which it makes one of both (call {attempt})")
+        }
+        "message.intent" => format!("{name}: call to {lane} begins (call {attempt})"),
+        "message.accepted" => format!("{name}: accepted by {lane}"),
+        "message.rejected" => format!("{name}: {lane} will never take it{because}. Not delivered"),
+        "message.not_taken" => format!("{name}: not taken{because}. Nothing left; it is tried again"),
+        "message.lane_stopped" => {
+            format!("{name}: {lane} refused us{because}. Nothing left, no attempt was spent; the lane pauses")
+        }
+        "message.unknown" => format!("Not known whether {lane} took the {noun}{because}. It was not sent again"),
+        "message.resolved" => resolved_sentence(text("ground"), text("to"), &name, &lane),
+        "message.asked" => format!("{name}: still not known. A person must decide; it was not sent again"),
+        "message.decided" if text("to") == "ready" => format!("{} decided: send the {noun} again", user_name(detail, names)),
+        "message.decided" => format!("{} decided: go on with the next step", user_name(detail, names)),
+        "message.overdue" => format!("{name}: no news from {lane} when news was due"),
+        "message.exhausted" => format!("{name}: our time for sending it ended. Not delivered"),
+        "message.cancelled" => format!("{name}: cancelled before it left"),
+        "message.reopened" => format!("{name}: due again"),
+        "receipt" => format!("{name}: {}", status_words(channel, text("status"), row.postage_class.as_deref())),
+        "receipt.late" => {
+            let status = status_words(channel, text("status"), row.postage_class.as_deref());
+            format!("{name}: a receipt said \"{status}\"; more was known already, nothing changed")
+        }
+        other => format!("{name}: recorded: {other}"),
+    }
+}
+
+fn resolved_sentence(ground: &str, to: &str, name: &str, lane: &str) -> String {
+    match (ground, to) {
+        ("absent", _) => format!("{name}: {lane} does not know our reference. It was not taken and may be sent"),
+        (_, "superseded") => format!("{name}: still not known. The next step of the route takes its place"),
+        _ => format!("{name}: accepted by {lane}: it answered to our reference"),
+    }
+}
+
+fn status_words(channel: Channel, status: &str, postage_class: Option<&str>) -> String {
+    match status.parse::<MessageState>() {
+        Ok(state) => words::message(channel, state, postage_class),
+        Err(_) => "a status that Duly does not know".to_owned(),
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,234 @@
+//! Everything that is on record of one person, to be told in order.
+
+use super::unit::IncidentKey;
+use super::{Store, StoreError};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A person without anything personal.
+#[derive(Debug, Clone)]
+pub struct PersonCard {
+    /// Person.
+    pub person_id: Uuid,
+    /// List that brought the person.
+    pub list_no: i32,
+    /// Printed in messages.
+    pub reference_code: String,
+    /// BCP 47.
+    pub language: String,
+    /// Format preference.
+    pub format: String,
+    /// Jurisdiction.
+    pub jurisdiction: String,
+    /// When the row became a person.
+    pub taken_at: OffsetDateTime,
+    /// Whether the key is destroyed, and with it everything personal.
+    pub is_erased: bool,
+}
+
+/// A row of a list that is, or repeats, the person.
+#[derive(Debug, Clone)]
+pub struct RowMark {
+    /// List.
+    pub list_no: i32,
+    /// Row of a file; `None` for a job.
+    pub row_no: Option<i64>,
+    /// `person` or `duplicate_of`.
+    pub fate: String,
+    /// When it was taken in.
+    pub taken_at: OffsetDateTime,
+}
+
+/// The duty to tell the person in one phase.
+#[derive(Debug, Clone)]
+pub struct NoticeRow {
+    /// Phase.
+    pub phase: i32,
+    /// Plan.
+    pub plan_no: i32,
+    /// Route word.
+    pub route: String,
+    /// State word.
+    pub state: String,
+    /// First text reported delivered.
+    pub alerted_at: Option<OffsetDateTime>,
+    /// Code of why no message could be prepared.
+    pub problem: Option<String>,
+    /// Messages: channel word and state word.
+    pub messages: Vec<(String, String)>,
+    /// Whether a call was ever claimed.
+    pub was_sent: bool,
+}
+
+/// An event with the lane of its attempt.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Kind.
+    pub kind: String,
+    /// The leaf.
+    pub body: Vec<u8>,
+    /// Lane of the message that it speaks of.
+    pub lane: Option<String>,
+    /// Postage class of that message.
+    pub postage_class: Option<String>,
+}
+
+/// A hold with the names of who set and lifted it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct HoldRow {
+    /// Hold.
+    #[serde(rename = "hold")]
+    pub hold_id: Uuid,
+    /// Person; `None`: the whole incident.
+    #[serde(serialize_with = "as_person")]
+    pub person: Option<Uuid>,
+    /// Why.
+    pub reason: String,
+    /// Who set it.
+    pub set_by: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub set_at: OffsetDateTime,
+    /// Who lifted it.
+    pub lifted_by: Option<String>,
+    /// When; `None` while it holds.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub lifted_at: Option<OffsetDateTime>,
+}
+
+fn as_person<S: serde::Serializer>(person: &Option<Uuid>, to: S) -> Result<S::Ok, S::Error> {
+    match person {
+        Some(id) => to.serialize_str(&format!("p_{}", id.simple())),
+        None => to.serialize_none(),
+    }
+}
+
+impl Store {
+    /// Finds a person by the keyed hash of the external reference.
+    pub async fn find_person_by_reference(
+        &self,
+        incident: IncidentKey,
+        reference_hash: &[u8; 32],
+    ) -> Result<Option<Uuid>, StoreError> {
+        let row = sqlx::query!(
+            "select person_id from person where controller_id = $1 and incident_no = $2 and reference_hash = $3",
+            incident.controller_id,
+            incident.incident_no,
+            reference_hash.as_slice()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| row.person_id))
+    }
+
+    /// A person of an incident.
+    pub async fn load_person_card(&self, incident: IncidentKey, person_id: Uuid) -> Result<PersonCard, StoreError> {
+        let row = sqlx::query_as!(
+            PersonCard,
+            r#"select p.person_id, p.list_no, p.reference_code, p.language, p.format, p.jurisdiction, p.created_at as taken_at,
+                      not exists (select from person_key k where k.controller_id = p.controller_id and k.incident_no = p.incident_no
+                          and k.person_id = p.person_id) as "is_erased!"
+                 from person p where p.controller_id = $1 and p.incident_no = $2 and p.person_id = $3"#,
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.ok_or_else(|| StoreError::missing("person of this incident", &format!("p_{}", person_id.simple())))
+    }
+
+    /// Rows that are, or repeat, the person.
+    pub async fn list_rows_of(&self, incident: IncidentKey, person_id: Uuid) -> Result<Vec<RowMark>, StoreError> {
+        let rows = sqlx::query_as!(
+            RowMark,
+            "select list_no, row_no, fate, taken_at from source_row
+              where controller_id = $1 and incident_no = $2 and person_id = $3 order by taken_at, list_no, row_no",
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Notices of a person with their messages, by phase.
+    pub async fn list_notices_of(&self, incident: IncidentKey, person_id: Uuid) -> Result<Vec<NoticeRow>, StoreError> {
+        let rows = sqlx::query!(
+            "select phase, plan_no, route, state, alerted_at, problem from notice
+              where controller_id = $1 and incident_no = $2 and person_id = $3 order by phase",
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let messages = sqlx::query!(
+            "select phase, channel, state, attempt from message
+              where controller_id = $1 and incident_no = $2 and person_id = $3 order by message_id",
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let of_phase = |phase: i32| messages.iter().filter(move |m| m.phase == phase);
+        let notices = rows.into_iter().map(|row| NoticeRow {
+            messages: of_phase(row.phase).map(|m| (m.channel.clone(), m.state.clone())).collect(),
+            was_sent: of_phase(row.phase).any(|m| m.attempt > 0),
+            phase: row.phase,
+            plan_no: row.plan_no,
+            route: row.route,
+            state: row.state,
+            alerted_at: row.alerted_at,
+            problem: row.problem,
+        });
+        Ok(notices.collect())
+    }
+
+    /// Every event of a person in the order of the chain.
+    pub async fn list_events_of(&self, incident: IncidentKey, person_id: Uuid) -> Result<Vec<EventRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            EventRow,
+            r#"select e.kind, e.body, m.lane as "lane?", m.postage_class as "postage_class?" from event e
+                 left join message m on m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
+                where e.controller_id = $1 and e.incident_no = $2 and e.person_id = $3 order by e.n"#,
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// The incident's own events: lists frozen, plans prepared, approved, moved.
+    pub async fn list_incident_events(&self, incident: IncidentKey) -> Result<Vec<EventRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            EventRow,
+            r#"select kind, body, null::text as lane, null::text as postage_class from event
+                where controller_id = $1 and incident_no = $2 and person_id is null order by ord"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Every hold of an incident, lifted ones among them, in order.
+    pub async fn list_hold_history(&self, incident: IncidentKey) -> Result<Vec<HoldRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            HoldRow,
+            r#"select h.hold_id, h.person_id as person, h.reason, s.name as set_by, h.set_at, l.name as "lifted_by?", h.lifted_at
+                 from hold h join app_user s on s.user_id = h.set_by left join app_user l on l.user_id = h.lifted_by
+                where h.controller_id = $1 and h.incident_no = $2 order by h.set_at"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+}

@@ -1,0 +1,160 @@
+//! `GET /metrics`: Prometheus text, read from the database, so that every process tells the same. Labels are words,
+//! lanes and incidents' short names; nothing of any person.
+
+use super::Web;
+use crate::report::ReportError;
+use crate::report::progress::{LaneStatus, lane_statuses};
+use crate::store::Store;
+use crate::store::metrics::Labelled;
+use crate::store::status::Equation;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// For how long one reading serves: many scrapers must not count millions of rows each.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// The newest reading.
+#[derive(Default)]
+pub(super) struct Cache(Mutex<Option<(Instant, String)>>);
+
+/// The figures, at most five seconds old.
+pub(super) async fn show(State(web): State<Arc<Web>>) -> Result<impl IntoResponse, StatusCode> {
+    let mut cache = web.metrics.0.lock().await;
+    let text = match cache.as_ref().filter(|(read_at, _)| read_at.elapsed() < FRESH) {
+        Some((_, text)) => text.clone(),
+        None => {
+            let text = read(&web).await.map_err(|error| {
+                tracing::warn!(error = %error, "the metrics cannot be read");
+                StatusCode::SERVICE_UNAVAILABLE
+            })?;
+            *cache = Some((Instant::now(), text.clone()));
+            text
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+}
+
+/// Prometheus text in the making.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn metric(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Vec<(&'static str, String)>, f64)>) {
+        self.0.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
+        for (labels, value) in rows {
+            let labels: Vec<String> = labels.iter().map(|(label, text)| format!("{label}=\"{}\"", escape(text))).collect();
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            // Writing to a string cannot fail.
+            if writeln!(self.0, "{name}{labels} {value}").is_err() {
+                return;
+            }
+        }
+    }
+
+    fn labelled(&mut self, name: &str, help: &str, labels: [&'static str; 2], rows: Vec<Labelled>) {
+        let row = |(first, second, n): Labelled| (vec![(labels[0], first), (labels[1], second)], float(n));
+        self.metric(name, help, rows.into_iter().map(row));
+    }
+
+    fn one(&mut self, name: &str, help: &str, value: f64) {
+        self.metric(name, help, [(Vec::new(), value)]);
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn float(n: i64) -> f64 {
+    n as f64
+}
+
+async fn read(web: &Web) -> Result<String, ReportError> {
+    let store = &web.office.store;
+    let mut page = Page::default();
+    page.labelled("duly_messages", "Messages by channel and state.", ["channel", "state"], store.count_all_messages().await?);
+    page.labelled(
+        "duly_attempts",
+        "Attempts by lane and outcome; none: in flight, or cut.",
+        ["lane", "outcome"],
+        store.count_all_attempts().await?,
+    );
+    page.labelled("duly_receipts", "Receipts by verdict and result.", ["verdict", "result"], store.count_receipts().await?);
+    page.labelled("duly_alarms", "Alarms by incident and code.", ["incident", "code"], store.count_all_alarms().await?);
+    write_lanes(&mut page, &lane_statuses(store, &web.office.settings.lanes).await?);
+    write_waiting(&mut page, store).await?;
+    write_equations(&mut page, store).await?;
+    Ok(page.0)
+}
+
+/// One figure of a lane.
+type Figure = fn(&LaneStatus) -> i64;
+
+fn write_lanes(page: &mut Page, lanes: &[LaneStatus]) {
+    let of = |lane: &LaneStatus| vec![("lane", lane.lane.clone().unwrap_or_default()), ("channel", lane.channel.clone())];
+    let parts: [(&str, &str, Figure); 6] = [
+        ("duly_lane_queued", "Messages on the road to a worker.", |l| l.load.queued),
+        ("duly_lane_sending", "Messages in a call.", |l| l.load.sending),
+        ("duly_lane_due", "Messages that may go now.", |l| l.load.due),
+        ("duly_lane_later", "Messages that may go after a backoff.", |l| l.load.later),
+        ("duly_lane_stopped", "Messages that wait for a plan to run or a hold to be lifted.", |l| l.load.stopped),
+        ("duly_lane_paused", "1 while the lane sends nothing.", |l| i64::from(l.pause.is_some())),
+    ];
+    for (name, help, value) in parts {
+        page.metric(name, help, lanes.iter().map(|lane| (of(lane), float(value(lane)))));
+    }
+    let paced = lanes.iter().filter_map(|lane| Some((of(lane), f64::from(lane.per_second?))));
+    page.metric("duly_lane_pace_per_second", "Pace of the lane over all workers.", paced);
+}
+
+async fn write_waiting(page: &mut Page, store: &Store) -> Result<(), ReportError> {
+    let waiting = store.waiting().await?;
+    page.one("duly_due", "Open messages whose deadline passed and that the sweep has not looked after yet.", float(waiting.due));
+    page.one("duly_due_oldest_seconds", "How long ago the oldest of them was due.", waiting.oldest_due_seconds);
+    page.one("duly_overdue", "Messages accepted without news when news was due.", float(waiting.overdue));
+    page.one("duly_receipts_waiting", "Receipts that are not applied yet.", float(waiting.receipts));
+    page.one("duly_rejected_jobs", "Jobs that could not be read.", float(waiting.rejected_jobs));
+    let oldest = match store.oldest_open_since().await? {
+        Some(since) => (store.now().await? - since).as_seconds_f64(),
+        None => 0.0,
+    };
+    page.one("duly_oldest_open_seconds", "Age of the oldest message that has no end.", oldest);
+    Ok(())
+}
+
+async fn write_equations(page: &mut Page, store: &Store) -> Result<(), ReportError> {
+    let mut equations: Vec<(String, Equation)> = Vec::new();
+    for name in store.list_incidents().await? {
+        let incident = store.load_incident(&name).await?;
+        equations.push((name, store.equation(incident.key).await?));
+    }
+    let of = |name: &str, term: &'static str, word: &str| vec![("incident", name.to_owned()), (term, word.to_owned())];
+    let rows = equations.iter().flat_map(|(name, e)| {
+        [
+            ("all", e.rows),
+            ("person", e.person_rows),
+            ("duplicate", e.duplicates),
+            ("quarantined", e.quarantined),
+            ("decided", e.decided),
+        ]
+        .map(|(fate, n)| (of(name, "fate", fate), float(n)))
+    });
+    page.metric("duly_equation_rows", "Rows taken in, and what became of them.", rows);
+    let people = equations.iter().map(|(name, e)| (vec![("incident", name.clone())], float(e.people)));
+    page.metric("duly_equation_people", "People.", people);
+    let states =
+        equations.iter().flat_map(|(name, e)| e.person_states.iter().map(|(state, n)| (of(name, "state", state), float(*n))));
+    page.metric("duly_equation_person_states", "People by shown state.", states);
+    let replayed =
+        equations.iter().flat_map(|(name, e)| e.notices_by_events.iter().map(|(state, n)| (of(name, "state", state), float(*n))));
+    page.metric("duly_equation_notices_by_events", "Notices by state, replayed from the events alone.", replayed);
+    let holds = equations.iter().map(|(name, e)| (vec![("incident", name.clone())], f64::from(u8::from(e.holds()))));
+    page.metric("duly_equation_holds", "1 while nobody is missing and nobody is counted twice.", holds);
+    Ok(())
+}

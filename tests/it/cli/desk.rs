@@ -1,0 +1,213 @@
+//! A desk with a terminal: the real binary, a folder and a database of its own.
+
+use crate::support::{TestDatabase, VirtualHost, empty_database, virtual_host};
+use serde_json::Value;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// What the people of the list are called and where they live: none of it may stand anywhere but in the database.
+pub const PERSONAL: &[&str] = &[
+    "Wyn-Evans",
+    "Siân",
+    "Nguyen",
+    "Adeyemi",
+    "Nowak",
+    "7400",
+    "Heol",
+    "Aberystwyth",
+    "High Street",
+    "LS1 4AB",
+    "PN1",
+    "PN2",
+    "PN3",
+];
+
+const LIST: &str = "\
+Pay number,First name,Surname,Mobile,Address 1,Town,Postcode
+PN1,Siân,Wyn-Evans,07400 123456,1 Heol y Bont,Aberystwyth,SY23 2AX
+PN2,Bao,Nguyen,07400 123457,2 High Street,Leeds,LS1 4AB
+PN2,Bao,Nguyen,07400 123457,2 High Street,Leeds,LS1 4AB
+PN3,Olu,Adeyemi,,3 High Street,Leeds,LS1 4AB
+,No,Reference,07400 123458,4 High Street,Leeds,LS1 4AB
+PN5,Zofia,Nowak,07400 123459,,,
+";
+
+const TEXTS: &str = "\
+nature = \"On 9 November 2026 a file was copied from a supplier's server.\"
+consequences = \"Somebody could pretend to know you.\"
+measures = \"The server is closed.\"
+advice = \"Be wary of calls.\"
+dpo_name = \"Jo Example\"
+dpo_contact = \"0808 157 0100\"
+";
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// The command did its work.
+    pub fn fine(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    /// The command refused with code 2 and said what and what to do.
+    pub fn refused(self, what: &str, hint: &str) -> Self {
+        assert_eq!(self.code, 2, "{self:?}");
+        let (error, remedy) = self.err.trim_end().rsplit_once("\n\nhint: ").expect(&self.err);
+        assert!(error.contains(&format!("error: {what}")), "{}", self.err);
+        assert!(remedy.contains(hint) && !remedy.contains('\n'), "{}", self.err);
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).expect(&self.out)
+    }
+}
+
+/// A folder with keys and files, and a database.
+pub struct Desk {
+    pub folder: TempDir,
+    pub url: String,
+    pub variables: Vec<(String, String)>,
+    broker: Option<VirtualHost>,
+    _database: TestDatabase,
+}
+
+impl Desk {
+    /// A desk with an empty database.
+    pub async fn empty(name: &str) -> Self {
+        // The tests' own HTTP client needs one too; another test may have been first.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let database = empty_database(name).await;
+        let folder = TempDir::new().unwrap();
+        let desk = Self { folder, url: database.url.clone(), variables: Vec::new(), broker: None, _database: database };
+        desk.write("affected.csv", LIST);
+        desk.write("texts.toml", TEXTS);
+        for user in ["ann", "bob", "cleo"] {
+            desk.write(&format!("{user}.pass"), &format!("the long passphrase of {user}\n"));
+        }
+        desk
+    }
+
+    /// A desk with users ann and bob, a controller and an incident `cards`.
+    pub async fn with_incident(name: &str, approvals: &str) -> Self {
+        let desk = Self::empty(name).await;
+        desk.new_user("ann", &["init", "--name", "Ann Price", "--key", "ann.key"]).fine();
+        desk.new_user("bob", &["user", "add", "--name", "Bob Evans", "--key", "bob.key"]).fine();
+        desk.duly(
+            "ann",
+            &[
+                "controller",
+                "add",
+                "northmere",
+                "--name",
+                "Northmere Police",
+                "--sms-sender",
+                "NORTHMERE",
+                "--address",
+                "PO Box 118",
+            ],
+        )
+        .fine();
+        let add =
+            ["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml", "--approvals-required", approvals];
+        desk.duly("ann", &add).fine();
+        desk
+    }
+
+    /// As `with_incident`, with the list imported and a plan prepared by ann.
+    pub async fn with_plan(name: &str, approvals: &str) -> Self {
+        let desk = Self::with_incident(name, approvals).await;
+        desk.duly("ann", &["list", "import", "affected.csv", "--incident", "cards"]).fine();
+        desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"]).fine();
+        desk
+    }
+
+    /// As `with_plan`, approved by bob and started.
+    pub async fn running(name: &str) -> Self {
+        let desk = Self::with_plan(name, "1").await;
+        desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "4"]).fine();
+        desk.duly("bob", &["plan", "go", "--incident", "cards"]).fine();
+        desk
+    }
+
+    /// Sets a variable for every later command.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// Gives the desk a virtual host of its own at the broker.
+    pub async fn connect_broker(&mut self) {
+        let broker = virtual_host().await;
+        self.set("DULY_BROKER__URL", &broker.url);
+        self.broker = Some(broker);
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_duly"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_remove("DULY_USER_KEY")
+            .env_remove("RUST_LOG")
+            .env("DATABASE_URL", &self.url)
+            .env("DULY_TEMPLATES__FOLDER", root.join("templates"))
+            .env("DULY_PROFILES__FOLDER", root.join("config/profiles"))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command signed by `user`.
+    pub fn duly(&self, user: &str, args: &[&str]) -> Ran {
+        self.duly_with(user, args, "")
+    }
+
+    /// As `duly`, with text on standard input.
+    pub fn duly_with(&self, user: &str, args: &[&str], input: &str) -> Ran {
+        let mut command = self.command(args);
+        command.env("DULY_USER_KEY", format!("{user}.key")).env("DULY_PASSPHRASE_FILE", format!("{user}.pass"));
+        run(command, input)
+    }
+
+    /// Runs a command, signed by ann, that makes a key with the passphrase of `user`.
+    pub fn new_user(&self, user: &str, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command
+            .env("DULY_USER_KEY", "ann.key")
+            .env("DULY_PASSPHRASE_FILE", "ann.pass")
+            .env("DULY_NEW_PASSPHRASE_FILE", format!("{user}.pass"));
+        run(command, "")
+    }
+
+    /// Changes the database as its owner could.
+    pub async fn sabotage(&self, sql: &'static str) -> Result<u64, sqlx::Error> {
+        let owner = sqlx::PgPool::connect(&self.url).await?;
+        let done = sqlx::raw_sql(sql).execute(&owner).await?;
+        Ok(done.rows_affected())
+    }
+}
+
+pub fn run(mut command: Command, input: &str) -> Ran {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    // A command that never reads may be gone already.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let done = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
+}

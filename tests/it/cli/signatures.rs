@@ -1,0 +1,137 @@
+//! Who signed what: a signature serves once, for one thing, by somebody who may.
+
+use super::desk::Desk;
+use duly::model::statement::statement;
+use duly::model::user_key::UserKey;
+use duly::store::{Store, StoreError};
+use serde_json::json;
+use time::Duration;
+
+async fn store(desk: &Desk) -> Store {
+    Store::connect(&desk.url, 2, crate::support::deadlines()).await.unwrap()
+}
+
+/// The refusal's fact.
+fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn who_prepared_a_plan_cannot_approve_it_by_command_nor_past_it() {
+    let desk = Desk::with_plan("preparer", "1").await;
+
+    desk.duly("ann", &["plan", "approve", "--incident", "cards"])
+        .refused("who prepared a plan cannot approve it", "somebody else");
+
+    // Past the program: the application's own rights, with ann's own signature over the plan's hash.
+    let past = desk.sabotage(
+        "set role duly_app; insert into plan_approval (controller_id, incident_no, plan_no, user_id, command_id)
+         select q.controller_id, q.incident_no, q.plan_no, s.user_id, s.command_id from plan q join signed_command s on s.user_id = q.prepared_by
+          where convert_from(s.statement, 'UTF8') like '%plan approve%'",
+    );
+    let refused = past.await.unwrap_err().into_database_error().unwrap();
+    assert_eq!(refused.code().as_deref(), Some("DU005"), "{refused}");
+    assert_eq!(desk.duly("ann", &["plan", "show", "--incident", "cards", "--json"]).json()["approvals"], json!([]));
+}
+
+#[tokio::test]
+async fn two_approvals_are_two_people_and_the_second_click_changes_nothing() {
+    let desk = Desk::with_plan("two", "2").await;
+    desk.new_user("cleo", &["user", "add", "--name", "Cleo Hart", "--key", "cleo.key"]).fine();
+    let approve = ["plan", "approve", "--incident", "cards"];
+
+    assert!(desk.duly("bob", &approve).fine().err.contains("One more approval is needed"));
+    assert!(desk.duly("bob", &approve).fine().err.contains("You approved plan 1 before; nothing was changed"));
+    desk.duly("ann", &["plan", "go", "--incident", "cards"]).refused("plan 1 is prepared", "duly plan approve");
+    assert!(desk.duly("cleo", &approve).fine().err.contains("Approved."));
+    let plan = desk.duly("ann", &["plan", "show", "--incident", "cards", "--json"]).fine().json();
+    let names: Vec<&str> = plan["approvals"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
+    assert_eq!((names, &plan["state"]), (vec!["Bob Evans", "Cleo Hart"], &json!("approved")));
+}
+
+#[tokio::test]
+async fn a_revoked_user_signs_nothing_more_and_the_last_one_stays() {
+    let desk = Desk::with_plan("revoked", "1").await;
+
+    desk.duly("ann", &["user", "revoke", "Bob Evans"]).fine();
+
+    desk.duly("bob", &["plan", "approve", "--incident", "cards"]).refused("this key is revoked", "duly user add");
+    desk.duly("ann", &["user", "revoke", "Ann Price"]).refused("the last active user", "add another user first");
+    let users = desk.duly("ann", &["user", "list", "--json"]).fine().json();
+    assert_eq!((&users[0]["is_revoked"], &users[1]["is_revoked"]), (&json!(false), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_key_made_elsewhere_is_added_by_its_public_half() {
+    let desk = Desk::with_plan("public_half", "1").await;
+    let public = desk.new_user("cleo", &["user", "key", "--name", "Cleo Hart", "--key", "cleo.key"]).fine().out;
+
+    desk.duly("cleo", &["plan", "approve", "--incident", "cards"]).refused("this key belongs to no user", "duly user add");
+    desk.duly("ann", &["user", "add", "--name", "Cleo Hart", "--public", public.trim()]).fine();
+    desk.duly("cleo", &["plan", "approve", "--incident", "cards"]).fine();
+}
+
+#[tokio::test]
+async fn a_signature_is_kept_once_now_and_by_its_own_key_only() {
+    let desk = Desk::with_incident("kept_once", "1").await;
+    let store = store(&desk).await;
+    let key = UserKey::generate("dee");
+    let user = store.insert_user("dee", &key.public()).await.unwrap();
+    let (now, command) = (store.now().await.unwrap(), json!({"command": "hold set", "incident": "x"}));
+    let bytes = statement(&command, now, [1; 16]);
+
+    store.insert_command(user, &bytes, &key.sign(&bytes)).await.unwrap();
+
+    assert_eq!(refusal(store.insert_command(user, &bytes, &key.sign(&bytes)).await), "this signature was used already");
+    let old = statement(&command, now - Duration::minutes(11), [2; 16]);
+    assert_eq!(refusal(store.insert_command(user, &old, &key.sign(&old)).await), "the signed command is not of this moment");
+    let altered = statement(&json!({"command": "hold lift"}), now, [3; 16]);
+    assert_eq!(refusal(store.insert_command(user, &altered, &key.sign(&bytes)).await), "the signature does not fit the command");
+    let loose = br#"{"command":"hold set"}"#;
+    assert_eq!(refusal(store.insert_command(user, loose, &key.sign(loose)).await), "the signed command is not of this moment");
+}
+
+#[tokio::test]
+async fn an_approval_of_one_plan_approves_no_other() {
+    let desk = Desk::with_plan("other_plan", "1").await;
+    desk.duly("bob", &["plan", "approve", "--incident", "cards"]).fine();
+    desk.write("late.csv", "Pay number,Surname,Mobile\nPN7,Late,07400 123470\n");
+    desk.duly("ann", &["list", "import", "late.csv", "--incident", "cards"]).fine();
+    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms"]).fine();
+
+    let reused = desk.sabotage(
+        "set role duly_app; insert into plan_approval (controller_id, incident_no, plan_no, user_id, command_id)
+         select controller_id, incident_no, 2, user_id, command_id from plan_approval where plan_no = 1",
+    );
+    assert!(reused.await.is_err());
+    desk.duly("ann", &["plan", "go", "--incident", "cards"]).refused("plan 2 is prepared, not approved", "duly plan approve");
+}
+
+#[tokio::test]
+async fn the_statement_holds_command_incident_arguments_time_and_nonce_and_nothing_personal() {
+    let desk = Desk::running("statement").await;
+    let hold = desk.duly("bob", &["hold", "set", "--incident", "cards", "--reason", "safety", "--json"]).fine().json();
+    desk.duly("bob", &["hold", "lift", hold["hold"].as_str().unwrap()]).fine();
+
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let kept: Vec<String> = sqlx::query_scalar("select convert_from(statement, 'UTF8') from signed_command order by command_id")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    let commands: Vec<serde_json::Value> = kept.iter().map(|s| serde_json::from_str(s).unwrap()).collect();
+    let words: Vec<&str> = commands.iter().map(|c| c["command"].as_str().unwrap()).collect();
+    assert_eq!(
+        words,
+        ["user add", "controller add", "incident add", "plan prepare", "plan approve", "plan go", "hold set", "hold lift"]
+    );
+    for (bytes, command) in kept.iter().zip(&commands) {
+        assert_eq!(*bytes, command.to_string(), "canonical");
+        assert!(command["at"].is_string() && command["nonce"].as_str().unwrap().len() == 32, "{bytes}");
+        assert!(
+            ["user add", "controller add", "hold lift"].contains(&command["command"].as_str().unwrap())
+                || command["incident"].is_string(),
+            "{bytes}"
+        );
+        assert_eq!(super::PERSONAL.iter().find(|p| bytes.contains(**p)), None, "{bytes}");
+    }
+}

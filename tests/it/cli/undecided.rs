@@ -1,0 +1,75 @@
+//! Calls of which nobody knows how they ended: a person decides once, signs, and sees what each choice risks.
+
+use super::desk::Desk;
+use duly::model::step::Cause;
+use duly::store::Store;
+use duly::store::claim::Intent;
+use duly::store::unit::Note;
+use serde_json::json;
+use uuid::Uuid;
+
+/// Leads the text of one person whose route has a next step to `asked`.
+async fn ask(desk: &Desk) -> (Uuid, Uuid) {
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let store = Store::connect(&desk.url, 2, crate::support::deadlines()).await.unwrap();
+    let incident = store.load_incident("cards").await.unwrap();
+    store.queue_due("sms-a", duly::model::state::Channel::Sms, 10).await.unwrap();
+    let (message_id, person_id, content_hash): (Uuid, Uuid, Vec<u8>) = sqlx::query_as(
+        "select m.message_id, m.person_id, c.content_hash from message m
+           join prepared_content c using (controller_id, incident_no, person_id, phase, channel)
+           join notice n using (controller_id, incident_no, person_id, phase) where n.route = 'sms-then-letter' limit 1",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    let intent = Intent {
+        message_id,
+        person_id,
+        version: 1,
+        is_repeat: false,
+        lane: "sms-a".into(),
+        reference: "07".repeat(16),
+        request: vec![1],
+        content_hash: content_hash.try_into().unwrap(),
+        commitments: serde_json::Map::new(),
+    };
+    assert_eq!(store.claim(incident.key, &[intent], 1000).await.unwrap().len(), 1);
+    for cause in [Cause::LeaseExpired { attempt: 1 }, Cause::Ask] {
+        store.apply_one(incident.key, person_id, message_id, cause, Note::default()).await.unwrap();
+    }
+    (message_id, person_id)
+}
+
+#[tokio::test]
+async fn an_asked_message_waits_for_a_signed_decision_and_takes_one_only() {
+    let desk = Desk::running("decide").await;
+    let (message, person) = ask(&desk).await;
+    let message = message.to_string();
+
+    let listed = desk.duly("ann", &["unknown", "list", "--incident", "cards", "--json"]).fine().json();
+    assert_eq!((&listed[0]["message"], &listed[0]["state"]), (&json!(message), &json!("asked")));
+    assert!(listed[0]["choices"]["send-again"].as_str().unwrap().contains("twice"), "{listed}");
+    assert!(desk.duly("ann", &["status"]).fine().out.contains("1 message not known, none sent again"));
+
+    let decide = [
+        "unknown",
+        "decide",
+        &message,
+        "--incident",
+        "cards",
+        "--choice",
+        "next-step",
+        "--reason",
+        "docket 7 has no such letter",
+    ];
+    let decided = desk.duly("bob", &[&decide[..], &["--json"]].concat()).fine();
+    assert_eq!(decided.json()["state"], "superseded");
+    assert!(decided.err.contains("a letter goes out"), "{}", decided.err);
+    desk.duly("bob", &decide).refused("the message is not asked about", "nothing needs to be decided");
+
+    let id = format!("p_{}", person.simple());
+    let story = desk.duly("ann", &["person", "show", "--incident", "cards", "--person", &id]).fine().out;
+    assert!(story.contains("Not known whether SMS provider sms-a took the text. It was not sent again"), "{story}");
+    assert!(story.contains("Bob Evans decided: go on with the next step") && story.contains("letter: Queued"), "{story}");
+    desk.duly("ann", &["audit"]).fine();
+}

@@ -1,0 +1,218 @@
+//! What operators rely on: logs and metrics without personal data, honest health, a graceful stop.
+
+use crate::cli::desk::{Desk, PERSONAL, run};
+use serde_json::Value;
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A long-running process that is ended when the test ends.
+struct Service {
+    child: Child,
+}
+
+impl Service {
+    fn start(desk: &Desk, args: &[&str], log: &str) -> Self {
+        let log = std::fs::File::create(desk.folder.path().join(log)).unwrap();
+        let child = desk.command(args).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Self { child }
+    }
+
+    fn terminate(mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        if self.child.kill().is_ok() && self.child.wait().is_err() {
+            eprintln!("a process was left behind");
+        }
+    }
+}
+
+/// Asks until the answer is as wanted; returns it.
+async fn until<T: std::fmt::Debug>(mut ask: impl AsyncFnMut() -> T, is_wanted: impl Fn(&T) -> bool) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask().await;
+        if is_wanted(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < end, "still {answer:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn get(port: u16, path: &str) -> (u16, String) {
+    match reqwest::get(format!("http://127.0.0.1:{port}{path}")).await {
+        Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+        Err(_) => (0, String::new()),
+    }
+}
+
+async fn ready(port: u16) -> (u16, Value) {
+    let (code, body) = get(port, "/health/ready").await;
+    (code, serde_json::from_str(&body).unwrap_or_default())
+}
+
+/// A running plan, a sandbox that hands everything over, and settings that lead to it.
+async fn desk_with_sandbox(name: &str) -> (Desk, Service, u16) {
+    let mut desk = Desk::running(name).await;
+    let (sandbox, web) = (free_port(), free_port());
+    desk.write(
+        "sandbox.toml",
+        &format!("callback = \"http://127.0.0.1:{web}/receipts/northmere\"\n[providers.letters]\nchannel = \"letter\"\nidempotent = true\n[providers.sms-a]\nchannel = \"sms\"\n"),
+    );
+    let lane = |name: &str, channel: &str| {
+        format!(
+            "[lanes.{name}]\nchannel = \"{channel}\"\nurl = \"http://127.0.0.1:{sandbox}/{name}\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\nlookup = true\n"
+        )
+    };
+    desk.write("lanes.toml", &(lane("letters", "letter") + &lane("sms-a", "sms")));
+    desk.connect_broker().await;
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let service = Service::start(
+        &desk,
+        &["sandbox", "--config", "sandbox.toml", "--listen", &format!("127.0.0.1:{sandbox}")],
+        "sandbox.log",
+    );
+    (desk, service, web)
+}
+
+#[tokio::test]
+async fn a_run_leaves_no_name_phone_or_address_in_logs_metrics_or_health() {
+    let (mut desk, _sandbox, web) = desk_with_sandbox("run").await;
+    desk.set("RUST_LOG", "debug");
+    let serve = Service::start(&desk, &["--settings", "lanes.toml", "serve"], "serve.log");
+
+    let status = || desk.duly("ann", &["--settings", "lanes.toml", "status", "--json"]).fine().json();
+    let told = until(async || status(), |s| s["equation"]["person_states"]["notified"] == 4).await;
+    assert_eq!(told["equation_holds"], true);
+    let (code, health) = until(async || ready(web).await, |(code, _)| *code == 200).await;
+    assert_eq!((code, health["ready"].as_bool()), (200, Some(true)));
+    let told = |text: &str| text.contains("duly_messages{channel=\"letter\",state=\"handed_to_carrier\"}");
+    let (_, metrics) = until(async || get(web, "/metrics").await, |(_, text)| told(text)).await;
+
+    assert_eq!(serve.terminate(), 0, "SIGTERM ends it well");
+    let mut logs = String::new();
+    std::fs::File::open(desk.folder.path().join("serve.log")).unwrap().read_to_string(&mut logs).unwrap();
+    assert!(logs.contains("\"message\":\"listening for HTTP\"") && logs.contains("\"message\":\"stopped\""), "{logs}");
+    assert!(logs.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "every line is JSON");
+    for (what, text) in [("logs", &logs), ("metrics", &metrics), ("health", &health.to_string())] {
+        assert_eq!(PERSONAL.iter().find(|p| text.contains(**p)), None, "{what}");
+    }
+    for line in [
+        "duly_equation_holds{incident=\"northmere/cards\"} 1",
+        "duly_equation_people{incident=\"northmere/cards\"} 4",
+        "duly_equation_rows{incident=\"northmere/cards\",fate=\"quarantined\"} 1",
+        "duly_equation_person_states{incident=\"northmere/cards\",state=\"notified\"} 4",
+        "duly_equation_notices_by_events{incident=\"northmere/cards\",state=\"notified\"} 4",
+        "duly_attempts{lane=\"letters\",outcome=\"accepted\"} 1",
+        "duly_lane_paused{lane=\"sms-a\",channel=\"sms\"} 0",
+        "duly_lane_pace_per_second{lane=\"sms-a\",channel=\"sms\"} 50",
+        "duly_due 0",
+        "duly_overdue 0",
+        "duly_oldest_open_seconds 0",
+        "duly_receipts_waiting 0",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line} is not in\n{metrics}");
+    }
+    the_story_is_whole(&desk);
+}
+
+/// Letter and text, told from list to end in words that claim no more than is known.
+fn the_story_is_whole(desk: &Desk) {
+    let show = ["person", "show", "--incident", "cards"];
+    let letter = desk.duly_with("ann", &show, "PN3\n").fine().out;
+    for says in [
+        "call to print provider letters begins (call 1)",
+        "accepted by print provider letters",
+        "Letter: Printed",
+        "Letter: Posted first class. Notified.",
+    ] {
+        assert!(letter.contains(says), "{says} is not in\n{letter}");
+    }
+    let text = desk.duly_with("ann", &show, "PN5\n").fine().out;
+    assert!(text.contains("Text: Network reported delivered. Notified."), "{text}");
+}
+
+#[tokio::test]
+async fn readiness_names_the_part_that_fails_and_liveness_stays() {
+    let mut desk = Desk::running("ready").await;
+    let web = free_port();
+    desk.connect_broker().await;
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
+    until(async || ready(web).await, |(code, _)| *code == 200).await;
+
+    desk.sabotage("create or replace function duly_now() returns timestamptz language sql volatile as 'select clock_timestamp() + interval ''1 hour'''").await.unwrap();
+    let (code, health) = ready(web).await;
+    assert_eq!(
+        (code, &health["parts"]["clock"], &health["parts"]["database"]),
+        (503, &"more than 2 s off the database's".into(), &"ok".into())
+    );
+    desk.sabotage(
+        "create or replace function duly_now() returns timestamptz language sql volatile as 'select clock_timestamp()'",
+    )
+    .await
+    .unwrap();
+
+    desk.sabotage("update _sqlx_migrations set checksum = '\\x00' where version = 1").await.unwrap();
+    let (code, health) = ready(web).await;
+    assert_eq!(
+        (code, &health["parts"]["clock"], health["parts"]["migrations"].as_str().unwrap().contains("duly migrate")),
+        (503, &"ok".into(), true)
+    );
+    assert_eq!(get(web, "/health/live").await, (200, "live".to_owned()));
+}
+
+#[tokio::test]
+async fn readiness_says_so_when_the_broker_is_away() {
+    let mut desk = Desk::running("no_broker").await;
+    let web = free_port();
+    desk.set("DULY_BROKER__URL", format!("amqp://guest:guest@127.0.0.1:{}/%2f", free_port()));
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
+
+    let (code, health) = until(async || ready(web).await, |(code, _)| *code != 0).await;
+    assert_eq!((code, &health["parts"]["database"], &health["parts"]["migrations"]), (503, &"ok".into(), &"ok".into()));
+    assert_eq!(health["parts"]["broker"], "cannot be reached");
+}
+
+#[tokio::test]
+async fn the_equation_metric_falls_to_0_when_a_person_is_missing() {
+    let mut desk = Desk::running("metric").await;
+    let web = free_port();
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
+    let holds = |n: u8| {
+        move |(_, text): &(u16, String)| text.contains(&format!("duly_equation_holds{{incident=\"northmere/cards\"}} {n}\n"))
+    };
+    until(async || get(web, "/metrics").await, holds(1)).await;
+
+    desk.sabotage("delete from person where person_id = (select min(person_id::text)::uuid from person)").await.unwrap();
+
+    until(async || get(web, "/metrics").await, holds(0)).await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_with_its_remedy() {
+    let mut desk = Desk::running("port").await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    desk.set("DULY_WEB__LISTEN", taken.local_addr().unwrap().to_string());
+
+    let mut serve = desk.command(&["serve", "web"]);
+    serve.env("RUST_LOG", "off");
+    run(serve, "").refused("cannot listen on `127.0.0.1:", "web.listen");
+}
