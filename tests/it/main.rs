@@ -7,6 +7,7 @@ mod crash_matrix;
 mod house;
 mod intake_jobs;
 mod intake_world;
+mod interleavings;
 mod lists;
 mod model_check;
 mod no_one_twice;

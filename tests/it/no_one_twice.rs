@@ -1,5 +1,6 @@
 //! Claims, answers, receipts and holds against a real Postgres.
 
+use crate::support::receipt::{Said, apply, keep, receipt_store};
 use crate::support::{World, commitments, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause};
@@ -115,8 +116,10 @@ async fn a_rejected_sms_leads_to_one_letter_and_a_late_delivery_takes_it_back() 
     let counts = world.store.count_messages(key).await.unwrap();
     assert_eq!((counts.get("sms rejected"), counts.get("letter ready")), (Some(&1), Some(&1)));
 
-    let late = Cause::Reported { report: MessageState::DeliveredToHandset, other_id: false };
-    world.store.apply_one(key, world.people[0], world.messages[0], late, Note::default()).await.unwrap();
+    let reference = format!("{:032x}", 0);
+    let late = Said { lane: "sms-a", reference: &reference, provider_id: "sb_1", event: "ev_1", status: MessageState::DeliveredToHandset };
+    keep(&world, &receipt_store(&world).await, &late).await;
+    apply(&world).await;
 
     let counts = world.store.count_messages(key).await.unwrap();
     assert_eq!((counts.get("sms delivered_to_handset"), counts.get("letter cancelled")), (Some(&1), Some(&1)));

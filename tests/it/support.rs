@@ -9,6 +9,7 @@ mod drain;
 mod process;
 mod provider;
 mod proxy;
+pub mod receipt;
 mod stage;
 mod wait;
 mod world;

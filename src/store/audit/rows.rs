@@ -23,9 +23,13 @@ impl Store {
                 where s.controller_id = $1 and s.incident_no = $2 and s.person_id is not null and not exists (select from person p
                   where p.controller_id = $1 and p.incident_no = $2 and p.person_id = s.person_id)
                union all
-               select 'row_missing' as code, s.list_no || ' has ' || count(*) || ' rows of ' || max(s.row_no) from source_row s
-                where s.controller_id = $1 and s.incident_no = $2 and s.row_no is not null
-                group by s.list_no having count(*) <> max(s.row_no) - min(s.row_no) + 1 or min(s.row_no) > 1
+               select 'row_missing' as code, min(l.list_no) || ' has ' || count(s.identity) || ' rows of ' || coalesce(max(l.row_count), max(s.row_no))
+                 from affected_list l
+                 left join source_row s on s.controller_id = $1 and s.incident_no = $2 and s.list_no = l.list_no
+                 left join list_freeze f on f.controller_id = $1 and f.incident_no = $2 and f.list_no = l.list_no
+                where l.controller_id = $1 and l.incident_no = $2 and l.source = 'file'
+                group by l.file_hash having count(s.identity) <> max(s.row_no) - min(s.row_no) + 1 or min(s.row_no) > 1
+                    or (bool_and(f.list_no is not null) and count(s.identity) <> max(l.row_count))
                union all
                select 'frozen_count_differs' as code, f.list_no::text from list_freeze f
                 where f.controller_id = $1 and f.incident_no = $2 and f.people <> (select count(*) from person p

@@ -2,7 +2,9 @@
 
 use super::stage::Stage;
 use super::world::deadlines;
+use duly::provider::sandbox::read_request;
 use duly::store::Store;
+use duly::store::audit::record::{Produced, compare};
 use duly_sandbox::Physical;
 use serde_json::Value;
 use sqlx::Row;
@@ -38,9 +40,19 @@ impl Stage {
         if !store.equation(self.incident.key).await.unwrap().holds() {
             findings.insert("equation_does_not_hold".into());
         }
+        findings.extend(self.audit_sealed(&store).await);
         findings.extend(self.compare_record().await);
         findings.extend(self.compare_requests().await);
         findings
+    }
+
+    /// What the keys show, and the sandbox's record beside it, by the product's own audit.
+    async fn audit_sealed(&self, store: &Store) -> Vec<String> {
+        let read = |_: &str, frozen: &[u8]| read_request(frozen);
+        let sealed = store.audit_sealed(self.incident.key, &self.office.master, &read).await.unwrap();
+        let produced = |p: Physical| Produced { channel: p.channel, destination: p.destination, content_sha256: p.content_sha256 };
+        let record: Vec<Produced> = self.sandbox.state.record().into_iter().map(produced).collect();
+        sealed.findings.iter().chain(&compare(&sealed.sends, &record)).map(|finding| finding.code.to_owned()).collect()
     }
 
     /// Each physical message against the send-once keys whose frozen request has it.

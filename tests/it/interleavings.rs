@@ -1,0 +1,53 @@
+//! Random interleavings of claims, calls, answers, receipts, look-ups, crashes, expiries, holds and pauses, through the
+//! store against a real Postgres: nobody is sent to twice, nobody is lost, nothing is left without a deadline.
+//!
+//! `WALK_SEED=n cargo test -p duly --test it interleavings` repeats the walk of a seed that failed.
+
+mod provider;
+mod resolver;
+mod walk;
+
+use std::time::{Duration, Instant};
+use walk::{Care, Walk};
+
+/// Time for all walks together.
+const BUDGET: Duration = Duration::from_secs(12);
+/// Random moves of one walk.
+const MOVES: usize = 160;
+
+fn first_seed() -> u64 {
+    std::env::var("WALK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| u64::from(rand::random::<u32>()))
+}
+
+#[tokio::test]
+async fn no_interleaving_sends_twice_or_loses_anybody() {
+    let (started, first) = (Instant::now(), first_seed());
+    let mut seed = first;
+    while started.elapsed() < BUDGET {
+        println!("walk with WALK_SEED={seed}");
+        let mut walk = Walk::new(seed, Care::Full).await;
+        for _ in 0..MOVES {
+            walk.random_move().await;
+            assert!(walk.provider.most_for_one_key() <= 1, "WALK_SEED={seed}: sent twice");
+        }
+        walk.drain().await;
+        walk.judge().await;
+        seed += 1;
+    }
+    println!("{} walks, {} moves", seed - first, (seed - first) * MOVES as u64);
+}
+
+/// The same walks find what a careless resolver does; else they would show nothing.
+#[tokio::test]
+async fn the_walks_notice_a_resolver_that_believes_too_early() {
+    for seed in 1..40 {
+        let mut walk = Walk::new(seed, Care::BelievesTooEarly).await;
+        for _ in 0..MOVES {
+            walk.random_move().await;
+            if walk.provider.most_for_one_key() > 1 {
+                return;
+            }
+        }
+    }
+    panic!("40 walks with a careless resolver sent nothing twice");
+}
