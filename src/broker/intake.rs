@@ -3,7 +3,10 @@
 use super::BrokerError;
 use futures::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Consumer};
 use std::time::Duration;
@@ -54,7 +57,11 @@ pub async fn declare(channel: &Channel) -> Result<(), BrokerError> {
     Ok(())
 }
 
-async fn declare_queue<const N: usize>(channel: &Channel, name: &str, arguments: [(&str, AMQPValue); N]) -> Result<(), BrokerError> {
+async fn declare_queue<const N: usize>(
+    channel: &Channel,
+    name: &str,
+    arguments: [(&str, AMQPValue); N],
+) -> Result<(), BrokerError> {
     let mut table = FieldTable::default();
     table.insert("x-queue-type".into(), text("quorum"));
     for (key, value) in arguments {
@@ -112,7 +119,8 @@ impl JobConsumer {
     pub async fn start(channel: Channel, batch_size_max: usize, linger: Duration) -> Result<Self, BrokerError> {
         let prefetch = u16::try_from(batch_size_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-        let consumer = channel.basic_consume(INTAKE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
+        let consumer =
+            channel.basic_consume(INTAKE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
         Ok(Self { channel, consumer, batch_size_max, linger, pending: Vec::new() })
     }
 

@@ -14,7 +14,9 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Subcommand)]
 pub enum JobCommand {
     /// Publish people as jobs, one each, sealed to the incident's intake key; the same file again changes nothing
-    #[command(after_help = "Examples:\n  duly job publish people.jsonl --incident northmere-2026\n  duly job publish affected.csv --incident northmere-2026 --map phone='Mobile no'")]
+    #[command(
+        after_help = "Examples:\n  duly job publish people.jsonl --incident northmere-2026\n  duly job publish affected.csv --incident northmere-2026 --map phone='Mobile no'"
+    )]
     Publish {
         /// JSON lines of `{"job_id": …, "person": {…}}`, or a CSV as for `duly list import`
         file: PathBuf,

@@ -16,7 +16,9 @@ pub enum ListCommand {
     /// Import a CSV; the same file again changes nothing
     ///
     /// Good rows become people, bad ones wait in quarantine with row, column, code and remedy.
-    #[command(after_help = "Examples:\n  duly list import affected.csv --incident northmere-2026 --dry-run\n  duly list import affected.csv --incident northmere-2026 --map phone='Mobile no'")]
+    #[command(
+        after_help = "Examples:\n  duly list import affected.csv --incident northmere-2026 --dry-run\n  duly list import affected.csv --incident northmere-2026 --map phone='Mobile no'"
+    )]
     Import {
         /// UTF-8 CSV with comma, semicolon or tab
         file: PathBuf,
@@ -65,7 +67,9 @@ pub fn lines(report: &Report, slug: &str, prefix: &str) -> Vec<String> {
         report.rows, report.people, report.duplicates, report.quarantined, report.known
     );
     let mut lines = vec![counts];
-    lines.extend(report.faults.iter().map(|f| format!("  row {}, column {}: {}: {}", f.row, f.column, f.code, Fault::remedy(&f.code))));
+    lines.extend(
+        report.faults.iter().map(|f| format!("  row {}, column {}: {}: {}", f.row, f.column, f.code, Fault::remedy(&f.code))),
+    );
     let more = report.by_code.values().sum::<u64>().saturating_sub(report.faults.len() as u64);
     if more > 0 {
         lines.push(format!("  … and {more} more: `duly quarantine list --incident {slug}`"));

@@ -38,7 +38,9 @@ pub enum QuarantineCommand {
         file: PathBuf,
     },
     /// Import corrected rows; each takes the place of the row that it names by its columns `list` and `row`
-    #[command(after_help = "Examples:\n  duly quarantine correct --incident northmere-2026 --file waiting.csv\n  duly quarantine correct 1/37 --incident northmere-2026 --file row.csv")]
+    #[command(
+        after_help = "Examples:\n  duly quarantine correct --incident northmere-2026 --file waiting.csv\n  duly quarantine correct 1/37 --incident northmere-2026 --file row.csv"
+    )]
     Correct {
         /// The one row that FILE corrects, as LIST/ROW
         row: Option<RowName>,
@@ -50,7 +52,9 @@ pub enum QuarantineCommand {
         file: PathBuf,
     },
     /// Discard rows for a reason that stays on record
-    #[command(after_help = "Example:\n  duly quarantine discard 1/37 1/38 --incident northmere-2026 --reason 'test entries of the payroll system'")]
+    #[command(
+        after_help = "Example:\n  duly quarantine discard 1/37 1/38 --incident northmere-2026 --reason 'test entries of the payroll system'"
+    )]
     Discard {
         /// Rows, as LIST/ROW
         #[arg(required = true)]
@@ -97,7 +101,8 @@ async fn list(context: &Context, slug: &str, limit: usize) -> Result<(), Failure
         0 => format!("{total} rows wait for a correction"),
         more => format!("… and {more} more: raise --limit"),
     });
-    let data: Vec<Value> = rows.iter().map(|row| json!({"list": row.name.list_no, "row": row.name.row(), "faults": row.faults})).collect();
+    let data: Vec<Value> =
+        rows.iter().map(|row| json!({"list": row.name.list_no, "row": row.name.row(), "faults": row.faults})).collect();
     context.print(&json!({"waiting": total, "rows": data}), &text.join("\n"));
     Ok(())
 }
@@ -116,7 +121,10 @@ async fn write(context: &Context, slug: &str, file: &Path) -> Result<(), Failure
         Refusal::of(format!("the file {} cannot be made: {e}", file.display()), "choose another path: nothing is written over")
     })?;
     let count = export(&Target { store: &office.store, incident: &incident, incident_key: &key }, out).await?;
-    context.print(&json!({"rows": count, "file": file}), &format!("{count} rows written to {}: correct them, then `duly quarantine correct`", file.display()));
+    context.print(
+        &json!({"rows": count, "file": file}),
+        &format!("{count} rows written to {}: correct them, then `duly quarantine correct`", file.display()),
+    );
     Ok(())
 }
 

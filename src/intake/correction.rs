@@ -91,11 +91,21 @@ impl Correction<'_> {
         }
         let hash = self.target.file_hash(&counted);
         let wrapped = self.target.incident_key.wrap(&Key::generate(), "list");
-        let new = NewList { source: "corrections", file_hash: Some(&hash), row_count: i64::try_from(counted.rows).ok(), wrapped_key: &wrapped };
-        let known = self.target.store.find_list(self.target.incident.key, new.source, new.file_hash).await.map_err(ImportError::from)?;
+        let new = NewList {
+            source: "corrections",
+            file_hash: Some(&hash),
+            row_count: i64::try_from(counted.rows).ok(),
+            wrapped_key: &wrapped,
+        };
+        let known =
+            self.target.store.find_list(self.target.incident.key, new.source, new.file_hash).await.map_err(ImportError::from)?;
         let keys = RowKeys {
             incident: self.target.incident_key.clone(),
-            list: self.target.incident_key.unwrap_key(known.as_ref().map_or(&wrapped, |l| &l.wrapped_key), "list").map_err(ImportError::from)?,
+            list: self
+                .target
+                .incident_key
+                .unwrap_key(known.as_ref().map_or(&wrapped, |l| &l.wrapped_key), "list")
+                .map_err(ImportError::from)?,
         };
         let (rows, targets) = read(path, &keys, one)?;
         agree(&counted, rows.len() as u64).map_err(ImportError::from)?;
@@ -112,7 +122,14 @@ impl Correction<'_> {
                     return Ok(report);
                 }
                 Corrected::NotQuarantined(rows) => return Err(CorrectionError::NotQuarantined { rows }),
-                Corrected::Frozen => list = self.target.store.open_supplement(self.target.incident.key, list.list_no).await.map_err(ImportError::from)?,
+                Corrected::Frozen => {
+                    list = self
+                        .target
+                        .store
+                        .open_supplement(self.target.incident.key, list.list_no)
+                        .await
+                        .map_err(ImportError::from)?
+                }
             }
         }
     }
@@ -161,7 +178,10 @@ pub async fn export(target: &Target<'_>, out: impl Write) -> Result<u64, Correct
         let Some(last) = page.last() else { break };
         after = Some(last.name.clone());
         for row in &page {
-            let opened = incident_key.unwrap_key(&row.wrapped_key, "list").and_then(|key| key.open("row", &row.sealed)).map_err(ImportError::from)?;
+            let opened = incident_key
+                .unwrap_key(&row.wrapped_key, "list")
+                .and_then(|key| key.open("row", &row.sealed))
+                .map_err(ImportError::from)?;
             let cells = read_cells(&opened)?;
             let cell = |name: &str| cells.iter().find(|(column, _)| column == name).map_or("", |(_, cell)| cell);
             let place = [row.name.list_no.to_string(), row.name.row(), codes(&row.faults)];

@@ -86,7 +86,9 @@ impl ListError {
             Self::MissingColumn { .. } => "add the column, or name it with `--map external_reference=\"Your header\"`",
             Self::DoubleColumn { .. } => "rename one of the headers, or say which with `--map`",
             Self::BadMap { .. } => "write `--map column=Header`, for example `--map phone=\"Mobile no\"`",
-            Self::CountsDiffer { .. } => "the file changed while it was read, or a stray quote hides rows: import it again, then look at the rows that differ",
+            Self::CountsDiffer { .. } => {
+                "the file changed while it was read, or a stray quote hides rows: import it again, then look at the rows that differ"
+            }
         }
     }
 }
@@ -143,7 +145,8 @@ impl<R: Read> ListReader<R> {
 
     fn parse(&self) -> ParsedRow {
         let is_utf8 = self.records.cells().all(|cell| std::str::from_utf8(cell).is_ok());
-        let cells: Vec<(String, String)> = self.records.cells().enumerate().map(|(i, cell)| (self.columns.name(i), text(cell, is_utf8))).collect();
+        let cells: Vec<(String, String)> =
+            self.records.cells().enumerate().map(|(i, cell)| (self.columns.name(i), text(cell, is_utf8))).collect();
         let fault = |code| Err(vec![Fault { column: "row", code }]);
         let result = if self.records.is_too_long() {
             fault("row_too_long")
@@ -161,7 +164,12 @@ impl<R: Read> ListReader<R> {
 
     /// The cells as a person's fields, unchecked.
     fn raw_person(&self, cells: &[(String, String)]) -> RawPerson {
-        let cell = |i: usize| self.columns.place(i).and_then(|place| cells.get(place)).map_or(String::new(), |(_, cell)| unguard_formula(cell).to_owned());
+        let cell = |i: usize| {
+            self.columns
+                .place(i)
+                .and_then(|place| cells.get(place))
+                .map_or(String::new(), |(_, cell)| unguard_formula(cell).to_owned())
+        };
         RawPerson {
             external_reference: cell(0),
             first_name: cell(1),

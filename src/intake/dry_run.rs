@@ -14,7 +14,12 @@ use std::path::Path;
 type Seen = HashMap<[u8; 16], [u8; 8]>;
 
 /// Reads the whole list and looks everything up; nothing is written.
-pub async fn dry_run(target: &Target<'_>, path: &Path, overrides: &[(String, String)], progress: impl Fn(Progress)) -> Result<Report, ImportError> {
+pub async fn dry_run(
+    target: &Target<'_>,
+    path: &Path,
+    overrides: &[(String, String)],
+    progress: impl Fn(Progress),
+) -> Result<Report, ImportError> {
     let Target { store, incident, incident_key } = *target;
     let counted = count_list(path).await?;
     let unmapped = open(File::open(path).map_err(ListError::from)?, overrides)?.unmapped();
@@ -30,7 +35,8 @@ pub async fn dry_run(target: &Target<'_>, path: &Path, overrides: &[(String, Str
             Some(list) => store.list_known(incident.key, list.list_no, &identities).await?,
             None => HashSet::new(),
         };
-        let references: Vec<Vec<u8>> = batch.rows.iter().filter_map(|row| row.person.as_ref()).map(|p| p.reference_hash.to_vec()).collect();
+        let references: Vec<Vec<u8>> =
+            batch.rows.iter().filter_map(|row| row.person.as_ref()).map(|p| p.reference_hash.to_vec()).collect();
         let existing = store.list_fields(incident.key, &references).await?;
         let (tally, quarantined) = judge(&batch.rows, &known, &existing, &mut seen);
         report.add(tally, &quarantined);
@@ -40,7 +46,12 @@ pub async fn dry_run(target: &Target<'_>, path: &Path, overrides: &[(String, Str
     Ok(report)
 }
 
-fn judge(rows: &[NewRow], known: &HashSet<Vec<u8>>, existing: &HashMap<Vec<u8>, Vec<u8>>, seen: &mut Seen) -> (Tally, Vec<(i64, Value)>) {
+fn judge(
+    rows: &[NewRow],
+    known: &HashSet<Vec<u8>>,
+    existing: &HashMap<Vec<u8>, Vec<u8>>,
+    seen: &mut Seen,
+) -> (Tally, Vec<(i64, Value)>) {
     let mut tally = Tally { rows: rows.len() as u64, ..Tally::default() };
     let mut quarantined = Vec::new();
     for row in rows {

@@ -141,13 +141,19 @@ struct Taker {
 
 impl Taker {
     /// Tries until the batch's fate is known; giving it back while the database is away would only use up its deliveries.
-    async fn take_until_known(&mut self, batch: Vec<JobDelivery>, stop: &CancellationToken) -> Result<Option<Vec<u64>>, JobError> {
+    async fn take_until_known(
+        &mut self,
+        batch: Vec<JobDelivery>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Vec<u64>>, JobError> {
         let batch = Arc::new(batch);
         let mut pause = PAUSE_MIN;
         loop {
             match self.take(&batch).await {
                 Ok(refused) => return Ok(Some(refused)),
-                Err(JobError::Store(error)) => tracing::warn!(error = %error, jobs = batch.len(), "a batch of jobs is tried again"),
+                Err(JobError::Store(error)) => {
+                    tracing::warn!(error = %error, jobs = batch.len(), "a batch of jobs is tried again")
+                }
                 Err(error) => return Err(error),
             }
             wait(stop, pause).await;
@@ -161,9 +167,12 @@ impl Taker {
     /// Gives every job of a batch its fate; answers the tags of jobs that the database refuses by themselves.
     async fn take(&mut self, batch: &Arc<Vec<JobDelivery>>) -> Result<Vec<u64>, JobError> {
         self.open_desks(batch).await?;
-        let desks: HashMap<Arc<str>, (Key, RowKeys)> = self.desks.iter().map(|(name, d)| (name.clone(), (d.secret.clone(), d.keys.clone()))).collect();
+        let desks: HashMap<Arc<str>, (Key, RowKeys)> =
+            self.desks.iter().map(|(name, d)| (name.clone(), (d.secret.clone(), d.keys.clone()))).collect();
         let (shared, accept_plain) = (batch.clone(), self.intake.accept_plain);
-        let verdicts = tokio::task::spawn_blocking(move || shared.iter().map(|job| judge(&job.body, accept_plain, &desks)).collect::<Vec<_>>());
+        let verdicts = tokio::task::spawn_blocking(move || {
+            shared.iter().map(|job| judge(&job.body, accept_plain, &desks)).collect::<Vec<_>>()
+        });
         let verdicts = verdicts.await.map_err(|_| JobError::Reading)?;
         let mut rows: HashMap<Arc<str>, Vec<(u64, NewRow)>> = HashMap::new();
         let mut rejected = Vec::new();
@@ -232,7 +241,11 @@ impl Taker {
 
     fn sealed(&self, code: &'static str, body: &[u8]) -> NewRejected {
         let kept = body.get(..REJECTED_BYTES_MAX).unwrap_or(body);
-        NewRejected { code, body_hash: self.intake.master.search_hash("rejected job", body), sealed: self.intake.master.seal("rejected job", kept) }
+        NewRejected {
+            code,
+            body_hash: self.intake.master.search_hash("rejected job", body),
+            sealed: self.intake.master.seal("rejected job", kept),
+        }
     }
 
     /// Keeps rejected jobs, then announces them. If we die in between, the jobs come again and are announced again.

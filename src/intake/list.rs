@@ -169,7 +169,8 @@ pub async fn import_counted(
     }
     let hash = target.file_hash(counted);
     let wrapped = incident_key.wrap(&Key::generate(), "list");
-    let new = NewList { source: "file", file_hash: Some(&hash), row_count: i64::try_from(counted.rows).ok(), wrapped_key: &wrapped };
+    let new =
+        NewList { source: "file", file_hash: Some(&hash), row_count: i64::try_from(counted.rows).ok(), wrapped_key: &wrapped };
     let mut list = store.find_or_open_list(incident.key, &new).await?;
     let keys = RowKeys { incident: incident_key.clone(), list: incident_key.unwrap_key(&list.wrapped_key, "list")? };
     let mut report = Report { list: Some(list.list_no), unmapped, ..Report::default() };
@@ -186,7 +187,12 @@ pub async fn import_counted(
 }
 
 /// Inserts rows; where a plan has frozen the list meanwhile, the rest goes to a supplement of the same file.
-pub(super) async fn insert(store: &Store, incident: &Incident, list: &mut OpenList, rows: &[NewRow]) -> Result<(Tally, Vec<(i64, Value)>), StoreError> {
+pub(super) async fn insert(
+    store: &Store,
+    incident: &Incident,
+    list: &mut OpenList,
+    rows: &[NewRow],
+) -> Result<(Tally, Vec<(i64, Value)>), StoreError> {
     loop {
         match store.insert_rows(incident.key, list.list_no, rows).await? {
             Inserted::Taken { tally, quarantined } => return Ok((tally, quarantined)),
@@ -215,7 +221,11 @@ pub(super) fn agree(counted: &Counted, read: u64) -> Result<(), ListError> {
 }
 
 /// Reads, checks and seals on a thread of its own, a few batches ahead.
-pub(super) fn read_batches(path: PathBuf, overrides: Vec<(String, String)>, keys: RowKeys) -> mpsc::Receiver<Result<Batch, ListError>> {
+pub(super) fn read_batches(
+    path: PathBuf,
+    overrides: Vec<(String, String)>,
+    keys: RowKeys,
+) -> mpsc::Receiver<Result<Batch, ListError>> {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     tokio::task::spawn_blocking(move || {
         if let Err(error) = send_batches(&path, &overrides, &keys, &sender) {
@@ -226,7 +236,12 @@ pub(super) fn read_batches(path: PathBuf, overrides: Vec<(String, String)>, keys
     receiver
 }
 
-fn send_batches(path: &Path, overrides: &[(String, String)], keys: &RowKeys, sender: &mpsc::Sender<Result<Batch, ListError>>) -> Result<(), ListError> {
+fn send_batches(
+    path: &Path,
+    overrides: &[(String, String)],
+    keys: &RowKeys,
+    sender: &mpsc::Sender<Result<Batch, ListError>>,
+) -> Result<(), ListError> {
     let mut reader = open(File::open(path)?, overrides)?;
     loop {
         let mut rows = Vec::with_capacity(BATCH);

@@ -36,7 +36,8 @@ impl RowKeys {
     }
 
     fn row(&self, result: Result<Checked, Vec<Fault>>, raw: &[u8]) -> NewRow {
-        let faults: Vec<Value> = result.as_ref().err().into_iter().flatten().map(|f| json!({"column": f.column, "code": f.code})).collect();
+        let faults: Vec<Value> =
+            result.as_ref().err().into_iter().flatten().map(|f| json!({"column": f.column, "code": f.code})).collect();
         NewRow {
             identity: Vec::new(),
             row_no: None,
@@ -70,7 +71,8 @@ impl RowKeys {
 fn commitments(record: &PersonRecord, key: &Key) -> Value {
     let key = PersonKey::new(*key.bytes());
     let mut fields = Map::new();
-    let mut add = |field: &str, value: &str| fields.insert(field.to_owned(), json!(to_hex(&commit(&key, field, value.as_bytes()))));
+    let mut add =
+        |field: &str, value: &str| fields.insert(field.to_owned(), json!(to_hex(&commit(&key, field, value.as_bytes()))));
     add("external_reference", &record.external_reference);
     add("name", &record.name);
     if let Some(phone) = &record.phone {

@@ -123,7 +123,13 @@ pub fn duplicate_reference() -> Value {
 
 impl Store {
     /// Opens the list of this file, or finds it again: the same file is the same list.
-    pub async fn open_list(&self, incident: IncidentKey, source: &str, file_hash: Option<&[u8]>, wrapped_key: &[u8]) -> Result<OpenList, StoreError> {
+    pub async fn open_list(
+        &self,
+        incident: IncidentKey,
+        source: &str,
+        file_hash: Option<&[u8]>,
+        wrapped_key: &[u8],
+    ) -> Result<OpenList, StoreError> {
         self.find_or_open_list(incident, &NewList { source, file_hash, row_count: None, wrapped_key }).await
     }
 
@@ -153,7 +159,12 @@ impl Store {
     }
 
     /// The newest list of this origin.
-    pub async fn find_list(&self, incident: IncidentKey, source: &str, file_hash: Option<&[u8]>) -> Result<Option<OpenList>, StoreError> {
+    pub async fn find_list(
+        &self,
+        incident: IncidentKey,
+        source: &str,
+        file_hash: Option<&[u8]>,
+    ) -> Result<Option<OpenList>, StoreError> {
         let mut tx = self.pool.begin().await?;
         find(&mut tx, incident, source, file_hash).await
     }
@@ -193,7 +204,9 @@ impl Store {
     pub async fn insert_rows(&self, incident: IncidentKey, list_no: i32, rows: &[NewRow]) -> Result<Inserted, StoreError> {
         let mut tx = self.pool.begin().await?;
         // Shared with freezing, which takes it exclusively: no row can slip behind a manifest.
-        sqlx::query!("select 1 as one from incident where incident_no = $1 for share", incident.incident_no).fetch_one(&mut *tx).await?;
+        sqlx::query!("select 1 as one from incident where incident_no = $1 for share", incident.incident_no)
+            .fetch_one(&mut *tx)
+            .await?;
         let inserted = insert_into(&mut tx, incident, list_no, rows).await?;
         // If we die before this, none of the batch is taken; after it, the same import finds all of it known.
         tx.commit().await?;
@@ -201,13 +214,22 @@ impl Store {
     }
 
     /// Which of these rows the origin of a list knows already.
-    pub async fn list_known(&self, incident: IncidentKey, list_no: i32, identities: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, StoreError> {
+    pub async fn list_known(
+        &self,
+        incident: IncidentKey,
+        list_no: i32,
+        identities: &[Vec<u8>],
+    ) -> Result<HashSet<Vec<u8>>, StoreError> {
         let mut tx = self.pool.begin().await?;
         insert::known(&mut tx, incident, list_no, identities).await
     }
 
     /// Keyed hashes of the fields of people with these references.
-    pub async fn list_fields(&self, incident: IncidentKey, references: &[Vec<u8>]) -> Result<HashMap<Vec<u8>, Vec<u8>>, StoreError> {
+    pub async fn list_fields(
+        &self,
+        incident: IncidentKey,
+        references: &[Vec<u8>],
+    ) -> Result<HashMap<Vec<u8>, Vec<u8>>, StoreError> {
         let mut tx = self.pool.begin().await?;
         let found = insert::find_by_reference(&mut tx, incident, references).await?;
         Ok(found.into_iter().map(|(reference, (_, fields))| (reference, fields)).collect())
@@ -217,11 +239,18 @@ impl Store {
 type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
 
 async fn lock_incident(tx: &mut Tx, incident: IncidentKey) -> Result<(), StoreError> {
-    sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no).fetch_one(&mut **tx).await?;
+    sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no)
+        .fetch_one(&mut **tx)
+        .await?;
     Ok(())
 }
 
-async fn find(tx: &mut Tx, incident: IncidentKey, source: &str, file_hash: Option<&[u8]>) -> Result<Option<OpenList>, StoreError> {
+async fn find(
+    tx: &mut Tx,
+    incident: IncidentKey,
+    source: &str,
+    file_hash: Option<&[u8]>,
+) -> Result<Option<OpenList>, StoreError> {
     let row = sqlx::query_as!(
         OpenList,
         r#"select l.list_no, l.wrapped_key, f.list_no is not null as "is_frozen!" from affected_list l

@@ -46,7 +46,9 @@ impl FromStr for RowName {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split_once('/').and_then(|(list, row)| Self::of(list, row)).ok_or("write LIST/ROW as `duly quarantine list` prints it")
+        text.split_once('/')
+            .and_then(|(list, row)| Self::of(list, row))
+            .ok_or("write LIST/ROW as `duly quarantine list` prints it")
     }
 }
 
@@ -90,7 +92,12 @@ pub enum Corrected {
 
 impl Store {
     /// Quarantined rows that nobody has decided about, in order, after `after`.
-    pub async fn list_quarantined(&self, incident: IncidentKey, after: Option<&RowName>, limit: i64) -> Result<Vec<QuarantinedRow>, StoreError> {
+    pub async fn list_quarantined(
+        &self,
+        incident: IncidentKey,
+        after: Option<&RowName>,
+        limit: i64,
+    ) -> Result<Vec<QuarantinedRow>, StoreError> {
         let (list_no, identity) = after.map_or((0, &[][..]), |name| (name.list_no, name.identity.as_slice()));
         let rows = sqlx::query!(
             r#"select s.list_no, s.identity, s.faults as "faults!", s.sealed as "sealed!", l.wrapped_key
@@ -175,7 +182,13 @@ impl Store {
     }
 
     /// Discards quarantined rows for a reason; answers which of them do not wait for a decision, and then writes nothing.
-    pub async fn discard_rows(&self, incident: IncidentKey, rows: &[RowName], reason: &str, by: Decider) -> Result<Vec<RowName>, StoreError> {
+    pub async fn discard_rows(
+        &self,
+        incident: IncidentKey,
+        rows: &[RowName],
+        reason: &str,
+        by: Decider,
+    ) -> Result<Vec<RowName>, StoreError> {
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
         let fates = unit.read_fates(rows).await?;
         let wrong: Vec<RowName> = rows.iter().filter(|row| !matches!(fates.get(row), Some(Waiting::Yes))).cloned().collect();
@@ -229,12 +242,21 @@ impl Unit {
             None if waits => Waiting::Yes,
             None => Waiting::No,
         };
-        let named = found.into_iter().map(|r| (RowName { list_no: r.list_no, identity: r.identity }, fate(r.waits, r.new_list_no.zip(r.new_identity))));
+        let named = found
+            .into_iter()
+            .map(|r| (RowName { list_no: r.list_no, identity: r.identity }, fate(r.waits, r.new_list_no.zip(r.new_identity))));
         Ok(named.collect())
     }
 
     /// A second decision about one row meets the primary key and fails the whole transaction.
-    async fn decide(&mut self, row: &RowName, fate: &str, new: Option<&RowName>, reason: Option<&str>, by: Decider) -> Result<(), StoreError> {
+    async fn decide(
+        &mut self,
+        row: &RowName,
+        fate: &str,
+        new: Option<&RowName>,
+        reason: Option<&str>,
+        by: Decider,
+    ) -> Result<(), StoreError> {
         sqlx::query!(
             "insert into row_decision (controller_id, incident_no, list_no, identity, fate, new_list_no, new_identity, reason, decided_by, command_id)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

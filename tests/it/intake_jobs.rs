@@ -1,6 +1,7 @@
 //! A job is a person: however often it comes and whatever is wrong with it, it has one fate and nobody else's suffers.
 
 use super::intake_world::{HEADER, IntakeWorld};
+use crate::support::{VirtualHost, virtual_host};
 use duly::broker::connect;
 use duly::broker::intake::{DEAD, INTAKE, REJECTED, declare, publish};
 use duly::intake::job::{self, Intake, Job, Target, publish_file, wrap};
@@ -9,7 +10,7 @@ use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// A virtual host of its own, with the consumer in this process.
 struct Jobs {
     world: IntakeWorld,
-    host: String,
-    url: String,
+    host: VirtualHost,
     _connection: Connection,
     channel: Channel,
     stop: CancellationToken,
@@ -30,22 +30,17 @@ struct Jobs {
 impl Jobs {
     async fn start(name: &str) -> Self {
         let world = IntakeWorld::start(&format!("job_{name}")).await;
-        let host = format!("duly_intake_{name}");
-        manage("DELETE", &format!("/api/vhosts/{host}"), "");
-        manage("PUT", &format!("/api/vhosts/{host}"), "{}");
-        manage("PUT", &format!("/api/permissions/{host}/guest"), r#"{"configure":".*","write":".*","read":".*"}"#);
-        let server = std::env::var("AMQP_URL").unwrap();
-        let url = format!("{}/{host}", server.rsplit_once('/').unwrap().0);
-        let (connection, channel) = connect(&url).await.unwrap();
+        let host = virtual_host().await;
+        let (connection, channel) = connect(&host.url).await.unwrap();
         declare(&channel).await.unwrap();
-        Self { world, host, url, _connection: connection, channel, stop: CancellationToken::new(), consumer: None }
+        Self { world, host, _connection: connection, channel, stop: CancellationToken::new(), consumer: None }
     }
 
     fn consume(&mut self, accept_plain: bool) {
         let intake = Intake {
             store: self.world.store.clone(),
             master: self.world.master.clone(),
-            broker_url: self.url.clone().into(),
+            broker_url: self.host.url.clone().into(),
             accept_plain,
         };
         let stop = self.stop.clone();
@@ -88,7 +83,7 @@ impl Jobs {
         }
     }
 
-    /// Stops the consumer as SIGTERM does, checks that nothing is left on the road, and removes the virtual host.
+    /// Stops the consumer as SIGTERM does, and checks that nothing is left on the road.
     async fn end(mut self) {
         self.stop.cancel();
         if let Some(consumer) = self.consumer.take() {
@@ -96,25 +91,17 @@ impl Jobs {
         }
         assert_eq!(self.depth(INTAKE).await, 0, "jobs are left");
         self.world.audit().await;
-        manage("DELETE", &format!("/api/vhosts/{}", self.host), "");
     }
 }
 
-/// One request to the broker's management API.
-fn manage(method: &str, path: &str, body: &str) {
-    let url = std::env::var("AMQP_MANAGEMENT_URL").expect("run the tests by `make test`, or eval \"$(scripts/services env)\" first");
-    let (login, host) = url.trim_start_matches("http://").trim_end_matches('/').split_once('@').unwrap();
-    let mut stream = std::net::TcpStream::connect(host).unwrap();
-    let login = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, login);
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {login}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap_or_default();
-    assert!(status.starts_with('2') || (method == "DELETE" && status == "404"), "{method} {path}: {answer}");
-}
-
 fn person(reference: &str) -> RawPerson {
-    RawPerson { external_reference: reference.into(), first_name: "Ann".into(), last_name: "Marlowe".into(), phone: "07400 123456".into(), ..RawPerson::default() }
+    RawPerson {
+        external_reference: reference.into(),
+        first_name: "Ann".into(),
+        last_name: "Marlowe".into(),
+        phone: "07400 123456".into(),
+        ..RawPerson::default()
+    }
 }
 
 #[tokio::test]
@@ -145,8 +132,13 @@ async fn a_job_that_cannot_be_read_is_kept_sealed_announced_without_values_and_a
         envelope[field] = value;
         envelope.to_string().into_bytes()
     };
-    let other_key = wrap(&Job { job_id: "j".into(), person: person("PN9") }, &Target { public_key: Some(duly::model::seal::generate_pair().0), ..jobs.target().await }).unwrap();
-    let plain = wrap(&Job { job_id: "j".into(), person: person("PN9") }, &Target { public_key: None, ..jobs.target().await }).unwrap();
+    let other_key = wrap(
+        &Job { job_id: "j".into(), person: person("PN9") },
+        &Target { public_key: Some(duly::model::seal::generate_pair().0), ..jobs.target().await },
+    )
+    .unwrap();
+    let plain =
+        wrap(&Job { job_id: "j".into(), person: person("PN9") }, &Target { public_key: None, ..jobs.target().await }).unwrap();
     let bodies = [
         ("not_json", b"{\"Marlowe".to_vec()),
         ("wrong_version", change("format", json!("duly.job.v2"))),
@@ -181,7 +173,8 @@ async fn a_job_that_cannot_be_read_is_kept_sealed_announced_without_values_and_a
     assert_eq!((&announced["code"], &announced["hash"]), (&kept["code"], &kept["hash"]));
     assert_eq!(announced.as_object().unwrap().len(), 3);
     assert_eq!(jobs.world.count("select count(*) from rejected_job where position('Marlowe'::bytea in sealed) > 0").await, 0);
-    let sealed: Vec<u8> = sqlx::query_scalar("select sealed from rejected_job where code = 'not_json'").fetch_one(&jobs.world.owner).await.unwrap();
+    let sealed: Vec<u8> =
+        sqlx::query_scalar("select sealed from rejected_job where code = 'not_json'").fetch_one(&jobs.world.owner).await.unwrap();
     assert_eq!(jobs.world.master.open("rejected job", &sealed).unwrap(), b"{\"Marlowe");
     assert!(!listed.to_string().contains("Marlowe"));
     assert_eq!(jobs.depth(DEAD).await, 0);
@@ -197,7 +190,10 @@ async fn a_job_with_a_wrong_field_waits_in_quarantine_like_a_row_and_is_correcte
     jobs.wait("select count(*) from source_row", 1).await;
 
     let waiting = jobs.world.waiting().await;
-    assert!(waiting[0].starts_with("1/") && waiting[0].ends_with(" invalid_phone") && waiting[0].len() == 2 + 32 + 14, "{waiting:?}");
+    assert!(
+        waiting[0].starts_with("1/") && waiting[0].ends_with(" invalid_phone") && waiting[0].len() == 2 + 32 + 14,
+        "{waiting:?}"
+    );
     let mut out = Vec::new();
     duly::intake::correction::export(&jobs.world.target(), &mut out).await.unwrap();
     let exported = String::from_utf8(out).unwrap().replace(",12,", ",07400 123456,").replace(",,,,,\n", ",LS1 4AP,,,,\n");
@@ -286,7 +282,10 @@ async fn plain_jobs_are_taken_only_where_the_setting_says_so() {
 async fn a_file_published_twice_and_imported_once_more_tells_nobody_twice() {
     let mut jobs = Jobs::start("files").await;
     let csv = jobs.world.file("people.csv", format!("{HEADER}PN1,Ann,Price,07400 123456,,,\nPN2,Bo,Hill,12,,,\n"));
-    let lines = jobs.world.file("people.jsonl", "{\"job_id\":\"j\",\"person\":{\"external_reference\":\"PN3\",\"last_name\":\"Dale\",\"phone\":\"07400 123458\"}}\n\n");
+    let lines = jobs.world.file(
+        "people.jsonl",
+        "{\"job_id\":\"j\",\"person\":{\"external_reference\":\"PN3\",\"last_name\":\"Dale\",\"phone\":\"07400 123458\"}}\n\n",
+    );
     let broken = jobs.world.file("broken.jsonl", "{\"job_id\":\"k\",\"person\":{}}\n{\"job_id\":\"\"}\n{\n");
     let target = jobs.target().await;
     jobs.consume(false);
@@ -315,7 +314,7 @@ async fn intake_killed_in_the_middle_takes_every_job_once() {
     jobs.publish(&bodies).await;
     let serve = || {
         let mut command = jobs.world.duly(&["serve", "intake"]);
-        command.env("DULY_BROKER__URL", &jobs.url).stderr(Stdio::null()).spawn().unwrap()
+        command.env("DULY_BROKER__URL", &jobs.host.url).stderr(Stdio::null()).spawn().unwrap()
     };
 
     let mut victim = serve();
@@ -352,7 +351,8 @@ fn a_box_sealed_by_another_implementation_opens() {
 #[tokio::test]
 async fn the_python_example_publishes_what_intake_takes() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has_packages = Command::new(&python).args(["-c", "import pika, nacl"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    let has_packages =
+        Command::new(&python).args(["-c", "import pika, nacl"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
     if !has_packages {
         println!("not run: {python} has no pika and pynacl; the box sealed by PyNaCl above shows the format");
         return;
@@ -363,7 +363,7 @@ async fn the_python_example_publishes_what_intake_takes() {
 
     let mut example = Command::new(&python)
         .args(["examples/publish_job.py", "northmere", "n-2026", &key])
-        .env("AMQP_URL", &jobs.url)
+        .env("AMQP_URL", &jobs.host.url)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

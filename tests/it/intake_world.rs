@@ -1,5 +1,6 @@
 //! A database with an incident of known keys, files to import into it, and the real binary beside them.
 
+use crate::support::{TestDatabase, migrated_database};
 use duly::intake::correction::{Correction, CorrectionError};
 use duly::intake::csv::ListError;
 use duly::intake::dry_run::dry_run;
@@ -9,7 +10,7 @@ use duly::model::user_key;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
 use duly::store::quarantine::{Decider, RowName};
-use duly::store::{Deadlines, Store, recreate_database};
+use duly::store::{Deadlines, Store};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::path::PathBuf;
@@ -18,8 +19,16 @@ use uuid::Uuid;
 
 pub const HEADER: &str = "external_reference,first_name,last_name,phone,address_1,town,postcode\n";
 
+/// A good row.
+pub const ANN: &str = "PN1,Ann,Price,07400 123456,1 High Street,Leeds,LS1 4AP\n";
+
+/// Rows, people, duplicates, quarantined, known before.
+pub fn counts(report: &Report) -> (u64, u64, u64, u64, u64) {
+    (report.rows, report.people, report.duplicates, report.quarantined, report.known)
+}
+
 pub struct IntakeWorld {
-    pub url: String,
+    pub database: TestDatabase,
     pub store: Store,
     /// As the owner: for what only a test may look at or break.
     pub owner: PgPool,
@@ -32,12 +41,17 @@ pub struct IntakeWorld {
 
 impl IntakeWorld {
     pub async fn start(name: &str) -> Self {
-        let server = std::env::var("DATABASE_URL").expect("run the tests by `make test`, or eval \"$(scripts/services env)\" first");
-        let url = recreate_database(&server, &format!("duly_intake_{name}")).await.unwrap();
-        Store::migrate(&url).await.unwrap();
-        let deadlines = Deadlines { lease_ms: 60_000, queue_lease_ms: 60_000, unknown_ms: 0, no_news_ms: 60_000, asked_ms: 60_000, overdue_ms: 60_000 };
-        let store = Store::connect(&url, 5, deadlines).await.unwrap();
-        let owner = PgPool::connect(&url).await.unwrap();
+        let database = migrated_database(&format!("intake_{name}")).await;
+        let deadlines = Deadlines {
+            lease_ms: 60_000,
+            queue_lease_ms: 60_000,
+            unknown_ms: 0,
+            no_news_ms: 60_000,
+            asked_ms: 60_000,
+            overdue_ms: 60_000,
+        };
+        let store = Store::connect(&database.url, 5, deadlines).await.unwrap();
+        let owner = PgPool::connect(&database.url).await.unwrap();
         let master = Key::generate();
         let key = Key::generate();
         let incident = make_incident(&store, &master, &key).await;
@@ -47,7 +61,7 @@ impl IntakeWorld {
         std::fs::write(folder.path().join("passphrase"), "a passphrase").unwrap();
         let user_id = store.insert_user("ann", &public).await.unwrap();
         let command_id = store.insert_command(user_id, b"decide", &[0; 64]).await.unwrap();
-        Self { url, store, owner, master, incident, key, by: Decider { user_id, command_id }, folder }
+        Self { database, store, owner, master, incident, key, by: Decider { user_id, command_id }, folder }
     }
 
     pub fn target(&self) -> Target<'_> {
@@ -119,7 +133,7 @@ impl IntakeWorld {
         let mut command = Command::new(env!("CARGO_BIN_EXE_duly"));
         command
             .args(arguments)
-            .env("DULY_DATABASE__URL", &self.url)
+            .env("DULY_DATABASE__URL", &self.database.url)
             .env("DULY_MASTER_KEY", self.master.to_hex().as_str())
             .env("DULY_USER_KEY", self.folder.path().join("ann.key"))
             .env("DULY_PASSPHRASE_FILE", self.folder.path().join("passphrase"))

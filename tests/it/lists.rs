@@ -1,19 +1,11 @@
 //! Each row of a list has one fate, whatever stands in it and however often it comes.
 
-use super::intake_world::{HEADER, IntakeWorld, refusal};
-use duly::intake::correction::{CorrectionError, export};
+use super::intake_world::{ANN, HEADER, IntakeWorld, counts, refusal};
 use duly::intake::csv::ListError;
-use duly::intake::list::Report;
 use duly_sandbox::write_people;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-
-const ANN: &str = "PN1,Ann,Price,07400 123456,1 High Street,Leeds,LS1 4AP\n";
-
-fn counts(report: &Report) -> (u64, u64, u64, u64, u64) {
-    (report.rows, report.people, report.duplicates, report.quarantined, report.known)
-}
 
 #[tokio::test]
 async fn a_made_up_list_ends_as_its_maker_says_code_by_code() {
@@ -72,11 +64,18 @@ async fn two_people_at_one_address_and_phone_are_two_people() {
 async fn a_dry_run_says_what_an_import_would_say_and_changes_nothing() {
     let world = IntakeWorld::start("dry").await;
     world.import(ANN).await;
-    let list = format!("{HEADER}{ANN}{}PN2,Bo,Hill,07400 1,,,\nPN3,Cy,Dale,07400 123458,,,\nPN3,Cy,Dale,07400123458,,,\n", ANN.replace("456", "459"));
-    let before = world.count("select (select count(*) from source_row) + (select count(*) from person) + (select count(*) from affected_list)").await;
+    let list = format!(
+        "{HEADER}{ANN}{}PN2,Bo,Hill,07400 1,,,\nPN3,Cy,Dale,07400 123458,,,\nPN3,Cy,Dale,07400123458,,,\n",
+        ANN.replace("456", "459")
+    );
+    let before = world
+        .count("select (select count(*) from source_row) + (select count(*) from person) + (select count(*) from affected_list)")
+        .await;
 
     let said = world.dry_run(&list).await.unwrap();
-    let after = world.count("select (select count(*) from source_row) + (select count(*) from person) + (select count(*) from affected_list)").await;
+    let after = world
+        .count("select (select count(*) from source_row) + (select count(*) from person) + (select count(*) from affected_list)")
+        .await;
     let done = world.try_import(&list).await.unwrap();
     let said_again = world.dry_run(&list).await.unwrap();
 
@@ -120,7 +119,10 @@ async fn rows_behind_a_frozen_list_go_into_a_supplement_of_the_same_file() {
         .execute(&world.owner)
         .await
         .unwrap();
-    sqlx::raw_sql("insert into person_key select controller_id, incident_no, person_id, '\\x01' from person").execute(&world.owner).await.unwrap();
+    sqlx::raw_sql("insert into person_key select controller_id, incident_no, person_id, '\\x01' from person")
+        .execute(&world.owner)
+        .await
+        .unwrap();
     world.freeze().await;
 
     let rest = world.import(&list).await;
@@ -167,7 +169,8 @@ async fn a_reference_code_that_is_taken_is_drawn_again() {
     let list = world.store.open_list(world.incident.key, "file", Some(b"x"), &[1]).await.unwrap();
     let keys = duly::intake::rows::RowKeys { incident: world.key.clone(), list: world.key.clone() };
     let text = format!("{HEADER}{ANN}{}", ANN.replace("PN1", "PN2"));
-    let mut rows: Vec<_> = duly::intake::csv::open(text.as_bytes(), &[]).unwrap().map(|row| keys.file_row(row.unwrap())).collect();
+    let mut rows: Vec<_> =
+        duly::intake::csv::open(text.as_bytes(), &[]).unwrap().map(|row| keys.file_row(row.unwrap())).collect();
     rows.iter_mut().for_each(|row| row.person.as_mut().unwrap().reference_code = "AAAA-AAAA".into());
 
     world.store.insert_rows(world.incident.key, list.list_no, &rows).await.unwrap();
@@ -183,7 +186,10 @@ async fn what_is_no_list_is_refused_and_leaves_nothing_behind() {
     assert!(matches!(refusal(world.try_import("").await), ListError::Empty));
     assert!(matches!(refusal(world.try_import(HEADER).await), ListError::NoRows));
     assert!(matches!(refusal(world.try_import(vec![b'x'; 10_000_000]).await), ListError::HeaderTooLong));
-    assert!(matches!(refusal(world.try_import(format!("{HEADER}{ANN}PN2,\"Bo,Hill\n{ANN}")).await), ListError::UnclosedQuote { row: 2 }));
+    assert!(matches!(
+        refusal(world.try_import(format!("{HEADER}{ANN}PN2,\"Bo,Hill\n{ANN}")).await),
+        ListError::UnclosedQuote { row: 2 }
+    ));
 
     assert_eq!(world.count("select count(*) from source_row").await, 0);
     assert_eq!(world.count("select count(*) from affected_list").await, 0);
@@ -192,7 +198,8 @@ async fn what_is_no_list_is_refused_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn whatever_bytes_come_every_row_is_counted() {
     let world = IntakeWorld::start("bytes").await;
-    let tokens: [&[u8]; 12] = [b"\"", b",", b"\n", b"\r\n", b"PN1", b"PN2", b"Price", b"07400 123456", b"\xe9", b"\0", b"=1+1", b" "];
+    let tokens: [&[u8]; 12] =
+        [b"\"", b",", b"\n", b"\r\n", b"PN1", b"PN2", b"Price", b"07400 123456", b"\xe9", b"\0", b"=1+1", b" "];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     for _ in 0..60 {
         let mut body = Vec::new();
@@ -214,103 +221,13 @@ async fn whatever_bytes_come_every_row_is_counted() {
 }
 
 #[tokio::test]
-async fn a_correction_takes_the_place_of_the_row_that_it_names() {
-    let world = IntakeWorld::start("corrected").await;
-    world.import(&format!("{ANN}PN2,Bo,Hill,12,,,\nPN1,Bo,Hill,07400 123457,,,\n")).await;
-    assert_eq!(world.waiting().await, ["1/2 invalid_phone", "1/3 duplicate_reference"]);
-    let file = "list,row,reference,name,phone\n1,2,PN2,Bo Hill,07400 123458\n1,3,PN1,Bo Hill,07400 123457\n";
-
-    let report = world.correct(None, file).await.unwrap();
-    let again = world.correct(None, file).await.unwrap();
-
-    assert_eq!(counts(&report), (2, 1, 0, 1, 0));
-    assert_eq!(counts(&again), (2, 0, 0, 0, 2));
-    assert_eq!(world.waiting().await, ["2/2 duplicate_reference"]);
-    let one = world.correct(Some("2/2"), "reference,name,phone\nPN3,Bo Hill,07400 123457\n").await.unwrap();
-    assert_eq!(counts(&one), (1, 1, 0, 0, 0));
-    assert_eq!(world.waiting().await, [""; 0]);
-    assert_eq!(world.count("select count(*) from row_decision where fate = 'superseded'").await, 3);
-    assert_eq!(world.count("select count(*) from event where kind = 'row.corrected'").await, 3);
-    let body: String = sqlx::query_scalar("select convert_from(body, 'UTF8') from event order by ord limit 1").fetch_one(&world.owner).await.unwrap();
-    let leaf: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((&leaf["d"]["list"], &leaf["d"]["row"], &leaf["d"]["new_list"], &leaf["d"]["new_row"]), (&json!(1), &json!("2"), &json!(2), &json!("1")));
-    world.audit().await;
-}
-
-#[tokio::test]
-async fn a_correction_that_names_wrong_rows_changes_nothing() {
-    let world = IntakeWorld::start("uncorrected").await;
-    world.import(&format!("{ANN}PN2,Bo,Hill,12,,,\n")).await;
-    let file = |rows: &str| format!("list,row,reference,name,phone\n{rows}");
-
-    let wrong = world.correct(None, &file("1,1,PN1,Ann,07400 123456\n1,2,PN2,Bo,07400 123457\n9,9,PN9,Bo,07400 123457\n")).await.unwrap_err();
-    assert!(matches!(&wrong, CorrectionError::NotQuarantined { rows } if rows.len() == 2), "{wrong}");
-    assert_eq!(wrong.to_string(), "not quarantined, or decided already: 1/1, 9/9");
-    let unnamed = world.correct(None, &file(",,PN2,Bo,07400 123457\n")).await.unwrap_err();
-    assert!(matches!(unnamed, CorrectionError::Unnamed { rows } if rows == [1]));
-    let twice = world.correct(None, &file("1,2,PN2,Bo,07400 123457\n1,2,PN2,Bo,07400 123458\n")).await.unwrap_err();
-    assert!(matches!(twice, CorrectionError::NamedTwice { rows } if rows == [2]));
-
-    assert_eq!(world.waiting().await, ["1/2 invalid_phone"]);
-    assert_eq!(world.count("select count(*) from affected_list").await, 1);
-    assert_eq!(world.count("select count(*) from event").await, 0);
-}
-
-#[tokio::test]
-async fn a_correction_behind_a_frozen_list_of_corrections_is_a_supplement() {
-    let world = IntakeWorld::start("late").await;
-    world.import(&format!("{ANN}PN2,Bo,Hill,12,,,\n")).await;
-    world.freeze().await;
-
-    let report = world.correct(Some("1/2"), "reference,name,phone\nPN2,Bo Hill,07400 123457\n").await.unwrap();
-
-    assert_eq!((counts(&report), report.list), ((1, 1, 0, 0, 0), Some(2)));
-    world.audit().await;
-}
-
-#[tokio::test]
-async fn what_is_exported_is_corrected_in_a_spreadsheet_and_taken_again() {
-    let world = IntakeWorld::start("exported").await;
-    world.import("PN2,=HYPERLINK(\"x\"),Hill,+44 7400 12,1 High Street,Leeds,LS1 4AP\n").await;
-
-    let mut out = Vec::new();
-    assert_eq!(export(&world.target(), &mut out).await.unwrap(), 1);
-    let text = String::from_utf8(out).unwrap();
-    assert!(text.contains("\"'=HYPERLINK(\"\"x\"\")\"") && text.contains(",'+44 7400 12,"), "{text}");
-    let report = world.correct(None, &text.replace("'+44 7400 12,", "'+44 7400 123457,")).await.unwrap();
-
-    assert_eq!(counts(&report), (1, 1, 0, 0, 0));
-    let (contact, wrapped): (Vec<u8>, Vec<u8>) =
-        sqlx::query_as("select contact, wrapped from person join person_key using (controller_id, incident_no, person_id)").fetch_one(&world.owner).await.unwrap();
-    let opened = world.key.unwrap_key(&wrapped, "person").unwrap().open("contact", &contact).unwrap();
-    let record: Value = serde_json::from_slice(&opened).unwrap();
-    assert_eq!((&record["name"], &record["phone"]), (&json!("=HYPERLINK(\"x\") Hill"), &json!("+447400123457")));
-}
-
-#[tokio::test]
-async fn a_discarded_row_keeps_its_reason_its_signature_and_its_evidence() {
-    let world = IntakeWorld::start("discarded").await;
-    world.import(&format!("{ANN}PN1,Bo,Hill,07400 123457,,,\nPN3,Cy,,,,,\n")).await;
-    let discard = |row: &'static str| ["quarantine", "discard", row, "--incident", "n-2026", "--reason", "the same person, old number"];
-
-    let done = world.json(&discard("1/2"));
-    let (again_works, _, again) = world.text(&discard("1/2"));
-
-    assert_eq!(done, json!({"discarded": ["1/2"]}));
-    assert!(!again_works && again.contains("decided already: 1/2") && again.contains("hint: "), "{again}");
-    assert_eq!(world.waiting().await, ["1/3 no_way_to_reach"]);
-    let signed = "select count(*) from row_decision d join signed_command c using (command_id)
-                   where d.reason = 'the same person, old number' and convert_from(c.statement, 'UTF8') like '%quarantine discard%1/2%'";
-    assert_eq!(world.count(signed).await, 1);
-    assert_eq!(world.count("select count(*) from event where kind = 'row.discarded'").await, 1);
-    world.audit().await;
-}
-
-#[tokio::test]
 async fn the_command_line_shows_twenty_faults_and_no_value() {
     let world = IntakeWorld::start("shown").await;
     let rows: String = (0..30).map(|i| format!("SECRET{i},Ann,Marlowe,999,,,\n")).collect();
-    let path = world.file("affected.csv", format!("{}{rows}", HEADER.replace("first_name", "Given name,Shoe size").replace("\n", "\n")).replace("Ann,", "Ann,42,"));
+    let path = world.file(
+        "affected.csv",
+        format!("{}{rows}", HEADER.replace("first_name", "Given name,Shoe size").replace("\n", "\n")).replace("Ann,", "Ann,42,"),
+    );
     let path = path.to_str().unwrap();
 
     let (_, dry, _) = world.text(&["list", "import", path, "--incident", "n-2026", "--dry-run"]);
@@ -320,13 +237,25 @@ async fn the_command_line_shows_twenty_faults_and_no_value() {
 
     assert!(works && dry == format!("nothing was changed: {done}"), "{dry}\n{done}");
     assert!(done.starts_with("30 rows = 0 people + 0 duplicates + 30 quarantined + 0 known before\n  row 1, column phone: invalid_phone: write the number"));
-    assert!(done.contains("  … and 10 more: `duly quarantine list --incident n-2026`\n  columns not read: Shoe size\n"), "{done}");
-    assert!(waiting.contains("1/25, column phone: invalid_phone") && waiting.ends_with("… and 5 more: raise --limit\n"), "{waiting}");
-    assert_eq!((&data["waiting"], &data["rows"][0]), (&json!(30), &json!({"list": 1, "row": "1", "faults": [{"column": "phone", "code": "invalid_phone"}]})));
+    assert!(
+        done.contains("  … and 10 more: `duly quarantine list --incident n-2026`\n  columns not read: Shoe size\n"),
+        "{done}"
+    );
+    assert!(
+        waiting.contains("1/25, column phone: invalid_phone") && waiting.ends_with("… and 5 more: raise --limit\n"),
+        "{waiting}"
+    );
+    assert_eq!(
+        (&data["waiting"], &data["rows"][0]),
+        (&json!(30), &json!({"list": 1, "row": "1", "faults": [{"column": "phone", "code": "invalid_phone"}]}))
+    );
     for shown in [dry, done, waiting, data.to_string()] {
         assert!(!shown.contains("SECRET") && !shown.contains("Marlowe") && !shown.contains("999"), "{shown}");
     }
-    assert_eq!(world.count("select count(*) from signed_command where convert_from(statement, 'UTF8') like '%list import%'").await, 1);
+    assert_eq!(
+        world.count("select count(*) from signed_command where convert_from(statement, 'UTF8') like '%list import%'").await,
+        1
+    );
 }
 
 #[tokio::test]

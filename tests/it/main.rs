@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod crash_matrix;
 mod house;
+mod intake_corrections;
 mod intake_jobs;
 mod intake_world;
 mod interleavings;

@@ -27,8 +27,20 @@ pub struct PeopleSummary {
 }
 
 const HEADER: [&str; 14] = [
-    "external_reference", "first_name", "last_name", "phone", "address_1", "address_2", "address_3", "address_4", "town", "postcode",
-    "country", "language", "format", "jurisdiction",
+    "external_reference",
+    "first_name",
+    "last_name",
+    "phone",
+    "address_1",
+    "address_2",
+    "address_3",
+    "address_4",
+    "town",
+    "postcode",
+    "country",
+    "language",
+    "format",
+    "jurisdiction",
 ];
 /// How far back repeats and conflicts look.
 const REPEATS_AFTER: u64 = 150;

@@ -8,7 +8,21 @@ pub const ADDRESS: [usize; 4] = [4, 5, 6, 7];
 
 /// Columns that a list may have, with other names that people use, in letters and digits only.
 pub const COLUMNS: &[(&str, &[&str])] = &[
-    ("external_reference", &["externalreference", "reference", "ref", "paynumber", "payno", "employeenumber", "employeeno", "staffnumber", "staffid", "id"]),
+    (
+        "external_reference",
+        &[
+            "externalreference",
+            "reference",
+            "ref",
+            "paynumber",
+            "payno",
+            "employeenumber",
+            "employeeno",
+            "staffnumber",
+            "staffid",
+            "id",
+        ],
+    ),
     ("first_name", &["firstname", "firstnames", "forename", "forenames", "givenname"]),
     ("last_name", &["lastname", "surname", "familyname", "name", "fullname"]),
     ("phone", &["phone", "mobile", "mobileno", "mobilenumber", "mobilephone", "telephone", "phonenumber", "phoneno"]),

@@ -76,11 +76,16 @@ fn a_row_that_is_not_utf8_is_put_aside_whole_and_the_rest_goes_on() {
 fn rows_of_a_wrong_form_have_codes_of_their_own() {
     let long = "x".repeat(10_000_000);
     let swallowed = "line\n".repeat(20);
-    let text = format!("{HEADER}A1;Price\nA2;Price;07400 123456;more\nA3;{long};07400 123456\nA4;\"{swallowed}\";07400 123456\nA5;Pr\0ice;07400 123456\n");
+    let text = format!(
+        "{HEADER}A1;Price\nA2;Price;07400 123456;more\nA3;{long};07400 123456\nA4;\"{swallowed}\";07400 123456\nA5;Pr\0ice;07400 123456\n"
+    );
 
     let rows = rows(text.as_bytes());
 
-    assert_eq!(rows.iter().map(first_code).collect::<Vec<_>>(), ["wrong_cells", "wrong_cells", "row_too_long", "stray_quote", "good"]);
+    assert_eq!(
+        rows.iter().map(first_code).collect::<Vec<_>>(),
+        ["wrong_cells", "wrong_cells", "row_too_long", "stray_quote", "good"]
+    );
     assert!(rows[2].cells.iter().map(|(_, cell)| cell.len()).sum::<usize>() <= ROW_BYTES_MAX);
     assert_eq!(rows[4].result.as_ref().unwrap().record.name, "Price");
 }
@@ -117,7 +122,13 @@ fn the_counting_reader_hashes_the_whole_file() {
 
 #[test]
 fn every_refusal_has_a_remedy() {
-    for error in [ListError::Empty, ListError::NoRows, ListError::Utf16, ListError::UnclosedQuote { row: 1 }, ListError::CountsDiffer { counted: 1, read: 2 }] {
+    for error in [
+        ListError::Empty,
+        ListError::NoRows,
+        ListError::Utf16,
+        ListError::UnclosedQuote { row: 1 },
+        ListError::CountsDiffer { counted: 1, read: 2 },
+    ] {
         assert!(!error.remedy().is_empty());
     }
 }
@@ -125,8 +136,20 @@ fn every_refusal_has_a_remedy() {
 /// Bytes that a CSV reader stumbles over, and a few letters.
 fn nasty() -> impl Strategy<Value = Vec<u8>> {
     let token = prop_oneof![
-        Just(&b"\""[..]), Just(&b"\"\""[..]), Just(&b","[..]), Just(&b";"[..]), Just(&b"\t"[..]), Just(&b"\n"[..]), Just(&b"\r\n"[..]),
-        Just(&b"\r"[..]), Just(&b" "[..]), Just(&b"a"[..]), Just(&b"07400 123456"[..]), Just(&b"\xe9"[..]), Just(&b"\0"[..]), Just(&b"\xef\xbb\xbf"[..]),
+        Just(&b"\""[..]),
+        Just(&b"\"\""[..]),
+        Just(&b","[..]),
+        Just(&b";"[..]),
+        Just(&b"\t"[..]),
+        Just(&b"\n"[..]),
+        Just(&b"\r\n"[..]),
+        Just(&b"\r"[..]),
+        Just(&b" "[..]),
+        Just(&b"a"[..]),
+        Just(&b"07400 123456"[..]),
+        Just(&b"\xe9"[..]),
+        Just(&b"\0"[..]),
+        Just(&b"\xef\xbb\xbf"[..]),
     ];
     proptest::collection::vec(token, 0..60).prop_map(|tokens| tokens.concat())
 }

@@ -13,8 +13,19 @@ pub const FORMAT: &str = "duly.job.v1";
 const JOB_BYTES_MAX: usize = 128 * 1024;
 /// Longest `job_id`, characters.
 const JOB_ID_CHARS_MAX: usize = 128;
-const PERSON_FIELDS: &[&str] =
-    &["external_reference", "first_name", "last_name", "phone", "address", "town", "postcode", "country", "language", "format", "jurisdiction"];
+const PERSON_FIELDS: &[&str] = &[
+    "external_reference",
+    "first_name",
+    "last_name",
+    "phone",
+    "address",
+    "town",
+    "postcode",
+    "country",
+    "language",
+    "format",
+    "jurisdiction",
+];
 
 /// Every code of a job that cannot be read, with what to do about it.
 pub const REMEDIES: &[(&str, &str)] = &[
@@ -161,14 +172,20 @@ mod tests {
         assert_eq!(code(&envelope(|v| v["incident"] = json!(7))), Some("wrong_type"));
         assert_eq!(code(&envelope(|v| v["phnoe"] = json!(""))), Some("unknown_field"));
         assert_eq!(code(&envelope(|v| v["sealed"] = json!("not base64"))), Some("does_not_open"));
-        assert_eq!(code(&json!({"format": FORMAT, "job": {}, "controller": "c", "incident": "i"}).to_string().into_bytes()), Some("plain_refused"));
+        assert_eq!(
+            code(&json!({"format": FORMAT, "job": {}, "controller": "c", "incident": "i"}).to_string().into_bytes()),
+            Some("plain_refused")
+        );
         assert_eq!(code(&vec![b' '; JOB_BYTES_MAX + 1]), Some("too_large"));
     }
 
     #[test]
     fn each_broken_job_has_its_code_and_null_is_absent() {
         let code = |value: Value| read_job(&value).err();
-        assert_eq!(code(json!({"job_id": "1", "person": {"last_name": "Price", "phone": null, "address": ["1 High Street"]}})), None);
+        assert_eq!(
+            code(json!({"job_id": "1", "person": {"last_name": "Price", "phone": null, "address": ["1 High Street"]}})),
+            None
+        );
         assert_eq!(code(json!({"person": {}})), Some("missing_field"));
         assert_eq!(code(json!({"job_id": "1"})), Some("missing_field"));
         assert_eq!(code(json!({"job_id": "1", "person": {"phnoe": "x"}})), Some("unknown_field"));

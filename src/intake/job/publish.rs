@@ -63,7 +63,9 @@ impl PublishError {
             Self::Broker(error) => error.remedy(),
             Self::Seal(_) => "check the incident's intake key with `duly job key`",
             Self::Unreadable { .. } => "write one `{\"job_id\": …, \"person\": {…}}` a line, or a CSV; nothing was published",
-            Self::NotConfirmed { .. } => "look at the queue duly.intake, then publish the file again: jobs that came before stay the same",
+            Self::NotConfirmed { .. } => {
+                "look at the queue duly.intake, then publish the file again: jobs that came before stay the same"
+            }
         }
     }
 }
@@ -78,7 +80,12 @@ type Line = (u64, Result<Job, &'static str>);
 
 /// Publishes JSON lines or a CSV, each person as a job of its own; answers how many. A file with a line that is no job
 /// is not published at all.
-pub async fn publish_file(channel: &Channel, path: &Path, map: &[(String, String)], target: &Target) -> Result<u64, PublishError> {
+pub async fn publish_file(
+    channel: &Channel,
+    path: &Path,
+    map: &[(String, String)],
+    target: &Target,
+) -> Result<u64, PublishError> {
     let mut unreadable = Vec::new();
     for line in read(path, map)? {
         let (line, job) = line?;
@@ -119,7 +126,9 @@ fn read(path: &Path, map: &[(String, String)]) -> Result<Box<dyn Iterator<Item =
     let name = hex::encode(&count(File::open(path)?)?.hash[..16]);
     let mut rows = open(File::open(path)?, map)?;
     let jobs = std::iter::from_fn(move || rows.next_raw());
-    Ok(Box::new(jobs.map(move |row| row.map(|(n, person)| (n, person.map(|person| Job { job_id: format!("{name}:{n}"), person }))))))
+    Ok(Box::new(
+        jobs.map(move |row| row.map(|(n, person)| (n, person.map(|person| Job { job_id: format!("{name}:{n}"), person })))),
+    ))
 }
 
 fn read_line(line: &str) -> Result<Job, &'static str> {

@@ -13,8 +13,11 @@ pub fn block(name: &str, address: &[String]) -> Vec<String> {
     while lines.len() > LINES_MAX {
         // The name stands alone, and so do postcode and country at the end.
         let last = lines.len().saturating_sub(2);
-        let joined = (names..last).filter_map(|i| Some((i, format!("{}, {}", lines.get(i)?, lines.get(i + 1).filter(|_| i + 1 < last)?))));
-        let Some((i, line)) = joined.filter(|(_, line)| width(line) <= WIDTH_MAX).min_by_key(|(_, line)| width(line)) else { break };
+        let joined =
+            (names..last).filter_map(|i| Some((i, format!("{}, {}", lines.get(i)?, lines.get(i + 1).filter(|_| i + 1 < last)?))));
+        let Some((i, line)) = joined.filter(|(_, line)| width(line) <= WIDTH_MAX).min_by_key(|(_, line)| width(line)) else {
+            break;
+        };
         lines[i] = line;
         lines.remove(i + 1);
     }

@@ -34,7 +34,10 @@ const REMEDIES: &[(&str, &str)] = &[
     ("wrong_cells", "give the row as many cells as the header"),
     ("row_too_long", "shorten the row to 64 KiB; a stray quote may have joined several rows"),
     ("stray_quote", "look for a stray quote: one cell has swallowed several lines"),
-    ("duplicate_reference", "the reference stands elsewhere with other fields: correct it if they are two people, else discard this row"),
+    (
+        "duplicate_reference",
+        "the reference stands elsewhere with other fields: correct it if they are two people, else discard this row",
+    ),
 ];
 
 impl Fault {

@@ -29,7 +29,8 @@ pub fn check(text: &str, region: &str) -> Result<Option<Phone>, Fault> {
     if !number.is_valid() {
         return Err(fault);
     }
-    let takes_texts = matches!(number.number_type(&DATABASE), Type::Mobile | Type::FixedLineOrMobile | Type::Voip | Type::Unknown);
+    let takes_texts =
+        matches!(number.number_type(&DATABASE), Type::Mobile | Type::FixedLineOrMobile | Type::Voip | Type::Unknown);
     Ok(Some(Phone { e164: number.format().mode(Mode::E164).to_string(), takes_texts }))
 }
 

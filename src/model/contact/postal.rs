@@ -14,7 +14,8 @@ const NO_FIXED_ABODE_CODE: &str = "ZZ993VZ";
 /// The lines under the name, `None` where no address is given.
 pub fn check(raw: &RawPerson, country: Country) -> Result<Option<Vec<String>>, Fault> {
     let cells = raw.address.iter().chain([&raw.town]);
-    let mut lines: Vec<String> = cells.flat_map(|cell| cell.split(['\n', '\r'])).map(line).filter(|l| l.chars().any(char::is_alphanumeric)).collect();
+    let mut lines: Vec<String> =
+        cells.flat_map(|cell| cell.split(['\n', '\r'])).map(line).filter(|l| l.chars().any(char::is_alphanumeric)).collect();
     let postcode = clean(&raw.postcode).to_uppercase();
     let homeless = lines.iter().any(|l| says_no_fixed_abode(l)) || tight(&postcode) == NO_FIXED_ABODE_CODE;
     if homeless && !lines.iter().any(|l| says_care_of(l)) {
@@ -36,7 +37,10 @@ fn line(text: &str) -> String {
 
 fn says_no_fixed_abode(line: &str) -> bool {
     let line = line.to_uppercase();
-    matches!(line.trim_start_matches("OF ").trim_end_matches('.'), "NFA" | "N.F.A" | "NO FIXED ABODE" | "NO FIXED ADDRESS" | "DIM CYFEIRIAD SEFYDLOG")
+    matches!(
+        line.trim_start_matches("OF ").trim_end_matches('.'),
+        "NFA" | "N.F.A" | "NO FIXED ABODE" | "NO FIXED ADDRESS" | "DIM CYFEIRIAD SEFYDLOG"
+    )
 }
 
 fn says_care_of(line: &str) -> bool {
@@ -80,7 +84,18 @@ fn abroad(mut lines: Vec<String>, postcode: &str, country: Country) -> Result<Ve
 }
 
 fn is_home_country(line: &str) -> bool {
-    matches!(line.to_uppercase().as_str(), "UK" | "U.K." | "GB" | "UNITED KINGDOM" | "GREAT BRITAIN" | "ENGLAND" | "WALES" | "CYMRU" | "SCOTLAND" | "NORTHERN IRELAND")
+    matches!(
+        line.to_uppercase().as_str(),
+        "UK" | "U.K."
+            | "GB"
+            | "UNITED KINGDOM"
+            | "GREAT BRITAIN"
+            | "ENGLAND"
+            | "WALES"
+            | "CYMRU"
+            | "SCOTLAND"
+            | "NORTHERN IRELAND"
+    )
 }
 
 fn tight(text: &str) -> String {
@@ -104,7 +119,18 @@ fn uk_postcode(text: &str) -> Option<String> {
     }
     let (outward, inward) = tight.split_at(tight.len() - 3);
     // A letter, B digit.
-    let shape: String = outward.bytes().map(|b| if b.is_ascii_uppercase() { 'A' } else if b.is_ascii_digit() { 'B' } else { '?' }).collect();
+    let shape: String = outward
+        .bytes()
+        .map(|b| {
+            if b.is_ascii_uppercase() {
+                'A'
+            } else if b.is_ascii_digit() {
+                'B'
+            } else {
+                '?'
+            }
+        })
+        .collect();
     let outward_fits = match shape.as_str() {
         "AB" | "ABB" | "AAB" | "AABB" | "ABA" | "AABA" => true,
         "AAAA" => inward == "1ZZ",

@@ -7,14 +7,42 @@ use super::text::clean;
 const FORMAT_CHARS_MAX: usize = 40;
 
 const LANGUAGES: &[(&str, &str)] = &[
-    ("english", "en"), ("saesneg", "en"), ("welsh", "cy"), ("cymraeg", "cy"), ("gaelic", "gd"), ("irish", "ga"), ("polish", "pl"),
-    ("french", "fr"), ("german", "de"), ("spanish", "es"), ("portuguese", "pt"), ("italian", "it"), ("romanian", "ro"), ("greek", "el"),
-    ("ukrainian", "uk"), ("russian", "ru"), ("turkish", "tr"), ("arabic", "ar"), ("urdu", "ur"), ("punjabi", "pa"), ("bengali", "bn"),
-    ("gujarati", "gu"), ("hindi", "hi"), ("vietnamese", "vi"), ("chinese", "zh"), ("somali", "so"), ("lithuanian", "lt"),
+    ("english", "en"),
+    ("saesneg", "en"),
+    ("welsh", "cy"),
+    ("cymraeg", "cy"),
+    ("gaelic", "gd"),
+    ("irish", "ga"),
+    ("polish", "pl"),
+    ("french", "fr"),
+    ("german", "de"),
+    ("spanish", "es"),
+    ("portuguese", "pt"),
+    ("italian", "it"),
+    ("romanian", "ro"),
+    ("greek", "el"),
+    ("ukrainian", "uk"),
+    ("russian", "ru"),
+    ("turkish", "tr"),
+    ("arabic", "ar"),
+    ("urdu", "ur"),
+    ("punjabi", "pa"),
+    ("bengali", "bn"),
+    ("gujarati", "gu"),
+    ("hindi", "hi"),
+    ("vietnamese", "vi"),
+    ("chinese", "zh"),
+    ("somali", "so"),
+    ("lithuanian", "lt"),
 ];
 
 const NATIONS: &[(&str, &str)] = &[
-    ("UK", "GB"), ("ENGLAND", "GB-ENG"), ("WALES", "GB-WLS"), ("CYMRU", "GB-WLS"), ("SCOTLAND", "GB-SCT"), ("NORTHERN IRELAND", "GB-NIR"),
+    ("UK", "GB"),
+    ("ENGLAND", "GB-ENG"),
+    ("WALES", "GB-WLS"),
+    ("CYMRU", "GB-WLS"),
+    ("SCOTLAND", "GB-SCT"),
+    ("NORTHERN IRELAND", "GB-NIR"),
 ];
 
 /// A BCP 47 tag in its usual spelling; empty: `en`.
@@ -66,7 +94,11 @@ pub fn jurisdiction(text: &str, country: &str) -> Result<String, Fault> {
     }
     let (head, part) = text.split_once('-').map_or((text.as_str(), None), |(head, part)| (head, Some(part)));
     let part_fits = part.is_none_or(|p| (1..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric()));
-    if super::country::is_code(head) && part_fits { Ok(text) } else { Err(Fault { column: "jurisdiction", code: "unknown_jurisdiction" }) }
+    if super::country::is_code(head) && part_fits {
+        Ok(text)
+    } else {
+        Err(Fault { column: "jurisdiction", code: "unknown_jurisdiction" })
+    }
 }
 
 fn is_alpha(text: &str) -> bool {

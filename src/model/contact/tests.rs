@@ -47,7 +47,10 @@ fn all_faults_of_a_row_are_named_at_once_and_no_value_is() {
         ..raw()
     };
 
-    assert_eq!(codes(&bad), ["missing_reference", "invalid_phone", "invalid_postcode", "unknown_language", "unknown_jurisdiction"]);
+    assert_eq!(
+        codes(&bad),
+        ["missing_reference", "invalid_phone", "invalid_postcode", "unknown_language", "unknown_jurisdiction"]
+    );
 }
 
 #[test]
@@ -77,7 +80,15 @@ fn phones_follow_libphonenumber_and_nothing_is_guessed() {
         let place = if country.is_empty() { raw() } else { abroad(&["1 Main Street"], "Town", "1000", country) };
         PersonRecord::check(&RawPerson { phone: text.into(), ..place }).map(|c| c.record.phone.unwrap()).map_err(|f| f[0].code)
     };
-    for text in ["07400 123456", "+44 (0)7400 123456", "0044 7400 123456", "7400123456", "07400-123-456", "٠٧٤٠٠١٢٣٤٥٦", "０７４００１２３４５６"] {
+    for text in [
+        "07400 123456",
+        "+44 (0)7400 123456",
+        "0044 7400 123456",
+        "7400123456",
+        "07400-123-456",
+        "٠٧٤٠٠١٢٣٤٥٦",
+        "０７４００１２３４５６",
+    ] {
         assert_eq!(phone(text, "").as_deref(), Ok("+447400123456"), "{text}");
     }
     assert_eq!(phone("085 123 4567", "IE").as_deref(), Ok("+353851234567"));
@@ -91,7 +102,8 @@ fn phones_follow_libphonenumber_and_nothing_is_guessed() {
 #[test]
 fn a_landline_alone_reaches_nobody_by_text() {
     let landline = RawPerson { phone: "020 7219 3000".into(), ..raw() };
-    let alone = RawPerson { address: Vec::new(), town: String::new(), postcode: String::new(), phone: "020 7219 3000".into(), ..raw() };
+    let alone =
+        RawPerson { address: Vec::new(), town: String::new(), postcode: String::new(), phone: "020 7219 3000".into(), ..raw() };
 
     assert!(!PersonRecord::check(&landline).unwrap().takes_texts);
     assert_eq!(codes(&alone), ["phone_takes_no_texts"]);
@@ -101,8 +113,16 @@ fn a_landline_alone_reaches_nobody_by_text() {
 #[test]
 fn uk_postcodes_are_known_by_their_shape() {
     for (written, normal) in [
-        ("m1 1ae", "M1 1AE"), ("B338TH", "B33 8TH"), ("CR2 6XH", "CR2 6XH"), ("DN55 1PT", "DN55 1PT"), ("w1a 0ax", "W1A 0AX"),
-        ("EC1A1BB", "EC1A 1BB"), ("GIR 0AA", "GIR 0AA"), ("BF1 2AS", "BF1 2AS"), ("FIQQ 1ZZ", "FIQQ 1ZZ"), ("JE2 3QA", "JE2 3QA"),
+        ("m1 1ae", "M1 1AE"),
+        ("B338TH", "B33 8TH"),
+        ("CR2 6XH", "CR2 6XH"),
+        ("DN55 1PT", "DN55 1PT"),
+        ("w1a 0ax", "W1A 0AX"),
+        ("EC1A1BB", "EC1A 1BB"),
+        ("GIR 0AA", "GIR 0AA"),
+        ("BF1 2AS", "BF1 2AS"),
+        ("FIQQ 1ZZ", "FIQQ 1ZZ"),
+        ("JE2 3QA", "JE2 3QA"),
         ("bfpo 58", "BFPO 58"),
     ] {
         let person = record(&RawPerson { postcode: written.into(), ..raw() });
@@ -116,10 +136,21 @@ fn uk_postcodes_are_known_by_their_shape() {
 
 #[test]
 fn a_uk_address_may_be_written_in_many_ways() {
-    let in_one_cell = RawPerson { address: vec!["Flat 2,\n1 High Street,\r\nLeeds\nLS1 4AP\nUK".into()], town: String::new(), postcode: String::new(), ..raw() };
+    let in_one_cell = RawPerson {
+        address: vec!["Flat 2,\n1 High Street,\r\nLeeds\nLS1 4AP\nUK".into()],
+        town: String::new(),
+        postcode: String::new(),
+        ..raw()
+    };
     assert_eq!(record(&in_one_cell).address.unwrap(), ["Flat 2", "1 High Street", "Leeds", "LS1 4AP"]);
 
-    let forces = RawPerson { address: vec!["1 Mercian".into(), "BFPO 58".into()], town: String::new(), postcode: String::new(), country: "BFPO".into(), ..raw() };
+    let forces = RawPerson {
+        address: vec!["1 Mercian".into(), "BFPO 58".into()],
+        town: String::new(),
+        postcode: String::new(),
+        country: "BFPO".into(),
+        ..raw()
+    };
     assert_eq!(record(&forces).address.unwrap(), ["1 Mercian", "BFPO 58"]);
     assert_eq!(codes(&RawPerson { country: "DE".into(), phone: String::new(), ..forces }), ["bfpo_with_country"]);
     assert_eq!(codes(&RawPerson { address: vec!["-".into()], town: String::new(), ..raw() }), ["address_too_short"]);
@@ -130,7 +161,13 @@ fn addresses_abroad_end_with_the_name_of_their_country() {
     let paris = record(&abroad(&["1 rue de l’Église"], "Lyon", "69001", "fr"));
     assert_eq!(paris.address_block(), ["Siân O'Brien-Ŵyn", "1 rue de l’Église", "Lyon", "69001", "FRANCE"]);
     assert_eq!(paris.jurisdiction, "FR");
-    for (written, name) in [("Éire", "IRELAND"), ("U.S.A.", "UNITED STATES OF AMERICA"), ("Türkiye", "TURKEY"), ("Viet Nam", "VIETNAM"), ("Côte d’Ivoire", "IVORY COAST")] {
+    for (written, name) in [
+        ("Éire", "IRELAND"),
+        ("U.S.A.", "UNITED STATES OF AMERICA"),
+        ("Türkiye", "TURKEY"),
+        ("Viet Nam", "VIETNAM"),
+        ("Côte d’Ivoire", "IVORY COAST"),
+    ] {
         assert_eq!(record(&abroad(&["1 Main Street"], "Town", "", written)).address.unwrap().last().unwrap(), name);
     }
     assert_eq!(codes(&abroad(&["1 Main Street"], "Town", "", "Atlantis")), ["unknown_country"]);
@@ -141,7 +178,12 @@ fn addresses_abroad_end_with_the_name_of_their_country() {
 fn no_fixed_abode_is_told_apart_from_a_bad_address() {
     let homeless = RawPerson { address: vec!["No Fixed Abode".into()], town: String::new(), postcode: String::new(), ..raw() };
     let by_code = RawPerson { postcode: "ZZ99 3VZ".into(), ..homeless };
-    let care_of = RawPerson { address: vec!["NFA".into(), "c/o Northmere Hostel".into()], town: "Leeds".into(), postcode: "LS1 4AP".into(), ..raw() };
+    let care_of = RawPerson {
+        address: vec!["NFA".into(), "c/o Northmere Hostel".into()],
+        town: "Leeds".into(),
+        postcode: "LS1 4AP".into(),
+        ..raw()
+    };
 
     assert_eq!(record(&by_code).address, None);
     assert_eq!(codes(&RawPerson { phone: String::new(), ..by_code }), ["no_fixed_abode"]);
@@ -169,7 +211,10 @@ fn preferences_have_one_spelling() {
         record(&RawPerson { language: language.into(), format: format.into(), jurisdiction: jurisdiction.into(), ..raw() })
     };
     let person = wishes("CY_gb", "Large print", "Wales");
-    assert_eq!((person.language.as_str(), person.format.as_str(), person.jurisdiction.as_str()), ("cy-GB", "large-print", "GB-WLS"));
+    assert_eq!(
+        (person.language.as_str(), person.format.as_str(), person.jurisdiction.as_str()),
+        ("cy-GB", "large-print", "GB-WLS")
+    );
     assert_eq!(wishes("Cymraeg", "", "ie").language, "cy");
     assert_eq!(wishes("zh-hant-TW", "", "").language, "zh-Hant-TW");
 }

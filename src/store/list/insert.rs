@@ -28,7 +28,9 @@ impl Fate {
             return Self { word: "person", person_id: Some(person.person_id), faults: None };
         }
         match existing.get(person.reference_hash.as_slice()) {
-            Some((id, fields)) if fields.as_slice() == person.fields_hash => Self { word: "duplicate_of", person_id: Some(*id), faults: None },
+            Some((id, fields)) if fields.as_slice() == person.fields_hash => {
+                Self { word: "duplicate_of", person_id: Some(*id), faults: None }
+            }
             _ => Self { word: "quarantined", person_id: None, faults: Some(duplicate_reference()) },
         }
     }
@@ -79,7 +81,12 @@ async fn lock_list(tx: &mut Tx, incident: IncidentKey, list_no: i32) -> Result<b
 }
 
 /// Identities that any list of the same origin has already.
-pub async fn known(tx: &mut Tx, incident: IncidentKey, list_no: i32, identities: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, StoreError> {
+pub async fn known(
+    tx: &mut Tx,
+    incident: IncidentKey,
+    list_no: i32,
+    identities: &[Vec<u8>],
+) -> Result<HashSet<Vec<u8>>, StoreError> {
     let rows = sqlx::query_scalar!(
         "select s.identity from affected_list this
            join affected_list l on l.controller_id = this.controller_id and l.incident_no = this.incident_no
@@ -97,7 +104,12 @@ pub async fn known(tx: &mut Tx, incident: IncidentKey, list_no: i32, identities:
 }
 
 /// Inserts who is new, drawing reference codes again where one is taken; answers who was inserted and who was there.
-async fn insert_people(tx: &mut Tx, incident: IncidentKey, list_no: i32, people: &[&NewPerson]) -> Result<(HashSet<Uuid>, Existing), StoreError> {
+async fn insert_people(
+    tx: &mut Tx,
+    incident: IncidentKey,
+    list_no: i32,
+    people: &[&NewPerson],
+) -> Result<(HashSet<Uuid>, Existing), StoreError> {
     let mut inserted = HashSet::new();
     let mut existing = Existing::new();
     let mut waiting: Vec<(&NewPerson, String)> = people.iter().map(|p| (*p, p.reference_code.clone())).collect();
@@ -119,7 +131,12 @@ async fn insert_people(tx: &mut Tx, incident: IncidentKey, list_no: i32, people:
     if waiting.is_empty() { Ok((inserted, existing)) } else { Err(StoreError::Corrupt { what: "reference code" }) }
 }
 
-async fn insert_new(tx: &mut Tx, incident: IncidentKey, list_no: i32, people: &[(&NewPerson, String)]) -> Result<Vec<Uuid>, StoreError> {
+async fn insert_new(
+    tx: &mut Tx,
+    incident: IncidentKey,
+    list_no: i32,
+    people: &[(&NewPerson, String)],
+) -> Result<Vec<Uuid>, StoreError> {
     fn column<T>(people: &[(&NewPerson, String)], f: impl Fn(&NewPerson) -> T) -> Vec<T> {
         people.iter().map(|(p, _)| f(p)).collect()
     }
@@ -150,7 +167,11 @@ async fn insert_new(tx: &mut Tx, incident: IncidentKey, list_no: i32, people: &[
     Ok(inserted)
 }
 
-async fn insert_keys<'a>(tx: &mut Tx, incident: IncidentKey, people: impl Iterator<Item = &'a NewPerson>) -> Result<(), StoreError> {
+async fn insert_keys<'a>(
+    tx: &mut Tx,
+    incident: IncidentKey,
+    people: impl Iterator<Item = &'a NewPerson>,
+) -> Result<(), StoreError> {
     let (ids, wrapped): (Vec<Uuid>, Vec<Vec<u8>>) = people.map(|p| (p.person_id, p.wrapped_key.clone())).unzip();
     if ids.is_empty() {
         return Ok(());
@@ -180,7 +201,13 @@ pub async fn find_by_reference(tx: &mut Tx, incident: IncidentKey, references: &
     Ok(rows.into_iter().map(|r| (r.reference_hash, (r.person_id, r.fields_hash))).collect())
 }
 
-async fn insert_source_rows(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows: &[&NewRow], fates: &[Fate]) -> Result<(), StoreError> {
+async fn insert_source_rows(
+    tx: &mut Tx,
+    incident: IncidentKey,
+    list_no: i32,
+    rows: &[&NewRow],
+    fates: &[Fate],
+) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -189,7 +216,8 @@ async fn insert_source_rows(tx: &mut Tx, incident: IncidentKey, list_no: i32, ro
     let words: Vec<String> = fates.iter().map(|f| f.word.to_owned()).collect();
     let people: Vec<Option<Uuid>> = fates.iter().map(|f| f.person_id).collect();
     let faults: Vec<Option<Value>> = fates.iter().map(|f| f.faults.clone()).collect();
-    let sealed: Vec<Option<Vec<u8>>> = rows.iter().zip(fates).map(|(r, f)| f.faults.is_some().then(|| r.sealed.clone())).collect();
+    let sealed: Vec<Option<Vec<u8>>> =
+        rows.iter().zip(fates).map(|(r, f)| f.faults.is_some().then(|| r.sealed.clone())).collect();
     sqlx::query!(
         "insert into source_row (controller_id, incident_no, list_no, identity, row_no, fate, person_id, faults, sealed)
          select $1, $2, $3, j.* from unnest($4::bytea[], $5::bigint[], $6::text[], $7::uuid[], $8::jsonb[], $9::bytea[]) as j",

@@ -2,7 +2,10 @@
 
 /// First and last names that go together.
 pub const PEOPLES: &[(&[&str], &[&str])] = &[
-    (&["Amelia", "Anne-Marie", "Oliver", "Priya", "O"], &["Smith", "D’Souza", "O'Brien", "Fitzgerald-Jones", "Null", "van der Berg"]),
+    (
+        &["Amelia", "Anne-Marie", "Oliver", "Priya", "O"],
+        &["Smith", "D’Souza", "O'Brien", "Fitzgerald-Jones", "Null", "van der Berg"],
+    ),
     (&["Siân", "Rhys", "Llŷr", "Angharad"], &["Llewelyn-Ŵyn", "ap Gruffydd", "Price", "Rhŷdderch"]),
     (&["Łukasz", "Świętosława", "Zbigniew"], &["Żółkiewska", "Brzęczyszczykiewicz", "Wójcik"]),
     (&["Ελένη", "Νίκος"], &["Παπαδοπούλου", "Καραγιάννης"]),

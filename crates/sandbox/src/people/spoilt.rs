@@ -42,7 +42,8 @@ pub const WAYS: &[(&str, Spoil)] = &[
     }),
     ("address_too_long", |row| {
         at_home(row, "LS1 4AP");
-        (STREET..TOWN).for_each(|i| row[i] = format!("A part of the address that nobody can shorten, number {i}, and its building"));
+        (STREET..TOWN)
+            .for_each(|i| row[i] = format!("A part of the address that nobody can shorten, number {i}, and its building"));
     }),
     ("no_way_to_reach", |row| {
         no_address(row);
