@@ -26,7 +26,7 @@ async fn ask(desk: &Desk) -> (Uuid, Uuid) {
         message_id,
         person_id,
         version: 1,
-        is_repeat: false,
+        repeat: None,
         lane: "sms-a".into(),
         reference: "07".repeat(16),
         request: vec![1],
