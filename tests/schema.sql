@@ -289,11 +289,11 @@ table person
     last_leaf bytea
     locked_by text
     created_at timestamp with time zone not null default duly_now()
-    constraint person_controller_id_incident_no_reference_hash_key UNIQUE (controller_id, incident_no, reference_hash)
-    constraint person_controller_id_reference_code_key UNIQUE (controller_id, reference_code)
     constraint person_fields_hash_check CHECK ((octet_length(fields_hash) = 32))
     constraint person_pkey PRIMARY KEY (controller_id, incident_no, person_id)
+    constraint person_reference_code_controller_id_key UNIQUE (reference_code, controller_id)
     constraint person_reference_hash_check CHECK ((octet_length(reference_hash) = 32))
+    constraint person_reference_hash_controller_id_incident_no_key UNIQUE (reference_hash, controller_id, incident_no)
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code, language, format, jurisdiction, has_phone, has_address, commitments) to duly_app
     grant update (locked_by) to duly_app
@@ -483,6 +483,12 @@ begin
         if moved <> wanted then raise exception 'event moves a plan from a state in which it is not' using errcode = 'DU004'; end if;
     end if;
     return null;
+end 
+
+function duly_analyze() returns void security definer set search_path=public, pg_temp
+
+begin
+    analyze incident, affected_list, source_row, person, person_key, plan, notice, prepared_content, message;
 end 
 
 function duly_now() returns timestamp with time zone

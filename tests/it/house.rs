@@ -1,6 +1,6 @@
 //! The house: what every reader of the sources may rely on, checked by reading them.
 
-use crate::support::server;
+use crate::schema::ask_migrated;
 use duly::model::state::MessageState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -301,13 +301,10 @@ fn the_drawing_of_states_shows_exactly_the_moves_of_the_model() {
 
 #[tokio::test]
 async fn the_drawing_of_states_shows_exactly_the_moves_of_the_database() {
-    let url = duly::store::recreate_database(&server(), &format!("duly_test_house_{}", std::process::id())).await.unwrap();
-    duly::store::Store::migrate(&url).await.unwrap();
-    let owner = sqlx::PgPool::connect(&url).await.unwrap();
-    let rows: Vec<(String, String)> =
-        sqlx::query_as("select from_state, to_state from message_move").fetch_all(&owner).await.unwrap();
+    let rows: Vec<(String, String)> = ask_migrated("house", "select from_state, to_state from message_move").await;
 
     let stored: Moves = rows.iter().map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap())).collect();
 
-    assert_eq!(stored, drawn());
+    let drawn = drawn();
+    assert!(stored == drawn, "the table message_move and the drawing differ in {:?}", stored.symmetric_difference(&drawn));
 }

@@ -2,7 +2,8 @@
 //!
 //! `SCHEMA_WRITE=1 cargo test -p duly --test it schema::` writes the file anew.
 
-use crate::support::server;
+use crate::support::migrated_database;
+use sqlx::Connection;
 use std::fmt::Write;
 
 /// One line per fact, in the words of the catalogue: other versions of Postgres and of its tools print dumps otherwise.
@@ -36,15 +37,22 @@ fact (subject, rank, place, line) as (
 )
 select line from fact order by rank = 7, subject collate "C", rank, place, line collate "C""#;
 
+/// What a freshly migrated database answers.
+pub async fn ask_migrated<Row>(name: &str, question: &'static str) -> Vec<Row>
+where
+    Row: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+{
+    let database = migrated_database(name).await;
+    let mut owner = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query_as(question).fetch_all(&mut owner).await.unwrap()
+}
+
 #[tokio::test]
 async fn the_schema_is_the_one_that_was_reviewed() {
-    let url = duly::store::recreate_database(&server(), &format!("duly_test_schema_{}", std::process::id())).await.unwrap();
-    duly::store::Store::migrate(&url).await.unwrap();
-    let owner = sqlx::PgPool::connect(&url).await.unwrap();
-    let facts: Vec<String> = sqlx::query_scalar(FACTS).fetch_all(&owner).await.unwrap();
+    let facts: Vec<(String,)> = ask_migrated("schema", FACTS).await;
 
     let mut schema = String::from("-- The schema after all migrations, written by tests/it/schema.rs; compared, never run.\n");
-    for fact in facts {
+    for (fact,) in facts {
         let lead = if fact.starts_with(' ') { "" } else { "\n" };
         writeln!(schema, "{lead}{fact}").unwrap();
     }
