@@ -65,7 +65,7 @@ async fn find(context: &Context, store: &Store, incident: &Incident) -> Result<U
     found.ok_or_else(|| {
         Refusal::of(
             "no person of this incident has that external reference",
-            "check it against the list; a row in quarantine is no person yet: `duly quarantine`",
+            "check it against the list; a row in quarantine is no person yet: `duly quarantine list`",
         )
     })
 }

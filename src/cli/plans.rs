@@ -155,6 +155,15 @@ async fn name_of(store: &Store, user_id: Uuid) -> Result<String, Failure> {
     Ok(users.into_iter().find(|u| u.user_id == user_id).map_or_else(|| user_id.to_string(), |u| u.name))
 }
 
+fn text_at(body: &Value, place: &str) -> String {
+    body.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn list_at(body: &Value, key: &str) -> String {
+    let word = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    body.get(key).and_then(Value::as_array).map(|list| list.iter().map(word).collect::<Vec<_>>().join(", ")).unwrap_or_default()
+}
+
 /// The plan for people, its answer first.
 async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<String, Failure> {
     let body = body(plan)?;
@@ -173,6 +182,14 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
         let root = list.get("root").and_then(Value::as_str).unwrap_or_default();
         row("list", format!("{}: {}, root {root}", number("list"), count(number("people"), "person", "people")));
     }
+    row("contents root", text_at(&body, "/contents/root"));
+    row("lanes", list_at(&body, "lanes"));
+    row("templates", list_at(&body, "templates"));
+    row("sender", text_at(&body, "/sender"));
+    row(
+        "letters",
+        format!("dated {}, posted {} class", list_at(&body, "date").replace(", ", "-"), text_at(&body, "/postage_class")),
+    );
     row("profile", incident.profile.clone());
     row("prepared by", name_of(store, plan.prepared_by).await?);
     for approval in &approvals {

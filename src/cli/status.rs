@@ -176,7 +176,7 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     }
     if progress.equation.quarantined > 0 {
         let what = format!("{} in quarantine, nobody of them is told:", count(progress.equation.quarantined, "row", "rows"));
-        needs.push(format!("  {} duly quarantine --incident {name}", paint.asks(&what)));
+        needs.push(format!("  {} duly quarantine list --incident {name}", paint.asks(&what)));
     }
     let unreachable = states(progress, ShownState::Unreachable);
     if unreachable > 0 {

@@ -74,12 +74,17 @@ async fn desk_with_sandbox(name: &str) -> (Desk, Service, u16) {
         "sandbox.toml",
         &format!("callback = \"http://127.0.0.1:{web}/receipts/northmere\"\n[providers.letters]\nchannel = \"letter\"\nidempotent = true\n[providers.sms-a]\nchannel = \"sms\"\n"),
     );
-    let lane = |name: &str, channel: &str| {
-        format!(
-            "[lanes.{name}]\nchannel = \"{channel}\"\nurl = \"http://127.0.0.1:{sandbox}/{name}\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\nlookup = true\n"
-        )
-    };
-    desk.write("lanes.toml", &(lane("letters", "letter") + &lane("sms-a", "sms")));
+    for (lane, path) in [("LETTERS", "letters"), ("SMS_A", "sms-a")] {
+        let values = [
+            ("URL", format!("http://127.0.0.1:{sandbox}/{path}")),
+            ("API_KEY", "sandbox-key".into()),
+            ("RECEIPT_SECRET", "sandbox-secret".into()),
+            ("LOOKUP", "true".into()),
+        ];
+        for (key, value) in values {
+            desk.set(&format!("DULY_LANES__{lane}__{key}"), value);
+        }
+    }
     desk.connect_broker().await;
     desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
     let service = Service::start(
@@ -94,9 +99,9 @@ async fn desk_with_sandbox(name: &str) -> (Desk, Service, u16) {
 async fn a_run_leaves_no_name_phone_or_address_in_logs_metrics_or_health() {
     let (mut desk, _sandbox, web) = desk_with_sandbox("run").await;
     desk.set("RUST_LOG", "debug");
-    let serve = Service::start(&desk, &["--settings", "lanes.toml", "serve"], "serve.log");
+    let serve = Service::start(&desk, &["serve"], "serve.log");
 
-    let status = || desk.duly("ann", &["--settings", "lanes.toml", "status", "--json"]).fine().json();
+    let status = || desk.duly("ann", &["status", "--json"]).fine().json();
     let told = until(async || status(), |s| s["equation"]["person_states"]["notified"] == 4).await;
     assert_eq!(told["equation_holds"], true);
     let (code, health) = until(async || ready(web).await, |(code, _)| *code == 200).await;

@@ -88,7 +88,12 @@ impl Desk {
         drop(rustls::crypto::ring::default_provider().install_default());
         let database = empty_database(name).await;
         let folder = TempDir::new().unwrap();
-        let desk = Self { folder, url: database.url.clone(), variables: Vec::new(), broker: None, _database: database };
+        let mut desk = Self { folder, url: database.url.clone(), variables: Vec::new(), broker: None, _database: database };
+        // A plan binds its lanes; tests that send set their addresses.
+        for (lane, channel) in [("LETTERS", "letter"), ("SMS_A", "sms")] {
+            desk.set(&format!("DULY_LANES__{lane}__CHANNEL"), channel);
+            desk.set(&format!("DULY_LANES__{lane}__URL"), "http://127.0.0.1:1");
+        }
         desk.write("affected.csv", LIST);
         desk.write("texts.toml", TEXTS);
         for user in ["ann", "bob", "cleo"] {
