@@ -241,7 +241,8 @@ async fn a_not_found_of_an_earlier_call_says_nothing_of_a_later_one() {
 
 /// Two copies of one job at two workers: both have read the message before either has claimed it.
 async fn two_copies_at_once(sabotage: &[(&str, &str)]) -> Stage {
-    let dispatch = vec![("lease_ms", 30_000), ("queue_lease_ms", 30_000), ("send_by_ms", 8000)];
+    // One job at a time: the first worker holds one and cannot take the other.
+    let dispatch = vec![("lease_ms", 30_000), ("queue_lease_ms", 30_000), ("send_by_ms", 8000), ("prefetch", 1)];
     let stage = Stage::new(Setup { dispatch, ..Setup::default() }).await;
     let mut scheduler = stage.start(&["scheduler"]);
     let mut first = stage.start_at("before_claim_commit", &["worker"]);
@@ -252,10 +253,15 @@ async fn two_copies_at_once(sabotage: &[(&str, &str)]) -> Stage {
     duly::broker::declare(&channel, "sms").await.unwrap();
     assert_eq!(duly::broker::publish(&channel, "sms", &[stage.message().await]).await.unwrap(), 1);
     eventually("the second copy is taken", async || stage.broker.depth("duly.send.sms.v1").await == 0).await;
-    eventually("a sabotaged worker sends it", async || stage.produced() == sabotage.len()).await;
-    assert!(second.terminate().await.success());
+    if sabotage.is_empty() {
+        // It ends when it has worked off what it took.
+        assert!(second.terminate().await.success());
+    } else {
+        eventually("the sabotaged worker sends it", async || stage.produced() == 1).await;
+    }
     first.release();
-    eventually("the first copy is sent", async || stage.states().await == ["accepted"]).await;
+    eventually("the first copy is sent", async || stage.produced() == 1 + sabotage.len() && stage.states().await == ["accepted"])
+        .await;
     stage
 }
 
