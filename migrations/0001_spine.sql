@@ -262,7 +262,8 @@ create table message (
     constraint letters_have_postage check (channel <> 'letter' or postage_class is not null)
 ) with (fillfactor = 70);
 create unique index message_by_id on message (message_id);
-create index message_due on message (due_at) where due_at is not null;
+create index message_due on message (incident_no, due_at) where due_at is not null;
+create index message_leased on message (lane, lease_until) where lease_until is not null;
 
 create table attempt (
     controller_id uuid not null,                             -- tenant

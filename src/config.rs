@@ -7,7 +7,7 @@ mod layers;
 mod tests;
 
 pub use error::SettingsError;
-pub use layers::{SettingLine, explain, layers, layers_with};
+pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
 
 use crate::model::seal::Key;
 use figment::Figment;

@@ -3,6 +3,7 @@
 mod call;
 pub mod draft;
 mod gate;
+mod lead;
 mod matching;
 pub mod plan;
 mod recorder;

@@ -20,6 +20,11 @@ impl Paint {
         Self { is_on: std::io::stderr().is_terminal() && wants_colour() }
     }
 
+    /// For files.
+    pub fn never() -> Self {
+        Self { is_on: false }
+    }
+
     fn with(self, code: &str, text: &str) -> String {
         if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

@@ -53,7 +53,7 @@ pub async fn run(context: &Context, command: PersonCommand) -> Result<(), Failur
         None => find(context, store, &incident).await?,
     };
     let told = story(store, &incident, person_id).await?;
-    context.print(&json!(told), &lines(&told));
+    context.print(&json!(told), &lines(&told, Paint::stdout()));
     Ok(())
 }
 
@@ -85,8 +85,8 @@ fn ask() -> Result<String, Failure> {
     }
 }
 
-fn lines(told: &Story) -> String {
-    let paint = Paint::stdout();
+/// A story for people.
+pub fn lines(told: &Story, paint: Paint) -> String {
     let mut lines = vec![
         format!("{}  {}", paint.strong(&told.person), paint.strong(&told.state.replace('_', " "))),
         format!(

@@ -70,6 +70,11 @@ fn key_of(rest: &str) -> String {
     parts.join(".")
 }
 
+/// The variable that sets a dotted key; the inverse of `key_of`.
+pub fn variable_of(key: &str) -> String {
+    format!("DULY_{}", key.replace('-', "_").replace('.', "__").to_uppercase())
+}
+
 /// The file that the program carries with it.
 struct Shipped;
 

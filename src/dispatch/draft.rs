@@ -4,7 +4,8 @@ use super::Office;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, MessageName};
 use crate::model::state::{Channel, Content, MessageState};
-use crate::render::message::Setting;
+use crate::provider::sandbox::Account;
+use crate::render::message::{Rendered, Setting};
 use crate::store::claim::{Intent, RepeatWindow};
 use crate::store::draft::Draft;
 use duly_ledger::{PersonKey, commit, to_hex};
@@ -66,10 +67,7 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
     if draft.state != wanted.as_str() {
         return Err(Unfit::State);
     }
-    let incident_key = office.master.unwrap_key(&draft.context.wrapped_incident_key, "incident").map_err(|_| Unfit::Sealed)?;
-    let key = incident_key.unwrap_key(&draft.person.wrapped_key, "person").map_err(|_| Unfit::Sealed)?;
-    let contact = key.open("contact", &draft.person.contact).map_err(|_| Unfit::Sealed)?;
-    let person: PersonRecord = serde_json::from_slice(&contact).map_err(|_| Unfit::Sealed)?;
+    let (key, person) = open(office, draft)?;
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
     let reference = key.send_reference(&MessageName {
         phase: draft.phase,
@@ -82,7 +80,7 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
     // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
     let frozen = match (&draft.frozen, repeat) {
         (Some(sealed), Some(_)) => key.open("request", sealed).map_err(|_| Unfit::Sealed)?,
-        _ => freeze(office, account, draft, &person, &reference, &content_hash)?,
+        _ => freeze(office, account, draft, &person, &reference)?,
     };
     let destination = person.destination(account.channel).unwrap_or_default();
     let intent = Intent {
@@ -99,21 +97,44 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
     Ok(Prepared { intent, frozen })
 }
 
-fn freeze(office: &Office, account: &crate::provider::sandbox::Account, draft: &Draft, person: &PersonRecord, reference: &str, approved: &[u8; 32]) -> Result<Vec<u8>, Unfit> {
+/// A person's key and record.
+fn open(office: &Office, draft: &Draft) -> Result<(Key, PersonRecord), Unfit> {
+    let incident_key = office.master.unwrap_key(&draft.context.wrapped_incident_key, "incident").map_err(|_| Unfit::Sealed)?;
+    let key = incident_key.unwrap_key(&draft.person.wrapped_key, "person").map_err(|_| Unfit::Sealed)?;
+    let contact = key.open("contact", &draft.person.contact).map_err(|_| Unfit::Sealed)?;
+    let person = serde_json::from_slice(&contact).map_err(|_| Unfit::Sealed)?;
+    Ok((key, person))
+}
+
+/// The approved bytes of a message, for whoever may read it.
+pub fn approved_bytes(office: &Office, draft: &Draft) -> Result<Vec<u8>, Unfit> {
+    let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
+    let (_, person) = open(office, draft)?;
+    Ok(render(office, account, draft, &person)?.bytes)
+}
+
+/// Renders the approved bytes of a message again; refuses other bytes than were approved.
+fn render(office: &Office, account: &Account, draft: &Draft, person: &PersonRecord) -> Result<Rendered, Unfit> {
     let setting = setting(draft).ok_or(Unfit::Plan)?;
     let wants: Content = draft.prepared.content.parse().map_err(|_| Unfit::Plan)?;
-    let rendered = office.composer.compose(&setting, person, &draft.person.reference_code, account.channel, wants).map_err(|_| Unfit::Render)?;
-    if &rendered.content_hash != approved || draft.prepared.person_version != draft.person.version {
+    let composed = office.composer.compose(&setting, person, &draft.person.reference_code, account.channel, wants);
+    let rendered = composed.map_err(|_| Unfit::Render)?;
+    if rendered.content_hash.as_slice() != draft.prepared.content_hash || draft.prepared.person_version != draft.person.version {
         return Err(Unfit::NotAsApproved);
     }
+    Ok(rendered)
+}
+
+fn freeze(office: &Office, account: &Account, draft: &Draft, person: &PersonRecord, reference: &str) -> Result<Vec<u8>, Unfit> {
+    let rendered = render(office, account, draft, person)?;
     match account.channel {
         Channel::Letter => {
-            let postage = draft.postage_class.as_deref().unwrap_or("second");
+            let postage = draft.postage_class.as_deref().ok_or(Unfit::Plan)?;
             Ok(account.freeze_letter(&person.address_block(), &rendered.bytes, rendered.parts, postage, reference))
         }
         Channel::Sms | Channel::Email => {
             let text = String::from_utf8(rendered.bytes).map_err(|_| Unfit::Render)?;
-            Ok(account.freeze_sms(&setting.sms_sender, person.phone.as_deref().ok_or(Unfit::Render)?, &text, reference))
+            Ok(account.freeze_sms(&draft.context.sms_sender, person.phone.as_deref().ok_or(Unfit::Render)?, &text, reference))
         }
     }
 }

@@ -69,7 +69,9 @@ impl PlanError {
         match self {
             Self::Store(e) => e.remedy().to_owned(),
             Self::Seal(_) => "check that the master key belongs to this database".to_owned(),
-            Self::Manifest(_) | Self::Rendering => "run the command again; if it fails again, report it as a fault of Duly".to_owned(),
+            Self::Manifest(_) | Self::Rendering => {
+                "run the command again; if it fails again, report it as a fault of Duly".to_owned()
+            }
             Self::Template(e) => e.remedy().to_owned(),
             Self::Nobody => "import a list with `duly list import`, or look at `duly quarantine list`".to_owned(),
             Self::NeverNotifies { .. } => {
@@ -107,7 +109,12 @@ pub struct PlanSummary {
 }
 
 /// Prepares a plan over all open lists; `progress` hears of people done.
-pub async fn prepare(office: &Arc<Office>, incident: &Incident, request: &PlanRequest, progress: impl Fn(u64)) -> Result<PlanSummary, PlanError> {
+pub async fn prepare(
+    office: &Arc<Office>,
+    incident: &Incident,
+    request: &PlanRequest,
+    progress: impl Fn(u64),
+) -> Result<PlanSummary, PlanError> {
     let terms = terms(office, incident, request)?;
     let store = &office.store;
     let lists = store.list_open_lists(incident.key).await?;
@@ -163,7 +170,8 @@ fn terms(office: &Office, incident: &Incident, request: &PlanRequest) -> Result<
         for &channel in route.channels() {
             let content = office.composer.declared(&incident.profile, channel, contents::wants(route))?;
             notifies |= closes(&incident.closing, channel, content);
-            let of_channel: Vec<&String> = office.accounts.iter().filter(|(_, a)| a.channel == channel).map(|(name, _)| name).collect();
+            let of_channel: Vec<&String> =
+                office.accounts.iter().filter(|(_, a)| a.channel == channel).map(|(name, _)| name).collect();
             if of_channel.is_empty() {
                 return Err(PlanError::NoLane { route, channel });
             }
@@ -188,7 +196,12 @@ fn setting(incident: &Incident, date: (i32, u8, u8)) -> Setting {
     }
 }
 
-async fn freeze_all(office: &Office, incident: &Incident, lists: &[i32], draft: &mut PlanDraft) -> Result<Vec<FrozenList>, PlanError> {
+async fn freeze_all(
+    office: &Office,
+    incident: &Incident,
+    lists: &[i32],
+    draft: &mut PlanDraft,
+) -> Result<Vec<FrozenList>, PlanError> {
     let mut frozen = Vec::new();
     for list_no in lists {
         let list = manifest(office, incident, *list_no).await?;
@@ -225,8 +238,16 @@ fn commitments(stored: &Value) -> Result<BTreeMap<String, [u8; 32]>, PlanError> 
         .collect()
 }
 
-fn body(incident: &Incident, date: (i32, u8, u8), lists: &[FrozenList], terms: &Terms, root: &ContentsRoot, summary: &PlanSummary) -> Vec<u8> {
-    let lists: Vec<Value> = lists.iter().map(|l| json!({"list": l.list_no, "people": l.people, "root": hex::encode(l.root)})).collect();
+fn body(
+    incident: &Incident,
+    date: (i32, u8, u8),
+    lists: &[FrozenList],
+    terms: &Terms,
+    root: &ContentsRoot,
+    summary: &PlanSummary,
+) -> Vec<u8> {
+    let lists: Vec<Value> =
+        lists.iter().map(|l| json!({"list": l.list_no, "people": l.people, "root": hex::encode(l.root)})).collect();
     json!({
         "closing": incident.closing,
         "contents": {"people": root.people(), "root": hex::encode(root.root())},

@@ -9,7 +9,12 @@ use crate::store::due::Due;
 use std::sync::Arc;
 
 /// Claims and makes one repeat with the frozen bytes of the original; `false` where it could not be claimed now.
-pub async fn repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, window: RepeatWindow) -> Result<bool, DispatchError> {
+pub async fn repeat(
+    office: &Arc<Office>,
+    watch: &Arc<HoldWatch>,
+    row: &Due,
+    window: RepeatWindow,
+) -> Result<bool, DispatchError> {
     let drafts = office.store.list_drafts(&[row.message_id]).await?;
     let Some(prepared) = drafts.first().and_then(|draft| prepare_repeat(office, draft, window).ok()) else { return Ok(false) };
     let send_by_ms = office.settings.dispatch.send_by_ms;

@@ -4,6 +4,7 @@
 //! provider guarantees, or by the plan's rule; never by blindly sending again.
 
 use super::gate::HoldWatch;
+use super::lead::Lead;
 use super::matching::apply_receipts;
 use super::repeat::repeat;
 use super::{DispatchError, Office};
@@ -30,8 +31,9 @@ const LOOK_AGAIN_MS: i64 = 1000;
 
 /// Sweeps while this process leads, until `stop`.
 pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, stop: CancellationToken) {
+    let mut lead = Lead::new("sweep", &holder);
     while !stop.is_cancelled() {
-        let worked = match sweep(&office, &watch, &holder).await {
+        let worked = match sweep(&office, &watch, &mut lead).await {
             Ok(worked) => worked,
             Err(error) => {
                 tracing::warn!(error = %error, "a sweep failed and is tried again");
@@ -44,8 +46,8 @@ pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, sto
     }
 }
 
-async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, holder: &str) -> Result<usize, DispatchError> {
-    if office.store.lead("sweep", holder, 5000).await?.is_none() {
+async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead) -> Result<usize, DispatchError> {
+    if !lead.is_held(&office.store).await? {
         return Ok(0);
     }
     let receipts = apply_receipts(office).await?;
@@ -104,7 +106,9 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, l
     crate::failpoint::reach("lookup_sent_not_committed").await;
     match answer {
         LookUp::Found(ids, status) => record_found(office, row, lookup_id, &ids, status, "found").await,
-        LookUp::Absent if absence_counts(office, row, lag) => apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await,
+        LookUp::Absent if absence_counts(office, row, lag) => {
+            apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await
+        }
         LookUp::Absent | LookUp::CannotKnow => {
             Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
         }
@@ -152,7 +156,14 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
     }
 }
 
-async fn record_found(office: &Office, row: &Due, lookup_id: Uuid, ids: &[String], status: Option<MessageState>, ground: &str) -> Result<(), DispatchError> {
+async fn record_found(
+    office: &Office,
+    row: &Due,
+    lookup_id: Uuid,
+    ids: &[String],
+    status: Option<MessageState>,
+    ground: &str,
+) -> Result<(), DispatchError> {
     let mut note = Note::default();
     note.detail.insert("ground".into(), json!(ground));
     office.store.record_found(row, lookup_id, ids, status, note).await?;

@@ -1,8 +1,10 @@
 //! The leader: queues what is due within each lane's pace, and looks after every deadline.
 
 use super::gate::HoldWatch;
+use super::lead::Lead;
 use super::{DispatchError, Office, resolver};
 use crate::broker::{connect, declare, publish};
+use crate::provider::sandbox::Account;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +13,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How long the lead lasts without renewal, ms.
-const LEAD_MS: i64 = 5000;
 /// Seconds of pace that may be outstanding on a lane.
 const OUTSTANDING_SECONDS: i64 = 3;
+
+/// Tokens left of each lane's bucket, and when they were counted.
+type Spent = BTreeMap<String, (Instant, f64)>;
 
 /// Leads, or stands by, until `stop`.
 pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), DispatchError> {
@@ -22,13 +25,14 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     let watch = HoldWatch::start(&office).await?;
     let watching = tokio::spawn(watch.clone().run(office.clone(), stop.clone()));
     let resolving = tokio::spawn(resolver::run(office.clone(), watch, holder.clone(), stop.clone()));
+    let mut lead = Lead::new("scheduler", &holder);
     while !stop.is_cancelled() {
-        if let Err(error) = lead(&office, &holder, &stop).await {
+        if let Err(error) = keep_queueing(&office, &mut lead, &stop).await {
             tracing::warn!(error = %error, "the scheduler lost its way and starts again");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
-    office.store.resign("scheduler", &holder).await?;
+    lead.resign(&office.store).await?;
     if let Err(error) = resolving.await {
         tracing::error!(error = %error, "the resolver ended badly");
     }
@@ -36,34 +40,16 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     Ok(())
 }
 
-async fn lead(office: &Office, holder: &str, stop: &CancellationToken) -> Result<(), DispatchError> {
+async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToken) -> Result<(), DispatchError> {
     let (_connection, channel) = connect(office.settings.broker.url.expose_secret()).await?;
     for lane in office.accounts.keys() {
         declare(&channel, lane).await?;
     }
-    let mut spent: BTreeMap<String, (Instant, f64)> = BTreeMap::new();
+    let mut spent = Spent::new();
     while !stop.is_cancelled() {
-        if office.store.lead("scheduler", holder, LEAD_MS).await?.is_some() {
-            let paused = office.store.list_paused_lanes().await?;
+        if lead.is_held(&office.store).await? {
             for (lane, account) in &office.accounts {
-                if paused.contains(lane) {
-                    continue;
-                }
-                let outstanding = office.store.count_outstanding(lane).await?;
-                let room = i64::from(account.per_second) * OUTSTANDING_SECONDS - outstanding;
-                let limit = allowance(&mut spent, lane, account.per_second).min(room);
-                if limit <= 0 {
-                    continue;
-                }
-                let queued = office.store.queue_due(lane, account.channel, limit).await?;
-                let messages: Vec<Uuid> = queued.iter().map(|q| q.message_id).collect();
-                // If we die here, or a confirm is missing, the queue lease runs out and the message is due again.
-                publish(&channel, lane, &messages).await?;
-                if let Some((_, tokens)) = spent.get_mut(lane) {
-                    #[expect(clippy::cast_precision_loss, reason = "at most a few thousand")]
-                    let used = messages.len() as f64;
-                    *tokens -= used;
-                }
+                queue_lane(office, &channel, &mut spent, lane, account).await?;
             }
         }
         tokio::time::sleep(Duration::from_millis(office.settings.dispatch.interval_ms)).await;
@@ -71,8 +57,31 @@ async fn lead(office: &Office, holder: &str, stop: &CancellationToken) -> Result
     Ok(())
 }
 
+async fn queue_lane(
+    office: &Office,
+    channel: &lapin::Channel,
+    spent: &mut Spent,
+    lane: &str,
+    account: &Account,
+) -> Result<(), DispatchError> {
+    let allowed = allowance(spent, lane, account.per_second);
+    if allowed < 1 {
+        return Ok(());
+    }
+    let outstanding_max = i64::from(account.per_second) * OUTSTANDING_SECONDS;
+    let queued = office.store.queue_due(lane, account.channel, allowed, outstanding_max).await?;
+    // If we die here, or a confirm is missing, the queue lease runs out and the message is due again.
+    publish(channel, lane, &queued).await?;
+    if let Some((_, tokens)) = spent.get_mut(lane) {
+        #[expect(clippy::cast_precision_loss, reason = "at most a few thousand")]
+        let used = queued.len() as f64;
+        *tokens -= used;
+    }
+    Ok(())
+}
+
 /// A token bucket of one second per lane; only the leader spends from it.
-fn allowance(spent: &mut BTreeMap<String, (Instant, f64)>, lane: &str, per_second: u32) -> i64 {
+fn allowance(spent: &mut Spent, lane: &str, per_second: u32) -> i64 {
     let now = Instant::now();
     let (last, tokens) = spent.entry(lane.to_owned()).or_insert((now, f64::from(per_second)));
     *tokens = (*tokens + now.duration_since(*last).as_secs_f64() * f64::from(per_second)).min(f64::from(per_second));

@@ -144,7 +144,9 @@ async fn prepare_all(office: &Arc<Office>, mut drafts: Vec<Draft>) -> HashMap<In
     let mut prepared: HashMap<IncidentKey, Vec<Prepared>> = HashMap::new();
     let halves = [drafts, rest].map(|half| {
         let office = office.clone();
-        tokio::task::spawn_blocking(move || half.into_iter().map(|d| (d.incident, d.message_id, prepare(&office, &d))).collect::<Vec<_>>())
+        tokio::task::spawn_blocking(move || {
+            half.into_iter().map(|d| (d.incident, d.message_id, prepare(&office, &d))).collect::<Vec<_>>()
+        })
     });
     for half in halves {
         for (incident, message, result) in half.await.unwrap_or_default() {

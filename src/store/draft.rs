@@ -3,6 +3,7 @@
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
 use serde_json::Value;
+use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -101,17 +102,19 @@ impl Store {
     /// One table at a time, by keys: a join of seven would depend on statistics that lag behind.
     pub async fn list_drafts(&self, messages: &[Uuid]) -> Result<Vec<Draft>, StoreError> {
         let mut drafts = Vec::with_capacity(messages.len());
-        for (incident, parts) in self.list_message_parts(messages).await? {
+        // One transaction for all reads: a batch must not cost the database a commit for each of them.
+        let mut tx = self.pool.begin().await?;
+        for (incident, parts) in list_message_parts(&mut tx, messages).await? {
             let people: Vec<Uuid> = parts.iter().map(|m| m.person_id).collect();
-            let mut persons = self.list_person_parts(incident, &people).await?;
-            let mut prepared = self.list_prepared_parts(incident, &people).await?;
-            let mut frozen = self.list_frozen(incident, &parts).await?;
+            let mut persons = list_person_parts(&mut tx, incident, &people).await?;
+            let mut prepared = list_prepared_parts(&mut tx, incident, &people).await?;
+            let mut frozen = list_frozen(&mut tx, incident, &parts).await?;
             let mut contexts: HashMap<i32, Arc<Context>> = HashMap::new();
             for part in parts {
                 let context = match contexts.get(&part.plan_no) {
                     Some(context) => context.clone(),
                     None => {
-                        let context = Arc::new(self.load_context(incident, part.plan_no).await?);
+                        let context = Arc::new(load_context(&mut tx, incident, part.plan_no).await?);
                         contexts.insert(part.plan_no, context.clone());
                         context
                     }
@@ -136,76 +139,93 @@ impl Store {
                 });
             }
         }
+        tx.commit().await?;
         Ok(drafts)
     }
+}
 
-    async fn list_message_parts(&self, messages: &[Uuid]) -> Result<BTreeMap<IncidentKey, Vec<MessagePart>>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, state, attempt,
+async fn list_message_parts(
+    db: &mut PgConnection,
+    messages: &[Uuid],
+) -> Result<BTreeMap<IncidentKey, Vec<MessagePart>>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, state, attempt,
                       lane as "lane!", postage_class
                  from message where message_id = any($1) and lane is not null"#,
-            messages
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let mut parts: BTreeMap<IncidentKey, Vec<MessagePart>> = BTreeMap::new();
-        for row in rows {
-            let incident = IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no };
-            parts.entry(incident).or_default().push(MessagePart {
-                message_id: row.message_id,
-                person_id: row.person_id,
-                phase: row.phase,
-                channel: row.channel,
-                reason: row.reason,
-                ordinal: row.ordinal,
-                plan_no: row.plan_no,
-                state: row.state,
-                attempt: row.attempt,
-                lane: row.lane,
-                postage_class: row.postage_class,
-            });
-        }
-        Ok(parts)
+        messages
+    )
+    .fetch_all(db)
+    .await?;
+    let mut parts: BTreeMap<IncidentKey, Vec<MessagePart>> = BTreeMap::new();
+    for row in rows {
+        let incident = IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no };
+        parts.entry(incident).or_default().push(MessagePart {
+            message_id: row.message_id,
+            person_id: row.person_id,
+            phase: row.phase,
+            channel: row.channel,
+            reason: row.reason,
+            ordinal: row.ordinal,
+            plan_no: row.plan_no,
+            state: row.state,
+            attempt: row.attempt,
+            lane: row.lane,
+            postage_class: row.postage_class,
+        });
     }
+    Ok(parts)
+}
 
-    async fn list_person_parts(&self, incident: IncidentKey, people: &[Uuid]) -> Result<HashMap<Uuid, PersonPart>, StoreError> {
-        let rows = sqlx::query!(
-            "select p.person_id, p.version, p.contact, k.wrapped as wrapped_key, p.reference_code
+async fn list_person_parts(
+    db: &mut PgConnection,
+    incident: IncidentKey,
+    people: &[Uuid],
+) -> Result<HashMap<Uuid, PersonPart>, StoreError> {
+    let rows = sqlx::query!(
+        "select p.person_id, p.version, p.contact, k.wrapped as wrapped_key, p.reference_code
                from person p join person_key k using (controller_id, incident_no, person_id)
               where p.controller_id = $1 and p.incident_no = $2 and p.person_id = any($3)",
-            incident.controller_id,
-            incident.incident_no,
-            people
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let part = |version, contact, wrapped_key, reference_code| PersonPart { version, contact, wrapped_key, reference_code };
-        Ok(rows.into_iter().map(|r| (r.person_id, part(r.version, r.contact, r.wrapped_key, r.reference_code))).collect())
-    }
+        incident.controller_id,
+        incident.incident_no,
+        people
+    )
+    .fetch_all(db)
+    .await?;
+    let part = |version, contact, wrapped_key, reference_code| PersonPart { version, contact, wrapped_key, reference_code };
+    Ok(rows.into_iter().map(|r| (r.person_id, part(r.version, r.contact, r.wrapped_key, r.reference_code))).collect())
+}
 
-    async fn list_prepared_parts(&self, incident: IncidentKey, people: &[Uuid]) -> Result<HashMap<(Uuid, i32, String), PreparedPart>, StoreError> {
-        let rows = sqlx::query!(
-            "select person_id, phase, channel, person_version, content, content_hash from prepared_content
+async fn list_prepared_parts(
+    db: &mut PgConnection,
+    incident: IncidentKey,
+    people: &[Uuid],
+) -> Result<HashMap<(Uuid, i32, String), PreparedPart>, StoreError> {
+    let rows = sqlx::query!(
+        "select person_id, phase, channel, person_version, content, content_hash from prepared_content
               where controller_id = $1 and incident_no = $2 and person_id = any($3)",
-            incident.controller_id,
-            incident.incident_no,
-            people
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let prepared = rows.into_iter().map(|r| {
-            let part = PreparedPart { person_version: r.person_version, content: r.content, content_hash: r.content_hash };
-            ((r.person_id, r.phase, r.channel), part)
-        });
-        Ok(prepared.collect())
-    }
+        incident.controller_id,
+        incident.incident_no,
+        people
+    )
+    .fetch_all(db)
+    .await?;
+    let prepared = rows.into_iter().map(|r| {
+        let part = PreparedPart { person_version: r.person_version, content: r.content, content_hash: r.content_hash };
+        ((r.person_id, r.phase, r.channel), part)
+    });
+    Ok(prepared.collect())
+}
 
-    async fn list_frozen(&self, incident: IncidentKey, parts: &[MessagePart]) -> Result<HashMap<Uuid, Vec<u8>>, StoreError> {
-        let tried: Vec<&MessagePart> = parts.iter().filter(|m| m.attempt > 0).collect();
-        if tried.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows = sqlx::query!(
+async fn list_frozen(
+    db: &mut PgConnection,
+    incident: IncidentKey,
+    parts: &[MessagePart],
+) -> Result<HashMap<Uuid, Vec<u8>>, StoreError> {
+    let tried: Vec<&MessagePart> = parts.iter().filter(|m| m.attempt > 0).collect();
+    if tried.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
             "select a.message_id, a.request from attempt a
                join unnest($3::uuid[], $4::int[]) as j (message_id, attempt) on j.message_id = a.message_id and j.attempt = a.attempt
               where a.controller_id = $1 and a.incident_no = $2",
@@ -214,26 +234,25 @@ impl Store {
             &tried.iter().map(|m| m.message_id).collect::<Vec<_>>(),
             &tried.iter().map(|m| m.attempt).collect::<Vec<_>>()
         )
-        .fetch_all(&self.pool)
+        .fetch_all(db)
         .await?;
-        Ok(rows.into_iter().map(|r| (r.message_id, r.request)).collect())
-    }
+    Ok(rows.into_iter().map(|r| (r.message_id, r.request)).collect())
+}
 
-    async fn load_context(&self, incident: IncidentKey, plan_no: i32) -> Result<Context, StoreError> {
-        let row = sqlx::query_as!(
-            Context,
-            "select i.wrapped_key as wrapped_incident_key, q.body as plan, i.texts, c.name as controller_name, c.sms_sender,
+async fn load_context(db: &mut PgConnection, incident: IncidentKey, plan_no: i32) -> Result<Context, StoreError> {
+    let row = sqlx::query_as!(
+        Context,
+        "select i.wrapped_key as wrapped_incident_key, q.body as plan, i.texts, c.name as controller_name, c.sms_sender,
                     c.address as controller_address
                from plan q
                join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no
                join controller c on c.controller_id = q.controller_id
               where q.controller_id = $1 and q.incident_no = $2 and q.plan_no = $3",
-            incident.controller_id,
-            incident.incident_no,
-            plan_no
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(row)
-    }
+        incident.controller_id,
+        incident.incident_no,
+        plan_no
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(row)
 }

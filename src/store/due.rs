@@ -5,15 +5,6 @@ use super::{Store, StoreError};
 use crate::model::state::{Channel, MessageState};
 use uuid::Uuid;
 
-/// A message that was queued on a lane.
-#[derive(Debug, Clone, Copy)]
-pub struct Queued {
-    /// Message.
-    pub message_id: Uuid,
-    /// Incident inside this database.
-    pub incident_no: i64,
-}
-
 /// An open message whose deadline passed.
 #[derive(Debug, Clone)]
 pub struct Due {
@@ -42,43 +33,42 @@ pub struct Due {
 }
 
 impl Store {
-    /// Queues up to `limit` due messages on a lane: a lease, no evidence. The lane's first choice stays.
-    pub async fn queue_due(&self, lane: &str, channel: Channel, limit: i64) -> Result<Vec<Queued>, StoreError> {
-        let rows = sqlx::query!(
-            "with due as (
-                select m.controller_id, m.incident_no, m.message_id
-                  from message m
-                 where m.state = 'ready' and m.due_at <= duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
-                   and m.expires_at > duly_now()
-                   and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
-                        and q.plan_no = m.plan_no and q.state = 'running' and $1 = any(q.lanes))
-                   and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
-                        and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
-                 order by m.due_at limit $3 for update of m skip locked)
+    /// Queues up to `limit` due messages on a lane, by turns between incidents, while fewer than `outstanding_max` are
+    /// queued or in a call: a lease, no evidence. The lane's first choice stays.
+    pub async fn queue_due(&self, lane: &str, channel: Channel, limit: i64, outstanding_max: i64) -> Result<Vec<Uuid>, StoreError> {
+        let queued = sqlx::query_scalar!(
+            "with open_incident as (
+                select distinct q.controller_id, q.incident_no from plan q where q.state = 'running' and $1 = any(q.lanes)
+                   and not exists (select from lane_pause l where l.lane = $1 and l.until > duly_now())),
+             due as (
+                select m.controller_id, m.incident_no, m.message_id, m.due_at,
+                       row_number() over (partition by m.incident_no order by m.due_at) as turn
+                  from open_incident i cross join lateral (
+                    select m.* from message m
+                     where m.controller_id = i.controller_id and m.incident_no = i.incident_no and m.state = 'ready'
+                       and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
+                       and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
+                            and q.plan_no = m.plan_no and q.state = 'running' and $1 = any(q.lanes))
+                       and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
+                            and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
+                     order by m.due_at limit $3) m),
+             chosen as (
+                select * from due order by turn, due_at
+                 limit greatest(0, least($3, $5 - (select count(*) from message o where o.lane = $1 and o.lease_until > duly_now()))))
              update message m set lane = $1, due_at = duly_now() + $4::bigint * interval '1 millisecond',
                     lease_until = duly_now() + $4::bigint * interval '1 millisecond'
-               from due where m.controller_id = due.controller_id and m.incident_no = due.incident_no and m.message_id = due.message_id
-             returning m.message_id, m.incident_no",
+               from chosen c where m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
+                and m.state = 'ready' and m.due_at <= duly_now()
+             returning m.message_id",
             lane,
             channel.as_str(),
             limit,
-            self.deadlines.queue_lease_ms
+            self.deadlines.queue_lease_ms,
+            outstanding_max
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|row| Queued { message_id: row.message_id, incident_no: row.incident_no }).collect())
-    }
-
-    /// How many messages of a lane are queued or in a call: what bounds the lane's outstanding jobs.
-    pub async fn count_outstanding(&self, lane: &str) -> Result<i64, StoreError> {
-        let row = sqlx::query!(
-            r#"select count(*) as "n!" from message
-                where due_at is not null and lane = $1 and lease_until > duly_now() and state in ('ready', 'sending')"#,
-            lane
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(row.n)
+        Ok(queued)
     }
 
     /// Lists open messages whose deadline passed, oldest first. A queued message whose lease ran out is simply due again.
@@ -91,12 +81,13 @@ impl Store {
                       (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
                       (select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
                           and o.message_id = m.message_id and o.provider_id is not null limit 1) as provider_id
-                 from message m
+                 from incident i cross join lateral (
+                    select * from message m where m.incident_no = i.incident_no and m.due_at <= duly_now()
+                       and (m.state <> 'ready' or m.expires_at <= duly_now()) order by m.due_at limit $1) m
                  left join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
                       and a.message_id = m.message_id and a.attempt = m.attempt
                  left join attempt f on f.controller_id = m.controller_id and f.incident_no = m.incident_no
                       and f.message_id = m.message_id and f.attempt = 1
-                where m.due_at <= duly_now() and (m.state <> 'ready' or m.expires_at <= duly_now())
                 order by m.due_at limit $1"#,
             limit
         )
@@ -151,11 +142,5 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(lookup_id)
-    }
-
-    /// Lanes that are paused now.
-    pub async fn list_paused_lanes(&self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query!("select lane from lane_pause where until > duly_now()").fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().map(|row| row.lane).collect())
     }
 }

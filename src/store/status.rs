@@ -219,6 +219,35 @@ impl Store {
         Ok((row.made, row.left))
     }
 
+    /// Calls that were claimed and never ended with an outcome: whoever made them died.
+    pub async fn count_cut_calls(&self, incident: IncidentKey) -> Result<i64, StoreError> {
+        let row = sqlx::query!(
+            r#"select count(*) as "n!" from attempt a left join outcome o using (controller_id, incident_no, message_id, attempt)
+                where a.controller_id = $1 and a.incident_no = $2 and o.kind is null"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.n)
+    }
+
+    /// Somebody with a cut call and the most events: whose story shows the most.
+    pub async fn find_eventful_person(&self, incident: IncidentKey) -> Result<Option<Uuid>, StoreError> {
+        let found = sqlx::query_scalar!(
+            "select p.person_id from person p
+               left join (select a.person_id from attempt a left join outcome o using (controller_id, incident_no, message_id, attempt)
+                           where a.controller_id = $1 and a.incident_no = $2 and o.kind is null) cut on cut.person_id = p.person_id
+              where p.controller_id = $1 and p.incident_no = $2
+              order by cut.person_id is not null desc, p.last_n desc, p.person_id limit 1",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(found)
+    }
+
     /// Where the sending of an incident stands.
     pub async fn pulse(&self, incident: IncidentKey) -> Result<Pulse, StoreError> {
         let row = sqlx::query!(

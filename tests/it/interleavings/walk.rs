@@ -129,8 +129,8 @@ impl Walk {
 
     async fn queue(&mut self) {
         for (lane, channel) in [("sms-a", Channel::Sms), ("letters", Channel::Letter)] {
-            let queued = self.world.store.queue_due(lane, channel, 4).await.unwrap();
-            self.jobs.extend(queued.iter().map(|q| q.message_id));
+            let queued = self.world.store.queue_due(lane, channel, 4, 1000).await.unwrap();
+            self.jobs.extend(queued.iter().copied());
         }
     }
 

@@ -1,0 +1,44 @@
+//! What the README's figures come from: the product on a real Postgres and a real RabbitMQ, and a baseline beside it
+//! in the same run. `make bench` runs it in release and writes target/bench/latest.json.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::cast_precision_loss, reason = "a benchmark stops where something is wrong")]
+
+#[path = "throughput/import.rs"]
+mod import;
+#[path = "throughput/sending.rs"]
+mod sending;
+#[path = "throughput/setting.rs"]
+mod setting;
+
+use serde::Serialize;
+
+/// One figure as it was measured.
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+    conditions: String,
+    /// What it is compared to, in the same run.
+    baseline: String,
+    /// Value over baseline; for costs, baseline over value.
+    ratio: f64,
+}
+
+/// `DULY_BENCH_SCALE=10` runs a tenth of everything, to try the benchmark itself.
+fn scaled(n: u64) -> u64 {
+    let scale: u64 = std::env::var("DULY_BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    n / scale.max(1)
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let entries = runtime.block_on(async {
+        let mut entries = sending::run().await;
+        entries.extend(import::run().await);
+        entries
+    });
+    let json = serde_json::to_string_pretty(&entries).unwrap();
+    std::fs::create_dir_all("target/bench").unwrap();
+    std::fs::write("target/bench/latest.json", &json).unwrap();
+    eprintln!("{json}");
+}

@@ -1,0 +1,62 @@
+//! A database of its own, an incident, and settings without pace.
+
+use duly::config::{self, Settings};
+use duly::dispatch::Office;
+use duly::model::profile::Profile;
+use duly::model::seal::{Key, generate_pair};
+use duly::store::controller::NewController;
+use duly::store::incident::{Incident, NewIncident};
+use duly::store::{Store, recreate_database};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Settings of the benchmark over the shipped ones; `more` lies above.
+pub async fn settings(database: &str, more: &[(&str, String)]) -> Settings {
+    std::fs::create_dir_all("target/bench").unwrap();
+    let master = Path::new("target/bench/master.key");
+    if !master.exists() {
+        duly::cli::setup::write_secret(master, &Key::generate().to_hex()).unwrap();
+    }
+    let mut flags = vec![("keys.master_file".to_owned(), master.display().to_string())];
+    flags.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    let server = Settings::load(&config::layers(None, &flags)).unwrap();
+    let url = recreate_database(server.database.url.expose_secret(), database).await.unwrap();
+    Store::migrate(&url).await.unwrap();
+    flags.push(("database.url".to_owned(), url));
+    Settings::load(&config::layers(None, &flags)).unwrap()
+}
+
+/// An incident to import into and to send for.
+pub async fn incident(office: &Arc<Office>) -> Incident {
+    let (public, secret) = generate_pair();
+    let controller = NewController {
+        slug: "northmere".into(),
+        name: "Northmere Police".into(),
+        sms_sender: "NORTHMERE".into(),
+        address: vec!["1 Station Road".into()],
+        receipts_public_key: public,
+        receipts_secret_key: office.master.wrap(&secret, "receipts"),
+    };
+    let profile = Profile::parse(&std::fs::read_to_string("config/profiles/uk-gdpr.toml").unwrap()).unwrap();
+    let key = Key::generate();
+    let new = NewIncident {
+        controller_id: office.store.insert_controller(&controller).await.unwrap(),
+        incident_id: Uuid::now_v7(),
+        slug: "bench".into(),
+        profile: profile.id,
+        closing: json!(profile.closing),
+        texts: json!({
+            "nature": "A file was copied.", "consequences": "Somebody could pretend to know you.", "measures": "The server is closed.",
+            "advice": "Be wary of calls.", "dpo_name": "Jo Example", "dpo_contact": "0808 157 0100",
+        }),
+        wrapped_key: office.master.wrap(&key, "incident"),
+        intake_public_key: public,
+        intake_secret_key: key.wrap(&secret, "intake"),
+        approvals_required: 1,
+    };
+    office.store.insert_incident(&new).await.unwrap();
+    office.store.load_incident("bench").await.unwrap()
+}

@@ -1,0 +1,145 @@
+//! What the demo stands on: keys, a database of its own, the simulator on a free port, an incident, an approved plan.
+
+use crate::cli::{Failure, Refusal, plans, setup};
+use crate::config::{self, Settings};
+use crate::dispatch::Office;
+use crate::dispatch::plan::{PlanRequest, prepare};
+use crate::model::profile::Profile;
+use crate::model::seal::{Key, generate_pair};
+use crate::model::state::Route;
+use crate::model::statement::statement;
+use crate::model::user_key::UserKey;
+use crate::store::controller::NewController;
+use crate::store::incident::{Incident, NewIncident};
+use crate::store::{Store, recreate_database};
+use duly_sandbox::{SandboxConfig, SandboxState};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// Everything that is there before the first message leaves.
+pub struct Ground {
+    pub settings: Settings,
+    pub office: Arc<Office>,
+    pub sandbox: Arc<SandboxState>,
+    pub incident: Incident,
+}
+
+impl Ground {
+    /// Lays it anew: what an earlier demo left is replaced.
+    pub async fn lay(folder: &Path, seed: u64) -> Result<Self, Failure> {
+        for old in ["master.key", "serve.log", "summary.json"] {
+            if folder.join(old).exists() {
+                std::fs::remove_file(folder.join(old))?;
+            }
+        }
+        let master = folder.join("master.key");
+        setup::write_secret(&master, &Key::generate().to_hex())?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let provider = listener.local_addr()?;
+        let web = free_address().await?;
+        let settings = settings(&master, provider, web).await?;
+        let sandbox = start_sandbox(listener, seed, web)?;
+        let office = Arc::new(Office::open(settings.clone()).await?);
+        let incident = make_incident(&office).await?;
+        Ok(Self { settings, office, sandbox, incident })
+    }
+
+    /// Ann prepares, Bob approves and starts.
+    pub async fn approve_and_go(&self) -> Result<(), Failure> {
+        let store = &self.office.store;
+        let ann = store.insert_user("Ann Preparer", &UserKey::generate("Ann Preparer").public()).await?;
+        let key = UserKey::generate("Bob Approver");
+        let bob = store.insert_user("Bob Approver", &key.public()).await?;
+        let now = time::OffsetDateTime::now_utc();
+        let request = PlanRequest {
+            routes: vec![Route::SmsThenLetter, Route::Letter, Route::Sms],
+            date: (now.year(), now.month().into(), now.day()),
+            user_id: ann,
+        };
+        let summary = prepare(&self.office, &self.incident, &request, |_| {}).await?;
+        let plan = store.load_plan(self.incident.key, summary.plan).await?;
+        let approval = json!({"command": "plan approve", "incident": self.incident.incident_id, "plan": summary.plan, "hash": summary.hash});
+        let signed = statement(&approval, store.now().await?, rand::random());
+        let command = store.insert_command(bob, &signed, &key.sign(&signed)).await?;
+        plans::approve(&self.office, &self.incident, &plan, bob, command).await?;
+        Ok(store.move_plan(self.incident.key, &plan, "plan.started", "approved", "running", bob).await?)
+    }
+}
+
+/// A port that nobody uses at this moment.
+async fn free_address() -> Result<SocketAddr, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
+}
+
+async fn settings(master: &Path, provider: SocketAddr, web: SocketAddr) -> Result<Settings, Failure> {
+    let file = Some(Path::new("config/demo.toml"));
+    let mut flags = vec![
+        ("keys.master_file".to_owned(), master.display().to_string()),
+        ("web.listen".to_owned(), web.to_string()),
+    ];
+    let names: Vec<String> = Settings::load(&config::layers(file, &flags))?.lanes.keys().cloned().collect();
+    flags.extend(names.iter().map(|name| (format!("lanes.{name}.url"), format!("http://{provider}/{name}"))));
+    let server = Settings::load(&config::layers(file, &flags))?;
+    if server.lanes.values().any(|lane| lane.live) {
+        return Err(Refusal::of("the demo's settings have a live lane", "take `live = true` out of config/demo.toml: the demo reaches nobody"));
+    }
+    let url = recreate_database(server.database.url.expose_secret(), "duly_demo").await?;
+    Store::migrate(&url).await?;
+    flags.push(("database.url".to_owned(), url));
+    Ok(Settings::load(&config::layers(file, &flags))?)
+}
+
+fn start_sandbox(listener: TcpListener, seed: u64, web: SocketAddr) -> Result<Arc<SandboxState>, Failure> {
+    let mut config: SandboxConfig = toml::from_str(include_str!("../../../config/sandbox.toml"))?;
+    config.seed = seed;
+    config.callback = Some(format!("http://{web}/receipts/northmere"));
+    let state = Arc::new(SandboxState::new(config));
+    let served = state.clone();
+    tokio::spawn(async move {
+        if let Err(error) = duly_sandbox::serve(served, listener, std::future::pending()).await {
+            tracing::error!(error = %error, "the simulator stopped");
+        }
+    });
+    Ok(state)
+}
+
+async fn make_incident(office: &Office) -> Result<Incident, Failure> {
+    let (public, secret) = generate_pair();
+    let controller = NewController {
+        slug: "northmere".into(),
+        name: "Northmere Police".into(),
+        sms_sender: "NORTHMERE".into(),
+        address: vec!["Northmere Police".into(), "1 Station Road".into(), "Northmere NE1 4XF".into()],
+        receipts_public_key: public,
+        receipts_secret_key: office.master.wrap(&secret, "receipts"),
+    };
+    let profile = Profile::parse(&std::fs::read_to_string(office.settings.profiles.folder.join("uk-gdpr.toml"))?)?;
+    let key = Key::generate();
+    let (public, secret) = generate_pair();
+    let incident = NewIncident {
+        controller_id: office.store.insert_controller(&controller).await?,
+        incident_id: Uuid::now_v7(),
+        slug: "demo".into(),
+        profile: profile.id,
+        closing: json!(profile.closing),
+        texts: json!({
+            "nature": "On 9 November 2026 a file with names and pay numbers was copied from a supplier's server.",
+            "consequences": "Somebody could pretend to know you, or to be us.",
+            "measures": "The server is closed, the regulator is informed and the police investigate.",
+            "advice": "Be wary of calls and messages that ask for details about you. We will never ask for a password.",
+            "dpo_name": "Jo Example",
+            "dpo_contact": "0808 157 0100",
+        }),
+        wrapped_key: office.master.wrap(&key, "incident"),
+        intake_public_key: public,
+        intake_secret_key: key.wrap(&secret, "intake"),
+        approvals_required: 1,
+    };
+    office.store.insert_incident(&incident).await?;
+    Ok(office.store.load_incident("northmere/demo").await?)
+}

@@ -1,0 +1,212 @@
+//! The demo's last page: our account beside the simulator's own record, and a judgement that can fail.
+
+use super::ground::Ground;
+use crate::cli::output::{Paint, figure};
+use crate::cli::{Failure, Refusal, person};
+use crate::dispatch::draft::approved_bytes;
+use crate::model::person::ShownState;
+use crate::model::state::Channel;
+use crate::provider::sandbox::read_request;
+use crate::report::story::story;
+use crate::report::words;
+use crate::store::audit::Finding;
+use crate::store::audit::record::{Produced, SendKey, compare};
+use crate::store::status::Equation;
+use duly_sandbox::FaultKind;
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// A finished run, not judged yet.
+pub struct Run {
+    pub ground: Ground,
+    pub rows_read: u64,
+    pub open: i64,
+    pub seconds: u64,
+}
+
+/// Everything that the page shows and the judgement rests on.
+struct Account {
+    equation: Equation,
+    findings: Vec<Finding>,
+    sends: Vec<SendKey>,
+    produced: Vec<Produced>,
+    in_flight_at_kill: i64,
+    unknown_created: i64,
+    unknown_left: i64,
+    silent_faults: Vec<String>,
+}
+
+impl Run {
+    /// Prints the page, leaves its files, and fails where anything does not hold.
+    pub async fn report(&self, folder: &Path) -> Result<(), Failure> {
+        let account = self.account().await?;
+        let wrong = self.judge(&account)?;
+        let summary = json!({
+            "rows_read": self.rows_read,
+            "people": account.equation.people,
+            "duplicates": account.equation.duplicates,
+            "quarantined": account.equation.quarantined,
+            "person_states": account.equation.person_states,
+            "lost": self.lost(&account)?,
+            "max_sends_per_message": account.max_sends(),
+            "in_flight_at_kill": account.in_flight_at_kill,
+            "unknown_created": account.unknown_created,
+            "unknown_resolved": account.unknown_created - account.unknown_left,
+            "produced": account.produced.len(),
+            "findings": account.findings,
+            "seconds": self.seconds,
+        });
+        std::fs::write(folder.join("summary.json"), serde_json::to_string_pretty(&summary)?)?;
+        self.leave_samples(folder, &account).await?;
+        self.print(&account);
+        match wrong.first() {
+            None => Ok(()),
+            Some(what) => Err(Refusal::found(*what, "read target/demo/summary.json and target/demo/serve.log")),
+        }
+    }
+
+    async fn account(&self) -> Result<Account, Failure> {
+        let (store, key) = (&self.ground.office.store, self.ground.incident.key);
+        let sealed = store.audit_sealed(key, &self.ground.office.master, &|_, frozen| read_request(frozen)).await?;
+        let record = self.ground.sandbox.record().into_iter();
+        let produced: Vec<Produced> =
+            record.map(|p| Produced { channel: p.channel, destination: p.destination, content_sha256: p.content_sha256 }).collect();
+        let mut findings = store.audit(key).await?;
+        findings.extend(sealed.findings);
+        findings.extend(compare(&sealed.sends, &produced));
+        let (unknown_created, unknown_left) = store.count_unknown(key).await?;
+        Ok(Account {
+            equation: store.equation(key).await?,
+            findings,
+            sends: sealed.sends,
+            produced,
+            in_flight_at_kill: store.count_cut_calls(key).await?,
+            unknown_created,
+            unknown_left,
+            silent_faults: self.silent_faults(),
+        })
+    }
+
+    /// Faults of the plan that never fired: without them the run shows less than it says.
+    fn silent_faults(&self) -> Vec<String> {
+        let counts = self.ground.sandbox.counts();
+        let config = self.ground.sandbox.config();
+        let fired = |provider: &str, kind: FaultKind| counts.get(provider).and_then(|c| c.get(&kind)).copied().unwrap_or(0) > 0;
+        let planned = config.providers.iter().flat_map(|(name, p)| p.faults.iter().map(move |fault| (name, fault.kind)));
+        planned.filter(|(name, kind)| !fired(name, *kind)).map(|(name, kind)| format!("{name} {kind:?}")).collect()
+    }
+
+    /// Rows that became nothing.
+    fn lost(&self, account: &Account) -> Result<i64, Failure> {
+        let e = &account.equation;
+        let never_sent = account.findings.iter().filter(|f| f.code == "never_sent").count();
+        Ok(i64::try_from(self.rows_read)? - e.people - e.duplicates - e.quarantined - e.decided + i64::try_from(never_sent)?)
+    }
+
+    fn judge(&self, account: &Account) -> Result<Vec<&'static str>, Failure> {
+        let checks = [
+            (self.open > 0, "a notice is still open"),
+            (!account.equation.holds(), "the equation does not hold"),
+            (self.lost(account)? != 0, "somebody is lost"),
+            (account.max_sends() > 1.0, "somebody was told twice"),
+            (account.in_flight_at_kill == 0, "no call was in flight at the kill"),
+            (account.unknown_created == 0, "no unknown call was made"),
+            (account.unknown_left > 0, "an unknown call is not resolved"),
+            (!account.silent_faults.is_empty(), "a fault of the plan never fired"),
+            (!account.findings.is_empty(), "the audit has findings"),
+        ];
+        Ok(checks.iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, what)| *what).collect())
+    }
+
+    /// A letter as it went to the printer, and the story of a person whose call was cut.
+    async fn leave_samples(&self, folder: &Path, account: &Account) -> Result<(), Failure> {
+        let (store, key) = (&self.ground.office.store, self.ground.incident.key);
+        if let Some(letter) = account.sends.iter().find(|s| s.channel == Channel::Letter && s.state.is_taken()) {
+            let drafts = store.list_drafts(&[letter.message_id]).await?;
+            let pdf = drafts.first().and_then(|draft| approved_bytes(&self.ground.office, draft).ok());
+            let again = || Refusal::found("a letter does not render again to its approved bytes", "read target/demo/serve.log");
+            std::fs::write(folder.join("sample-letter.pdf"), pdf.ok_or_else(again)?)?;
+        }
+        if let Some(person_id) = store.find_eventful_person(key).await? {
+            let told = story(store, &self.ground.incident, person_id).await?;
+            std::fs::write(folder.join("person-story.txt"), person::lines(&told, Paint::never()))?;
+        }
+        Ok(())
+    }
+
+    fn print(&self, account: &Account) {
+        let paint = Paint::stdout();
+        let e = &account.equation;
+        let holds = |is: bool| if is { paint.good("holds") } else { paint.bad("DOES NOT HOLD") };
+        println!("{}", paint.strong(&format!("Everybody accounted for, in {} s", self.seconds)));
+        println!("  {} rows read = {} people + {} duplicates + {} quarantined", self.rows_read, e.people, e.duplicates, e.quarantined);
+        for state in ShownState::ALL {
+            let n = e.person_states.get(state.as_str()).copied().unwrap_or(0);
+            if n > 0 {
+                println!("  {:>6}  {}", figure(n), words::person(*state));
+            }
+        }
+        println!("\n{}", paint.strong("The equation"));
+        println!("  people = sum over states: {}", holds(e.holds()));
+        println!("\n{}", paint.strong("Our account beside the simulator's own record"));
+        let taken = account.sends.iter().filter(|s| s.state.is_taken()).count();
+        println!("  {:>6}  messages that we say a provider took", figure_of(taken));
+        println!("  {:>6}  messages on the simulator's record", figure_of(account.produced.len()));
+        println!("  {:>6}  most copies of one message", account.max_sends());
+        println!("\n{}", paint.strong("The killed worker"));
+        println!("  {:>6}  calls in flight when it died, of which nobody could know how they ended", figure(account.in_flight_at_kill));
+        let resolved = account.unknown_created - account.unknown_left;
+        println!("  {:>6}  calls unknown in all, {} resolved without sending blindly", figure(account.unknown_created), figure(resolved));
+        println!("\n{}", paint.strong("Faults that the simulator fired"));
+        for (provider, counts) in self.ground.sandbox.counts() {
+            let list: Vec<String> = counts.iter().map(|(kind, n)| format!("{} {n}", word(*kind))).collect();
+            println!("  {provider:<8} {}", list.join(", "));
+        }
+        for silent in &account.silent_faults {
+            println!("  {}", paint.bad(&format!("never fired: {silent}")));
+        }
+        println!("\n{}", paint.strong("Audit"));
+        println!("  {} findings", account.findings.len());
+        for (code, n) in count_codes(&account.findings) {
+            println!("  {}", paint.bad(&format!("{n} {code}")));
+        }
+        println!("\n{}", paint.strong("Look at"));
+        println!("  target/demo/sample-letter.pdf   a letter as it went to the printer");
+        println!("  target/demo/person-story.txt    one person, from the list to the receipt");
+        println!("  target/demo/summary.json        these figures");
+    }
+}
+
+impl Account {
+    /// The largest quotient of the simulator's count and our send-once keys, over channel, destination and content.
+    fn max_sends(&self) -> f64 {
+        let mut keys: HashMap<(&str, &str, &str), u32> = HashMap::new();
+        for send in &self.sends {
+            *keys.entry((send.channel.as_str(), &send.destination, &send.content_sha256)).or_insert(0) += 1;
+        }
+        let mut produced: HashMap<(&str, &str, &str), u32> = HashMap::new();
+        for p in &self.produced {
+            *produced.entry((&p.channel, &p.destination, &p.content_sha256)).or_insert(0) += 1;
+        }
+        let quotient = |(triple, n): (&(&str, &str, &str), &u32)| f64::from(*n) / f64::from(keys.get(triple).copied().unwrap_or(0));
+        produced.iter().map(quotient).fold(0.0, f64::max)
+    }
+}
+
+fn count_codes(findings: &[Finding]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(finding.code).or_insert(0) += 1;
+    }
+    counts
+}
+
+fn figure_of(n: usize) -> String {
+    figure(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// The fault's name as the plan writes it.
+fn word(kind: FaultKind) -> String {
+    serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(|w| w.replace('_', " "))).unwrap_or_default()
+}
