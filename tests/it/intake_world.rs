@@ -6,6 +6,7 @@ use duly::intake::csv::ListError;
 use duly::intake::dry_run::dry_run;
 use duly::intake::list::{ImportError, Report, Target, import};
 use duly::model::seal::{Key, generate_pair};
+use duly::model::statement::statement;
 use duly::model::user_key;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
@@ -57,10 +58,12 @@ impl IntakeWorld {
         let incident = make_incident(&store, &master, &key).await;
         let folder = tempfile::tempdir().unwrap();
         let (file, public) = user_key::create("ann", "a passphrase").unwrap();
-        std::fs::write(folder.path().join("ann.key"), file).unwrap();
+        std::fs::write(folder.path().join("ann.key"), &file).unwrap();
         std::fs::write(folder.path().join("passphrase"), "a passphrase").unwrap();
         let user_id = store.insert_user("ann", &public).await.unwrap();
-        let command_id = store.insert_command(user_id, b"decide", &[0; 64]).await.unwrap();
+        let signer = user_key::unlock(&file, "a passphrase").unwrap();
+        let statement = statement(&json!({"command": "quarantine correct"}), store.now().await.unwrap(), [7; 16]);
+        let command_id = store.insert_command(user_id, &statement, &signer.sign(&statement)).await.unwrap();
         Self { database, store, owner, master, incident, key, by: Decider { user_id, command_id }, folder }
     }
 

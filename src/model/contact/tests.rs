@@ -100,6 +100,17 @@ fn phones_follow_libphonenumber_and_nothing_is_guessed() {
 }
 
 #[test]
+fn a_zero_that_belongs_to_the_number_is_not_forgotten() {
+    let italian = |text: &str| {
+        PersonRecord::check(&RawPerson { phone: text.into(), ..raw() }).map(|c| (c.record.phone.unwrap(), c.takes_texts))
+    };
+
+    assert_eq!(italian("+39 347 123 4567").unwrap(), ("+393471234567".to_owned(), true));
+    assert_eq!(italian("+39 06 6988 4857").unwrap(), ("+390669884857".to_owned(), false));
+    assert_eq!(italian("+39 0347 123 4567").unwrap_err()[0].code, "invalid_phone");
+}
+
+#[test]
 fn a_landline_alone_reaches_nobody_by_text() {
     let landline = RawPerson { phone: "020 7219 3000".into(), ..raw() };
     let alone =
