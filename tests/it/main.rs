@@ -14,6 +14,7 @@ mod model_check;
 mod no_one_twice;
 mod operations;
 mod receipts;
+mod repeats;
 mod restarts;
 mod sabotage;
 mod schedulers;

@@ -55,12 +55,14 @@ pub struct Setup {
     pub dispatch: Vec<(&'static str, i64)>,
     /// Whether the processes reach database and broker through wires that the test can cut.
     pub wired: bool,
+    /// How far the database's clock is ahead of this machine's, s.
+    pub clock_seconds: i32,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (people, routes, lanes) = (1, vec![Route::Sms], vec![Lane::named("sms")]);
-        Self { people, routes, lanes, dispatch: Vec::new(), wired: false }
+        Self { people, routes, lanes, dispatch: Vec::new(), wired: false, clock_seconds: 0 }
     }
 }
 
@@ -125,12 +127,13 @@ impl Stage {
         write_key(&folder.path().join("master.key"));
         let direct =
             [("DULY_DATABASE__URL".to_owned(), database.url.clone()), ("DULY_DATABASE__CONNECTIONS".to_owned(), "3".to_owned())];
+        let owner = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&database.url).await.unwrap();
+        shift_clock(&owner, setup.clock_seconds).await;
         let office = Office::open(Settings::load(&layers_with(Some(&settings), direct, &[])).unwrap()).await.unwrap();
         let office = Arc::new(office);
         let incident = make_incident(&office).await;
         import_people(&office, &incident, folder.path(), setup.people).await;
         approve_and_go(&office, &incident, &setup.routes).await;
-        let owner = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&database.url).await.unwrap();
         let web = CancellationToken::new();
         Self { office, incident, owner, sandbox, broker, wires, settings, folder, web, database }
     }
@@ -159,13 +162,9 @@ impl Stage {
         url
     }
 
-    /// Moves the clock of this test's database by so many seconds.
+    /// Moves the clock of this test's database on by so many seconds.
     pub async fn shift_clock(&self, seconds: i32) {
-        let moved = format!(
-            "create or replace function duly_now() returns timestamptz language sql volatile
-             as $$ select clock_timestamp() + interval '{seconds} seconds' $$"
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(moved)).execute(&self.owner).await.unwrap();
+        shift_clock(&self.owner, seconds).await;
     }
 
     /// The only message of a stage with one person.
@@ -178,6 +177,14 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.web.cancel();
     }
+}
+
+async fn shift_clock(owner: &PgPool, seconds: i32) {
+    let moved = format!(
+        "create or replace function duly_now() returns timestamptz language sql volatile
+         as $$ select clock_timestamp() + interval '{seconds} seconds' $$"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(moved)).execute(owner).await.unwrap();
 }
 
 fn write_key(path: &Path) {
@@ -255,7 +262,10 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
 
 async fn approve_and_go(office: &Arc<Office>, incident: &Incident, routes: &[Route]) {
     let ann = office.store.insert_user("ann", &[7; 32]).await.unwrap();
-    let summary = plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), user_id: ann }, |_| {}).await.unwrap();
+    let summary =
+        plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), user_id: ann }, |_| {})
+            .await
+            .unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
     approve_and_start(&office.store, incident, summary.plan).await;
 }
