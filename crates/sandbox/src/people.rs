@@ -43,7 +43,7 @@ const HEADER: [&str; 14] = [
     "jurisdiction",
 ];
 /// How far back repeats and conflicts look.
-const REPEATS_AFTER: u64 = 150;
+const REPEATS_AFTER: u64 = 143;
 const CONFLICTS_AFTER: u64 = 211;
 /// Written as the single byte E9, which is not UTF-8.
 const NOT_UTF8: char = '\u{e000}';
