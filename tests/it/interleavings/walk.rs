@@ -104,17 +104,24 @@ impl Walk {
     }
 
     pub async fn random_move(&mut self) {
+        // Nothing stays stopped for long; else most walks would show nothing.
+        if self.is_paused && self.rng.random_range(0..5) == 0 {
+            self.pause_or_resume().await;
+        }
+        if !self.holds.is_empty() && self.rng.random_range(0..8) == 0 {
+            self.hold_or_lift().await;
+        }
         match self.rng.random_range(0..100) {
             0..12 => self.queue().await,
             12..30 => self.claim_jobs().await,
-            30..55 => self.move_a_flight().await,
-            55..58 => self.crash(),
-            58..70 => self.pass_time().await,
-            70..82 => self.sweep().await,
-            82..86 => self.commit_a_look_up().await,
-            86..93 => self.receive().await,
-            93..96 => self.hold_or_lift().await,
-            96..97 => self.pause_or_resume().await,
+            30..64 => self.move_a_flight().await,
+            64..66 => self.crash(),
+            66..72 => self.pass_time().await,
+            72..84 => self.sweep().await,
+            84..88 => self.commit_a_look_up().await,
+            88..95 => self.receive().await,
+            95..97 => self.hold_or_lift().await,
+            97..98 => self.pause_or_resume().await,
             _ => self.decide().await,
         }
     }
@@ -239,7 +246,7 @@ impl Walk {
     }
 
     async fn pass_time(&mut self) {
-        const STEPS_MS: [i64; 6] = [2_000, 10_000, 25_000, 70_000, 200_000, 700_000];
+        const STEPS_MS: [i64; 7] = [2_000, 5_000, 10_000, 20_000, 40_000, 70_000, 300_000];
         let step = STEPS_MS[self.rng.random_range(0..STEPS_MS.len())];
         self.pass(step).await;
     }
