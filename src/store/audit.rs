@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn every_word_of_a_query_is_a_code() {
         for source in [include_str!("audit/rows.rs"), include_str!("audit/sends.rs"), include_str!("audit/approvals.rs")] {
-            let words: Vec<&str> = source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();
+            let words: Vec<&str> =
+                source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();
             assert!(!words.is_empty());
             for word in words {
                 assert!(CODES.iter().any(|(code, _)| *code == word), "{word}");

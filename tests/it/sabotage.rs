@@ -234,7 +234,11 @@ async fn a_second_send_with_forged_evidence_is_no_step_of_the_model() {
         person: Some(*person.as_bytes()),
         prev: head.get::<Vec<u8>, _>("last_leaf").try_into().ok(),
         at_micros: 1_764_024_005_000_001,
-        detail: json!({"attempt": 2, "channel": "sms", "ordinal": 1, "phase": 1, "reason": "first", "repeat": false, "to": "sending"}).as_object().unwrap().clone(),
+        detail:
+            json!({"attempt": 2, "channel": "sms", "ordinal": 1, "phase": 1, "reason": "first", "repeat": false, "to": "sending"})
+                .as_object()
+                .unwrap()
+                .clone(),
     };
     let body = forged.to_bytes().unwrap();
     let statements = [

@@ -51,7 +51,11 @@ impl Store {
     }
 
     /// Events of the incident itself: their bytes, and the states of plans that they lead to.
-    async fn replay_plan_events(&self, incident: IncidentKey, findings: &mut Vec<Finding>) -> Result<HashMap<i32, String>, StoreError> {
+    async fn replay_plan_events(
+        &self,
+        incident: IncidentKey,
+        findings: &mut Vec<Finding>,
+    ) -> Result<HashMap<i32, String>, StoreError> {
         let rows = sqlx::query!(
             "select ord, kind, body, leaf, plan_no, plan_from, plan_to from event
               where controller_id = $1 and incident_no = $2 and person_id is null order by ord",
@@ -81,7 +85,12 @@ impl Store {
         Ok(states)
     }
 
-    async fn count_valid_approvals(&self, incident: IncidentKey, plan: &PlanRow, findings: &mut Vec<Finding>) -> Result<i64, StoreError> {
+    async fn count_valid_approvals(
+        &self,
+        incident: IncidentKey,
+        plan: &PlanRow,
+        findings: &mut Vec<Finding>,
+    ) -> Result<i64, StoreError> {
         let approvals = sqlx::query!(
             r#"select u.public_key, c.statement, c.signature, a.user_id <> q.prepared_by and c.user_id = a.user_id
                       and coalesce(u.revoked_at > c.at, true) and not exists (select from attempt t join message m on m.message_id = t.message_id
@@ -126,13 +135,18 @@ impl Store {
         let is_frozen = |list: &Value| {
             let number = |field: &str| list.get(field).and_then(Value::as_i64);
             let root = list.get("root").and_then(Value::as_str).and_then(|root| hex::decode(root).ok());
-            frozen.iter().any(|f| number("list") == Some(f.list_no.into()) && number("people") == Some(f.people) && root.as_ref() == Some(&f.manifest_root))
+            frozen.iter().any(|f| {
+                number("list") == Some(f.list_no.into())
+                    && number("people") == Some(f.people)
+                    && root.as_ref() == Some(&f.manifest_root)
+            })
         };
         if Sha256::digest(&plan.body).as_slice() != plan.hash || !named.iter().all(is_frozen) {
             findings.push(finding("plan_names_another_list", place.clone()));
         }
         let (people, root) = self.recompute_contents(incident, plan.plan_no).await?;
-        let bound = body.get("contents").map(|c| (c.get("people").and_then(Value::as_u64), c.get("root").and_then(Value::as_str)));
+        let bound =
+            body.get("contents").map(|c| (c.get("people").and_then(Value::as_u64), c.get("root").and_then(Value::as_str)));
         if bound != Some((Some(people), Some(hex::encode(root).as_str()))) {
             findings.push(finding("contents_differ", place));
         }

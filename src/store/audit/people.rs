@@ -101,10 +101,19 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|r| (r.person_id, Stored { last_n: r.last_n, last_leaf: r.last_leaf, ..Stored::default() })).collect())
+        Ok(rows
+            .into_iter()
+            .map(|r| (r.person_id, Stored { last_n: r.last_n, last_leaf: r.last_leaf, ..Stored::default() }))
+            .collect())
     }
 
-    async fn read_openings(&self, incident: IncidentKey, ids: &[Uuid], closing: &[(Channel, Content, MessageState)], people: &mut People) -> Result<(), StoreError> {
+    async fn read_openings(
+        &self,
+        incident: IncidentKey,
+        ids: &[Uuid],
+        closing: &[(Channel, Content, MessageState)],
+        people: &mut People,
+    ) -> Result<(), StoreError> {
         let rows = sqlx::query!(
             r#"select n.person_id, n.phase, n.route, n.state, n.problem is not null as "has_problem!", n.alerted_at is not null as "is_alerted!",
                       array(select c.channel || ' ' || c.content from prepared_content c where c.controller_id = $1 and c.incident_no = $2
@@ -150,7 +159,13 @@ impl Store {
                 reason: word(&row.reason)?,
                 ordinal: u32::try_from(row.ordinal).unwrap_or(0),
             };
-            stored.messages.push(MessageRow { message_id: row.message_id, key, state: word(&row.state)?, attempt: row.attempt, alarms: row.alarms });
+            stored.messages.push(MessageRow {
+                message_id: row.message_id,
+                key,
+                state: word(&row.state)?,
+                attempt: row.attempt,
+                alarms: row.alarms,
+            });
         }
         Ok(())
     }

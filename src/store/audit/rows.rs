@@ -65,7 +65,12 @@ impl Store {
         Ok(findings)
     }
 
-    async fn recompute_root(&self, incident: IncidentKey, list_no: i32, findings: &mut Vec<Finding>) -> Result<[u8; 32], StoreError> {
+    async fn recompute_root(
+        &self,
+        incident: IncidentKey,
+        list_no: i32,
+        findings: &mut Vec<Finding>,
+    ) -> Result<[u8; 32], StoreError> {
         let mut manifest = ManifestBuilder::default();
         let mut after = Uuid::nil();
         loop {
@@ -83,7 +88,8 @@ impl Store {
             let Some(last) = people.last() else { return Ok(manifest.root()) };
             after = last.person_id;
             for row in people {
-                let line = read_commitments(&row.commitments).map(|commitments| ManifestLine { person: *row.person_id.as_bytes(), commitments });
+                let line = read_commitments(&row.commitments)
+                    .map(|commitments| ManifestLine { person: *row.person_id.as_bytes(), commitments });
                 if line.is_none_or(|line| manifest.push(&line).is_err()) {
                     findings.push(finding("manifest_differs", person(row.person_id)));
                 }

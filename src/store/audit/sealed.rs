@@ -74,7 +74,13 @@ impl Store {
         }
     }
 
-    async fn open_contacts(&self, incident: IncidentKey, incident_key: &Key, after: Uuid, findings: &mut Vec<Finding>) -> Result<(Option<Uuid>, HashMap<Uuid, Opened>), StoreError> {
+    async fn open_contacts(
+        &self,
+        incident: IncidentKey,
+        incident_key: &Key,
+        after: Uuid,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(Option<Uuid>, HashMap<Uuid, Opened>), StoreError> {
         let rows = sqlx::query!(
             r#"select p.person_id, p.contact, p.commitments, k.wrapped as "wrapped?",
                       not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
@@ -92,7 +98,8 @@ impl Store {
         let mut people = HashMap::new();
         for row in rows {
             let Some(wrapped) = row.wrapped else { continue };
-            let opened = incident_key.unwrap_key(&wrapped, "person").and_then(|key| Ok((key.open("contact", &row.contact)?, key)));
+            let opened =
+                incident_key.unwrap_key(&wrapped, "person").and_then(|key| Ok((key.open("contact", &row.contact)?, key)));
             let record = opened.ok().and_then(|(plain, key)| Some((serde_json::from_slice::<PersonRecord>(&plain).ok()?, key)));
             let Some((record, key)) = record else {
                 findings.push(finding("contact_does_not_open", person(row.person_id)));
@@ -148,7 +155,13 @@ impl Sealed {
             self.findings.push(finding("intent_differs", place()));
         }
         if row.attempt == row.newest {
-            self.sends.push(SendKey { message_id: row.message_id, channel, destination, content_sha256: hex::encode(content), state });
+            self.sends.push(SendKey {
+                message_id: row.message_id,
+                channel,
+                destination,
+                content_sha256: hex::encode(content),
+                state,
+            });
         }
         Ok(())
     }
@@ -198,7 +211,8 @@ mod tests {
         };
         let field = |name: &str, value: &str| (name.to_owned(), commit(&mine, name, value.as_bytes()));
         let letter = record.destination(Channel::Letter).unwrap();
-        let commitments = BTreeMap::from([field("external_reference", "PN1"), field("name", "Siân Price"), field("letter", &letter)]);
+        let commitments =
+            BTreeMap::from([field("external_reference", "PN1"), field("name", "Siân Price"), field("letter", &letter)]);
         assert!(is_committed(&record, &key, &commitments));
 
         record.address = Some(vec!["2 Heol y Bont".into(), "SY23 2AX".into()]);

@@ -131,7 +131,10 @@ impl Walk {
     }
 
     pub async fn rows(&self) -> Vec<Row> {
-        sqlx::query_as("select message_id, person_id, channel, state, attempt from message order by message_id").fetch_all(&self.owner).await.unwrap()
+        sqlx::query_as("select message_id, person_id, channel, state, attempt from message order by message_id")
+            .fetch_all(&self.owner)
+            .await
+            .unwrap()
     }
 
     async fn queue(&mut self) {
@@ -280,7 +283,8 @@ impl Walk {
     async fn pause_or_resume(&mut self) {
         let (store, key) = (&self.world.store, self.world.incident.key);
         let (plan, user) = (store.load_plan(key, 1).await.unwrap(), store.list_users().await.unwrap()[1].user_id);
-        let (kind, from, to) = if self.is_paused { ("plan.resumed", "paused", "running") } else { ("plan.paused", "running", "paused") };
+        let (kind, from, to) =
+            if self.is_paused { ("plan.resumed", "paused", "running") } else { ("plan.paused", "running", "paused") };
         store.move_plan(key, &plan, kind, from, to, user).await.unwrap();
         self.is_paused = !self.is_paused;
     }
@@ -289,7 +293,11 @@ impl Walk {
     async fn decide(&mut self) {
         for row in self.rows().await.iter().filter(|row| row.state == "asked") {
             let cause = Cause::Decided(Decision::NextStep);
-            self.world.store.apply_one(self.world.incident.key, row.person_id, row.message_id, cause, Note::default()).await.unwrap();
+            self.world
+                .store
+                .apply_one(self.world.incident.key, row.person_id, row.message_id, cause, Note::default())
+                .await
+                .unwrap();
         }
     }
 
@@ -317,7 +325,12 @@ impl Walk {
                 self.move_a_flight().await;
             }
             apply(&self.world).await;
-            let open = self.rows().await.iter().filter(|row| ["ready", "sending", "unknown", "asked"].contains(&row.state.as_str())).count();
+            let open = self
+                .rows()
+                .await
+                .iter()
+                .filter(|row| ["ready", "sending", "unknown", "asked"].contains(&row.state.as_str()))
+                .count();
             if open == 0 {
                 return;
             }
@@ -344,7 +357,8 @@ impl Walk {
             .collect();
         assert_eq!(compare(&sends, &self.provider.record()), [], "WALK_SEED={seed}");
         for person in &self.world.people {
-            let states: Vec<MessageState> = rows.iter().filter(|r| r.person_id == *person).map(|r| r.state.parse().unwrap()).collect();
+            let states: Vec<MessageState> =
+                rows.iter().filter(|r| r.person_id == *person).map(|r| r.state.parse().unwrap()).collect();
             assert!(!states.is_empty() && states.iter().any(|s| s.is_taken() || s.is_dead()), "WALK_SEED={seed}: {states:?}");
         }
     }
