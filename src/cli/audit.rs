@@ -2,6 +2,7 @@
 
 use super::output::{Paint, count};
 use super::{Context, Failure, Refusal};
+use crate::provider::sandbox::read_request;
 use clap::Args;
 use serde_json::json;
 
@@ -19,6 +20,8 @@ pub struct Audit {
 /// Audits one incident or all.
 pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     let store = context.store().await?;
+    // Without the master key everything is checked but what is sealed.
+    let master = context.settings()?.master_key().ok();
     let names = match args.incident {
         Some(name) => vec![name],
         None => store.list_incidents().await?,
@@ -27,7 +30,10 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     let (mut data, mut lines, mut total) = (Vec::new(), Vec::new(), 0);
     for name in &names {
         let incident = store.load_incident(name).await?;
-        let findings = store.audit(incident.key).await?;
+        let mut findings = store.audit(incident.key).await?;
+        if let Some(master) = &master {
+            findings.extend(store.audit_sealed(incident.key, master, &|_, frozen| read_request(frozen)).await?.findings);
+        }
         let equation = store.equation(incident.key).await?;
         let bad = findings.len() + usize::from(!equation.holds());
         total += bad;
@@ -38,10 +44,13 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
         if !equation.holds() {
             lines.push("  equation_does_not_hold: `duly status` shows both sides".to_owned());
         }
-        lines.extend(findings.iter().map(|f| format!("  {}: {}", f.code, f.place)));
+        lines.extend(findings.iter().map(|f| format!("  {}: {}\n    {}", f.code, f.place, f.remedy())));
         data.push(json!({
-            "incident": name, "holds": bad == 0, "equation_holds": equation.holds(), "people": equation.people, "findings": findings,
+            "incident": name, "holds": bad == 0, "opened": master.is_some(), "equation_holds": equation.holds(), "people": equation.people, "findings": findings,
         }));
+    }
+    if master.is_none() {
+        lines.push("Contacts and requests were not opened: the master key is not on this host.".to_owned());
     }
     if names.is_empty() {
         lines.push("No incidents yet: there is nothing to audit.".to_owned());

@@ -76,7 +76,10 @@ impl Cause {
     }
 
     fn names_another_id(self) -> bool {
-        matches!(self, Self::Answered { other_id: true, .. } | Self::Found { other_id: true } | Self::Reported { other_id: true, .. })
+        matches!(
+            self,
+            Self::Answered { other_id: true, .. } | Self::Found { other_id: true } | Self::Reported { other_id: true, .. }
+        )
     }
 
     /// Reads an event of a message back.

@@ -106,7 +106,10 @@ impl Replay {
             return Err(Refusal::Attempt);
         }
         let decided = step(&phase.case, index, cause);
-        if decided.message != read_state(detail, "to")? || (decided.message.is_none() && !cause.is_fact()) || kind != cause.kind(decided.message.is_some()) {
+        if decided.message != read_state(detail, "to")?
+            || (decided.message.is_none() && !cause.is_fact())
+            || kind != cause.kind(decided.message.is_some())
+        {
             return Err(Refusal::Message);
         }
         if decided.notice != read_state(detail, "notice")? {
@@ -172,7 +175,8 @@ impl Phase {
 
 fn read_key(detail: &Map<String, Value>) -> Result<MessageKey, Unreadable> {
     let text = |name: &str| detail.get(name).and_then(Value::as_str).ok_or(Unreadable::Field);
-    let number = |name: &str| detail.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(Unreadable::Field);
+    let number =
+        |name: &str| detail.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(Unreadable::Field);
     Ok(MessageKey {
         phase: number("phase")?,
         channel: text("channel")?.parse().map_err(|_| Unreadable::Field)?,

@@ -218,13 +218,7 @@ impl MessageState {
     pub fn is_dead(self) -> bool {
         matches!(
             self,
-            Self::Returned
-                | Self::Failed
-                | Self::Expired
-                | Self::Rejected
-                | Self::Exhausted
-                | Self::Superseded
-                | Self::Cancelled
+            Self::Returned | Self::Failed | Self::Expired | Self::Rejected | Self::Exhausted | Self::Superseded | Self::Cancelled
         )
     }
 

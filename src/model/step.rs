@@ -153,9 +153,10 @@ pub fn step(case: &Case, index: usize, cause: Cause) -> Step {
 pub fn escalation_is_due(case: &Case, index: usize) -> bool {
     let Some(message) = case.messages.get(index) else { return false };
     message.reason != Reason::Escalation
-        || case.messages.iter().any(|before| {
-            case.route.next_after(before.channel) == Some(message.channel) && needs_next_step(before.state)
-        })
+        || case
+            .messages
+            .iter()
+            .any(|before| case.route.next_after(before.channel) == Some(message.channel) && needs_next_step(before.state))
 }
 
 fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {

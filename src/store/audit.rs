@@ -1,4 +1,5 @@
-//! Checks of all invariants by queries that share nothing with the rest of the store.
+//! Checks of all invariants by queries that share nothing with the rest of the store, on one snapshot, so that a run
+//! may go on meanwhile.
 //!
 //! `audit` needs no key. `audit_sealed` opens what is sealed and says what the providers' own records must show;
 //! `record::compare` holds such a record against it.
@@ -13,8 +14,9 @@ mod sends;
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
+use crate::model::seal::Key;
 pub use sealed::{ReadRequest, Sealed};
-pub use sends::ExpectedSend;
+use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 /// One difference between what must hold and what is.
@@ -102,16 +104,32 @@ fn person(id: Uuid) -> String {
     format!("p_{}", id.simple())
 }
 
+/// Everything as it was at one moment, while the run goes on.
+struct Snapshot {
+    tx: Transaction<'static, Postgres>,
+}
+
 impl Store {
     /// Checks an incident and returns every finding; none means that all of it holds.
     pub async fn audit(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
-        let mut findings = self.audit_rows(incident).await?;
-        findings.extend(self.audit_lists(incident).await?);
-        findings.extend(self.audit_plans(incident).await?);
-        findings.extend(self.audit_stops(incident).await?);
-        findings.extend(self.audit_sends(incident).await?);
-        findings.extend(self.audit_people(incident).await?);
+        let mut snapshot = self.snapshot().await?;
+        let mut findings = snapshot.audit_rows(incident).await?;
+        findings.extend(snapshot.audit_lists(incident).await?);
+        findings.extend(snapshot.audit_plans(incident).await?);
+        findings.extend(snapshot.audit_stops(incident).await?);
+        findings.extend(snapshot.audit_sends(incident).await?);
+        findings.extend(snapshot.audit_people(incident).await?);
         Ok(findings)
+    }
+
+    /// Opens every contact and every frozen request of an incident and checks them against commitments and events.
+    /// An erased person is left out: nobody can open anything of theirs.
+    pub async fn audit_sealed(&self, incident: IncidentKey, master: &Key, read: ReadRequest<'_>) -> Result<Sealed, StoreError> {
+        self.snapshot().await?.audit_sealed(incident, master, read).await
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot { tx: self.pool.begin_with("begin isolation level repeatable read read only").await? })
     }
 }
 
@@ -132,7 +150,8 @@ mod tests {
     #[test]
     fn every_word_of_a_query_is_a_code() {
         for source in [include_str!("audit/rows.rs"), include_str!("audit/sends.rs"), include_str!("audit/approvals.rs")] {
-            let words: Vec<&str> = source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();
+            let words: Vec<&str> =
+                source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();
             assert!(!words.is_empty());
             for word in words {
                 assert!(CODES.iter().any(|(code, _)| *code == word), "{word}");

@@ -112,7 +112,14 @@ fn each_safeguard_taken_away_is_missed() {
         let started = Instant::now();
         let report = explore(setup, Some(*missed));
         let path = report.broken.get(missed);
-        println!("{:?} {:?}: {missed:?} after {:?} moves, {} worlds, {:?}", setup.class, setup.without, path.map(Vec::len), report.worlds, started.elapsed());
+        println!(
+            "{:?} {:?}: {missed:?} after {:?} moves, {} worlds, {:?}",
+            setup.class,
+            setup.without,
+            path.map(Vec::len),
+            report.worlds,
+            started.elapsed()
+        );
         assert!(path.is_some(), "{setup:?}: {missed:?} holds without it; the model does not see what it is for");
     });
 }
@@ -128,6 +135,7 @@ fn a_network_without_bound_breaks_the_first_promise() {
 #[ignore = "half a minute and 2 GB: a repeat and a letter at once, holds among them"]
 fn larger_worlds_keep_every_promise() {
     let held = Class::ALL.map(|class| Setup { holds: true, ..Setup::escalating(class) });
-    let two_calls = Class::ALL.map(|class| Setup { calls: 2, crashes: u8::from(class != Class::Idempotent), ..Setup::escalating(class) });
+    let two_calls =
+        Class::ALL.map(|class| Setup { calls: 2, crashes: u8::from(class != Class::Idempotent), ..Setup::escalating(class) });
     each(&[held, two_calls].concat(), assert_clean);
 }

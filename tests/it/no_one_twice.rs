@@ -83,7 +83,11 @@ async fn an_unknown_call_is_not_sent_again_and_a_late_answer_settles_it() {
     let world = queued("unknown", 1).await;
     let key = world.incident.key;
     world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap();
-    world.store.apply_one(key, world.people[0], world.messages[0], Cause::LeaseExpired { attempt: 1 }, Note::default()).await.unwrap();
+    world
+        .store
+        .apply_one(key, world.people[0], world.messages[0], Cause::LeaseExpired { attempt: 1 }, Note::default())
+        .await
+        .unwrap();
     assert_eq!(state(&world, 0).await, "unknown");
 
     assert!(world.store.queue_due("sms-a", Channel::Sms, 10, 1000).await.unwrap().is_empty());
@@ -117,7 +121,13 @@ async fn a_rejected_sms_leads_to_one_letter_and_a_late_delivery_takes_it_back() 
     assert_eq!((counts.get("sms rejected"), counts.get("letter ready")), (Some(&1), Some(&1)));
 
     let reference = format!("{:032x}", 0);
-    let late = Said { lane: "sms-a", reference: &reference, provider_id: "sb_1", event: "ev_1", status: MessageState::DeliveredToHandset };
+    let late = Said {
+        lane: "sms-a",
+        reference: &reference,
+        provider_id: "sb_1",
+        event: "ev_1",
+        status: MessageState::DeliveredToHandset,
+    };
     keep(&world, &receipt_store(&world).await, &late).await;
     apply(&world).await;
 
@@ -138,7 +148,10 @@ async fn a_second_send_slipped_in_by_the_owner_turns_the_audit_red() {
         .execute(&owner)
         .await
         .unwrap();
-    sqlx::raw_sql("delete from person where person_id = (select max(person_id::text)::uuid from person)").execute(&owner).await.unwrap();
+    sqlx::raw_sql("delete from person where person_id = (select max(person_id::text)::uuid from person)")
+        .execute(&owner)
+        .await
+        .unwrap();
 
     let codes: Vec<&str> = world.store.audit(key).await.unwrap().iter().map(|f| f.code).collect();
     assert!(codes.contains(&"attempt_without_intent") && codes.contains(&"row_without_person"), "{codes:?}");

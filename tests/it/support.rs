@@ -15,7 +15,7 @@ mod wait;
 mod world;
 
 pub use broker::{VirtualHost, virtual_host};
-pub use database::{TestDatabase, copy_of, empty_database, migrated_database};
+pub use database::{TestDatabase, empty_database, migrated_database};
 pub use process::Process;
 pub use provider::{Capability, lane};
 pub use stage::{Lane, Setup, Stage, Wires};

@@ -1,9 +1,9 @@
 //! Nothing was sent that was not approved, by somebody else than who prepared it, or while it was stopped.
 
-use super::{Finding, finding, found};
+use super::{Finding, Snapshot, finding, found};
 use crate::model::user_key;
+use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, hash};
-use crate::store::{Store, StoreError};
 use duly_ledger::{Event, ManifestBuilder, ManifestLine, leaf_hash};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,9 +19,9 @@ struct PlanRow {
     has_attempts: bool,
 }
 
-impl Store {
+impl Snapshot {
     /// Each plan that sent has its valid approvals, and is about the lists and contents that are there.
-    pub(super) async fn audit_plans(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+    pub(super) async fn audit_plans(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let plans = sqlx::query_as!(
             PlanRow,
             r#"select q.plan_no, q.state, q.body, q.hash, i.approvals_required::bigint as "needs!",
@@ -32,7 +32,7 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         let mut findings = Vec::new();
         let states = self.replay_plan_events(incident, &mut findings).await?;
@@ -51,14 +51,18 @@ impl Store {
     }
 
     /// Events of the incident itself: their bytes, and the states of plans that they lead to.
-    async fn replay_plan_events(&self, incident: IncidentKey, findings: &mut Vec<Finding>) -> Result<HashMap<i32, String>, StoreError> {
+    async fn replay_plan_events(
+        &mut self,
+        incident: IncidentKey,
+        findings: &mut Vec<Finding>,
+    ) -> Result<HashMap<i32, String>, StoreError> {
         let rows = sqlx::query!(
             "select ord, kind, body, leaf, plan_no, plan_from, plan_to from event
               where controller_id = $1 and incident_no = $2 and person_id is null order by ord",
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         let mut states: HashMap<i32, String> = HashMap::new();
         for row in rows {
@@ -81,7 +85,12 @@ impl Store {
         Ok(states)
     }
 
-    async fn count_valid_approvals(&self, incident: IncidentKey, plan: &PlanRow, findings: &mut Vec<Finding>) -> Result<i64, StoreError> {
+    async fn count_valid_approvals(
+        &mut self,
+        incident: IncidentKey,
+        plan: &PlanRow,
+        findings: &mut Vec<Finding>,
+    ) -> Result<i64, StoreError> {
         let approvals = sqlx::query!(
             r#"select u.public_key, c.statement, c.signature, a.user_id <> q.prepared_by and c.user_id = a.user_id
                       and coalesce(u.revoked_at > c.at, true) and not exists (select from attempt t join message m on m.message_id = t.message_id
@@ -93,7 +102,7 @@ impl Store {
             incident.incident_no,
             plan.plan_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         let hash = hex::encode(&plan.hash);
         let mut valid = 0;
@@ -111,7 +120,7 @@ impl Store {
     }
 
     /// The plan's hash binds its body, and the body the lists and contents.
-    async fn audit_plan_body(&self, incident: IncidentKey, plan: &PlanRow) -> Result<Vec<Finding>, StoreError> {
+    async fn audit_plan_body(&mut self, incident: IncidentKey, plan: &PlanRow) -> Result<Vec<Finding>, StoreError> {
         let place = plan.plan_no.to_string();
         let body: Value = serde_json::from_slice(&plan.body).unwrap_or_default();
         let mut findings = Vec::new();
@@ -120,19 +129,24 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         let named = body.get("lists").and_then(Value::as_array).cloned().unwrap_or_default();
         let is_frozen = |list: &Value| {
             let number = |field: &str| list.get(field).and_then(Value::as_i64);
             let root = list.get("root").and_then(Value::as_str).and_then(|root| hex::decode(root).ok());
-            frozen.iter().any(|f| number("list") == Some(f.list_no.into()) && number("people") == Some(f.people) && root.as_ref() == Some(&f.manifest_root))
+            frozen.iter().any(|f| {
+                number("list") == Some(f.list_no.into())
+                    && number("people") == Some(f.people)
+                    && root.as_ref() == Some(&f.manifest_root)
+            })
         };
         if Sha256::digest(&plan.body).as_slice() != plan.hash || !named.iter().all(is_frozen) {
             findings.push(finding("plan_names_another_list", place.clone()));
         }
         let (people, root) = self.recompute_contents(incident, plan.plan_no).await?;
-        let bound = body.get("contents").map(|c| (c.get("people").and_then(Value::as_u64), c.get("root").and_then(Value::as_str)));
+        let bound =
+            body.get("contents").map(|c| (c.get("people").and_then(Value::as_u64), c.get("root").and_then(Value::as_str)));
         if bound != Some((Some(people), Some(hex::encode(root).as_str()))) {
             findings.push(finding("contents_differ", place));
         }
@@ -140,7 +154,7 @@ impl Store {
     }
 
     /// The root over the commitments to what everybody of a plan will be told, and how many people that is.
-    async fn recompute_contents(&self, incident: IncidentKey, plan_no: i32) -> Result<(u64, [u8; 32]), StoreError> {
+    async fn recompute_contents(&mut self, incident: IncidentKey, plan_no: i32) -> Result<(u64, [u8; 32]), StoreError> {
         let rows = sqlx::query!(
             "select c.person_id, c.channel, c.commitment
                from prepared_content c join notice n using (controller_id, incident_no, person_id, phase)
@@ -149,7 +163,7 @@ impl Store {
             incident.incident_no,
             plan_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         let mut lines: BTreeMap<Uuid, BTreeMap<String, [u8; 32]>> = BTreeMap::new();
         for row in rows {
@@ -164,7 +178,7 @@ impl Store {
     }
 
     /// Calls claimed while their plan was not running or a hold was in force, or with other contents than were approved.
-    pub(super) async fn audit_stops(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+    pub(super) async fn audit_stops(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select code as "code!", place as "place!" from (
                select 'intent_outside_run' as code, e.message_id || '/' || e.attempt as place
@@ -187,7 +201,7 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }

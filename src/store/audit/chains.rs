@@ -91,7 +91,9 @@ impl<'a> PersonAudit<'a> {
     }
 
     fn take_event(&mut self, before: usize, row: &EventRow, event: &Event) {
-        let follows = event.prev == self.head && i64::try_from(before + 1) == Ok(row.n) && event.n.and_then(|n| i64::try_from(n).ok()) == Some(row.n);
+        let follows = event.prev == self.head
+            && i64::try_from(before + 1) == Ok(row.n)
+            && event.n.and_then(|n| i64::try_from(n).ok()) == Some(row.n);
         if !follows {
             self.bad("chain_broken", row.n);
             self.is_lost = true;
@@ -162,7 +164,9 @@ impl<'a> PersonAudit<'a> {
             match self.stored.messages.iter().find(|m| m.key == *key) {
                 None => self.bad("message_missing", self.stored.last_n),
                 Some(row) if row.state == *state && i64::from(row.attempt) == i64::from(*attempt) => {}
-                Some(row) => self.findings.push(Finding { code: "message_differs_from_events", place: row.message_id.to_string() }),
+                Some(row) => {
+                    self.findings.push(Finding { code: "message_differs_from_events", place: row.message_id.to_string() })
+                }
             }
         }
         for row in &self.stored.messages {
@@ -179,7 +183,9 @@ impl<'a> PersonAudit<'a> {
     fn compare_notices(&mut self) {
         let expected: Vec<_> = self.replay.notices().collect();
         for row in &self.stored.notices {
-            let same = expected.iter().any(|(phase, state, alerted)| *phase == row.phase && state.as_str() == row.state && *alerted == row.is_alerted);
+            let same = expected
+                .iter()
+                .any(|(phase, state, alerted)| *phase == row.phase && state.as_str() == row.state && *alerted == row.is_alerted);
             if !same {
                 self.bad("notice_differs_from_events", self.stored.last_n);
             }

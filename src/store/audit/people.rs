@@ -1,13 +1,13 @@
 //! Every person's events, replayed through the model and held against the tables.
 
 use super::chains::{EventRow, PersonAudit};
-use super::{Finding, finding};
+use super::{Finding, Snapshot, finding};
 use crate::model::cause::Unreadable;
 use crate::model::replay::{MessageKey, Opening};
 use crate::model::state::{Channel, Content, MessageState};
 use crate::model::step::closes_at;
+use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, word};
-use crate::store::{Store, StoreError};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
@@ -48,14 +48,14 @@ pub(super) struct Stored {
 
 type People = BTreeMap<Uuid, Stored>;
 
-impl Store {
-    pub(super) async fn audit_people(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+impl Snapshot {
+    pub(super) async fn audit_people(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let row = sqlx::query!(
             "select incident_id, closing from incident where controller_id = $1 and incident_no = $2",
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.tx)
         .await?;
         let closing = read_closing(&row.closing)?;
         let mut findings = self.audit_strangers(incident).await?;
@@ -76,7 +76,7 @@ impl Store {
     }
 
     /// Events and messages of people who are not there.
-    async fn audit_strangers(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+    async fn audit_strangers(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select e.person_id as "person_id!" from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id is not null
                   and not exists (select from person p where p.controller_id = $1 and p.incident_no = $2 and p.person_id = e.person_id)
@@ -85,12 +85,12 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         Ok(rows.into_iter().map(|r| finding("event_of_nobody", super::person(r.person_id))).collect())
     }
 
-    async fn read_people(&self, incident: IncidentKey, after: Uuid) -> Result<People, StoreError> {
+    async fn read_people(&mut self, incident: IncidentKey, after: Uuid) -> Result<People, StoreError> {
         let rows = sqlx::query!(
             "select person_id, last_n, last_leaf from person
               where controller_id = $1 and incident_no = $2 and person_id > $3 order by person_id limit $4",
@@ -99,12 +99,21 @@ impl Store {
             after,
             PAGE
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
-        Ok(rows.into_iter().map(|r| (r.person_id, Stored { last_n: r.last_n, last_leaf: r.last_leaf, ..Stored::default() })).collect())
+        Ok(rows
+            .into_iter()
+            .map(|r| (r.person_id, Stored { last_n: r.last_n, last_leaf: r.last_leaf, ..Stored::default() }))
+            .collect())
     }
 
-    async fn read_openings(&self, incident: IncidentKey, ids: &[Uuid], closing: &[(Channel, Content, MessageState)], people: &mut People) -> Result<(), StoreError> {
+    async fn read_openings(
+        &mut self,
+        incident: IncidentKey,
+        ids: &[Uuid],
+        closing: &[(Channel, Content, MessageState)],
+        people: &mut People,
+    ) -> Result<(), StoreError> {
         let rows = sqlx::query!(
             r#"select n.person_id, n.phase, n.route, n.state, n.problem is not null as "has_problem!", n.alerted_at is not null as "is_alerted!",
                       array(select c.channel || ' ' || c.content from prepared_content c where c.controller_id = $1 and c.incident_no = $2
@@ -114,7 +123,7 @@ impl Store {
             incident.incident_no,
             ids
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
             let Some(stored) = people.get_mut(&row.person_id) else { continue };
@@ -130,7 +139,7 @@ impl Store {
         Ok(())
     }
 
-    async fn read_message_rows(&self, incident: IncidentKey, ids: &[Uuid], people: &mut People) -> Result<(), StoreError> {
+    async fn read_message_rows(&mut self, incident: IncidentKey, ids: &[Uuid], people: &mut People) -> Result<(), StoreError> {
         let rows = sqlx::query!(
             r#"select m.person_id, m.message_id, m.phase, m.channel, m.reason, m.ordinal, m.state, m.attempt,
                       (select count(*) from alarm a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = m.message_id
@@ -140,7 +149,7 @@ impl Store {
             incident.incident_no,
             ids
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
             let Some(stored) = people.get_mut(&row.person_id) else { continue };
@@ -150,12 +159,18 @@ impl Store {
                 reason: word(&row.reason)?,
                 ordinal: u32::try_from(row.ordinal).unwrap_or(0),
             };
-            stored.messages.push(MessageRow { message_id: row.message_id, key, state: word(&row.state)?, attempt: row.attempt, alarms: row.alarms });
+            stored.messages.push(MessageRow {
+                message_id: row.message_id,
+                key,
+                state: word(&row.state)?,
+                attempt: row.attempt,
+                alarms: row.alarms,
+            });
         }
         Ok(())
     }
 
-    async fn read_events(&self, incident: IncidentKey, ids: &[Uuid], people: &mut People) -> Result<(), StoreError> {
+    async fn read_events(&mut self, incident: IncidentKey, ids: &[Uuid], people: &mut People) -> Result<(), StoreError> {
         let rows = sqlx::query!(
             r#"select person_id as "person_id!", n as "n!", kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to,
                       alerted, attempt, body, leaf
@@ -164,7 +179,7 @@ impl Store {
             incident.incident_no,
             ids
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
             let Some(stored) = people.get_mut(&row.person_id) else { continue };
@@ -184,7 +199,12 @@ impl Store {
         Ok(())
     }
 
-    async fn read_words_of_providers(&self, incident: IncidentKey, ids: &[Uuid], people: &mut People) -> Result<(), StoreError> {
+    async fn read_words_of_providers(
+        &mut self,
+        incident: IncidentKey,
+        ids: &[Uuid],
+        people: &mut People,
+    ) -> Result<(), StoreError> {
         let outcomes = sqlx::query!(
             "select m.person_id, o.message_id, o.attempt, o.kind from outcome o join message m using (controller_id, incident_no, message_id)
               where o.controller_id = $1 and o.incident_no = $2 and m.person_id = any($3)",
@@ -192,7 +212,7 @@ impl Store {
             incident.incident_no,
             ids
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         for row in outcomes {
             if let Some(stored) = people.get_mut(&row.person_id) {
@@ -208,7 +228,7 @@ impl Store {
             incident.incident_no,
             ids
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         for row in receipts {
             if let Some(stored) = people.get_mut(&row.person_id) {

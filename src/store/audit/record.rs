@@ -74,7 +74,10 @@ fn judge(channel: &str, content: &str, sides: &Sides) -> Option<Finding> {
         Some(_) if sides.produced < sides.taken.len() => "never_sent",
         Some(_) => return None,
     };
-    Some(Finding { code, place: format!("{place}: {} on record, {} taken, {} possible", sides.produced, sides.taken.len(), sides.possible.len()) })
+    Some(Finding {
+        code,
+        place: format!("{place}: {} on record, {} taken, {} possible", sides.produced, sides.taken.len(), sides.possible.len()),
+    })
 }
 
 #[cfg(test)]
@@ -82,7 +85,13 @@ mod tests {
     use super::*;
 
     fn send(n: u128, state: MessageState) -> SendKey {
-        SendKey { message_id: Uuid::from_u128(n), channel: Channel::Sms, destination: "+447400123456".into(), content_sha256: "ab".repeat(32), state }
+        SendKey {
+            message_id: Uuid::from_u128(n),
+            channel: Channel::Sms,
+            destination: "+447400123456".into(),
+            content_sha256: "ab".repeat(32),
+            state,
+        }
     }
 
     fn produced(times: usize) -> Vec<Produced> {

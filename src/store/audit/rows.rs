@@ -1,8 +1,8 @@
 //! Rows, people, frozen lists: nobody was lost between the list and the notices.
 
-use super::{Finding, finding, found, person};
+use super::{Finding, Snapshot, finding, found, person};
+use crate::store::StoreError;
 use crate::store::unit::IncidentKey;
-use crate::store::{Store, StoreError};
 use duly_ledger::{ManifestBuilder, ManifestLine};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 /// People in one query.
 const PAGE: i64 = 2000;
 
-impl Store {
-    pub(super) async fn audit_rows(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+impl Snapshot {
+    pub(super) async fn audit_rows(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select code as "code!", place as "place!" from (
                select 'person_without_row' as code, p.person_id::text as place from person p
@@ -42,19 +42,19 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }
 
     /// Recomputes the manifest of every frozen list from its people.
-    pub(super) async fn audit_lists(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+    pub(super) async fn audit_lists(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let frozen = sqlx::query!(
             "select list_no, manifest_root from list_freeze where controller_id = $1 and incident_no = $2",
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         let mut findings = Vec::new();
         for list in frozen {
@@ -65,7 +65,12 @@ impl Store {
         Ok(findings)
     }
 
-    async fn recompute_root(&self, incident: IncidentKey, list_no: i32, findings: &mut Vec<Finding>) -> Result<[u8; 32], StoreError> {
+    async fn recompute_root(
+        &mut self,
+        incident: IncidentKey,
+        list_no: i32,
+        findings: &mut Vec<Finding>,
+    ) -> Result<[u8; 32], StoreError> {
         let mut manifest = ManifestBuilder::default();
         let mut after = Uuid::nil();
         loop {
@@ -78,12 +83,13 @@ impl Store {
                 after,
                 PAGE
             )
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.tx)
             .await?;
             let Some(last) = people.last() else { return Ok(manifest.root()) };
             after = last.person_id;
             for row in people {
-                let line = read_commitments(&row.commitments).map(|commitments| ManifestLine { person: *row.person_id.as_bytes(), commitments });
+                let line = read_commitments(&row.commitments)
+                    .map(|commitments| ManifestLine { person: *row.person_id.as_bytes(), commitments });
                 if line.is_none_or(|line| manifest.push(&line).is_err()) {
                     findings.push(finding("manifest_differs", person(row.person_id)));
                 }

@@ -3,12 +3,12 @@
 
 use super::record::SendKey;
 use super::rows::read_commitments;
-use super::{Finding, finding, person};
+use super::{Finding, Snapshot, finding, person};
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, MessageState};
+use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, word};
-use crate::store::{Store, StoreError};
 use duly_ledger::{Event, PersonKey, verify};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
@@ -48,16 +48,19 @@ struct AttemptRow {
     intent: Option<Vec<u8>>,
 }
 
-impl Store {
-    /// Opens every contact and every frozen request of an incident and checks them against commitments and events.
-    /// An erased person is left out: nobody can open anything of theirs.
-    pub async fn audit_sealed(&self, incident: IncidentKey, master: &Key, read: ReadRequest<'_>) -> Result<Sealed, StoreError> {
+impl Snapshot {
+    pub(super) async fn audit_sealed(
+        &mut self,
+        incident: IncidentKey,
+        master: &Key,
+        read: ReadRequest<'_>,
+    ) -> Result<Sealed, StoreError> {
         let wrapped = sqlx::query_scalar!(
             "select wrapped_key from incident where controller_id = $1 and incident_no = $2",
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.tx)
         .await?;
         let incident_key = master.unwrap_key(&wrapped, "incident").map_err(|_| StoreError::Corrupt { what: "incident key" })?;
         let mut sealed = Sealed::default();
@@ -74,7 +77,13 @@ impl Store {
         }
     }
 
-    async fn open_contacts(&self, incident: IncidentKey, incident_key: &Key, after: Uuid, findings: &mut Vec<Finding>) -> Result<(Option<Uuid>, HashMap<Uuid, Opened>), StoreError> {
+    async fn open_contacts(
+        &mut self,
+        incident: IncidentKey,
+        incident_key: &Key,
+        after: Uuid,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(Option<Uuid>, HashMap<Uuid, Opened>), StoreError> {
         let rows = sqlx::query!(
             r#"select p.person_id, p.contact, p.commitments, k.wrapped as "wrapped?",
                       not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
@@ -86,13 +95,14 @@ impl Store {
             after,
             PAGE
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         let last = rows.last().map(|row| row.person_id);
         let mut people = HashMap::new();
         for row in rows {
             let Some(wrapped) = row.wrapped else { continue };
-            let opened = incident_key.unwrap_key(&wrapped, "person").and_then(|key| Ok((key.open("contact", &row.contact)?, key)));
+            let opened =
+                incident_key.unwrap_key(&wrapped, "person").and_then(|key| Ok((key.open("contact", &row.contact)?, key)));
             let record = opened.ok().and_then(|(plain, key)| Some((serde_json::from_slice::<PersonRecord>(&plain).ok()?, key)));
             let Some((record, key)) = record else {
                 findings.push(finding("contact_does_not_open", person(row.person_id)));
@@ -107,7 +117,7 @@ impl Store {
         Ok((last, people))
     }
 
-    async fn read_requests(&self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
+    async fn read_requests(&mut self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
         let rows = sqlx::query_as!(
             AttemptRow,
             r#"select a.message_id, a.attempt, a.lane, a.request, a.content_hash, a.person_id, m.channel, m.state, m.attempt as newest,
@@ -121,7 +131,7 @@ impl Store {
             after,
             last
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         Ok(rows)
     }
@@ -148,7 +158,13 @@ impl Sealed {
             self.findings.push(finding("intent_differs", place()));
         }
         if row.attempt == row.newest {
-            self.sends.push(SendKey { message_id: row.message_id, channel, destination, content_sha256: hex::encode(content), state });
+            self.sends.push(SendKey {
+                message_id: row.message_id,
+                channel,
+                destination,
+                content_sha256: hex::encode(content),
+                state,
+            });
         }
         Ok(())
     }
@@ -198,7 +214,8 @@ mod tests {
         };
         let field = |name: &str, value: &str| (name.to_owned(), commit(&mine, name, value.as_bytes()));
         let letter = record.destination(Channel::Letter).unwrap();
-        let commitments = BTreeMap::from([field("external_reference", "PN1"), field("name", "Siân Price"), field("letter", &letter)]);
+        let commitments =
+            BTreeMap::from([field("external_reference", "PN1"), field("name", "Siân Price"), field("letter", &letter)]);
         assert!(is_committed(&record, &key, &commitments));
 
         record.address = Some(vec!["2 Heol y Bont".into(), "SY23 2AX".into()]);

@@ -1,20 +1,17 @@
 //! Attempts, outcomes, receipts and provider ids: what was done is what was announced, and all of it.
 
-use super::{Finding, found};
+use super::{Finding, Snapshot, found};
+use crate::store::StoreError;
 use crate::store::unit::IncidentKey;
-use crate::store::{Store, StoreError};
 
-/// Channel, content hash (hex), and how many send-once keys have it.
-pub type ExpectedSend = (String, String, i64);
-
-impl Store {
-    pub(super) async fn audit_sends(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+impl Snapshot {
+    pub(super) async fn audit_sends(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let mut findings = self.audit_attempts(incident).await?;
         findings.extend(self.audit_proofs(incident).await?);
         Ok(findings)
     }
 
-    async fn audit_attempts(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+    async fn audit_attempts(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select code as "code!", place as "place!" from (
                select 'outcome_without_attempt' as code, o.message_id::text as place from outcome o
@@ -44,13 +41,13 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }
 
     /// What is said of a message, held against what providers said.
-    async fn audit_proofs(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+    async fn audit_proofs(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"with said as (
                  select message_id, provider_id from outcome
@@ -82,37 +79,8 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.tx)
         .await?;
         rows.into_iter().map(|r| found(&r.code, r.place)).collect()
-    }
-
-    /// What the providers' own record must be compared with.
-    pub async fn list_expected_sends(&self, incident: IncidentKey) -> Result<Vec<ExpectedSend>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select m.channel, encode(a.content_hash, 'hex') as "hash!", count(distinct a.message_id) as "n!"
-                 from attempt a join message m using (controller_id, incident_no, message_id)
-                where a.controller_id = $1 and a.incident_no = $2 group by 1, 2"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|r| (r.channel, r.hash, r.n)).collect())
-    }
-
-    /// Content hashes (hex) of messages whose state says that a provider took them.
-    pub async fn list_taken(&self, incident: IncidentKey) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select m.channel, encode(c.content_hash, 'hex') as "hash!" from message m
-                 join prepared_content c using (controller_id, incident_no, person_id, phase, channel)
-                where m.controller_id = $1 and m.incident_no = $2 and m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier',
-                  'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'overdue')"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|r| (r.channel, r.hash)).collect())
     }
 }

@@ -61,7 +61,13 @@ impl Provider {
         let known = self.made.iter().find(|p| p.message_id == message_id && now_ms < p.at_ms + KEY_LIFE_MS).map(|p| p.id.clone());
         let dice = if self.is_kind { 0 } else { rng.random_range(0..100) };
         if let Some(id) = known.filter(|_| self.class == Class::Idempotent) {
-            return if dice < 60 { Reply::Accepted(id) } else if dice < 80 { Reply::Conflict } else { Reply::TooMany };
+            return if dice < 60 {
+                Reply::Accepted(id)
+            } else if dice < 80 {
+                Reply::Conflict
+            } else {
+                Reply::TooMany
+            };
         }
         match dice {
             0..50 => Reply::Accepted(self.make(message_id, lane, now_ms)),

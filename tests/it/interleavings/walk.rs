@@ -104,17 +104,24 @@ impl Walk {
     }
 
     pub async fn random_move(&mut self) {
+        // Nothing stays stopped for long; else most walks would show nothing.
+        if self.is_paused && self.rng.random_range(0..5) == 0 {
+            self.pause_or_resume().await;
+        }
+        if !self.holds.is_empty() && self.rng.random_range(0..8) == 0 {
+            self.hold_or_lift().await;
+        }
         match self.rng.random_range(0..100) {
             0..12 => self.queue().await,
             12..30 => self.claim_jobs().await,
-            30..55 => self.move_a_flight().await,
-            55..58 => self.crash(),
-            58..70 => self.pass_time().await,
-            70..82 => self.sweep().await,
-            82..86 => self.commit_a_look_up().await,
-            86..93 => self.receive().await,
-            93..96 => self.hold_or_lift().await,
-            96..97 => self.pause_or_resume().await,
+            30..64 => self.move_a_flight().await,
+            64..66 => self.crash(),
+            66..72 => self.pass_time().await,
+            72..84 => self.sweep().await,
+            84..88 => self.commit_a_look_up().await,
+            88..95 => self.receive().await,
+            95..97 => self.hold_or_lift().await,
+            97..98 => self.pause_or_resume().await,
             _ => self.decide().await,
         }
     }
@@ -124,7 +131,10 @@ impl Walk {
     }
 
     pub async fn rows(&self) -> Vec<Row> {
-        sqlx::query_as("select message_id, person_id, channel, state, attempt from message order by message_id").fetch_all(&self.owner).await.unwrap()
+        sqlx::query_as("select message_id, person_id, channel, state, attempt from message order by message_id")
+            .fetch_all(&self.owner)
+            .await
+            .unwrap()
     }
 
     async fn queue(&mut self) {
@@ -239,7 +249,7 @@ impl Walk {
     }
 
     async fn pass_time(&mut self) {
-        const STEPS_MS: [i64; 6] = [2_000, 10_000, 25_000, 70_000, 200_000, 700_000];
+        const STEPS_MS: [i64; 7] = [2_000, 5_000, 10_000, 20_000, 40_000, 70_000, 300_000];
         let step = STEPS_MS[self.rng.random_range(0..STEPS_MS.len())];
         self.pass(step).await;
     }
@@ -273,7 +283,8 @@ impl Walk {
     async fn pause_or_resume(&mut self) {
         let (store, key) = (&self.world.store, self.world.incident.key);
         let (plan, user) = (store.load_plan(key, 1).await.unwrap(), store.list_users().await.unwrap()[1].user_id);
-        let (kind, from, to) = if self.is_paused { ("plan.resumed", "paused", "running") } else { ("plan.paused", "running", "paused") };
+        let (kind, from, to) =
+            if self.is_paused { ("plan.resumed", "paused", "running") } else { ("plan.paused", "running", "paused") };
         store.move_plan(key, &plan, kind, from, to, user).await.unwrap();
         self.is_paused = !self.is_paused;
     }
@@ -282,7 +293,11 @@ impl Walk {
     async fn decide(&mut self) {
         for row in self.rows().await.iter().filter(|row| row.state == "asked") {
             let cause = Cause::Decided(Decision::NextStep);
-            self.world.store.apply_one(self.world.incident.key, row.person_id, row.message_id, cause, Note::default()).await.unwrap();
+            self.world
+                .store
+                .apply_one(self.world.incident.key, row.person_id, row.message_id, cause, Note::default())
+                .await
+                .unwrap();
         }
     }
 
@@ -310,7 +325,12 @@ impl Walk {
                 self.move_a_flight().await;
             }
             apply(&self.world).await;
-            let open = self.rows().await.iter().filter(|row| ["ready", "sending", "unknown", "asked"].contains(&row.state.as_str())).count();
+            let open = self
+                .rows()
+                .await
+                .iter()
+                .filter(|row| ["ready", "sending", "unknown", "asked"].contains(&row.state.as_str()))
+                .count();
             if open == 0 {
                 return;
             }
@@ -337,7 +357,8 @@ impl Walk {
             .collect();
         assert_eq!(compare(&sends, &self.provider.record()), [], "WALK_SEED={seed}");
         for person in &self.world.people {
-            let states: Vec<MessageState> = rows.iter().filter(|r| r.person_id == *person).map(|r| r.state.parse().unwrap()).collect();
+            let states: Vec<MessageState> =
+                rows.iter().filter(|r| r.person_id == *person).map(|r| r.state.parse().unwrap()).collect();
             assert!(!states.is_empty() && states.iter().any(|s| s.is_taken() || s.is_dead()), "WALK_SEED={seed}: {states:?}");
         }
     }

@@ -166,7 +166,8 @@ impl Next<'_> {
     fn age_key(&mut self, m: u8) {
         let mail = self.now.mails[usize::from(m)];
         let early_arrived = (0..mail.attempt).all(|call| mail.early & (1 << call) == 0 || self.clock(m, call) == MARGIN_PASSED);
-        let may_age = self.setup.class == Class::Idempotent && mail.attempt > 0 && mail.key < KEY_GONE && (mail.key == 0 || early_arrived);
+        let may_age =
+            self.setup.class == Class::Idempotent && mail.attempt > 0 && mail.key < KEY_GONE && (mail.key == 0 || early_arrived);
         if may_age {
             self.add("the key ages", m, mail.key, |world| world.mail(m).key += 1);
         }
@@ -187,7 +188,9 @@ impl Next<'_> {
         let (setup, mail) = (self.setup, self.now.mails[usize::from(m)]);
         match (mail.state, setup.class) {
             (MessageState::Unknown, Class::Strong | Class::Lagging) => self.look_up(m),
-            (MessageState::Unknown, Class::Idempotent) if mail.key > 0 => self.add("is asked about", m, 0, |world| world.apply(setup, m, Cause::Ask)),
+            (MessageState::Unknown, Class::Idempotent) if mail.key > 0 => {
+                self.add("is asked about", m, 0, |world| world.apply(setup, m, Cause::Ask))
+            }
             (MessageState::Unknown, Class::None) => {
                 self.add("is asked about", m, 0, |world| world.apply(setup, m, Cause::Ask));
                 self.add("goes on by the plan's rule", m, 0, |world| world.apply(setup, m, Cause::NextStep));
@@ -233,7 +236,11 @@ impl Next<'_> {
     /// Receipts come at any time after production, repeated and contradicting.
     fn report(&mut self, m: u8) {
         let (setup, mail) = (self.setup, self.now.mails[usize::from(m)]);
-        let reports = if m == 0 { [MessageState::Failed, MessageState::DeliveredToHandset] } else { [MessageState::HandedToCarrier, MessageState::Returned] };
+        let reports = if m == 0 {
+            [MessageState::Failed, MessageState::DeliveredToHandset]
+        } else {
+            [MessageState::HandedToCarrier, MessageState::Returned]
+        };
         for id in (0..mail.attempt).filter(|id| mail.produced & (1 << id) != 0) {
             for report in reports {
                 self.add(report.as_str(), m, id, |world| {
@@ -265,7 +272,11 @@ impl World {
     fn settle(&mut self, setup: &Setup, looked: Looked) {
         let m = looked.m;
         if looked.found != 0 {
-            let others = (0..8).filter(|id| looked.found & (1 << id) != 0).map(|id| self.learn(setup, m, id)).filter(|other| *other).count();
+            let others = (0..8)
+                .filter(|id| looked.found & (1 << id) != 0)
+                .map(|id| self.learn(setup, m, id))
+                .filter(|other| *other)
+                .count();
             return self.apply(setup, m, Cause::Found { other_id: others > 0 });
         }
         let mail = self.mails[usize::from(m)];

@@ -18,7 +18,10 @@ pub struct Report {
 impl Report {
     /// The paths, one line a move.
     pub fn paths(&self) -> String {
-        self.broken.iter().map(|(property, path)| format!("{property:?} is broken after {} moves:\n  {}\n", path.len(), path.join("\n  "))).collect()
+        self.broken
+            .iter()
+            .map(|(property, path)| format!("{property:?} is broken after {} moves:\n  {}\n", path.len(), path.join("\n  ")))
+            .collect()
     }
 }
 
@@ -33,8 +36,14 @@ struct Search<'a> {
 
 /// Explores everything, or stops at the first world that breaks `until`.
 pub fn explore(setup: &Setup, until: Option<Property>) -> Report {
-    let mut search =
-        Search { setup, worlds: Vec::new(), came_from: Vec::new(), known: HashMap::default(), broken: BTreeMap::new(), edges: Vec::new() };
+    let mut search = Search {
+        setup,
+        worlds: Vec::new(),
+        came_from: Vec::new(),
+        known: HashMap::default(),
+        broken: BTreeMap::new(),
+        edges: Vec::new(),
+    };
     search.visit(World::start(), 0, None);
     let mut at = 0;
     while at < search.worlds.len() && !until.is_some_and(|p| search.broken.contains_key(&p)) {
@@ -68,7 +77,8 @@ impl Search<'_> {
         let next = Next { setup: self.setup, now, found: Vec::new() }.all();
         let somebody_works = now.workers.iter().any(|w| *w != Worker::Idle) || now.looked.is_some();
         for m in now.open_mails() {
-            let moves = next.iter().any(|(by, after)| by.what != "crashes" && after.mails[usize::from(m)] != now.mails[usize::from(m)]);
+            let moves =
+                next.iter().any(|(by, after)| by.what != "crashes" && after.mails[usize::from(m)] != now.mails[usize::from(m)]);
             if !moves && !somebody_works && !now.hold && now.mails[usize::from(m)].state != MessageState::Overdue {
                 self.broken.entry(Property::P2).or_insert(at as u32);
             }
@@ -118,7 +128,10 @@ impl Search<'_> {
         let mut path = Vec::new();
         let mut at = end;
         while let (from, Some(by)) = self.came_from[at as usize] {
-            let states: Vec<&str> = self.worlds[at as usize].mails[..usize::from(self.worlds[at as usize].count)].iter().map(|m| m.state.as_str()).collect();
+            let states: Vec<&str> = self.worlds[at as usize].mails[..usize::from(self.worlds[at as usize].count)]
+                .iter()
+                .map(|m| m.state.as_str())
+                .collect();
             path.push(format!("message {} call {} {} -> {}", by.m, by.call, by.what, states.join(", ")));
             at = from;
         }

@@ -18,7 +18,9 @@ pub const KEY_GONE: u8 = 2;
 pub enum Net {
     Nothing,
     /// Written in time, or after `send_by`.
-    Flying { late: bool },
+    Flying {
+        late: bool,
+    },
     /// Answered; the id is the number of the physical message.
     Answer(Reply),
 }
@@ -62,11 +64,23 @@ pub struct Mail {
 pub enum Worker {
     Idle,
     /// Has read a draft that may be claimed.
-    Drafted { m: u8, is_repeat: bool },
-    Claimed { m: u8, call: u8 },
+    Drafted {
+        m: u8,
+        is_repeat: bool,
+    },
+    Claimed {
+        m: u8,
+        call: u8,
+    },
     /// Has looked at the clock for the last time.
-    Checked { m: u8, call: u8 },
-    Written { m: u8, call: u8 },
+    Checked {
+        m: u8,
+        call: u8,
+    },
+    Written {
+        m: u8,
+        call: u8,
+    },
 }
 
 /// An answer to a look-up that is not committed yet.
@@ -140,7 +154,14 @@ impl World {
             } else {
                 (Channel::Letter, Reason::Escalation, MessageState::HandedToCarrier)
             };
-            Message { channel, reason, state: mail.state, attempt: mail.attempt.into(), fresh: mail.fresh.into(), closes_at: Some(closes_at) }
+            Message {
+                channel,
+                reason,
+                state: mail.state,
+                attempt: mail.attempt.into(),
+                fresh: mail.fresh.into(),
+                closes_at: Some(closes_at),
+            }
         };
         let route = if setup.escalates { Route::SmsThenLetter } else { Route::Sms };
         Case { notice: self.notice, route, messages: (0..self.count).map(message).collect() }
@@ -189,7 +210,8 @@ impl World {
         }
         let is_current = call + 1 == mail.attempt;
         let is_ignored = answer == Answer::Accepted
-            && (!setup.keeps(Safeguard::LateAccepted) && mail.state != MessageState::Sending || !setup.keeps(Safeguard::AnyAccepted) && !is_current);
+            && (!setup.keeps(Safeguard::LateAccepted) && mail.state != MessageState::Sending
+                || !setup.keeps(Safeguard::AnyAccepted) && !is_current);
         if is_ignored {
             return;
         }

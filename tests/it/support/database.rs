@@ -50,16 +50,6 @@ async fn create(name: &str, from: &str) -> TestDatabase {
     TestDatabase { url: url_of(&name), name }
 }
 
-/// A copy of a database as it is now; whoever is connected to the original loses the connection.
-pub async fn copy_of(original: &TestDatabase) -> TestDatabase {
-    let name = format!("duly_test_copy_{}", &Uuid::from_u128(rand::random()).simple().to_string()[..12]);
-    let mut connection = PgConnection::connect(&server()).await.unwrap();
-    let end = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", original.name);
-    run(&mut connection, end).await;
-    run(&mut connection, format!("create database {name} template {}", original.name)).await;
-    TestDatabase { url: url_of(&name), name }
-}
-
 /// The template of these migrations; made once per server, by whoever comes first.
 async fn make_template() -> String {
     let mut hash = Sha256::new();
