@@ -110,6 +110,9 @@ impl ParsedRow {
     }
 }
 
+/// Number of a row, and its fields without a check or the code of why they cannot be read.
+pub type RawRow = (u64, Result<RawPerson, &'static str>);
+
 /// Reads a list row by row.
 pub struct ListReader<R: Read> {
     records: Records<R>,
@@ -185,8 +188,8 @@ impl<R: Read> ListReader<R> {
         }
     }
 
-    /// The next row's fields without a check, for publishing; `None` at the end, an error code where it cannot be read.
-    pub fn next_raw(&mut self) -> Option<Result<(u64, Result<RawPerson, &'static str>), ListError>> {
+    /// The next row for publishing; `None` at the end.
+    pub fn next_raw(&mut self) -> Option<Result<RawRow, ListError>> {
         let parsed = match self.next()? {
             Ok(parsed) => parsed,
             Err(error) => return Some(Err(error)),
@@ -206,7 +209,7 @@ impl<R: Read> Iterator for ListReader<R> {
                 self.row += 1;
                 Some(Ok(self.parse()))
             }
-            Err(error) => Some(Err(error.into())),
+            Err(error) => Some(Err(error)),
         }
     }
 }

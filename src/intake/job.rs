@@ -89,7 +89,7 @@ struct Desk {
 
 /// What a job is.
 enum Verdict {
-    Row(Arc<str>, NewRow),
+    Row(Arc<str>, Box<NewRow>),
     Rejected(&'static str),
 }
 
@@ -178,7 +178,7 @@ impl Taker {
         let mut rejected = Vec::new();
         for (job, verdict) in batch.iter().zip(verdicts) {
             match verdict {
-                Verdict::Row(desk, row) => rows.entry(desk).or_default().push((job.tag, row)),
+                Verdict::Row(desk, row) => rows.entry(desk).or_default().push((job.tag, *row)),
                 Verdict::Rejected(code) => rejected.push(self.sealed(code, &job.body)),
             }
         }
@@ -277,7 +277,7 @@ fn judge(body: &[u8], accept_plain: bool, desks: &HashMap<Arc<str>, (Key, RowKey
         };
         let raw = serde_json::to_vec(&job.person).unwrap_or_default();
         let row = keys.job_row(&job.job_id, PersonRecord::check(&job.person), &raw);
-        Ok(Verdict::Row(name.clone(), row))
+        Ok(Verdict::Row(name.clone(), Box::new(row)))
     };
     read().unwrap_or_else(Verdict::Rejected)
 }

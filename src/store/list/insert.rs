@@ -48,7 +48,7 @@ pub async fn insert_into(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows:
     }
     let mut people: Vec<&NewPerson> = fresh.iter().filter_map(|r| r.person.as_ref()).collect();
     // One order for all transactions: two that bring the same people wait for each other instead of dying.
-    people.sort_by(|a, b| a.reference_hash.cmp(&b.reference_hash));
+    people.sort_by_key(|p| p.reference_hash);
     let (inserted, existing) = insert_people(tx, incident, list_no, &people).await?;
     insert_keys(tx, incident, people.iter().filter(|p| inserted.contains(&p.person_id)).copied()).await?;
     let fates: Vec<Fate> = fresh.iter().map(|row| Fate::of(row, &inserted, &existing)).collect();
