@@ -14,6 +14,8 @@ pub type Counts = BTreeMap<String, i64>;
 /// The equation, each side counted from a source of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Equation {
+    /// Data rows of all files as a separate reader counted them; of jobs, those taken in.
+    pub rows_counted: i64,
     /// Rows taken in, all lists.
     pub rows: i64,
     /// Rows that became people.
@@ -37,10 +39,22 @@ pub struct Equation {
 impl Equation {
     /// Whether nobody is missing and nobody is counted twice.
     pub fn holds(&self) -> bool {
-        self.rows == self.person_rows + self.duplicates + self.quarantined + self.decided
-            && self.person_rows == self.people
-            && self.people == self.person_states.values().sum::<i64>()
-            && self.notices == self.notices_by_events
+        self.files_hold() && self.rows_hold() && self.people_hold()
+    }
+
+    /// Whether every row that the separate reader counted was taken in; not so while an import goes on.
+    pub fn files_hold(&self) -> bool {
+        self.rows_counted == self.rows
+    }
+
+    /// Whether every row has exactly one fate, and every row of a person its person.
+    pub fn rows_hold(&self) -> bool {
+        self.rows == self.person_rows + self.duplicates + self.quarantined + self.decided && self.person_rows == self.people
+    }
+
+    /// Whether every person is in exactly one state, and the states are those that the events lead to.
+    pub fn people_hold(&self) -> bool {
+        self.people == self.person_states.values().sum::<i64>() && self.notices == self.notices_by_events
     }
 }
 
@@ -95,6 +109,7 @@ impl Store {
         .await?;
         let (notices, notices_by_events) = self.count_notices(incident).await?;
         Ok(Equation {
+            rows_counted: self.count_file_rows(incident).await?,
             rows: rows.rows,
             person_rows: rows.person_rows,
             duplicates: rows.duplicates,
@@ -105,6 +120,22 @@ impl Store {
             notices,
             notices_by_events,
         })
+    }
+
+    /// Rows by the separate reader. A list that was frozen meanwhile goes on in a supplement: both are one file.
+    async fn count_file_rows(&self, incident: IncidentKey) -> Result<i64, StoreError> {
+        let row = sqlx::query!(
+            r#"select coalesce(sum(coalesce(counted, taken)), 0)::bigint as "n!" from (
+                 select max(l.row_count) as counted,
+                        sum((select count(*) from source_row s where s.controller_id = l.controller_id and s.incident_no = l.incident_no
+                            and s.list_no = l.list_no)) as taken
+                   from affected_list l where l.controller_id = $1 and l.incident_no = $2 group by l.source, l.file_hash) as origin"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.n)
     }
 
     /// Notices by state: as stored, and as the last event of each notice left it.
