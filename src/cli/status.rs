@@ -206,15 +206,15 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
 fn sending(progress: &Progress) -> Vec<String> {
     let pulse = &progress.pulse;
     let left = match (progress.seconds_left, pulse.to_hand_over) {
-        (_, 0) => "nothing waits to be handed over".to_owned(),
+        (_, 0) => "Nothing waits to be handed over".to_owned(),
         (Some(seconds), n) => format!("{} still to hand over: about {} at this rate", figure(n), span(seconds)),
         (None, n) => format!("{} still to hand over: time left not known while nothing moves", figure(n)),
     };
-    let mut lines = vec![format!(
-        "  {} accepted by providers and {} notified within the last minute; {left}",
-        figure(pulse.accepted_last_minute),
-        count(pulse.notified_last_minute, "person", "people")
-    )];
+    let notified = count(pulse.notified_last_minute, "person", "people");
+    let mut lines = vec![
+        format!("  {} accepted by providers and {notified} notified within the last minute", figure(pulse.accepted_last_minute)),
+        format!("  {left}"),
+    ];
     if let Some(since) = pulse.oldest_open_since {
         lines.push(format!("  Oldest message without an end: made {} ago", span((pulse.at - since).whole_seconds())));
     }

@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// For how long one reading serves: many scrapers must not count millions of rows each.
-const FRESH: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_secs(15);
 
 /// The newest reading.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Option<(Instant, String)>>);
 
-/// The figures, at most five seconds old.
+/// The figures, at most fifteen seconds old.
 pub(super) async fn show(State(web): State<Arc<Web>>) -> Result<impl IntoResponse, StatusCode> {
     let mut cache = web.metrics.0.lock().await;
     let text = match cache.as_ref().filter(|(read_at, _)| read_at.elapsed() < FRESH) {
