@@ -396,6 +396,9 @@ create table event (
     check ((plan_from is null) = (plan_to is null))
 );
 
+-- Unknown calls are counted often and are few.
+create index event_unknown on event (controller_id, incident_no) where kind = 'message.unknown';
+
 -- Which message moves exist at all; model/state.rs has the same table and a test compares them.
 create table message_move (
     from_state text not null,                                -- state before

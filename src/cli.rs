@@ -174,7 +174,7 @@ impl Cli {
     /// What is logged where RUST_LOG says nothing: services tell what they do, commands only what goes wrong.
     pub fn log_filter(&self) -> &'static str {
         match self.command {
-            Command::Serve(_) | Command::Sandbox(_) => "info",
+            Command::Serve(_) | Command::Sandbox(_) => crate::store::SERVICE_LOGS,
             _ => crate::store::COMMAND_LOGS,
         }
     }

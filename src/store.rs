@@ -8,6 +8,7 @@ pub mod claim;
 pub mod controller;
 pub mod draft;
 pub mod due;
+pub mod equation;
 pub mod health;
 pub mod hold;
 pub mod incident;
@@ -29,6 +30,9 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::str::FromStr;
 use std::time::Duration;
+
+/// What services log: what they do, and what goes wrong.
+pub const SERVICE_LOGS: &str = "info,sqlx=warn";
 
 /// What is logged while a command runs: whoever typed it reads its error, and the libraries' warnings beside it
 /// explain nothing.

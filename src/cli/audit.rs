@@ -1,66 +1,113 @@
-//! `duly audit`: checks every invariant and says each difference.
+//! `duly audit`: checks every invariant and says each difference with what to do about it.
 
 use super::output::{Paint, count};
 use super::{Context, Failure, Refusal};
 use crate::provider::sandbox::read_request;
+use crate::store::audit::Finding;
+use crate::store::incident::Incident;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Places named for one code; `--json` names all.
+const PLACES_MAX: usize = 20;
 
 /// `duly audit`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly audit --incident cards-2026\n  duly audit --json\n\nEnds with 0 where everything holds, with 1 where anything does not."
+    after_help = "Examples:\n  duly audit --incident cards-2026\n  duly audit --sealed --json\n\nEnds with 0 where everything holds, with 1 where anything does not."
 )]
 pub struct Audit {
     /// Incident, or controller/incident; all of them without one
     #[arg(long)]
     incident: Option<String>,
+    /// Open every contact and every frozen request with the master key too: they must be the approved ones
+    #[arg(long)]
+    sealed: bool,
+}
+
+/// What was found in one incident.
+struct Audited {
+    name: String,
+    people: i64,
+    equation_holds: bool,
+    findings: Vec<Finding>,
+}
+
+impl Audited {
+    fn bad(&self) -> usize {
+        self.findings.len() + usize::from(!self.equation_holds)
+    }
 }
 
 /// Audits one incident or all.
 pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     let store = context.store().await?;
-    // Without the master key everything is checked but what is sealed.
-    let master = context.settings()?.master_key().ok();
-    let names = match args.incident {
-        Some(name) => vec![name],
+    let names = match &args.incident {
+        Some(name) => vec![name.clone()],
         None => store.list_incidents().await?,
     };
-    let paint = Paint::stdout();
-    let (mut data, mut lines, mut total) = (Vec::new(), Vec::new(), 0);
-    for name in &names {
-        let incident = store.load_incident(name).await?;
-        let mut findings = store.audit(incident.key).await?;
-        if let Some(master) = &master {
-            findings.extend(store.audit_sealed(incident.key, master, &|_, frozen| read_request(frozen)).await?.findings);
-        }
-        let equation = store.equation(incident.key).await?;
-        let bad = findings.len() + usize::from(!equation.holds());
-        total += bad;
-        lines.push(match bad {
-            0 => format!("{name}: {}, {}", count(equation.people, "person", "people"), paint.good("everything holds")),
-            n => format!("{name}: {}", paint.bad(&count(i64::try_from(n)?, "finding", "findings"))),
-        });
-        if !equation.holds() {
-            lines.push("  equation_does_not_hold: `duly status` shows both sides".to_owned());
-        }
-        lines.extend(findings.iter().map(|f| format!("  {}: {}\n    {}", f.code, f.place, f.remedy())));
-        data.push(json!({
-            "incident": name, "holds": bad == 0, "opened": master.is_some(), "equation_holds": equation.holds(), "people": equation.people, "findings": findings,
-        }));
+    let mut audited = Vec::new();
+    for name in names {
+        let incident = store.load_incident(&name).await?;
+        audited.push(audit(context, &incident, args.sealed).await?);
     }
-    if master.is_none() {
-        lines.push("Contacts and requests were not opened: the master key is not on this host.".to_owned());
-    }
-    if names.is_empty() {
+    let total: usize = audited.iter().map(Audited::bad).sum();
+    let mut lines: Vec<String> = audited.iter().flat_map(lines).collect();
+    if audited.is_empty() {
         lines.push("No incidents yet: there is nothing to audit.".to_owned());
     }
-    context.print(&json!({"holds": total == 0, "incidents": data}), &lines.join("\n"));
+    context.print(&json!({"holds": total == 0, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));
     match total {
         0 => Ok(()),
         n => Err(Refusal::found(
             format!("the audit has {}", count(i64::try_from(n)?, "finding", "findings")),
-            "pause the run with `duly plan pause`, keep the database as it is, and look into each finding",
+            "pause the run with `duly plan pause` and keep the database as it is until each finding is explained",
         )),
     }
+}
+
+async fn audit(context: &Context, incident: &Incident, sealed: bool) -> Result<Audited, Failure> {
+    let store = context.store().await?;
+    let mut findings = store.audit(incident.key).await?;
+    if sealed {
+        let master = context.settings()?.master_key()?;
+        findings.extend(store.audit_sealed(incident.key, &master, &|_, frozen| read_request(frozen)).await?.findings);
+    }
+    let equation = store.equation(incident.key).await?;
+    let name = format!("{}/{}", incident.controller_slug, incident.slug);
+    Ok(Audited { name, people: equation.people, equation_holds: equation.holds(), findings })
+}
+
+fn as_json(audited: &Audited) -> Value {
+    let finding = |f: &Finding| json!({"code": f.code, "place": f.place, "remedy": f.remedy()});
+    json!({
+        "incident": audited.name, "holds": audited.bad() == 0, "equation_holds": audited.equation_holds, "people": audited.people,
+        "findings": audited.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn lines(audited: &Audited) -> Vec<String> {
+    let paint = Paint::stdout();
+    let name = &audited.name;
+    let mut lines = vec![match audited.bad() {
+        0 => format!("{name}: {}, {}", count(audited.people, "person", "people"), paint.good("everything holds")),
+        n => format!("{name}: {}", paint.bad(&count(i64::try_from(n).unwrap_or(i64::MAX), "finding", "findings"))),
+    }];
+    if !audited.equation_holds {
+        lines.push("  equation_does_not_hold".to_owned());
+        lines.push(format!("      look at both sides with `duly status --incident {name}`"));
+    }
+    let mut by_code: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in &audited.findings {
+        by_code.entry(finding.code).or_default().push(finding);
+    }
+    for (code, findings) in by_code {
+        let places: Vec<&str> = findings.iter().take(PLACES_MAX).map(|f| f.place.as_str()).collect();
+        let more = findings.len().saturating_sub(PLACES_MAX);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more: `--json` names all") };
+        lines.push(format!("  {code}: {}{more}", places.join(", ")));
+        lines.extend(findings.first().map(|f| format!("      {}", f.remedy())));
+    }
+    lines
 }

@@ -30,10 +30,10 @@ pub enum Role {
 /// `duly serve`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly serve                       web, scheduler and worker in one process\n  duly serve worker                one more worker, on this or another machine\n  RUST_LOG=debug duly serve web\n\nLogs are JSON lines on stderr without personal data. SIGTERM finishes the calls in flight and leaves."
+    after_help = "Examples:\n  duly serve                       every role in one process\n  duly serve worker                one more worker, on this or another machine\n  RUST_LOG=debug duly serve web\n\nLogs are JSON lines on stderr without personal data. SIGTERM finishes the calls in flight and leaves."
 )]
 pub struct Serve {
-    /// Roles; web, scheduler and worker by default
+    /// Roles; all of them by default
     roles: Vec<Role>,
 }
 

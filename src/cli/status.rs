@@ -125,35 +125,37 @@ fn share(n: i64, all: i64) -> String {
 fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
     let e = &progress.equation;
     let verdict = |holds: bool| if holds { paint.good("balances") } else { paint.bad("DOES NOT BALANCE: run `duly audit`") };
-    let rows_hold = e.rows == e.person_rows + e.duplicates + e.quarantined + e.decided && e.person_rows == e.people;
+    let files = match e.files_hold() {
+        true => verdict(true),
+        false => paint.asks("not all of them yet: let the import end, or run it again"),
+    };
     let shown: Vec<String> = ShownState::ALL
         .iter()
         .map(|&state| (state, states(progress, state)))
         .filter(|(_, n)| *n > 0)
         .map(|(state, n)| format!("{} {}", figure(n), state.as_str().replace('_', " ")))
         .collect();
-    let people_hold = e.people == e.person_states.values().sum::<i64>() && e.notices == e.notices_by_events;
     let sum = if shown.is_empty() { "0".to_owned() } else { shown.join(" + ") };
+    let rows = count(e.rows, "row", "rows");
+    let people = count(e.people, "person", "people");
+    let duplicates = count(e.duplicates, "duplicate", "duplicates");
+    let (quarantined, decided) = (figure(e.quarantined), figure(e.decided));
     vec![
         paint.strong("The equation"),
+        format!("  {} in the lists = {rows} taken in   {files}", count(e.rows_counted, "row", "rows")),
         format!(
-            "  {} = {} + {} + {} quarantined + {} replaced or discarded   {}",
-            count(e.rows, "row", "rows"),
-            count(e.people, "person", "people"),
-            count(e.duplicates, "duplicate", "duplicates"),
-            figure(e.quarantined),
-            figure(e.decided),
-            verdict(rows_hold)
+            "  {rows} = {people} + {duplicates} + {quarantined} quarantined + {decided} replaced or discarded   {}",
+            verdict(e.rows_hold())
         ),
-        format!("  {} = {sum}   {}", count(e.people, "person", "people"), verdict(people_hold)),
-        "  Counted three ways: the rows taken in, the people, and the states replayed from the events.".to_owned(),
+        format!("  {people} = {sum}   {}", verdict(e.people_hold())),
+        "  Each side has a source of its own: the lists read by a second reader, the rows, the people, the events.".to_owned(),
     ]
 }
 
 fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     let (pulse, name) = (&progress.pulse, &progress.incident);
     let mut needs = Vec::new();
-    if !progress.equation_holds {
+    if !progress.equation.rows_hold() || !progress.equation.people_hold() {
         needs.push(format!(
             "  {} duly plan pause --incident {name}, then duly audit",
             paint.bad("the equation does not balance:")
@@ -204,15 +206,15 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
 fn sending(progress: &Progress) -> Vec<String> {
     let pulse = &progress.pulse;
     let left = match (progress.seconds_left, pulse.to_hand_over) {
-        (_, 0) => "nothing waits to be handed over".to_owned(),
+        (_, 0) => "Nothing waits to be handed over".to_owned(),
         (Some(seconds), n) => format!("{} still to hand over: about {} at this rate", figure(n), span(seconds)),
         (None, n) => format!("{} still to hand over: time left not known while nothing moves", figure(n)),
     };
-    let mut lines = vec![format!(
-        "  {} accepted by providers and {} notified within the last minute; {left}",
-        figure(pulse.accepted_last_minute),
-        count(pulse.notified_last_minute, "person", "people")
-    )];
+    let notified = count(pulse.notified_last_minute, "person", "people");
+    let mut lines = vec![
+        format!("  {} accepted by providers and {notified} notified within the last minute", figure(pulse.accepted_last_minute)),
+        format!("  {left}"),
+    ];
     if let Some(since) = pulse.oldest_open_since {
         lines.push(format!("  Oldest message without an end: made {} ago", span((pulse.at - since).whole_seconds())));
     }

@@ -53,6 +53,7 @@ pub type Labelled = (String, String, i64);
 impl Store {
     /// Load by lane and channel.
     pub async fn list_lane_loads(&self) -> Result<BTreeMap<LaneKey, LaneLoad>, StoreError> {
+        let mut moment = self.moment().await?;
         let rows = sqlx::query!(
             r#"select lane, channel,
                       count(*) filter (where state = 'sending') as "sending!",
@@ -68,7 +69,7 @@ impl Store {
                          from message m where m.due_at is not null and m.state in ('ready', 'sending')) as waiting
                 group by 1, 2"#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *moment)
         .await?;
         let loads = rows.into_iter().map(|row| {
             let load =
@@ -80,11 +81,12 @@ impl Store {
 
     /// Calls that providers accepted within the last minute, by lane.
     pub async fn count_accepted_by_lane(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let mut moment = self.moment().await?;
         let rows = sqlx::query!(
             r#"select a.lane, count(*) as "n!" from outcome o join attempt a using (controller_id, incident_no, message_id, attempt)
                 where o.at > duly_now() - interval '1 minute' and o.kind = 'accepted' group by 1"#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *moment)
         .await?;
         Ok(rows.into_iter().map(|row| (row.lane, row.n)).collect())
     }
@@ -98,38 +100,42 @@ impl Store {
 
     /// Messages by channel and state over all incidents.
     pub async fn count_all_messages(&self) -> Result<Vec<Labelled>, StoreError> {
+        let mut moment = self.moment().await?;
         let rows = sqlx::query!(r#"select channel, state, count(*) as "n!" from message group by 1, 2 order by 1, 2"#)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *moment)
             .await?;
         Ok(rows.into_iter().map(|row| (row.channel, row.state, row.n)).collect())
     }
 
     /// Attempts by lane and outcome over all incidents; `none`: in flight, or cut.
     pub async fn count_all_attempts(&self) -> Result<Vec<Labelled>, StoreError> {
+        let mut moment = self.moment().await?;
         let rows = sqlx::query!(
             r#"select a.lane, coalesce(o.kind, 'none') as "kind!", count(*) as "n!"
                  from attempt a left join outcome o using (controller_id, incident_no, message_id, attempt) group by 1, 2 order by 1, 2"#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *moment)
         .await?;
         Ok(rows.into_iter().map(|row| (row.lane, row.kind, row.n)).collect())
     }
 
     /// Receipts by verdict and result over all incidents; `waiting`: not applied yet.
     pub async fn count_receipts(&self) -> Result<Vec<Labelled>, StoreError> {
+        let mut moment = self.moment().await?;
         let rows = sqlx::query!(r#"select verdict, coalesce(result, 'waiting') as "result!", count(*) as "n!" from receipt group by 1, 2 order by 1, 2"#)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *moment)
             .await?;
         Ok(rows.into_iter().map(|row| (row.verdict, row.result, row.n)).collect())
     }
 
     /// Alarms by incident and code.
     pub async fn count_all_alarms(&self) -> Result<Vec<Labelled>, StoreError> {
+        let mut moment = self.moment().await?;
         let rows = sqlx::query!(
             r#"select c.slug || '/' || i.slug as "incident!", a.code, count(*) as "n!" from alarm a
                  join incident i using (controller_id, incident_no) join controller c using (controller_id) group by 1, 2 order by 1, 2"#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *moment)
         .await?;
         Ok(rows.into_iter().map(|row| (row.incident, row.code, row.n)).collect())
     }

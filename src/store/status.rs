@@ -1,48 +1,11 @@
-//! Counts of one incident: progress, and the equation from sources that do not share a path.
+//! Where the sending of one incident stands.
 
-use super::unit::{IncidentKey, word};
+pub use super::equation::{Counts, Equation};
+
+use super::unit::IncidentKey;
 use super::{Store, StoreError};
-use crate::model::person::{Facts, shown_state};
-use crate::model::state::{Channel, MessageState};
-use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
-
-/// Counts by word.
-pub type Counts = BTreeMap<String, i64>;
-
-/// The equation, each side counted from a source of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Equation {
-    /// Rows taken in, all lists.
-    pub rows: i64,
-    /// Rows that became people.
-    pub person_rows: i64,
-    /// Rows that repeat a person.
-    pub duplicates: i64,
-    /// Rows that wait.
-    pub quarantined: i64,
-    /// Rows that were replaced or discarded.
-    pub decided: i64,
-    /// People.
-    pub people: i64,
-    /// People by shown state.
-    pub person_states: Counts,
-    /// Notices by state, as stored.
-    pub notices: Counts,
-    /// Notices by state, replayed from the events alone.
-    pub notices_by_events: Counts,
-}
-
-impl Equation {
-    /// Whether nobody is missing and nobody is counted twice.
-    pub fn holds(&self) -> bool {
-        self.rows == self.person_rows + self.duplicates + self.quarantined + self.decided
-            && self.person_rows == self.people
-            && self.people == self.person_states.values().sum::<i64>()
-            && self.notices == self.notices_by_events
-    }
-}
 
 /// Where sending stands at one moment.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -72,102 +35,6 @@ pub struct Pulse {
 }
 
 impl Store {
-    /// Counts the equation of an incident.
-    pub async fn equation(&self, incident: IncidentKey) -> Result<Equation, StoreError> {
-        let rows = sqlx::query!(
-            r#"select count(*) as "rows!", count(*) filter (where s.fate = 'person') as "person_rows!",
-                      count(*) filter (where s.fate = 'duplicate_of') as "duplicates!",
-                      count(*) filter (where s.fate = 'quarantined' and d.identity is null) as "quarantined!",
-                      count(*) filter (where d.identity is not null) as "decided!"
-                 from source_row s left join row_decision d using (controller_id, incident_no, list_no, identity)
-                where s.controller_id = $1 and s.incident_no = $2"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        let people = sqlx::query!(
-            r#"select count(*) as "n!" from person where controller_id = $1 and incident_no = $2"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        let (notices, notices_by_events) = self.count_notices(incident).await?;
-        Ok(Equation {
-            rows: rows.rows,
-            person_rows: rows.person_rows,
-            duplicates: rows.duplicates,
-            quarantined: rows.quarantined,
-            decided: rows.decided,
-            people: people.n,
-            person_states: self.count_person_states(incident).await?,
-            notices,
-            notices_by_events,
-        })
-    }
-
-    /// Notices by state: as stored, and as the last event of each notice left it.
-    async fn count_notices(&self, incident: IncidentKey) -> Result<(Counts, Counts), StoreError> {
-        let rows = sqlx::query!(
-            r#"with last_move as (
-                 select distinct on (person_id, notice_phase) person_id, notice_phase, notice_to from event
-                  where controller_id = $1 and incident_no = $2 and person_id is not null and notice_to is not null
-                  order by person_id, notice_phase, n desc)
-               select 'stored' as "source!", state as "state!", count(*) as "n!" from notice
-                where controller_id = $1 and incident_no = $2 group by 2
-               union all
-               select 'events', coalesce(e.notice_to, 'open'), count(*)
-                 from notice o left join last_move e on e.person_id = o.person_id and e.notice_phase = o.phase
-                where o.controller_id = $1 and o.incident_no = $2 group by 2"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let (mut stored, mut replayed) = (Counts::new(), Counts::new());
-        for row in rows {
-            let side = if row.source == "stored" { &mut stored } else { &mut replayed };
-            side.insert(row.state, row.n);
-        }
-        Ok((stored, replayed))
-    }
-
-    async fn count_person_states(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
-        let rows = sqlx::query!(
-            r#"select notice as "notice!", route as "route?", messages as "messages?", problem as "problem!", sent as "sent!", held as "held!", count(*) as "n!"
-                 from (select coalesce(o.state, 'open') as notice, o.route, o.problem is not null as problem,
-                        (select array_agg(m.channel || ' ' || m.state order by m.channel, m.state) from message m
-                          where m.controller_id = p.controller_id and m.incident_no = p.incident_no and m.person_id = p.person_id
-                            and m.phase = o.phase) as messages,
-                        exists (select from message m where m.controller_id = p.controller_id and m.incident_no = p.incident_no
-                            and m.person_id = p.person_id and m.attempt > 0) as sent,
-                        exists (select from hold h where h.controller_id = p.controller_id and h.incident_no = p.incident_no
-                            and h.lifted_at is null and (h.person_id is null or h.person_id = p.person_id)) as held
-                   from person p left join notice o on o.controller_id = p.controller_id and o.incident_no = p.incident_no
-                        and o.person_id = p.person_id and o.phase = 1
-                  where p.controller_id = $1 and p.incident_no = $2) as shown
-               group by 1, 2, 3, 4, 5, 6"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let mut states = Counts::new();
-        for row in rows {
-            let shown = shown_state(&Facts {
-                notice: word(&row.notice)?,
-                route: row.route.as_deref().map(word).transpose()?,
-                messages: row.messages.unwrap_or_default().iter().map(|m| message_words(m)).collect::<Result<_, _>>()?,
-                has_problem: row.problem,
-                was_sent: row.sent,
-                is_held: row.held,
-            });
-            *states.entry(shown.as_str().to_owned()).or_insert(0) += row.n;
-        }
-        Ok(states)
-    }
-
     /// Messages by channel and state, `sms accepted`.
     pub async fn count_messages(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
         let rows = sqlx::query!(
@@ -182,6 +49,7 @@ impl Store {
 
     /// Attempts by lane and outcome; an attempt without one is in flight or was cut.
     pub async fn count_outcomes(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
+        let mut moment = self.moment().await?;
         let rows = sqlx::query!(
             r#"select a.lane || ' ' || coalesce(o.kind, 'none') as "kind!", count(*) as "n!"
                  from attempt a left join outcome o using (controller_id, incident_no, message_id, attempt)
@@ -189,7 +57,7 @@ impl Store {
             incident.controller_id,
             incident.incident_no
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *moment)
         .await?;
         Ok(rows.into_iter().map(|row| (row.kind, row.n)).collect())
     }
@@ -256,14 +124,15 @@ impl Store {
                      and at > duly_now() - interval '1 minute') as "accepted!",
                  (select count(*) from notice where controller_id = $1 and incident_no = $2 and state = 'notified'
                      and ended_at > duly_now() - interval '1 minute') as "notified!",
-                 (select count(*) from message where controller_id = $1 and incident_no = $2 and state in ('ready', 'sending')) as "to_hand_over!",
-                 (select count(*) from message where controller_id = $1 and incident_no = $2 and state = 'unknown') as "unknown!",
-                 (select count(*) from message where controller_id = $1 and incident_no = $2 and state = 'asked') as "asked!",
+                 m.to_hand_over as "to_hand_over!", m.unknown as "unknown!", m.asked as "asked!",
                  (select count(*) from event where controller_id = $1 and incident_no = $2 and kind = 'message.unknown'
                      and message_to = 'unknown') as "unknown_made!",
                  (select count(*) from hold where controller_id = $1 and incident_no = $2 and lifted_at is null) as "holds!",
                  (select message_id from message where controller_id = $1 and incident_no = $2 and due_at is not null
-                   order by message_id limit 1) as oldest"#,
+                   order by message_id limit 1) as oldest
+               from (select count(*) filter (where state in ('ready', 'sending')) as to_hand_over,
+                            count(*) filter (where state = 'unknown') as unknown, count(*) filter (where state = 'asked') as asked
+                       from message where controller_id = $1 and incident_no = $2) as m"#,
             incident.controller_id,
             incident.incident_no
         )
@@ -293,12 +162,6 @@ impl Store {
         .await?;
         Ok(rows.into_iter().map(|row| (row.code, row.n)).collect())
     }
-}
-
-/// `sms accepted` as the model's words.
-fn message_words(text: &str) -> Result<(Channel, MessageState), StoreError> {
-    let (channel, state) = text.split_once(' ').ok_or(StoreError::Corrupt { what: "word" })?;
-    Ok((word(channel)?, word(state)?))
 }
 
 /// When a UUIDv7 was made.

@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// For how long one reading serves: many scrapers must not count millions of rows each.
-const FRESH: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_secs(15);
 
 /// The newest reading.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Option<(Instant, String)>>);
 
-/// The figures, at most five seconds old.
+/// The figures, at most fifteen seconds old.
 pub(super) async fn show(State(web): State<Arc<Web>>) -> Result<impl IntoResponse, StatusCode> {
     let mut cache = web.metrics.0.lock().await;
     let text = match cache.as_ref().filter(|(read_at, _)| read_at.elapsed() < FRESH) {
@@ -137,7 +137,8 @@ async fn write_equations(page: &mut Page, store: &Store) -> Result<(), ReportErr
     let of = |name: &str, term: &'static str, word: &str| vec![("incident", name.to_owned()), (term, word.to_owned())];
     let rows = equations.iter().flat_map(|(name, e)| {
         [
-            ("all", e.rows),
+            ("counted", e.rows_counted),
+            ("taken", e.rows),
             ("person", e.person_rows),
             ("duplicate", e.duplicates),
             ("quarantined", e.quarantined),
@@ -145,7 +146,7 @@ async fn write_equations(page: &mut Page, store: &Store) -> Result<(), ReportErr
         ]
         .map(|(fate, n)| (of(name, "fate", fate), float(n)))
     });
-    page.metric("duly_equation_rows", "Rows taken in, and what became of them.", rows);
+    page.metric("duly_equation_rows", "Rows as a second reader counted them, as taken in, and what became of them.", rows);
     let people = equations.iter().map(|(name, e)| (vec![("incident", name.clone())], float(e.people)));
     page.metric("duly_equation_people", "People.", people);
     let states =

@@ -122,7 +122,17 @@ async fn the_statement_holds_command_incident_arguments_time_and_nonce_and_nothi
     let words: Vec<&str> = commands.iter().map(|c| c["command"].as_str().unwrap()).collect();
     assert_eq!(
         words,
-        ["user add", "controller add", "incident add", "plan prepare", "plan approve", "plan go", "hold set", "hold lift"]
+        [
+            "user add",
+            "controller add",
+            "incident add",
+            "list import",
+            "plan prepare",
+            "plan approve",
+            "plan go",
+            "hold set",
+            "hold lift"
+        ]
     );
     for (bytes, command) in kept.iter().zip(&commands) {
         assert_eq!(*bytes, command.to_string(), "canonical");
