@@ -6,14 +6,18 @@ table affected_list
     list_no integer not null
     source text not null
     file_hash bytea
+    row_count bigint
     wrapped_key bytea not null
+    locked_by text
     opened_at timestamp with time zone not null default duly_now()
-    constraint affected_list_controller_id_incident_no_file_hash_key UNIQUE (controller_id, incident_no, file_hash)
+    constraint affected_list_check CHECK (((source = 'jobs'::text) = (file_hash IS NULL)))
     constraint affected_list_controller_id_incident_no_fkey FOREIGN KEY (controller_id, incident_no) REFERENCES incident(controller_id, incident_no)
     constraint affected_list_list_no_check CHECK ((list_no > 0))
     constraint affected_list_pkey PRIMARY KEY (controller_id, incident_no, list_no)
-    constraint affected_list_source_check CHECK ((source = ANY (ARRAY['file'::text, 'jobs'::text])))
+    constraint affected_list_row_count_check CHECK ((row_count >= 0))
+    constraint affected_list_source_check CHECK ((source = ANY (ARRAY['file'::text, 'jobs'::text, 'corrections'::text])))
     grant insert, select to duly_app
+    grant update (locked_by) to duly_app
 
 table alarm
     alarm_id uuid not null
@@ -192,8 +196,11 @@ table lookup
     message_id uuid not null
     attempt integer not null
     sent_at timestamp with time zone not null default duly_now()
+    found text[]
     constraint lookup_pkey PRIMARY KEY (lookup_id)
+    index lookup_message ON public.lookup USING btree (message_id)
     grant insert, select to duly_app
+    grant update (found) to duly_app
 
 table message
     controller_id uuid not null
@@ -224,7 +231,8 @@ table message
     constraint open_states_have_a_deadline CHECK (((due_at IS NOT NULL) OR (state = ANY (ARRAY['handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text, 'rejected'::text, 'exhausted'::text, 'superseded'::text, 'cancelled'::text]))))
     constraint sending_has_a_lease CHECK (((state <> 'sending'::text) OR (lease_until IS NOT NULL)))
     UNIQUE index message_by_id ON public.message USING btree (message_id)
-    index message_due ON public.message USING btree (due_at) WHERE (due_at IS NOT NULL)
+    index message_due ON public.message USING btree (incident_no, due_at) WHERE (due_at IS NOT NULL)
+    index message_leased ON public.message USING btree (lane, lease_until) WHERE (lease_until IS NOT NULL)
     grant select to duly_app
     grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at) to duly_app
     grant update (lane, due_at, lease_until) to duly_app
@@ -266,6 +274,7 @@ table outcome
     constraint outcome_check CHECK (((kind <> 'accepted'::text) OR (provider_id IS NOT NULL)))
     constraint outcome_kind_check CHECK ((kind = ANY (ARRAY['accepted'::text, 'rejected'::text, 'not_taken'::text, 'lane_stopped'::text, 'unknown'::text])))
     constraint outcome_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
+    index outcome_at ON public.outcome USING brin (at) WITH (pages_per_range='16', autosummarize='on')
     index outcome_provider_id ON public.outcome USING btree (provider_id) WHERE (provider_id IS NOT NULL)
     grant insert, select to duly_app
 
@@ -315,6 +324,7 @@ table plan
     hash bytea not null
     message_deadline_ms bigint not null
     postage_class text not null
+    lanes text[] not null
     prepared_by uuid not null
     prepared_at timestamp with time zone not null default duly_now()
     constraint plan_check CHECK ((hash = sha256(body)))
@@ -326,7 +336,7 @@ table plan
     constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
     constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
     grant select to duly_app
-    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, prepared_by) to duly_app
+    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, prepared_by) to duly_app
 
 table plan_approval
     controller_id uuid not null
@@ -335,9 +345,11 @@ table plan_approval
     user_id uuid not null
     command_id uuid not null
     constraint plan_approval_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint plan_approval_command_id_key UNIQUE (command_id)
     constraint plan_approval_controller_id_incident_no_plan_no_fkey FOREIGN KEY (controller_id, incident_no, plan_no) REFERENCES plan(controller_id, incident_no, plan_no)
     constraint plan_approval_pkey PRIMARY KEY (controller_id, incident_no, plan_no, user_id)
     constraint plan_approval_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
+    trigger check_approval BEFORE INSERT ON public.plan_approval FOR EACH ROW EXECUTE FUNCTION check_approval()
     grant insert, select to duly_app
 
 table prepared_content
@@ -350,7 +362,9 @@ table prepared_content
     content text not null
     content_hash bytea not null
     template_hash bytea not null
+    commitment bytea not null
     constraint prepared_content_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
+    constraint prepared_content_commitment_check CHECK ((octet_length(commitment) = 32))
     constraint prepared_content_content_check CHECK ((content = ANY (ARRAY['full'::text, 'alert'::text])))
     constraint prepared_content_content_hash_check CHECK ((octet_length(content_hash) = 32))
     constraint prepared_content_pkey PRIMARY KEY (controller_id, incident_no, person_id, phase, channel)
@@ -399,11 +413,17 @@ table row_decision
     list_no integer not null
     identity bytea not null
     fate text not null
+    new_list_no integer
+    new_identity bytea
     reason text
     decided_by uuid not null
+    command_id uuid not null
     decided_at timestamp with time zone not null default duly_now()
-    constraint row_decision_check CHECK (((fate <> 'discarded'::text) OR (reason <> ''::text)))
+    constraint row_decision_check CHECK (((fate = 'discarded'::text) = ((reason IS NOT NULL) AND (reason <> ''::text))))
+    constraint row_decision_check1 CHECK (((fate = 'superseded'::text) = ((new_list_no IS NOT NULL) AND (new_identity IS NOT NULL))))
+    constraint row_decision_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
     constraint row_decision_controller_id_incident_no_list_no_identity_fkey FOREIGN KEY (controller_id, incident_no, list_no, identity) REFERENCES source_row(controller_id, incident_no, list_no, identity)
+    constraint row_decision_controller_id_incident_no_new_list_no_new_ide_fkey FOREIGN KEY (controller_id, incident_no, new_list_no, new_identity) REFERENCES source_row(controller_id, incident_no, list_no, identity)
     constraint row_decision_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES app_user(user_id)
     constraint row_decision_fate_check CHECK ((fate = ANY (ARRAY['superseded'::text, 'discarded'::text])))
     constraint row_decision_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
@@ -418,6 +438,7 @@ table signed_command
     constraint signed_command_pkey PRIMARY KEY (command_id)
     constraint signed_command_signature_check CHECK ((octet_length(signature) = 64))
     constraint signed_command_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
+    UNIQUE index signed_command_once ON public.signed_command USING btree (sha256(statement))
     grant insert, select to duly_app
 
 table source_row
@@ -435,6 +456,7 @@ table source_row
     constraint source_row_check1 CHECK (((fate = 'quarantined'::text) = ((faults IS NOT NULL) AND (sealed IS NOT NULL))))
     constraint source_row_fate_check CHECK ((fate = ANY (ARRAY['person'::text, 'duplicate_of'::text, 'quarantined'::text])))
     constraint source_row_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
+    index source_row_quarantined ON public.source_row USING btree (controller_id, incident_no, list_no, identity) WHERE (fate = 'quarantined'::text)
     grant insert, select to duly_app
 
 function apply_events() returns trigger security definer set search_path=public, pg_temp
@@ -483,6 +505,21 @@ begin
         if moved <> wanted then raise exception 'event moves a plan from a state in which it is not' using errcode = 'DU004'; end if;
     end if;
     return null;
+end 
+
+function check_approval() returns trigger
+
+begin
+    perform from plan q
+       join app_user u on u.user_id = new.user_id and u.user_id <> q.prepared_by and u.revoked_at is null
+       join signed_command s on s.command_id = new.command_id and s.user_id = new.user_id
+      where q.controller_id = new.controller_id and q.incident_no = new.incident_no and q.plan_no = new.plan_no
+        and position(encode(q.hash, 'hex') in convert_from(s.statement, 'UTF8')) > 0
+        for share of u;
+    if not found then
+        raise exception 'an approval needs a signature over the plan''s hash by an active user who did not prepare it' using errcode = 'DU005';
+    end if;
+    return new;
 end 
 
 function duly_analyze() returns void security definer set search_path=public, pg_temp
