@@ -140,6 +140,7 @@ create table plan (
     message_deadline_ms bigint not null check (message_deadline_ms > 0), -- how long one message may be tried, ms
     postage_class text not null check (postage_class in ('first', 'second')), -- how letters are posted
     lanes text[] not null,                                   -- lanes that its messages may use
+    is_urgent boolean not null,                              -- its messages go before those of other plans
     prepared_by uuid not null references app_user,           -- may not approve
     prepared_at timestamptz not null default duly_now(),     -- database time
     primary key (controller_id, incident_no, plan_no),

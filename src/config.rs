@@ -161,6 +161,12 @@ settings! {
         /// Messages a second over all workers.
         #[serde(default = "fifty")]
         per_second: u32,
+        /// Price of a segment or page, thousandths of the currency's minor unit; 0: not known.
+        #[serde(default)]
+        price_milli: u64,
+        /// ISO 4217 currency of the price.
+        #[serde(default)]
+        currency: String,
         /// Whether our key is honoured.
         #[serde(default)]
         idempotent: bool,

@@ -120,7 +120,7 @@ async fn plan(office: &Arc<Office>, incident: &Incident, people: u64) {
     let ann = store.insert_user("ann", &[7; 32]).await.unwrap();
     let signer = duly::model::user_key::UserKey::generate("bob");
     let bob = store.insert_user("bob", &signer.public()).await.unwrap();
-    let request = PlanRequest { routes: vec![Route::Sms], date: (2026, 11, 24), user_id: ann };
+    let request = PlanRequest { routes: vec![Route::Sms], date: (2026, 11, 24), is_urgent: false, user_id: ann };
     let summary = prepare(office, incident, &request, |_| {}).await.unwrap();
     let plan = store.load_plan(incident.key, summary.plan).await.unwrap();
     let approval = serde_json::json!({"command": "plan approve", "incident": incident.incident_id, "plan": summary.plan, "hash": summary.hash});

@@ -40,6 +40,9 @@ pub enum PlanCommand {
         /// Routes in order of preference
         #[arg(long, value_delimiter = ',', required = true)]
         route: Vec<Route>,
+        /// Its messages go before those of other plans
+        #[arg(long)]
+        urgent: bool,
     },
     /// Show what exactly goes to whom, and who approved it
     #[command(after_help = "Example:\n  duly plan show --incident cards-2026")]
@@ -81,7 +84,7 @@ const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Prepare { incident, route } => prepare(context, &incident, &route).await,
+        PlanCommand::Prepare { incident, route, urgent } => prepare(context, &incident, &route, urgent).await,
         PlanCommand::Show(which) => show(context, &which).await,
         PlanCommand::Approve { which, people } => approve_signed(context, &which, people).await,
         PlanCommand::Go(which) => move_plan(context, &which, &GO).await,
@@ -90,17 +93,17 @@ pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure>
     }
 }
 
-async fn prepare(context: &Context, name: &str, routes: &[Route]) -> Result<(), Failure> {
+async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: bool) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
     let now = office.store.now().await?;
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
     let command =
-        json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "date": [date.0, date.1, date.2]});
+        json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "date": [date.0, date.1, date.2]});
     let (user_id, _) = signed(context, &command).await?;
     let is_terminal = std::io::stderr().is_terminal();
-    let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, user_id }, |n| {
+    let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, is_urgent, user_id }, |n| {
         if is_terminal {
             eprint!("\r{n} people rendered and checked");
         }
@@ -174,6 +177,15 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
     for (route, n) in counts(&body, "routes") {
         row("route", format!("{route}: {}", figure(n)));
     }
+    for (channel, parts) in body.get("parts").and_then(Value::as_object).into_iter().flatten() {
+        let number = |key: &str| figure(parts.get(key).and_then(Value::as_i64).unwrap_or(0));
+        let noun = if channel == "letter" { "pages" } else { "segments" };
+        row(channel, format!("{} {noun} at first, {} with every next step", number("first"), number("most")));
+    }
+    for cost in body.get("cost").and_then(Value::as_array).into_iter().flatten() {
+        let money = |key: &str| cost.get(key).and_then(Value::as_i64).map_or_else(String::new, |n| format!("{}.{:02}", figure(n / 100), n % 100));
+        row("cost", format!("{} {} to {}, by the lanes' prices", text_at(cost, "/currency"), money("least"), money("most")));
+    }
     for (code, n) in counts(&body, "problems") {
         row("no message", format!("{code}: {}; each needs a decision", count(n, "person", "people")));
     }
@@ -190,6 +202,9 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
         "letters",
         format!("dated {}, posted {} class", list_at(&body, "date").replace(", ", "-"), text_at(&body, "/postage_class")),
     );
+    if body.get("urgent") == Some(&Value::Bool(true)) {
+        row("urgent", "its messages go before those of other plans".to_owned());
+    }
     row("profile", incident.profile.clone());
     row("prepared by", name_of(store, plan.prepared_by).await?);
     for approval in &approvals {

@@ -65,6 +65,9 @@ fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
             "must say for how long the provider honours our key, else a repeat could be a second message",
         );
     }
+    if lane.price_milli > 0 && !(lane.currency.len() == 3 && lane.currency.bytes().all(|b| b.is_ascii_uppercase())) {
+        return refuse(key("currency"), "must be three capital letters, such as GBP, where the lane has a price");
+    }
     if lane.lookup_lag_ms < 0 {
         return refuse(key("lookup_lag_ms"), "must not be negative");
     }

@@ -4,6 +4,7 @@
 //! lanes, routes, date and limits. Approvals sign its hash, so nobody can change anything behind an approver's back.
 
 mod contents;
+mod cost;
 
 use super::Office;
 use crate::model::profile::closes;
@@ -13,6 +14,7 @@ use crate::render::message::Setting;
 use crate::store::StoreError;
 use crate::store::incident::Incident;
 use crate::store::plan::{FrozenList, PlanDraft, PreparedNotice, Terms};
+pub use cost::{Cost, Parts};
 use contents::{ContentsRoot, Renderer};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine};
 use serde_json::{Value, json};
@@ -89,6 +91,8 @@ pub struct PlanRequest {
     pub routes: Vec<Route>,
     /// Year, month, day printed in letters.
     pub date: (i32, u8, u8),
+    /// Whether its messages go before those of other plans.
+    pub is_urgent: bool,
     /// Who prepares, and so cannot approve.
     pub user_id: Uuid,
 }
@@ -104,6 +108,10 @@ pub struct PlanSummary {
     pub routes: BTreeMap<String, u64>,
     /// People for whom nothing could be prepared, by code.
     pub problems: BTreeMap<String, u64>,
+    /// Segments and pages by channel.
+    pub parts: BTreeMap<&'static str, Parts>,
+    /// What it costs by the lanes' prices.
+    pub cost: Vec<Cost>,
     #[serde(skip)]
     templates: BTreeSet<String>,
 }
@@ -144,6 +152,7 @@ pub async fn prepare(
     if done == 0 {
         return Err(PlanError::Nobody);
     }
+    summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
     let body = body(incident, request.date, &frozen, &terms, &root, &summary);
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
@@ -159,6 +168,10 @@ impl PlanSummary {
             *self.problems.entry(problem.clone()).or_insert(0) += 1;
         }
         self.templates.extend(notice.contents.iter().map(|c| hex::encode(c.template_hash)));
+        for content in &notice.contents {
+            let is_first = notice.first.iter().any(|(_, channel)| *channel == content.channel);
+            self.parts.entry(content.channel).or_default().add(content.parts, is_first);
+        }
     }
 }
 
@@ -182,7 +195,7 @@ fn terms(office: &Office, incident: &Incident, request: &PlanRequest) -> Result<
         }
     }
     let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
-    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect() })
+    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
 }
 
 fn setting(incident: &Incident, date: (i32, u8, u8)) -> Setting {
@@ -255,7 +268,9 @@ fn body(
         "incident": incident.incident_id.to_string(),
         "lanes": terms.lanes,
         "lists": lists,
+        "cost": summary.cost,
         "message_deadline_ms": terms.message_deadline_ms,
+        "parts": summary.parts,
         "plan": summary.plan,
         "postage_class": terms.postage_class,
         "problems": summary.problems,
@@ -263,6 +278,7 @@ fn body(
         "routes": summary.routes,
         "sender": incident.sms_sender,
         "templates": summary.templates,
+        "urgent": terms.is_urgent,
         "texts": hex::encode(Sha256::digest(incident.texts.to_string())),
         "v": 1,
     })

@@ -33,27 +33,25 @@ pub struct Due {
 }
 
 impl Store {
-    /// Queues up to `limit` due messages on a lane, by turns between incidents, while fewer than `outstanding_max` are
+    /// Queues up to `limit` due messages on a lane, urgent plans first, then by turns between incidents, while fewer than `outstanding_max` are
     /// queued or in a call: a lease, no evidence. The lane's first choice stays.
     pub async fn queue_due(&self, lane: &str, channel: Channel, limit: i64, outstanding_max: i64) -> Result<Vec<Uuid>, StoreError> {
         let queued = sqlx::query_scalar!(
-            "with open_incident as (
-                select distinct q.controller_id, q.incident_no from plan q where q.state = 'running' and $1 = any(q.lanes)
+            "with running as (
+                select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q where q.state = 'running' and $1 = any(q.lanes)
                    and not exists (select from lane_pause l where l.lane = $1 and l.until > duly_now())),
              due as (
-                select m.controller_id, m.incident_no, m.message_id, m.due_at,
+                select m.controller_id, m.incident_no, m.message_id, m.due_at, r.is_urgent,
                        row_number() over (partition by m.incident_no order by m.due_at) as turn
-                  from open_incident i cross join lateral (
+                  from running r cross join lateral (
                     select m.* from message m
-                     where m.controller_id = i.controller_id and m.incident_no = i.incident_no and m.state = 'ready'
+                     where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no and m.state = 'ready'
                        and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
-                       and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
-                            and q.plan_no = m.plan_no and q.state = 'running' and $1 = any(q.lanes))
                        and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
                             and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
                      order by m.due_at limit $3) m),
              chosen as (
-                select * from due order by turn, due_at
+                select * from due order by is_urgent desc, turn, due_at
                  limit greatest(0, least($3, $5 - (select count(*) from message o where o.lane = $1 and o.lease_until > duly_now()))))
              update message m set lane = $1, due_at = duly_now() + $4::bigint * interval '1 millisecond',
                     lease_until = duly_now() + $4::bigint * interval '1 millisecond'

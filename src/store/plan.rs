@@ -53,6 +53,8 @@ pub struct PreparedContent {
     pub content_hash: [u8; 32],
     /// SHA-256 of the template.
     pub template_hash: [u8; 32],
+    /// Segments of a text message, pages of a letter.
+    pub parts: u32,
     /// Commitment to the content hash under the person's key; the same stands in the leaf of each intent.
     pub commitment: [u8; 32],
 }
@@ -66,6 +68,8 @@ pub struct Terms {
     pub postage_class: &'static str,
     /// Lanes that the plan may use.
     pub lanes: Vec<String>,
+    /// Whether its messages go before those of plans that are not urgent.
+    pub is_urgent: bool,
 }
 
 /// A list that a plan freezes.
@@ -345,8 +349,8 @@ impl PlanDraft {
     pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, user_id: Uuid) -> Result<i32, StoreError> {
         let key = self.unit.incident;
         sqlx::query!(
-            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes, is_urgent)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             key.controller_id,
             key.incident_no,
             self.plan_no,
@@ -355,7 +359,8 @@ impl PlanDraft {
             user_id,
             terms.message_deadline_ms,
             terms.postage_class,
-            &terms.lanes
+            &terms.lanes,
+            terms.is_urgent
         )
         .execute(&mut *self.unit.tx)
         .await?;

@@ -59,6 +59,7 @@ impl Ground {
         let request = PlanRequest {
             routes: vec![Route::SmsThenLetter, Route::Letter, Route::Sms],
             date: (now.year(), now.month().into(), now.day()),
+            is_urgent: false,
             user_id: ann,
         };
         let summary = prepare(&self.office, &self.incident, &request, |_| {}).await?;

@@ -106,6 +106,7 @@ impl Renderer {
                 content: rendered.content.as_str(),
                 content_hash: rendered.content_hash,
                 template_hash: rendered.template_hash,
+                parts: rendered.parts,
                 commitment: commit(&PersonKey::new(*key.bytes()), "content", &rendered.content_hash),
             });
         }
