@@ -108,6 +108,7 @@ table event
     constraint event_check4 CHECK (((plan_from IS NULL) = (plan_to IS NULL)))
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
+    index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf) to duly_app
@@ -325,6 +326,7 @@ table plan
     message_deadline_ms bigint not null
     postage_class text not null
     lanes text[] not null
+    is_urgent boolean not null
     prepared_by uuid not null
     prepared_at timestamp with time zone not null default duly_now()
     constraint plan_check CHECK ((hash = sha256(body)))
@@ -336,7 +338,7 @@ table plan
     constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
     constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
     grant select to duly_app
-    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, prepared_by) to duly_app
+    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by) to duly_app
 
 table plan_approval
     controller_id uuid not null
