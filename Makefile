@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny docs prepare
+.PHONY: help demo test lint deny docs prepare bench
 export SQLX_OFFLINE = true
 
 minutes = The first build takes about 20 minutes on 2 cores, later ones take seconds. The services start meanwhile.
@@ -24,6 +24,11 @@ test: ## Everything that must pass
 	@$(environment); mkdir -p target; cargo test --workspace 2>&1 | tee target/test.log
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 	  END { printf "\nIn all: %d passed; %d failed; %d ignored\n", passed, failed, ignored; exit failed > 0 || passed == 0 }' target/test.log
+
+bench: ## Measure, in release, and write target/bench/latest.json
+	@echo "The first build in release takes longer than the one of the tests."
+	@$(call beside_services,cargo bench -p duly --bench throughput --no-run)
+	@$(environment); cargo bench -p duly --bench throughput
 
 lint: ## Formatting, clippy with warnings denied, shell scripts where shellcheck is installed
 	cargo fmt --all --check
