@@ -71,7 +71,7 @@ impl Cause {
             Self::Reported { report, .. } => Some(("status", json!(report.as_str()))),
             _ => None,
         };
-        let other_id = self.names_another_id().then(|| ("other_id", json!(true)));
+        let other_id = self.names_another_id().then_some(("other_id", Value::Bool(true)));
         own.into_iter().chain(other_id).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 

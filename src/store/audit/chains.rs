@@ -145,7 +145,8 @@ impl<'a> PersonAudit<'a> {
         match event.kind.strip_prefix("message.") {
             Some("unknown") if ground == Some("lease") => {}
             Some(word @ ("accepted" | "rejected" | "not_taken" | "lane_stopped" | "unknown")) => {
-                if !self.outcomes.insert((message_id, attempt, word.to_owned())) {
+                let is_first = self.outcomes.insert((message_id, attempt, word.to_owned()));
+                if !is_first {
                     self.bad("event_without_outcome", row.n);
                 }
             }

@@ -100,7 +100,7 @@ impl Next<'_> {
             if mail.attempt >= self.setup.calls {
                 continue;
             }
-            if mail.state == MessageState::Ready && !(self.now.hold && !self.setup.keeps(Safeguard::HoldInClaim)) {
+            if mail.state == MessageState::Ready && (!self.now.hold || self.setup.keeps(Safeguard::HoldInClaim)) {
                 self.add("reads a job", m, 0, |world| world.workers[w] = Worker::Drafted { m, is_repeat: false });
             }
             let by_resolver = self.setup.class == Class::Idempotent && mail.may_repeat(self.setup);
