@@ -87,15 +87,26 @@ pub async fn known(
     list_no: i32,
     identities: &[Vec<u8>],
 ) -> Result<HashSet<Vec<u8>>, StoreError> {
-    let rows = sqlx::query_scalar!(
-        "select s.identity from affected_list this
+    let origin = sqlx::query_scalar!(
+        "select l.list_no from affected_list this
            join affected_list l on l.controller_id = this.controller_id and l.incident_no = this.incident_no
                 and l.source = this.source and l.file_hash is not distinct from this.file_hash
-           join source_row s on s.controller_id = l.controller_id and s.incident_no = l.incident_no and s.list_no = l.list_no
-          where this.controller_id = $1 and this.incident_no = $2 and this.list_no = $3 and s.identity = any($4)",
+          where this.controller_id = $1 and this.incident_no = $2 and this.list_no = $3",
         incident.controller_id,
         incident.incident_no,
-        list_no,
+        list_no
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    // The fence makes one look-up of each: without it the planner, that knows nothing of a growing table, reads the whole
+    // list for every batch.
+    let rows = sqlx::query_scalar!(
+        r#"select i.identity as "identity!" from unnest($3::int[]) as l (list_no) cross join unnest($4::bytea[]) as i (identity)
+            cross join lateral (select 1 from source_row s where s.controller_id = $1 and s.incident_no = $2
+                and s.list_no = l.list_no and s.identity = i.identity offset 0) as s"#,
+        incident.controller_id,
+        incident.incident_no,
+        &origin,
         identities
     )
     .fetch_all(&mut **tx)
