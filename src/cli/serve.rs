@@ -130,5 +130,7 @@ pub async fn terminated() {
 pub async fn sandbox(args: Sandbox) -> Result<(), Failure> {
     let config: SandboxConfig = toml::from_str(&read_text(&args.config)?)?;
     let listener = bind(&args.listen).await?;
+    // With port 0 the system chooses: whoever started it reads here where it is.
+    println!("http://{}", listener.local_addr()?);
     Ok(duly_sandbox::serve(Arc::new(SandboxState::new(config)), listener, terminated()).await?)
 }

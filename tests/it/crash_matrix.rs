@@ -89,7 +89,9 @@ fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] {
 
 /// Runs one cell; `Err` says what was not as it must be.
 async fn run(point: Point, capability: Capability, blow: Blow) -> Result<(), String> {
-    let stage = Stage::new(Setup { lanes: vec![faulty(point, capability)], ..Setup::default() }).await;
+    // A process that thaws, or hardly gets to run, is not refused for its old hold version: that is another test.
+    let dispatch = vec![("hold_check_ms", 10_000)];
+    let stage = Stage::new(Setup { lanes: vec![faulty(point, capability)], dispatch, ..Setup::default() }).await;
     let is_scheduler = matches!(point, Point::LookUp | Point::Repeat(_));
     let (role, other) = if is_scheduler { ("scheduler", "worker") } else { ("worker", "scheduler") };
     let _other = stage.start(&[other]);
