@@ -75,8 +75,9 @@ fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] {
         // Nothing left, and only the provider can say so. A thawed call finds its time over.
         (Point::Call("claim_committed" | "checked_not_written"), Nothing, _) => &[("asked", 0, 1)],
         (Point::Call("claim_committed" | "checked_not_written"), _, _) => &[("accepted", 1, 2)],
-        // A thawed worker believes the answer that it has read, and none that came after its timeout.
+        // A thawed worker believes the answer that it has read; one that waits in its socket races with the timeout.
         (Point::Call("response_read"), Nothing, Blow::Freeze) => &[("accepted", 1, 1)],
+        (Point::Written, Nothing, Blow::Freeze) => &[("asked", 1, 1), ("accepted", 1, 1)],
         (Point::Written | Point::Call("response_read"), Nothing, _) => &[("asked", 1, 1)],
         (Point::Written | Point::Call("response_read"), Idempotent, _) => &[("accepted", 1, 2)],
         (Point::Written | Point::Call("response_read"), _, _) => &[("accepted", 1, 1)],
