@@ -1,6 +1,12 @@
 //! What the README's figures come from: the product on a real Postgres and a real RabbitMQ, and a baseline beside it
 //! in the same run. `make bench` runs it in release and writes target/bench/latest.json.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::cast_precision_loss, reason = "a benchmark stops where something is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    reason = "a benchmark stops where something is wrong"
+)]
 
 #[path = "throughput/import.rs"]
 mod import;

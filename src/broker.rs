@@ -35,7 +35,9 @@ impl BrokerError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Amqp(_) | Self::ConsumerClosed => "check that RabbitMQ is up and `broker.url` right; nothing is lost while it is away",
+            Self::Amqp(_) | Self::ConsumerClosed => {
+                "check that RabbitMQ is up and `broker.url` right; nothing is lost while it is away"
+            }
             Self::TooOld { .. } => "use RabbitMQ 3.10 or newer",
         }
     }

@@ -77,7 +77,8 @@ impl Office {
     pub async fn open(settings: Settings) -> Result<Self, DispatchError> {
         use secrecy::ExposeSecret;
         let accounts = accounts(&settings)?;
-        let store = Store::connect(settings.database.url.expose_secret(), settings.database.connections, deadlines(&settings)).await?;
+        let store =
+            Store::connect(settings.database.url.expose_secret(), settings.database.connections, deadlines(&settings)).await?;
         let templates = crate::render::TemplateSet::load(&settings.templates.folder)?;
         Ok(Self { master: settings.master_key()?, store, accounts, composer: Composer::new(templates), settings })
     }

@@ -3,8 +3,8 @@
 
 mod inbox;
 
-use crate::dispatch::{DispatchError, accounts};
 use crate::config::Settings;
+use crate::dispatch::{DispatchError, accounts};
 use crate::model::seal::seal_to;
 use crate::provider::sandbox::{Account, ReceiptRefusal};
 use crate::store::receipt::{NewReceipt, ReceiptController, ReceiptStore};
@@ -72,7 +72,13 @@ impl Desk {
         let account = self.accounts.get(&provider).ok_or(StatusCode::NOT_FOUND)?;
         let (controller, now_seconds) = self.controller(controller).await?.ok_or(StatusCode::NOT_FOUND)?;
         let header = |name: &str| headers.get(name).and_then(|h| h.to_str().ok()).unwrap_or_default();
-        let read = account.read_receipt(header("X-Sandbox-Timestamp"), header("X-Sandbox-Signature"), body, now_seconds, self.window_seconds);
+        let read = account.read_receipt(
+            header("X-Sandbox-Timestamp"),
+            header("X-Sandbox-Signature"),
+            body,
+            now_seconds,
+            self.window_seconds,
+        );
         let sealed = seal_to(&controller.public_key, body).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         let (verdict, answer) = match &read {
             Ok(_) => ("verified", StatusCode::OK),
@@ -97,6 +103,11 @@ impl Desk {
 }
 
 /// 200 kept, 400 not understood, 401 not believed (kept all the same), 404 no such place, 413 too large, 503 again.
-async fn take(State(desk): State<Arc<Desk>>, Path((controller, provider)): Path<(String, String)>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn take(
+    State(desk): State<Arc<Desk>>,
+    Path((controller, provider)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
     desk.keep(&controller, provider, &headers, &body).await.unwrap_or_else(|answer| answer)
 }

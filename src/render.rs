@@ -79,7 +79,8 @@ pub struct TemplateSet {
 impl TemplateSet {
     /// Loads every template of a folder.
     pub fn load(folder: &Path) -> Result<Self, RenderError> {
-        let mut set = Self { plain: engine(handlebars::no_escape), typst: engine(duly_letter::escape), templates: HashMap::new() };
+        let mut set =
+            Self { plain: engine(handlebars::no_escape), typst: engine(duly_letter::escape), templates: HashMap::new() };
         for profile in entries(folder)?.into_iter().filter(|p| p.is_dir()) {
             for path in entries(&profile)? {
                 if path.extension().is_some_and(|e| e == "hbs") {

@@ -100,7 +100,9 @@ impl StoreError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Database(_) => "check that Postgres is up and `database.url` right, then run the command again: nothing was half done",
+            Self::Database(_) => {
+                "check that Postgres is up and `database.url` right, then run the command again: nothing was half done"
+            }
             Self::Migrate(_) => "run `duly migrate` with an owner's `database.url` and read the cause",
             Self::TooOld { .. } => "use PostgreSQL 15 or newer",
             Self::Missing { .. } => "check the name; `duly status` lists what there is",
@@ -198,9 +200,12 @@ impl Store {
 pub(crate) async fn pool(url: &str, connections: u32, role: Option<Role>) -> Result<PgPool, StoreError> {
     // States move faster than statistics: joins over a guessed row count cost seven times as much, and JIT compiles
     // for 30 ms what runs in one (measured). Every statement here finds its rows by an index.
-    let options = PgConnectOptions::from_str(url)?
-        .application_name("duly")
-        .options([("jit", "off"), ("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")]);
+    let options = PgConnectOptions::from_str(url)?.application_name("duly").options([
+        ("jit", "off"),
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(30))

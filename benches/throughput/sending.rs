@@ -27,8 +27,12 @@ struct Measured {
 
 pub async fn run() -> Vec<Entry> {
     let (people, few) = (scaled(47_000), scaled(5_000));
-    let alone = measure("duly_bench_alone", few, &[("dispatch.batch_size_max", "1".into()), ("dispatch.in_flight_max", "64".into())]).await;
-    let batched = measure("duly_bench_sending", people, &[("dispatch.in_flight_max", "1000".into()), ("dispatch.prefetch", "2000".into())]).await;
+    let alone =
+        measure("duly_bench_alone", few, &[("dispatch.batch_size_max", "1".into()), ("dispatch.in_flight_max", "64".into())])
+            .await;
+    let batched =
+        measure("duly_bench_sending", people, &[("dispatch.in_flight_max", "1000".into()), ("dispatch.prefetch", "2000".into())])
+            .await;
     let conditions = format!(
         "{people} text messages from plan to accepted, zero-delay simulator, one process, fsync, synchronous_commit, confirms and quorum queues on, evidence written"
     );
@@ -73,10 +77,8 @@ async fn measure(database: &str, people: u64, more: &[(&str, String)]) -> Measur
     let stop = CancellationToken::new();
     let before = transactions(&pool, &settings).await;
     let started = Instant::now();
-    let roles = [
-        tokio::spawn(scheduler::run(office.clone(), stop.clone())),
-        tokio::spawn(worker::run(office.clone(), stop.clone())),
-    ];
+    let roles =
+        [tokio::spawn(scheduler::run(office.clone(), stop.clone())), tokio::spawn(worker::run(office.clone(), stop.clone()))];
     while accepted(&pool).await < people {
         assert!(started.elapsed() < Duration::from_secs(600), "the run did not end");
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -140,5 +142,9 @@ async fn transactions(pool: &PgPool, settings: &Settings) -> i64 {
     let name = settings.database.url.expose_secret().rsplit('/').next().unwrap().to_owned();
     // Backends report their counts at most once a second.
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    sqlx::query_scalar("select xact_commit + xact_rollback from pg_stat_database where datname = $1").bind(name).fetch_one(pool).await.unwrap()
+    sqlx::query_scalar("select xact_commit + xact_rollback from pg_stat_database where datname = $1")
+        .bind(name)
+        .fetch_one(pool)
+        .await
+        .unwrap()
 }

@@ -42,7 +42,9 @@ impl BatchConsumer {
     ) -> Result<Self, BrokerError> {
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let queue = queue_of(lane);
-        let consumer = channel.basic_consume(queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
+        let consumer = channel
+            .basic_consume(queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .await?;
         Ok(Self { channel, consumer, batch_size_max, linger, pending: Vec::new(), window })
     }
 

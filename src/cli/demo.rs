@@ -47,7 +47,10 @@ pub async fn run(args: Demo) -> Result<(), Failure> {
     let started = Instant::now();
     let folder = Path::new(FOLDER);
     std::fs::create_dir_all(folder)?;
-    println!("Duly tells {} made-up people by text message and letter, through a simulator of providers.", figure_of(args.people));
+    println!(
+        "Duly tells {} made-up people by text message and letter, through a simulator of providers.",
+        figure_of(args.people)
+    );
     println!("The simulator rejects, delays, cuts and forges on purpose. Nothing leaves this machine.\n");
     let ground = Ground::lay(folder, args.seed).await?;
     let rows_read = import(&ground, folder, &args).await?;
@@ -84,7 +87,10 @@ async fn import(ground: &Ground, folder: &Path, args: &Demo) -> Result<u64, Fail
     // A reader of its own counts the file again: one side of the equation.
     let rows_read = csv::count_rows(File::open(&path)?)?;
     let [people, duplicates, quarantined] = [report.people, report.duplicates, report.quarantined].map(figure_of);
-    say("list", &format!("{} rows = {people} people + {duplicates} duplicates + {quarantined} quarantined", figure_of(rows_read)));
+    say(
+        "list",
+        &format!("{} rows = {people} people + {duplicates} duplicates + {quarantined} quarantined", figure_of(rows_read)),
+    );
     Ok(rows_read)
 }
 
@@ -121,7 +127,13 @@ async fn wait_until_told(office: &Office, incident: &Incident, started: Instant,
         let open = office.store.count_open_notices(incident.key).await?;
         let equation = office.store.equation(incident.key).await?;
         let told = equation.person_states.get("notified").copied().unwrap_or(0);
-        let line = format!("{:<10}{} of {} notified, {} open", format!("{} s", started.elapsed().as_secs()), figure(told), figure(equation.people), figure(open));
+        let line = format!(
+            "{:<10}{} of {} notified, {} open",
+            format!("{} s", started.elapsed().as_secs()),
+            figure(told),
+            figure(equation.people),
+            figure(open)
+        );
         if is_terminal {
             print!("\r{line}      ");
             std::io::stdout().flush()?;

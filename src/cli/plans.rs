@@ -99,8 +99,7 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: boo
     let now = office.store.now().await?;
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
-    let command =
-        json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "date": [date.0, date.1, date.2]});
+    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "date": [date.0, date.1, date.2]});
     let (user_id, _) = signed(context, &command).await?;
     let is_terminal = std::io::stderr().is_terminal();
     let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, is_urgent, user_id }, |n| {
@@ -183,7 +182,9 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
         row(channel, format!("{} {noun} at first, {} with every next step", number("first"), number("most")));
     }
     for cost in body.get("cost").and_then(Value::as_array).into_iter().flatten() {
-        let money = |key: &str| cost.get(key).and_then(Value::as_i64).map_or_else(String::new, |n| format!("{}.{:02}", figure(n / 100), n % 100));
+        let money = |key: &str| {
+            cost.get(key).and_then(Value::as_i64).map_or_else(String::new, |n| format!("{}.{:02}", figure(n / 100), n % 100))
+        };
         row("cost", format!("{} {} to {}, by the lanes' prices", text_at(cost, "/currency"), money("least"), money("most")));
     }
     for (code, n) in counts(&body, "problems") {

@@ -1,7 +1,7 @@
 //! The worker: take jobs, render, claim, call. Recording and acknowledging is the recorder's part.
 
 use super::call::call;
-use super::draft::{Prepared, prepare};
+use super::draft::{Prepared, Unfit, prepare};
 use super::gate::{Gate, HoldWatch};
 use super::recorder::{self, Done};
 use super::{DispatchError, Office};
@@ -152,6 +152,8 @@ async fn prepare_all(office: &Arc<Office>, mut drafts: Vec<Draft>) -> HashMap<In
         for (incident, message, result) in half.await.unwrap_or_default() {
             match result {
                 Ok(call) => prepared.entry(incident).or_default().push(call),
+                // A job that comes late or twice: its message has moved on.
+                Err(Unfit::State) => tracing::debug!(%message, "a job was not needed any more"),
                 Err(reason) => tracing::warn!(%message, ?reason, "a job was not claimed"),
             }
         }

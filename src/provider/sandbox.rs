@@ -148,7 +148,14 @@ impl Account {
     }
 
     /// Believes a receipt only with a fresh time stamp and the right HMAC, compared in constant time.
-    pub fn read_receipt(&self, stamp: &str, signature: &str, body: &[u8], now_seconds: i64, window_seconds: i64) -> Result<ReadReceipt, ReceiptRefusal> {
+    pub fn read_receipt(
+        &self,
+        stamp: &str,
+        signature: &str,
+        body: &[u8],
+        now_seconds: i64,
+        window_seconds: i64,
+    ) -> Result<ReadReceipt, ReceiptRefusal> {
         let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(self.receipt_secret.expose_secret().as_bytes())
             .map_err(|_| ReceiptRefusal::BadSignature)?;
         mac.update(stamp.as_bytes());
@@ -187,10 +194,12 @@ async fn read_answer(response: Response) -> CallResult {
     let status = response.status();
     let code = status.as_u16().to_string();
     match status {
-        StatusCode::CREATED | StatusCode::OK => match response.json::<Value>().await.ok().and_then(|v| v.get("id")?.as_str().map(str::to_owned)) {
-            Some(id) => CallResult { provider_id: Some(id), ..CallResult::new(Answer::Accepted, code) },
-            None => CallResult::new(Answer::Unknown, "unreadable"),
-        },
+        StatusCode::CREATED | StatusCode::OK => {
+            match response.json::<Value>().await.ok().and_then(|v| v.get("id")?.as_str().map(str::to_owned)) {
+                Some(id) => CallResult { provider_id: Some(id), ..CallResult::new(Answer::Accepted, code) },
+                None => CallResult::new(Answer::Unknown, "unreadable"),
+            }
+        }
         StatusCode::TOO_MANY_REQUESTS => {
             let seconds = response.headers().get("Retry-After").and_then(|h| h.to_str().ok()).and_then(|t| t.parse().ok());
             CallResult { retry_after: seconds.map(Duration::from_secs), ..CallResult::new(Answer::NotTaken, code) }

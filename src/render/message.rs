@@ -88,7 +88,14 @@ impl Composer {
     }
 
     /// Renders one message of a person. Letters take milliseconds of CPU: call it off the async threads.
-    pub fn compose(&self, setting: &Setting, person: &PersonRecord, reference_code: &str, channel: Channel, wants: Content) -> Result<Rendered, MessageError> {
+    pub fn compose(
+        &self,
+        setting: &Setting,
+        person: &PersonRecord,
+        reference_code: &str,
+        channel: Channel,
+        wants: Content,
+    ) -> Result<Rendered, MessageError> {
         let (name, template) = self.templates.find(&setting.profile, channel, wants)?;
         let data = json!({
             "incident": setting.texts,
@@ -108,7 +115,13 @@ impl Composer {
         Ok(Rendered { bytes, parts, content: template.content, content_hash, template_hash: template.hash })
     }
 
-    fn typeset(&self, setting: &Setting, person: &PersonRecord, reference_code: &str, body: &str) -> Result<(Vec<u8>, u32), MessageError> {
+    fn typeset(
+        &self,
+        setting: &Setting,
+        person: &PersonRecord,
+        reference_code: &str,
+        body: &str,
+    ) -> Result<(Vec<u8>, u32), MessageError> {
         let pool = || self.typesetters.lock().unwrap_or_else(PoisonError::into_inner);
         let spare = pool().pop();
         let mut typesetter = match spare {
@@ -134,7 +147,19 @@ impl Composer {
 }
 
 fn date_text((year, month, day): (i32, u8, u8)) -> String {
-    const MONTHS: [&str; 12] =
-        ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
     format!("{day} {} {year}", MONTHS[usize::from(month.clamp(1, 12)) - 1])
 }

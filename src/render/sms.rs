@@ -27,8 +27,18 @@ pub struct SmsSize {
 
 /// Measures a text; a pair (escape and character, or two surrogates) never straddles two segments.
 pub fn measure(text: &str) -> SmsSize {
-    let septets: Option<Vec<usize>> =
-        text.chars().map(|c| if BASIC.contains(c) { Some(1) } else if EXTENSION.contains(c) { Some(2) } else { None }).collect();
+    let septets: Option<Vec<usize>> = text
+        .chars()
+        .map(|c| {
+            if BASIC.contains(c) {
+                Some(1)
+            } else if EXTENSION.contains(c) {
+                Some(2)
+            } else {
+                None
+            }
+        })
+        .collect();
     match septets {
         Some(widths) => size(SmsEncoding::Gsm7, &widths, 160, 153),
         None => size(SmsEncoding::Ucs2, &text.chars().map(char::len_utf16).collect::<Vec<_>>(), 70, 67),

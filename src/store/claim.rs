@@ -63,7 +63,9 @@ impl Store {
         let mut claimed = Vec::new();
         let mut taken = HashSet::new();
         for (index, intent) in intents.iter().enumerate() {
-            let is_stopped = !held.permits(intent.person_id) || paused.contains(&intent.lane) || too_early_or_late.contains(&intent.message_id);
+            let is_stopped = !held.permits(intent.person_id)
+                || paused.contains(&intent.lane)
+                || too_early_or_late.contains(&intent.message_id);
             if is_stopped || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }

@@ -35,7 +35,13 @@ pub struct Due {
 impl Store {
     /// Queues up to `limit` due messages on a lane, urgent plans first, then by turns between incidents, while fewer than `outstanding_max` are
     /// queued or in a call: a lease, no evidence. The lane's first choice stays.
-    pub async fn queue_due(&self, lane: &str, channel: Channel, limit: i64, outstanding_max: i64) -> Result<Vec<Uuid>, StoreError> {
+    pub async fn queue_due(
+        &self,
+        lane: &str,
+        channel: Channel,
+        limit: i64,
+        outstanding_max: i64,
+    ) -> Result<Vec<Uuid>, StoreError> {
         let queued = sqlx::query_scalar!(
             "with running as (
                 select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q where q.state = 'running' and $1 = any(q.lanes)
@@ -111,7 +117,13 @@ impl Store {
     }
 
     /// Looks again later; nothing is known that was not known before, so no event.
-    pub async fn postpone(&self, incident: IncidentKey, message_id: Uuid, state: MessageState, ms: i64) -> Result<(), StoreError> {
+    pub async fn postpone(
+        &self,
+        incident: IncidentKey,
+        message_id: Uuid,
+        state: MessageState,
+        ms: i64,
+    ) -> Result<(), StoreError> {
         sqlx::query!(
             "update message set due_at = duly_now() + $5::bigint * interval '1 millisecond'
               where controller_id = $1 and incident_no = $2 and message_id = $3 and state = $4",

@@ -12,7 +12,13 @@ fn detail(hold_id: Uuid, user_id: Uuid) -> Map<String, Value> {
 
 impl Store {
     /// Sets a hold on the incident, or on one person of it.
-    pub async fn set_hold(&self, incident: IncidentKey, person_id: Option<Uuid>, reason: &str, user_id: Uuid) -> Result<Uuid, StoreError> {
+    pub async fn set_hold(
+        &self,
+        incident: IncidentKey,
+        person_id: Option<Uuid>,
+        reason: &str,
+        user_id: Uuid,
+    ) -> Result<Uuid, StoreError> {
         let hold_id = Uuid::now_v7();
         let mut unit = self.hold_unit(incident, person_id).await?;
         sqlx::query!(
@@ -67,11 +73,9 @@ impl Store {
 
     /// Sum of all hold versions: workers compare it just before a call, at most half a second old.
     pub async fn hold_version(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query!(
-            r#"select coalesce(sum(hold_version), 0)::bigint as "version!" from incident"#
-        )
-        .fetch_one(&self.pool)
-        .await?;
+        let row = sqlx::query!(r#"select coalesce(sum(hold_version), 0)::bigint as "version!" from incident"#)
+            .fetch_one(&self.pool)
+            .await?;
         Ok(row.version)
     }
 

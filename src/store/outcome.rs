@@ -91,7 +91,14 @@ impl Store {
     }
 
     /// Records what a look-up found, and applies it: the provider's status where it has a word for it.
-    pub async fn record_found(&self, row: &Due, lookup_id: Uuid, ids: &[String], status: Option<MessageState>, note: Note) -> Result<Step, StoreError> {
+    pub async fn record_found(
+        &self,
+        row: &Due,
+        lookup_id: Uuid,
+        ids: &[String],
+        status: Option<MessageState>,
+        note: Note,
+    ) -> Result<Step, StoreError> {
         let mut unit = self.unit(row.incident, &[row.person_id], Wait::Wait).await?;
         let mut known = unit.provider_ids(&[row.message_id]).await?;
         let others = ids.iter().filter(|id| is_other(&mut known, row.message_id, Some(id))).count();
@@ -104,7 +111,14 @@ impl Store {
     }
 
     /// Applies one cause to one message, as the sweep and the resolver do.
-    pub async fn apply_one(&self, incident: IncidentKey, person_id: Uuid, message_id: Uuid, cause: Cause, note: Note) -> Result<Step, StoreError> {
+    pub async fn apply_one(
+        &self,
+        incident: IncidentKey,
+        person_id: Uuid,
+        message_id: Uuid,
+        cause: Cause,
+        note: Note,
+    ) -> Result<Step, StoreError> {
         let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
         let decided = unit.apply(message_id, cause, note)?;
         unit.commit().await?;

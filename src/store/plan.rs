@@ -115,7 +115,13 @@ impl Store {
     }
 
     /// Lines of a list's manifest after `after`, ascending by person id.
-    pub async fn list_manifest(&self, incident: IncidentKey, list_no: i32, after: Uuid, limit: i64) -> Result<Vec<ManifestRow>, StoreError> {
+    pub async fn list_manifest(
+        &self,
+        incident: IncidentKey,
+        list_no: i32,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Vec<ManifestRow>, StoreError> {
         let rows = sqlx::query_as!(
             ManifestRow,
             "select person_id, commitments from person where controller_id = $1 and incident_no = $2 and list_no = $3 and person_id > $4
@@ -132,7 +138,14 @@ impl Store {
     }
 
     /// People without a notice in `phase`, after `after`, ascending by id.
-    pub async fn list_recipients(&self, incident: IncidentKey, lists: &[i32], phase: i32, after: Uuid, limit: i64) -> Result<Vec<Recipient>, StoreError> {
+    pub async fn list_recipients(
+        &self,
+        incident: IncidentKey,
+        lists: &[i32],
+        phase: i32,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Vec<Recipient>, StoreError> {
         let rows = sqlx::query_as!(
             Recipient,
             "select p.person_id, p.version, p.contact, k.wrapped as wrapped_key, p.reference_code, p.has_phone, p.has_address
@@ -156,7 +169,9 @@ impl Store {
     /// Opens the transaction that freezes and prepares, exclusive against intake and other plans of the incident.
     pub async fn begin_plan(&self, incident: IncidentKey) -> Result<PlanDraft, StoreError> {
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
-        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no).fetch_one(&mut *unit.tx).await?;
+        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no)
+            .fetch_one(&mut *unit.tx)
+            .await?;
         let row = sqlx::query!(
             r#"select coalesce(max(plan_no), 0) + 1 as "plan_no!" from plan where controller_id = $1 and incident_no = $2"#,
             incident.controller_id,
@@ -197,9 +212,18 @@ impl Store {
     }
 
     /// Records an approval; with the last one that is required the plan becomes `approved`.
-    pub async fn approve_plan(&self, incident: IncidentKey, plan: &Plan, user_id: Uuid, command_id: Uuid, required: i64) -> Result<bool, StoreError> {
+    pub async fn approve_plan(
+        &self,
+        incident: IncidentKey,
+        plan: &Plan,
+        user_id: Uuid,
+        command_id: Uuid,
+        required: i64,
+    ) -> Result<bool, StoreError> {
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
-        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no).fetch_one(&mut *unit.tx).await?;
+        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no)
+            .fetch_one(&mut *unit.tx)
+            .await?;
         sqlx::query!(
             "insert into plan_approval (controller_id, incident_no, plan_no, user_id, command_id) values ($1, $2, $3, $4, $5)",
             incident.controller_id,
@@ -226,10 +250,20 @@ impl Store {
     }
 
     /// Moves a plan by an event: go, pause, resume.
-    pub async fn move_plan(&self, incident: IncidentKey, plan: &Plan, kind: &'static str, from: &'static str, to: &'static str, user_id: Uuid) -> Result<(), StoreError> {
+    pub async fn move_plan(
+        &self,
+        incident: IncidentKey,
+        plan: &Plan,
+        kind: &'static str,
+        from: &'static str,
+        to: &'static str,
+        user_id: Uuid,
+    ) -> Result<(), StoreError> {
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
         // Exclusive, as for a hold: no claim is between its check and its commit while the plan pauses. Calls that are claimed and not yet started are refused by the version that they saw.
-        sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no).execute(&mut *unit.tx).await?;
+        sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no)
+            .execute(&mut *unit.tx)
+            .await?;
         unit.incident_event(kind, plan_detail(plan, user_id), Some((plan.plan_no, from, to)))?;
         unit.commit().await
     }
@@ -317,7 +351,8 @@ impl PlanDraft {
     }
 
     async fn insert_contents(&mut self, phase: i32, notices: &[PreparedNotice]) -> Result<(), StoreError> {
-        let rows: Vec<(&PreparedNotice, &PreparedContent)> = notices.iter().flat_map(|n| n.contents.iter().map(move |c| (n, c))).collect();
+        let rows: Vec<(&PreparedNotice, &PreparedContent)> =
+            notices.iter().flat_map(|n| n.contents.iter().map(move |c| (n, c))).collect();
         let people: Vec<Uuid> = rows.iter().map(|(n, _)| n.person_id).collect();
         let versions: Vec<i32> = rows.iter().map(|(n, _)| n.version).collect();
         let channels: Vec<String> = rows.iter().map(|(_, c)| c.channel.to_owned()).collect();

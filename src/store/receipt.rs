@@ -259,9 +259,12 @@ impl super::unit::Unit {
     /// Results of those receipts that somebody applied since they were read; their people are locked now.
     async fn settled_receipts(&mut self, matched: &[Matched]) -> Result<HashMap<Uuid, String>, StoreError> {
         let ids: Vec<Uuid> = matched.iter().map(|m| m.receipt.receipt_id).collect();
-        let rows = sqlx::query!(r#"select receipt_id, result as "result!" from receipt where receipt_id = any($1) and result is not null"#, &ids)
-            .fetch_all(&mut *self.tx)
-            .await?;
+        let rows = sqlx::query!(
+            r#"select receipt_id, result as "result!" from receipt where receipt_id = any($1) and result is not null"#,
+            &ids
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
         Ok(rows.into_iter().map(|row| (row.receipt_id, row.result)).collect())
     }
 }

@@ -3,7 +3,7 @@
 //! The event is the only way to write a fact: each decision becomes one event, whose insert moves the message, the
 //! notice and the person's head by trigger. A state that is not what this unit read fails the whole statement.
 
-use super::{Deadlines, Store, StoreError};
+use super::{Deadlines, StoreError};
 use crate::model::state::{Channel, Content, MessageState, NoticeState, Reason, Route};
 use crate::model::step::{Case, Cause, Effect, Message, Step, step};
 use duly_ledger::{Event, leaf_hash};
@@ -99,154 +99,7 @@ pub struct Note {
     pub due_in_ms: Option<i64>,
 }
 
-impl Store {
-    /// Opens a unit over people of one incident, in the lock order of the design: incident, people, messages.
-    pub async fn unit(&self, incident: IncidentKey, people: &[Uuid], wait: Wait) -> Result<Unit, StoreError> {
-        let tx = self.pool.begin().await?;
-        self.unit_in(tx, incident, people, wait).await
-    }
-
-    /// As `unit`, inside a transaction that has taken the incident already.
-    pub(crate) async fn unit_in(&self, mut tx: Transaction<'static, Postgres>, incident: IncidentKey, people: &[Uuid], wait: Wait) -> Result<Unit, StoreError> {
-        let row = sqlx::query!(
-            r#"select incident_id, closing, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
-                 from incident where controller_id = $1 and incident_no = $2 for share"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        let mut unit = Unit {
-            tx,
-            incident,
-            incident_id: row.incident_id,
-            now_micros: row.now_micros,
-            people: HashMap::new(),
-            messages: HashMap::new(),
-            notices: HashMap::new(),
-            prepared: HashMap::new(),
-            closing: closing(&row.closing)?,
-            pending: Vec::new(),
-            created: Vec::new(),
-            alarms: Vec::new(),
-            lane_stops: Vec::new(),
-            deadlines: self.deadlines,
-        };
-        unit.lock_people(people, wait).await?;
-        unit.read_notices().await?;
-        unit.read_messages().await?;
-        Ok(unit)
-    }
-}
-
 impl Unit {
-    async fn lock_people(&mut self, people: &[Uuid], wait: Wait) -> Result<(), StoreError> {
-        let IncidentKey { controller_id, incident_no } = self.incident;
-        if wait == Wait::Wait {
-            sqlx::query!(
-                "select person_id from person where controller_id = $1 and incident_no = $2 and person_id = any($3)
-                  order by person_id for no key update",
-                controller_id,
-                incident_no,
-                people
-            )
-            .fetch_all(&mut *self.tx)
-            .await?;
-        }
-        // After waiting, `skip locked` skips nothing: the rows are ours. A new snapshot sees what committed before.
-        let rows = sqlx::query!(
-            "select person_id, last_n, last_leaf, version from person
-              where controller_id = $1 and incident_no = $2 and person_id = any($3)
-              order by person_id for no key update skip locked",
-            controller_id,
-            incident_no,
-            people
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        for row in rows {
-            let last_leaf = row.last_leaf.as_deref().map(hash).transpose()?;
-            self.people.insert(row.person_id, Person { last_n: row.last_n, last_leaf, version: row.version });
-        }
-        Ok(())
-    }
-
-    fn locked(&self) -> Vec<Uuid> {
-        self.people.keys().copied().collect()
-    }
-
-    async fn read_notices(&mut self) -> Result<(), StoreError> {
-        let people = self.locked();
-        let IncidentKey { controller_id, incident_no } = self.incident;
-        let rows = sqlx::query!(
-            "select person_id, phase, route, state from notice
-              where controller_id = $1 and incident_no = $2 and person_id = any($3)",
-            controller_id,
-            incident_no,
-            &people
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        for row in rows {
-            let notice = Notice { route: word(&row.route)?, state: word(&row.state)? };
-            self.notices.insert((row.person_id, row.phase), notice);
-        }
-        let rows = sqlx::query!(
-            "select person_id, phase, channel, content, content_hash from prepared_content
-              where controller_id = $1 and incident_no = $2 and person_id = any($3)",
-            controller_id,
-            incident_no,
-            &people
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        for row in rows {
-            self.prepared.insert((row.person_id, row.phase, word(&row.channel)?), (word(&row.content)?, row.content_hash));
-        }
-        Ok(())
-    }
-
-    async fn read_messages(&mut self) -> Result<(), StoreError> {
-        let people = self.locked();
-        let IncidentKey { controller_id, incident_no } = self.incident;
-        let rows = sqlx::query!(
-            r#"select m.message_id, m.person_id, m.phase, m.channel, m.reason, m.ordinal, m.plan_no, m.state, m.attempt, m.lane,
-                      coalesce((select max(a.attempt) from attempt a where a.controller_id = m.controller_id
-                        and a.incident_no = m.incident_no and a.message_id = m.message_id and not a.is_repeat), 0) as "fresh!"
-                 from message m
-                where m.controller_id = $1 and m.incident_no = $2 and m.person_id = any($3)
-                order by m.message_id for no key update"#,
-            controller_id,
-            incident_no,
-            &people
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        for row in rows {
-            let channel: Channel = word(&row.channel)?;
-            let (content, content_hash) = self.content(row.person_id, row.phase, channel)?;
-            let model = Message {
-                channel,
-                reason: word(&row.reason)?,
-                state: word(&row.state)?,
-                attempt: u32::try_from(row.attempt).unwrap_or(0),
-                fresh: u32::try_from(row.fresh).unwrap_or(0),
-                closes_at: crate::model::step::closes_at(&self.closing, channel, content),
-            };
-            self.messages.insert(row.message_id, MessageRow {
-                message_id: row.message_id,
-                person_id: row.person_id,
-                phase: row.phase,
-                ordinal: row.ordinal,
-                plan_no: row.plan_no,
-                lane: row.lane,
-                content_hash,
-                model,
-            });
-        }
-        Ok(())
-    }
-
     fn content(&self, person_id: Uuid, phase: i32, channel: Channel) -> Result<(Content, Vec<u8>), StoreError> {
         self.prepared.get(&(person_id, phase, channel)).cloned().ok_or(StoreError::Corrupt { what: "prepared content" })
     }
@@ -371,7 +224,12 @@ impl Unit {
     }
 
     /// Remembers an event that moves nothing, of a person or of the incident itself.
-    pub(crate) fn plain_event(&mut self, person_id: Option<Uuid>, kind: &'static str, detail: Map<String, Value>) -> Result<(), StoreError> {
+    pub(crate) fn plain_event(
+        &mut self,
+        person_id: Option<Uuid>,
+        kind: &'static str,
+        detail: Map<String, Value>,
+    ) -> Result<(), StoreError> {
         let pending = self.event(person_id, kind, detail)?;
         self.pending.push(pending);
         Ok(())
@@ -443,6 +301,7 @@ impl Unit {
     }
 }
 
+mod read;
 mod write;
 
 pub(crate) fn word<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
@@ -451,16 +310,4 @@ pub(crate) fn word<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
 
 pub(crate) fn hash(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| StoreError::Corrupt { what: "hash" })
-}
-
-/// Reads `{"channel content": "state"}` as the profile's closing table.
-fn closing(table: &Value) -> Result<Vec<(Channel, Content, MessageState)>, StoreError> {
-    let entries = table.as_array().ok_or(StoreError::Corrupt { what: "closing table" })?;
-    entries
-        .iter()
-        .map(|entry| {
-            let field = |name: &str| entry.get(name).and_then(Value::as_str).ok_or(StoreError::Corrupt { what: "closing table" });
-            Ok((word(field("channel")?)?, word(field("content")?)?, word(field("state")?)?))
-        })
-        .collect()
 }

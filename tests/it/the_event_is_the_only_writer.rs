@@ -44,7 +44,8 @@ async fn an_event_that_does_not_fit_fails_as_a_whole() {
         )
     };
 
-    for (from, to, n) in [("unknown", "ready", 1), ("ready", "accepted_not", 1), ("ready", "asked", 1), ("ready", "cancelled", 2)] {
+    for (from, to, n) in [("unknown", "ready", 1), ("ready", "accepted_not", 1), ("ready", "asked", 1), ("ready", "cancelled", 2)]
+    {
         assert!(sqlx::raw_sql(sqlx::AssertSqlSafe(insert(from, to, n))).execute(&owner).await.is_err(), "{from} {to} {n}");
     }
 

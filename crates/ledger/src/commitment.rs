@@ -62,9 +62,6 @@ mod tests {
         assert_eq!(sealed, commit(&key, "phone", b"+447700900123"));
         assert_ne!(sealed, commit(&key, "phone", b"+447700900124"));
         assert_ne!(sealed, commit(&key, "email", b"+447700900123"));
-        assert_ne!(
-            sealed,
-            commit(&PersonKey::new([8; 32]), "phone", b"+447700900123")
-        );
+        assert_ne!(sealed, commit(&PersonKey::new([8; 32]), "phone", b"+447700900123"));
     }
 }

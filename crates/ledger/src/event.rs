@@ -85,11 +85,7 @@ impl Event {
         }
         write_field(&mut out, "t", &time_text(self.at_micros)?)?;
         out.extend_from_slice(b",\"v\":1}");
-        if out.len() > BYTES_MAX {
-            Err(EventError::TooLong(out.len()))
-        } else {
-            Ok(out)
-        }
+        if out.len() > BYTES_MAX { Err(EventError::TooLong(out.len())) } else { Ok(out) }
     }
 
     /// Reads an event and refuses every spelling but the canonical one.
@@ -98,17 +94,8 @@ impl Event {
             return Err(EventError::TooLong(bytes.len()));
         }
         let value: Value = serde_json::from_slice(bytes).map_err(|_| EventError::Malformed)?;
-        let text = |key: &str| {
-            value
-                .get(key)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-                .ok_or(EventError::Malformed)
-        };
-        let person = value
-            .get("p")
-            .map(|p| from_hex::<16>(p.as_str()))
-            .transpose()?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or(EventError::Malformed);
+        let person = value.get("p").map(|p| from_hex::<16>(p.as_str())).transpose()?;
         let prev = match value.get("prev") {
             None | Some(Value::Null) => None,
             Some(prev) => Some(from_hex::<32>(prev.as_str())?),
@@ -121,17 +108,9 @@ impl Event {
             person,
             prev,
             at_micros: time_value(&text("t")?)?,
-            detail: value
-                .get("d")
-                .and_then(Value::as_object)
-                .cloned()
-                .ok_or(EventError::Malformed)?,
+            detail: value.get("d").and_then(Value::as_object).cloned().ok_or(EventError::Malformed)?,
         };
-        if event.to_bytes()? == bytes {
-            Ok(event)
-        } else {
-            Err(EventError::NotCanonical)
-        }
+        if event.to_bytes()? == bytes { Ok(event) } else { Err(EventError::NotCanonical) }
     }
 }
 
@@ -143,10 +122,7 @@ fn write_field(out: &mut Vec<u8>, key: &str, value: &str) -> Result<(), EventErr
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) -> Result<(), EventError> {
-    if !text
-        .bytes()
-        .all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\')
-    {
+    if !text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\') {
         return Err(EventError::NotAscii);
     }
     out.push(b'"');
@@ -177,9 +153,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value) -> Result<(), EventError> {
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Number(number) => match number.as_i64() {
-            Some(i) if i.unsigned_abs() <= INTEGER_MAX => {
-                out.extend_from_slice(i.to_string().as_bytes())
-            }
+            Some(i) if i.unsigned_abs() <= INTEGER_MAX => out.extend_from_slice(i.to_string().as_bytes()),
             _ => return Err(EventError::NotInteger),
         },
         Value::String(text) => write_string(out, text)?,
@@ -199,32 +173,24 @@ fn write_value(out: &mut Vec<u8>, value: &Value) -> Result<(), EventError> {
 }
 
 fn from_hex<const N: usize>(text: Option<&str>) -> Result<[u8; N], EventError> {
-    let text = text
-        .filter(|t| t.len() == 2 * N && t.is_ascii())
-        .ok_or(EventError::Malformed)?;
+    let text = text.filter(|t| t.len() == 2 * N && t.is_ascii()).ok_or(EventError::Malformed)?;
     let mut bytes = [0; N];
     for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte =
-            u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| EventError::Malformed)?;
+        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| EventError::Malformed)?;
     }
     Ok(bytes)
 }
 
 /// `2026-11-23T22:40:05.000001Z`. Civil date from days, after Howard Hinnant's published algorithm.
 fn time_text(micros: i64) -> Result<String, EventError> {
-    let (days, of_day) = (
-        micros.div_euclid(86_400_000_000),
-        micros.rem_euclid(86_400_000_000),
-    );
+    let (days, of_day) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (year, month, day) = civil(days);
     if !(0..=9999).contains(&year) {
         return Err(EventError::Time);
     }
     let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
     let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    Ok(format!(
-        "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{fraction:06}Z"
-    ))
+    Ok(format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{fraction:06}Z"))
 }
 
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -240,17 +206,9 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 fn time_value(text: &str) -> Result<i64, EventError> {
-    let number = |range: std::ops::Range<usize>| {
-        text.get(range)
-            .and_then(|t| t.parse::<i64>().ok())
-            .ok_or(EventError::Malformed)
-    };
+    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|t| t.parse::<i64>().ok()).ok_or(EventError::Malformed);
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (y, m) = if month <= 2 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
+    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
     let yoe = y.rem_euclid(400);
     let doe = yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + day - 1;
     let days = y.div_euclid(400) * 146_097 + doe - 719_468;
@@ -273,10 +231,7 @@ mod tests {
             person: Some([0xab; 16]),
             prev: None,
             at_micros: 1_764_024_005_000_001,
-            detail: json!({"channel": "sms", "attempt": 1})
-                .as_object()
-                .unwrap()
-                .clone(),
+            detail: json!({"channel": "sms", "attempt": 1}).as_object().unwrap().clone(),
         }
     }
 
@@ -287,10 +242,7 @@ mod tests {
             r#""inc":"019355a0-0000-7000-8000-000000000002","k":"message.intent","n":1,"#,
             r#""p":"abababababababababababababababab","prev":null,"t":"2025-11-24T22:40:05.000001Z","v":1}"#
         );
-        assert_eq!(
-            String::from_utf8(sample().to_bytes().unwrap()).unwrap(),
-            golden
-        );
+        assert_eq!(String::from_utf8(sample().to_bytes().unwrap()).unwrap(), golden);
         assert_eq!(Event::parse(golden.as_bytes()), Ok(sample()));
     }
 

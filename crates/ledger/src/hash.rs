@@ -4,21 +4,12 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of `0x00 || entry`.
 pub fn leaf_hash(entry: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(entry)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([0]).chain_update(entry).finalize().into()
 }
 
 /// SHA-256 of `0x01 || left || right`.
 pub fn node_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update([1])
-        .chain_update(left)
-        .chain_update(right)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
 /// Lower-case hexadecimal.

@@ -31,24 +31,11 @@ impl ManifestLine {
     /// `{"c":{…},"p":"…"}` in the event's JSON profile, without a line end.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        if !self
-            .commitments
-            .keys()
-            .all(|field| field.bytes().all(plain))
-        {
+        if !self.commitments.keys().all(|field| field.bytes().all(plain)) {
             return Err(ManifestError::FieldName);
         }
-        let fields: Vec<String> = self
-            .commitments
-            .iter()
-            .map(|(field, c)| format!("\"{field}\":\"{}\"", to_hex(c)))
-            .collect();
-        Ok(format!(
-            "{{\"c\":{{{}}},\"p\":\"{}\"}}",
-            fields.join(","),
-            to_hex(&self.person)
-        )
-        .into_bytes())
+        let fields: Vec<String> = self.commitments.iter().map(|(field, c)| format!("\"{field}\":\"{}\"", to_hex(c))).collect();
+        Ok(format!("{{\"c\":{{{}}},\"p\":\"{}\"}}", fields.join(","), to_hex(&self.person)).into_bytes())
     }
 }
 
@@ -63,9 +50,7 @@ impl ManifestBuilder {
     /// Adds a line; its person must be greater than the one before.
     pub fn push(&mut self, line: &ManifestLine) -> Result<(), ManifestError> {
         if self.last.is_some_and(|last| last >= line.person) {
-            return Err(ManifestError::NotAscending {
-                line: self.tree.size() + 1,
-            });
+            return Err(ManifestError::NotAscending { line: self.tree.size() + 1 });
         }
         let bytes = line.to_bytes()?;
         self.last = Some(line.person);
@@ -90,21 +75,11 @@ mod tests {
 
     #[test]
     fn a_line_has_golden_bytes_and_must_ascend() {
-        let line = |id: u8| ManifestLine {
-            person: [id; 16],
-            commitments: BTreeMap::from([("phone".to_owned(), [0xab; 32])]),
-        };
-        let golden = format!(
-            "{{\"c\":{{\"phone\":\"{}\"}},\"p\":\"{}\"}}",
-            "ab".repeat(32),
-            "01".repeat(16)
-        );
+        let line = |id: u8| ManifestLine { person: [id; 16], commitments: BTreeMap::from([("phone".to_owned(), [0xab; 32])]) };
+        let golden = format!("{{\"c\":{{\"phone\":\"{}\"}},\"p\":\"{}\"}}", "ab".repeat(32), "01".repeat(16));
         assert_eq!(line(1).to_bytes(), Ok(golden.into_bytes()));
         let mut builder = ManifestBuilder::default();
         assert_eq!(builder.push(&line(2)), Ok(()));
-        assert_eq!(
-            builder.push(&line(2)),
-            Err(ManifestError::NotAscending { line: 2 })
-        );
+        assert_eq!(builder.push(&line(2)), Err(ManifestError::NotAscending { line: 2 }));
     }
 }

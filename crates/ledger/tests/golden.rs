@@ -11,10 +11,7 @@ const GOLDEN: &str = concat!(
 #[test]
 fn a_golden_event_keeps_its_bytes() {
     let event = Event::parse(GOLDEN.as_bytes());
-    assert_eq!(
-        event.and_then(|e| e.to_bytes()),
-        Ok(GOLDEN.as_bytes().to_vec())
-    );
+    assert_eq!(event.and_then(|e| e.to_bytes()), Ok(GOLDEN.as_bytes().to_vec()));
 }
 
 #[test]
@@ -29,10 +26,7 @@ fn a_contradictory_place_in_the_chain_is_refused() {
 fn a_commitment_equals_that_of_another_implementation() {
     let key = PersonKey::new(std::array::from_fn(|i| i as u8));
     let sealed = commit(&key, "phone", b"+447700900123");
-    assert_eq!(
-        to_hex(&sealed),
-        "9b13f02841baa7d1addeadb0610eb2d8ce2fdea565aefe4f3aacddae2f6b9aa5"
-    );
+    assert_eq!(to_hex(&sealed), "9b13f02841baa7d1addeadb0610eb2d8ce2fdea565aefe4f3aacddae2f6b9aa5");
     assert!(verify(&key, "phone", b"+447700900123", &sealed));
     assert_eq!(format!("{key:?}"), "PersonKey(…)");
 }

@@ -39,7 +39,11 @@ pub(crate) fn check(document: &PagedDocument) -> Result<(), LetterError> {
     Err(LetterError::MissingGlyph(codes.join(" ")))
 }
 
-fn walk(frame: &Frame, origin: Point, visit: &mut impl FnMut(&FrameItem, Point) -> Result<(), LetterError>) -> Result<(), LetterError> {
+fn walk(
+    frame: &Frame,
+    origin: Point,
+    visit: &mut impl FnMut(&FrameItem, Point) -> Result<(), LetterError>,
+) -> Result<(), LetterError> {
     for (position, item) in frame.items() {
         let at = origin + *position;
         visit(item, at)?;

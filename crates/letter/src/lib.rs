@@ -96,7 +96,9 @@ impl LetterError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::AddressEmpty | Self::AddressOverflow | Self::OutsideWindow => "shorten or correct the person's address lines and import the row again",
+            Self::AddressEmpty | Self::AddressOverflow | Self::OutsideWindow => {
+                "shorten or correct the person's address lines and import the row again"
+            }
             Self::MissingGlyph(_) => "write the name in a script that the fonts have, or add a font to crates/letter/fonts",
             Self::TooManyPages(_) => "shorten the incident's texts",
             Self::Typst => "check the template with a fictitious person",

@@ -53,7 +53,9 @@ fn the_same_letter_has_the_same_bytes_and_another_person_other_ones() {
 
 #[test]
 fn a_name_of_markup_prints_as_it_is() {
-    for name in ["#panic(\"x\") *b* <i> {{x}}", "a -- b ~ $x^2$ @ref `raw` // /*c*/ \\u{41}", "Łukasz Żółkiewski", "Ελένη Παπαδοπούλου"] {
+    for name in
+        ["#panic(\"x\") *b* <i> {{x}}", "a -- b ~ $x^2$ @ref `raw` // /*c*/ \\u{41}", "Łukasz Żółkiewski", "Ελένη Παπαδοπούλου"]
+    {
         let pdf = typeset(name, &["A Person", "1 High Street", "SY23 2AX"]).unwrap();
         if let Some(text) = text_of(&pdf) {
             let squeeze = |t: &str| t.split_whitespace().collect::<String>();

@@ -64,7 +64,8 @@ impl Ground {
         };
         let summary = prepare(&self.office, &self.incident, &request, |_| {}).await?;
         let plan = store.load_plan(self.incident.key, summary.plan).await?;
-        let approval = json!({"command": "plan approve", "incident": self.incident.incident_id, "plan": summary.plan, "hash": summary.hash});
+        let approval =
+            json!({"command": "plan approve", "incident": self.incident.incident_id, "plan": summary.plan, "hash": summary.hash});
         let signed = statement(&approval, store.now().await?, rand::random());
         let command = store.insert_command(bob, &signed, &key.sign(&signed)).await?;
         plans::approve(&self.office, &self.incident, &plan, bob, command).await?;
@@ -79,15 +80,16 @@ async fn free_address() -> Result<SocketAddr, Failure> {
 
 async fn settings(master: &Path, provider: SocketAddr, web: SocketAddr) -> Result<Settings, Failure> {
     let file = Some(Path::new("config/demo.toml"));
-    let mut flags = vec![
-        ("keys.master_file".to_owned(), master.display().to_string()),
-        ("web.listen".to_owned(), web.to_string()),
-    ];
+    let mut flags =
+        vec![("keys.master_file".to_owned(), master.display().to_string()), ("web.listen".to_owned(), web.to_string())];
     let names: Vec<String> = Settings::load(&config::layers(file, &flags))?.lanes.keys().cloned().collect();
     flags.extend(names.iter().map(|name| (format!("lanes.{name}.url"), format!("http://{provider}/{name}"))));
     let server = Settings::load(&config::layers(file, &flags))?;
     if server.lanes.values().any(|lane| lane.live) {
-        return Err(Refusal::of("the demo's settings have a live lane", "take `live = true` out of config/demo.toml: the demo reaches nobody"));
+        return Err(Refusal::of(
+            "the demo's settings have a live lane",
+            "take `live = true` out of config/demo.toml: the demo reaches nobody",
+        ));
     }
     let url = recreate_database(server.database.url.expose_secret(), "duly_demo").await?;
     Store::migrate(&url).await?;

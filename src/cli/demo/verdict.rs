@@ -70,8 +70,9 @@ impl Run {
         let (store, key) = (&self.ground.office.store, self.ground.incident.key);
         let sealed = store.audit_sealed(key, &self.ground.office.master, &|_, frozen| read_request(frozen)).await?;
         let record = self.ground.sandbox.record().into_iter();
-        let produced: Vec<Produced> =
-            record.map(|p| Produced { channel: p.channel, destination: p.destination, content_sha256: p.content_sha256 }).collect();
+        let produced: Vec<Produced> = record
+            .map(|p| Produced { channel: p.channel, destination: p.destination, content_sha256: p.content_sha256 })
+            .collect();
         let mut findings = store.audit(key).await?;
         findings.extend(sealed.findings);
         findings.extend(compare(&sealed.sends, &produced));
@@ -140,7 +141,10 @@ impl Run {
         let e = &account.equation;
         let holds = |is: bool| if is { paint.good("holds") } else { paint.bad("DOES NOT HOLD") };
         println!("{}", paint.strong(&format!("Everybody accounted for, in {} s", self.seconds)));
-        println!("  {} rows read = {} people + {} duplicates + {} quarantined", self.rows_read, e.people, e.duplicates, e.quarantined);
+        println!(
+            "  {} rows read = {} people + {} duplicates + {} quarantined",
+            self.rows_read, e.people, e.duplicates, e.quarantined
+        );
         for state in ShownState::ALL {
             let n = e.person_states.get(state.as_str()).copied().unwrap_or(0);
             if n > 0 {
@@ -155,9 +159,16 @@ impl Run {
         println!("  {:>6}  messages on the simulator's record", figure_of(account.produced.len()));
         println!("  {:>6}  most copies of one message", account.max_sends());
         println!("\n{}", paint.strong("The killed worker"));
-        println!("  {:>6}  calls in flight when it died, of which nobody could know how they ended", figure(account.in_flight_at_kill));
+        println!(
+            "  {:>6}  calls in flight when it died, of which nobody could know how they ended",
+            figure(account.in_flight_at_kill)
+        );
         let resolved = account.unknown_created - account.unknown_left;
-        println!("  {:>6}  calls unknown in all, {} resolved without sending blindly", figure(account.unknown_created), figure(resolved));
+        println!(
+            "  {:>6}  calls unknown in all, {} resolved without sending blindly",
+            figure(account.unknown_created),
+            figure(resolved)
+        );
         println!("\n{}", paint.strong("Faults that the simulator fired"));
         for (provider, counts) in self.ground.sandbox.counts() {
             let list: Vec<String> = counts.iter().map(|(kind, n)| format!("{} {n}", word(*kind))).collect();
@@ -189,7 +200,8 @@ impl Account {
         for p in &self.produced {
             *produced.entry((&p.channel, &p.destination, &p.content_sha256)).or_insert(0) += 1;
         }
-        let quotient = |(triple, n): (&(&str, &str, &str), &u32)| f64::from(*n) / f64::from(keys.get(triple).copied().unwrap_or(0));
+        let quotient =
+            |(triple, n): (&(&str, &str, &str), &u32)| f64::from(*n) / f64::from(keys.get(triple).copied().unwrap_or(0));
         produced.iter().map(quotient).fold(0.0, f64::max)
     }
 }

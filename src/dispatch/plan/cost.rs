@@ -35,7 +35,8 @@ pub struct Cost {
 pub fn estimate(lanes: &BTreeMap<String, Lane>, used: &[String], parts: &BTreeMap<&'static str, Parts>) -> Vec<Cost> {
     let mut thousandths: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (channel, parts) in parts {
-        let priced = used.iter().filter_map(|name| lanes.get(name)).filter(|lane| lane.channel == *channel && lane.price_milli > 0);
+        let priced =
+            used.iter().filter_map(|name| lanes.get(name)).filter(|lane| lane.channel == *channel && lane.price_milli > 0);
         let Some(dearest) = priced.max_by_key(|lane| lane.price_milli) else { continue };
         let (least, most) = thousandths.entry(dearest.currency.clone()).or_default();
         *least = least.saturating_add(parts.first.saturating_mul(dearest.price_milli));
@@ -56,7 +57,11 @@ mod tests {
 
     #[test]
     fn an_estimate_takes_the_dearest_lane_and_rounds_up() {
-        let lanes = BTreeMap::from([("a".to_owned(), lane("sms", 2400)), ("b".to_owned(), lane("sms", 2500)), ("c".to_owned(), lane("letter", 95_000))]);
+        let lanes = BTreeMap::from([
+            ("a".to_owned(), lane("sms", 2400)),
+            ("b".to_owned(), lane("sms", 2500)),
+            ("c".to_owned(), lane("letter", 95_000)),
+        ]);
         let parts = BTreeMap::from([("sms", Parts { first: 3, most: 3 }), ("letter", Parts { first: 0, most: 2 })]);
         let used: Vec<String> = lanes.keys().cloned().collect();
 

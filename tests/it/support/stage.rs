@@ -262,10 +262,14 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
 
 async fn approve_and_go(office: &Arc<Office>, incident: &Incident, routes: &[Route]) {
     let ann = office.store.insert_user("ann", &[7; 32]).await.unwrap();
-    let summary =
-        plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent: false, user_id: ann }, |_| {})
-            .await
-            .unwrap();
+    let summary = plan::prepare(
+        office,
+        incident,
+        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent: false, user_id: ann },
+        |_| {},
+    )
+    .await
+    .unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
     approve_and_start(&office.store, incident, summary.plan).await;
 }

@@ -111,7 +111,14 @@ fn row(i: u8) -> NewRow {
 }
 
 fn content(channel: &'static str, byte: u8) -> PreparedContent {
-    PreparedContent { channel, content: "full", content_hash: [byte; 32], template_hash: [byte + 1; 32], parts: 1, commitment: [byte; 32] }
+    PreparedContent {
+        channel,
+        content: "full",
+        content_hash: [byte; 32],
+        template_hash: [byte + 1; 32],
+        parts: 1,
+        commitment: [byte; 32],
+    }
 }
 
 /// What an intent for the prepared content of `byte` says in its leaf.
@@ -144,7 +151,12 @@ async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> 
             first: vec![(*message_id, "sms")],
         })
         .collect();
-    let terms = Terms { message_deadline_ms: 3_600_000, postage_class: "first", lanes: vec!["sms-a".into(), "letters".into()], is_urgent: false };
+    let terms = Terms {
+        message_deadline_ms: 3_600_000,
+        postage_class: "first",
+        lanes: vec!["sms-a".into(), "letters".into()],
+        is_urgent: false,
+    };
     draft.insert_notices(1, &notices, &terms).await.unwrap();
     let body = json!({"contents": {"people": people.len(), "root": hex::encode(contents_root(&notices))}}).to_string();
     let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&body)).into();
