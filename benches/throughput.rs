@@ -2,7 +2,6 @@
 //! in the same run. `make bench` runs it in release and writes target/bench/latest.json.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::print_stderr,
     clippy::cast_precision_loss,
     reason = "a benchmark stops where something is wrong"

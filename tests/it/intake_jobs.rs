@@ -230,7 +230,7 @@ async fn jobs_behind_a_frozen_list_go_into_a_supplement_and_known_ones_stay_know
     let mut jobs = Jobs::start("frozen").await;
     jobs.consume(false);
     let first = jobs.job("j-1", person("PN1")).await;
-    jobs.publish(&[first.clone()]).await;
+    jobs.publish(std::slice::from_ref(&first)).await;
     jobs.wait("select count(*) from person", 1).await;
 
     jobs.world.freeze().await;

@@ -28,7 +28,7 @@ pub(crate) fn check(document: &PagedDocument) -> Result<(), LetterError> {
             let (x, y) = (at.x.to_mm(), at.y.to_mm());
             let end = x + text.width().to_mm();
             let touches = x < WINDOW[2] && end > WINDOW[0] && y > WINDOW[1] && y < WINDOW[3];
-            let is_inside = x >= ADDRESS[0] && end <= ADDRESS[2] && y >= ADDRESS[1] && y <= ADDRESS[3];
+            let is_inside = x >= ADDRESS[0] && end <= ADDRESS[2] && (ADDRESS[1]..=ADDRESS[3]).contains(&y);
             if touches && !is_inside { Err(LetterError::OutsideWindow) } else { Ok(()) }
         })?;
     }
