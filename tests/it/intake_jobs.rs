@@ -31,7 +31,7 @@ impl Jobs {
     async fn start(name: &str) -> Self {
         let world = IntakeWorld::start(&format!("job_{name}")).await;
         // Whoever comes first installs it for the whole test process.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        drop(rustls::crypto::ring::default_provider().install_default());
         let host = virtual_host().await;
         let (connection, channel) = connect(&host.url).await.unwrap();
         declare(&channel).await.unwrap();

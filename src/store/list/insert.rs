@@ -199,17 +199,19 @@ async fn insert_keys<'a>(
     Ok(())
 }
 
-/// People by the keyed hashes of their references.
+/// People by the keyed hashes of their references; fenced as in `known`.
 pub async fn find_by_reference(tx: &mut Tx, incident: IncidentKey, references: &[Vec<u8>]) -> Result<Existing, StoreError> {
     let rows = sqlx::query!(
-        "select reference_hash, person_id, fields_hash from person where controller_id = $1 and incident_no = $2 and reference_hash = any($3)",
+        r#"select i.hash as "hash!", p.person_id, p.fields_hash from unnest($3::bytea[]) as i (hash)
+            cross join lateral (select q.person_id, q.fields_hash from person q
+                where q.controller_id = $1 and q.incident_no = $2 and q.reference_hash = i.hash offset 0) as p"#,
         incident.controller_id,
         incident.incident_no,
         references
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows.into_iter().map(|r| (r.reference_hash, (r.person_id, r.fields_hash))).collect())
+    Ok(rows.into_iter().map(|r| (r.hash, (r.person_id, r.fields_hash))).collect())
 }
 
 async fn insert_source_rows(
