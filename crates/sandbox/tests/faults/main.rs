@@ -1,5 +1,5 @@
 //! Each fault does what it says, over real HTTP.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod calls;
 mod memory;
