@@ -30,6 +30,9 @@ const IN_FLIGHT_AT_KILL: u64 = 20;
 
 /// `duly demo`.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  duly demo\n  duly demo --people 500 --seed 3\n\nNeeds DATABASE_URL and AMQP_URL, as `eval \"$(scripts/services env)\"` sets them; `make demo` does all of it."
+)]
 pub struct Demo {
     /// Made-up people
     #[arg(long, default_value_t = 5000)]

@@ -109,6 +109,8 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, l
         LookUp::Absent if absence_counts(office, row, lag) => {
             apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await
         }
+        // A provider that answers nothing for as long as we would have tried to send: a person decides.
+        LookUp::CannotKnow if row.is_expired => apply(office, row, Cause::Ask, "no_answer").await,
         LookUp::Absent | LookUp::CannotKnow => {
             Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
         }

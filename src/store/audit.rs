@@ -45,7 +45,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("manifest_differs", "restore the people of the frozen list from a backup: they are not the ones that were approved"),
     ("plan_names_another_list", "stop the plan: it was approved for other lists than those that are frozen"),
     ("contents_differ", "stop the plan: the texts prepared for it are not the ones that were approved"),
-    ("content_not_approved", "stop the plan: a message was sent whose contents are not the ones that were approved"),
     ("plan_not_approved", "stop the plan: messages were sent without the approvals that it needs"),
     ("approval_not_valid", "stop the plan and have it approved again: a signature does not prove its approval"),
     ("plan_differs_from_events", "stop the plan: its state was changed without an event"),

@@ -75,7 +75,7 @@ impl Store {
         Ok(queued)
     }
 
-    /// Lists open messages whose deadline passed, oldest first. A queued message whose lease ran out is simply due again.
+    /// Lists open messages whose deadline passed, oldest first; nothing is given up while a hold or a pause keeps it. A queued message whose lease ran out is simply due again.
     pub async fn list_due(&self, limit: i64) -> Result<Vec<Due>, StoreError> {
         let rows = sqlx::query!(
             r#"select m.controller_id, m.incident_no, m.message_id, m.person_id, m.state, m.attempt, m.lane,
@@ -87,7 +87,12 @@ impl Store {
                           and o.message_id = m.message_id and o.provider_id is not null limit 1) as provider_id
                  from incident i cross join lateral (
                     select * from message m where m.incident_no = i.incident_no and m.due_at <= duly_now()
-                       and (m.state <> 'ready' or m.expires_at <= duly_now()) order by m.due_at limit $1) m
+                       and (m.state <> 'ready' or m.expires_at <= duly_now()
+                            and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
+                                 and q.plan_no = m.plan_no and q.state = 'running')
+                            and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
+                                 and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id)))
+                     order by m.due_at limit $1) m
                  left join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
                       and a.message_id = m.message_id and a.attempt = m.attempt
                  left join attempt f on f.controller_id = m.controller_id and f.incident_no = m.incident_no

@@ -27,9 +27,12 @@ pub fn check(text: &str, region: &str) -> Result<Option<Phone>, Fault> {
     }
     let number = phonenumber::parse(region.parse().ok(), &text).map_err(|_| fault)?;
     let kind = number.number_type(&DATABASE);
-    // A type says that the number is valid, unless leading zeros belong to it, as in Italy; asking twice doubles the cost.
-    let is_sure = kind != Type::Unknown && number.national().zeros() == 0;
-    if !is_sure && !number.is_valid() {
+    // Where zeros belong to the number, as in Italy, the metadata know only its length; a mobile there has none.
+    let is_valid = match number.national().zeros() {
+        0 => kind != Type::Unknown || number.is_valid(),
+        zeros => kind != Type::Mobile && (6..=12).contains(&(number.national().value().to_string().len() + usize::from(zeros))),
+    };
+    if !is_valid {
         return Err(fault);
     }
     let takes_texts = matches!(kind, Type::Mobile | Type::FixedLineOrMobile | Type::Voip);

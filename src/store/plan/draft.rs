@@ -1,0 +1,197 @@
+//! A plan in the making: one transaction that freezes the lists, keeps what everybody will be told, and ends in the plan.
+
+use crate::store::StoreError;
+use crate::store::unit::{IncidentKey, Unit};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+/// What a person's notice will be, decided at prepare.
+#[derive(Debug, Clone)]
+pub struct PreparedNotice {
+    /// Person.
+    pub person_id: Uuid,
+    /// Version that was rendered.
+    pub version: i32,
+    /// Route word.
+    pub route: &'static str,
+    /// Why nothing could be prepared.
+    pub problem: Option<String>,
+    /// Every channel of the route.
+    pub contents: Vec<PreparedContent>,
+    /// Channels that start at once, with their message ids.
+    pub first: Vec<(Uuid, &'static str)>,
+}
+
+/// What one person will be told on one channel, as hashes.
+#[derive(Debug, Clone)]
+pub struct PreparedContent {
+    /// Channel word.
+    pub channel: &'static str,
+    /// Content word, declared by the template.
+    pub content: &'static str,
+    /// SHA-256 of the rendered bytes.
+    pub content_hash: [u8; 32],
+    /// SHA-256 of the template.
+    pub template_hash: [u8; 32],
+    /// Segments of a text message, pages of a letter.
+    pub parts: u32,
+    /// Commitment to the content hash under the person's key; the same stands in the leaf of each intent.
+    pub commitment: [u8; 32],
+}
+
+/// What holds for every message of a plan.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// How long one message may be tried, ms.
+    pub message_deadline_ms: i64,
+    /// How letters are posted: `first` or `second`.
+    pub postage_class: &'static str,
+    /// Lanes that the plan may use.
+    pub lanes: Vec<String>,
+    /// Whether its messages go before those of plans that are not urgent.
+    pub is_urgent: bool,
+}
+
+/// A list that a plan freezes.
+#[derive(Debug, Clone)]
+pub struct FrozenList {
+    /// List.
+    pub list_no: i32,
+    /// Lines of its manifest.
+    pub people: i64,
+    /// RFC 6962 root.
+    pub root: [u8; 32],
+}
+
+/// The open transaction of `plan prepare`.
+pub struct PlanDraft {
+    pub(super) unit: Unit,
+    /// Number that the plan will have.
+    pub plan_no: i32,
+}
+
+impl PlanDraft {
+    /// Freezes a list: from now on its people are the ones of the manifest.
+    pub async fn freeze(&mut self, list: &FrozenList) -> Result<(), StoreError> {
+        let key = self.unit.incident;
+        sqlx::query!(
+            "insert into list_freeze (controller_id, incident_no, list_no, people, manifest_root) values ($1, $2, $3, $4, $5)",
+            key.controller_id,
+            key.incident_no,
+            list.list_no,
+            list.people,
+            list.root.as_slice()
+        )
+        .execute(&mut *self.unit.tx)
+        .await?;
+        let mut detail = Map::new();
+        detail.insert("count".into(), json!(list.people));
+        detail.insert("list".into(), json!(list.list_no));
+        detail.insert("root".into(), json!(hex::encode(list.root)));
+        self.unit.incident_event("list.frozen", detail, None)
+    }
+
+    /// Writes the notices of a batch of people with what was rendered for them, and their first messages.
+    pub async fn insert_notices(&mut self, phase: i32, notices: &[PreparedNotice], terms: &Terms) -> Result<(), StoreError> {
+        let IncidentKey { controller_id, incident_no } = self.unit.incident;
+        let people: Vec<Uuid> = notices.iter().map(|n| n.person_id).collect();
+        let routes: Vec<String> = notices.iter().map(|n| n.route.to_owned()).collect();
+        let problems: Vec<Option<String>> = notices.iter().map(|n| n.problem.clone()).collect();
+        sqlx::query!(
+            "insert into notice (controller_id, incident_no, phase, plan_no, person_id, route, problem)
+             select $1, $2, $3, $4, j.* from unnest($5::uuid[], $6::text[], $7::text[]) as j",
+            controller_id,
+            incident_no,
+            phase,
+            self.plan_no,
+            &people,
+            &routes,
+            &problems as &[Option<String>]
+        )
+        .execute(&mut *self.unit.tx)
+        .await?;
+        self.insert_contents(phase, notices).await?;
+        let first: Vec<(&PreparedNotice, Uuid, &str)> =
+            notices.iter().flat_map(|n| n.first.iter().map(move |(id, channel)| (n, *id, *channel))).collect();
+        let ids: Vec<Uuid> = first.iter().map(|(_, id, _)| *id).collect();
+        let people: Vec<Uuid> = first.iter().map(|(n, _, _)| n.person_id).collect();
+        let channels: Vec<String> = first.iter().map(|(_, _, c)| (*c).to_owned()).collect();
+        sqlx::query!(
+            "insert into message (controller_id, incident_no, phase, plan_no, reason, ordinal, due_at, expires_at, message_id, person_id, channel, postage_class)
+             select $1, $2, $3, $4, 'first', 1, duly_now(), duly_now() + $8::bigint * interval '1 millisecond', j.id, j.person, j.channel,
+                    case when j.channel = 'letter' then $9 end
+               from unnest($5::uuid[], $6::uuid[], $7::text[]) as j (id, person, channel)",
+            controller_id,
+            incident_no,
+            phase,
+            self.plan_no,
+            &ids,
+            &people,
+            &channels,
+            terms.message_deadline_ms,
+            terms.postage_class
+        )
+        .execute(&mut *self.unit.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_contents(&mut self, phase: i32, notices: &[PreparedNotice]) -> Result<(), StoreError> {
+        let rows: Vec<(&PreparedNotice, &PreparedContent)> =
+            notices.iter().flat_map(|n| n.contents.iter().map(move |c| (n, c))).collect();
+        let people: Vec<Uuid> = rows.iter().map(|(n, _)| n.person_id).collect();
+        let versions: Vec<i32> = rows.iter().map(|(n, _)| n.version).collect();
+        let channels: Vec<String> = rows.iter().map(|(_, c)| c.channel.to_owned()).collect();
+        let contents: Vec<String> = rows.iter().map(|(_, c)| c.content.to_owned()).collect();
+        let hashes: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.content_hash.to_vec()).collect();
+        let templates: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.template_hash.to_vec()).collect();
+        let commitments: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.commitment.to_vec()).collect();
+        sqlx::query!(
+            "insert into prepared_content (controller_id, incident_no, phase, person_id, person_version, channel, content, content_hash,
+                    template_hash, commitment)
+             select $1, $2, $3, j.* from unnest($4::uuid[], $5::int[], $6::text[], $7::text[], $8::bytea[], $9::bytea[], $10::bytea[]) as j",
+            self.unit.incident.controller_id,
+            self.unit.incident.incident_no,
+            phase,
+            &people,
+            &versions,
+            &channels,
+            &contents,
+            &hashes,
+            &templates,
+            &commitments
+        )
+        .execute(&mut *self.unit.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Writes the plan and its event, and commits all of it together.
+    pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, user_id: Uuid) -> Result<i32, StoreError> {
+        let key = self.unit.incident;
+        sqlx::query!(
+            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes, is_urgent)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            key.controller_id,
+            key.incident_no,
+            self.plan_no,
+            body,
+            hash,
+            user_id,
+            terms.message_deadline_ms,
+            terms.postage_class,
+            &terms.lanes,
+            terms.is_urgent
+        )
+        .execute(&mut *self.unit.tx)
+        .await?;
+        let mut detail = Map::new();
+        detail.insert("hash".into(), json!(hex::encode(hash)));
+        detail.insert("plan".into(), json!(self.plan_no));
+        detail.insert("user".into(), json!(user_id.to_string()));
+        self.unit.incident_event("plan.prepared", detail, None)?;
+        let plan_no = self.plan_no;
+        self.unit.commit().await?;
+        Ok(plan_no)
+    }
+}
