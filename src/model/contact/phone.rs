@@ -25,7 +25,9 @@ pub fn check(text: &str, region: &str) -> Result<Option<Phone>, Fault> {
     if text.chars().any(|c| matches!(c, '/' | ';' | ',' | '|' | '&')) || text.to_ascii_lowercase().contains(" or ") {
         return Err(fault);
     }
-    let number = phonenumber::parse(region.parse().ok(), &text).map_err(|_| fault)?;
+    // A number that names its country must not lose the zero that ours would put in front, as Rome's 06.
+    let region = if text.trim_start().starts_with('+') { None } else { region.parse().ok() };
+    let number = phonenumber::parse(region, &text).map_err(|_| fault)?;
     let kind = number.number_type(&DATABASE);
     // Where zeros belong to the number, as in Italy, the metadata know only its length; a mobile there has none.
     let is_valid = match number.national().zeros() {
