@@ -230,9 +230,16 @@ fn route_effects(after: &Case) -> Vec<Effect> {
     after.messages.iter().filter_map(step_of).collect()
 }
 
+/// Whether no news came and the next step took the message's place: late news still counts, but nobody waits for it.
+fn is_replaced(case: &Case, message: &Message) -> bool {
+    let next = case.route.next_after(message.channel);
+    needs_next_step(message.state) && case.messages.iter().any(|m| Some(m.channel) == next)
+}
+
 fn next_notice(after: &Case, creates: bool) -> Option<NoticeState> {
     let told = after.messages.iter().any(Message::closes);
-    let hope = creates || after.messages.iter().any(|m| m.closes_at.is_some() && !m.state.is_dead());
+    let may_still_tell = |m: &Message| m.closes_at.is_some() && !m.state.is_dead() && !is_replaced(after, m);
+    let hope = creates || after.messages.iter().any(may_still_tell);
     let to = match (told, hope) {
         (true, _) => NoticeState::Notified,
         (false, true) => NoticeState::Open,
@@ -245,4 +252,29 @@ fn next_notice(after: &Case, creates: bool) -> Option<NoticeState> {
 /// The profile's answer for one channel and content, as `step` needs it.
 pub fn closes_at(closing: &[(Channel, Content, MessageState)], channel: Channel, content: Content) -> Option<MessageState> {
     closing.iter().find(|(c, t, _)| *c == channel && *t == content).map(|(_, _, state)| *state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(channel: Channel, state: MessageState, closes_at: MessageState) -> Message {
+        let reason = if channel == Channel::Letter { Reason::Escalation } else { Reason::First };
+        Message { channel, reason, state, attempt: 1, fresh: 1, closes_at: Some(closes_at) }
+    }
+
+    #[test]
+    fn a_text_without_news_and_a_letter_that_came_back_leave_nobody_waiting() {
+        let text = message(Channel::Sms, MessageState::Overdue, MessageState::DeliveredToHandset);
+        let letter = message(Channel::Letter, MessageState::HandedToCarrier, MessageState::HandedToCarrier);
+        let mut case = Case { notice: NoticeState::Notified, route: Route::SmsThenLetter, messages: vec![text, letter] };
+
+        let returned = step(&case, 1, Cause::Reported { report: MessageState::Returned, other_id: false });
+        assert_eq!(returned.notice, Some(NoticeState::Unreachable));
+
+        case.messages[1].state = MessageState::Returned;
+        case.notice = NoticeState::Unreachable;
+        let late = step(&case, 0, Cause::Reported { report: MessageState::DeliveredToHandset, other_id: false });
+        assert_eq!(late.notice, Some(NoticeState::Notified));
+    }
 }

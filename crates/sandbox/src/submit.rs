@@ -72,16 +72,15 @@ pub(crate) async fn submit(
         return refusal;
     }
     let call = Call { app, plan, physical, key, body, wire };
-    match call.plan.fires(FaultKind::Late) {
-        // In a task of its own: the message is produced even if its client has left.
-        Some(ms) => tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            call.produce_and_answer().await
-        })
-        .await
-        .unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal")),
-        None => call.produce_and_answer().await,
-    }
+    let late_ms = call.plan.fires(FaultKind::Late).unwrap_or(0);
+    // In a task of its own: a message is produced, and lives its life, even if its client has left or was killed.
+    let work = tokio::spawn(async move {
+        if late_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(late_ms)).await;
+        }
+        call.produce_and_answer().await
+    });
+    work.await.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal"))
 }
 
 /// Faults that produce nothing.

@@ -59,7 +59,7 @@ impl Run {
         });
         std::fs::write(folder.join("summary.json"), serde_json::to_string_pretty(&summary)?)?;
         self.leave_samples(folder, &account).await?;
-        self.print(&account);
+        self.print(&account, &wrong);
         match wrong.first() {
             None => Ok(()),
             Some(what) => Err(Refusal::found(*what, "read target/demo/summary.json and target/demo/serve.log")),
@@ -136,11 +136,14 @@ impl Run {
         Ok(())
     }
 
-    fn print(&self, account: &Account) {
+    fn print(&self, account: &Account, wrong: &[&str]) {
         let paint = Paint::stdout();
         let e = &account.equation;
         let holds = |is: bool| if is { paint.good("holds") } else { paint.bad("DOES NOT HOLD") };
-        println!("{}", paint.strong(&format!("Everybody accounted for, in {} s", self.seconds)));
+        match wrong {
+            [] => println!("{}", paint.good(&format!("Nobody is lost and nobody was told twice. It took {} s.", self.seconds))),
+            wrong => println!("{}", paint.bad(&format!("It does not hold: {}", wrong.join("; ")))),
+        }
         println!(
             "  {} rows read = {} people + {} duplicates + {} quarantined",
             self.rows_read, e.people, e.duplicates, e.quarantined
