@@ -36,6 +36,7 @@ fn scaled(n: u64) -> u64 {
 }
 
 fn main() {
+    rustls::crypto::ring::default_provider().install_default().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let entries = runtime.block_on(async {
         let mut entries = sending::run().await;
