@@ -317,7 +317,7 @@ create table receipt (
     provider text not null,                                  -- lane from the URL
     sealed bytea,                                            -- raw body; null once nobody may read it any more
     sealed_under text not null default 'controller' check (sealed_under in ('controller', 'person')), -- whose key opens it
-    verdict text not null check (verdict in ('verified', 'bad_signature', 'stale', 'malformed')), -- what the endpoint found
+    verdict text not null check (verdict in ('verified', 'bad_signature', 'stale', 'malformed', 'too_large')), -- what the endpoint found
     event_name text,                                         -- the provider's id of this receipt
     reference text,                                          -- our reference in it
     provider_id text,                                        -- the provider's id of the message

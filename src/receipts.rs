@@ -10,6 +10,7 @@ use crate::provider::sandbox::{Account, ReceiptRefusal};
 use crate::store::receipt::{NewReceipt, ReceiptController, ReceiptStore};
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
@@ -68,29 +69,32 @@ impl Desk {
         }))
     }
 
-    async fn keep(&self, controller: &str, provider: String, headers: &HeaderMap, body: &[u8]) -> Result<StatusCode, StatusCode> {
+    /// Keeps a receipt; without a `body` it was too large to be read, and only that is kept.
+    async fn keep(
+        &self,
+        controller: &str,
+        provider: String,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<StatusCode, StatusCode> {
         let account = self.accounts.get(&provider).ok_or(StatusCode::NOT_FOUND)?;
         let (controller, now_seconds) = self.controller(controller).await?.ok_or(StatusCode::NOT_FOUND)?;
         let header = |name: &str| headers.get(name).and_then(|h| h.to_str().ok()).unwrap_or_default();
-        let read = account.read_receipt(
-            header("X-Sandbox-Timestamp"),
-            header("X-Sandbox-Signature"),
-            body,
-            now_seconds,
-            self.window_seconds,
-        );
-        let sealed = seal_to(&controller.public_key, body).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        let (stamp, signature) = (header("X-Sandbox-Timestamp"), header("X-Sandbox-Signature"));
+        let read = body.map(|body| account.read_receipt(stamp, signature, body, now_seconds, self.window_seconds));
         let (verdict, answer) = match &read {
-            Ok(_) => ("verified", StatusCode::OK),
-            Err(ReceiptRefusal::BadSignature) => ("bad_signature", StatusCode::UNAUTHORIZED),
-            Err(ReceiptRefusal::Stale) => ("stale", StatusCode::UNAUTHORIZED),
-            Err(ReceiptRefusal::Malformed) => ("malformed", StatusCode::BAD_REQUEST),
+            None => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
+            Some(Ok(_)) => ("verified", StatusCode::OK),
+            Some(Err(ReceiptRefusal::BadSignature)) => ("bad_signature", StatusCode::UNAUTHORIZED),
+            Some(Err(ReceiptRefusal::Stale)) => ("stale", StatusCode::UNAUTHORIZED),
+            Some(Err(ReceiptRefusal::Malformed)) => ("malformed", StatusCode::BAD_REQUEST),
         };
-        let read = read.ok();
+        let sealed = body.map(|body| seal_to(&controller.public_key, body)).transpose();
+        let read = read.and_then(Result::ok);
         let receipt = NewReceipt {
             controller_id: controller.controller_id,
             provider,
-            sealed,
+            sealed: sealed.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?,
             verdict,
             event_name: read.as_ref().map(|r| r.event_name.clone()),
             reference: read.as_ref().map(|r| r.reference.clone()),
@@ -102,12 +106,18 @@ impl Desk {
     }
 }
 
-/// 200 kept, 400 not understood, 401 not believed (kept all the same), 404 no such place, 413 too large, 503 again.
+/// 200 kept, 400 not understood, 401 not believed, 413 too large (kept or noted all the same), 404 no such place, 503
+/// again.
 async fn take(
     State(desk): State<Arc<Desk>>,
     Path((controller, provider)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> StatusCode {
-    desk.keep(&controller, provider, &headers, &body).await.unwrap_or_else(|answer| answer)
+    let body = match &body {
+        Ok(bytes) => Some(&bytes[..]),
+        Err(refused) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => None,
+        Err(refused) => return refused.status(),
+    };
+    desk.keep(&controller, provider, &headers, body).await.unwrap_or_else(|answer| answer)
 }

@@ -391,7 +391,7 @@ table receipt
     constraint receipt_pkey PRIMARY KEY (receipt_id)
     constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
     constraint receipt_sealed_under_check CHECK ((sealed_under = ANY (ARRAY['controller'::text, 'person'::text])))
-    constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text])))
+    constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name) WHERE (verdict = 'verified'::text)
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)

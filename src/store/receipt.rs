@@ -16,9 +16,9 @@ pub struct NewReceipt {
     pub controller_id: Uuid,
     /// Lane of the URL.
     pub provider: String,
-    /// Raw body, sealed to the controller.
-    pub sealed: Vec<u8>,
-    /// `verified`, `bad_signature`, `stale` or `malformed`.
+    /// Raw body, sealed to the controller; `None` where it was too large to be kept.
+    pub sealed: Option<Vec<u8>>,
+    /// `verified`, `bad_signature`, `stale`, `malformed` or `too_large`.
     pub verdict: &'static str,
     /// The provider's id of the receipt.
     pub event_name: Option<String>,
@@ -125,7 +125,7 @@ impl ReceiptStore {
             &ids,
             &column(new, |r| r.controller_id),
             &column(new, |r| r.provider.clone()),
-            &column(new, |r| r.sealed.clone()),
+            &column(new, |r| r.sealed.clone()) as &[Option<Vec<u8>>],
             &column(new, |r| r.verdict.to_owned()),
             &column(new, |r| r.event_name.clone()) as &[Option<String>],
             &column(new, |r| r.reference.clone()) as &[Option<String>],
@@ -142,7 +142,7 @@ impl Store {
     /// Receipts that are due, oldest first.
     pub async fn list_waiting_receipts(&self, limit: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
-            r#"select r.receipt_id, r.sealed as "sealed!", r.verdict, r.status, r.provider_id, c.receipts_secret_key,
+            r#"select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.verdict, r.status, r.provider_id, c.receipts_secret_key,
                       (extract(epoch from duly_now() - r.received_at))::bigint as "age_seconds!",
                       exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
                          and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as "is_replay!",

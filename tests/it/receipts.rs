@@ -93,7 +93,7 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
         ),
         ("a controller that is not there", post("/southmere/sms", &delivered, 0, SECRET), 404, None),
         ("a provider that is not there", post("/northmere/pigeon", &delivered, 0, SECRET), 404, None),
-        ("a huge body", post("/northmere/sms", &"x".repeat(70_000), 0, SECRET), 413, None),
+        ("a huge body", post("/northmere/sms", &"x".repeat(70_000), 0, SECRET), 413, Some("too_large refused")),
     ] {
         let before = stage.count("select count(*) from receipt").await;
 

@@ -1,5 +1,7 @@
 //! Bytes and vectors that must never change; the figures were computed in Python, not by this crate.
 
+#![expect(clippy::panic, reason = "tests")]
+
 use duly_ledger::{Event, EventError, Frontier, PersonKey, commit, leaf_hash, to_hex, verify};
 
 const GOLDEN: &str = concat!(
@@ -46,5 +48,44 @@ fn roots_at_tile_edges_equal_those_of_another_implementation() {
             _ => continue,
         };
         assert_eq!(to_hex(&tree.root()), expected);
+    }
+}
+
+/// One event of each kind; written, hashed and chained in Python.
+const KINDS: &str = include_str!("kinds.jsonl");
+const FORMAT: &str = include_str!("../../../docs/evidence-format.md");
+
+#[test]
+fn each_kind_keeps_its_bytes_and_its_leaf() {
+    let mut tree = Frontier::new();
+    for line in KINDS.lines() {
+        assert_eq!(Event::parse(line.as_bytes()).and_then(|e| e.to_bytes()), Ok(line.as_bytes().to_vec()), "{line}");
+        tree.append(leaf_hash(line.as_bytes()));
+    }
+    assert_eq!(to_hex(&tree.root()), "171f61d73b98b8300843b510f2036fd8b6a9cb03bd710908b9558eea80ff5074");
+}
+
+#[test]
+fn the_published_format_names_each_kind_and_each_of_its_fields() {
+    let rows: Vec<&str> = FORMAT.lines().filter(|line| line.starts_with("| `")).collect();
+    let of_messages =
+        FORMAT.split("### Events of a message").nth(1).and_then(|rest| rest.split("| kind |").next()).unwrap_or_default();
+    let mut kinds = Vec::new();
+    for event in KINDS.lines().filter_map(|line| Event::parse(line.as_bytes()).ok()) {
+        let row = rows.iter().position(|row| row.starts_with(&format!("| `{}` |", event.kind)));
+        let Some(row) = row else { panic!("{} is not in the published format", event.kind) };
+        // "as above" and "as `receipt`" point to a row before.
+        let above = rows[..=row].join("\n");
+        for field in event.detail.keys() {
+            let is_named = [&above, of_messages]
+                .iter()
+                .any(|text| text.contains(&format!("`{field}`")) || text.contains(&format!("`{field}?`")));
+            assert!(is_named, "{} has a field `{field}` that the published format does not name", event.kind);
+        }
+        kinds.push(event.kind);
+    }
+    let published = rows.iter().filter_map(|row| row.split('`').nth(1)).filter(|word| word.contains('.') || *word == "receipt");
+    for kind in published {
+        assert!(kinds.iter().any(|k| k == kind), "{kind} has no golden event");
     }
 }

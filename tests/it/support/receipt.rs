@@ -19,7 +19,7 @@ pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
     let new = NewReceipt {
         controller_id: world.incident.key.controller_id,
         provider: said.lane.to_owned(),
-        sealed: vec![1],
+        sealed: Some(vec![1]),
         verdict: "verified",
         event_name: Some(said.event.to_owned()),
         reference: Some(said.reference.to_owned()),
