@@ -55,6 +55,9 @@ impl Desk {
 
     /// The controller of a URL, with the database's time of now: signatures are never judged by this machine's clock.
     async fn controller(&self, slug: &str) -> Result<Option<(ReceiptController, i64)>, StatusCode> {
+        if !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return Ok(None);
+        }
         let known = || self.controllers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = known().get(slug).cloned().filter(|(_, read_at)| read_at.elapsed() < FRESH);
         if found.is_none() {

@@ -43,15 +43,28 @@ async fn write(store: ReceiptStore, mut waiting: mpsc::Receiver<Waiting>) {
             }
         }
         let (receipts, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let kept = store.insert_receipts(&receipts).await;
-        if let Err(error) = &kept {
-            tracing::error!(error = %error, receipts = receipts.len(), "receipts were not kept; the providers send them again");
-        }
-        for answer in answers {
+        let kept = keep_all(&store, &receipts).await;
+        for (answer, is_kept) in answers.into_iter().zip(kept) {
             // A provider that hung up meanwhile sends the receipt again: a replay, which moves nothing.
-            if answer.send(kept.is_ok()).is_err() {
+            if answer.send(is_kept).is_err() {
                 tracing::debug!("a provider did not wait for its answer");
             }
         }
     }
+}
+
+/// Keeps receipts together, and one by one where they cannot be kept together: a bad one must not keep others out.
+async fn keep_all(store: &ReceiptStore, receipts: &[NewReceipt]) -> Vec<bool> {
+    if store.insert_receipts(receipts).await.is_ok() {
+        return vec![true; receipts.len()];
+    }
+    let mut kept = Vec::with_capacity(receipts.len());
+    for receipt in receipts {
+        let result = store.insert_receipts(std::slice::from_ref(receipt)).await;
+        if let Err(error) = &result {
+            tracing::error!(error = %error, "a receipt was not kept; its provider is told to send it again");
+        }
+        kept.push(result.is_ok());
+    }
+    kept
 }
