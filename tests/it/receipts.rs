@@ -93,7 +93,7 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
         ),
         (
             "a name that no index takes",
-            post("/northmere/sms", &body("ev\\u0000", &reference, &id, "delivered"), 0, SECRET),
+            post("/northmere/sms", &body("ev\u{0}", &reference, &id, "delivered"), 0, SECRET),
             400,
             Some("malformed refused"),
         ),
