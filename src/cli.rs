@@ -44,7 +44,7 @@ use tokio::sync::OnceCell;
 )]
 pub struct Cli {
     /// Second settings file, above config/default.toml
-    #[arg(long, global = true, value_name = "FILE", help_heading = "For every command")]
+    #[arg(long, global = true, value_name = "FILE", env = "DULY_SETTINGS", help_heading = "For every command")]
     settings: Option<PathBuf>,
     /// One setting, above all files: `--set dispatch.lease_ms=60000`
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair, help_heading = "For every command")]
