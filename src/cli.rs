@@ -58,7 +58,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make the master key and the first user
+    /// Make the keys and the first user
     Init(setup::Init),
     /// Apply the database's migrations
     #[command(after_help = "Example:\n  duly migrate")]

@@ -38,6 +38,8 @@ settings! {
         broker: Broker,
         /// Keys.
         keys: Keys,
+        /// The logs.
+        evidence: Evidence,
         /// The HTTP server.
         web: Web,
         /// Receipts.
@@ -78,6 +80,19 @@ settings! {
     Keys {
         /// Master key file.
         master_file: PathBuf,
+        /// File of the key that signs the logs.
+        log_file: PathBuf,
+    }
+    /// The logs.
+    Evidence {
+        /// First part of each log's origin.
+        host: String,
+        /// Folder or `s3://bucket/prefix`.
+        outside: String,
+        /// ms.
+        interval_ms: u64,
+        /// Events.
+        batch_size_max: u32,
     }
     /// The HTTP server.
     Web {
@@ -219,20 +234,28 @@ impl Settings {
 
     /// The master key, from `DULY_MASTER_KEY` or its file, which nobody else may read.
     pub fn master_key(&self) -> Result<Key, SettingsError> {
-        if let Ok(text) = std::env::var("DULY_MASTER_KEY") {
-            return Ok(Key::from_hex(&Zeroizing::new(text))?);
-        }
-        let path = &self.keys.master_file;
-        let unusable = |source| SettingsError::MasterKey { path: path.clone(), source };
-        // The mode is asked of the open file, so that it cannot be exchanged in between.
-        let mut file = File::open(path).map_err(unusable)?;
-        if file.metadata().map_err(unusable)?.permissions().mode() & 0o077 != 0 {
-            return Err(SettingsError::MasterKeyExposed { path: path.clone() });
-        }
-        let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(unusable)?;
-        Ok(Key::from_hex(&text)?)
+        read_key("DULY_MASTER_KEY", "keys.master_file", &self.keys.master_file)
     }
+
+    /// The seed of the Ed25519 key that signs the logs, from `DULY_LOG_KEY` or its file, which nobody else may read.
+    pub fn log_key(&self) -> Result<Key, SettingsError> {
+        read_key("DULY_LOG_KEY", "keys.log_file", &self.keys.log_file)
+    }
+}
+
+fn read_key(variable: &'static str, setting: &'static str, path: &Path) -> Result<Key, SettingsError> {
+    if let Ok(text) = std::env::var(variable) {
+        return Ok(Key::from_hex(&Zeroizing::new(text))?);
+    }
+    let unusable = |source| SettingsError::KeyFile { variable, setting, path: path.to_owned(), source };
+    // The mode is asked of the open file, so that it cannot be exchanged in between.
+    let mut file = File::open(path).map_err(unusable)?;
+    if file.metadata().map_err(unusable)?.permissions().mode() & 0o077 != 0 {
+        return Err(SettingsError::KeyFileExposed { path: path.to_owned() });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(unusable)?;
+    Ok(Key::from_hex(&text)?)
 }
 
 /// Takes a secret from its file where one is named; the file wins over the value.

@@ -3,7 +3,6 @@
 mod call;
 pub mod draft;
 mod gate;
-mod lead;
 mod matching;
 pub mod plan;
 mod recorder;

@@ -7,6 +7,7 @@ pub mod report;
 pub mod receipts;
 pub mod dispatch;
 pub mod intake;
+pub mod evidence;
 pub mod provider;
 pub mod render;
 pub mod broker;

@@ -1,6 +1,7 @@
-//! The HTTP server: health, metrics, and the receipts' desk.
+//! The HTTP server: health, metrics, the published logs, and the receipts' desk.
 
 mod health;
+mod log;
 mod metrics;
 
 use crate::config::Settings;
@@ -28,6 +29,7 @@ pub async fn run(office: Arc<Office>, listener: TcpListener, stop: CancellationT
         .route("/health/live", get(|| async { "live" }))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::show))
+        .route("/log/{*path}", get(log::serve))
         .with_state(web)
         .merge(receipts);
     announce(&listener)?;

@@ -16,11 +16,19 @@ use uuid::Uuid;
 /// Settings of the benchmark over the shipped ones; `more` lies above.
 pub async fn settings(database: &str, more: &[(&str, String)]) -> Settings {
     std::fs::create_dir_all("target/bench").unwrap();
-    let master = Path::new("target/bench/master.key");
-    if !master.exists() {
-        duly::cli::setup::write_secret(master, &Key::generate().to_hex()).unwrap();
+    let mut flags = Vec::new();
+    for key in ["master", "log"] {
+        let path = format!("target/bench/{key}.key");
+        if !Path::new(&path).exists() {
+            duly::cli::setup::write_secret(Path::new(&path), &Key::generate().to_hex()).unwrap();
+        }
+        flags.push((format!("keys.{key}_file"), path));
     }
-    let mut flags = vec![("keys.master_file".to_owned(), master.display().to_string())];
+    let outside = format!("target/bench/outside-{database}");
+    if Path::new(&outside).exists() {
+        std::fs::remove_dir_all(&outside).unwrap();
+    }
+    flags.push(("evidence.outside".to_owned(), outside));
     flags.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     let server = Settings::load(&config::layers(None, &flags)).unwrap();
     let url = recreate_database(server.database.url.expose_secret(), database).await.unwrap();

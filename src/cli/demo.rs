@@ -105,6 +105,8 @@ fn spawn(settings: &Settings, roles: &[&str]) -> Result<Child, Failure> {
     command.env("DULY_DATABASE__URL", settings.database.url.expose_secret());
     command.env("DULY_BROKER__URL", settings.broker.url.expose_secret());
     command.env("DULY_KEYS__MASTER_FILE", &settings.keys.master_file);
+    command.env("DULY_KEYS__LOG_FILE", &settings.keys.log_file);
+    command.env("DULY_EVIDENCE__OUTSIDE", &settings.evidence.outside);
     command.env("DULY_WEB__LISTEN", &settings.web.listen);
     for (name, lane) in &settings.lanes {
         command.env(config::variable_of(&format!("lanes.{name}.url")), &lane.url);

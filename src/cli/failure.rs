@@ -6,6 +6,7 @@ use crate::broker::BrokerError;
 use crate::config::SettingsError;
 use crate::dispatch::DispatchError;
 use crate::dispatch::plan::PlanError;
+use crate::evidence::EvidenceError;
 use crate::intake::correction::CorrectionError;
 use crate::intake::csv::ListError;
 use crate::intake::job::{JobError, PublishError};
@@ -43,6 +44,7 @@ remedies! {
     BrokerError,
     CorrectionError,
     DispatchError,
+    EvidenceError,
     ImportError,
     JobError,
     ListError,
@@ -165,7 +167,7 @@ mod tests {
     #[test]
     fn a_failure_prints_its_causes_once_and_ends_with_what_to_do() {
         let source = std::io::Error::from(std::io::ErrorKind::NotFound);
-        let settings = SettingsError::MasterKey { path: "keys/master.key".into(), source };
+        let settings = SettingsError::KeyFile { variable: "DULY_MASTER_KEY", setting: "keys.master_file", path: "keys/master.key".into(), source };
         let text = Failure::from(DispatchError::from(settings)).text(str::to_owned);
 
         let lines: Vec<&str> = text.lines().collect();

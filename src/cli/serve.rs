@@ -2,6 +2,7 @@
 
 use super::failure::read_text;
 use super::{Context, Failure, Refusal, setup};
+use crate::evidence::{Archive, sequencer};
 use crate::intake::job::{self, Intake};
 use crate::{dispatch, web};
 use clap::{Args, ValueEnum};
@@ -21,7 +22,7 @@ pub enum Role {
     Intake,
     /// Receipts alone: faces the internet, needs no key
     Receipts,
-    /// Who goes when; deadlines, look-ups, receipts applied; many may stand by, one leads
+    /// Who goes when; deadlines, look-ups, receipts applied, the logs sequenced; many may stand by, one leads
     Scheduler,
     /// Calls providers; as many as you like
     Worker,
@@ -100,6 +101,12 @@ async fn start(
     }
     if runs(Role::Scheduler) {
         let (office, stop) = (office.clone(), stop.clone());
+        let archive = Arc::new(Archive::open(&office.settings, &office.store)?);
+        let sequencing = stop.clone();
+        tasks.spawn(async move {
+            sequencer::run(archive, sequencing).await;
+            Ok(())
+        });
         tasks.spawn(async move { Ok(dispatch::scheduler::run(office, stop).await?) });
     }
     if runs(Role::Worker) {

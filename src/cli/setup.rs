@@ -5,7 +5,7 @@ pub use super::sign::signed;
 use super::output::{Paint, table};
 use super::sign::new_passphrase;
 use super::{Context, Failure, Refusal};
-use crate::config::{Settings, explain};
+use crate::config::{SettingsError, explain};
 use crate::model::seal::Key;
 use crate::model::user_key;
 use crate::store::Store;
@@ -46,7 +46,7 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
     Ok(file.sync_all()?)
 }
 
-/// Makes the master key, unless there is one, and the first user.
+/// Makes the master key and the logs' key, unless they are there, and the first user.
 pub async fn init(context: &Context, args: Init) -> Result<(), Failure> {
     let settings = context.settings()?;
     if args.key.exists() {
@@ -61,7 +61,8 @@ pub async fn init(context: &Context, args: Init) -> Result<(), Failure> {
         ));
     }
     let (file, public) = user_key::create(&args.name, &new_passphrase(&args.name)?)?;
-    let master = master_key(&settings)?;
+    let master = key_file(&settings.keys.master_file, "DULY_MASTER_KEY", || settings.master_key())?;
+    let log = key_file(&settings.keys.log_file, "DULY_LOG_KEY", || settings.log_key())?;
     write_secret(&args.key, &file)?;
     let user_id = match store.insert_first_user(&args.name, &public).await {
         Ok(user_id) => user_id,
@@ -71,33 +72,33 @@ pub async fn init(context: &Context, args: Init) -> Result<(), Failure> {
             return Err(error.into());
         }
     };
-    context.print(&json!({"user": user_id, "name": args.name, "key": args.key, "master_key": master}), "");
-    tell_next_steps(&args, &master);
+    context.print(&json!({"user": user_id, "name": args.name, "key": args.key, "master_key": master, "log_key": log}), "");
+    tell_next_steps(&args, &master, &log);
     Ok(())
 }
 
-/// Where the master key is; made if there is none. Never written over: whatever is sealed depends on it.
-fn master_key(settings: &Settings) -> Result<String, Failure> {
-    let path = settings.keys.master_file.display().to_string();
-    if std::env::var_os("DULY_MASTER_KEY").is_some() {
-        settings.master_key()?;
-        return Ok("DULY_MASTER_KEY".to_owned());
+/// Where a key is; made if there is none. Never written over: whatever is sealed or signed depends on it.
+fn key_file(path: &Path, variable: &str, read: impl Fn() -> Result<Key, SettingsError>) -> Result<String, Failure> {
+    let name = path.display().to_string();
+    if std::env::var_os(variable).is_some() {
+        read()?;
+        return Ok(variable.to_owned());
     }
-    if settings.keys.master_file.exists() {
-        settings.master_key()?;
-        eprintln!("The master key `{path}` was there already and is kept.");
+    if path.exists() {
+        read()?;
+        eprintln!("The key `{name}` was there already and is kept.");
     } else {
-        write_secret(&settings.keys.master_file, &Key::generate().to_hex())?;
+        write_secret(path, &Key::generate().to_hex())?;
     }
-    Ok(path)
+    Ok(name)
 }
 
-fn tell_next_steps(args: &Init, master: &str) {
+fn tell_next_steps(args: &Init, master: &str, log: &str) {
     let paint = Paint::stderr();
     let key = args.key.display();
     eprintln!("{}", paint.strong(&format!("{} is the first user. Nothing was sent and nobody was told yet.", args.name)));
     eprintln!("Next:");
-    eprintln!("  1. Keep a copy of {master} in a safe: without it nothing in the database can be read again.");
+    eprintln!("  1. Keep copies of {master} and {log} in a safe: without them nothing can be read again, and no proof goes on.");
     eprintln!("  2. export DULY_USER_KEY={key}");
     eprintln!("  3. duly user add --name 'Bob Evans' --key bob.key     a plan needs somebody else to approve it");
     eprintln!("  4. duly controller add northmere --name 'Northmere Police' --sms-sender NORTHMERE --address 'PO Box 118'");

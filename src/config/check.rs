@@ -1,6 +1,6 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
-use super::{Dispatch, Lane, Settings, SettingsError};
+use super::{Dispatch, Evidence, Lane, Settings, SettingsError};
 use secrecy::ExposeSecret;
 
 fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
@@ -9,8 +9,23 @@ fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
 
 /// Refuses settings that cannot work together.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
+    check_evidence(&settings.evidence)?;
     check_dispatch(&settings.dispatch)?;
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))
+}
+
+fn check_evidence(evidence: &Evidence) -> Result<(), SettingsError> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+    if evidence.host.is_empty() || !evidence.host.bytes().all(plain) {
+        return refuse("evidence.host".into(), "must be a host name of lower-case letters, digits, dots and hyphens");
+    }
+    if evidence.outside.is_empty() {
+        return refuse("evidence.outside".into(), "must name a folder or `s3://bucket/prefix` outside of the database");
+    }
+    if evidence.interval_ms == 0 || evidence.batch_size_max == 0 {
+        return refuse("evidence.interval_ms, evidence.batch_size_max".into(), "must be at least 1");
+    }
+    Ok(())
 }
 
 fn check_dispatch(d: &Dispatch) -> Result<(), SettingsError> {

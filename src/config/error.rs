@@ -57,21 +57,25 @@ pub enum SettingsError {
         /// Cause.
         source: std::io::Error,
     },
-    /// The master key.
-    #[error("the master key file {path} cannot be used")]
-    MasterKey {
+    /// A key's file.
+    #[error("the key file {path} of `{setting}` cannot be used")]
+    KeyFile {
+        /// The variable that may hold the key instead.
+        variable: &'static str,
+        /// The setting that names the file.
+        setting: &'static str,
         /// File.
         path: PathBuf,
         /// Cause.
         source: std::io::Error,
     },
-    /// A master key that other users of the machine may read.
-    #[error("the master key file {path} is open to other users")]
-    MasterKeyExposed {
+    /// A key that other users of the machine may read.
+    #[error("the key file {path} is open to other users")]
+    KeyFileExposed {
         /// File.
         path: PathBuf,
     },
-    /// The master key's text.
+    /// A key's text.
     #[error(transparent)]
     Key(#[from] SealError),
 }
@@ -90,11 +94,11 @@ impl SettingsError {
             }
             Self::Refused { key, .. } => format!("change `{key}`; `duly settings` shows where its value comes from"),
             Self::SecretFile { path, .. } => format!("check that {} exists and that this user may read it", path.display()),
-            Self::MasterKey { path, .. } => {
-                format!("run `duly init` to make {}, or set keys.master_file or DULY_MASTER_KEY", path.display())
+            Self::KeyFile { variable, setting, path, .. } => {
+                format!("run `duly init` to make {}, or set {setting} or {variable}", path.display())
             }
-            Self::MasterKeyExposed { path } => format!("run `chmod 600 {}`", path.display()),
-            Self::Key(_) => "check DULY_MASTER_KEY or the file of keys.master_file; `duly init` makes a right one".into(),
+            Self::KeyFileExposed { path } => format!("run `chmod 600 {}`", path.display()),
+            Self::Key(_) => "check the key's variable or file, 64 hexadecimal digits; `duly init` makes a right one".into(),
         }
     }
 }

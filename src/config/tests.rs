@@ -198,8 +198,8 @@ fn a_master_key_is_read_from_a_file_that_is_nobody_elses() {
     assert_eq!(settings.master_key().unwrap().bytes(), &[7; 32]);
     for open in [0o640, 0o604, 0o622] {
         mode(open);
-        assert!(matches!(settings.master_key(), Err(SettingsError::MasterKeyExposed { .. })));
+        assert!(matches!(settings.master_key(), Err(SettingsError::KeyFileExposed { .. })));
     }
     let nowhere = load("", &[("DULY_KEYS__MASTER_FILE", "/nowhere")], &[]).unwrap();
-    assert!(matches!(nowhere.master_key(), Err(SettingsError::MasterKey { .. })));
+    assert!(matches!(nowhere.master_key(), Err(SettingsError::KeyFile { .. })));
 }

@@ -4,7 +4,6 @@
 //! provider guarantees, or by the plan's rule; never by blindly sending again.
 
 use super::gate::HoldWatch;
-use super::lead::Lead;
 use super::matching::apply_receipts;
 use super::repeat::repeat;
 use super::{DispatchError, Office};
@@ -12,6 +11,7 @@ use crate::model::state::MessageState;
 use crate::model::step::Cause;
 use crate::provider::LookUp;
 use crate::provider::sandbox::Account;
+use crate::store::leadership::Lead;
 use crate::store::claim::RepeatWindow;
 use crate::store::due::Due;
 use crate::store::unit::Note;

@@ -1,10 +1,10 @@
 //! The leader: queues what is due within each lane's pace, and looks after every deadline.
 
 use super::gate::HoldWatch;
-use super::lead::Lead;
 use super::{DispatchError, Office, resolver};
 use crate::broker::{connect, declare, publish};
 use crate::provider::sandbox::Account;
+use crate::store::leadership::Lead;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::sync::Arc;

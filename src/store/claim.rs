@@ -4,7 +4,7 @@ use super::unit::{IncidentKey, Note, Unit, Wait};
 use super::{Store, StoreError};
 use crate::model::state::MessageState;
 use crate::model::step::{Cause, escalation_is_due};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -69,7 +69,10 @@ impl Store {
             if is_stopped || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }
-            let note = Note { detail: intent.commitments.clone(), due_in_ms: None };
+            let mut note = Note { detail: intent.commitments.clone(), due_in_ms: None };
+            if let Some(row) = unit.messages.get(&intent.message_id) {
+                note.detail.insert("plan".into(), json!(row.plan_no));
+            }
             let decided = unit.apply(intent.message_id, Cause::Claimed { is_repeat: intent.repeat.is_some() }, note)?;
             if decided.message == Some(MessageState::Sending) {
                 let attempt = unit.messages.get(&intent.message_id).map_or(0, |m| m.model.attempt);

@@ -1,6 +1,56 @@
 //! Who leads: one row per role, by the database's clock. Sends do not depend on it; pace and the log do.
+//!
+//! Every move of a message is a compare-and-set, so a leader that was frozen may queue one round more than it should,
+//! and nothing else; the sequencer checks its epoch in each transaction.
 
 use super::{Store, StoreError};
+use std::time::{Duration, Instant};
+
+/// How long the lead lasts without renewal, ms.
+const LEAD_MS: i64 = 5000;
+/// Half of that by this process's own clock: the row cannot have run out before.
+const RENEW_AFTER: Duration = Duration::from_millis(2500);
+
+/// This process's claim to a role, renewed long before it runs out.
+pub struct Lead {
+    role: &'static str,
+    holder: String,
+    renewed: Option<(Instant, i64)>,
+}
+
+impl Lead {
+    /// Nothing is held yet.
+    pub fn new(role: &'static str, holder: &str) -> Self {
+        Self { role, holder: holder.to_owned(), renewed: None }
+    }
+
+    /// Whether this process leads now; takes or renews the lead where it is time.
+    pub async fn is_held(&mut self, store: &Store) -> Result<bool, StoreError> {
+        Ok(self.epoch(store).await?.is_some())
+    }
+
+    /// The epoch of this process's lead, as `is_held`; `None` while somebody else leads.
+    pub async fn epoch(&mut self, store: &Store) -> Result<Option<i64>, StoreError> {
+        if let Some((at, epoch)) = self.renewed
+            && at.elapsed() < RENEW_AFTER
+        {
+            return Ok(Some(epoch));
+        }
+        let asked = Instant::now();
+        self.renewed = store.lead(self.role, &self.holder, LEAD_MS).await?.map(|epoch| (asked, epoch));
+        Ok(self.renewed.map(|(_, epoch)| epoch))
+    }
+
+    /// Who this process is in the row.
+    pub fn holder(&self) -> &str {
+        &self.holder
+    }
+
+    /// Gives the lead up, so that a standby need not wait for it to run out.
+    pub async fn resign(&self, store: &Store) -> Result<(), StoreError> {
+        store.resign(self.role, &self.holder).await
+    }
+}
 
 impl Store {
     /// Takes or renews the lead of `role`; `None` while somebody else holds it. The epoch grows with each change.

@@ -118,7 +118,7 @@ async fn init_writes_nothing_over_and_says_what_comes_next() {
     let desk = Desk::empty("init").await;
 
     let first = desk.new_user("ann", &["init", "--name", "Ann Price", "--key", "ann.key", "--json"]).fine();
-    assert_eq!(keys(&first.json()), ["key", "master_key", "name", "user"]);
+    assert_eq!(keys(&first.json()), ["key", "log_key", "master_key", "name", "user"]);
     assert!(first.err.contains("export DULY_USER_KEY=ann.key"), "{}", first.err);
     let read = |name: &str| std::fs::read(desk.folder.path().join(name)).unwrap();
     let (key, master) = (read("ann.key"), read(".local/keys/master.key"));

@@ -32,17 +32,21 @@ pub struct Ground {
 impl Ground {
     /// Lays it anew: what an earlier demo left is replaced.
     pub async fn lay(folder: &Path, seed: u64) -> Result<Self, Failure> {
-        for old in ["master.key", "serve.log", "summary.json"] {
+        for old in ["master.key", "log.key", "serve.log", "summary.json"] {
             if folder.join(old).exists() {
                 std::fs::remove_file(folder.join(old))?;
             }
         }
-        let master = folder.join("master.key");
-        setup::write_secret(&master, &Key::generate().to_hex())?;
+        if folder.join("outside").exists() {
+            std::fs::remove_dir_all(folder.join("outside"))?;
+        }
+        for key in ["master.key", "log.key"] {
+            setup::write_secret(&folder.join(key), &Key::generate().to_hex())?;
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let provider = listener.local_addr()?;
         let web = free_address().await?;
-        let settings = settings(&master, provider, web).await?;
+        let settings = settings(folder, provider, web).await?;
         let sandbox = start_sandbox(listener, seed, web)?;
         let office = Arc::new(Office::open(settings.clone()).await?);
         let incident = make_incident(&office).await?;
@@ -78,10 +82,15 @@ async fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
 }
 
-async fn settings(master: &Path, provider: SocketAddr, web: SocketAddr) -> Result<Settings, Failure> {
+async fn settings(folder: &Path, provider: SocketAddr, web: SocketAddr) -> Result<Settings, Failure> {
     let file = Some(Path::new("config/demo.toml"));
-    let mut flags =
-        vec![("keys.master_file".to_owned(), master.display().to_string()), ("web.listen".to_owned(), web.to_string())];
+    let own = |name: &str| folder.join(name).display().to_string();
+    let mut flags = vec![
+        ("keys.master_file".to_owned(), own("master.key")),
+        ("keys.log_file".to_owned(), own("log.key")),
+        ("evidence.outside".to_owned(), own("outside")),
+        ("web.listen".to_owned(), web.to_string()),
+    ];
     let names: Vec<String> = Settings::load(&config::layers(file, &flags))?.lanes.keys().cloned().collect();
     flags.extend(names.iter().map(|name| (format!("lanes.{name}.url"), format!("http://{provider}/{name}"))));
     let server = Settings::load(&config::layers(file, &flags))?;

@@ -84,7 +84,20 @@ impl PlanDraft {
         )
         .execute(&mut *self.unit.tx)
         .await?;
+        let fates = sqlx::query!(
+            r#"select count(*) as "rows!", count(*) filter (where fate = 'duplicate_of') as "duplicates!",
+                      count(*) filter (where fate = 'quarantined') as "quarantined!"
+                 from source_row where controller_id = $1 and incident_no = $2 and list_no = $3"#,
+            key.controller_id,
+            key.incident_no,
+            list.list_no
+        )
+        .fetch_one(&mut *self.unit.tx)
+        .await?;
         let mut detail = Map::new();
+        detail.insert("duplicates".into(), json!(fates.duplicates));
+        detail.insert("quarantined".into(), json!(fates.quarantined));
+        detail.insert("rows".into(), json!(fates.rows));
         detail.insert("count".into(), json!(list.people));
         detail.insert("list".into(), json!(list.list_no));
         detail.insert("root".into(), json!(hex::encode(list.root)));

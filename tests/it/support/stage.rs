@@ -125,6 +125,7 @@ impl Stage {
         let urls = wires.as_ref().map_or([&database.url, &broker.url], |w| [&w.database_url, &w.broker_url]);
         std::fs::write(&settings, settings_text(&setup, urls, folder.path(), &sandbox.url)).unwrap();
         write_key(&folder.path().join("master.key"));
+        write_key(&folder.path().join("log.key"));
         let direct =
             [("DULY_DATABASE__URL".to_owned(), database.url.clone()), ("DULY_DATABASE__CONNECTIONS".to_owned(), "3".to_owned())];
         let owner = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&database.url).await.unwrap();
@@ -197,8 +198,9 @@ fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path,
     let mut text = format!(
         "templates.folder = \"{root}/templates\"\nprofiles.folder = \"{root}/config/profiles\"\n\
          [database]\nurl = \"{database}\"\nconnections = 3\n[broker]\nurl = \"{broker}\"\n\
-         [keys]\nmaster_file = \"{}/master.key\"\n[dispatch]\n",
-        folder.display()
+         [keys]\nmaster_file = \"{folder}/master.key\"\nlog_file = \"{folder}/log.key\"\n\
+         [evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
+        folder = folder.display()
     );
     let own: BTreeMap<&str, i64> = DISPATCH.iter().chain(&setup.dispatch).copied().collect();
     for (key, value) in own {

@@ -1,0 +1,108 @@
+//! The logs of what happened: sequenced, signed, and copied to a place outside the database before anybody sees them.
+//!
+//! Every fact is an event already, in the transaction that made it true. Here the events take their places in a
+//! Merkle tree per incident, so that nobody can change, drop or insert one afterwards without its showing.
+
+pub mod outside;
+mod publisher;
+pub mod sequencer;
+mod tree;
+
+use crate::config::{Settings, SettingsError};
+use crate::store::{Store, StoreError};
+use duly_ledger::Signer;
+use outside::{Outside, OutsideError};
+use std::time::Duration;
+
+/// Why the logs do not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The place outside.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+    /// An event could not be written.
+    #[error("an event could not be encoded")]
+    Event(#[from] duly_ledger::EventError),
+    /// The stored tree contradicts itself, or the place outside holds something else than this log.
+    #[error("the log `{origin}` contradicts itself: {what}")]
+    Contradiction {
+        /// The log.
+        origin: String,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// The database is older than what was published.
+    #[error("the database holds the log `{origin}` up to {ours} events, but {theirs} were published")]
+    Behind {
+        /// The log.
+        origin: String,
+        /// Leaves here.
+        ours: u64,
+        /// Leaves outside.
+        theirs: u64,
+    },
+}
+
+impl EvidenceError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Store(error) => error.remedy().to_owned(),
+            Self::Settings(error) => error.remedy(),
+            Self::Outside(_) => "check `evidence.outside`: this user must be able to write there; `duly settings` shows it".into(),
+            Self::Event(_) => "report this as a fault of Duly".into(),
+            Self::Contradiction { .. } => {
+                "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()
+            }
+            Self::Behind { .. } => {
+                "the database was restored to an earlier moment: run `duly restore reconcile` before anything is sent".into()
+            }
+        }
+    }
+}
+
+/// What the logs need.
+pub struct Archive {
+    /// The database.
+    pub store: Store,
+    /// The place outside.
+    pub outside: Outside,
+    seed: [u8; 32],
+    host: String,
+    interval: Duration,
+    batch: i64,
+}
+
+impl Archive {
+    /// Opens the place outside and the key that signs.
+    pub fn open(settings: &Settings, store: &Store) -> Result<Self, EvidenceError> {
+        let evidence = &settings.evidence;
+        Ok(Self {
+            store: store.clone(),
+            outside: Outside::open(&evidence.outside)?,
+            seed: *settings.log_key()?.bytes(),
+            host: evidence.host.clone(),
+            interval: Duration::from_millis(evidence.interval_ms),
+            batch: i64::from(evidence.batch_size_max),
+        })
+    }
+
+    /// Signs under the name of a log.
+    pub fn signer(&self, origin: &str) -> Signer {
+        Signer::new(origin, &self.seed)
+    }
+
+    /// The name of a log's generation.
+    fn origin(&self, log_id: uuid::Uuid, generation: i32) -> String {
+        match generation {
+            1 => format!("{}/{log_id}", self.host),
+            later => format!("{}/{log_id}/{later}", self.host),
+        }
+    }
+}

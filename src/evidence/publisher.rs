@@ -1,0 +1,118 @@
+//! Copies what is signed to the place outside: bundles and tiles first, the checkpoint last, and only then it counts.
+//!
+//! Each step may be repeated: the same files are written with the same bytes. If we die in between, the next round
+//! finds the checkpoint without its publication and copies again.
+
+use super::{Archive, EvidenceError};
+use crate::failpoint;
+use crate::store::log::Unpublished;
+use duly_ledger::{Tile, encode_bundle};
+use futures::{StreamExt, TryStreamExt, stream};
+
+/// Files written at once.
+const AT_ONCE: usize = 8;
+/// Bundles read from the database at once.
+const BUNDLES: u64 = 16;
+
+/// Publishes the newest checkpoint of every log that has one nobody has seen.
+pub async fn publish(archive: &Archive) -> Result<(), EvidenceError> {
+    for log in archive.store.list_unpublished().await? {
+        Copy { archive, from: u64_of(log.published), size: u64_of(log.size), log }.run().await?;
+    }
+    Ok(())
+}
+
+struct Copy<'a> {
+    archive: &'a Archive,
+    log: Unpublished,
+    from: u64,
+    size: u64,
+}
+
+impl Copy<'_> {
+    async fn run(&self) -> Result<(), EvidenceError> {
+        self.copy_bundles().await?;
+        self.copy_tiles().await?;
+        failpoint::reach("tiles_published").await;
+        self.copy_checkpoint().await?;
+        failpoint::reach("checkpoint_published").await;
+        self.archive.store.insert_publication(self.log.log_no, self.log.generation, self.log.size).await?;
+        self.remove_partial_tiles().await
+    }
+
+    async fn copy_bundles(&self) -> Result<(), EvidenceError> {
+        let mut first = self.from / 256 * 256;
+        while first < self.size {
+            let end = (first + BUNDLES * 256).min(self.size);
+            let entries = self.entries(first, end).await?;
+            let files = entries.chunks(256).zip(first / 256..).map(|(chunk, n)| {
+                let tile = Tile::entries(n, u16::try_from(chunk.len()).unwrap_or(256));
+                (tile, encode_bundle(chunk))
+            });
+            self.put_all(files.collect()).await?;
+            first = end;
+        }
+        Ok(())
+    }
+
+    async fn entries(&self, first: u64, end: u64) -> Result<Vec<Vec<u8>>, EvidenceError> {
+        let entries =
+            self.archive.store.list_entries(self.log.log_no, self.log.generation, i64_of(first), i64_of(end)).await?;
+        if entries.len() as u64 != end - first {
+            return Err(self.contradiction("an event is missing"));
+        }
+        Ok(entries)
+    }
+
+    async fn copy_tiles(&self) -> Result<(), EvidenceError> {
+        let mut files = Vec::new();
+        for tile in Tile::changed(self.from, self.size) {
+            let (log, level) = (&self.log, i32::from(tile.level()));
+            let stored = self.archive.store.load_tile(log.log_no, log.generation, level, i64_of(tile.number())).await?;
+            let mut hashes = stored.ok_or_else(|| self.contradiction("a tile is missing"))?;
+            hashes.truncate(usize::from(tile.width()) * 32);
+            files.push((tile, hashes));
+        }
+        self.put_all(files).await
+    }
+
+    /// The older of two sequencers may come to this point late: it never puts an older checkpoint over a newer one.
+    async fn copy_checkpoint(&self) -> Result<(), EvidenceError> {
+        let name = format!("{}/checkpoint", self.log.origin);
+        if let Some(note) = self.archive.outside.get(&name).await? {
+            let there = self.archive.signer(&self.log.origin).open(&note);
+            let there = there.map_err(|_| self.contradiction("the checkpoint outside is not signed by this log's key"))?;
+            if there.size >= self.size {
+                return Ok(());
+            }
+        }
+        Ok(self.archive.outside.put(&name, self.log.note.clone().into_bytes()).await?)
+    }
+
+    /// Partial tiles have served once the full one is there, and a checkpoint that needs it.
+    async fn remove_partial_tiles(&self) -> Result<(), EvidenceError> {
+        for tile in Tile::completed(self.from, self.size) {
+            self.archive.outside.remove_below(&format!("{}/{}.p", self.log.origin, tile.path())).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_all(&self, files: Vec<(Tile, Vec<u8>)>) -> Result<(), EvidenceError> {
+        let puts = files.into_iter().map(|(tile, bytes)| async move {
+            self.archive.outside.put(&format!("{}/{}", self.log.origin, tile.path()), bytes).await
+        });
+        Ok(stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await?)
+    }
+
+    fn contradiction(&self, what: &'static str) -> EvidenceError {
+        EvidenceError::Contradiction { origin: self.log.origin.clone(), what }
+    }
+}
+
+fn u64_of(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or_default()
+}
+
+fn i64_of(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

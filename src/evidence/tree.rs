@@ -1,0 +1,121 @@
+//! One log in the sequencer's memory: its right edge, from which it goes on.
+
+use super::{Archive, EvidenceError};
+use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
+use duly_ledger::{Appender, Checkpoint, Event, leaf_hash};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+/// A log and its right edge.
+pub struct Tree {
+    head: LogHead,
+    edge: Appender,
+}
+
+impl Tree {
+    /// Reads it from its newest checkpoint; opens its first generation where there is none.
+    pub async fn load(archive: &Archive, tx: &mut Sequencing, scope: LogScope) -> Result<Self, EvidenceError> {
+        let mut head = tx.head(scope).await?;
+        let is_new = head.generation == 0;
+        if is_new {
+            head.generation = 1;
+            head.origin = archive.origin(head.log_id, 1);
+        }
+        refuse_older_database(archive, &head).await?;
+        let mut tree = Self { edge: load_edge(tx, &head).await?, head };
+        if is_new {
+            tree.open_first(tx, scope).await?;
+        }
+        Ok(tree)
+    }
+
+    /// The first leaf says what the log is.
+    async fn open_first(&mut self, tx: &mut Sequencing, scope: LogScope) -> Result<(), EvidenceError> {
+        let mut detail = Map::new();
+        detail.insert("format".into(), json!(1));
+        detail.insert("generation".into(), json!(1));
+        detail.insert("kind".into(), json!(scope.kind()));
+        detail.insert("origin".into(), json!(self.head.origin));
+        let event = Event {
+            id: Uuid::now_v7().to_string(),
+            inc: self.head.log_id.to_string(),
+            kind: "log.opened".to_owned(),
+            n: None,
+            person: None,
+            prev: None,
+            at_micros: tx.now_micros,
+            detail,
+        };
+        let body = event.to_bytes()?;
+        let leaf = leaf_hash(&body);
+        let opened = (self.head.generation, self.head.origin.as_str());
+        let ord = tx.open_generation(scope, self.head.log_no, opened, (&body, &leaf)).await?;
+        tx.place(&self.head, 0, &[ord]).await?;
+        self.edge.append(leaf);
+        Ok(())
+    }
+
+    /// Gives events their places and signs the new size, inside the transaction; nobody sees it before the commit.
+    pub async fn append(&mut self, archive: &Archive, tx: &mut Sequencing, events: &[Waiting]) -> Result<(), EvidenceError> {
+        let first = i64::try_from(self.edge.size()).unwrap_or(i64::MAX);
+        let ords: Vec<i64> = events.iter().map(|e| e.ord).collect();
+        tx.place(&self.head, first, &ords).await?;
+        for event in events {
+            self.edge.append(event.leaf);
+        }
+        let growths: Vec<TileGrowth> = self.edge.take_growth().into_iter().map(growth).collect();
+        tx.grow(&self.head, &growths).await?;
+        let checkpoint = Checkpoint { origin: self.head.origin.clone(), size: self.edge.size(), root: self.edge.root() };
+        let note = archive.signer(&self.head.origin).sign(&checkpoint.to_text());
+        let size = i64::try_from(checkpoint.size).unwrap_or(i64::MAX);
+        tx.sign(&self.head, size, &checkpoint.root, &note).await?;
+        Ok(())
+    }
+}
+
+fn growth(growth: duly_ledger::Growth) -> TileGrowth {
+    TileGrowth {
+        level: i32::from(growth.level),
+        tile_no: i64::try_from(growth.tile).unwrap_or(i64::MAX),
+        offset: i32::try_from(growth.offset).unwrap_or(i32::MAX),
+        hashes: growth.hashes,
+    }
+}
+
+/// The partial tiles of the newest checkpoint are all that is needed to go on; their root must be the signed one.
+async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<Appender, EvidenceError> {
+    let contradiction = |what| EvidenceError::Contradiction { origin: head.origin.clone(), what };
+    let size = u64::try_from(head.size).unwrap_or_default();
+    let mut partial = Vec::new();
+    for (level, tile, width) in Appender::edge(size) {
+        let (level, tile) = (i32::from(level), i64::try_from(tile).unwrap_or(i64::MAX));
+        let mut hashes = tx.tile(head.log_no, head.generation, level, tile).await?.ok_or_else(|| contradiction("a tile is missing"))?;
+        hashes.truncate(usize::from(width) * 32);
+        partial.push(hashes);
+    }
+    let edge = Appender::from_edge(size, &partial).map_err(|_| contradiction("a tile is too short"))?;
+    if size > 0 && edge.root().as_slice() != head.root {
+        return Err(contradiction("the tiles' root is not the signed one"));
+    }
+    Ok(edge)
+}
+
+/// What was published is never signed again: a database that knows less than the world has been restored.
+async fn refuse_older_database(archive: &Archive, head: &LogHead) -> Result<(), EvidenceError> {
+    let next = archive.origin(head.log_id, head.generation + 1);
+    let ours = u64::try_from(head.size).unwrap_or_default();
+    for (origin, ours) in [(head.origin.as_str(), ours), (next.as_str(), 0)] {
+        let Some(note) = archive.outside.get(&format!("{origin}/checkpoint")).await? else { continue };
+        let theirs = archive.signer(origin).open(&note).map_err(|_| EvidenceError::Contradiction {
+            origin: origin.to_owned(),
+            what: "the checkpoint outside is not signed by this log's key",
+        })?;
+        if theirs.size > ours {
+            return Err(EvidenceError::Behind { origin: origin.to_owned(), ours, theirs: theirs.size });
+        }
+        if theirs.size == ours && theirs.root.as_slice() != head.root {
+            return Err(EvidenceError::Contradiction { origin: origin.to_owned(), what: "another tree of this size was published" });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Reading the logs: what is signed, what is published, and the bytes behind it.
+
+use super::{Store, StoreError};
+use uuid::Uuid;
+
+/// A checkpoint that waits for its copy outside.
+#[derive(Debug, Clone)]
+pub struct Unpublished {
+    /// Log.
+    pub log_no: i32,
+    /// Generation.
+    pub generation: i32,
+    /// Origin.
+    pub origin: String,
+    /// Leaves.
+    pub size: i64,
+    /// The signed note.
+    pub note: String,
+    /// Size of the newest checkpoint that is outside already; 0: none.
+    pub published: i64,
+}
+
+/// A published checkpoint.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Log.
+    pub log_no: i32,
+    /// Name in evidence (`inc`).
+    pub log_id: Uuid,
+    /// Generation.
+    pub generation: i32,
+    /// Origin.
+    pub origin: String,
+    /// Leaves.
+    pub size: i64,
+    /// The signed note.
+    pub note: String,
+}
+
+/// What waits for its place.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lag {
+    /// Events.
+    pub events: i64,
+    /// How long the oldest of them has waited, seconds.
+    pub oldest_seconds: f64,
+}
+
+impl Store {
+    /// Newest checkpoints that nobody outside has yet.
+    pub async fn list_unpublished(&self) -> Result<Vec<Unpublished>, StoreError> {
+        let rows = sqlx::query_as!(
+            Unpublished,
+            r#"select g.log_no, g.generation, g.origin, c.size as "size!", c.note as "note!", coalesce(p.size, 0) as "published!"
+                 from log_generation g
+                 join lateral (select size, note from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
+                 left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
+                where c.size > coalesce(p.size, 0) order by g.log_no, g.generation"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Notes that the copy outside is complete; a second time changes nothing.
+    pub async fn insert_publication(&self, log_no: i32, generation: i32, size: i64) -> Result<(), StoreError> {
+        sqlx::query!(
+            "insert into publication (log_no, generation, size) values ($1, $2, $3) on conflict do nothing",
+            log_no,
+            generation,
+            size
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The newest published checkpoint of an origin.
+    pub async fn find_published(&self, origin: &str) -> Result<Option<Published>, StoreError> {
+        let row = sqlx::query_as!(
+            Published,
+            "select g.log_no, l.log_id, g.generation, g.origin, p.size, c.note from log_generation g join log l using (log_no)
+               join publication p using (log_no, generation) join checkpoint c using (log_no, generation, size)
+              where g.origin = $1 order by p.size desc limit 1",
+            origin
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row)
+    }
+
+    /// The newest published checkpoint of each generation of a log, oldest generation first.
+    pub async fn list_published(&self, log_id: Uuid) -> Result<Vec<Published>, StoreError> {
+        let rows = sqlx::query_as!(
+            Published,
+            r#"select g.log_no, l.log_id, g.generation, g.origin, c.size as "size!", c.note as "note!" from log_generation g join log l using (log_no)
+                 join lateral (select c.size, c.note from publication p join checkpoint c using (log_no, generation, size)
+                       where p.log_no = g.log_no and p.generation = g.generation order by p.size desc limit 1) c on true
+                where l.log_id = $1 order by g.generation"#,
+            log_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// The hashes of a tile so far.
+    pub async fn load_tile(&self, log_no: i32, generation: i32, level: i32, tile_no: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = sqlx::query!(
+            "select hashes from log_tile where log_no = $1 and generation = $2 and level = $3 and tile_no = $4",
+            log_no,
+            generation,
+            level,
+            tile_no
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| row.hashes))
+    }
+
+    /// Leaves `first..end` of a generation, in order.
+    pub async fn list_entries(&self, log_no: i32, generation: i32, first: i64, end: i64) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = sqlx::query!(
+            "select e.body from sequenced s join event e on e.ord = s.ord
+              where s.log_no = $1 and s.generation = $2 and s.seq >= $3 and s.seq < $4 order by s.seq",
+            log_no,
+            generation,
+            first,
+            end
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.body).collect())
+    }
+
+    /// How many events wait for their place, and for how long.
+    pub async fn sequencing_lag(&self) -> Result<Lag, StoreError> {
+        let row = sqlx::query!(
+            r#"select count(*) as "events!", coalesce(extract(epoch from duly_now() - min(since)), 0)::float8 as "oldest_seconds!" from event_inbox"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Lag { events: row.events, oldest_seconds: row.oldest_seconds })
+    }
+
+    /// This installation's name in evidence.
+    pub async fn installation(&self) -> Result<Uuid, StoreError> {
+        let row = sqlx::query!("select installation_id from installation").fetch_one(&self.pool).await?;
+        Ok(row.installation_id)
+    }
+}

@@ -1,0 +1,264 @@
+//! The sequencer's transaction: events leave the inbox, take their places, and a checkpoint is signed over them.
+//!
+//! Whoever holds the lead does this, and the lead is locked for as long as the transaction is open: a deposed
+//! sequencer that wakes up finds another epoch and writes nothing.
+
+use super::{Store, StoreError};
+use sqlx::{Postgres, Transaction};
+use uuid::Uuid;
+
+/// A sequencer that stands still in its transaction is thrown out after so long: it holds the lead's row.
+const IDLE_SECONDS_MAX: u32 = 5;
+
+/// Whose events a log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LogScope {
+    /// The installation's.
+    System,
+    /// A controller's.
+    Controller(Uuid),
+    /// An incident's, by its number.
+    Incident(Uuid, i64),
+}
+
+impl LogScope {
+    pub(crate) fn from_columns(controller_id: Option<Uuid>, incident_no: Option<i64>) -> Self {
+        match (controller_id, incident_no) {
+            (Some(controller), Some(incident)) => Self::Incident(controller, incident),
+            (Some(controller), None) => Self::Controller(controller),
+            _ => Self::System,
+        }
+    }
+
+    pub(crate) fn columns(self) -> (Option<Uuid>, Option<i64>) {
+        match self {
+            Self::System => (None, None),
+            Self::Controller(controller) => (Some(controller), None),
+            Self::Incident(controller, incident) => (Some(controller), Some(incident)),
+        }
+    }
+
+    /// The word of `log.opened`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Controller(_) => "controller",
+            Self::Incident(..) => "incident",
+        }
+    }
+}
+
+/// An event that has left the inbox and has no place yet.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Its row.
+    pub ord: i64,
+    /// Its log.
+    pub scope: LogScope,
+    /// Its leaf hash.
+    pub leaf: [u8; 32],
+}
+
+/// A generation of a log, and how far it is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogHead {
+    /// Number inside this database.
+    pub log_no: i32,
+    /// Name in evidence (`inc`).
+    pub log_id: Uuid,
+    /// Newest generation; 0: none was opened yet.
+    pub generation: i32,
+    /// Its origin; empty where there is none.
+    pub origin: String,
+    /// Leaves under its newest checkpoint; 0: none was signed yet.
+    pub size: i64,
+    /// Root of that checkpoint; empty where there is none.
+    pub root: Vec<u8>,
+}
+
+/// Hashes that a tile gains.
+#[derive(Debug, Clone)]
+pub struct TileGrowth {
+    /// Level, 0: leaf hashes.
+    pub level: i32,
+    /// Number within the level.
+    pub tile_no: i64,
+    /// Bytes that it has already.
+    pub offset: i32,
+    /// Further hashes, 32 bytes each.
+    pub hashes: Vec<u8>,
+}
+
+/// The open transaction.
+pub struct Sequencing {
+    tx: Transaction<'static, Postgres>,
+    epoch: i64,
+    /// The database's time, microseconds since 1970, for the events that the sequencer itself writes.
+    pub now_micros: i64,
+}
+
+impl Store {
+    /// Opens it, if `holder` leads at `epoch`; the lead cannot change before it ends.
+    pub async fn begin_sequencing(&self, holder: &str, epoch: i64) -> Result<Option<Sequencing>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let limit = format!("{IDLE_SECONDS_MAX}s");
+        sqlx::query!("select set_config('idle_in_transaction_session_timeout', $1, true)", limit).fetch_one(&mut *tx).await?;
+        let row = sqlx::query!(
+            r#"select (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!" from leadership
+                where role = 'sequencer' and holder = $1 and epoch = $2 and expires_at > duly_now() for share"#,
+            holder,
+            epoch
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        Ok(row.map(|row| Sequencing { tx, epoch, now_micros: row.now_micros }))
+    }
+}
+
+impl Sequencing {
+    /// Takes the oldest events out of the inbox, in the order in which they were written.
+    pub async fn take(&mut self, limit: i64) -> Result<Vec<Waiting>, StoreError> {
+        let rows = sqlx::query!(
+            r#"with taken as (delete from event_inbox i using (select ord from event_inbox order by ord limit $1) o
+                      where i.ord = o.ord returning i.ord, i.controller_id, i.incident_no)
+               select t.ord as "ord!", t.controller_id, t.incident_no, e.leaf as "leaf!"
+                 from taken t join event e on e.ord = t.ord order by t.ord"#,
+            limit
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let scope = LogScope::from_columns(row.controller_id, row.incident_no);
+                Ok(Waiting { ord: row.ord, scope, leaf: super::unit::hash(&row.leaf)? })
+            })
+            .collect()
+    }
+
+    /// The log of a scope with its newest generation; made where there is none yet.
+    pub async fn head(&mut self, scope: LogScope) -> Result<LogHead, StoreError> {
+        let (controller_id, incident_no) = scope.columns();
+        sqlx::query!(
+            "insert into log (kind, controller_id, incident_no, log_id)
+             select $1, $2::uuid, $3::bigint, coalesce((select incident_id from incident where incident_no = $3), $2, (select installation_id from installation))
+              where not exists (select from log where controller_id is not distinct from $2 and incident_no is not distinct from $3)",
+            scope.kind(),
+            controller_id,
+            incident_no
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        let row = sqlx::query_as!(
+            LogHead,
+            r#"select l.log_no, l.log_id, coalesce(g.generation, 0) as "generation!", coalesce(g.origin, '') as "origin!",
+                      coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!"
+                 from log l
+                 left join lateral (select generation, origin from log_generation where log_no = l.log_no order by generation desc limit 1) g on true
+                 left join lateral (select size, root from checkpoint where log_no = l.log_no and generation = g.generation order by size desc limit 1) c on true
+                where l.controller_id is not distinct from $1 and l.incident_no is not distinct from $2"#,
+            controller_id,
+            incident_no
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(row)
+    }
+
+    /// Opens a generation, and writes its first event outside of the inbox; returns that event's row.
+    pub async fn open_generation(
+        &mut self,
+        scope: LogScope,
+        log_no: i32,
+        (generation, origin): (i32, &str),
+        (body, leaf): (&[u8], &[u8; 32]),
+    ) -> Result<i64, StoreError> {
+        sqlx::query!("insert into log_generation (log_no, generation, origin) values ($1, $2, $3)", log_no, generation, origin)
+            .execute(&mut *self.tx)
+            .await?;
+        let (controller_id, incident_no) = scope.columns();
+        let row = sqlx::query!(
+            "insert into event (controller_id, incident_no, kind, body, leaf) values ($1, $2, 'log.opened', $3, $4) returning ord",
+            controller_id,
+            incident_no,
+            body,
+            leaf.as_slice()
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        sqlx::query!("delete from event_inbox where ord = $1", row.ord).execute(&mut *self.tx).await?;
+        Ok(row.ord)
+    }
+
+    /// The hashes of a tile so far; `None` where it has none.
+    pub async fn tile(&mut self, log_no: i32, generation: i32, level: i32, tile_no: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = sqlx::query!(
+            "select hashes from log_tile where log_no = $1 and generation = $2 and level = $3 and tile_no = $4",
+            log_no,
+            generation,
+            level,
+            tile_no
+        )
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        Ok(row.map(|row| row.hashes))
+    }
+
+    /// Gives events their places, from `first` on.
+    pub async fn place(&mut self, head: &LogHead, first: i64, ords: &[i64]) -> Result<(), StoreError> {
+        sqlx::query!(
+            "insert into sequenced (log_no, generation, seq, ord) select $1, $2, $3::bigint + o.at - 1, o.ord from unnest($4::bigint[]) with ordinality as o (ord, at)",
+            head.log_no,
+            head.generation,
+            first,
+            ords
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Lets tiles grow; one that is not as long as the growth supposes fails the whole transaction.
+    pub async fn grow(&mut self, head: &LogHead, growths: &[TileGrowth]) -> Result<(), StoreError> {
+        for growth in growths {
+            let done = sqlx::query!(
+                "with grown as (update log_tile set hashes = hashes || $5 where log_no = $1 and generation = $2 and level = $3 and tile_no = $4
+                        and octet_length(hashes) = $6 returning 1),
+                      made as (insert into log_tile (log_no, generation, level, tile_no, hashes) select $1, $2, $3, $4, $5 where $6 = 0 returning 1)
+                 select 1 as one from grown union all select 1 from made",
+                head.log_no,
+                head.generation,
+                growth.level,
+                growth.tile_no,
+                growth.hashes,
+                growth.offset
+            )
+            .fetch_all(&mut *self.tx)
+            .await?;
+            if done.len() != 1 {
+                return Err(StoreError::Corrupt { what: "tile" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the checkpoint; the database refuses a size that is not the largest so far.
+    pub async fn sign(&mut self, head: &LogHead, size: i64, root: &[u8; 32], note: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            "insert into checkpoint (log_no, generation, size, root, note, epoch) values ($1, $2, $3, $4, $5, $6)",
+            head.log_no,
+            head.generation,
+            size,
+            root.as_slice(),
+            note,
+            self.epoch
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Commits: from now on the checkpoint may be published.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.tx.commit().await?)
+    }
+}
