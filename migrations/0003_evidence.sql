@@ -112,6 +112,14 @@ create table publication (
     foreign key (log_no, generation, size) references checkpoint
 );
 
+-- The words that plans were approved with: templates, legal profile, the incident's texts. A pack shows them by hash.
+create table approved_text (
+    hash bytea primary key check (hash = sha256(body)),      -- as the plan's body names it
+    name text not null,                                      -- file name, for people; carries no meaning
+    body bytea not null                                      -- the bytes
+);
+
+grant select, insert on approved_text to duly_app;
 grant select on installation, event_inbox, log, log_generation, sequenced, log_tile, checkpoint, publication to duly_app;
 grant insert on log, log_generation, sequenced, log_tile, checkpoint, publication to duly_app;
 grant update (hashes) on log_tile to duly_app;

@@ -8,9 +8,11 @@ mod publisher;
 pub mod sequencer;
 mod tree;
 
+pub use publisher::bundle;
+
 use crate::config::{Settings, SettingsError};
 use crate::store::{Store, StoreError};
-use duly_ledger::Signer;
+use duly_ledger::{Checkpoint, NoteError, Signer};
 use outside::{Outside, OutsideError};
 use std::time::Duration;
 
@@ -29,6 +31,9 @@ pub enum EvidenceError {
     /// An event could not be written.
     #[error("an event could not be encoded")]
     Event(#[from] duly_ledger::EventError),
+    /// A checkpoint could not be signed.
+    #[error("a checkpoint could not be signed")]
+    Note(#[from] NoteError),
     /// The stored tree contradicts itself, or the place outside holds something else than this log.
     #[error("the log `{origin}` contradicts itself: {what}")]
     Contradiction {
@@ -55,8 +60,10 @@ impl EvidenceError {
         match self {
             Self::Store(error) => error.remedy().to_owned(),
             Self::Settings(error) => error.remedy(),
-            Self::Outside(_) => "check `evidence.outside`: this user must be able to write there; `duly settings` shows it".into(),
-            Self::Event(_) => "report this as a fault of Duly".into(),
+            Self::Outside(_) => {
+                "check `evidence.outside`: this user must be able to write there; `duly settings` shows it".into()
+            }
+            Self::Event(_) | Self::Note(_) => "report this as a fault of Duly".into(),
             Self::Contradiction { .. } => {
                 "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()
             }
@@ -94,8 +101,21 @@ impl Archive {
     }
 
     /// Signs under the name of a log.
-    pub fn signer(&self, origin: &str) -> Signer {
+    pub fn signer(&self, origin: &str) -> Result<Signer, NoteError> {
         Signer::new(origin, &self.seed)
+    }
+
+    /// The newest checkpoint of a log at the place outside; `None` where there is none.
+    async fn checkpoint_outside(&self, origin: &str) -> Result<Option<Checkpoint>, EvidenceError> {
+        let Some(note) = self.outside.get(&format!("{origin}/checkpoint")).await? else { return Ok(None) };
+        let opened = Checkpoint::open(&note, &[self.signer(origin)?.vkey().clone()]);
+        match opened {
+            Ok(checkpoint) if checkpoint.origin == origin => Ok(Some(checkpoint)),
+            _ => Err(EvidenceError::Contradiction {
+                origin: origin.to_owned(),
+                what: "the checkpoint outside is not signed by this log's key",
+            }),
+        }
     }
 
     /// The name of a log's generation.

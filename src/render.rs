@@ -67,6 +67,8 @@ pub struct Template {
     pub content: Content,
     /// SHA-256 of the file.
     pub hash: [u8; 32],
+    /// The file.
+    pub source: String,
 }
 
 /// All templates, compiled once.
@@ -108,7 +110,8 @@ impl TemplateSet {
         let channel = if stem(path).starts_with("sms") { Channel::Sms } else { Channel::Letter };
         let engine = if channel == Channel::Sms { &mut self.plain } else { &mut self.typst };
         engine.register_template_string(&name, body.trim()).map_err(|e| invalid(&e.reason().to_string()))?;
-        self.templates.insert(name, Template { channel, content, hash: Sha256::digest(text.as_bytes()).into() });
+        let hash = Sha256::digest(text.as_bytes()).into();
+        self.templates.insert(name, Template { channel, content, hash, source: text });
         Ok(())
     }
 
@@ -120,6 +123,11 @@ impl TemplateSet {
         };
         let template = self.templates.get(&name).ok_or_else(|| RenderError::Missing { name: name.clone() })?;
         Ok((name, template))
+    }
+
+    /// Name and template of a hash.
+    pub fn of_hash(&self, hash: &[u8; 32]) -> Option<(&str, &Template)> {
+        self.templates.iter().find(|(_, t)| t.hash == *hash).map(|(name, template)| (name.as_str(), template))
     }
 
     /// Renders a text.

@@ -1,5 +1,6 @@
 //! What officers and auditors read: progress and a person's story, in words that say only what is known.
 
+pub mod pack;
 pub mod progress;
 pub mod story;
 pub mod words;

@@ -19,6 +19,7 @@ pub mod log;
 pub mod log_event;
 pub mod metrics;
 pub mod outcome;
+pub mod pack;
 pub mod plan;
 pub mod quarantine;
 pub mod receipt;

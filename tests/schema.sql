@@ -42,6 +42,14 @@ table app_user
     grant insert, select to duly_app
     grant update (revoked_at) to duly_app
 
+table approved_text
+    hash bytea not null
+    name text not null
+    body bytea not null
+    constraint approved_text_check CHECK ((hash = sha256(body)))
+    constraint approved_text_pkey PRIMARY KEY (hash)
+    grant insert, select to duly_app
+
 table attempt
     controller_id uuid not null
     incident_no bigint not null
@@ -59,6 +67,21 @@ table attempt
     constraint attempt_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
     constraint attempt_reference_check CHECK ((reference ~ '^[0-9a-f]{32}$'::text))
     index attempt_reference ON public.attempt USING btree (reference)
+    grant insert, select to duly_app
+
+table checkpoint
+    log_no integer not null
+    generation integer not null
+    size bigint not null
+    root bytea not null
+    note text not null
+    epoch bigint not null
+    signed_at timestamp with time zone not null default duly_now()
+    constraint checkpoint_log_no_generation_fkey FOREIGN KEY (log_no, generation) REFERENCES log_generation(log_no, generation)
+    constraint checkpoint_pkey PRIMARY KEY (log_no, generation, size)
+    constraint checkpoint_root_check CHECK ((octet_length(root) = 32))
+    constraint checkpoint_size_check CHECK ((size > 0))
+    trigger only_grow BEFORE INSERT ON public.checkpoint FOR EACH ROW EXECUTE FUNCTION only_grow()
     grant insert, select to duly_app
 
 table controller
@@ -80,8 +103,8 @@ table controller
 
 table event
     ord bigint not null generated always as identity
-    controller_id uuid not null
-    incident_no bigint not null
+    controller_id uuid
+    incident_no bigint
     person_id uuid
     n bigint
     kind text not null
@@ -100,6 +123,8 @@ table event
     lease_in_ms bigint
     body bytea not null
     leaf bytea not null
+    constraint a_person_has_an_incident CHECK (((person_id IS NULL) OR (incident_no IS NOT NULL)))
+    constraint an_incident_has_a_controller CHECK (((incident_no IS NULL) OR (controller_id IS NOT NULL)))
     constraint event_body_check CHECK ((octet_length(body) <= 4096))
     constraint event_check CHECK ((leaf = sha256(('\x00'::bytea || body))))
     constraint event_check1 CHECK (((person_id IS NULL) = (n IS NULL)))
@@ -110,8 +135,17 @@ table event
     constraint event_pkey PRIMARY KEY (ord)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
+    trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf) to duly_app
+
+table event_inbox
+    ord bigint not null
+    controller_id uuid
+    incident_no bigint
+    since timestamp with time zone not null
+    constraint event_inbox_pkey PRIMARY KEY (ord)
+    grant delete, select to duly_app
 
 table hold
     hold_id uuid not null
@@ -158,6 +192,14 @@ table incident
     grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
     grant update (hold_version, locked_by) to duly_app
 
+table installation
+    installation_id uuid not null default gen_random_uuid()
+    only_one boolean not null default true
+    constraint installation_only_one_check CHECK (only_one)
+    constraint installation_only_one_key UNIQUE (only_one)
+    constraint installation_pkey PRIMARY KEY (installation_id)
+    grant select to duly_app
+
 table lane_pause
     lane text not null
     until timestamp with time zone not null
@@ -189,6 +231,51 @@ table list_freeze
     constraint list_freeze_people_check CHECK ((people >= 0))
     constraint list_freeze_pkey PRIMARY KEY (controller_id, incident_no, list_no)
     grant insert, select to duly_app
+
+table log
+    log_no integer not null generated always as identity
+    kind text not null
+    controller_id uuid
+    incident_no bigint
+    log_id uuid not null
+    constraint log_check CHECK ((kind =
+CASE
+    WHEN (incident_no IS NOT NULL) THEN 'incident'::text
+    WHEN (controller_id IS NOT NULL) THEN 'controller'::text
+    ELSE 'system'::text
+END))
+    constraint log_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
+    constraint log_controller_id_incident_no_key UNIQUE NULLS NOT DISTINCT (controller_id, incident_no)
+    constraint log_incident_no_fkey FOREIGN KEY (incident_no) REFERENCES incident(incident_no)
+    constraint log_kind_check CHECK ((kind = ANY (ARRAY['incident'::text, 'controller'::text, 'system'::text])))
+    constraint log_log_id_key UNIQUE (log_id)
+    constraint log_pkey PRIMARY KEY (log_no)
+    grant insert, select to duly_app
+
+table log_generation
+    log_no integer not null
+    generation integer not null
+    origin text not null
+    opened_at timestamp with time zone not null default duly_now()
+    constraint log_generation_generation_check CHECK ((generation > 0))
+    constraint log_generation_log_no_fkey FOREIGN KEY (log_no) REFERENCES log(log_no)
+    constraint log_generation_origin_key UNIQUE (origin)
+    constraint log_generation_pkey PRIMARY KEY (log_no, generation)
+    grant insert, select to duly_app
+
+table log_tile
+    log_no integer not null
+    generation integer not null
+    level integer not null
+    tile_no bigint not null
+    hashes bytea not null
+    constraint log_tile_hashes_check CHECK ((((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192)) AND ((octet_length(hashes) % 32) = 0)))
+    constraint log_tile_level_check CHECK (((level >= 0) AND (level <= 7)))
+    constraint log_tile_pkey PRIMARY KEY (log_no, generation, level, tile_no)
+    constraint log_tile_tile_no_check CHECK ((tile_no >= 0))
+    trigger only_append BEFORE UPDATE ON public.log_tile FOR EACH ROW EXECUTE FUNCTION only_append()
+    grant insert, select to duly_app
+    grant update (hashes) to duly_app
 
 table lookup
     lookup_id uuid not null
@@ -373,6 +460,15 @@ table prepared_content
     constraint prepared_content_template_hash_check CHECK ((octet_length(template_hash) = 32))
     grant insert, select to duly_app
 
+table publication
+    log_no integer not null
+    generation integer not null
+    size bigint not null
+    published_at timestamp with time zone not null default duly_now()
+    constraint publication_log_no_generation_size_fkey FOREIGN KEY (log_no, generation, size) REFERENCES checkpoint(log_no, generation, size)
+    constraint publication_pkey PRIMARY KEY (log_no, generation, size)
+    grant insert, select to duly_app
+
 table receipt
     receipt_id uuid not null
     controller_id uuid not null
@@ -429,6 +525,16 @@ table row_decision
     constraint row_decision_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES app_user(user_id)
     constraint row_decision_fate_check CHECK ((fate = ANY (ARRAY['superseded'::text, 'discarded'::text])))
     constraint row_decision_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
+    grant insert, select to duly_app
+
+table sequenced
+    log_no integer not null
+    generation integer not null
+    seq bigint not null
+    ord bigint not null
+    constraint sequenced_pkey PRIMARY KEY (log_no, generation, seq)
+    constraint sequenced_seq_check CHECK ((seq >= 0))
+    UNIQUE index sequenced_ord ON public.sequenced USING btree (ord)
     grant insert, select to duly_app
 
 table signed_command
@@ -509,6 +615,14 @@ begin
     return null;
 end 
 
+function await_sequencing() returns trigger security definer set search_path=public, pg_temp
+
+declare now timestamptz := duly_now();
+begin
+    insert into event_inbox select ord, controller_id, incident_no, now from fresh;
+    return null;
+end 
+
 function check_approval() returns trigger
 
 begin
@@ -532,3 +646,21 @@ end
 
 function duly_now() returns timestamp with time zone
  select clock_timestamp() 
+
+function only_append() returns trigger
+
+begin
+    if octet_length(new.hashes) <= octet_length(old.hashes) or substr(new.hashes, 1, octet_length(old.hashes)) <> old.hashes then
+        raise exception 'a tile only grows' using errcode = 'DU010';
+    end if;
+    return new;
+end 
+
+function only_grow() returns trigger
+
+begin
+    perform from checkpoint c where c.log_no = new.log_no and (c.generation > new.generation
+        or (c.generation = new.generation and c.size >= new.size));
+    if found then raise exception 'a checkpoint of this size or a later one was signed already' using errcode = 'DU011'; end if;
+    return new;
+end 

@@ -167,7 +167,12 @@ mod tests {
     #[test]
     fn a_failure_prints_its_causes_once_and_ends_with_what_to_do() {
         let source = std::io::Error::from(std::io::ErrorKind::NotFound);
-        let settings = SettingsError::KeyFile { variable: "DULY_MASTER_KEY", setting: "keys.master_file", path: "keys/master.key".into(), source };
+        let settings = SettingsError::KeyFile {
+            variable: "DULY_MASTER_KEY",
+            setting: "keys.master_file",
+            path: "keys/master.key".into(),
+            source,
+        };
         let text = Failure::from(DispatchError::from(settings)).text(str::to_owned);
 
         let lines: Vec<&str> = text.lines().collect();

@@ -13,10 +13,11 @@ use crate::model::state::{Channel, Route};
 use crate::render::message::Setting;
 use crate::store::StoreError;
 use crate::store::incident::Incident;
+use crate::store::pack::ApprovedText;
 use crate::store::plan::{FrozenList, PlanDraft, PreparedNotice, Terms};
 use contents::{ContentsRoot, Renderer};
 pub use cost::{Cost, Parts};
-use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine};
+use duly_ledger::{ManifestBuilder, ManifestError};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,14 @@ pub enum PlanError {
         /// The channel.
         channel: Channel,
     },
+    /// The legal profile's file.
+    #[error("the legal profile {path} cannot be read")]
+    Profile {
+        /// File.
+        path: std::path::PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
     /// The rendering task died.
     #[error("rendering stopped")]
     Rendering,
@@ -79,6 +88,7 @@ impl PlanError {
             Self::NeverNotifies { .. } => {
                 "choose a route with a letter, or a template that declares `content = full` for the text message".to_owned()
             }
+            Self::Profile { .. } => "check `profiles.folder`: the plan keeps the rules that it was made under".to_owned(),
             Self::NoLane { channel, .. } => format!("add a lane for `{channel}` to the settings, or leave the route out"),
         }
     }
@@ -114,6 +124,8 @@ pub struct PlanSummary {
     pub cost: Vec<Cost>,
     #[serde(skip)]
     templates: BTreeSet<String>,
+    #[serde(skip)]
+    profile_text: String,
 }
 
 /// Prepares a plan over all open lists; `progress` hears of people done.
@@ -153,9 +165,12 @@ pub async fn prepare(
         return Err(PlanError::Nobody);
     }
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
+    let texts = texts(office, incident, &mut summary)?;
     let body = body(incident, request.date, &frozen, &terms, &root, &summary);
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
+    // Before the plan: a plan that names a text which nobody kept could never be shown again.
+    store.insert_texts(&texts).await?;
     draft.finish(&body, &hash, &terms, request.user_id).await?;
     store.analyze().await?;
     Ok(summary)
@@ -198,6 +213,26 @@ fn terms(office: &Office, incident: &Incident, request: &PlanRequest) -> Result<
     Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
 }
 
+/// Every text that the plan names by hash: templates, the legal profile, what the incident says.
+fn texts(office: &Office, incident: &Incident, summary: &mut PlanSummary) -> Result<Vec<ApprovedText>, PlanError> {
+    let text = |name: String, body: Vec<u8>| ApprovedText { hash: Sha256::digest(&body).to_vec(), name, body };
+    let path = office.settings.profiles.folder.join(format!("{}.toml", incident.profile));
+    let profile = std::fs::read(&path).map_err(|source| PlanError::Profile { path, source })?;
+    let mut texts = vec![
+        text(format!("{}.toml", incident.profile), profile),
+        text("texts.json".to_owned(), incident.texts.to_string().into_bytes()),
+    ];
+    summary.profile_text = hex::encode(&texts[0].hash);
+    let templates = office.composer.templates();
+    for hash in &summary.templates {
+        let mut bytes = [0; 32];
+        let found = hex::decode_to_slice(hash, &mut bytes).ok().and_then(|()| templates.of_hash(&bytes));
+        let (name, template) = found.ok_or(PlanError::Rendering)?;
+        texts.push(text(format!("{}.hbs", name.replace('/', "-")), template.source.clone().into_bytes()));
+    }
+    Ok(texts)
+}
+
 fn setting(incident: &Incident, date: (i32, u8, u8)) -> Setting {
     Setting {
         profile: incident.profile.clone(),
@@ -232,23 +267,10 @@ async fn manifest(office: &Office, incident: &Incident, list_no: i32) -> Result<
         let Some(last) = rows.last() else { break };
         after = last.person_id;
         for row in rows {
-            builder.push(&ManifestLine { person: *row.person_id.as_bytes(), commitments: commitments(&row.commitments)? })?;
+            builder.push(&row.line()?)?;
         }
     }
     Ok(FrozenList { list_no, people: i64::try_from(builder.count()).unwrap_or(i64::MAX), root: builder.root() })
-}
-
-fn commitments(stored: &Value) -> Result<BTreeMap<String, [u8; 32]>, PlanError> {
-    let corrupt = || StoreError::Corrupt { what: "commitment" };
-    let fields = stored.as_object().ok_or_else(corrupt)?;
-    fields
-        .iter()
-        .map(|(field, value)| {
-            let mut bytes = [0; 32];
-            hex::decode_to_slice(value.as_str().unwrap_or_default(), &mut bytes).map_err(|_| corrupt())?;
-            Ok((field.clone(), bytes))
-        })
-        .collect()
 }
 
 fn body(
@@ -275,6 +297,7 @@ fn body(
         "postage_class": terms.postage_class,
         "problems": summary.problems,
         "profile": incident.profile,
+        "profile_text": summary.profile_text,
         "routes": summary.routes,
         "sender": incident.sms_sender,
         "templates": summary.templates,

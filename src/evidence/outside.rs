@@ -3,11 +3,11 @@
 //! It is written before anybody else sees a checkpoint, so that a database that comes back older than what the world
 //! has seen is noticed, and its log can be continued.
 
+use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
-use futures::TryStreamExt;
 use std::sync::Arc;
 
 /// Why the place outside cannot be used.
@@ -49,7 +49,7 @@ impl Outside {
         }
         std::fs::create_dir_all(place).map_err(|source| OutsideError::Folder { path: place.to_owned(), source })?;
         // A file that a crash of the machine takes back would be a checkpoint that the world has seen and we have not.
-        let store = LocalFileSystem::new_with_prefix(place).map_err(opening)?.with_fsync(true);
+        let store = LocalFileSystem::new_with_prefix(place).map_err(opening)?.with_fsync(true).with_automatic_cleanup(true);
         Ok(Self { store: Arc::new(store), prefix: Path::default() })
     }
 

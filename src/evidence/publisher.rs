@@ -6,7 +6,7 @@
 use super::{Archive, EvidenceError};
 use crate::failpoint;
 use crate::store::log::Unpublished;
-use duly_ledger::{Tile, encode_bundle};
+use duly_ledger::{Layer, TILE_WIDTH, Tile, level_len, push_entry, tile_at};
 use futures::{StreamExt, TryStreamExt, stream};
 
 /// Files written at once.
@@ -45,10 +45,8 @@ impl Copy<'_> {
         while first < self.size {
             let end = (first + BUNDLES * 256).min(self.size);
             let entries = self.entries(first, end).await?;
-            let files = entries.chunks(256).zip(first / 256..).map(|(chunk, n)| {
-                let tile = Tile::entries(n, u16::try_from(chunk.len()).unwrap_or(256));
-                (tile, encode_bundle(chunk))
-            });
+            let bundles = entries.chunks(usize::from(TILE_WIDTH)).zip(first / 256..);
+            let files = bundles.filter_map(|(chunk, n)| Some((tile_at(Layer::Entries, n, end)?, bundle(chunk))));
             self.put_all(files.collect()).await?;
             first = end;
         }
@@ -56,8 +54,7 @@ impl Copy<'_> {
     }
 
     async fn entries(&self, first: u64, end: u64) -> Result<Vec<Vec<u8>>, EvidenceError> {
-        let entries =
-            self.archive.store.list_entries(self.log.log_no, self.log.generation, i64_of(first), i64_of(end)).await?;
+        let entries = self.archive.store.list_entries(self.log.log_no, self.log.generation, i64_of(first), i64_of(end)).await?;
         if entries.len() as u64 != end - first {
             return Err(self.contradiction("an event is missing"));
         }
@@ -66,9 +63,9 @@ impl Copy<'_> {
 
     async fn copy_tiles(&self) -> Result<(), EvidenceError> {
         let mut files = Vec::new();
-        for tile in Tile::changed(self.from, self.size) {
-            let (log, level) = (&self.log, i32::from(tile.level()));
-            let stored = self.archive.store.load_tile(log.log_no, log.generation, level, i64_of(tile.number())).await?;
+        for (level, tile) in changed_tiles(self.from, self.size) {
+            let (log, number) = (&self.log, i64_of(tile.number()));
+            let stored = self.archive.store.load_tile(log.log_no, log.generation, i32::from(level), number).await?;
             let mut hashes = stored.ok_or_else(|| self.contradiction("a tile is missing"))?;
             hashes.truncate(usize::from(tile.width()) * 32);
             files.push((tile, hashes));
@@ -79,34 +76,65 @@ impl Copy<'_> {
     /// The older of two sequencers may come to this point late: it never puts an older checkpoint over a newer one.
     async fn copy_checkpoint(&self) -> Result<(), EvidenceError> {
         let name = format!("{}/checkpoint", self.log.origin);
-        if let Some(note) = self.archive.outside.get(&name).await? {
-            let there = self.archive.signer(&self.log.origin).open(&note);
-            let there = there.map_err(|_| self.contradiction("the checkpoint outside is not signed by this log's key"))?;
-            if there.size >= self.size {
-                return Ok(());
-            }
+        let there = self.archive.checkpoint_outside(&self.log.origin).await?;
+        if there.is_some_and(|there| there.size >= self.size) {
+            return Ok(());
         }
         Ok(self.archive.outside.put(&name, self.log.note.clone().into_bytes()).await?)
     }
 
     /// Partial tiles have served once the full one is there, and a checkpoint that needs it.
     async fn remove_partial_tiles(&self) -> Result<(), EvidenceError> {
-        for tile in Tile::completed(self.from, self.size) {
-            self.archive.outside.remove_below(&format!("{}/{}.p", self.log.origin, tile.path())).await?;
+        for tile in completed_tiles(self.from, self.size) {
+            self.archive.outside.remove_below(&format!("{}/{tile}.p", self.log.origin)).await?;
         }
         Ok(())
     }
 
     async fn put_all(&self, files: Vec<(Tile, Vec<u8>)>) -> Result<(), EvidenceError> {
-        let puts = files.into_iter().map(|(tile, bytes)| async move {
-            self.archive.outside.put(&format!("{}/{}", self.log.origin, tile.path()), bytes).await
-        });
+        let puts = files
+            .into_iter()
+            .map(|(tile, bytes)| async move { self.archive.outside.put(&format!("{}/{tile}", self.log.origin), bytes).await });
         Ok(stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await?)
     }
 
     fn contradiction(&self, what: &'static str) -> EvidenceError {
         EvidenceError::Contradiction { origin: self.log.origin.clone(), what }
     }
+}
+
+/// A bundle of events, none of which is longer than 4 KiB.
+pub fn bundle(entries: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in entries {
+        if push_entry(&mut bytes, entry).is_err() {
+            tracing::error!("an event is longer than its bundle allows");
+        }
+    }
+    bytes
+}
+
+/// The tiles of hashes that a tree of `size` leaves has and one of `from` leaves has not, with their levels.
+fn changed_tiles(from: u64, size: u64) -> Vec<(u8, Tile)> {
+    let width = u64::from(TILE_WIDTH);
+    let of_level = |level| {
+        let (before, after) = (level_len(level, from), level_len(level, size));
+        let numbers = if after > before { before / width..after.div_ceil(width) } else { 0..0 };
+        numbers.filter_map(move |number| Some((level, tile_at(Layer::Hashes(level), number, size)?)))
+    };
+    (0..8).flat_map(of_level).collect()
+}
+
+/// The tiles and bundles that were partial in a tree of `from` leaves and are full in one of `size` leaves.
+fn completed_tiles(from: u64, size: u64) -> Vec<Tile> {
+    let width = u64::from(TILE_WIDTH);
+    let layers = (0..8).map(|level| (Layer::Hashes(level), level)).chain([(Layer::Entries, 0)]);
+    let was_partial = |(layer, level): (Layer, u8)| {
+        let before = level_len(level, from);
+        let tile = tile_at(layer, before / width, size)?;
+        (before % width != 0 && tile.width() == TILE_WIDTH).then_some(tile)
+    };
+    layers.filter_map(was_partial).collect()
 }
 
 fn u64_of(n: i64) -> u64 {

@@ -2,8 +2,9 @@
 
 use super::{Archive, EvidenceError};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
-use duly_ledger::{Appender, Checkpoint, Event, leaf_hash};
+use duly_ledger::{Appender, Checkpoint, Event, TILE_WIDTH, TileChange, leaf_hash, level_len};
 use serde_json::{Map, json};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A log and its right edge.
@@ -63,22 +64,22 @@ impl Tree {
         for event in events {
             self.edge.append(event.leaf);
         }
-        let growths: Vec<TileGrowth> = self.edge.take_growth().into_iter().map(growth).collect();
+        let growths: Vec<TileGrowth> = self.edge.take_changes().iter().map(growth).collect();
         tx.grow(&self.head, &growths).await?;
         let checkpoint = Checkpoint { origin: self.head.origin.clone(), size: self.edge.size(), root: self.edge.root() };
-        let note = archive.signer(&self.head.origin).sign(&checkpoint.to_text());
+        let note = archive.signer(&self.head.origin)?.sign(&checkpoint.to_string())?.to_string();
         let size = i64::try_from(checkpoint.size).unwrap_or(i64::MAX);
         tx.sign(&self.head, size, &checkpoint.root, &note).await?;
         Ok(())
     }
 }
 
-fn growth(growth: duly_ledger::Growth) -> TileGrowth {
+fn growth(change: &TileChange) -> TileGrowth {
     TileGrowth {
-        level: i32::from(growth.level),
-        tile_no: i64::try_from(growth.tile).unwrap_or(i64::MAX),
-        offset: i32::try_from(growth.offset).unwrap_or(i32::MAX),
-        hashes: growth.hashes,
+        level: i32::from(change.level),
+        tile_no: i64::try_from(change.number).unwrap_or(i64::MAX),
+        offset: i32::try_from(change.old_len).unwrap_or(i32::MAX),
+        hashes: change.added().to_vec(),
     }
 }
 
@@ -86,14 +87,20 @@ fn growth(growth: duly_ledger::Growth) -> TileGrowth {
 async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<Appender, EvidenceError> {
     let contradiction = |what| EvidenceError::Contradiction { origin: head.origin.clone(), what };
     let size = u64::try_from(head.size).unwrap_or_default();
-    let mut partial = Vec::new();
-    for (level, tile, width) in Appender::edge(size) {
-        let (level, tile) = (i32::from(level), i64::try_from(tile).unwrap_or(i64::MAX));
-        let mut hashes = tx.tile(head.log_no, head.generation, level, tile).await?.ok_or_else(|| contradiction("a tile is missing"))?;
-        hashes.truncate(usize::from(width) * 32);
-        partial.push(hashes);
+    let mut partial = HashMap::new();
+    for level in 0..8 {
+        let (hashes, width) = (level_len(level, size), u64::from(TILE_WIDTH));
+        if hashes % width == 0 {
+            continue;
+        }
+        let number = hashes / width;
+        let stored = tx.tile(head.log_no, head.generation, i32::from(level), i64::try_from(number).unwrap_or(i64::MAX)).await?;
+        let mut bytes = stored.ok_or_else(|| contradiction("a tile is missing"))?;
+        bytes.truncate(usize::try_from(hashes % width).unwrap_or_default() * 32);
+        partial.insert((level, number), bytes);
     }
-    let edge = Appender::from_edge(size, &partial).map_err(|_| contradiction("a tile is too short"))?;
+    let read = |level, number| partial.remove(&(level, number)).ok_or(());
+    let edge = Appender::from_tiles(size, read).map_err(|_| contradiction("a tile is too short"))?;
     if size > 0 && edge.root().as_slice() != head.root {
         return Err(contradiction("the tiles' root is not the signed one"));
     }
@@ -105,16 +112,15 @@ async fn refuse_older_database(archive: &Archive, head: &LogHead) -> Result<(), 
     let next = archive.origin(head.log_id, head.generation + 1);
     let ours = u64::try_from(head.size).unwrap_or_default();
     for (origin, ours) in [(head.origin.as_str(), ours), (next.as_str(), 0)] {
-        let Some(note) = archive.outside.get(&format!("{origin}/checkpoint")).await? else { continue };
-        let theirs = archive.signer(origin).open(&note).map_err(|_| EvidenceError::Contradiction {
-            origin: origin.to_owned(),
-            what: "the checkpoint outside is not signed by this log's key",
-        })?;
+        let Some(theirs) = archive.checkpoint_outside(origin).await? else { continue };
         if theirs.size > ours {
             return Err(EvidenceError::Behind { origin: origin.to_owned(), ours, theirs: theirs.size });
         }
         if theirs.size == ours && theirs.root.as_slice() != head.root {
-            return Err(EvidenceError::Contradiction { origin: origin.to_owned(), what: "another tree of this size was published" });
+            return Err(EvidenceError::Contradiction {
+                origin: origin.to_owned(),
+                what: "another tree of this size was published",
+            });
         }
     }
     Ok(())

@@ -82,6 +82,11 @@ impl Composer {
         Self { templates, typesetters: Mutex::new(Vec::new()) }
     }
 
+    /// The templates.
+    pub fn templates(&self) -> &TemplateSet {
+        &self.templates
+    }
+
     /// What the template of a channel declares to say.
     pub fn declared(&self, profile: &str, channel: Channel, wants: Content) -> Result<Content, RenderError> {
         Ok(self.templates.find(profile, channel, wants)?.1.content)

@@ -4,6 +4,7 @@ mod insert;
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
+use duly_ledger::ManifestLine;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -114,6 +115,21 @@ pub struct ManifestRow {
     pub person_id: Uuid,
     /// Field to hex commitment.
     pub commitments: Value,
+}
+
+impl ManifestRow {
+    /// The line of the manifest.
+    pub fn line(&self) -> Result<ManifestLine, StoreError> {
+        let corrupt = || StoreError::Corrupt { what: "commitment" };
+        let fields = self.commitments.as_object().ok_or_else(corrupt)?;
+        let commitment = |(field, value): (&String, &Value)| {
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(value.as_str().unwrap_or_default(), &mut bytes).map_err(|_| corrupt())?;
+            Ok((field.clone(), bytes))
+        };
+        let commitments = fields.iter().map(commitment).collect::<Result<_, StoreError>>()?;
+        Ok(ManifestLine { person: *self.person_id.as_bytes(), commitments })
+    }
 }
 
 /// The fault of a reference that stands elsewhere with other fields.

@@ -1,5 +1,6 @@
 //! Reading the logs: what is signed, what is published, and the bytes behind it.
 
+use super::unit::IncidentKey;
 use super::{Store, StoreError};
 use uuid::Uuid;
 
@@ -127,6 +128,23 @@ impl Store {
             generation,
             first,
             end
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.body).collect())
+    }
+
+    /// Bytes of the events in a generation that freeze a list or make a plan, up to its checkpoint.
+    pub async fn list_frozen_and_prepared(&self, incident: IncidentKey, log: &Published) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = sqlx::query!(
+            "select e.body from event e join sequenced s on s.ord = e.ord
+              where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null and e.kind in ('list.frozen', 'plan.prepared')
+                and s.log_no = $3 and s.generation = $4 and s.seq < $5 order by s.seq",
+            incident.controller_id,
+            incident.incident_no,
+            log.log_no,
+            log.generation,
+            log.size
         )
         .fetch_all(&self.pool)
         .await?;

@@ -19,6 +19,7 @@ mod restarts;
 mod sabotage;
 mod schedulers;
 mod schema;
+mod sequencer;
 mod states;
 mod support;
 mod the_event_is_the_only_writer;

@@ -1,0 +1,89 @@
+//! Packs: plain zips that prove, to somebody who does not trust us, with software that is not ours.
+//!
+//! docs/evidence-format.md says what stands where. A pack of the same log at the same checkpoint has the same bytes.
+
+mod archive;
+pub mod incident;
+mod words;
+
+use crate::store::StoreError;
+use duly_ledger::{EventError, ManifestError};
+use std::str::FromStr;
+
+/// Why a pack was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An event on record is not in its one spelling.
+    #[error("an event on record cannot be read")]
+    Event(#[from] EventError),
+    /// A manifest line cannot be written.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The file.
+    #[error("the pack cannot be written")]
+    Write(#[from] std::io::Error),
+    /// The zip.
+    #[error("the pack cannot be written")]
+    Zip(#[from] zip::result::ZipError),
+    /// Nothing is signed yet.
+    #[error("no checkpoint of this incident is published yet")]
+    NothingPublished,
+    /// Something that the log names is not on record.
+    #[error("{what} is not on record any more")]
+    Missing {
+        /// What.
+        what: String,
+    },
+}
+
+impl PackError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.remedy(),
+            Self::Event(_) | Self::Missing { .. } => "run `duly audit`: it names everything that was altered or lost",
+            Self::Manifest(_) => "report this as a fault of Duly with the command that you ran",
+            Self::Write(_) | Self::Zip(_) => "check that the folder exists, has room and may be written by this user",
+            Self::NothingPublished => "start `duly serve scheduler`, or wait a second: it signs what has happened",
+        }
+    }
+}
+
+/// For whom a pack is; it changes the words beside the evidence, never the evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Audience {
+    /// The supervisory authority.
+    #[default]
+    Regulator,
+    /// A court.
+    Court,
+    /// The affected person.
+    Person,
+}
+
+impl Audience {
+    /// The word of `--for`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Regulator => "regulator",
+            Self::Court => "court",
+            Self::Person => "person",
+        }
+    }
+}
+
+impl FromStr for Audience {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "regulator" => Ok(Self::Regulator),
+            "court" => Ok(Self::Court),
+            "person" => Ok(Self::Person),
+            _ => Err("write `regulator`, `court` or `person`".to_owned()),
+        }
+    }
+}

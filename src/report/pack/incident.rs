@@ -1,0 +1,170 @@
+//! `duly pack incident`: the whole log of an incident, and what its events name by hash.
+
+use super::archive::Archive;
+use super::{Audience, PackError, words};
+use crate::evidence::bundle;
+use crate::store::Store;
+use crate::store::incident::Incident;
+use crate::store::log::Published;
+use duly_ledger::{Event, Layer, hash_tiles, tile_at};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Seek, Write};
+use uuid::Uuid;
+
+/// Bundles read at once.
+const BUNDLES: u64 = 16;
+/// People read at once.
+const PEOPLE: i64 = 5000;
+
+/// What a pack holds.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Packed {
+    /// Name of the log.
+    pub origin: String,
+    /// Leaves of the newest generation.
+    pub events: i64,
+    /// Numbers of the lists.
+    pub lists: BTreeSet<i32>,
+    /// Numbers of the plans.
+    pub plans: BTreeSet<i32>,
+}
+
+/// Writes the pack at the newest published checkpoint.
+pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, audience: Audience, out: W) -> Result<Packed, PackError> {
+    let published = store.list_published(incident.incident_id).await?;
+    let (newest, older) = published.split_last().ok_or(PackError::NothingPublished)?;
+    let mut pack = Writer { store, incident, zip: Archive::new(out) };
+    for log in older {
+        pack.log(log, &format!("generation/{}/", log.generation)).await?;
+    }
+    pack.log(newest, "").await?;
+    let mut packed =
+        Packed { origin: newest.origin.clone(), events: newest.size, lists: BTreeSet::new(), plans: BTreeSet::new() };
+    for log in &published {
+        for event in store.list_frozen_and_prepared(incident.key, log).await? {
+            let event = Event::parse(&event)?;
+            let number = |key: &str| event.detail.get(key).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
+            packed.lists.extend(number("list"));
+            packed.plans.extend(number("plan"));
+        }
+    }
+    for list in &packed.lists {
+        pack.manifest(*list).await?;
+    }
+    let mut texts = BTreeSet::new();
+    for plan in &packed.plans {
+        texts.extend(pack.plan(*plan).await?);
+    }
+    pack.texts(&texts).await?;
+    let about = json!({"for": audience.as_str(), "format": 1, "kind": "incident", "origin": newest.origin, "size": newest.size});
+    pack.zip.put("pack.json", about.to_string().as_bytes())?;
+    pack.zip.put("README.txt", words::readme(audience, &newest.origin).as_bytes())?;
+    pack.zip.finish()?;
+    Ok(packed)
+}
+
+struct Writer<'a, W: Write + Seek> {
+    store: &'a Store,
+    incident: &'a Incident,
+    zip: Archive<W>,
+}
+
+impl<W: Write + Seek> Writer<'_, W> {
+    /// A generation of the log, as C2SP tlog-tiles has it.
+    async fn log(&mut self, log: &Published, prefix: &str) -> Result<(), PackError> {
+        let size = u64::try_from(log.size).unwrap_or_default();
+        self.zip.put(&format!("{prefix}checkpoint"), log.note.as_bytes())?;
+        for first in (0..size).step_by(usize::try_from(BUNDLES * 256).unwrap_or(4096)) {
+            let end = (first + BUNDLES * 256).min(size);
+            let entries = self.store.list_entries(log.log_no, log.generation, number(first), number(end)).await?;
+            if entries.len() as u64 != end - first {
+                return Err(PackError::Missing { what: format!("an event of the log `{}`", log.origin) });
+            }
+            for (n, chunk) in (first / 256..).zip(entries.chunks(256)) {
+                let Some(tile) = tile_at(Layer::Entries, n, size) else { continue };
+                self.zip.put(&format!("{prefix}{tile}"), &bundle(chunk))?;
+            }
+        }
+        for tile in hash_tiles(size) {
+            let Layer::Hashes(level) = tile.layer() else { continue };
+            let stored = self.store.load_tile(log.log_no, log.generation, i32::from(level), number(tile.number())).await?;
+            let width = usize::from(tile.width()) * 32;
+            let hashes = stored.as_ref().and_then(|hashes| hashes.get(..width));
+            let hashes = hashes.ok_or_else(|| PackError::Missing { what: format!("a tile of the log `{}`", log.origin) })?;
+            self.zip.put_hashes(&format!("{prefix}{tile}"), hashes)?;
+        }
+        Ok(())
+    }
+
+    async fn manifest(&mut self, list: i32) -> Result<(), PackError> {
+        self.zip.begin(&if list == 1 { "manifest.jsonl".to_owned() } else { format!("manifest.{list}.jsonl") })?;
+        let mut after = Uuid::nil();
+        loop {
+            let rows = self.store.list_manifest(self.incident.key, list, after, PEOPLE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.person_id;
+            for row in &rows {
+                let mut line = row.line()?.to_bytes()?;
+                line.push(b'\n');
+                self.zip.append(&line)?;
+            }
+        }
+    }
+
+    /// A plan, who signed it, and what it promised; returns the hashes of its texts.
+    async fn plan(&mut self, plan_no: i32) -> Result<BTreeSet<String>, PackError> {
+        let plan = self.store.load_plan(self.incident.key, plan_no).await?;
+        self.zip.put(&format!("plans/{plan_no}.json"), &plan.body)?;
+        let approvals = self.store.list_signed_approvals(self.incident.key, plan_no).await?;
+        for (i, approval) in approvals.iter().enumerate() {
+            let file = json!({
+                "key": hex::encode(&approval.public_key),
+                "signature": hex::encode(&approval.signature),
+                "statement": String::from_utf8_lossy(&approval.statement),
+                "user": approval.user_id,
+            });
+            self.zip.put(&format!("approvals/{plan_no}-{}.json", i + 1), file.to_string().as_bytes())?;
+        }
+        self.contents(plan_no).await?;
+        let body: Value = serde_json::from_slice(&plan.body).unwrap_or_default();
+        let templates = body.get("templates").and_then(Value::as_array).cloned().unwrap_or_default();
+        let others = ["profile_text", "texts"].map(|key| body.get(key).cloned().unwrap_or_default());
+        Ok(templates.iter().chain(&others).filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    async fn contents(&mut self, plan_no: i32) -> Result<(), PackError> {
+        self.zip.begin(&format!("contents.{plan_no}.jsonl"))?;
+        let mut after = Uuid::nil();
+        loop {
+            let rows = self.store.list_promised_contents(self.incident.key, plan_no, after, PEOPLE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.person_id;
+            let mut people: BTreeMap<Uuid, BTreeMap<String, [u8; 32]>> = BTreeMap::new();
+            for row in &rows {
+                let commitment = crate::store::unit::hash(&row.commitment)?;
+                people.entry(row.person_id).or_default().insert(row.channel.clone(), commitment);
+            }
+            for (person, commitments) in people {
+                let mut line = duly_ledger::ManifestLine { person: *person.as_bytes(), commitments }.to_bytes()?;
+                line.push(b'\n');
+                self.zip.append(&line)?;
+            }
+        }
+    }
+
+    async fn texts(&mut self, hashes: &BTreeSet<String>) -> Result<(), PackError> {
+        for hash in hashes {
+            let bytes = hex::decode(hash).unwrap_or_default();
+            let text = self.store.find_text(&bytes).await?;
+            let text = text.ok_or_else(|| PackError::Missing { what: format!("the text {hash}") })?;
+            let extension = text.name.rsplit_once('.').map_or("txt", |(_, extension)| extension);
+            self.zip.put(&format!("texts/{hash}.{extension}"), &text.body)?;
+        }
+        Ok(())
+    }
+}
+
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,208 @@
+//! Every event takes its place once, whatever happens to who gives the places, and nobody sees a size signed twice.
+
+use crate::support::{Process, Setup, Stage, eventually};
+use duly::evidence::{Archive, sequencer};
+use duly::store::sequencing::LogScope;
+use duly_ledger::{Checkpoint, Event, Frontier, Layer, Signer, Vkey, bundle_entries, entry_bundles, hash_tiles, leaf_hash};
+use serde_json::Map;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Each step of a round at which the sequencer can die.
+const STEPS: [&str; 5] = ["events_taken", "checkpoint_signed", "checkpoint_committed", "tiles_published", "checkpoint_published"];
+
+async fn stage() -> Stage {
+    Stage::new(Setup { people: 3, ..Setup::default() }).await
+}
+
+fn archive(stage: &Stage) -> Arc<Archive> {
+    Arc::new(Archive::open(&stage.office.settings, &stage.office.store).unwrap())
+}
+
+fn origin(stage: &Stage) -> String {
+    format!("duly.test/{}", stage.incident.incident_id)
+}
+
+fn outside(stage: &Stage, name: &str) -> PathBuf {
+    PathBuf::from(&stage.office.settings.evidence.outside).join(origin(stage)).join(name)
+}
+
+fn vkey(stage: &Stage) -> Vkey {
+    Signer::new(&origin(stage), stage.office.settings.log_key().unwrap().bytes()).unwrap().vkey().clone()
+}
+
+async fn waiting(stage: &Stage) -> i64 {
+    sqlx::query_scalar("select count(*) from event_inbox").fetch_one(&stage.owner).await.unwrap()
+}
+
+async fn checkpoints(stage: &Stage) -> i64 {
+    sqlx::query_scalar("select count(*) from checkpoint").fetch_one(&stage.owner).await.unwrap()
+}
+
+/// What lies outside is one whole log, signed, and holds exactly the incident's events on record; returns its size.
+async fn check_outside(stage: &Stage) -> u64 {
+    let note = std::fs::read(outside(stage, "checkpoint")).unwrap();
+    let checkpoint = Checkpoint::open(&note, &[vkey(stage)]).unwrap();
+    assert_eq!(checkpoint.origin, origin(stage));
+    let (mut tree, mut ids) = (Frontier::new(), BTreeMap::new());
+    let mut hashes = Vec::new();
+    for tile in entry_bundles(checkpoint.size) {
+        let bundle = std::fs::read(outside(stage, &tile.to_string())).unwrap();
+        for entry in bundle_entries(&bundle) {
+            let entry = entry.unwrap();
+            let event = Event::parse(entry).unwrap();
+            ids.insert(event.id.clone(), event.kind.clone());
+            hashes.extend(leaf_hash(entry));
+            tree.append(leaf_hash(entry));
+        }
+    }
+    assert_eq!((tree.size(), tree.root()), (checkpoint.size, checkpoint.root));
+    for tile in hash_tiles(checkpoint.size).filter(|t| t.layer() == Layer::Hashes(0)) {
+        let first = usize::try_from(tile.number()).unwrap() * 8192;
+        let expected = &hashes[first..first + usize::from(tile.width()) * 32];
+        assert_eq!(std::fs::read(outside(stage, &tile.to_string())).unwrap(), expected);
+    }
+    let bodies: Vec<Vec<u8>> =
+        sqlx::query_scalar("select body from event where incident_no is not null").fetch_all(&stage.owner).await.unwrap();
+    let on_record: BTreeMap<String, String> = bodies.iter().map(|b| Event::parse(b).unwrap()).map(|e| (e.id, e.kind)).collect();
+    assert_eq!(ids, on_record);
+    assert_eq!(ids.len() as u64, checkpoint.size);
+    assert!(ids.values().any(|kind| kind == "log.opened"));
+    checkpoint.size
+}
+
+/// Writes one more event of the incident.
+async fn one_more_event(stage: &Stage) {
+    let scope = LogScope::Incident(stage.incident.key.controller_id, stage.incident.key.incident_no);
+    stage.office.store.insert_event(scope, "audit.passed", Map::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_event_takes_its_place_once_and_the_copy_outside_verifies() {
+    let stage = stage().await;
+    let archive = archive(&stage);
+
+    sequencer::run_once(archive.clone()).await.unwrap();
+    let first = check_outside(&stage).await;
+    for _ in 0..300 {
+        one_more_event(&stage).await;
+    }
+    sequencer::run_once(archive.clone()).await.unwrap();
+    let second = check_outside(&stage).await;
+
+    assert_eq!(second, first + 300);
+    assert_eq!(waiting(&stage).await, 0);
+    // The partial tile of the first size went when the full one was there.
+    assert!(!outside(&stage, "tile/0/000.p").exists() && !outside(&stage, "tile/entries/000.p").exists() || first >= 256);
+    // Nothing new, nothing signed.
+    let signed = checkpoints(&stage).await;
+    sequencer::run_once(archive).await.unwrap();
+    assert_eq!(checkpoints(&stage).await, signed);
+}
+
+#[tokio::test]
+async fn a_sequencer_killed_at_any_step_loses_nothing_and_signs_no_size_twice() {
+    for step in STEPS {
+        let stage = stage().await;
+        let mut killed = stage.start_at(step, &["scheduler"]);
+        killed.reached().await;
+        one_more_event(&stage).await;
+        killed.kill();
+
+        let _next = stage.start(&["scheduler"]);
+        eventually("everything is in its place and outside", async || waiting(&stage).await == 0 && is_published(&stage).await)
+            .await;
+
+        check_outside(&stage).await;
+    }
+}
+
+async fn is_published(stage: &Stage) -> bool {
+    stage.office.store.list_unpublished().await.unwrap().is_empty()
+}
+
+#[tokio::test]
+async fn a_frozen_sequencer_that_wakes_up_writes_nothing() {
+    for step in ["events_taken", "checkpoint_signed", "tiles_published"] {
+        let stage = stage().await;
+        let mut frozen = stage.start_at(step, &["scheduler"]);
+        frozen.reached().await;
+        frozen.freeze();
+        one_more_event(&stage).await;
+        let _next = stage.start(&["scheduler"]);
+        eventually("another one took over", async || waiting(&stage).await == 0 && is_published(&stage).await).await;
+        one_more_event(&stage).await;
+        eventually("it goes on", async || waiting(&stage).await == 0 && is_published(&stage).await).await;
+        let size = check_outside(&stage).await;
+
+        wake(&frozen);
+        one_more_event(&stage).await;
+        eventually("the events after it are in their place", async || waiting(&stage).await == 0 && is_published(&stage).await)
+            .await;
+
+        assert_eq!(check_outside(&stage).await, size + 1, "{step}");
+    }
+}
+
+fn wake(frozen: &Process) {
+    frozen.thaw();
+    frozen.release();
+}
+
+#[tokio::test]
+async fn a_database_older_than_what_was_published_signs_nothing_more() {
+    let stage = stage().await;
+    let archive = archive(&stage);
+    sequencer::run_once(archive.clone()).await.unwrap();
+    let published = std::fs::read(outside(&stage, "checkpoint")).unwrap();
+    // The database comes back as it was before anything was signed.
+    for table in ["publication", "checkpoint", "log_tile", "sequenced", "log_generation"] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("delete from {table}"))).execute(&stage.owner).await.unwrap();
+    }
+    sqlx::query("insert into event_inbox select ord, controller_id, incident_no, now() from event where kind <> 'log.opened'")
+        .execute(&stage.owner)
+        .await
+        .unwrap();
+
+    let refused = sequencer::run_once(archive).await.unwrap_err();
+
+    assert!(refused.to_string().contains("were published"), "{refused}");
+    assert!(refused.remedy().contains("duly restore reconcile"));
+    assert_eq!(checkpoints(&stage).await, 0);
+    assert_eq!(std::fs::read(outside(&stage, "checkpoint")).unwrap(), published);
+}
+
+#[tokio::test]
+async fn the_published_log_is_served_at_the_paths_of_its_format() {
+    let stage = stage().await;
+    sequencer::run_once(archive(&stage)).await.unwrap();
+    let size = check_outside(&stage).await;
+    let receipts = stage.serve_receipts().await;
+    let base = format!("{}/log/{}", receipts.trim_end_matches("/receipts/northmere"), origin(&stage));
+    let get = async |path: &str| {
+        let answer = reqwest::get(format!("{base}/{path}")).await.unwrap();
+        let age = answer.headers().get("cache-control").map(|v| v.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), age, answer.bytes().await.unwrap().to_vec())
+    };
+
+    let paths = [format!("tile/0/000.p/{size}"), format!("tile/entries/000.p/{size}"), "tile/0/000.p/1".to_owned()];
+    for path in &paths {
+        let (status, age, bytes) = get(path).await;
+        assert_eq!((status, age.as_deref()), (200, Some("public, max-age=31536000, immutable")), "{path}");
+        if let Ok(copy) = std::fs::read(outside(&stage, path)) {
+            assert_eq!(bytes, copy, "{path}");
+        }
+    }
+    let (status, age, note) = get("checkpoint").await;
+    assert_eq!((status, age.as_deref(), note), (200, Some("no-cache"), std::fs::read(outside(&stage, "checkpoint")).unwrap()));
+    for path in [
+        format!("tile/0/000.p/{}", size + 1),
+        "tile/0/001".into(),
+        "tile/0/../0/000".into(),
+        "tile/00/000.p/1".into(),
+        "..%2f..%2fetc/checkpoint".into(),
+    ] {
+        assert_eq!(get(&path).await.0, 404, "{path}");
+    }
+}
