@@ -1,6 +1,6 @@
 //! Broker, database and workers go away in mid-run and come back; nobody is lost and nobody told twice.
 
-use crate::support::{Capability, Lane, Setup, Stage, Wires, eventually, lane};
+use crate::support::{Capability, Lane, Services, Setup, Stage, Wires, eventually, lane};
 use duly_sandbox::ProviderConfig;
 use std::time::Duration;
 
@@ -53,6 +53,32 @@ async fn a_broker_that_closes_every_connection_loses_nobody() {
     eventually("connections were closed", async || stage.broker.close_connections().await > 0).await;
 
     everybody_was_told_once(&stage).await;
+}
+
+#[tokio::test]
+async fn a_database_and_a_broker_that_are_killed_and_restarted_in_mid_run_lose_nobody() {
+    const MANY: u32 = 400;
+    let Some(services) = Services::start().await else {
+        println!("not run: this machine has neither Docker nor the packages; scripts/services install");
+        return;
+    };
+    let provider = ProviderConfig { latency_ms: 20, ..Capability::StrongLookup.provider() };
+    let lane = Lane { provider, per_second: 40, ..lane(Capability::StrongLookup) };
+    let setup = Setup { people: MANY, lanes: vec![lane], services: Some(services), ..Setup::default() };
+    let stage = Stage::new(setup).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"]), stage.start(&["worker"])];
+    let services = stage.services.as_ref().unwrap();
+
+    for (service, told) in [("postgres", 40), ("rabbitmq", 100), ("postgres", 160), ("rabbitmq", 220)] {
+        eventually("the run is under way", async || stage.produced() >= told).await;
+        assert!(stage.produced() < MANY as usize, "the run was over before {service} could be killed");
+        services.restart(service).await;
+    }
+
+    stage.drain().await;
+    assert!(stage.states().await.iter().all(|state| state == "accepted"), "{:?}", stage.states().await);
+    assert_eq!(stage.produced(), MANY as usize);
+    stage.audit().await;
 }
 
 #[tokio::test]

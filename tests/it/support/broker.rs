@@ -10,6 +10,7 @@ use uuid::Uuid;
 pub struct VirtualHost {
     pub url: String,
     name: String,
+    management: String,
 }
 
 fn variable(name: &str) -> String {
@@ -17,10 +18,10 @@ fn variable(name: &str) -> String {
 }
 
 /// Asks the management API; a connection that it closes under its load is tried again, since all we ask can be.
-async fn manage(method: Method, path: &str, body: Option<serde_json::Value>) -> reqwest::Result<()> {
+async fn manage(method: Method, management: &str, path: &str, body: Option<serde_json::Value>) -> reqwest::Result<()> {
     let mut tries = 3;
     loop {
-        let mut request = Client::new().request(method.clone(), format!("{}/api/{path}", variable("AMQP_MANAGEMENT_URL")));
+        let mut request = Client::new().request(method.clone(), format!("{management}/api/{path}"));
         if let Some(body) = &body {
             request = request.json(body);
         }
@@ -34,14 +35,18 @@ async fn manage(method: Method, path: &str, body: Option<serde_json::Value>) -> 
 
 /// A virtual host of its own, open to the user of `AMQP_URL`.
 pub async fn virtual_host() -> VirtualHost {
+    virtual_host_on(&variable("AMQP_URL"), &variable("AMQP_MANAGEMENT_URL")).await
+}
+
+/// The same on a broker of the test's own.
+pub async fn virtual_host_on(server: &str, management: &str) -> VirtualHost {
     let name = format!("duly-test-{}", Uuid::now_v7().simple());
-    let server = variable("AMQP_URL");
     let (base, _) = server.rsplit_once('/').unwrap();
     let user = base.split("//").nth(1).and_then(|rest| rest.split_once(':')).map_or("guest", |(user, _)| user);
-    manage(Method::PUT, &format!("vhosts/{name}"), None).await.unwrap();
+    manage(Method::PUT, management, &format!("vhosts/{name}"), None).await.unwrap();
     let all = serde_json::json!({ "configure": ".*", "write": ".*", "read": ".*" });
-    manage(Method::PUT, &format!("permissions/{name}/{user}"), Some(all)).await.unwrap();
-    VirtualHost { url: format!("{base}/{name}"), name }
+    manage(Method::PUT, management, &format!("permissions/{name}/{user}"), Some(all)).await.unwrap();
+    VirtualHost { url: format!("{base}/{name}"), name, management: management.to_owned() }
 }
 
 impl VirtualHost {
@@ -52,7 +57,7 @@ impl VirtualHost {
         for connection in open {
             let name = connection["name"].as_str().unwrap().replace(' ', "%20").replace('>', "%3E");
             // One that has gone by itself meanwhile is gone as well.
-            match manage(Method::DELETE, &format!("connections/{name}"), None).await {
+            match manage(Method::DELETE, &self.management, &format!("connections/{name}"), None).await {
                 Ok(()) => closed += 1,
                 Err(error) => assert_eq!(error.status().map(|s| s.as_u16()), Some(404)),
             }
@@ -80,17 +85,17 @@ impl VirtualHost {
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> reqwest::Result<T> {
-        let url = format!("{}/api/{path}", variable("AMQP_MANAGEMENT_URL"));
+        let url = format!("{}/api/{path}", self.management);
         Client::new().get(url).send().await?.error_for_status()?.json().await
     }
 }
 
 impl Drop for VirtualHost {
     fn drop(&mut self) {
-        let name = std::mem::take(&mut self.name);
+        let (name, management) = (std::mem::take(&mut self.name), std::mem::take(&mut self.management));
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime.block_on(manage(Method::DELETE, &format!("vhosts/{name}"), None)).ok()
+            runtime.block_on(manage(Method::DELETE, &management, &format!("vhosts/{name}"), None)).ok()
         });
         if !matches!(dropped.join(), Ok(Some(()))) {
             eprintln!("a virtual host was left behind");

@@ -17,7 +17,10 @@ pub fn server() -> String {
 }
 
 fn url_of(name: &str) -> String {
-    let server = server();
+    url_on(&server(), name)
+}
+
+fn url_on(server: &str, name: &str) -> String {
     let (base, _) = server.rsplit_once('/').unwrap();
     format!("{base}/{name}")
 }
@@ -30,24 +33,32 @@ async fn run(connection: &mut PgConnection, statement: String) {
 pub struct TestDatabase {
     pub url: String,
     name: String,
+    server: String,
 }
 
 /// A migrated database of its own; `name` only tells a reader whose it is.
 pub async fn migrated_database(name: &str) -> TestDatabase {
     let template = TEMPLATE.get_or_init(make_template).await;
-    create(name, &format!("template {template}")).await
+    create(server(), name, &format!("template {template}")).await
 }
 
 /// A database of its own that was never migrated.
 pub async fn empty_database(name: &str) -> TestDatabase {
-    create(name, "").await
+    create(server(), name, "").await
 }
 
-async fn create(name: &str, from: &str) -> TestDatabase {
+/// A migrated database on a server of the test's own.
+pub async fn database_on(server: &str, name: &str) -> TestDatabase {
+    let database = create(server.to_owned(), name, "").await;
+    Store::migrate(&database.url).await.unwrap();
+    database
+}
+
+async fn create(server: String, name: &str, from: &str) -> TestDatabase {
     let name = format!("duly_test_{name}_{}", &Uuid::from_u128(rand::random()).simple().to_string()[..12]);
-    let mut connection = PgConnection::connect(&server()).await.unwrap();
+    let mut connection = PgConnection::connect(&server).await.unwrap();
     run(&mut connection, format!("create database {name} {from}")).await;
-    TestDatabase { url: url_of(&name), name }
+    TestDatabase { url: url_on(&server, &name), name, server }
 }
 
 /// The template of these migrations; made once per server, by whoever comes first.
@@ -75,12 +86,12 @@ async fn make_template() -> String {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let name = std::mem::take(&mut self.name);
+        let (name, server) = (std::mem::take(&mut self.name), std::mem::take(&mut self.server));
         // A runtime of its own: the test's may be gone or unwinding.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let mut connection = PgConnection::connect(&server()).await?;
+                let mut connection = PgConnection::connect(&server).await?;
                 sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut connection).await
             })
         });

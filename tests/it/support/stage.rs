@@ -2,11 +2,12 @@
 
 use super::approval::approve_and_start;
 use super::background;
-use super::broker::{VirtualHost, virtual_host};
-use super::database::{TestDatabase, migrated_database};
+use super::broker::{VirtualHost, virtual_host, virtual_host_on};
+use super::database::{TestDatabase, database_on, migrated_database};
 use super::process::{Process, Start};
 use super::provider::Sandbox;
 use super::proxy::Proxy;
+use super::services::Services;
 use duly::config::{Settings, layers_with};
 use duly::dispatch::plan::PlanRequest;
 use duly::dispatch::{Office, plan};
@@ -57,12 +58,14 @@ pub struct Setup {
     pub wired: bool,
     /// How far the database's clock is ahead of this machine's, s.
     pub clock_seconds: i32,
+    /// Services of its own that the test may restart.
+    pub services: Option<Services>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (people, routes, lanes) = (1, vec![Route::Sms], vec![Lane::named("sms")]);
-        Self { people, routes, lanes, dispatch: Vec::new(), wired: false, clock_seconds: 0 }
+        Self { people, routes, lanes, dispatch: Vec::new(), wired: false, clock_seconds: 0, services: None }
     }
 }
 
@@ -108,6 +111,7 @@ pub struct Stage {
     pub folder: TempDir,
     web: CancellationToken,
     pub database: TestDatabase,
+    pub services: Option<Services>,
 }
 
 impl Stage {
@@ -115,8 +119,10 @@ impl Stage {
     pub async fn new(setup: Setup) -> Self {
         // Another test of this process may have installed it already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let database = migrated_database("stage").await;
-        let broker = virtual_host().await;
+        let (database, broker) = match &setup.services {
+            None => (migrated_database("stage").await, virtual_host().await),
+            Some(own) => (database_on(&own.database, "stage").await, virtual_host_on(&own.broker, &own.management).await),
+        };
         let providers = setup.lanes.iter().map(|lane| (lane.name.to_owned(), lane.provider.clone()));
         let sandbox = Sandbox::start(providers.collect::<BTreeMap<_, _>>()).await;
         let folder = tempfile::tempdir().unwrap();
@@ -136,7 +142,8 @@ impl Stage {
         import_people(&office, &incident, folder.path(), setup.people).await;
         approve_and_go(&office, &incident, &setup.routes).await;
         let web = CancellationToken::new();
-        Self { office, incident, owner, sandbox, broker, wires, settings, folder, web, database }
+        let services = setup.services;
+        Self { office, incident, owner, sandbox, broker, wires, settings, folder, web, database, services }
     }
 
     /// Starts a process with these roles.
@@ -196,7 +203,7 @@ fn write_key(path: &Path) {
 fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut text = format!(
-        "templates.folder = \"{root}/templates\"\nprofiles.folder = \"{root}/config/profiles\"\n\
+        "web.listen = \"127.0.0.1:0\"\ntemplates.folder = \"{root}/templates\"\nprofiles.folder = \"{root}/config/profiles\"\n\
          [database]\nurl = \"{database}\"\nconnections = 3\n[broker]\nurl = \"{broker}\"\n\
          [keys]\nmaster_file = \"{folder}/master.key\"\nlog_file = \"{folder}/log.key\"\n\
          [evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
