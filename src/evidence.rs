@@ -8,8 +8,6 @@ mod publisher;
 pub mod sequencer;
 mod tree;
 
-pub use publisher::bundle;
-
 use crate::config::{Settings, SettingsError};
 use crate::store::{Store, StoreError};
 use duly_ledger::{Checkpoint, NoteError, Signer};
@@ -108,7 +106,7 @@ impl Archive {
     /// The newest checkpoint of a log at the place outside; `None` where there is none.
     async fn checkpoint_outside(&self, origin: &str) -> Result<Option<Checkpoint>, EvidenceError> {
         let Some(note) = self.outside.get(&format!("{origin}/checkpoint")).await? else { return Ok(None) };
-        let opened = Checkpoint::open(&note, &[self.signer(origin)?.vkey().clone()]);
+        let opened = self.signer(origin)?.open(&note);
         match opened {
             Ok(checkpoint) if checkpoint.origin == origin => Ok(Some(checkpoint)),
             _ => Err(EvidenceError::Contradiction {

@@ -6,7 +6,7 @@
 use super::{Archive, EvidenceError};
 use crate::failpoint;
 use crate::store::log::Unpublished;
-use duly_ledger::{Layer, TILE_WIDTH, Tile, level_len, push_entry, tile_at};
+use duly_ledger::{Layer, TILE_WIDTH, Tile, changed_tiles, completed_tiles, encode_bundle, tile_at};
 use futures::{StreamExt, TryStreamExt, stream};
 
 /// Files written at once.
@@ -46,8 +46,9 @@ impl Copy<'_> {
             let end = (first + BUNDLES * 256).min(self.size);
             let entries = self.entries(first, end).await?;
             let bundles = entries.chunks(usize::from(TILE_WIDTH)).zip(first / 256..);
-            let files = bundles.filter_map(|(chunk, n)| Some((tile_at(Layer::Entries, n, end)?, bundle(chunk))));
-            self.put_all(files.collect()).await?;
+            let files = bundles.filter_map(|(chunk, n)| Some((tile_at(Layer::Entries, n, end)?, encode_bundle(chunk))));
+            let files = files.map(|(tile, bytes)| Ok((tile, bytes.map_err(|_| self.contradiction("an event is too long"))?)));
+            self.put_all(files.collect::<Result<_, EvidenceError>>()?).await?;
             first = end;
         }
         Ok(())
@@ -63,9 +64,9 @@ impl Copy<'_> {
 
     async fn copy_tiles(&self) -> Result<(), EvidenceError> {
         let mut files = Vec::new();
-        for (level, tile) in changed_tiles(self.from, self.size) {
-            let (log, number) = (&self.log, i64_of(tile.number()));
-            let stored = self.archive.store.load_tile(log.log_no, log.generation, i32::from(level), number).await?;
+        for tile in changed_tiles(self.from, self.size).filter(|tile| !tile.is_entries()) {
+            let (log, level) = (&self.log, i32::from(tile.level()));
+            let stored = self.archive.store.load_tile(log.log_no, log.generation, level, i64_of(tile.number())).await?;
             let mut hashes = stored.ok_or_else(|| self.contradiction("a tile is missing"))?;
             hashes.truncate(usize::from(tile.width()) * 32);
             files.push((tile, hashes));
@@ -101,40 +102,6 @@ impl Copy<'_> {
     fn contradiction(&self, what: &'static str) -> EvidenceError {
         EvidenceError::Contradiction { origin: self.log.origin.clone(), what }
     }
-}
-
-/// A bundle of events, none of which is longer than 4 KiB.
-pub fn bundle(entries: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for entry in entries {
-        if push_entry(&mut bytes, entry).is_err() {
-            tracing::error!("an event is longer than its bundle allows");
-        }
-    }
-    bytes
-}
-
-/// The tiles of hashes that a tree of `size` leaves has and one of `from` leaves has not, with their levels.
-fn changed_tiles(from: u64, size: u64) -> Vec<(u8, Tile)> {
-    let width = u64::from(TILE_WIDTH);
-    let of_level = |level| {
-        let (before, after) = (level_len(level, from), level_len(level, size));
-        let numbers = if after > before { before / width..after.div_ceil(width) } else { 0..0 };
-        numbers.filter_map(move |number| Some((level, tile_at(Layer::Hashes(level), number, size)?)))
-    };
-    (0..8).flat_map(of_level).collect()
-}
-
-/// The tiles and bundles that were partial in a tree of `from` leaves and are full in one of `size` leaves.
-fn completed_tiles(from: u64, size: u64) -> Vec<Tile> {
-    let width = u64::from(TILE_WIDTH);
-    let layers = (0..8).map(|level| (Layer::Hashes(level), level)).chain([(Layer::Entries, 0)]);
-    let was_partial = |(layer, level): (Layer, u8)| {
-        let before = level_len(level, from);
-        let tile = tile_at(layer, before / width, size)?;
-        (before % width != 0 && tile.width() == TILE_WIDTH).then_some(tile)
-    };
-    layers.filter_map(was_partial).collect()
 }
 
 fn u64_of(n: i64) -> u64 {

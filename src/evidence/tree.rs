@@ -2,9 +2,8 @@
 
 use super::{Archive, EvidenceError};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
-use duly_ledger::{Appender, Checkpoint, Event, TILE_WIDTH, TileChange, leaf_hash, level_len};
+use duly_ledger::{Appender, Event, Growth, leaf_hash};
 use serde_json::{Map, json};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A log and its right edge.
@@ -64,22 +63,21 @@ impl Tree {
         for event in events {
             self.edge.append(event.leaf);
         }
-        let growths: Vec<TileGrowth> = self.edge.take_changes().iter().map(growth).collect();
+        let growths: Vec<TileGrowth> = self.edge.take_growth().into_iter().map(growth).collect();
         tx.grow(&self.head, &growths).await?;
-        let checkpoint = Checkpoint { origin: self.head.origin.clone(), size: self.edge.size(), root: self.edge.root() };
-        let note = archive.signer(&self.head.origin)?.sign(&checkpoint.to_string())?.to_string();
-        let size = i64::try_from(checkpoint.size).unwrap_or(i64::MAX);
-        tx.sign(&self.head, size, &checkpoint.root, &note).await?;
+        let (size, root) = (self.edge.size(), self.edge.root());
+        let note = archive.signer(&self.head.origin)?.sign_checkpoint(size, root);
+        tx.sign(&self.head, i64::try_from(size).unwrap_or(i64::MAX), &root, &note).await?;
         Ok(())
     }
 }
 
-fn growth(change: &TileChange) -> TileGrowth {
+fn growth(growth: Growth) -> TileGrowth {
     TileGrowth {
-        level: i32::from(change.level),
-        tile_no: i64::try_from(change.number).unwrap_or(i64::MAX),
-        offset: i32::try_from(change.old_len).unwrap_or(i32::MAX),
-        hashes: change.added().to_vec(),
+        level: i32::from(growth.level),
+        tile_no: i64::try_from(growth.tile).unwrap_or(i64::MAX),
+        offset: i32::try_from(growth.offset).unwrap_or(i32::MAX),
+        hashes: growth.hashes,
     }
 }
 
@@ -87,20 +85,16 @@ fn growth(change: &TileChange) -> TileGrowth {
 async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<Appender, EvidenceError> {
     let contradiction = |what| EvidenceError::Contradiction { origin: head.origin.clone(), what };
     let size = u64::try_from(head.size).unwrap_or_default();
-    let mut partial = HashMap::new();
-    for level in 0..8 {
-        let (hashes, width) = (level_len(level, size), u64::from(TILE_WIDTH));
-        if hashes % width == 0 {
-            continue;
-        }
-        let number = hashes / width;
-        let stored = tx.tile(head.log_no, head.generation, i32::from(level), i64::try_from(number).unwrap_or(i64::MAX)).await?;
-        let mut bytes = stored.ok_or_else(|| contradiction("a tile is missing"))?;
-        bytes.truncate(usize::try_from(hashes % width).unwrap_or_default() * 32);
-        partial.insert((level, number), bytes);
+    let mut partial = Vec::new();
+    for tile in Appender::edge(size) {
+        let number = i64::try_from(tile.number()).unwrap_or(i64::MAX);
+        let stored = tx.tile(head.log_no, head.generation, i32::from(tile.level()), number).await?;
+        let mut hashes = stored.ok_or_else(|| contradiction("a tile is missing"))?;
+        // The row may have grown past this checkpoint only by a hand that is not ours; the root below shows it.
+        hashes.truncate(usize::from(tile.width()) * 32);
+        partial.push(hashes);
     }
-    let read = |level, number| partial.remove(&(level, number)).ok_or(());
-    let edge = Appender::from_tiles(size, read).map_err(|_| contradiction("a tile is too short"))?;
+    let edge = Appender::from_edge(size, &partial).map_err(|_| contradiction("a tile is too short"))?;
     if size > 0 && edge.root().as_slice() != head.root {
         return Err(contradiction("the tiles' root is not the signed one"));
     }

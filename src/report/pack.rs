@@ -22,6 +22,9 @@ pub enum PackError {
     /// A manifest line cannot be written.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// An event is longer than its format allows.
+    #[error(transparent)]
+    Bundle(#[from] duly_ledger::BundleError),
     /// The file.
     #[error("the pack cannot be written")]
     Write(#[from] std::io::Error),
@@ -44,7 +47,9 @@ impl PackError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Store(error) => error.remedy(),
-            Self::Event(_) | Self::Missing { .. } => "run `duly audit`: it names everything that was altered or lost",
+            Self::Event(_) | Self::Bundle(_) | Self::Missing { .. } => {
+                "run `duly audit`: it names everything that was altered or lost"
+            }
             Self::Manifest(_) => "report this as a fault of Duly with the command that you ran",
             Self::Write(_) | Self::Zip(_) => "check that the folder exists, has room and may be written by this user",
             Self::NothingPublished => "start `duly serve scheduler`, or wait a second: it signs what has happened",

@@ -3,13 +3,12 @@
 //! Only what a published checkpoint covers is served: what the place outside does not hold yet, nobody sees.
 
 use super::Web;
-use crate::evidence::bundle;
 use crate::store::StoreError;
 use crate::store::log::Published;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use duly_ledger::{Layer, Tile, tile_at};
+use duly_ledger::{Tile, encode_bundle};
 use std::sync::Arc;
 
 /// A full tile or bundle never changes again.
@@ -42,8 +41,7 @@ async fn find(web: &Web, path: &str) -> Result<Found, StoreError> {
     let Some(at) = path.find("/tile/") else { return Ok(None) };
     let (origin, tile) = (&path[..at], Tile::parse(&path[at + 1..]));
     let (Some(tile), Some(log)) = (tile, store.find_published(origin).await?) else { return Ok(None) };
-    let covered = tile_at(tile.layer(), tile.number(), u64::try_from(log.size).unwrap_or_default());
-    if covered.is_none_or(|there| there.width() < tile.width()) {
+    if !tile.is_within(u64::try_from(log.size).unwrap_or_default()) {
         return Ok(None);
     }
     Ok(read(web, &log, &tile).await?.map(|bytes| (bytes, BYTES, FOR_EVER)))
@@ -51,12 +49,12 @@ async fn find(web: &Web, path: &str) -> Result<Found, StoreError> {
 
 async fn read(web: &Web, log: &Published, tile: &Tile) -> Result<Option<Vec<u8>>, StoreError> {
     let (store, number, width) = (&web.office.store, i64::try_from(tile.number()).unwrap_or(i64::MAX), usize::from(tile.width()));
-    let Layer::Hashes(level) = tile.layer() else {
+    if tile.is_entries() {
         let first = number.saturating_mul(256);
         let end = first.saturating_add(i64::from(tile.width()));
         let entries = store.list_entries(log.log_no, log.generation, first, end).await?;
-        return Ok((entries.len() == width).then(|| bundle(&entries)));
-    };
-    let stored = store.load_tile(log.log_no, log.generation, i32::from(level), number).await?;
+        return Ok(encode_bundle(&entries).ok().filter(|_| entries.len() == width));
+    }
+    let stored = store.load_tile(log.log_no, log.generation, i32::from(tile.level()), number).await?;
     Ok(stored.and_then(|hashes| hashes.get(..width * 32).map(<[u8]>::to_vec)))
 }

@@ -2,11 +2,10 @@
 
 use super::archive::Archive;
 use super::{Audience, PackError, words};
-use crate::evidence::bundle;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::log::Published;
-use duly_ledger::{Event, Layer, hash_tiles, tile_at};
+use duly_ledger::{Event, Layer, encode_bundle, hash_tiles, tile_at};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, Write};
@@ -83,12 +82,11 @@ impl<W: Write + Seek> Writer<'_, W> {
             }
             for (n, chunk) in (first / 256..).zip(entries.chunks(256)) {
                 let Some(tile) = tile_at(Layer::Entries, n, size) else { continue };
-                self.zip.put(&format!("{prefix}{tile}"), &bundle(chunk))?;
+                self.zip.put(&format!("{prefix}{tile}"), &encode_bundle(chunk)?)?;
             }
         }
         for tile in hash_tiles(size) {
-            let Layer::Hashes(level) = tile.layer() else { continue };
-            let stored = self.store.load_tile(log.log_no, log.generation, i32::from(level), number(tile.number())).await?;
+            let stored = self.store.load_tile(log.log_no, log.generation, i32::from(tile.level()), number(tile.number())).await?;
             let width = usize::from(tile.width()) * 32;
             let hashes = stored.as_ref().and_then(|hashes| hashes.get(..width));
             let hashes = hashes.ok_or_else(|| PackError::Missing { what: format!("a tile of the log `{}`", log.origin) })?;
