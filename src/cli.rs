@@ -9,6 +9,7 @@ pub mod holds;
 pub mod incidents;
 pub mod jobs;
 pub mod lists;
+pub mod logs;
 pub mod output;
 pub mod person;
 pub mod plans;
@@ -100,6 +101,9 @@ enum Command {
     Unknown(unknown::UnknownCommand),
     /// Check that nobody is lost, nobody told twice and no fact altered
     Audit(audit::Audit),
+    /// The logs: how far they are signed, and the key that verifies them
+    #[command(subcommand)]
+    Log(logs::LogCommand),
     /// Run roles until told to stop
     Serve(serve::Serve),
     /// Run the simulator of providers
@@ -204,6 +208,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Person(command) => person::run(&context, command).await,
         Command::Unknown(command) => unknown::run(&context, command).await,
         Command::Audit(args) => audit::run(&context, args).await,
+        Command::Log(command) => logs::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,
         Command::Demo(args) => demo::run(args).await,

@@ -2,11 +2,16 @@
 
 use super::failure::read_text;
 use super::{Context, Failure, Refusal, setup};
+use crate::config::explain;
+use crate::dispatch::Office;
 use crate::evidence::{Archive, sequencer};
 use crate::intake::job::{self, Intake};
+use crate::store::sequencing::LogScope;
 use crate::{dispatch, web};
 use clap::{Args, ValueEnum};
 use duly_sandbox::{SandboxConfig, SandboxState};
+use serde_json::{Map, json};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -83,6 +88,7 @@ async fn start(
     tasks: &mut JoinSet<Result<(), Failure>>,
 ) -> Result<(), Failure> {
     let office = context.office().await?;
+    note_start(context, &office, roles).await?;
     let runs = |role| roles.contains(&role);
     if runs(Role::Web) || runs(Role::Receipts) {
         let listener = bind(&office.settings.web.listen).await?;
@@ -114,6 +120,19 @@ async fn start(
         tasks.spawn(async move { Ok(dispatch::worker::run(office, stop).await?) });
     }
     Ok(())
+}
+
+/// Which program ran with which settings is a fact that an auditor asks about; the hash tells, and no secret does.
+async fn note_start(context: &Context, office: &Office, roles: &[Role]) -> Result<(), Failure> {
+    let lines = explain(&context.layers)?;
+    let settings: String = lines.iter().map(|line| format!("{}={}\n", line.key, line.value)).collect();
+    let names = roles.iter().filter_map(|role| role.to_possible_value()).map(|value| value.get_name().to_owned());
+    let detail = Map::from_iter([
+        ("roles".to_owned(), json!(names.collect::<Vec<_>>())),
+        ("settings".to_owned(), json!(hex::encode(Sha256::digest(settings)))),
+        ("version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
+    ]);
+    Ok(office.store.insert_event(LogScope::System, "program.started", detail).await?)
 }
 
 async fn bind(address: &str) -> Result<TcpListener, Failure> {

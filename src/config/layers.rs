@@ -8,8 +8,17 @@ use figment::{Figment, Metadata, Profile, Provider};
 use std::path::Path;
 
 /// Variables of the program that are no settings, without their prefix `DULY_`.
-const PROGRAM_VARIABLES: &[&str] =
-    &["FAILPOINT", "FAILPOINT_DIR", "MASTER_KEY", "NEW_PASSPHRASE_FILE", "PASSPHRASE_FILE", "SABOTAGE", "SETTINGS", "USER_KEY"];
+const PROGRAM_VARIABLES: &[&str] = &[
+    "FAILPOINT",
+    "FAILPOINT_DIR",
+    "LOG_KEY",
+    "MASTER_KEY",
+    "NEW_PASSPHRASE_FILE",
+    "PASSPHRASE_FILE",
+    "SABOTAGE",
+    "SETTINGS",
+    "USER_KEY",
+];
 
 /// Keys whose values are never shown.
 const SECRET_KEYS: &[&str] = &["url", "owner_url", "api_key", "receipt_secret"];

@@ -2,6 +2,7 @@
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// A checkpoint that waits for its copy outside.
@@ -38,6 +39,24 @@ pub struct Published {
     pub note: String,
 }
 
+/// How far a log is.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LogStanding {
+    /// Name of checkpoints.
+    pub origin: String,
+    /// Name in evidence (`inc`).
+    pub log_id: Uuid,
+    /// `incident`, `controller` or `system`.
+    pub kind: String,
+    /// Leaves under the newest checkpoint.
+    pub size: i64,
+    /// Leaves under the newest one that is published.
+    pub published: i64,
+    /// When the newest was signed.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub signed_at: Option<OffsetDateTime>,
+}
+
 /// What waits for its place.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lag {
@@ -57,6 +76,21 @@ impl Store {
                  join lateral (select size, note from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
                  left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
                 where c.size > coalesce(p.size, 0) order by g.log_no, g.generation"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// All logs by origin.
+    pub async fn list_logs(&self) -> Result<Vec<LogStanding>, StoreError> {
+        let rows = sqlx::query_as!(
+            LogStanding,
+            r#"select g.origin, l.log_id, l.kind, coalesce(c.size, 0) as "size!", coalesce(p.size, 0) as "published!", c.signed_at as "signed_at?"
+                 from log_generation g join log l using (log_no)
+                 left join lateral (select size, signed_at from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
+                 left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
+                order by g.origin"#
         )
         .fetch_all(&self.pool)
         .await?;

@@ -89,6 +89,7 @@ async fn read(web: &Web) -> Result<String, ReportError> {
     page.labelled("duly_alarms", "Alarms by incident and code.", ["incident", "code"], store.count_all_alarms().await?);
     write_lanes(&mut page, &lane_statuses(store, &web.office.settings.lanes).await?);
     write_waiting(&mut page, store).await?;
+    write_logs(&mut page, store).await?;
     write_equations(&mut page, store).await?;
     Ok(page.0)
 }
@@ -111,6 +112,25 @@ fn write_lanes(page: &mut Page, lanes: &[LaneStatus]) {
     }
     let paced = lanes.iter().filter_map(|lane| Some((of(lane), f64::from(lane.per_second?))));
     page.metric("duly_lane_pace_per_second", "Pace of the lane over all workers.", paced);
+}
+
+async fn write_logs(page: &mut Page, store: &Store) -> Result<(), ReportError> {
+    let lag = store.sequencing_lag().await?;
+    page.one("duly_log_waiting", "Events that wait for their place in a log.", float(lag.events));
+    page.one(
+        "duly_log_waiting_oldest_seconds",
+        "How long the oldest of them has waited; above 60 is an alarm.",
+        lag.oldest_seconds,
+    );
+    let logs = store.list_logs().await?;
+    let of = |origin: &str| vec![("log", origin.to_owned())];
+    page.metric("duly_log_signed", "Events under the newest checkpoint.", logs.iter().map(|l| (of(&l.origin), float(l.size))));
+    page.metric(
+        "duly_log_published",
+        "Events under the newest published checkpoint.",
+        logs.iter().map(|l| (of(&l.origin), float(l.published))),
+    );
+    Ok(())
 }
 
 async fn write_waiting(page: &mut Page, store: &Store) -> Result<(), ReportError> {

@@ -6,8 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Families of evidence kinds, as written in the code.
-const FAMILIES: [&str; 12] =
-    ["message", "receipt", "list", "plan", "hold", "notice", "person", "row", "key", "contact", "incident", "controller"];
+const FAMILIES: [&str; 14] = [
+    "message",
+    "receipt",
+    "list",
+    "plan",
+    "hold",
+    "notice",
+    "person",
+    "row",
+    "key",
+    "contact",
+    "incident",
+    "controller",
+    "log",
+    "program",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
