@@ -7,6 +7,10 @@
     reason = "a benchmark stops where something is wrong"
 )]
 
+#[path = "throughput/cpu.rs"]
+mod cpu;
+#[path = "throughput/evidence.rs"]
+mod evidence;
 #[path = "throughput/import.rs"]
 mod import;
 #[path = "throughput/sending.rs"]
@@ -29,9 +33,9 @@ struct Entry {
     ratio: f64,
 }
 
-/// `DULY_BENCH_SCALE=10` runs a tenth of everything, to try the benchmark itself.
+/// `BENCH_SCALE=10` runs a tenth of everything, to try the benchmark itself.
 fn scaled(n: u64) -> u64 {
-    let scale: u64 = std::env::var("DULY_BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let scale: u64 = std::env::var("BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     n / scale.max(1)
 }
 
@@ -41,6 +45,7 @@ fn main() {
     let entries = runtime.block_on(async {
         let mut entries = sending::run().await;
         entries.extend(import::run().await);
+        entries.extend(evidence::run().await);
         entries
     });
     let json = serde_json::to_string_pretty(&entries).unwrap();

@@ -1,5 +1,6 @@
 //! 47,000 text messages from an approved plan to `accepted`, through RabbitMQ and HTTP; and the same one by one.
 
+use crate::cpu::{SIMULATOR, Spent};
 use crate::{Entry, scaled, setting};
 use duly::config::Settings;
 use duly::dispatch::plan::{PlanRequest, prepare};
@@ -23,19 +24,23 @@ use tokio_util::sync::CancellationToken;
 struct Measured {
     per_second: f64,
     transactions_per_1000: f64,
+    cpu_micros: f64,
+    office: Arc<Office>,
 }
+
+const FAST: [(&str, &str); 2] = [("dispatch.in_flight_max", "1000"), ("dispatch.prefetch", "2000")];
+const ONE_BY_ONE: [(&str, &str); 2] = [("dispatch.batch_size_max", "1"), ("dispatch.in_flight_max", "64")];
 
 pub async fn run() -> Vec<Entry> {
     let (people, few) = (scaled(47_000), scaled(5_000));
-    let alone =
-        measure("duly_bench_alone", few, &[("dispatch.batch_size_max", "1".into()), ("dispatch.in_flight_max", "64".into())])
-            .await;
-    let batched =
-        measure("duly_bench_sending", people, &[("dispatch.in_flight_max", "1000".into()), ("dispatch.prefetch", "2000".into())])
-            .await;
+    let alone = measure("duly_bench_alone", few, &ONE_BY_ONE, false).await;
+    let batched = measure("duly_bench_sending", people, &FAST, false).await;
+    let reported = measure("duly_bench_receipts", people, &FAST, true).await;
+    let events = super::evidence::cost_of(&reported.office, people).await;
     let conditions = format!(
         "{people} text messages from plan to accepted, zero-delay simulator, one process, fsync, synchronous_commit, confirms and quorum queues on, evidence written"
     );
+    let with_receipts = format!("{conditions}; a signed receipt for each taken in, matched and applied");
     vec![
         Entry {
             name: "sms_per_second",
@@ -53,21 +58,48 @@ pub async fn run() -> Vec<Entry> {
             baseline: format!("batches of one: {:.0}", alone.transactions_per_1000),
             ratio: alone.transactions_per_1000 / batched.transactions_per_1000,
         },
+        Entry {
+            name: "cpu_us_per_sms",
+            value: batched.cpu_micros,
+            unit: "µs of CPU",
+            conditions: format!("{conditions}; scheduler, worker, Postgres and RabbitMQ, without the simulator"),
+            baseline: format!("batches of one: {:.0} µs", alone.cpu_micros),
+            ratio: alone.cpu_micros / batched.cpu_micros,
+        },
+        Entry {
+            name: "sms_per_second_with_receipts",
+            value: reported.per_second,
+            unit: "messages/s",
+            conditions: with_receipts.clone(),
+            baseline: format!("the same without receipts: {:.0} messages/s", batched.per_second),
+            ratio: reported.per_second / batched.per_second,
+        },
+        Entry {
+            name: "evidence_us_per_sms",
+            value: events.total(),
+            unit: "µs of CPU",
+            conditions: format!(
+                "{with_receipts}; {:.2} events a message: {:.1} µs to build, hash and insert them anew, {:.1} µs to sequence, sign and copy them, all processes",
+                events.per_message, events.writing, events.sequencing
+            ),
+            baseline: format!("all CPU of such a message: {:.0} µs", reported.cpu_micros),
+            ratio: reported.cpu_micros / events.total(),
+        },
     ]
 }
 
-async fn measure(database: &str, people: u64, more: &[(&str, String)]) -> Measured {
-    let provider = start_sandbox().await;
+async fn measure(database: &str, people: u64, more: &[(&str, &str)], receipts: bool) -> Measured {
+    let simulator = start_sandbox(receipts).await;
     let mut flags = vec![
         ("lanes.sms-a.channel", "sms".to_owned()),
-        ("lanes.sms-a.url", provider),
+        ("lanes.sms-a.url", simulator.url.clone()),
         ("lanes.sms-a.api_key", "sandbox-key".to_owned()),
         ("lanes.sms-a.receipt_secret", "sandbox-secret".to_owned()),
         ("lanes.sms-a.per_second", "100000".to_owned()),
         ("lanes.sms-a.lookup", "true".to_owned()),
         ("dispatch.request_timeout_ms", "15000".to_owned()),
     ];
-    flags.extend_from_slice(more);
+    flags.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
     let settings = setting::settings(database, &flags).await;
     let office = Arc::new(Office::open(settings.clone()).await.unwrap());
     let incident = setting::incident(&office).await;
@@ -75,37 +107,54 @@ async fn measure(database: &str, people: u64, more: &[(&str, String)]) -> Measur
     let pool = PgPool::connect(settings.database.url.expose_secret()).await.unwrap();
 
     let stop = CancellationToken::new();
-    let before = transactions(&pool, &settings).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let desk = format!("http://{}/receipts/northmere", listener.local_addr().unwrap());
+    simulator.state.set_callback(receipts.then_some(desk));
+    let web = tokio::spawn(duly::web::run(office.clone(), listener, stop.clone()));
+    let (before, cpu) = (transactions(&pool, &settings).await, Spent::now());
     let started = Instant::now();
     let roles =
         [tokio::spawn(scheduler::run(office.clone(), stop.clone())), tokio::spawn(worker::run(office.clone(), stop.clone()))];
-    while accepted(&pool).await < people {
+    while done(&pool, receipts).await < people {
         assert!(started.elapsed() < Duration::from_secs(600), "the run did not end");
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let seconds = started.elapsed().as_secs_f64();
+    let cpu_micros = Spent::now().micros_since(cpu) / people as f64;
     let spent = transactions(&pool, &settings).await - before;
     stop.cancel();
     for role in roles {
         role.await.unwrap().unwrap();
     }
+    web.await.unwrap().unwrap();
     assert!(office.store.audit(incident.key).await.unwrap().is_empty());
-    Measured { per_second: people as f64 / seconds, transactions_per_1000: spent as f64 * 1000.0 / people as f64 }
+    let transactions_per_1000 = spent as f64 * 1000.0 / people as f64;
+    Measured { per_second: people as f64 / seconds, transactions_per_1000, cpu_micros, office }
+}
+
+struct Simulator {
+    url: String,
+    state: Arc<SandboxState>,
 }
 
 /// Its own runtime on a thread of its own, as another machine would be.
-async fn start_sandbox() -> String {
-    let provider = ProviderConfig { receipts: false, ..ProviderConfig::default() };
+async fn start_sandbox(receipts: bool) -> Simulator {
+    let provider = ProviderConfig { receipts, ..ProviderConfig::default() };
     let config = SandboxConfig { providers: BTreeMap::from([("sms-a".to_owned(), provider)]), ..SandboxConfig::default() };
+    let state = Arc::new(SandboxState::new(config));
     let (ready, address) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let served = state.clone();
+    let thread = std::thread::Builder::new().name(SIMULATOR.to_owned());
+    let serving = thread.spawn(move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             ready.send(listener.local_addr().unwrap()).unwrap();
-            serve(Arc::new(SandboxState::new(config)), listener, std::future::pending()).await.unwrap();
+            serve(served, listener, std::future::pending()).await.unwrap();
         });
     });
-    format!("http://{}/sms-a", address.recv().unwrap())
+    // It ends with the benchmark.
+    drop(serving.unwrap());
+    Simulator { url: format!("http://{}/sms-a", address.recv().unwrap()), state }
 }
 
 async fn plan(office: &Arc<Office>, incident: &Incident, people: u64) {
@@ -132,8 +181,13 @@ async fn plan(office: &Arc<Office>, incident: &Incident, people: u64) {
     store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
 }
 
-async fn accepted(pool: &PgPool) -> u64 {
-    let n: i64 = sqlx::query_scalar("select count(*) from outcome where kind = 'accepted'").fetch_one(pool).await.unwrap();
+/// Messages accepted, or with their receipt applied.
+async fn done(pool: &PgPool, receipts: bool) -> u64 {
+    let query = match receipts {
+        false => "select count(*) from outcome where kind = 'accepted'",
+        true => "select count(*) from message where state = 'delivered_to_handset'",
+    };
+    let n: i64 = sqlx::query_scalar(query).fetch_one(pool).await.unwrap();
     n.unsigned_abs()
 }
 

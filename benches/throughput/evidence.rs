@@ -1,0 +1,256 @@
+//! What evidence costs: events per second into the logs, and one person's proofs among millions.
+
+use crate::cpu::Spent;
+use crate::{Entry, scaled, setting};
+use duly::config::Settings;
+use duly::dispatch::Office;
+use duly::evidence::{Archive, sequencer};
+use duly::store::{Deadlines, Store};
+use duly_ledger::{Appender, Event, Prover, Signer, leaf_hash, to_hex};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::time::Instant;
+use uuid::Uuid;
+
+/// Events of one person: list, intent, answer, reports, end.
+const EVENTS_EACH: u64 = 8;
+/// Rows in one insert.
+const BATCH: u64 = 5000;
+
+pub async fn run() -> Vec<Entry> {
+    let mut entries = vec![sequenced().await];
+    entries.push(proofs().await);
+    entries
+}
+
+/// Events that wait in the inbox, until all are in their places, signed and copied outside.
+async fn sequenced() -> Entry {
+    let events = scaled(500_000);
+    let (settings, store, pool) = open("duly_bench_sequencer").await;
+    let log = System::of(&store).await;
+    for first in (0..events).step_by(usize::try_from(BATCH).unwrap()) {
+        log.insert(&pool, first, BATCH.min(events - first), false).await;
+    }
+    let archive = Arc::new(Archive::open(&settings, &store).unwrap());
+    let (started, before) = (Instant::now(), Spent::now());
+    sequencer::run_once(archive).await.unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    let cpu = Spent::now().micros_since(before) / events as f64;
+    let left: i64 = sqlx::query_scalar("select count(*) from event_inbox").fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 0);
+
+    let memory = in_memory(events);
+    Entry {
+        name: "events_sequenced_per_second",
+        value: events as f64 / seconds,
+        unit: "events/s",
+        conditions: format!(
+            "{events} events of the inbox into tiles and signed checkpoints of 5,000 each, fsync on in Postgres and outside, bundles copied; {cpu:.1} µs of CPU an event over all processes"
+        ),
+        baseline: format!("hashing, appending and signing the same number in memory, one thread: {memory:.0} events/s"),
+        ratio: events as f64 / seconds / memory,
+    }
+}
+
+fn in_memory(events: u64) -> f64 {
+    let signer = Signer::new("duly.bench/log", &[7; 32]).unwrap();
+    let started = Instant::now();
+    let mut tree = Appender::new();
+    for i in 0..events {
+        tree.append(leaf_hash(&body("019355a0-0000-7000-8000-000000000002", i)));
+        if i % BATCH == BATCH - 1 {
+            tree.take_growth();
+            assert!(!signer.sign_checkpoint(tree.size(), tree.root()).is_empty());
+        }
+    }
+    events as f64 / started.elapsed().as_secs_f64()
+}
+
+/// CPU of all evidence of a message, µs.
+pub struct Cost {
+    /// Building, hashing and inserting its events, triggers included.
+    pub writing: f64,
+    /// Their places, checkpoints and copies outside.
+    pub sequencing: f64,
+    /// How many there are.
+    pub per_message: f64,
+}
+
+impl Cost {
+    /// Both.
+    pub fn total(&self) -> f64 {
+        self.writing + self.sequencing
+    }
+}
+
+/// What the events of a finished run cost: written once more into a log that moves nothing, then all sequenced.
+pub async fn cost_of(office: &Arc<Office>, messages: u64) -> Cost {
+    let archive = Arc::new(Archive::open(&office.settings, &office.store).unwrap());
+    let pool = PgPool::connect(office.settings.database.url.expose_secret()).await.unwrap();
+    let events: i64 = sqlx::query_scalar("select count(*) from event").fetch_one(&pool).await.unwrap();
+    let before = Spent::now();
+    sequencer::run_once(archive).await.unwrap();
+    let sequencing = Spent::now().micros_since(before) / messages as f64;
+
+    let log = System::of(&office.store).await;
+    let before = Spent::now();
+    for first in (0..events.unsigned_abs()).step_by(200) {
+        log.insert(&pool, first, 200, false).await;
+    }
+    let writing = Spent::now().micros_since(before) / messages as f64;
+    Cost { writing, sequencing, per_message: events as f64 / messages as f64 }
+}
+
+/// One person's proofs among ten million events, from Postgres; the tree is made before the clock starts.
+async fn proofs() -> Entry {
+    let events = scaled(10_000_000);
+    let (_, store, pool) = open("duly_bench_proofs").await;
+    let log = System::of(&store).await;
+    let log_no: i32 =
+        sqlx::query_scalar("insert into log (kind, log_id) select 'system', installation_id from installation returning log_no")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    sqlx::query("insert into log_generation (log_no, generation, origin) values ($1, 1, 'duly.bench/log')")
+        .bind(log_no)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut tree = Appender::new();
+    for first in (0..events).step_by(usize::try_from(BATCH).unwrap()) {
+        let leaves = log.insert(&pool, first, BATCH.min(events - first), true).await;
+        leaves.into_iter().for_each(|leaf| tree.append(leaf));
+        store_tiles(&pool, log_no, &mut tree).await;
+    }
+    sqlx::query(
+        "insert into sequenced (log_no, generation, seq, ord) select $1, 1, row_number() over (order by ord) - 1, ord from event",
+    )
+    .bind(log_no)
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::query("analyze").execute(&pool).await.unwrap();
+
+    let people = 200;
+    let mut all = Vec::new();
+    for person in 0..people {
+        let started = Instant::now();
+        let indexes: Vec<u64> = (0..EVENTS_EACH).map(|n| (person * 7919 + n * (events / EVENTS_EACH)) % events).collect();
+        prove(&store, log_no, (tree.size(), tree.root()), &indexes).await;
+        all.push(started.elapsed().as_secs_f64() * 1000.0);
+    }
+    all.sort_by(f64::total_cmp);
+    let (median, worst) = (all[all.len() / 2], all[all.len() * 99 / 100]);
+    Entry {
+        name: "person_proof_10m_ms",
+        value: median,
+        unit: "ms",
+        conditions: format!(
+            "{EVENTS_EACH} events with inclusion proofs, read and proved from Postgres among {events} events, verified; median of {people} people, tiles not kept in between; 99th of 100: {worst:.2} ms"
+        ),
+        baseline: format!(
+            "all {events} leaves hashed anew, as a log without tiles would: {:.0} ms",
+            events as f64 / 1000.0 / 1.94
+        ),
+        ratio: events as f64 / 1000.0 / 1.94 / median,
+    }
+}
+
+async fn prove(store: &Store, log_no: i32, (size, root): (u64, [u8; 32]), indexes: &[u64]) {
+    let number = |n: u64| i64::try_from(n).unwrap();
+    let mut leaves = Vec::new();
+    for index in indexes {
+        let entry = store.list_entries(log_no, 1, number(*index), number(*index) + 1).await.unwrap();
+        leaves.push(leaf_hash(&entry[0]));
+    }
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        let mut prover = Prover::new(size, |tile: duly_ledger::Tile| {
+            let stored = runtime.block_on(store.load_tile(log_no, 1, i32::from(tile.level()), number(tile.number())));
+            let mut bytes = stored.unwrap().ok_or(())?;
+            bytes.truncate(usize::from(tile.width()) * 32);
+            Ok::<_, ()>(bytes)
+        });
+        for (index, leaf) in indexes.iter().zip(&leaves) {
+            let path = prover.inclusion(*index).unwrap();
+            assert!(duly_ledger::verify_inclusion(leaf, *index, size, &path, &root));
+        }
+    });
+}
+
+async fn store_tiles(pool: &PgPool, log_no: i32, tree: &mut Appender) {
+    for growth in tree.take_growth() {
+        sqlx::query(
+            "insert into log_tile (log_no, generation, level, tile_no, hashes) values ($1, 1, $2, $3, $4)
+             on conflict (log_no, generation, level, tile_no) do update set hashes = log_tile.hashes || excluded.hashes",
+        )
+        .bind(log_no)
+        .bind(i32::from(growth.level))
+        .bind(i64::try_from(growth.tile).unwrap())
+        .bind(growth.hashes)
+        .execute(pool)
+        .await
+        .unwrap();
+    }
+}
+
+async fn open(database: &str) -> (Settings, Store, PgPool) {
+    let settings = setting::settings(database, &[]).await;
+    let deadlines = Deadlines { lease_ms: 1, queue_lease_ms: 1, unknown_ms: 1, no_news_ms: 1, asked_ms: 1, overdue_ms: 1 };
+    let url = settings.database.url.expose_secret();
+    let store = Store::connect(url, 4, deadlines).await.unwrap();
+    let pool = PgPool::connect(url).await.unwrap();
+    (settings, store, pool)
+}
+
+/// The system's log, whose events need no person.
+struct System {
+    log_id: String,
+}
+
+impl System {
+    async fn of(store: &Store) -> Self {
+        Self { log_id: store.installation().await.unwrap().to_string() }
+    }
+
+    /// Inserts events; `quietly` past the triggers, which another figure measures.
+    async fn insert(&self, pool: &PgPool, first: u64, count: u64, quietly: bool) -> Vec<[u8; 32]> {
+        let bodies: Vec<Vec<u8>> = (first..first + count).map(|i| body(&self.log_id, i)).collect();
+        let leaves: Vec<[u8; 32]> = bodies.iter().map(|b| leaf_hash(b)).collect();
+        let hashes: Vec<Vec<u8>> = leaves.iter().map(|l| l.to_vec()).collect();
+        let mut tx = pool.begin().await.unwrap();
+        if quietly {
+            sqlx::query("set local session_replication_role = replica").execute(&mut *tx).await.unwrap();
+        }
+        sqlx::query(
+            "insert into event (kind, body, leaf) select 'lane.stopped', b, l from unnest($1::bytea[], $2::bytea[]) as j (b, l)",
+        )
+        .bind(&bodies)
+        .bind(&hashes)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        leaves
+    }
+}
+
+/// An event as long as most are.
+fn body(log_id: &str, i: u64) -> Vec<u8> {
+    let filler = to_hex(&leaf_hash(&i.to_be_bytes()));
+    let detail = json!({"code": "401", "lane": "sms-a", "content": filler, "destination": filler});
+    Event {
+        id: Uuid::from_u128(0x0193_55a0_0000_7000_8000_0000_0000_0000 | u128::from(i)).to_string(),
+        inc: log_id.to_owned(),
+        kind: "lane.stopped".to_owned(),
+        n: None,
+        person: None,
+        prev: None,
+        at_micros: 1_764_024_005_000_000 + i64::try_from(i).unwrap(),
+        detail: detail.as_object().unwrap().clone(),
+    }
+    .to_bytes()
+    .unwrap()
+}
