@@ -93,6 +93,8 @@ settings! {
         interval_ms: u64,
         /// Events.
         batch_size_max: u32,
+        /// Minutes.
+        audit_every_minutes: u64,
     }
     /// The HTTP server.
     Web {

@@ -5,6 +5,7 @@
 
 pub mod outside;
 mod publisher;
+pub mod self_audit;
 pub mod sequencer;
 mod tree;
 
@@ -82,6 +83,7 @@ pub struct Archive {
     host: String,
     interval: Duration,
     batch: i64,
+    audit_every: Duration,
 }
 
 impl Archive {
@@ -95,6 +97,7 @@ impl Archive {
             host: evidence.host.clone(),
             interval: Duration::from_millis(evidence.interval_ms),
             batch: i64::from(evidence.batch_size_max),
+            audit_every: Duration::from_secs(60 * evidence.audit_every_minutes),
         })
     }
 

@@ -3,6 +3,7 @@
 //! Facts are inserted; states move only through the event table's trigger (`unit`). No transaction is ever open
 //! while a provider is called.
 
+pub mod alarm;
 pub mod audit;
 pub mod claim;
 pub mod controller;

@@ -4,7 +4,7 @@ use super::failure::read_text;
 use super::{Context, Failure, Refusal, setup};
 use crate::config::explain;
 use crate::dispatch::Office;
-use crate::evidence::{Archive, sequencer};
+use crate::evidence::{Archive, self_audit, sequencer};
 use crate::intake::job::{self, Intake};
 use crate::store::sequencing::LogScope;
 use crate::{dispatch, web};
@@ -108,6 +108,13 @@ async fn start(
     if runs(Role::Scheduler) {
         let (office, stop) = (office.clone(), stop.clone());
         let archive = Arc::new(Archive::open(&office.settings, &office.store)?);
+        tasks.spawn({
+            let (archive, stop) = (archive.clone(), stop.clone());
+            async move {
+                self_audit::run(archive, stop).await;
+                Ok(())
+            }
+        });
         let sequencing = stop.clone();
         tasks.spawn(async move {
             sequencer::run(archive, sequencing).await;

@@ -22,8 +22,11 @@ fn check_evidence(evidence: &Evidence) -> Result<(), SettingsError> {
     if evidence.outside.is_empty() {
         return refuse("evidence.outside".into(), "must name a folder or `s3://bucket/prefix` outside of the database");
     }
-    if evidence.interval_ms == 0 || evidence.batch_size_max == 0 {
-        return refuse("evidence.interval_ms, evidence.batch_size_max".into(), "must be at least 1");
+    if evidence.interval_ms == 0 || evidence.batch_size_max == 0 || evidence.audit_every_minutes == 0 {
+        return refuse(
+            "evidence.interval_ms, evidence.batch_size_max, evidence.audit_every_minutes".into(),
+            "must be at least 1",
+        );
     }
     Ok(())
 }

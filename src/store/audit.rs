@@ -6,6 +6,7 @@
 
 mod approvals;
 mod chains;
+mod log;
 mod people;
 pub mod record;
 mod rows;
@@ -83,6 +84,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("request_differs", "ask the provider what it was sent: the frozen request carries other content than was approved"),
     ("request_elsewhere", "ask the provider where it sent the message: the frozen request has another destination"),
     ("intent_differs", "compare the event with a backup: it tells of another content or destination than was sent"),
+    ("event_out_of_log", "find out who took the event out of the inbox: it has no place in the log and waits for none"),
+    ("tile_differs", "compare the events with the copy outside: a signed leaf is not the one on record"),
+    ("checkpoint_differs", "compare the log with the copy outside: a signed root is not that of the leaves on record"),
     ("sent_twice", "tell the person and the controller: a provider's record shows more messages than there should be"),
     ("never_sent", "ask the provider: we say that it took messages that its record does not show"),
     ("not_ours", "ask the provider who sent it: its record shows a message that nobody here meant to send"),
@@ -118,6 +122,7 @@ impl Store {
         findings.extend(snapshot.audit_stops(incident).await?);
         findings.extend(snapshot.audit_sends(incident).await?);
         findings.extend(snapshot.audit_people(incident).await?);
+        findings.extend(snapshot.audit_log(incident).await?);
         Ok(findings)
     }
 

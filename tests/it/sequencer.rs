@@ -206,3 +206,56 @@ async fn the_published_log_is_served_at_the_paths_of_its_format() {
         assert_eq!(get(&path).await.0, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_audit_finds_what_an_owner_does_to_the_log() {
+    let stage = stage().await;
+    sequencer::run_once(archive(&stage)).await.unwrap();
+    one_more_event(&stage).await;
+    let codes = async || {
+        let findings = stage.office.store.audit(stage.incident.key).await.unwrap();
+        findings.into_iter().map(|f| f.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes().await, Vec::<&str>::new());
+
+    for (attack, code) in [
+        ("delete from event_inbox", "event_out_of_log"),
+        ("delete from sequenced where seq = 1", "event_out_of_log"),
+        ("update log_tile set hashes = hashes || hashes", "tile_differs"),
+        ("update checkpoint set root = sha256('other')", "checkpoint_differs"),
+        ("update log_tile set hashes = sha256('other')", "tile_differs"),
+    ] {
+        let mut tx = stage.owner.begin().await.unwrap();
+        sqlx::raw_sql("set local session_replication_role = replica").execute(&mut *tx).await.unwrap();
+        sqlx::raw_sql(attack).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(codes().await.contains(&code), "{attack}: {:?}", codes().await);
+    }
+}
+
+#[tokio::test]
+async fn the_application_cannot_change_what_is_signed() {
+    let stage = stage().await;
+    sequencer::run_once(archive(&stage)).await.unwrap();
+
+    for attack in [
+        "delete from sequenced",
+        "update sequenced set seq = seq + 1000",
+        "delete from checkpoint",
+        "update checkpoint set note = 'x'",
+        "delete from log_tile",
+        "update log_tile set hashes = sha256('other')",
+        "update log_tile set tile_no = tile_no + 1",
+        "delete from publication",
+        "update log_generation set origin = 'x'",
+        "update event set body = 'x'",
+        "delete from event",
+        "insert into event_inbox values (1, null, null, now())",
+        "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size, root, note, epoch from checkpoint",
+        "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size - 1, root, note, epoch from checkpoint",
+    ] {
+        let mut tx = stage.owner.begin().await.unwrap();
+        sqlx::raw_sql("set local role duly_app").execute(&mut *tx).await.unwrap();
+        assert!(sqlx::raw_sql(attack).execute(&mut *tx).await.is_err(), "{attack}");
+    }
+}

@@ -1,0 +1,49 @@
+//! The audit that Duly makes of itself: every hour, of every incident; what it finds is an event and an alarm.
+
+use super::Archive;
+use crate::store::leadership::Lead;
+use crate::store::sequencing::LogScope;
+use crate::store::{Store, StoreError};
+use serde_json::{Map, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Audits while this process leads, until `stop`.
+pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
+    let mut lead = Lead::new("self-audit", &Uuid::now_v7().to_string());
+    // Not at once: a start is no moment to read everything.
+    while timeout(archive.audit_every, stop.cancelled()).await.is_err() {
+        let audited = async {
+            if lead.is_held(&archive.store).await? {
+                audit_all(&archive.store).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = audited.await {
+            tracing::error!(error = %error, remedy = error.remedy(), "the hourly audit could not be made");
+        }
+    }
+}
+
+/// Audits every incident once, and writes what it found into each one's log.
+pub async fn audit_all(store: &Store) -> Result<(), StoreError> {
+    for name in store.list_incidents().await? {
+        let incident = store.load_incident(&name).await?;
+        let findings = store.audit(incident.key).await?;
+        let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
+        for finding in &findings {
+            *codes.entry(finding.code).or_default() += 1;
+        }
+        let kind = if findings.is_empty() { "audit.passed" } else { "audit.failed" };
+        let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
+        store.insert_event(scope, kind, Map::from_iter([("findings".to_owned(), json!(codes))])).await?;
+        if !findings.is_empty() {
+            store.raise_alarm(incident.key, "audit_failed").await?;
+            tracing::error!(incident = name, findings = ?codes, remedy = "run `duly audit`", "the audit found differences");
+        }
+    }
+    Ok(())
+}

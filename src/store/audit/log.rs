@@ -1,0 +1,107 @@
+//! The log against the tables: every event has one place, every tile is made of its leaves, every root is theirs.
+
+use super::{Finding, Snapshot, finding};
+use crate::store::StoreError;
+use crate::store::unit::{IncidentKey, hash};
+use duly_ledger::Frontier;
+use std::collections::BTreeMap;
+
+/// Tiles read at once.
+const TILES: i64 = 64;
+
+/// A generation of the incident's log.
+struct Generation {
+    log_no: i32,
+    generation: i32,
+}
+
+impl Snapshot {
+    /// Findings about the incident's log.
+    pub(super) async fn audit_log(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = self.events_out_of_log(incident).await?;
+        let generations = sqlx::query_as!(
+            Generation,
+            "select g.log_no, g.generation from log l join log_generation g using (log_no) where l.controller_id = $1 and l.incident_no = $2",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for generation in &generations {
+            findings.extend(self.tiles_that_differ(generation).await?);
+            findings.extend(self.checkpoints_that_differ(generation).await?);
+        }
+        Ok(findings)
+    }
+
+    async fn events_out_of_log(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query_scalar!(
+            "select ord from event e where controller_id = $1 and incident_no = $2
+                and not exists (select from sequenced s where s.ord = e.ord) and not exists (select from event_inbox i where i.ord = e.ord)
+              order by ord",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows.into_iter().map(|ord| finding("event_out_of_log", format!("event {ord}"))).collect())
+    }
+
+    /// Leaves as the events on record make them, beside the tile that was signed.
+    async fn tiles_that_differ(&mut self, of: &Generation) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select coalesce(t.tile_no, l.tile_no) as "tile_no!"
+                 from (select s.seq / 256 as tile_no, string_agg(e.leaf, ''::bytea order by s.seq) as hashes, min(s.seq) % 256 as first, count(*) as n, max(s.seq) % 256 as last
+                         from sequenced s join event e on e.ord = s.ord where s.log_no = $1 and s.generation = $2 group by 1) l
+                 full join (select tile_no, hashes from log_tile where log_no = $1 and generation = $2 and level = 0) t on t.tile_no = l.tile_no
+                where t.hashes is distinct from l.hashes or l.first <> 0 or l.n <> l.last + 1 order by 1"#,
+            of.log_no,
+            of.generation
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| finding("tile_differs", format!("tile 0/{} of generation {}", row.tile_no, of.generation)))
+            .collect())
+    }
+
+    /// The root at each size that was signed, from the leaves of the lowest tiles.
+    async fn checkpoints_that_differ(&mut self, of: &Generation) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            "select size, root from checkpoint where log_no = $1 and generation = $2 order by size",
+            of.log_no,
+            of.generation
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let mut signed: BTreeMap<u64, Vec<u8>> =
+            rows.into_iter().map(|row| (u64::try_from(row.size).unwrap_or_default(), row.root)).collect();
+        let (mut tree, mut findings, mut next) = (Frontier::new(), Vec::new(), 0);
+        while !signed.is_empty() {
+            let tiles = sqlx::query_scalar!(
+                "select hashes from log_tile where log_no = $1 and generation = $2 and level = 0 and tile_no >= $3 order by tile_no limit $4",
+                of.log_no,
+                of.generation,
+                next,
+                TILES
+            )
+            .fetch_all(&mut *self.tx)
+            .await?;
+            if tiles.is_empty() {
+                break;
+            }
+            next += TILES;
+            for leaf in tiles.concat().chunks(32) {
+                tree.append(hash(leaf)?);
+                if signed.remove(&tree.size()).is_some_and(|root| root != tree.root()) {
+                    findings.push(finding("checkpoint_differs", format!("size {} of generation {}", tree.size(), of.generation)));
+                }
+            }
+        }
+        findings.extend(
+            signed.keys().map(|size| finding("checkpoint_differs", format!("size {size} of generation {}", of.generation))),
+        );
+        Ok(findings)
+    }
+}
