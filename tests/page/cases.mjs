@@ -1,0 +1,137 @@
+// Each case is a pack and what the page must say of it. `codes` is exact: one fault, and nothing that does not follow from it.
+
+import { Incident, KEYS, ORIGIN, USERS, canonical, logFiles, message, personId, sha256, treeHash, zip } from './packs.mjs';
+
+const P = [0, 1, 2, 3, 4, 5].map(personId);
+/** One case: `events` spoils an incident, `files` a pack's files, `bytes` the zip. */
+const bad = (name, codes, { people = 6, kind = 'incident', ...stages }) => ({ name, codes, people, kind, verdict: 'bad', ...stages });
+const at = (incident, k, nth = 0, p) => incident.events.filter(e => e.k === k && (!p || e.p === p))[nth];
+const remove = (incident, event) => incident.events.splice(incident.events.indexOf(event), 1);
+const after = (incident, event, ...more) => incident.events.splice(incident.events.indexOf(event) + 1, 0, ...more);
+const change = (files, name, f) => files.set(name, Buffer.from(f(files.get(name))));
+const flip = (bytes, i) => { const copy = Buffer.from(bytes); copy[i] ^= 1; return copy; };
+const name = (files, start) => [...files.keys()].find(n => n.startsWith(start));
+
+export const CASES = [
+  { name: 'a good pack', verdict: 'good', codes: [] },
+  { name: 'a good pack of more than one tile', verdict: 'good', codes: [], people: 400 },
+  { name: 'a good pack, key as 64 digits', verdict: 'good', codes: [], key: KEYS.log.public.toString('hex') },
+  { name: 'a good pack, key as a policy', verdict: 'good', codes: [], key: `log ${KEYS.log.vkey(ORIGIN)}\nquorum none\n` },
+  { name: 'a good pack, and a policy that asks for witnesses', verdict: 'partial', codes: [], key: `log ${KEYS.log.vkey(ORIGIN)}\nwitness w x+00000000+AA==\nquorum w\n` },
+  { name: 'a good pack without a key', verdict: 'unsigned', codes: [], key: '' },
+  { name: 'a good pack with an older checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint(11) },
+  { name: 'a good pack with the same checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint() },
+  { name: 'a good pack with the reader\u2019s own list', verdict: 'good', codes: [], list: i => i.lines(i.lists.get(1)).map(l => `${l}\n`).join('') },
+  { name: 'a good pack with an earlier partial tile', verdict: 'good', codes: [], files: (f, i) => logFiles(i.leaves.slice(0, 9), (n, b) => f.set(n, b)) },
+  { name: 'a checkpoint of another log beside a good pack', verdict: 'partial', codes: [], older: i => i.checkpoint(11, KEYS.log, ORIGIN.replace('1', '2')) },
+  { name: 'a person\u2019s pack', kind: 'person', verdict: 'good', codes: [] },
+  { name: 'a person\u2019s pack without a key', kind: 'person', verdict: 'unsigned', codes: [], key: '' },
+  { name: 'a log of a later version', verdict: 'cannot', codes: [], events: i => { i.opened.d.format = 2; } },
+  { name: 'half a zip', verdict: 'cannot', codes: [], bytes: b => b.subarray(0, b.length / 2) },
+  { name: 'a zip of something else', verdict: 'cannot', codes: [], files: f => { f.clear(); f.set('letter.txt', Buffer.from('hello')); } },
+
+  bad('a name twice', ['pack'], { entries: e => [...e, e[3]] }),
+  bad('a path out of the pack', ['pack'], { entries: e => [...e, ['../evil', Buffer.from('x')]] }),
+  bad('a name with markup', ['pack'], { entries: e => [...e, ['<img src=x onerror=alert(1)>', Buffer.from('x')]] }),
+  bad('a file that unpacks to more than the directory says', ['pack'], { lie: n => (n === 'plans/1.json' ? { size: 3 } : {}) }),
+  bad('a bundle that would unpack to a gigabyte', ['pack'], { lie: n => (n.startsWith('tile/entries') ? { size: 1e9 } : {}) }),
+  bad('another name in its place than in the directory', ['pack'], { lie: n => (n === 'checkpoint' ? { localName: 'checkpoinT' } : {}) }),
+  bad('a checksum that differs', ['pack'], { lie: n => (n === 'checkpoint' ? { crc: 1 } : {}) }),
+  bad('a text that is not what its name says', ['text'], { files: f => change(f, name(f, 'texts/'), () => 'other') }),
+
+  bad('signed by somebody else', ['signature'], { files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint(undefined, KEYS.stranger))) }),
+  bad('a signature with one bit changed', ['signature'], { files: f => change(f, 'checkpoint', c => { const s = c.toString(), line = s.trimEnd().split(' '), v = Buffer.from(line.at(-1), 'base64'); v[20] ^= 1; return s.replace(line.at(-1), v.toString('base64')); }) }),
+  bad('a key for another log', ['signature'], { key: KEYS.log.vkey('log.example/other') }),
+  bad('an older pack than a checkpoint that the reader holds', ['rollback'], { older: i => i.add({ k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver } }).seal().checkpoint(), olderFirst: true }),
+  bad('another log than a checkpoint that the reader holds', ['rollback'], { older: i => { const t = i.checkpoint(11).split('\n'); return i.constructor && KEYS.log.note(ORIGIN, `${t[0]}\n11\n${sha256('x').toString('base64')}\n`); } }),
+  bad('bundles without the last event', ['size'], { files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('tile/')) f.delete(n); logFiles(i.leaves.slice(0, -1), (n, b) => f.set(n, b)); } }),
+  bad('a byte behind the last event', ['size'], { files: f => change(f, name(f, 'tile/entries/'), b => Buffer.concat([b, Buffer.of(0)])) }),
+  bad('a changed byte of an event', ['tile', 'root', 'canonical'], { files: f => change(f, name(f, 'tile/entries/'), b => flip(b, 2)), leaf: 0 }),
+  bad('a changed time in an event', ['tile', 'root', 'chain'], { files: f => change(f, name(f, 'tile/entries/'), b => flip(b, b.indexOf('2026-', b.indexOf('message.intent')) + 22)) }),
+  bad('a changed tile', ['tile'], { files: f => change(f, name(f, 'tile/0/'), b => flip(b, 70)), leaf: 2 }),
+  bad('a changed tile of level 1', ['tile'], { people: 400, files: f => change(f, name(f, 'tile/1/'), b => flip(b, 40)), leaf: 256 }),
+  bad('a missing tile', ['tile'], { files: f => f.delete(name(f, 'tile/0/')) }),
+  bad('a tile that has no place', ['tile'], { files: f => f.set('tile/1/000', Buffer.alloc(8192)) }),
+  bad('a tile with a number that is not written so', ['tile'], { files: f => f.set('tile/0/0000', Buffer.alloc(32)) }),
+  bad('an event signed again with another size', ['root'], { files: (f, i) => f.set('checkpoint', Buffer.from(KEYS.log.note(ORIGIN, `${ORIGIN}\n${i.leaves.length}\n${sha256('y').toString('base64')}\n`))) }),
+
+  bad('an event with a space', ['canonical', 'plan'], { events: i => { at(i, 'plan.prepared').raw = '{"d": {}}'; } }),
+  bad('an event with a key twice', ['canonical'], { events: i => { at(i, 'row.discarded').raw = '{"d":{},"d":{},"id":"x"}'; } }),
+  bad('an event with a broken number', ['canonical'], { events: i => { at(i, 'row.discarded').raw = canonical({ d: { x: 1.5 } }); } }),
+  bad('an event with a letter beyond ASCII', ['canonical'], { events: i => { at(i, 'row.discarded').raw = '{"d":"\u00e9"}'; } }),
+  bad('an event of 5,000 bytes', ['canonical'], { events: i => { at(i, 'row.discarded').raw = canonical({ d: 'x'.repeat(5000) }); } }),
+  bad('a kind that there is not', ['kind'], { events: i => { at(i, 'row.discarded').k = 'row.forgotten'; } }),
+  bad('an event of another log', ['inc'], { events: i => { at(i, 'row.discarded').top = { inc: USERS.preparer }; } }),
+  bad('a field that is missing', ['fields'], { events: i => { delete at(i, 'row.discarded').d.user; } }),
+  bad('a field of another kind', ['fields'], { events: i => { at(i, 'row.discarded').d.list = '1'; } }),
+  bad('a day that there is not', ['fields'], { events: i => { at(i, 'row.discarded').t = '2026-02-30T00:00:00.000000Z'; } }),
+  bad('a message that names no person', ['fields'], { events: i => after(i, at(i, 'message.accepted'), { ...message(P[0], 'sms').late('sent'), p: undefined }) }),
+  bad('a log without an opening', ['opened'], { events: i => i.events.shift() }),
+  bad('a log opened twice', ['opened'], { events: i => after(i, i.opened, { ...i.opened }) }),
+  bad('a log opened under another name', ['opened'], { events: i => { i.opened.d.origin = 'elsewhere/1'; } }),
+
+  bad('an event of a person dropped', ['chain'], { events: i => { at(i, 'receipt.late').isForgotten = false; const e = at(i, 'receipt', 0, P[0]); e.isDropped = true; }, dropped: true }),
+  bad('an event that names another before it', ['chain'], { events: i => { at(i, 'receipt.late').top = { prev: sha256('z').toString('hex') }; } }),
+  bad('a person who stands in no list', ['stranger', 'wrong_content'], { events: i => { const m = message(personId(77), 'sms'); i.add(m.intent(), m.accepted()); } }),
+  bad('an event id twice', ['repeated_id'], { events: i => { const id = USERS.preparer; at(i, 'row.discarded').id = id; at(i, 'receipt.late').id = id; } }),
+
+  bad('a person dropped from the manifest', ['manifest', 'stranger'], { files: (f, i) => change(f, 'manifest.jsonl', m => m.toString().replace(`${i.lines([P[0]])[0]}\n`, '')) }),
+  bad('a manifest that is not there', ['manifest'], { files: f => f.delete('manifest.2.jsonl') }),
+  bad('a manifest out of order', ['manifest'], { files: f => change(f, 'manifest.jsonl', m => `${m.toString().trimEnd().split('\n').reverse().join('\n')}\n`) }),
+  bad('a person in two lists', ['manifest'], { events: i => { i.lists.get(2).push(P[4]); i.contents = () => [...new Set(Object.getPrototypeOf(i).contents.call(i))]; } }),
+  bad('a manifest of a list that nobody froze', ['manifest'], { files: (f, i) => f.set('manifest.3.jsonl', Buffer.from(`${i.lines([personId(50)])[0]}\n`)) }),
+  bad('the reader\u2019s own list is another', ['manifest'], { list: i => `${i.lines([P[0]])[0]}\n` }),
+  bad('a list signed by somebody else', ['list_signature'], { events: i => { at(i, 'list.signed').d = { key: KEYS.stranger.public.toString('hex') }; } }),
+  bad('a signed list with another count', ['list_signature'], { events: i => { at(i, 'list.signed').d = { count: 4 }; } }),
+  bad('rows that do not add up', ['rows'], { events: i => { at(i, 'list.frozen').d = { rows: 9 }; } }),
+
+  bad('a plan without its text', ['plan'], { files: f => { f.delete('plans/1.json'); f.delete('contents.1.jsonl'); f.delete('approvals/1-1.json'); }, also: ['approval'] }),
+  bad('a plan with another text', ['plan'], { files: f => change(f, 'plans/1.json', p => p.toString().replace('"v":1', '"v":2')) }),
+  bad('a plan started before it was approved', ['plan'], { events: i => remove(i, at(i, 'plan.approved')) }),
+  bad('a plan paused twice', ['plan'], { events: i => after(i, at(i, 'plan.paused'), { k: 'plan.paused', plan: 1 }) }),
+  bad('approved by who prepared it', ['approval'], { events: i => { at(i, 'plan.approved').d = { user: USERS.preparer }; } }),
+  bad('an approval that is not in the pack', ['approval'], { files: f => f.delete('approvals/1-1.json') }),
+  bad('an approval of another plan', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace(/[0-9a-f]{64}/, 'f'.repeat(64)); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),
+  bad('an approval whose signature does not hold', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.key = KEYS.stranger.public.toString('hex'); return JSON.stringify(v); }) }),
+  bad('contents that are not those of the plan', ['contents'], { files: (f, i) => change(f, 'contents.1.jsonl', c => c.toString().replace(`${i.contents().find(l => l.includes(P[5]))}\n`, '')) }),
+
+  bad('a move that there is not', ['move'], { events: i => { at(i, 'receipt.late').k = 'message.overdue'; Object.assign(at(i, 'message.overdue').d, { to: 'overdue', ground: 'no_news' }); } }),
+  bad('a kind that moves elsewhere', ['move'], { events: i => { at(i, 'message.accepted').d.to = 'sent'; remove(i, at(i, 'receipt', 0, P[0])); } }),
+  bad('a second send after acceptance', ['second_send', 'move'], { events: i => { const m = message(P[0], 'sms'); i.add(m.intent({ attempt: 2 }), m.accepted({ to: 'accepted' })); } }),
+  bad('a second call while one is open', ['second_send', 'move'], { events: i => { const e = at(i, 'message.intent'); after(i, e, { ...e, d: { ...e.d, attempt: 2 } }); } }),
+  bad('a first call while it is not known', ['second_send'], { events: i => { const e = at(i, 'message.intent', 1, P[2]); e.d.repeat = false; } }),
+  bad('a call before the plan runs', ['no_plan'], { events: i => { const e = at(i, 'plan.started'); remove(i, e); after(i, at(i, 'message.intent'), e); } }),
+  bad('a call under a hold of the person', ['held'], { events: i => remove(i, at(i, 'hold.lifted')) }),
+  bad('a call under a hold of the incident', ['held'], { events: i => after(i, at(i, 'plan.started'), { k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver } }) }),
+  bad('an escalation without cause', ['no_cause'], { events: i => remove(i, at(i, 'receipt', 0, P[1])) }),
+  bad('other words than were approved', ['wrong_content'], { events: i => { at(i, 'message.intent').d.content = sha256('q').toString('hex'); } }),
+  bad('another address than was listed', ['wrong_destination'], { events: i => { at(i, 'message.intent').d.destination = sha256('q').toString('hex'); } }),
+  bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
+  bad('an exempt notice that opens again', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; const l = message(P[0], 'sms').late('sent'); l.d.attempt = 1; l.d.notice = 'open'; i.add(l); } }),
+  bad('a call that nothing closed', ['open_call'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), { k: 'row.discarded', d: at(i, 'row.discarded').d, t: '2026-11-11T12:00:00.000000Z' }); } }),
+  bad('somebody without an end state, where completeness is demanded', ['incomplete'], { complete: true }),
+  bad('times that run back', ['time'], { events: i => { at(i, 'receipt.late').t = '2026-11-11T08:49:00.000000Z'; } }),
+
+  bad('a proof for another leaf', ['root'], { kind: 'person', files: f => change(f, 'events/2.tlog-proof', b => b.toString().replace(/index (\d+)/, (_, n) => `index ${Number(n) + 1}`)) }),
+  bad('an event changed in a person\u2019s pack', ['root'], { kind: 'person', files: f => change(f, 'events/5.json', b => flip(b, b.indexOf('2026-') + 22)) }),
+  bad('an event missing in a person\u2019s pack', ['chain', 'opening'], { kind: 'person', files: f => { f.delete('events/1.json'); f.delete('events/1.tlog-proof'); } }),
+  bad('a line of another list', ['manifest'], { kind: 'person', files: f => change(f, 'manifest-line.proof', b => b.toString().replace('index', 'index ')) }),
+  bad('another line', ['manifest', 'wrong_destination', 'opening'], { kind: 'person', files: f => change(f, 'manifest-line.json', b => b.toString().replace(/"sms":"../, '"sms":"00')) }),
+  bad('an opened value that is another', ['opening'], { kind: 'person', files: f => change(f, 'keys.json', b => b.toString().replace('sms of', 'SMS of')) }),
+  bad('a message that was not sent', ['opening'], { kind: 'person', files: f => f.set('messages/1.txt', Buffer.from('other words')) }),
+];
+
+/** The pack of a case, with the key, older checkpoint and list that the reader holds. */
+export function build(c) {
+  const incident = new Incident(c.people ?? 6);
+  c.events?.(incident);
+  incident.seal();
+  if (c.dropped) incident.leaves = incident.leaves.filter((_, i) => !incident.events[i].isDropped);
+  const older = c.older && !c.olderFirst ? c.older(incident) : null;
+  const files = c.kind === 'person' ? incident.personFiles(P[0]) : incident.files();
+  c.files?.(files, incident);
+  const entries = c.entries ? c.entries([...files]) : [...files];
+  const bytes = zip(entries, c.lie), pack = c.bytes ? c.bytes(bytes) : bytes;
+  return { pack, key: c.key ?? KEYS.log.vkey(ORIGIN), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, complete: c.complete ?? false };
+}
+export { treeHash };

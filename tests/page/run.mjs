@@ -1,0 +1,137 @@
+// Tests docs/verify.html in a real browser, or checks one pack with it. Node alone, no packages.
+//
+//   node tests/page/run.mjs                         every case, the vectors, and a large pack
+//   node tests/page/run.mjs --pack PACK.zip --key FILE [--older FILE] [--list FILE] [--complete] [--expect good|bad]
+//   node tests/page/run.mjs --pictures DIR          pictures of the page, to be looked at
+//   node tests/page/run.mjs --seal                  writes the hashes of the page's script and style into its policy
+//
+// With --pack the exit code is 0 (holds), 1 (does not) or 2 (could not be checked, or no key); with --expect 0 if the
+// verdict is the expected one, else 1. Without a browser nothing is tested, which is said, with exit code 0.
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Browser, findBrowser } from './browser.mjs';
+import { CASES, build } from './cases.mjs';
+import { VECTORS } from './vectors.mjs';
+
+const PAGE = fileURLToPath(new URL('../../docs/verify.html', import.meta.url));
+const URL_OF_PAGE = pathToFileURL(PAGE).href;
+const { values: args } = parseArgs({ options: {
+  pack: { type: 'string' }, key: { type: 'string' }, older: { type: 'string' }, list: { type: 'string' }, complete: { type: 'boolean', default: false }, expect: { type: 'string' },
+  pictures: { type: 'string' }, seal: { type: 'boolean', default: false }, only: { type: 'string' },
+} });
+
+/** Lets the page check a pack as a person would: files chosen, texts typed, the button pressed. */
+async function checkOn(page, { pack, key, older, list, complete }, seconds = 60) {
+  await page.choose('#pack', [pack]);
+  if (list) await page.choose('#list', [list]);
+  const type = (id, value) => page.run(`document.getElementById(${JSON.stringify(id)}).value = ${JSON.stringify(value ?? '')}`);
+  await type('key', key); await type('older', older);
+  await page.run(`document.getElementById('complete').checked = ${Boolean(complete)}; document.getElementById('go').click()`);
+  await page.until(`document.documentElement.dataset.verdict || (!document.getElementById('form-error').hidden && 'refused')`, seconds);
+  const said = await page.run('window.dulyResult || { verdict: "refused", sentence: [document.getElementById("form-error").textContent], codes: {} }');
+  return { ...said, title: await page.run('document.getElementById("verdict")?.textContent ?? ""') };
+}
+const word = page => page.run('document.body.innerText');
+
+async function one(browser) {
+  const read = path => (path ? readFileSync(path, 'utf8') : '');
+  const page = await browser.open(URL_OF_PAGE);
+  const result = await checkOn(page, { pack: args.pack, key: read(args.key), older: read(args.older), list: args.list, complete: args.complete }, 1800);
+  console.log(`${result.verdict}: ${result.sentence.join('. ')}`);
+  for (const f of result.findings ?? []) console.log(`  ${f.code}${f.leaf === null ? '' : `, leaf ${f.leaf}`}: ${f.what}`);
+  for (const what of [...(result.unchecked ?? []), ...(result.beside ?? [])]) console.log(`  not checked: ${what}`);
+  if (result.equation) console.log(`  ${JSON.stringify(result.equation)}`);
+  for (const problem of page.problems) console.log(`  the page itself: ${problem}`);
+  if (page.problems.length) return 2;
+  if (args.expect) return result.verdict === args.expect ? 0 : 1;
+  return { good: 0, bad: 1 }[result.verdict] ?? 2;
+}
+
+const FORBIDDEN = /\b(received|read by|seen|reached|success|successfully|failed person)\b/i;
+async function all(browser, folder) {
+  let failed = 0;
+  const report = (name, problem) => { if (problem) failed++; console.log(`${problem ? 'FAILED' : 'ok    '} ${name}${problem ? `: ${problem}` : ''}`); };
+  for (const c of CASES.filter(c => !args.only || c.name.includes(args.only))) {
+    const made = build(c), at = (name, content) => { if (content === null) return null; const path = join(folder, name); writeFileSync(path, content); return path; };
+    const page = await browser.open(URL_OF_PAGE);
+    const result = await checkOn(page, { ...made, pack: at('pack.zip', made.pack), list: at('own.jsonl', made.list) });
+    const codes = Object.keys(result.codes).sort().join(), wanted = [...c.codes, ...(c.also ?? [])].sort().join(), shown = await word(page);
+    const says = FORBIDDEN.exec(shown)?.[0];
+    report(c.name, page.problems[0] ?? (result.verdict !== c.verdict ? `verdict ${result.verdict}, not ${c.verdict}: ${result.sentence} ${JSON.stringify(result.findings)}`
+      : codes !== wanted ? `codes ${codes}, not ${wanted}: ${JSON.stringify(result.findings)}`
+        : c.leaf !== undefined && result.findings.find(f => f.code === c.codes[0]).leaf !== c.leaf ? `leaf ${result.findings[0].leaf}, not ${c.leaf}`
+          : c.verdict !== 'good' && /verified/i.test(shown) ? 'it says verified' : says ? `it says ${says}` : null));
+    await page.close();
+  }
+  if (!args.only) {
+    const page = await browser.open(URL_OF_PAGE);
+    for (const [name, expression] of VECTORS) report(name, (await page.run(expression).catch(e => e.message)) === true ? null : 'differs');
+    report('no network request, no error', page.problems[0] ?? null);
+    await page.close();
+    report('a large pack keeps the page awake', await large(browser, folder));
+  }
+  console.log(failed ? `${failed} failed` : 'the page does what it must');
+  return failed ? 1 : 0;
+}
+
+/** 20,000 people: the page must answer while it works, and be done in time. */
+async function large(browser, folder) {
+  const path = join(folder, 'large.zip'), made = build({ people: 20000, kind: 'incident' });
+  writeFileSync(path, made.pack);
+  const page = await browser.open(URL_OF_PAGE), began = Date.now();
+  await page.run('window.longest = 0; { let last = performance.now(); setInterval(() => { const now = performance.now(); window.longest = Math.max(window.longest, now - last); last = now; }, 5); }');
+  const result = await checkOn(page, { ...made, pack: path }, 120);
+  const longest = await page.run('window.longest');
+  console.log(`       ${result.events} events in ${Date.now() - began} ms; longest silence of the page ${Math.round(longest)} ms`);
+  await page.close();
+  return result.verdict !== 'good' ? `verdict ${result.verdict}` : longest > 1000 ? `it did not answer for ${Math.round(longest)} ms` : null;
+}
+
+async function pictures(browser, folder) {
+  mkdirSync(folder, { recursive: true });
+  const find = name => CASES.find(c => c.name === name), path = join(folder, 'pack.zip');
+  const shots = [['empty', null], ['good', { ...find('a good pack'), people: 400 }], ['bad', find('a second send after acceptance')], ['unsigned', find('a good pack without a key')], ['person', find('a person\u2019s pack')], ['cannot', find('half a zip')], ['partial', find('a good pack, and a policy that asks for witnesses')]];
+  for (const [name, c] of shots) {
+    for (const [label, view] of [['1280', {}], ['390', { width: 390, height: 844 }], ['1280-dark', { dark: true }]]) {
+      const page = await browser.open(URL_OF_PAGE, view);
+      if (c) { const made = build(c); writeFileSync(path, made.pack); await checkOn(page, { ...made, list: null, pack: path }); }
+      writeFileSync(join(folder, `${name}-${label}.png`), await page.picture());
+      await page.close();
+    }
+  }
+  rmSync(path, { force: true });
+  return 0;
+}
+
+function seal() {
+  let html = readFileSync(PAGE, 'utf8');
+  for (const [tag, directive] of [['script', 'script-src'], ['style', 'style-src']]) {
+    const content = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(html)[1];
+    html = html.replace(new RegExp(`${directive} 'sha256-[^']*'`), `${directive} 'sha256-${createHash('sha256').update(content).digest('base64')}'`);
+  }
+  writeFileSync(PAGE, html);
+  return 0;
+}
+
+async function main() {
+  if (args.seal) return seal();
+  const path = findBrowser();
+  if (!path || !existsSync(path)) {
+    console.log('SKIPPED: no browser is here, so docs/verify.html was not tested. Install Chromium, or name one in CHROMIUM.');
+    return 0;
+  }
+  const browser = await Browser.start(path), folder = mkdtempSync(join(tmpdir(), 'duly-packs-'));
+  try {
+    if (args.pack) return await one(browser);
+    return args.pictures ? await pictures(browser, args.pictures) : await all(browser, folder);
+  } finally {
+    await browser.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+process.exitCode = await main();
