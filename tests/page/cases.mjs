@@ -24,6 +24,7 @@ export const CASES = [
   { name: 'a good pack with the reader\u2019s own list', verdict: 'good', codes: [], list: i => i.lines(i.lists.get(1)).map(l => `${l}\n`).join('') },
   { name: 'a good pack with an earlier partial tile', verdict: 'good', codes: [], files: (f, i) => logFiles(i.leaves.slice(0, 9), (n, b) => f.set(n, b)) },
   { name: 'a checkpoint of another log beside a good pack', verdict: 'partial', codes: [], older: i => i.checkpoint(11, KEYS.log, ORIGIN.replace('1', '2')) },
+  { name: 'a log that was restored and goes on in a second generation', verdict: 'good', codes: [], generations: true },
   { name: 'a person\u2019s pack', kind: 'person', verdict: 'good', codes: [] },
   { name: 'a person\u2019s pack without a key', kind: 'person', verdict: 'unsigned', codes: [], key: '' },
   { name: 'a log of a later version', verdict: 'cannot', codes: [], events: i => { i.opened.d.format = 2; } },
@@ -44,6 +45,8 @@ export const CASES = [
   bad('a key for another log', ['signature'], { key: KEYS.log.vkey('log.example/other') }),
   bad('an older pack than a checkpoint that the reader holds', ['rollback'], { older: i => i.add({ k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver } }).seal().checkpoint(), olderFirst: true }),
   bad('another log than a checkpoint that the reader holds', ['rollback'], { older: i => { const t = i.checkpoint(11).split('\n'); return i.constructor && KEYS.log.note(ORIGIN, `${t[0]}\n11\n${sha256('x').toString('base64')}\n`); } }),
+  bad('a second generation that hides the end of the first', ['opened'], { generations: true, files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); const first = i.leaves.slice(0, 14); f.set('generation/1/checkpoint', Buffer.from(i.checkpoint(14))); logFiles(first, (n, b) => f.set(n, b), 'generation/1/'); }, also: ['chain'] }),
+  bad('a first generation that is missing', ['opened'], { generations: true, files: f => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); }, any: true }),
   bad('bundles without the last event', ['size'], { files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('tile/')) f.delete(n); logFiles(i.leaves.slice(0, -1), (n, b) => f.set(n, b)); } }),
   bad('a byte behind the last event', ['size'], { files: f => change(f, name(f, 'tile/entries/'), b => Buffer.concat([b, Buffer.of(0)])) }),
   bad('a changed byte of an event', ['tile', 'root', 'canonical'], { files: f => change(f, name(f, 'tile/entries/'), b => flip(b, 2)), leaf: 0 }),
@@ -121,6 +124,18 @@ export const CASES = [
   bad('a message that was not sent', ['opening'], { kind: 'person', files: f => f.set('messages/1.txt', Buffer.from('other words')) }),
 ];
 
+/** The same events in two generations, parted at leaf 20. */
+function twoGenerations(incident) {
+  const files = incident.files(), first = incident.leaves.slice(0, 20), origin = `${ORIGIN}/2`, opened = JSON.parse(incident.leaves[0]);
+  Object.assign(opened, { id: USERS.preparer, t: JSON.parse(incident.leaves[20]).t });
+  Object.assign(opened.d, { origin, generation: 2, from_size: 20, from_root: treeHash(first.map(l => sha256(Buffer.of(0), l))).toString('hex'), reason: 'restored' });
+  const second = [Buffer.from(canonical(opened)), ...incident.leaves.slice(20)], put = (n, b) => files.set(n, Buffer.from(b));
+  for (const n of [...files.keys()]) if (n.startsWith('tile/')) files.delete(n);
+  put('generation/1/checkpoint', incident.checkpoint(20)); logFiles(first, put, 'generation/1/');
+  put('checkpoint', KEYS.log.note(origin, `${origin}\n${second.length}\n${treeHash(second.map(l => sha256(Buffer.of(0), l))).toString('base64')}\n`)); logFiles(second, put);
+  return files;
+}
+
 /** The pack of a case, with the key, older checkpoint and list that the reader holds. */
 export function build(c) {
   const incident = new Incident(c.people ?? 6);
@@ -128,10 +143,9 @@ export function build(c) {
   incident.seal();
   if (c.dropped) incident.leaves = incident.leaves.filter((_, i) => !incident.events[i].isDropped);
   const older = c.older && !c.olderFirst ? c.older(incident) : null;
-  const files = c.kind === 'person' ? incident.personFiles(P[0]) : incident.files();
+  const files = c.kind === 'person' ? incident.personFiles(P[0]) : c.generations ? twoGenerations(incident) : incident.files();
   c.files?.(files, incident);
   const entries = c.entries ? c.entries([...files]) : [...files];
   const bytes = zip(entries, c.lie), pack = c.bytes ? c.bytes(bytes) : bytes;
-  return { pack, key: c.key ?? KEYS.log.vkey(ORIGIN), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, complete: c.complete ?? false };
+  return { pack, key: c.key ?? (c.generations ? KEYS.log.public.toString('hex') : KEYS.log.vkey(ORIGIN)), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, complete: c.complete ?? false };
 }
-export { treeHash };
