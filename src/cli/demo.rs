@@ -1,6 +1,7 @@
 //! The demo: a list goes out through the sandbox, a worker is killed, nobody is lost and nobody told twice.
 
 mod ground;
+mod proof;
 mod verdict;
 
 use super::output::figure;

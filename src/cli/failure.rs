@@ -16,6 +16,7 @@ use crate::model::user_key::UserKeyError;
 use crate::render::RenderError;
 use crate::render::message::MessageError;
 use crate::report::ReportError;
+use crate::report::pack::PackError;
 use crate::store::StoreError;
 use std::error::Error;
 use std::path::Path;
@@ -49,6 +50,7 @@ remedies! {
     JobError,
     ListError,
     MessageError,
+    PackError,
     PlanError,
     PublishError,
     RenderError,

@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Browser, findBrowser } from './browser.mjs';
@@ -27,8 +27,8 @@ const { values: args } = parseArgs({ options: {
 
 /** Lets the page check a pack as a person would: files chosen, texts typed, the button pressed. */
 async function checkOn(page, { pack, key, older, list, complete }, seconds = 60) {
-  await page.choose('#pack', [pack]);
-  if (list) await page.choose('#list', [list]);
+  await page.choose('#pack', [resolve(pack)]);
+  if (list) await page.choose('#list', [resolve(list)]);
   const type = (id, value) => page.run(`document.getElementById(${JSON.stringify(id)}).value = ${JSON.stringify(value ?? '')}`);
   await type('key', key); await type('older', older);
   await page.run(`document.getElementById('complete').checked = ${Boolean(complete)}; document.getElementById('go').click()`);

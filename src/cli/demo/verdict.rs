@@ -1,6 +1,7 @@
 //! The demo's last page: our account beside the simulator's own record, and a judgement that can fail.
 
 use super::ground::Ground;
+use super::proof::Proof;
 use crate::cli::output::{Paint, figure};
 use crate::cli::{Failure, Refusal, person};
 use crate::dispatch::draft::approved_bytes;
@@ -41,7 +42,9 @@ impl Run {
     /// Prints the page, leaves its files, and fails where anything does not hold.
     pub async fn report(&self, folder: &Path) -> Result<(), Failure> {
         let account = self.account().await?;
-        let wrong = self.judge(&account)?;
+        let mut wrong = self.judge(&account)?;
+        let proof = Proof::make(&self.ground, folder).await?;
+        wrong.extend(proof.wrong());
         let summary = json!({
             "rows_read": self.rows_read,
             "people": account.equation.people,
@@ -60,6 +63,9 @@ impl Run {
         std::fs::write(folder.join("summary.json"), serde_json::to_string_pretty(&summary)?)?;
         self.leave_samples(folder, &account).await?;
         self.print(&account, &wrong);
+        println!("\n{}", Paint::stdout().strong("The proof"));
+        proof.print()?;
+        say_where();
         match wrong.first() {
             None => Ok(()),
             Some(what) => Err(Refusal::found(*what, "read target/demo/summary.json and target/demo/serve.log")),
@@ -185,11 +191,17 @@ impl Run {
         for (code, n) in count_codes(&account.findings) {
             println!("  {}", paint.bad(&format!("{n} {code}")));
         }
-        println!("\n{}", paint.strong("Look at"));
-        println!("  target/demo/sample-letter.pdf   a letter as it went to the printer");
-        println!("  target/demo/person-story.txt    one person, from the list to the receipt");
-        println!("  target/demo/summary.json        these figures");
     }
+}
+
+fn say_where() {
+    println!("\n{}", Paint::stdout().strong("Look at"));
+    println!("  target/demo/sample-letter.pdf   a letter as it went to the printer");
+    println!("  target/demo/person-story.txt    one person, from the list to the receipt");
+    println!("  target/demo/summary.json        these figures");
+    println!("  target/demo/pack.zip            the evidence, for somebody who does not trust us:");
+    println!("                                  duly-verify target/demo/pack.zip --key target/demo/log.vkey,");
+    println!("                                  or drop it on docs/verify.html");
 }
 
 impl Account {
