@@ -6,20 +6,51 @@
 use super::{Archive, EvidenceError};
 use crate::failpoint;
 use crate::store::log::Unpublished;
+use crate::store::sequencing::LogScope;
 use duly_ledger::{Layer, TILE_WIDTH, Tile, changed_tiles, completed_tiles, encode_bundle, tile_at};
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 /// Files written at once.
 const AT_ONCE: usize = 8;
 /// Bundles read from the database at once.
 const BUNDLES: u64 = 16;
 
-/// Publishes the newest checkpoint of every log that has one nobody has seen.
-pub async fn publish(archive: &Archive) -> Result<(), EvidenceError> {
-    for log in archive.store.list_unpublished().await? {
-        Copy { archive, from: u64_of(log.published), size: u64_of(log.size), log }.run().await?;
+/// How often a growing log is noted in the system's log.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// Copies what is signed, and keeps the register.
+#[derive(Default)]
+pub struct Publisher {
+    noted: HashMap<String, Instant>,
+}
+
+impl Publisher {
+    /// Publishes the newest checkpoint of every log that has one nobody has seen.
+    pub async fn publish(&mut self, archive: &Archive) -> Result<(), EvidenceError> {
+        for log in archive.store.list_unpublished().await? {
+            let copy = Copy { archive, from: u64_of(log.published), size: u64_of(log.size), log };
+            copy.run().await?;
+            self.note(&copy).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Whoever anchors the system's log anchors all logs: it has their checkpoints, once a minute while they grow.
+    async fn note(&mut self, copy: &Copy<'_>) -> Result<(), EvidenceError> {
+        let is_fresh = self.noted.get(&copy.log.origin).is_some_and(|at| at.elapsed() < NOTE_EVERY);
+        if copy.log.kind == "system" || is_fresh {
+            return Ok(());
+        }
+        let detail =
+            [("origin", json!(copy.log.origin)), ("root", json!(hex::encode(&copy.log.root))), ("size", json!(copy.log.size))];
+        let detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        copy.archive.store.insert_event(LogScope::System, "checkpoint.noted", detail).await?;
+        self.noted.insert(copy.log.origin.clone(), Instant::now());
+        Ok(())
+    }
 }
 
 struct Copy<'a> {

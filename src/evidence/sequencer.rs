@@ -3,8 +3,9 @@
 //! Whatever kills it, the events are in the inbox or in their places, never in between. It signs inside the
 //! transaction and publishes after the commit, so that a size that somebody has seen is never signed again.
 
+use super::publisher::Publisher;
 use super::tree::Tree;
-use super::{Archive, EvidenceError, publisher};
+use super::{Archive, EvidenceError};
 use crate::failpoint;
 use crate::store::leadership::Lead;
 use crate::store::sequencing::{LogScope, Waiting};
@@ -59,19 +60,26 @@ struct Sequencer {
     archive: Arc<Archive>,
     lead: Lead,
     trees: HashMap<LogScope, Tree>,
+    publisher: Publisher,
     alarmed: Option<Instant>,
 }
 
 impl Sequencer {
     fn new(archive: Arc<Archive>) -> Self {
-        Self { archive, lead: Lead::new("sequencer", &Uuid::now_v7().to_string()), trees: HashMap::new(), alarmed: None }
+        Self {
+            archive,
+            lead: Lead::new("sequencer", &Uuid::now_v7().to_string()),
+            trees: HashMap::new(),
+            publisher: Publisher::default(),
+            alarmed: None,
+        }
     }
 
     /// Sequences one batch and publishes what is signed; returns how many events it took.
     async fn round(&mut self) -> Result<i64, EvidenceError> {
         let Some(epoch) = self.lead.epoch(&self.archive.store).await? else { return Ok(0) };
         let took = self.sequence(epoch).await.inspect_err(|_| self.trees.clear())?;
-        publisher::publish(&self.archive).await?;
+        self.publisher.publish(&self.archive).await?;
         Ok(took)
     }
 

@@ -14,8 +14,12 @@ pub struct Unpublished {
     pub generation: i32,
     /// Origin.
     pub origin: String,
+    /// `incident`, `controller` or `system`.
+    pub kind: String,
     /// Leaves.
     pub size: i64,
+    /// RFC 6962 root.
+    pub root: Vec<u8>,
     /// The signed note.
     pub note: String,
     /// Size of the newest checkpoint that is outside already; 0: none.
@@ -71,9 +75,9 @@ impl Store {
     pub async fn list_unpublished(&self) -> Result<Vec<Unpublished>, StoreError> {
         let rows = sqlx::query_as!(
             Unpublished,
-            r#"select g.log_no, g.generation, g.origin, c.size as "size!", c.note as "note!", coalesce(p.size, 0) as "published!"
-                 from log_generation g
-                 join lateral (select size, note from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
+            r#"select g.log_no, g.generation, g.origin, l.kind, c.size as "size!", c.root as "root!", c.note as "note!", coalesce(p.size, 0) as "published!"
+                 from log_generation g join log l using (log_no)
+                 join lateral (select size, root, note from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
                  left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
                 where c.size > coalesce(p.size, 0) order by g.log_no, g.generation"#
         )

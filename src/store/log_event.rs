@@ -1,4 +1,4 @@
-//! Facts of a controller's or the system's log: they concern no person and move nothing.
+//! Facts that concern no person: of an incident as a whole, of a controller, or of the system. They move nothing.
 
 use super::sequencing::LogScope;
 use super::{Store, StoreError};
@@ -7,12 +7,14 @@ use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Writes the event of a fact in the transaction that makes it true.
-pub(crate) async fn insert_log_event(
+/// A kind and what it adds.
+pub(crate) type Fact = (&'static str, Map<String, Value>);
+
+/// Writes the events of facts in the transaction that makes them true.
+pub(crate) async fn insert_log_events(
     connection: &mut PgConnection,
     scope: LogScope,
-    kind: &'static str,
-    detail: Map<String, Value>,
+    facts: impl IntoIterator<Item = Fact>,
 ) -> Result<(), StoreError> {
     let (controller_id, incident_no) = scope.columns();
     let row = sqlx::query!(
@@ -23,25 +25,30 @@ pub(crate) async fn insert_log_event(
     )
     .fetch_one(&mut *connection)
     .await?;
-    let event = Event {
-        id: Uuid::now_v7().to_string(),
-        inc: row.log_id.to_string(),
-        kind: kind.to_owned(),
-        n: None,
-        person: None,
-        prev: None,
-        at_micros: row.now_micros,
-        detail,
-    };
-    let body = event.to_bytes()?;
-    let leaf = leaf_hash(&body);
+    let (mut kinds, mut bodies, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+    for (kind, detail) in facts {
+        let event = Event {
+            id: Uuid::now_v7().to_string(),
+            inc: row.log_id.to_string(),
+            kind: kind.to_owned(),
+            n: None,
+            person: None,
+            prev: None,
+            at_micros: row.now_micros,
+            detail,
+        };
+        let body = event.to_bytes()?;
+        kinds.push(kind.to_owned());
+        leaves.push(leaf_hash(&body).to_vec());
+        bodies.push(body);
+    }
     sqlx::query!(
-        "insert into event (controller_id, incident_no, kind, body, leaf) values ($1, $2, $3, $4, $5)",
+        "insert into event (controller_id, incident_no, kind, body, leaf) select $1, $2, j.* from unnest($3::text[], $4::bytea[], $5::bytea[]) as j",
         controller_id,
         incident_no,
-        kind,
-        body,
-        leaf.as_slice()
+        &kinds,
+        &bodies,
+        &leaves
     )
     .execute(connection)
     .await?;
@@ -52,7 +59,7 @@ impl Store {
     /// Writes an event that stands alone: what happened left no other trace in the database.
     pub async fn insert_event(&self, scope: LogScope, kind: &'static str, detail: Map<String, Value>) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
-        insert_log_event(&mut tx, scope, kind, detail).await?;
+        insert_log_events(&mut tx, scope, [(kind, detail)]).await?;
         Ok(tx.commit().await?)
     }
 }

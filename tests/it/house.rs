@@ -23,6 +23,7 @@ const FAMILIES: &[&str] = &[
     "program",
     "audit",
     "lane",
+    "checkpoint",
 ];
 
 fn root() -> PathBuf {

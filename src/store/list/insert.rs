@@ -3,8 +3,10 @@
 use super::{Inserted, NewPerson, NewRow, Tally, Tx, duplicate_reference};
 use crate::model::contact::draw_reference_code;
 use crate::store::StoreError;
+use crate::store::log_event::{Fact, insert_log_events};
+use crate::store::sequencing::LogScope;
 use crate::store::unit::IncidentKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -61,8 +63,21 @@ pub async fn insert_into(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows:
         quarantined: count("quarantined"),
         known: (rows.len() - fresh.len()) as u64,
     };
+    let waits = fresh.iter().zip(&fates).filter_map(|(row, fate)| Some(quarantined_event(list_no, row, fate.faults.as_ref()?)));
+    let waits: Vec<Fact> = waits.collect();
+    if !waits.is_empty() {
+        insert_log_events(tx, LogScope::Incident(incident.controller_id, incident.incident_no), waits).await?;
+    }
     let quarantined = fresh.iter().zip(fates).filter_map(|(row, fate)| Some((row.row_no.unwrap_or(0), fate.faults?))).collect();
     Ok(Inserted::Taken { tally, quarantined })
+}
+
+/// A row that waits is a fact; its event names the place and the codes, never a value.
+fn quarantined_event(list_no: i32, row: &NewRow, faults: &Value) -> Fact {
+    let codes = faults.as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(|fault| fault.get("code").cloned());
+    let place = row.row_no.map_or_else(|| json!(hex::encode(&row.identity)), |n| json!(n));
+    let detail = [("codes", codes.collect()), ("list", json!(list_no)), ("row", place)];
+    ("row.quarantined", detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// Locks the list, so that two imports of one file take turns; answers whether it is frozen.

@@ -1,7 +1,7 @@
 //! The statements that a unit writes with.
 
 use super::{Pending, StoreError, Unit};
-use crate::store::log_event::insert_log_event;
+use crate::store::log_event::insert_log_events;
 use crate::store::sequencing::LogScope;
 use serde_json::{Map, json};
 use uuid::Uuid;
@@ -45,7 +45,7 @@ impl Unit {
         }
         for (lane, code) in std::mem::take(&mut self.lane_stops) {
             let detail = Map::from_iter([("code".to_owned(), json!(code)), ("lane".to_owned(), json!(lane))]);
-            insert_log_event(&mut self.tx, LogScope::System, "lane.stopped", detail).await?;
+            insert_log_events(&mut self.tx, LogScope::System, [("lane.stopped", detail)]).await?;
             sqlx::query!(
                 "insert into lane_pause (lane, until, code) values ($1, duly_now() + interval '60 seconds', $2)
                  on conflict (lane) do update set until = excluded.until, code = excluded.code",
