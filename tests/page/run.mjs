@@ -3,6 +3,7 @@
 //   node tests/page/run.mjs                         every case, the vectors, and a large pack
 //   node tests/page/run.mjs --pack PACK.zip --key FILE [--older FILE] [--list FILE] [--complete] [--expect good|bad]
 //   node tests/page/run.mjs --pictures DIR          pictures of the page, to be looked at
+//   node tests/page/run.mjs --write DIR             every case's pack and key, for another verifier to try
 //   node tests/page/run.mjs --seal                  writes the hashes of the page's script and style into its policy
 //
 // With --pack the exit code is 0 (holds), 1 (does not) or 2 (could not be checked, or no key); with --expect 0 if the
@@ -22,7 +23,7 @@ const PAGE = fileURLToPath(new URL('../../docs/verify.html', import.meta.url));
 const URL_OF_PAGE = pathToFileURL(PAGE).href;
 const { values: args } = parseArgs({ options: {
   pack: { type: 'string' }, key: { type: 'string' }, older: { type: 'string' }, list: { type: 'string' }, complete: { type: 'boolean', default: false }, expect: { type: 'string' },
-  pictures: { type: 'string' }, seal: { type: 'boolean', default: false }, only: { type: 'string' },
+  pictures: { type: 'string' }, write: { type: 'string' }, seal: { type: 'boolean', default: false }, only: { type: 'string' },
 } });
 
 /** Lets the page check a pack as a person would: files chosen, texts typed, the button pressed. */
@@ -141,8 +142,20 @@ function seal() {
   return 0;
 }
 
+/** Every case as files, with what the page must say of it: another verifier must say the same. */
+function write(folder) {
+  mkdirSync(folder, { recursive: true });
+  const index = CASES.map((c, i) => {
+    const made = build(c), at = (suffix, content) => { if (!content) return null; const path = join(folder, `${i}.${suffix}`); writeFileSync(path, content); return path; };
+    return { name: c.name, verdict: c.verdict, codes: [...c.codes, ...(c.also ?? [])].sort(), pack: at('zip', made.pack), key: at('key', made.key), older: at('older', made.older), list: at('jsonl', made.list), complete: made.complete };
+  });
+  writeFileSync(join(folder, 'index.json'), JSON.stringify(index, null, 1));
+  return 0;
+}
+
 async function main() {
   if (args.seal) return seal();
+  if (args.write) return write(args.write);
   const path = findBrowser();
   if (!path || !existsSync(path)) {
     console.log('SKIPPED: no browser is here, so docs/verify.html was not tested. Install Chromium, or name one in CHROMIUM.');
