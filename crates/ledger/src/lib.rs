@@ -1,15 +1,30 @@
-//! The evidence format of Duly, pure and readable alone: event bytes, leaf hashes, commitments, Merkle roots.
+//! The evidence format of Duly, pure and readable alone: events, commitments, manifests, the log's tree, its tiles,
+//! checkpoints and proofs.
 //!
 //! docs/evidence-format.md is the specification. Nothing here touches a database, a clock or a network.
 
+mod checkpoint;
 mod commitment;
 mod event;
 mod hash;
 mod manifest;
 mod merkle;
+mod note;
+mod policy;
+mod proof;
+mod tile;
+mod tree;
 
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use commitment::{PersonKey, commit, field_key, verify};
 pub use event::{Event, EventError};
 pub use hash::{leaf_hash, node_hash, to_hex};
 pub use manifest::{ManifestBuilder, ManifestError, ManifestLine};
 pub use merkle::Frontier;
+pub use note::{Cosigned, KeyKind, Note, NoteError, NoteSignature, Signer, Vkey, verify_cosignatures, verify_ed25519};
+pub use policy::{Policy, PolicyError};
+pub use proof::{ProofFile, ProofFileError, ProveError, Prover, verify_consistency, verify_inclusion};
+pub use tile::{
+    BundleError, HASH_BYTES, Layer, TILE_WIDTH, Tile, bundle_entries, entry_bundles, hash_tiles, level_len, push_entry, tile_at,
+};
+pub use tree::{Appender, RebuildError, TileChange};

@@ -1,0 +1,324 @@
+//! C2SP signed notes: texts with signatures of named Ed25519 keys.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+
+/// Most signatures of a note that is read.
+const SIGNATURES_MAX: usize = 100;
+/// Longest note that is read, bytes.
+const BYTES_MAX: usize = 1 << 20;
+
+/// Why bytes are no note, or a note is not to be believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// Not UTF-8, control characters, no blank line, a signature line of another form, or too large.
+    #[error("the bytes are no signed note")]
+    Malformed,
+    /// A signature of a known key is wrong: somebody changed the text or the signature.
+    #[error("the signature of `{0}` is wrong")]
+    WrongSignature(String),
+    /// No signature of a known key.
+    #[error("no trusted key has signed the note")]
+    Unsigned,
+    /// A name with spaces or `+`, or none.
+    #[error("`{0}` cannot name a key")]
+    KeyName(String),
+    /// Not `name+hash+key`, or the hash is not that of the key.
+    #[error("the text is no verifier key")]
+    NoKey,
+}
+
+/// What a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// The text of a note (type 0x01).
+    Note,
+    /// A checkpoint with the time at which a witness saw it (type 0x04).
+    Cosignature,
+    /// Something that is not judged here.
+    Other(u8),
+}
+
+impl KeyKind {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Note => 1,
+            Self::Cosignature => 4,
+            Self::Other(byte) => byte,
+        }
+    }
+}
+
+/// A public key with the name under which it signs, written `name+hash+key`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Vkey {
+    name: String,
+    id: u32,
+    kind: KeyKind,
+    key: Vec<u8>,
+}
+
+impl Vkey {
+    /// An Ed25519 key that signs as `name`.
+    pub fn new(name: &str, kind: KeyKind, key: &[u8]) -> Result<Self, NoteError> {
+        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) || name.contains('+') {
+            return Err(NoteError::KeyName(name.to_owned()));
+        }
+        let is_weak = |bytes: &[u8; 32]| VerifyingKey::from_bytes(bytes).map_or(true, |key| key.is_weak());
+        if !matches!(kind, KeyKind::Other(_)) && <&[u8; 32]>::try_from(key).map_or(true, is_weak) {
+            return Err(NoteError::NoKey);
+        }
+        Ok(Self { name: name.to_owned(), id: key_id(name, kind, key), kind, key: key.to_vec() })
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number that stands before each of its signatures.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What it signs.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// The public key.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    fn made(&self, signature: &NoteSignature) -> bool {
+        self.id == signature.key_id && self.name == signature.name
+    }
+}
+
+impl fmt::Display for Vkey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let typed = [&[self.kind.byte()], self.key.as_slice()].concat();
+        write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64_STANDARD.encode(typed))
+    }
+}
+
+impl FromStr for Vkey {
+    type Err = NoteError;
+
+    fn from_str(text: &str) -> Result<Self, NoteError> {
+        let (name, rest) = text.split_once('+').ok_or(NoteError::NoKey)?;
+        // The key is base64 and may hold a `+` itself.
+        let (_, key) = rest.split_once('+').ok_or(NoteError::NoKey)?;
+        let typed = BASE64_STANDARD.decode(key).map_err(|_| NoteError::NoKey)?;
+        let (byte, key) = typed.split_first().ok_or(NoteError::NoKey)?;
+        let kind = match byte {
+            1 => KeyKind::Note,
+            4 => KeyKind::Cosignature,
+            other => KeyKind::Other(*other),
+        };
+        let vkey = Self::new(name, kind, key)?;
+        if vkey.to_string() == text { Ok(vkey) } else { Err(NoteError::NoKey) }
+    }
+}
+
+/// First four bytes of SHA-256(name ‖ line feed ‖ type ‖ key).
+fn key_id(name: &str, kind: KeyKind, key: &[u8]) -> u32 {
+    let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind.byte()]).chain_update(key).finalize();
+    let [a, b, c, d, ..] = <[u8; 32]>::from(hash);
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// Whether an Ed25519 signature holds, by the strict rules: no weak key, one spelling of a signature.
+pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+}
+
+/// One signature line, believed by nobody yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteSignature {
+    /// Name of the key.
+    pub name: String,
+    /// Which key of that name.
+    pub key_id: u32,
+    /// The signature.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Display for NoteSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [self.key_id.to_be_bytes().as_slice(), &self.bytes].concat();
+        writeln!(f, "— {} {}", self.name, BASE64_STANDARD.encode(bytes))
+    }
+}
+
+impl FromStr for NoteSignature {
+    type Err = NoteError;
+
+    /// Reads a line without its line feed.
+    fn from_str(line: &str) -> Result<Self, NoteError> {
+        let (name, signature) = line.strip_prefix("— ").and_then(|l| l.split_once(' ')).ok_or(NoteError::Malformed)?;
+        let bytes = BASE64_STANDARD.decode(signature).map_err(|_| NoteError::Malformed)?;
+        let (id, bytes) = bytes.split_first_chunk::<4>().ok_or(NoteError::Malformed)?;
+        let is_name = !name.is_empty() && !name.contains('+') && !name.chars().any(char::is_whitespace);
+        if !is_name || bytes.is_empty() {
+            return Err(NoteError::Malformed);
+        }
+        Ok(Self { name: name.to_owned(), key_id: u32::from_be_bytes(*id), bytes: bytes.to_vec() })
+    }
+}
+
+/// A text with signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<NoteSignature>,
+}
+
+/// A cosignature that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// The witness's name.
+    pub name: String,
+    /// When it says to have seen the checkpoint, seconds since 1970.
+    pub at_seconds: u64,
+}
+
+impl Note {
+    /// Reads a note; nothing in it is believed yet.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
+        let note = std::str::from_utf8(bytes).ok().filter(|n| n.len() <= BYTES_MAX).ok_or(NoteError::Malformed)?;
+        if note.bytes().any(|b| b < b' ' && b != b'\n') {
+            return Err(NoteError::Malformed);
+        }
+        // The last blank line: a text may hold blank lines itself.
+        let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
+        let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed)?;
+        if lines.split('\n').count() > SIGNATURES_MAX {
+            return Err(NoteError::Malformed);
+        }
+        let signatures = lines.split('\n').map(NoteSignature::from_str).collect::<Result<_, _>>()?;
+        Ok(Self { text: format!("{text}\n"), signatures })
+    }
+
+    /// The text, ending in a line feed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Every signature line.
+    pub fn signatures(&self) -> &[NoteSignature] {
+        &self.signatures
+    }
+
+    /// The keys, of those given, that signed the text. Unknown signatures say nothing; a wrong one of a given key
+    /// means that the note is not to be believed at all.
+    pub fn verify<'k>(&self, keys: &'k [Vkey]) -> Result<Vec<&'k Vkey>, NoteError> {
+        let mut signed = Vec::new();
+        for key in keys.iter().filter(|key| key.kind == KeyKind::Note) {
+            for signature in self.signatures.iter().filter(|s| key.made(s)) {
+                let holds = <&[u8; 32]>::try_from(key.key.as_slice())
+                    .ok()
+                    .zip(<&[u8; 64]>::try_from(signature.bytes.as_slice()).ok())
+                    .is_some_and(|(key, signature)| verify_ed25519(key, self.text.as_bytes(), signature));
+                if !holds {
+                    return Err(NoteError::WrongSignature(key.name.clone()));
+                }
+                if !signed.contains(&key) {
+                    signed.push(key);
+                }
+            }
+        }
+        if signed.is_empty() { Err(NoteError::Unsigned) } else { Ok(signed) }
+    }
+
+    /// What the given witness keys say of this checkpoint; a wrong cosignature of theirs is an error.
+    pub fn cosigned(&self, witness: &Vkey) -> Result<Option<Cosigned>, NoteError> {
+        verify_cosignatures(&self.text, &self.signatures, witness)
+    }
+}
+
+/// What a witness says of a checkpoint's text, by signature lines that may stand in another file.
+pub fn verify_cosignatures(text: &str, lines: &[NoteSignature], witness: &Vkey) -> Result<Option<Cosigned>, NoteError> {
+    let mut seen = None;
+    for line in lines.iter().filter(|line| witness.kind == KeyKind::Cosignature && witness.made(line)) {
+        let wrong = || NoteError::WrongSignature(witness.name.clone());
+        let (time, signature) = line.bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
+        let at_seconds = u64::from_be_bytes(*time);
+        let message = cosigned_message(text, at_seconds);
+        let holds = <&[u8; 32]>::try_from(witness.key.as_slice())
+            .ok()
+            .zip(<&[u8; 64]>::try_from(signature).ok())
+            .is_some_and(|(key, signature)| verify_ed25519(key, message.as_bytes(), signature));
+        if !holds || i64::try_from(at_seconds).is_err() {
+            return Err(wrong());
+        }
+        seen = seen.max(Some(at_seconds));
+    }
+    Ok(seen.map(|at_seconds| Cosigned { name: witness.name.clone(), at_seconds }))
+}
+
+fn cosigned_message(text: &str, at_seconds: u64) -> String {
+    format!("cosignature/v1\ntime {at_seconds}\n{text}")
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text)?;
+        self.signatures.iter().try_for_each(|signature| signature.fmt(f))
+    }
+}
+
+/// A private Ed25519 key with the name under which it signs.
+pub struct Signer {
+    key: SigningKey,
+    vkey: Vkey,
+    witness: Vkey,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({}, …)", self.vkey)
+    }
+}
+
+impl Signer {
+    /// The key of this 32-byte seed, signing as `name`: a log's origin, or a witness's name.
+    pub fn new(name: &str, seed: &[u8; 32]) -> Result<Self, NoteError> {
+        let key = SigningKey::from_bytes(seed);
+        let public = key.verifying_key().to_bytes();
+        let of = |kind| Vkey::new(name, kind, &public);
+        Ok(Self { vkey: of(KeyKind::Note)?, witness: of(KeyKind::Cosignature)?, key })
+    }
+
+    /// The public half, for whoever must verify.
+    pub fn vkey(&self) -> &Vkey {
+        &self.vkey
+    }
+
+    /// The public half of its cosignatures.
+    pub fn witness_vkey(&self) -> &Vkey {
+        &self.witness
+    }
+
+    /// Signs a text that ends in a line feed.
+    pub fn sign(&self, text: &str) -> Result<Note, NoteError> {
+        if !text.ends_with('\n') || text.bytes().any(|b| b < b' ' && b != b'\n') {
+            return Err(NoteError::Malformed);
+        }
+        let bytes = self.key.sign(text.as_bytes()).to_bytes().to_vec();
+        let signature = NoteSignature { name: self.vkey.name.clone(), key_id: self.vkey.id, bytes };
+        Ok(Note { text: text.to_owned(), signatures: vec![signature] })
+    }
+
+    /// Cosigns a checkpoint's text as a witness does.
+    pub fn cosign(&self, text: &str, at_seconds: u64) -> NoteSignature {
+        let signature = self.key.sign(cosigned_message(text, at_seconds).as_bytes()).to_bytes();
+        let bytes = [at_seconds.to_be_bytes().as_slice(), &signature].concat();
+        NoteSignature { name: self.witness.name.clone(), key_id: self.witness.id, bytes }
+    }
+}

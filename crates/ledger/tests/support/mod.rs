@@ -1,0 +1,53 @@
+//! A log as files, for tests.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use duly_ledger::{Appender, Prover, Tile, leaf_hash, tile_at};
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+/// Leaf `i` of the vectors: `{"i":…}`.
+pub fn entry(i: u64) -> Vec<u8> {
+    format!("{{\"i\":{i}}}").into_bytes()
+}
+
+pub fn leaf(i: u64) -> [u8; 32] {
+    leaf_hash(&entry(i))
+}
+
+pub fn base64(hash: &[u8; 32]) -> String {
+    base64::Engine::encode(&base64::prelude::BASE64_STANDARD, hash)
+}
+
+/// The tiles of a log of so many vector leaves, by path.
+pub struct Files {
+    size: u64,
+    root: [u8; 32],
+    tiles: HashMap<String, Vec<u8>>,
+}
+
+impl Files {
+    pub fn of(size: u64) -> Self {
+        let mut log = Appender::new();
+        (0..size).for_each(|i| log.append(leaf(i)));
+        let name = |level, number| tile_at(duly_ledger::Layer::Hashes(level), number, size).map(|t| t.to_string());
+        let tiles = log.take_changes().into_iter().filter_map(|c| Some((name(c.level, c.number)?, c.bytes))).collect();
+        Self { size, root: log.root(), tiles }
+    }
+
+    pub fn root(&self) -> [u8; 32] {
+        self.root
+    }
+
+    pub fn get(&self, path: &str) -> Vec<u8> {
+        self.tiles.get(path).cloned().unwrap_or_default()
+    }
+
+    pub fn read(&self, level: u8, number: u64, size: u64) -> Result<Vec<u8>, Infallible> {
+        Ok(tile_at(duly_ledger::Layer::Hashes(level), number, size).map(|t| self.get(&t.to_string())).unwrap_or_default())
+    }
+
+    pub fn prover(&self) -> Prover<impl FnMut(Tile) -> Result<Vec<u8>, Infallible> + '_> {
+        Prover::new(self.size, |tile: Tile| Ok(self.get(&tile.to_string())))
+    }
+}
