@@ -25,6 +25,7 @@ pub use note::{Cosigned, KeyKind, Note, NoteError, NoteSignature, Signer, Vkey, 
 pub use policy::{Policy, PolicyError};
 pub use proof::{ProofFile, ProofFileError, ProveError, Prover, verify_consistency, verify_inclusion};
 pub use tile::{
-    BundleError, HASH_BYTES, Layer, TILE_WIDTH, Tile, bundle_entries, entry_bundles, hash_tiles, level_len, push_entry, tile_at,
+    BundleError, HASH_BYTES, Layer, TILE_WIDTH, Tile, bundle_entries, changed_tiles, completed_tiles, encode_bundle,
+    entry_bundles, hash_tiles, level_len, push_entry, tile_at,
 };
-pub use tree::{Appender, RebuildError, TileChange};
+pub use tree::{Appender, EdgeError, Growth};

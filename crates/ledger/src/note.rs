@@ -1,5 +1,6 @@
 //! C2SP signed notes: texts with signatures of named Ed25519 keys.
 
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -310,9 +311,23 @@ impl Signer {
         if !text.ends_with('\n') || text.bytes().any(|b| b < b' ' && b != b'\n') {
             return Err(NoteError::Malformed);
         }
+        Ok(Note { text: text.to_owned(), signatures: vec![self.signature(text)] })
+    }
+
+    /// The signed checkpoint of the log of this name.
+    pub fn sign_checkpoint(&self, size: u64, root: [u8; 32]) -> String {
+        let text = Checkpoint { origin: self.vkey.name.clone(), size, root }.to_string();
+        Note { signatures: vec![self.signature(&text)], text }.to_string()
+    }
+
+    /// Opens a checkpoint that this key must have signed.
+    pub fn open(&self, note: &[u8]) -> Result<Checkpoint, CheckpointError> {
+        Checkpoint::open(note, std::slice::from_ref(&self.vkey))
+    }
+
+    fn signature(&self, text: &str) -> NoteSignature {
         let bytes = self.key.sign(text.as_bytes()).to_bytes().to_vec();
-        let signature = NoteSignature { name: self.vkey.name.clone(), key_id: self.vkey.id, bytes };
-        Ok(Note { text: text.to_owned(), signatures: vec![signature] })
+        NoteSignature { name: self.vkey.name.clone(), key_id: self.vkey.id, bytes }
     }
 
     /// Cosigns a checkpoint's text as a witness does.

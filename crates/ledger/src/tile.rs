@@ -46,6 +46,26 @@ impl Tile {
         self.width
     }
 
+    /// Whether it holds entries.
+    pub fn is_entries(self) -> bool {
+        self.layer == Layer::Entries
+    }
+
+    /// Its level; 0 for entries.
+    pub fn level(self) -> u8 {
+        if let Layer::Hashes(level) = self.layer { level } else { 0 }
+    }
+
+    /// Where it stands under the log's origin.
+    pub fn path(self) -> String {
+        self.to_string()
+    }
+
+    /// Whether a tree of `size` leaves has all of it.
+    pub fn is_within(self, size: u64) -> bool {
+        tile_at(self.layer, self.number, size).is_some_and(|there| there.width >= self.width)
+    }
+
     /// Reads a path as `Display` writes it; every other spelling is refused.
     pub fn parse(path: &str) -> Option<Self> {
         let (layer, rest) = path.strip_prefix("tile/")?.split_once('/')?;
@@ -109,6 +129,27 @@ fn tiles_of(layer: Layer, size: u64) -> impl Iterator<Item = Tile> {
     (0..).map_while(move |number| tile_at(layer, number, size))
 }
 
+/// Tiles of hashes and bundles of a tree of `size` leaves that it had not, or not as wide, at `old` leaves.
+pub fn changed_tiles(old: u64, size: u64) -> impl Iterator<Item = Tile> {
+    layers().flat_map(move |layer| from_old_edge(layer, old, size).filter(move |tile| !tile.is_within(old)))
+}
+
+/// Those of them that were partial at `old` leaves and are full now: the partial files have served.
+pub fn completed_tiles(old: u64, size: u64) -> impl Iterator<Item = Tile> {
+    let was_partial = move |tile: &Tile| tile_at(tile.layer, tile.number, old).is_some() && tile.width == TILE_WIDTH;
+    changed_tiles(old, size).filter(was_partial)
+}
+
+fn layers() -> impl Iterator<Item = Layer> {
+    std::iter::once(Layer::Entries).chain((0..8).map(Layer::Hashes))
+}
+
+fn from_old_edge(layer: Layer, old: u64, size: u64) -> impl Iterator<Item = Tile> {
+    let level = if let Layer::Hashes(level) = layer { level } else { 0 };
+    let first = level_len(level, old) / u64::from(TILE_WIDTH);
+    (first..).map_while(move |number| tile_at(layer, number, size))
+}
+
 /// Why bytes are no bundle, or an entry cannot stand in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
@@ -126,6 +167,13 @@ pub fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) -> Result<(), BundleError>
     bundle.extend_from_slice(&length.to_be_bytes());
     bundle.extend_from_slice(entry);
     Ok(())
+}
+
+/// The bytes of a bundle.
+pub fn encode_bundle(entries: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, BundleError> {
+    let mut bundle = Vec::new();
+    entries.iter().try_for_each(|entry| push_entry(&mut bundle, entry.as_ref()))?;
+    Ok(bundle)
 }
 
 /// The entries of a bundle; the last item is an error where bytes are left over.

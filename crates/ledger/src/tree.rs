@@ -1,55 +1,35 @@
 //! The growing edge of a log: what a sequencer keeps in memory, and what each checkpoint adds to the tiles.
 
 use crate::hash::node_hash;
-use crate::tile::{HASH_BYTES, TILE_WIDTH, level_len};
+use crate::tile::{HASH_BYTES, Layer, TILE_WIDTH, Tile, level_len, tile_at};
 use sha2::{Digest, Sha256};
 use std::mem;
 
 const FULL: usize = TILE_WIDTH as usize;
 
-/// Why a tree was not rebuilt from its partial tiles.
+/// A log is not rebuilt from a partial tile of another length than its size demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RebuildError<E> {
-    /// The reader failed.
-    #[error(transparent)]
-    Read(E),
-    /// A tile has not the length that the size demands.
-    #[error("tile {number} of level {level} has {found} bytes instead of {wanted}")]
-    Length {
-        /// Level.
-        level: u8,
-        /// Number in its level.
-        number: u64,
-        /// Bytes there.
-        found: usize,
-        /// Bytes wanted.
-        wanted: usize,
-    },
+#[error("the partial tile of level {level} has {found} bytes instead of {wanted}")]
+pub struct EdgeError {
+    /// Level.
+    pub level: u8,
+    /// Bytes given.
+    pub found: usize,
+    /// Bytes wanted.
+    pub wanted: usize,
 }
 
-/// What a tile got since the changes were last taken.
+/// What a tile got since this was last asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TileChange {
+pub struct Growth {
     /// Level.
     pub level: u8,
     /// Number in its level.
-    pub number: u64,
-    /// All bytes of the tile as it now is, 32 a hash: what a file of it holds.
-    pub bytes: Vec<u8>,
-    /// How many of them were there before: the rest is what a stored row must be lengthened by.
-    pub old_len: usize,
-}
-
-impl TileChange {
-    /// Hashes in it, 1 to 256.
-    pub fn width(&self) -> usize {
-        self.bytes.len() / HASH_BYTES
-    }
-
-    /// The bytes that are new.
-    pub fn added(&self) -> &[u8] {
-        self.bytes.get(self.old_len..).unwrap_or_default()
-    }
+    pub tile: u64,
+    /// Bytes that the tile had already.
+    pub offset: usize,
+    /// Further hashes, 32 bytes each.
+    pub hashes: Vec<u8>,
 }
 
 /// The partial tile of one level.
@@ -61,11 +41,11 @@ struct Edge {
 }
 
 impl Edge {
-    fn change(&mut self, level: usize) -> TileChange {
-        let old_len = mem::replace(&mut self.taken, self.hashes.len()) * HASH_BYTES;
+    fn grow(&mut self, level: usize) -> Growth {
+        let before = mem::replace(&mut self.taken, self.hashes.len());
+        let hashes = self.hashes.get(before..).unwrap_or_default().concat();
         // A tree of 2^64 leaves has 8 levels.
-        let level = u8::try_from(level).unwrap_or(u8::MAX);
-        TileChange { level, number: self.number, bytes: self.hashes.concat(), old_len }
+        Growth { level: u8::try_from(level).unwrap_or(u8::MAX), tile: self.number, offset: before * HASH_BYTES, hashes }
     }
 }
 
@@ -74,7 +54,7 @@ impl Edge {
 pub struct Appender {
     size: u64,
     edges: Vec<Edge>,
-    filled: Vec<TileChange>,
+    filled: Vec<Growth>,
 }
 
 impl Appender {
@@ -83,24 +63,28 @@ impl Appender {
         Self::default()
     }
 
-    /// Rebuilds a log of `size` leaves; `read(level, number)` gives the bytes of the partial tile at its edge.
+    /// The partial tiles of a log of `size` leaves, lowest level first: all that is needed to go on.
+    pub fn edge(size: u64) -> Vec<Tile> {
+        let at_end = |level| tile_at(Layer::Hashes(level), level_len(level, size) / u64::from(TILE_WIDTH), size);
+        (0..8).filter_map(at_end).collect()
+    }
+
+    /// Rebuilds a log of `size` leaves from the bytes of `edge`, in that order.
     ///
     /// Whether these are the tiles of a checkpoint is for the caller to see: compare `root` with it.
-    pub fn from_tiles<E>(size: u64, mut read: impl FnMut(u8, u64) -> Result<Vec<u8>, E>) -> Result<Self, RebuildError<E>> {
-        let mut edges = Vec::new();
-        for level in 0..8 {
-            let hashes = level_len(level, size);
-            if hashes == 0 {
-                break;
+    pub fn from_edge(size: u64, partial: &[Vec<u8>]) -> Result<Self, EdgeError> {
+        let levels = (0..8).take_while(|level| level_len(*level, size) > 0);
+        let mut edges: Vec<Edge> =
+            levels.map(|level| Edge { number: level_len(level, size) / u64::from(TILE_WIDTH), ..Edge::default() }).collect();
+        for (i, tile) in Self::edge(size).into_iter().enumerate() {
+            let (level, bytes) = (tile.level(), partial.get(i).map_or(&[][..], Vec::as_slice));
+            let wanted = usize::from(tile.width()) * HASH_BYTES;
+            if bytes.len() != wanted {
+                return Err(EdgeError { level, found: bytes.len(), wanted });
             }
-            let number = hashes / u64::from(TILE_WIDTH);
-            // The rest of a division by 256 fits.
-            let width = usize::try_from(hashes % u64::from(TILE_WIDTH)).unwrap_or(0);
-            let bytes = if width == 0 { Vec::new() } else { read(level, number).map_err(RebuildError::Read)? };
-            if bytes.len() != width * HASH_BYTES {
-                return Err(RebuildError::Length { level, number, found: bytes.len(), wanted: width * HASH_BYTES });
+            if let Some(edge) = edges.get_mut(usize::from(level)) {
+                (edge.hashes, edge.taken) = (split_hashes(bytes), usize::from(tile.width()));
             }
-            edges.push(Edge { number, hashes: split_hashes(&bytes), taken: width });
         }
         Ok(Self { size, edges, filled: Vec::new() })
     }
@@ -122,7 +106,7 @@ impl Appender {
             if edge.hashes.len() < FULL {
                 break;
             }
-            self.filled.push(edge.change(level));
+            self.filled.push(edge.grow(level));
             node = perfect_root(&edge.hashes);
             *edge = Edge { number: edge.number + 1, ..Edge::default() };
         }
@@ -145,15 +129,20 @@ impl Appender {
         right.unwrap_or_else(|| Sha256::digest([]).into())
     }
 
-    /// What every tile got since this was last asked, or since the rebuild, tiles that were filled first.
-    pub fn take_changes(&mut self) -> Vec<TileChange> {
-        let mut changes = mem::take(&mut self.filled);
+    /// What every tile got since this was last asked, or since the rebuild; tiles that were filled come first.
+    pub fn take_growth(&mut self) -> Vec<Growth> {
+        let mut growth = self.take_filled();
         for (level, edge) in self.edges.iter_mut().enumerate() {
             if edge.hashes.len() > edge.taken {
-                changes.push(edge.change(level));
+                growth.push(edge.grow(level));
             }
         }
-        changes
+        growth
+    }
+
+    /// As `take_growth`, but only of tiles that are full now: the others wait.
+    pub fn take_filled(&mut self) -> Vec<Growth> {
+        mem::take(&mut self.filled)
     }
 }
 

@@ -79,7 +79,7 @@ proptest! {
     #[test]
     fn the_appender_and_the_frontier_agree_across_a_rebuild(size in 0u64..3_000, more in 0u64..600) {
         let files = Files::of(size);
-        let mut log = Appender::from_tiles(size, |level, n| files.read(level, n, size)).unwrap();
+        let mut log = Appender::from_edge(size, &files.edge()).unwrap();
         let mut frontier = Frontier::new();
         (0..size).for_each(|i| frontier.append(leaf(i)));
         for i in size..size + more {

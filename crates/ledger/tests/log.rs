@@ -5,9 +5,10 @@
 mod support;
 
 use duly_ledger::{
-    Appender, Checkpoint, Frontier, Layer, ProofFile, ProveError, Prover, RebuildError, Signer, Tile, hash_tiles, leaf_hash,
-    to_hex, verify_consistency, verify_inclusion,
+    Appender, Checkpoint, EdgeError, Frontier, Layer, ProofFile, ProveError, Prover, Signer, Tile, changed_tiles,
+    completed_tiles, entry_bundles, hash_tiles, leaf_hash, tile_at, to_hex, verify_consistency, verify_inclusion,
 };
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use support::{Files, base64, leaf};
@@ -62,7 +63,8 @@ fn leaves_checkpoints_and_keys_equal_those_of_another_implementation() {
     for (size, golden) in [(3, CHECKPOINT_3), (7, CHECKPOINT_7)] {
         let root = Files::of(size).root();
         let checkpoint = Checkpoint { origin: "duly.test/log".into(), size, root };
-        assert_eq!(signer().sign(&checkpoint.to_string()).unwrap().to_string(), golden);
+        assert_eq!(signer().sign_checkpoint(size, root), golden);
+        assert_eq!(signer().open(golden.as_bytes()), Ok(checkpoint.clone()));
         assert_eq!(Checkpoint::open(golden.as_bytes(), &[VKEY.parse().unwrap()]), Ok(checkpoint));
     }
 }
@@ -124,13 +126,12 @@ fn changes_lengthen_rows_to_the_tiles_whatever_the_batches() {
             if log.size() % batch != 0 {
                 continue;
             }
-            for change in log.take_changes() {
-                let row: &mut Vec<u8> = rows.entry((change.level, change.number)).or_default();
-                assert_eq!(row.len(), change.old_len);
-                row.extend_from_slice(change.added());
-                assert_eq!(*row, change.bytes);
+            for growth in log.take_growth() {
+                let row: &mut Vec<u8> = rows.entry((growth.level, growth.tile)).or_default();
+                assert_eq!(row.len(), growth.offset);
+                row.extend_from_slice(&growth.hashes);
             }
-            assert_eq!(log.take_changes(), []);
+            assert_eq!(log.take_growth(), []);
         }
         let size = 66_000 / batch * batch;
         let files = Files::of(size);
@@ -146,29 +147,45 @@ fn changes_lengthen_rows_to_the_tiles_whatever_the_batches() {
 fn a_rebuilt_log_goes_on_as_if_it_had_never_stopped() {
     for size in SIZES {
         let files = Files::of(size);
-        let mut rebuilt = Appender::from_tiles(size, |level, n| files.read(level, n, size)).unwrap();
+        let mut rebuilt = Appender::from_edge(size, &files.edge()).unwrap();
         assert_eq!(rebuilt.root(), files.root());
-        assert_eq!(rebuilt.take_changes(), []);
+        assert_eq!(rebuilt.take_growth(), []);
         for i in size..size + 300 {
             rebuilt.append(leaf(i));
         }
-        assert_eq!(rebuilt.root(), Files::of(size + 300).root());
-        let changed = rebuilt.take_changes();
-        assert!(changed.iter().all(|c| c.old_len == 0 || files.read(c.level, c.number, size).unwrap().len() == c.old_len));
+        let later = Files::of(size + 300);
+        assert_eq!(rebuilt.root(), later.root());
+        for growth in rebuilt.take_growth() {
+            let tile = tile_at(Layer::Hashes(growth.level), growth.tile, size + 300).unwrap();
+            assert_eq!(growth.hashes, later.get(&tile.path())[growth.offset..]);
+        }
     }
 }
 
 #[test]
 fn a_log_is_not_rebuilt_from_tiles_of_another_length() {
-    let length = |bytes: usize| {
-        let found = Appender::from_tiles(300, |level, _| Ok::<_, Infallible>(vec![0; if level == 0 { bytes } else { 32 }]));
-        found.map(|log| log.size())
-    };
-    assert_eq!(length(44 * 32), Ok(300));
-    for bytes in [0, 43 * 32, 44 * 32 - 1, 44 * 32 + 1, 45 * 32] {
-        assert_eq!(length(bytes), Err(RebuildError::Length { level: 0, number: 1, found: bytes, wanted: 44 * 32 }));
+    assert_eq!(Appender::edge(300).iter().map(|t| t.path()).collect::<Vec<_>>(), ["tile/0/001.p/44", "tile/1/000.p/1"]);
+    let rebuilt = |bytes: usize| Appender::from_edge(300, &[vec![0; bytes], vec![0; 32]]).map(|log| log.size());
+    assert_eq!(rebuilt(44 * 32), Ok(300));
+    for found in [0, 43 * 32, 44 * 32 - 1, 44 * 32 + 1, 45 * 32] {
+        assert_eq!(rebuilt(found), Err(EdgeError { level: 0, found, wanted: 44 * 32 }));
     }
-    assert!(matches!(Appender::from_tiles(1, |_, _| Err::<Vec<u8>, _>("gone")), Err(RebuildError::Read("gone"))));
+    assert!(Appender::from_edge(300, &[vec![0; 44 * 32]]).is_err());
+}
+
+#[test]
+fn a_publisher_copies_what_changed_and_removes_what_has_served() {
+    for (old, size) in [(0, 1), (0, 700), (255, 257), (256, 256), (256, 512), (300, 512), (65_535, 65_537)] {
+        let paths = |size| hash_tiles(size).chain(entry_bundles(size)).map(|t| t.path()).collect::<BTreeSet<_>>();
+        let changed: BTreeSet<String> = changed_tiles(old, size).map(|t| t.path()).collect();
+        assert_eq!(changed, &paths(size) - &paths(old), "{old} {size}");
+        let served: BTreeSet<String> = completed_tiles(old, size).map(|t| t.path()).collect();
+        let gone = &paths(old) - &paths(size);
+        let full = gone.iter().filter_map(|path| path.split_once(".p/")).map(|(full, _)| full.to_owned());
+        assert_eq!(served, full.filter(|full| changed.contains(full)).collect(), "{old} {size}");
+    }
+    assert!(Tile::parse("tile/0/001.p/3").unwrap().is_within(259));
+    assert!(!Tile::parse("tile/0/001.p/3").unwrap().is_within(258));
 }
 
 #[test]
@@ -195,6 +212,8 @@ fn each_proof_verifies_and_fails_for_every_other_place_size_leaf_and_path() {
             assert!(!verify_inclusion(&leaf(index + 1), index, size, &path, &root));
             assert!(!verify_inclusion(&leaf(index), index + 1, size, &path, &root));
             assert!(!verify_inclusion(&leaf(index), index, size, &path, &leaf(0)) || size == 1);
+            // A node inside of the tree is no leaf of it, however the path is cut.
+            assert!(!verify_inclusion(&root, 0, size, &[], &root) || size == 1);
             let longer = [path.as_slice(), &[root]].concat();
             assert!(!verify_inclusion(&leaf(index), index, size, &longer, &root));
             for i in 0..path.len() {

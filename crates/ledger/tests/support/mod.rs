@@ -31,7 +31,7 @@ impl Files {
         let mut log = Appender::new();
         (0..size).for_each(|i| log.append(leaf(i)));
         let name = |level, number| tile_at(duly_ledger::Layer::Hashes(level), number, size).map(|t| t.to_string());
-        let tiles = log.take_changes().into_iter().filter_map(|c| Some((name(c.level, c.number)?, c.bytes))).collect();
+        let tiles = log.take_growth().into_iter().filter_map(|g| Some((name(g.level, g.tile)?, g.hashes))).collect();
         Self { size, root: log.root(), tiles }
     }
 
@@ -43,8 +43,9 @@ impl Files {
         self.tiles.get(path).cloned().unwrap_or_default()
     }
 
-    pub fn read(&self, level: u8, number: u64, size: u64) -> Result<Vec<u8>, Infallible> {
-        Ok(tile_at(duly_ledger::Layer::Hashes(level), number, size).map(|t| self.get(&t.to_string())).unwrap_or_default())
+    /// The log's partial tiles, as a sequencer that starts reads them.
+    pub fn edge(&self) -> Vec<Vec<u8>> {
+        Appender::edge(self.size).into_iter().map(|tile| self.get(&tile.path())).collect()
     }
 
     pub fn prover(&self) -> Prover<impl FnMut(Tile) -> Result<Vec<u8>, Infallible> + '_> {
