@@ -7,9 +7,9 @@ use crate::hash::to_hex;
 use serde_json::{Map, Value};
 
 /// Largest event, bytes.
-const BYTES_MAX: usize = 4096;
+pub(crate) const BYTES_MAX: usize = 4096;
 /// Largest integer that every JSON reader keeps.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
+pub(crate) const INTEGER_MAX: u64 = (1 << 53) - 1;
 
 /// Why bytes are not an event, or an event has no bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +107,7 @@ impl Event {
             n: value.get("n").and_then(Value::as_u64),
             person,
             prev,
-            at_micros: time_value(&text("t")?)?,
+            at_micros: micros_of(&text("t")?).ok_or(EventError::Malformed)?,
             detail: value.get("d").and_then(Value::as_object).cloned().ok_or(EventError::Malformed)?,
         };
         if event.to_bytes()? == bytes { Ok(event) } else { Err(EventError::NotCanonical) }
@@ -182,7 +182,7 @@ fn from_hex<const N: usize>(text: Option<&str>) -> Result<[u8; N], EventError> {
 }
 
 /// `2026-11-23T22:40:05.000001Z`. Civil date from days, after Howard Hinnant's published algorithm.
-fn time_text(micros: i64) -> Result<String, EventError> {
+pub(crate) fn time_text(micros: i64) -> Result<String, EventError> {
     let (days, of_day) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (year, month, day) = civil(days);
     if !(0..=9999).contains(&year) {
@@ -205,15 +205,24 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, doy - (153 * mp + 2) / 5 + 1)
 }
 
-fn time_value(text: &str) -> Result<i64, EventError> {
-    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|t| t.parse::<i64>().ok()).ok_or(EventError::Malformed);
+/// Microseconds since 1970 of a time as `time_text` writes it; `None` for every other spelling and for no date.
+pub(crate) fn micros_of(text: &str) -> Option<i64> {
+    let text = text.as_bytes();
+    let has_marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
+    if text.len() != 27 || has_marks.iter().any(|(i, mark)| text.get(*i) != Some(mark)) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| {
+        text.get(range)?.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
+    };
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
     let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
     let yoe = y.rem_euclid(400);
     let doe = yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + day - 1;
     let days = y.div_euclid(400) * 146_097 + doe - 719_468;
-    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
-    Ok((days * 86_400 + seconds) * 1_000_000 + number(20..26)?)
+    let is_time = hour < 24 && minute < 60 && second < 60 && civil(days) == (year, month, day);
+    is_time.then_some(((days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000) + number(20..26)?)
 }
 
 #[cfg(test)]

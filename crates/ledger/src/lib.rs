@@ -12,18 +12,21 @@ mod merkle;
 mod note;
 mod policy;
 mod proof;
+mod text;
 mod tile;
 mod tree;
+pub mod verify;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use commitment::{PersonKey, commit, field_key, verify};
 pub use event::{Event, EventError};
-pub use hash::{leaf_hash, node_hash, to_hex};
+pub use hash::{from_hex, leaf_hash, node_hash, to_hex};
 pub use manifest::{ManifestBuilder, ManifestError, ManifestLine};
 pub use merkle::Frontier;
 pub use note::{Cosigned, KeyKind, Note, NoteError, NoteSignature, Signer, Vkey, verify_cosignatures, verify_ed25519};
 pub use policy::{Policy, PolicyError};
 pub use proof::{ProofFile, ProofFileError, ProveError, Prover, verify_consistency, verify_inclusion};
+pub use text::{clean, guard_formula, unguard_formula};
 pub use tile::{
     BundleError, HASH_BYTES, Layer, TILE_WIDTH, Tile, bundle_entries, changed_tiles, completed_tiles, encode_bundle,
     entry_bundles, hash_tiles, level_len, push_entry, tile_at,

@@ -1,0 +1,129 @@
+//! `duly-verify`: checks a pack of Duly's evidence. No database, no network, no clock.
+
+use duly_ledger::verify::{Options, OwnList, Trust, verify};
+use duly_ledger::{Policy, Vkey};
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Checks a pack of evidence against a key that you already have.
+
+Usage: duly-verify PACK.zip (--key KEY | --policy FILE) [OPTIONS]
+
+  --key KEY                 a vkey (name+hash+key), a file with one, or an Ed25519 public key in 64 hex digits
+  --policy FILE             a C2SP tlog-policy: logs, witnesses, quorum
+  --known-checkpoint FILE   a signed checkpoint that you kept: the pack must continue it (may be given again)
+  --list FILE.jsonl         your own copy of a manifest: its people must be those of the log
+  --list FILE.csv           your own list, column `external_reference`; the pack must hold openings
+  --complete                a person without an end state is a finding
+  --json                    the report as JSON
+  --help                    this text
+
+The key never comes from the pack: get it from whoever runs the log, by another way.
+Exit code 0: good. 1: bad, the findings say where. 2: not checked.
+
+Examples:
+  duly-verify pack.zip --key log.vkey
+  duly-verify pack.zip --key log.vkey --known-checkpoint checkpoint-of-march --complete
+  duly-verify pack.zip --policy trusted.policy --list affected.csv --json
+";
+
+struct Arguments {
+    pack: PathBuf,
+    trust: Trust,
+    options: Options,
+    is_json: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match read_arguments(lexopt::Parser::from_env()) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => return say(HELP, 0),
+        Err(error) => {
+            eprintln!("error: {error}\n\nhint: `duly-verify --help` shows how to call it");
+            return ExitCode::from(2);
+        }
+    };
+    let file = match File::open(&arguments.pack) {
+        Ok(file) => file,
+        Err(error) => {
+            eprintln!("error: {} cannot be opened\n  cause: {error}\n\nhint: check the path", arguments.pack.display());
+            return ExitCode::from(2);
+        }
+    };
+    let report = verify(BufReader::new(file), &arguments.trust, &arguments.options);
+    let text = if arguments.is_json { format!("{:#}\n", report.to_json()) } else { report.to_string() };
+    say(&text, report.exit_code())
+}
+
+/// A reader that went away (a pipe to `head`) changes nothing of the answer.
+fn say(text: &str, code: u8) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::from(code),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(code),
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, String> {
+    let (mut pack, mut trust, mut options, mut is_json) = (None, None, Options::default(), false);
+    let given = |error: lexopt::Error| error.to_string();
+    while let Some(argument) = parser.next().map_err(given)? {
+        match argument {
+            Long("key") => trust = Some(key(&parser.value().map_err(given)?)?),
+            Long("policy") => {
+                let text = text_of(Path::new(&parser.value().map_err(given)?))?;
+                trust = Some(Trust::Policy(Policy::parse(&text).map_err(|e| e.to_string())?));
+            }
+            Long("known-checkpoint") => options.known_checkpoints.push(bytes_of(Path::new(&parser.value().map_err(given)?))?),
+            Long("list") => options.own_list = Some(own_list(Path::new(&parser.value().map_err(given)?))?),
+            Long("complete") => options.is_complete = true,
+            Long("json") => is_json = true,
+            Long("help") | Short('h') => return Ok(None),
+            Value(path) if pack.is_none() => pack = Some(path.parse::<PathBuf>().map_err(given)?),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    let pack = pack.ok_or("no pack is named")?;
+    let trust = trust.ok_or("no key is given: `--key` or `--policy`")?;
+    Ok(Some(Arguments { pack, trust, options, is_json }))
+}
+
+/// A vkey, a public key in hexadecimal, or a file with vkeys, one a line.
+fn key(value: &OsStr) -> Result<Trust, String> {
+    let text = match value.to_str().filter(|text| !Path::new(text).exists()) {
+        Some(text) => text.to_owned(),
+        None => text_of(Path::new(value))?,
+    };
+    let text = text.trim();
+    if let Some(key) = duly_ledger::from_hex(&text.to_ascii_lowercase()) {
+        return Ok(Trust::Key(key));
+    }
+    let vkeys: Result<Vec<Vkey>, _> = text.lines().map(|line| line.trim().parse()).collect();
+    match vkeys {
+        Ok(vkeys) if !vkeys.is_empty() => Ok(Trust::Vkeys(vkeys)),
+        _ => Err("`--key` names no file, and is no vkey and no public key of 64 hex digits".into()),
+    }
+}
+
+fn own_list(path: &Path) -> Result<OwnList, String> {
+    let bytes = bytes_of(path)?;
+    match path.extension().and_then(OsStr::to_str) {
+        Some("jsonl") => Ok(OwnList::Manifest(bytes)),
+        Some("csv") => Ok(OwnList::Rows(bytes)),
+        _ => Err("`--list` takes a file that ends in `.jsonl` or `.csv`".into()),
+    }
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    String::from_utf8(bytes_of(path)?).map_err(|_| format!("{} is not UTF-8", path.display()))
+}

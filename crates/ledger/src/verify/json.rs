@@ -1,0 +1,61 @@
+//! The report for programs: keys that stay.
+
+use super::report::{Anchor, Finding, Report, Verdict};
+use crate::hash::to_hex;
+use serde_json::{Value, json};
+
+impl Report {
+    /// The same content as the text.
+    pub fn to_json(&self) -> Value {
+        let (verdict, reason) = match &self.verdict {
+            Verdict::Good => ("good", None),
+            Verdict::Bad => ("bad", None),
+            Verdict::TooOld => ("too_old", Some("this verifier is too old".to_owned())),
+            Verdict::Unchecked(why) => ("unchecked", Some(why.clone())),
+        };
+        let e = &self.equation;
+        let people: Vec<String> = self.open_people.iter().map(|id| format!("p_{}", to_hex(id))).collect();
+        let counts: serde_json::Map<String, Value> =
+            self.findings.counts.iter().map(|(code, n)| (code.as_str().to_owned(), json!(n))).collect();
+        json!({
+            "verdict": verdict,
+            "reason": reason,
+            "kind": self.kind,
+            "origin": self.origin,
+            "size": self.size,
+            "root": to_hex(&self.root),
+            "generations": self.generations,
+            "checked": self.checked,
+            "equation": {
+                "people": e.people, "notified": e.notified, "unreachable": e.unreachable, "exempt": e.exempt,
+                "withdrawn": e.withdrawn, "open": e.open,
+            },
+            "channels": self.channels,
+            "events": self.events,
+            "newest_event": self.newest_event,
+            "anchors": self.anchors.iter().map(anchor).collect::<Vec<_>>(),
+            "open_people": people,
+            "own_list": self.own_list,
+            "approvers": self.approvers,
+            "finding_counts": counts,
+            "findings": self.findings.kept.iter().map(finding).collect::<Vec<_>>(),
+            "not_looked_at": self.not_looked_at,
+            "limits": self.limits,
+        })
+    }
+}
+
+fn anchor(anchor: &Anchor) -> Value {
+    json!({"size": anchor.size, "by": anchor.by, "at": anchor.at, "verified": anchor.is_verified, "command": anchor.command})
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "code": finding.code.as_str(),
+        "generation": finding.generation,
+        "leaf": finding.leaf,
+        "person": finding.person.map(|id| format!("p_{}", to_hex(&id))),
+        "file": finding.file,
+        "text": finding.text,
+    })
+}

@@ -1,0 +1,215 @@
+//! The closed list of kinds with the fields that each must have: the section "Kinds" of the format.
+
+use super::scan::{Fact, Plain, from_uuid};
+use super::states::{Channel, NoticeState, Reason, State, words};
+use crate::hash::from_hex;
+
+words! {
+    /// What happened.
+    Kind {
+        LogOpened = "log.opened", ListFrozen = "list.frozen", ListSigned = "list.signed", RowCorrected = "row.corrected",
+        RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
+        PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", HoldSet = "hold.set",
+        HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
+        NotTaken = "message.not_taken", LaneStopped = "message.lane_stopped", Unknown = "message.unknown",
+        Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
+        ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
+        Cancelled = "message.cancelled", Reopened = "message.reopened",
+    }
+}
+
+/// What a field may hold.
+#[derive(Clone, Copy)]
+enum Is {
+    Count,
+    Hash,
+    Signature,
+    Uuid,
+    Flag,
+    /// `true`, or absent.
+    True,
+    /// An HTTP status or a fact of the transport.
+    Code,
+    /// A row's number, or a job's keyed hash.
+    Row,
+    Text,
+    Word(&'static [&'static str]),
+    Channel,
+    Reason,
+    State,
+    /// A state that a provider's report leads to.
+    Report,
+    Notice,
+}
+
+type Fields = &'static [(&'static str, Is)];
+
+/// All events of a message have these.
+const OF_MESSAGE: Fields =
+    &[("attempt", Is::Count), ("channel", Is::Channel), ("ordinal", Is::Count), ("phase", Is::Count), ("reason", Is::Reason)];
+const OF_MESSAGE_OPTIONAL: Fields =
+    &[("notice", Is::Notice), ("other_id", Is::True), ("possible_duplicate", Is::True), ("to", Is::State)];
+const OF_PLAN: Fields = &[("hash", Is::Hash), ("plan", Is::Count), ("user", Is::Uuid)];
+const OF_HOLD: Fields = &[("hold", Is::Uuid), ("user", Is::Uuid)];
+const OF_ROW: Fields = &[("command", Is::Uuid), ("list", Is::Count), ("row", Is::Row), ("user", Is::Uuid)];
+const OF_LIST: Fields = &[("count", Is::Count), ("list", Is::Count), ("root", Is::Hash)];
+
+impl Kind {
+    /// Whether it tells of a message.
+    pub fn is_of_message(self) -> bool {
+        self >= Self::Intent
+    }
+
+    /// Whether it may stand in a person's chain; `None`: both in one and outside.
+    fn is_of_person(self) -> Option<bool> {
+        if matches!(self, Self::HoldSet | Self::HoldLifted) { None } else { Some(self.is_of_message()) }
+    }
+
+    /// Fields beside those of every message's event: needed, and possible.
+    fn own(self) -> (Fields, Fields) {
+        const GROUND_OF_RECEIPT: Fields = &[("ground", Is::Word(&["found", "polled"]))];
+        let needed: Fields = match self {
+            Self::LogOpened => &[
+                ("format", Is::Count),
+                ("generation", Is::Count),
+                ("kind", Is::Word(&["incident", "controller", "system"])),
+                ("origin", Is::Text),
+            ],
+            Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
+            Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
+            Self::RowCorrected => &[("new_list", Is::Count), ("new_row", Is::Row)],
+            Self::Intent => &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("repeat", Is::Flag)],
+            Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
+            Self::Unknown => &[("ground", Is::Word(&["answer", "lease"]))],
+            Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],
+            Self::Asked => &[("ground", Is::Word(&["no_lookup", "no_reference", "no_answer", "key_expired"]))],
+            Self::Decided => &[("command", Is::Uuid), ("ground", Is::Word(&["send_again", "next_step"])), ("user", Is::Uuid)],
+            Self::Receipt | Self::ReceiptLate => &[("status", Is::Report)],
+            Self::Overdue => &[("ground", Is::Word(&["no_news"]))],
+            Self::Exhausted => &[("ground", Is::Word(&["deadline"]))],
+            _ => &[],
+        };
+        let optional: Fields = match self {
+            Self::LogOpened => &[("from_root", Is::Hash), ("from_size", Is::Count), ("reason", Is::Word(&["restored"]))],
+            Self::Unknown => &[("code", Is::Code)],
+            Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
+            _ => &[],
+        };
+        (needed, optional)
+    }
+
+    fn common(self) -> (Fields, Fields) {
+        match self {
+            Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed => (OF_PLAN, &[]),
+            Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
+            Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
+            Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
+            kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
+            _ => (&[], &[]),
+        }
+    }
+
+    /// What is wrong with the fields of an event of this kind, if anything is.
+    pub fn fault(self, fact: &Fact) -> Option<String> {
+        if self.is_of_person().is_some_and(|is| is != fact.place.is_some()) {
+            return Some("it stands in a person's chain where it must not, or in none where it must".into());
+        }
+        let ((needed, optional), (own, own_optional)) = (self.common(), self.own());
+        let known = || needed.iter().chain(own).chain(optional).chain(own_optional);
+        if let Some((name, _)) = needed.iter().chain(own).find(|(name, _)| fact.get(name).is_none()) {
+            return Some(format!("it has no field `{name}`"));
+        }
+        for (name, value) in &fact.detail {
+            match known().find(|(known, _)| known == name) {
+                None => return Some("it has a field that its kind does not know".into()),
+                Some((_, is)) if !is.fits(value) => return Some(format!("its field `{name}` holds something else than it may")),
+                Some(_) => {}
+            }
+        }
+        let goes_together = match self {
+            Self::Unknown => (fact.text("ground") == Some("answer")) == fact.get("code").is_some(),
+            Self::LogOpened => {
+                let later = fact.number("generation") > Some(1);
+                ["from_root", "from_size", "reason"].iter().all(|name| fact.get(name).is_some() == later)
+            }
+            _ => true,
+        };
+        (!goes_together).then(|| "it has a field that does not go with the others".into())
+    }
+
+    /// Where the message goes by an event of this kind, where it moves at all; `None`: it must move, but not by this.
+    pub fn leads_to(self, fact: &Fact) -> &'static [State] {
+        use State::*;
+        match (self, fact.text("ground")) {
+            (Self::Intent, _) => &[Sending],
+            (Self::Accepted, _) | (Self::Resolved, Some("found")) => &[Accepted],
+            (Self::Rejected, _) => &[Rejected],
+            // A repeat that was not taken says nothing of the call that it repeats.
+            (Self::NotTaken | Self::LaneStopped, _) => &[Ready, Unknown],
+            (Self::Unknown, _) => &[Unknown],
+            (Self::Resolved, Some("absent")) | (Self::Decided, Some("send_again")) | (Self::Reopened, _) => &[Ready],
+            (Self::Resolved | Self::Decided, _) => &[Superseded],
+            (Self::Asked, _) => &[Asked],
+            (Self::Overdue, _) => &[Overdue],
+            (Self::Exhausted, _) => &[Exhausted],
+            (Self::Cancelled, _) => &[Cancelled],
+            _ => &[],
+        }
+    }
+
+    /// Whether it is told also where it moves nothing: somebody outside said so.
+    pub fn may_stay(self, fact: &Fact) -> bool {
+        matches!(self, Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped | Self::ReceiptLate)
+            || (self == Self::Unknown && fact.text("ground") == Some("answer"))
+            || (self == Self::Resolved && fact.text("ground") == Some("found"))
+    }
+}
+
+impl Is {
+    fn fits(self, value: &Plain) -> bool {
+        match (self, *value) {
+            (Self::Count, Plain::Number(n)) => n >= 0,
+            (Self::Hash, Plain::Text(text)) => from_hex::<32>(text).is_some(),
+            (Self::Signature, Plain::Text(text)) => from_hex::<64>(text).is_some(),
+            (Self::Uuid, Plain::Text(text)) => from_uuid(text).is_some(),
+            (Self::Flag, Plain::Flag(_)) | (Self::True, Plain::Flag(true)) | (Self::Text, Plain::Text(_)) => true,
+            (Self::Row, Plain::Number(n)) => n > 0,
+            (Self::Row, Plain::Text(text)) => !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit()),
+            (Self::Code, Plain::Text(text)) => {
+                !text.is_empty()
+                    && text.len() <= 32
+                    && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            }
+            (Self::Word(words), Plain::Text(text)) => words.contains(&text),
+            (Self::Channel, Plain::Text(text)) => Channel::of(text).is_some(),
+            (Self::Reason, Plain::Text(text)) => Reason::of(text).is_some(),
+            (Self::State, Plain::Text(text)) => State::of(text).is_some(),
+            (Self::Report, Plain::Text(text)) => State::of(text).is_some_and(|state| state.rank().is_some()),
+            (Self::Notice, Plain::Text(text)) => {
+                matches!(NoticeState::of(text), Some(NoticeState::Open | NoticeState::Notified | NoticeState::Unreachable))
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::scan::scan;
+
+    #[test]
+    fn every_golden_event_has_the_fields_of_its_kind() {
+        let mut kinds = Vec::new();
+        for line in include_str!("../../tests/kinds.jsonl").lines() {
+            let fact = scan(line.as_bytes());
+            assert!(fact.is_some(), "{line}");
+            let Some(fact) = fact else { continue };
+            let kind = Kind::of(fact.kind);
+            assert_eq!(kind.map(|kind| kind.fault(&fact)), Some(None), "{line}");
+            kinds.extend(kind);
+        }
+        kinds.sort();
+        assert_eq!(kinds, Kind::ALL);
+    }
+}

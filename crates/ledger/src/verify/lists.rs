@@ -1,0 +1,109 @@
+//! Frozen lists: the manifest that each has, the controller's own signature, and the sum of their rows.
+
+use super::lines::Columns;
+use super::pack::{Pack, PackError};
+use super::people::List;
+use super::report::{Code, Finding, Findings};
+use super::scan::Fact;
+use super::world::World;
+use crate::hash::to_hex;
+use crate::note::verify_ed25519;
+use std::io::{Read, Seek};
+
+/// Most lists of a pack.
+const LISTS_MAX: usize = 10_000;
+
+/// Reads all manifests of a pack.
+pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Result<Vec<List>, PackError> {
+    let mut lists = Vec::new();
+    for name in pack.names() {
+        let Some(number) = list_of(&name) else { continue };
+        let mut lines = Columns::default();
+        match pack.lines(&name, |line| lines.push(line)) {
+            Ok(_) => {}
+            Err(PackError::Hostile { what, .. }) => findings.push(Finding::new(Code::Manifest, what).file(&name)),
+            Err(error) => return Err(error),
+        }
+        lists.push(List { number, lines, frozen: None });
+        if lists.len() > LISTS_MAX {
+            return Err(PackError::Hostile { file: None, what: "it has more than 10,000 manifests".into() });
+        }
+    }
+    Ok(lists)
+}
+
+fn list_of(name: &str) -> Option<u64> {
+    match name.strip_prefix("manifest.")?.strip_suffix("jsonl")? {
+        "" => Some(1),
+        rest => rest.strip_suffix('.')?.parse().ok().filter(|n: &u64| *n > 1 && file_of(*n) == name),
+    }
+}
+
+/// Where the manifest of a list stands.
+pub fn file_of(list: u64) -> String {
+    if list == 1 { "manifest.jsonl".to_owned() } else { format!("manifest.{list}.jsonl") }
+}
+
+impl World {
+    /// `list.frozen`: the manifest must be there, with this count and root.
+    pub(super) fn list_frozen(&mut self, fact: &Fact) {
+        let number = |name| fact.number(name).unwrap_or_default();
+        let (count, root) = (number("count"), fact.hex::<32>("root").unwrap_or_default());
+        let sum = count.saturating_add(number("duplicates")).saturating_add(number("quarantined"));
+        if number("rows") != sum {
+            self.find(Code::Rows, format!("{} rows are not {sum} people, duplicates and quarantined rows", number("rows")));
+        }
+        let list = self.people.lists.iter_mut().find(|list| list.number == number("list"));
+        let Some(list) = list else {
+            if self.is_whole {
+                self.find(Code::Manifest, format!("list {} has no manifest in the pack", number("list")));
+            }
+            self.frozen.push((number("list"), count, root));
+            return;
+        };
+        let wrong = if list.frozen.is_some() {
+            Some(format!("list {} was frozen before", list.number))
+        } else if self.is_whole && (list.lines.count(), list.lines.root()) != (count, root) {
+            Some(format!(
+                "the manifest of list {} has {} lines and another count or root than was frozen",
+                list.number,
+                list.lines.count()
+            ))
+        } else {
+            None
+        };
+        list.frozen = Some((count, root));
+        self.frozen.push((number("list"), count, root));
+        if let Some(text) = wrong {
+            self.find(Code::Manifest, text);
+        }
+    }
+
+    /// `list.signed`: the controller's own signature over what was frozen.
+    pub(super) fn list_signed(&mut self, fact: &Fact, inc: &str) {
+        let number = |name| fact.number(name).unwrap_or_default();
+        let (list, count) = (number("list"), number("count"));
+        let root = fact.hex::<32>("root").unwrap_or_default();
+        let text = format!("duly/list/v1\n{inc}\n{list}\n{count}\n{}\n", to_hex(&root));
+        let holds = fact
+            .hex::<32>("key")
+            .zip(fact.hex::<64>("signature"))
+            .is_some_and(|(key, signature)| verify_ed25519(&key, text.as_bytes(), &signature));
+        if !holds {
+            self.find(Code::ListSignature, format!("the controller's signature of list {list} is wrong"));
+        } else if !self.frozen.contains(&(list, count, root)) {
+            self.find(Code::ListSignature, format!("the controller signed another count or root of list {list} than was frozen"));
+        } else {
+            self.signed_lists
+                .push(format!("list {list} is signed by the controller's key {}", fact.text("key").unwrap_or_default()));
+        }
+    }
+
+    /// At the end: manifests that no event froze.
+    pub(super) fn finish_lists(&mut self) {
+        let never: Vec<u64> = self.people.lists.iter().filter(|list| list.frozen.is_none()).map(|list| list.number).collect();
+        for list in never {
+            self.findings.push(Finding::new(Code::Manifest, format!("no event froze list {list}")).file(&file_of(list)));
+        }
+    }
+}

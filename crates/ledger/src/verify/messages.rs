@@ -1,0 +1,160 @@
+//! Messages: never to where they cannot move, never a second time, never without a running plan, under a hold, without
+//! a cause, with other content or to another address than was approved.
+
+use super::kinds::Kind;
+use super::people::{Message, MessageKey};
+use super::report::{Code, Finding};
+use super::scan::Fact;
+use super::states::{Channel, NoticeState, Reason, State};
+use super::world::World;
+
+/// How long a call may stay open at the end of the log, microseconds.
+const OPEN_CALL_MAX: i64 = 3_600_000_000;
+
+fn key_of(fact: &Fact) -> Option<MessageKey> {
+    Some(MessageKey {
+        phase: fact.number("phase").and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)?,
+        ordinal: fact.number("ordinal").and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)?,
+        channel: fact.text("channel").and_then(Channel::of)?,
+        reason: fact.text("reason").and_then(Reason::of)?,
+    })
+}
+
+impl World {
+    /// An event of a message: what it claims, then what it moves.
+    pub(super) fn message_event(&mut self, kind: Kind, fact: &Fact, number: usize) {
+        let Some(key) = key_of(fact) else { return self.find(Code::Fields, "its `phase` or `ordinal` is no number from 1 on") };
+        let before = self.people.message(number, key).clone();
+        if kind == Kind::Intent {
+            self.check_intent(fact, number, &before);
+        } else if fact.number("attempt") > Some(before.attempt) {
+            self.find(Code::Move, "it speaks of an attempt that was never claimed");
+        }
+        let to = fact.text("to").and_then(State::of);
+        self.check_move(kind, fact, &before, to);
+        self.settle(kind, fact, number, key, to);
+        if let Some(notice) = fact.text("notice").and_then(NoticeState::of) {
+            self.check_notice(number, key, before.plan, to.unwrap_or(before.state), notice);
+        }
+    }
+
+    fn check_intent(&mut self, fact: &Fact, number: usize, before: &Message) {
+        let is_repeat = fact.is_true("repeat");
+        let plan = fact.number("plan").unwrap_or_default();
+        if fact.number("attempt") != Some(before.attempt + 1) {
+            self.find(Code::Move, format!("it is not attempt {}, which would be the next", before.attempt + 1));
+        }
+        match before.state {
+            _ if before.is_accepted => self.find(Code::SecondSend, "the message had been accepted before"),
+            State::Sending => self.find(Code::SecondSend, "another call of the same message is open"),
+            State::Asked => self.find(Code::SecondSend, "a call, while a person must decide about the one before"),
+            State::Unknown if !is_repeat => {
+                self.find(Code::SecondSend, "a first call, while it is not known what became of the one before");
+            }
+            State::Ready if is_repeat => self.find(Code::Move, "it repeats a call, and there is none that is unknown"),
+            _ => {}
+        }
+        if !self.is_running(plan) {
+            self.find(Code::NoPlan, format!("plan {plan} is not running"));
+        }
+        if self.incident_holds > 0 || self.people.is_held(number) {
+            self.find(Code::Held, "a hold stands");
+        }
+        if before.key.reason == Reason::Escalation && !self.people.has_cause(number, before.key) {
+            self.find(Code::NoCause, "an escalation, while no other message of the notice has failed");
+        }
+        if before.key.ordinal > 1 && !self.people.has_failed_before(number, before.key) {
+            self.find(Code::NoCause, "a further message, while the one before it has not failed");
+        }
+        self.check_commitments(fact, number, plan, before.key.channel);
+        self.channels.entry(before.key.channel).or_default().0 += 1;
+    }
+
+    /// What is sent and where is what was approved and listed.
+    fn check_commitments(&mut self, fact: &Fact, number: usize, plan: u64, channel: Channel) {
+        let Some((lines, at)) = self.people.line(number) else { return };
+        let listed = lines.of_channel(at, channel).copied();
+        let planned = lines.people.get(at).and_then(|person| self.planned_content(plan, person, channel));
+        if listed.is_none() || listed != fact.hex("destination") {
+            self.find(Code::WrongDestination, "it goes to another number or address than the list has");
+        }
+        if planned.is_some_and(|planned| planned.is_none() || planned != fact.hex("content")) {
+            self.find(Code::WrongContent, format!("it says something else than plan {plan} says for this person"));
+        }
+    }
+
+    fn check_move(&mut self, kind: Kind, fact: &Fact, before: &Message, to: Option<State>) {
+        let status = fact.text("status").and_then(State::of);
+        let (name, from) = (kind.as_str(), before.state);
+        let Some(to) = to else {
+            // What would have moved the message must say so.
+            let report =
+                if kind == Kind::ReceiptLate { status } else { Some(State::Accepted).filter(|_| is_acceptance(kind, fact)) };
+            let is_news = report.is_some_and(|report| from.may_become(report));
+            let is_answer = matches!(kind, Kind::Rejected | Kind::NotTaken | Kind::LaneStopped | Kind::Unknown);
+            let is_own_answer = is_answer && from == State::Sending && fact.number("attempt") == Some(before.attempt);
+            if !kind.may_stay(fact) || is_news || is_own_answer {
+                self.find(Code::Move, format!("{name} moves a message that is {} nowhere", from.as_str()));
+            }
+            return;
+        };
+        let leads = if kind == Kind::Receipt { status == Some(to) } else { kind.leads_to(fact).contains(&to) };
+        if !leads || kind == Kind::ReceiptLate {
+            self.find(Code::Move, format!("{name} does not lead to {}", to.as_str()));
+        } else if !from.may_become(to) && (kind != Kind::Intent || !is_second(from)) {
+            self.find(Code::Move, format!("a message that is {} cannot become {}", from.as_str(), to.as_str()));
+        }
+    }
+
+    fn settle(&mut self, kind: Kind, fact: &Fact, number: usize, key: MessageKey, to: Option<State>) {
+        let at = self.at();
+        let message = self.people.message(number, key);
+        if kind == Kind::Intent {
+            message.attempt = fact.number("attempt").unwrap_or_default().max(message.attempt);
+            message.plan = fact.number("plan");
+            message.intent = (at.generation, at.leaf, fact.at_micros);
+        }
+        message.state = to.unwrap_or(message.state);
+        let is_first = !message.is_accepted;
+        message.is_accepted |= is_acceptance(kind, fact);
+        if is_first && message.is_accepted {
+            self.channels.entry(key.channel).or_default().1 += 1;
+        }
+    }
+
+    fn check_notice(&mut self, number: usize, key: MessageKey, plan: Option<u64>, state: State, to: NoticeState) {
+        let from = self.people.notice(number, key.phase);
+        let is_by_people = matches!(from, NoticeState::Exempt | NoticeState::Withdrawn);
+        if from == to || is_by_people {
+            self.find(Code::Notice, format!("a notice that is {} does not become {} by this", from.as_str(), to.as_str()));
+        } else if to == NoticeState::Notified && !self.may_end(plan, key.channel, state) {
+            self.find(
+                Code::Notice,
+                format!("{} of {} does not end a notice by the plan's table", state.as_str(), key.channel.as_str()),
+            );
+        }
+        self.people.set_notice(number, key.phase, to);
+    }
+
+    /// At the end: calls that nothing closed.
+    pub(super) fn finish_calls(&mut self) {
+        let newest = self.newest.unwrap_or_default();
+        let is_open = |m: &&Message| m.state == State::Sending && m.intent.2 < newest.saturating_sub(OPEN_CALL_MAX);
+        let open: Vec<(u64, u64, i64)> = self.people.messages().iter().filter(is_open).map(|m| m.intent).collect();
+        for (generation, leaf, _) in open {
+            let finding = Finding::new(Code::OpenCall, "nothing closed this call within an hour of the log");
+            self.findings.push(finding.leaf(generation, leaf));
+        }
+    }
+}
+
+/// Whether an event proves that a provider took the message.
+fn is_acceptance(kind: Kind, fact: &Fact) -> bool {
+    matches!(kind, Kind::Accepted | Kind::Receipt | Kind::ReceiptLate)
+        || (kind == Kind::Resolved && fact.text("ground") == Some("found"))
+}
+
+/// States for which an intent is a second send rather than an impossible move.
+fn is_second(from: State) -> bool {
+    from.known().is_some() || matches!(from, State::Sending | State::Asked)
+}

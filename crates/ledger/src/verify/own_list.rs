@@ -1,0 +1,177 @@
+//! The reader's own copy of a list against the pack: nobody missing, nobody else, and everybody ended.
+
+use super::lines::{Columns, parse_keyed};
+use super::pack::{Pack, PackError};
+use super::plans::canonical_json;
+use super::report::{Code, Finding, Report};
+use super::states::NoticeState;
+use super::world::World;
+use crate::hash::from_hex;
+use crate::hash::to_hex;
+use crate::text::{clean, unguard_formula};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek};
+
+/// Names of the column, in letters and digits only.
+const COLUMN: &str = "externalreference";
+
+/// A list that the reader has from elsewhere.
+#[derive(Debug, Clone)]
+pub enum OwnList {
+    /// Lines of a manifest.
+    Manifest(Vec<u8>),
+    /// The controller's own rows as CSV, with a column `external_reference`.
+    Rows(Vec<u8>),
+}
+
+/// Compares it; what was found goes into the world's findings and the report's lines.
+pub fn check<R: Read + Seek>(
+    pack: &mut Pack<R>,
+    list: &OwnList,
+    world: &mut World,
+    report: &mut Report,
+) -> Result<(), PackError> {
+    match list {
+        OwnList::Manifest(bytes) => check_manifest(bytes, world, report),
+        OwnList::Rows(bytes) => match (rows_of(pack, world)?, references(bytes)) {
+            (_, Err(text)) => world.findings.push(Finding::new(Code::OwnList, text)),
+            (None, _) => {
+                let text = "the pack has no keys/rows.jsonl and keys/openings.jsonl: ask for a pack with openings, or compare a manifest";
+                world.findings.push(Finding::new(Code::OwnList, text));
+            }
+            (Some(rows), Ok(references)) => check_rows(&rows, &references, world, report),
+        },
+    }
+    Ok(())
+}
+
+fn check_manifest(bytes: &[u8], world: &mut World, report: &mut Report) {
+    let mut own = Columns::default();
+    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    for line in text.split(|b| *b == b'\n') {
+        if let Err(text) = own.push(line) {
+            return world.findings.push(Finding::new(Code::OwnList, format!("in your list, {text}")));
+        }
+    }
+    let Some((number, ..)) = world.frozen.iter().find(|(_, count, root)| (*count, *root) == (own.count(), own.root())) else {
+        let text = format!("no list of {} people with the root {} was frozen", own.count(), to_hex(&own.root()));
+        return world.findings.push(Finding::new(Code::OwnList, text));
+    };
+    let mut lines = vec![format!("your list of {} people is list {number} of the pack, line by line", own.count())];
+    let open =
+        own.people.iter().filter(|id| world.people.find(id).is_none_or(|n| world.people.end_state(n) == NoticeState::Open));
+    lines.extend(open.map(|id| format!("p_{} has no end state", to_hex(id))));
+    report.own_list.extend(lines);
+}
+
+/// What the pack says of the rows of each list.
+struct Rows {
+    /// List and row: person, or the fate of a row that is nobody.
+    fates: BTreeMap<u64, HashMap<u64, (Option<usize>, String)>>,
+    /// Key of the external reference, by person.
+    keys: HashMap<usize, [u8; 32]>,
+}
+
+fn rows_of<R: Read + Seek>(pack: &mut Pack<R>, world: &World) -> Result<Option<Rows>, PackError> {
+    let mut rows = Rows { fates: BTreeMap::new(), keys: HashMap::new() };
+    let has_keys = pack.lines("keys/openings.jsonl", |line| {
+        let (person, fields) = parse_keyed(line, "k").ok_or("a line is no opening")?;
+        let key = fields.iter().find(|(name, _)| *name == "external_reference").map(|(_, key)| *key);
+        rows.keys.extend(world.people.find(&person).zip(key));
+        Ok(())
+    })?;
+    let has_rows = pack.lines("keys/rows.jsonl", |line| {
+        let value = std::str::from_utf8(line).ok().and_then(canonical_json).ok_or("a line is no row")?;
+        let number = |name: &str| match value.get(name) {
+            Some(Value::String(text)) => text.parse().ok(),
+            other => other.and_then(Value::as_u64),
+        };
+        let fate = value.get("fate").and_then(Value::as_str).ok_or("a row has no fate")?;
+        let person = value.get("p").and_then(Value::as_str).and_then(from_hex::<16>);
+        // A row that came as a job has no number, and stands in no file.
+        if let (Some(list), Some(row)) = (number("list"), number("row")) {
+            let person = person.and_then(|id| world.people.find(&id));
+            rows.fates.entry(list).or_default().insert(row, (person, fate.to_owned()));
+        }
+        Ok(())
+    })?;
+    Ok((has_keys && has_rows).then_some(rows))
+}
+
+fn check_rows(rows: &Rows, references: &[String], world: &mut World, report: &mut Report) {
+    let is_of = |row: u64, reference: &str, fates: &HashMap<u64, (Option<usize>, String)>| {
+        let person = fates.get(&row).and_then(|(person, _)| *person);
+        person.is_some_and(|person| opens(rows, world, person, reference))
+    };
+    let matches = |fates| (1..).zip(references).filter(|(row, reference)| is_of(*row, reference, fates)).count();
+    let Some((list, fates)) = rows.fates.iter().max_by_key(|(_, fates)| matches(fates)) else {
+        return world.findings.push(Finding::new(Code::OwnList, "the pack knows no row of any file"));
+    };
+    let mut lines = vec![format!("your {} rows were compared with list {list} of the pack", references.len())];
+    let mut wrong = Vec::new();
+    for (row, reference) in (1u64..).zip(references) {
+        match fates.get(&row) {
+            None => wrong.push(format!("row {row} of your list is unknown to the pack")),
+            Some((None, fate)) => lines.push(format!("row {row} is nobody: {fate}")),
+            Some((Some(person), _)) if !opens(rows, world, *person, reference) => {
+                wrong.push(format!("row {row} of your list is somebody else in the pack, or its reference was not opened"));
+            }
+            Some((Some(person), _)) if world.people.end_state(*person) == NoticeState::Open => {
+                lines.push(format!("row {row}: the person has no end state"));
+            }
+            Some(_) => {}
+        }
+    }
+    let more = fates.keys().filter(|row| **row > references.len() as u64).count();
+    if more > 0 {
+        wrong.push(format!("the pack has {more} more rows of list {list} than your file"));
+    }
+    wrong.into_iter().for_each(|text| world.findings.push(Finding::new(Code::OwnList, text)));
+    report.own_list.extend(lines);
+}
+
+/// Whether the manifest's commitment of this person opens to this reference.
+fn opens(rows: &Rows, world: &World, person: usize, reference: &str) -> bool {
+    let listed = world.people.line(person).and_then(|(lines, at)| lines.reference(at));
+    let key = rows.keys.get(&person);
+    listed.zip(key).is_some_and(|(listed, key)| open(key, reference.as_bytes()) == *listed)
+}
+
+/// The commitment that a field's key makes of a value.
+pub fn open(key: &[u8; 32], value: &[u8]) -> [u8; 32] {
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    let mac = Hmac::<Sha256>::new(&block.into());
+    mac.chain_update(value).finalize().into_bytes().into()
+}
+
+/// The external references of a CSV file, cleaned as an import cleans them; rows without content do not count.
+fn references(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
+    let count = |delimiter: u8| first.iter().filter(|b| **b == delimiter).count();
+    let delimiter = [b'\t', b';', b','].into_iter().max_by_key(|d| count(*d)).unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(text);
+    let mut column = None;
+    let mut references = Vec::new();
+    for record in reader.byte_records() {
+        let record = record.map_err(|_| "your list is no CSV file".to_owned())?;
+        let Some(column) = column else {
+            let plain =
+                |cell: &[u8]| cell.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
+            column = record.iter().position(|cell| plain(cell) == COLUMN.as_bytes());
+            if column.is_none() {
+                return Err("your list has no column `external_reference`: rename the header".into());
+            }
+            continue;
+        };
+        if record.iter().flatten().any(|b| !b.is_ascii_whitespace()) {
+            let cell = String::from_utf8_lossy(record.get(column).unwrap_or_default()).into_owned();
+            references.push(clean(unguard_formula(&cell)));
+        }
+    }
+    Ok(references)
+}

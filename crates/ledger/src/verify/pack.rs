@@ -1,0 +1,145 @@
+//! The zip around a pack, read as if somebody wished us ill: limits hold while reading, not by what it says of itself.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Seek};
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+/// Most entries of a pack.
+const ENTRIES_MAX: usize = 100_000;
+/// Longest name, bytes.
+const NAME_MAX: usize = 200;
+/// Largest entry that is read as lines.
+const LINES_MAX: u64 = 4 << 30;
+/// Beyond this size lines may not have been packed to less than a 20th: commitments cannot be.
+const UNPACKED_FREELY: u64 = 64 << 20;
+const RATIO_MAX: u64 = 20;
+/// Longest line of a manifest.
+const LINE_MAX: usize = 8192;
+
+/// Why a pack cannot be read on.
+#[derive(Debug)]
+pub enum PackError {
+    /// Not a zip, or the disk failed: nothing was checked.
+    Unreadable(String),
+    /// It breaks a rule that every pack keeps.
+    Hostile {
+        /// The entry, where it is one.
+        file: Option<String>,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl PackError {
+    fn of(file: &str, what: impl Into<String>) -> Self {
+        Self::Hostile { file: Some(file.to_owned()), what: what.into() }
+    }
+}
+
+/// An open pack.
+pub struct Pack<R> {
+    zip: ZipArchive<R>,
+    looked_at: HashSet<String>,
+}
+
+impl<R: Read + Seek> Pack<R> {
+    /// Opens a zip and refuses names that a pack cannot have.
+    pub fn open(reader: R) -> Result<Self, PackError> {
+        let mut zip = ZipArchive::new(reader).map_err(|e| PackError::Unreadable(format!("it is no zip file ({e})")))?;
+        let hostile = |what: &str| PackError::Hostile { file: None, what: what.to_owned() };
+        if zip.has_duplicate_names() {
+            return Err(hostile("two entries have one name"));
+        }
+        if zip.len() > ENTRIES_MAX {
+            return Err(hostile("it has more than 100,000 entries"));
+        }
+        if !zip.file_names_raw().all(is_name) {
+            return Err(hostile("an entry has a name that is no plain path"));
+        }
+        if zip.has_overlapping_entries().unwrap_or(true) {
+            return Err(hostile("two entries share bytes"));
+        }
+        Ok(Self { zip, looked_at: HashSet::new() })
+    }
+
+    /// Names of all entries, in ASCII order.
+    pub fn names(&self) -> Vec<String> {
+        let raw = self.zip.file_names_raw().filter_map(|name| std::str::from_utf8(name).ok());
+        let mut names: Vec<String> = raw.map(str::to_owned).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether there is an entry of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.zip.index_for_name(name).is_some()
+    }
+
+    /// Names that nobody asked for.
+    pub fn not_looked_at(&self) -> Vec<String> {
+        self.names().into_iter().filter(|name| !self.looked_at.contains(name)).collect()
+    }
+
+    /// A whole entry of at most `limit` bytes; `None` where there is none.
+    pub fn read(&mut self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, PackError> {
+        let mut bytes = Vec::new();
+        let Some(file) = self.entry(name)? else { return Ok(None) };
+        let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|e| PackError::of(name, format!("it cannot be unpacked ({e})")))?;
+        if bytes.len() > limit {
+            return Err(PackError::of(name, format!("it unpacks to more than {limit} bytes")));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// As `read`, for text of 1 MiB at most.
+    pub fn text(&mut self, name: &str) -> Result<Option<String>, PackError> {
+        let bytes = self.read(name, 1 << 20)?;
+        bytes.map(|b| String::from_utf8(b).map_err(|_| PackError::of(name, "it is not UTF-8"))).transpose()
+    }
+
+    /// Hands over each line without its line end, until `take` has had enough; whether there is such an entry.
+    pub fn lines(&mut self, name: &str, mut take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<bool, PackError> {
+        let Some(file) = self.entry(name)? else { return Ok(false) };
+        let packed = file.compressed_size().max(1);
+        let limit = LINES_MAX.min(UNPACKED_FREELY.max(packed.saturating_mul(RATIO_MAX)));
+        let mut reader = BufReader::with_capacity(1 << 16, file.take(limit));
+        let (mut line, mut total) = (Vec::new(), 0);
+        loop {
+            line.clear();
+            let read = reader.by_ref().take(LINE_MAX as u64 + 1).read_until(b'\n', &mut line);
+            let read = read.map_err(|e| PackError::of(name, format!("it cannot be unpacked ({e})")))?;
+            total += read as u64;
+            if read == 0 {
+                return Ok(true);
+            }
+            match line.strip_suffix(b"\n") {
+                Some(whole) => take(whole).map_err(|what| PackError::of(name, what))?,
+                None if line.len() > LINE_MAX => return Err(PackError::of(name, "a line is too long")),
+                None if total == limit => return Err(PackError::of(name, "it unpacks to more than it may")),
+                None => return Err(PackError::of(name, "its last line does not end")),
+            }
+            if total == limit {
+                return Err(PackError::of(name, "it unpacks to more than it may"));
+            }
+        }
+    }
+
+    fn entry(&mut self, name: &str) -> Result<Option<zip::read::ZipFile<'_, R>>, PackError> {
+        if self.has(name) {
+            self.looked_at.insert(name.to_owned());
+        }
+        match self.zip.by_name(name) {
+            Ok(file) => Ok(Some(file)),
+            Err(ZipError::FileNotFound) => Ok(None),
+            Err(error) => Err(PackError::of(name, format!("it cannot be opened ({error})"))),
+        }
+    }
+}
+
+fn is_name(name: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b".-_/".contains(b);
+    let is_part = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
+    name.len() <= NAME_MAX && name.iter().all(plain) && name.split(|b| *b == b'/').all(is_part)
+}

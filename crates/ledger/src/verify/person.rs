@@ -1,0 +1,226 @@
+//! A pack of one person: each event with its proof, a chain without gap, and what was opened.
+
+use super::lines::{Columns, parse};
+use super::own_list::open;
+use super::pack::{Pack, PackError};
+use super::people::{List, People};
+use super::plans::canonical_json;
+use super::report::{Code, Finding, Report, Verdict};
+use super::scan::scan;
+use super::trust::Trust;
+use super::world::{At, World};
+use super::{Options, tell};
+use crate::checkpoint::Checkpoint;
+use crate::event::BYTES_MAX;
+use crate::hash::from_hex;
+use crate::hash::{leaf_hash, to_hex};
+use crate::proof::{ProofFile, parse_decimal, parse_hash, verify_inclusion};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+
+/// Largest message that is opened, bytes.
+const MESSAGE_MAX: usize = 64 << 20;
+
+/// Checks a pack of a person.
+pub fn verify<R: Read + Seek>(
+    pack: &mut Pack<R>,
+    trust: &Trust,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(), PackError> {
+    let Some(bytes) = pack.read("checkpoint", 1 << 20)? else {
+        report.findings.push(Finding::new(Code::Pack, "it is missing").file("checkpoint"));
+        return Ok(());
+    };
+    let checkpoint = match trust.open(&bytes) {
+        Ok(checkpoint) => checkpoint,
+        Err(text) => {
+            report.findings.push(Finding::new(Code::Signature, text).file("checkpoint"));
+            return Ok(());
+        }
+    };
+    (report.origin, report.size, report.root) = (checkpoint.origin.clone(), checkpoint.size, checkpoint.root);
+    let hint: Value = pack.text("pack.json")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    if hint.get("format").and_then(Value::as_u64).is_some_and(|format| format > super::FORMAT) {
+        report.verdict = Verdict::TooOld;
+        return Ok(());
+    }
+    let (lines, line_person) = manifest_line(pack, report)?;
+    let (people, _) = People::new(vec![List { number: 1, lines, frozen: None }]);
+    let mut world = World::of_person(people);
+    let leaves = leaves(pack, &bytes, &checkpoint, &mut world)?;
+    if let Some(inc) = leaves.values().find_map(|leaf| scan(&leaf.bytes).map(|fact| fact.inc.to_owned())) {
+        world.inc = inc;
+        if !checkpoint.origin.split('/').any(|part| part == world.inc) {
+            world.findings.push(Finding::new(Code::Inc, "the events belong to another log than the checkpoint"));
+        }
+    }
+    for (index, leaf) in &leaves {
+        world.take(At { generation: 1, leaf: *index }, leaf_hash(&leaf.bytes), &leaf.bytes);
+    }
+    one_person(&leaves, line_person, &mut world);
+    world.finish();
+    check_manifest_line(pack, &mut world)?;
+    let opened = opening::check(pack, line_person, &leaves, &mut world)?;
+    report.not_looked_at = pack.not_looked_at().len() as u64;
+    if options.own_list.is_some() || !options.known_checkpoints.is_empty() {
+        world.findings.push(Finding::new(Code::OwnList, "`--list` and `--known-checkpoint` need a pack of the whole incident"));
+    }
+    tell(&world, options, report);
+    let events = leaves.values().filter(|leaf| leaf.n.is_some()).count();
+    report.checked = vec![
+        "the checkpoint's signature, by the key that you gave".to_owned(),
+        format!("{events} events of the person, each proved to be in the log; the chain has no gap from 1 to {events}"),
+        format!("{} events of lists and plans, each proved to be in the log", leaves.len() - events),
+        "the person's line in the frozen manifest".to_owned(),
+    ];
+    report.checked.extend(opened);
+    Ok(())
+}
+
+/// A leaf with the number under which the pack has it, if it is one of the person's.
+struct Leaf {
+    n: Option<u64>,
+    bytes: Vec<u8>,
+}
+
+/// All leaves of the pack, by index; one that its proof does not lead to the checkpoint is a finding.
+fn leaves<R: Read + Seek>(
+    pack: &mut Pack<R>,
+    signed: &[u8],
+    checkpoint: &Checkpoint,
+    world: &mut World,
+) -> Result<BTreeMap<u64, Leaf>, PackError> {
+    let mut leaves = BTreeMap::new();
+    for name in pack.names() {
+        let Some((folder, stem)) = name.strip_suffix(".json").and_then(|n| n.split_once('/')) else { continue };
+        let Some(number) = parse_decimal(stem).filter(|_| matches!(folder, "events" | "log")) else { continue };
+        let bytes = pack.read(&name, BYTES_MAX)?.unwrap_or_default();
+        let proof = pack.text(&format!("{folder}/{stem}.tlog-proof"))?.and_then(|text| text.parse::<ProofFile>().ok());
+        let Some(proof) = proof.filter(|proof| proof.checkpoint.as_bytes() == signed) else {
+            world.findings.push(Finding::new(Code::Proof, "it has no proof that leads to the pack's checkpoint").file(&name));
+            continue;
+        };
+        if !verify_inclusion(&leaf_hash(&bytes), proof.index, checkpoint.size, &proof.path, &checkpoint.root) {
+            world
+                .findings
+                .push(Finding::new(Code::Proof, "its proof does not lead to the checkpoint").file(&name).leaf(1, proof.index));
+            continue;
+        }
+        let n = (folder == "events").then_some(number);
+        let is_named_right = match n {
+            Some(n) => scan(&bytes).and_then(|fact| fact.place).is_some_and(|place| place.n == n),
+            None => number == proof.index,
+        };
+        if !is_named_right {
+            world.findings.push(Finding::new(Code::Proof, "its name is not that of its event").file(&name).leaf(1, proof.index));
+        }
+        leaves.insert(proof.index, Leaf { n, bytes });
+    }
+    Ok(leaves)
+}
+
+/// All events must be of one person, the one of the manifest line.
+fn one_person(leaves: &BTreeMap<u64, Leaf>, line: Option<[u8; 16]>, world: &mut World) {
+    for (index, leaf) in leaves.iter().filter(|(_, leaf)| leaf.n.is_some()) {
+        let person = scan(&leaf.bytes).and_then(|fact| fact.place).map(|place| place.person);
+        if person != line {
+            world.findings.push(Finding::new(Code::Stranger, "it is of another person than the manifest line").leaf(1, *index));
+        }
+    }
+}
+
+fn manifest_line<R: Read + Seek>(pack: &mut Pack<R>, report: &mut Report) -> Result<(Columns, Option<[u8; 16]>), PackError> {
+    let mut lines = Columns::default();
+    let line = pack.read("manifest-line.json", 8192)?.unwrap_or_default();
+    if let Err(text) = lines.push(&line) {
+        report.findings.push(Finding::new(Code::Manifest, text).file("manifest-line.json"));
+    }
+    Ok((lines, parse(&line).map(|(person, _)| person)))
+}
+
+/// The line leads to the root of a list that the log froze.
+fn check_manifest_line<R: Read + Seek>(pack: &mut Pack<R>, world: &mut World) -> Result<(), PackError> {
+    let line = pack.read("manifest-line.json", 8192)?.unwrap_or_default();
+    let text = pack.text("manifest-line.proof")?.unwrap_or_default();
+    let holds = read_line_proof(&text).is_some_and(|(list, index, size, path)| {
+        let frozen = world.frozen.iter().filter(|(number, count, _)| (*number, *count) == (list, size));
+        frozen.into_iter().any(|(.., root)| verify_inclusion(&leaf_hash(&line), index, size, &path, root))
+    });
+    if !holds {
+        let text = "the line is not proved to be in a list that the pack's events froze";
+        world.findings.push(Finding::new(Code::Manifest, text).file("manifest-line.proof"));
+    }
+    Ok(())
+}
+
+type LineProof = (u64, u64, u64, Vec<[u8; 32]>);
+
+fn read_line_proof(text: &str) -> Option<LineProof> {
+    let mut lines = text.strip_suffix('\n')?.split('\n');
+    let mut number = |name: &str| lines.next()?.strip_prefix(name).and_then(parse_decimal);
+    let (list, index, size) = (number("list ")?, number("index ")?, number("size ")?);
+    Some((list, index, size, lines.map(parse_hash).collect::<Option<Vec<_>>>()?))
+}
+
+/// What the pack opens: fields of the line, and the bytes of messages.
+mod opening {
+    use super::*;
+
+    pub fn check<R: Read + Seek>(
+        pack: &mut Pack<R>,
+        person: Option<[u8; 16]>,
+        leaves: &BTreeMap<u64, Leaf>,
+        world: &mut World,
+    ) -> Result<Vec<String>, PackError> {
+        let Some(text) = pack.text("keys.json")? else { return Ok(Vec::new()) };
+        let wrong = |what: &str| Finding::new(Code::Opening, what).file("keys.json");
+        let Some(keys) = canonical_json(&text) else {
+            world.findings.push(wrong("it is no canonical JSON"));
+            return Ok(Vec::new());
+        };
+        if keys.get("p").and_then(Value::as_str).map(str::to_owned) != person.map(|p| to_hex(&p)) {
+            world.findings.push(wrong("it is of another person"));
+        }
+        let key = |field: &str| keys.get("k").and_then(|k| k.get(field)).and_then(Value::as_str).and_then(from_hex::<32>);
+        let line = pack.read("manifest-line.json", 8192)?.unwrap_or_default();
+        let listed = parse(&line).map(|(_, fields)| fields).unwrap_or_default();
+        let mut opened = Vec::new();
+        for (field, value) in keys.get("values").and_then(Value::as_object).into_iter().flatten() {
+            let commitment = listed.iter().find(|(name, _)| name == field).map(|(_, c)| *c);
+            let made = key(field).zip(value.as_str()).map(|(key, value)| open(&key, value.as_bytes()));
+            if made.is_none() || made != commitment {
+                world.findings.push(wrong("a value is not the one that the manifest line commits to"));
+            } else {
+                opened.push(format!("the opened field `{field}` is the one of the frozen list"));
+            }
+        }
+        messages(pack, key("content"), leaves, world, &mut opened)?;
+        Ok(opened)
+    }
+
+    fn messages<R: Read + Seek>(
+        pack: &mut Pack<R>,
+        key: Option<[u8; 32]>,
+        leaves: &BTreeMap<u64, Leaf>,
+        world: &mut World,
+        opened: &mut Vec<String>,
+    ) -> Result<(), PackError> {
+        for name in pack.names().into_iter().filter(|name| name.starts_with("messages/")) {
+            let n = name.strip_prefix("messages/").and_then(|rest| rest.split_once('.')).and_then(|(n, _)| parse_decimal(n));
+            let bytes = pack.read(&name, MESSAGE_MAX)?.unwrap_or_default();
+            let made = key.map(|key| open(&key, &Sha256::digest(&bytes)));
+            let leaf = leaves.values().find(|leaf| leaf.n.is_some() && leaf.n == n).and_then(|leaf| scan(&leaf.bytes));
+            let said = leaf.filter(|fact| fact.kind == "message.intent").and_then(|fact| fact.hex::<32>("content"));
+            if made.is_some() && made == said {
+                opened.push(format!("{name} holds the bytes that the intent {} commits to", n.unwrap_or_default()));
+            } else {
+                let text = "its bytes are not those that the intent commits to";
+                world.findings.push(Finding::new(Code::Opening, text).file(&name));
+            }
+        }
+        Ok(())
+    }
+}

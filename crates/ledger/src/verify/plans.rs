@@ -1,0 +1,243 @@
+//! Plans: their text, who approved it, what it says everybody will be told, and the state that events move it to.
+
+use super::lines::Columns;
+use super::pack::{Pack, PackError};
+use super::report::{Code, Finding, Findings};
+use super::scan::Fact;
+use super::states::{Channel, State};
+use super::world::World;
+use crate::hash::from_hex;
+use crate::hash::to_hex;
+use crate::note::verify_ed25519;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+
+/// Where a plan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanState {
+    Prepared,
+    Approved,
+    Running,
+    Paused,
+}
+
+/// A signature under a plan, as the pack has it.
+#[derive(Debug)]
+struct Approval {
+    user: String,
+    key: [u8; 32],
+    is_signed: bool,
+    statement: Value,
+}
+
+/// A plan's files.
+#[derive(Debug, Default)]
+pub struct PlanFiles {
+    hash: Option<[u8; 32]>,
+    body: Value,
+    approvals: Vec<Approval>,
+    contents: Option<Columns>,
+}
+
+/// A plan as the log tells of it.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where it stands.
+    pub state: PlanState,
+    hash: String,
+    prepared_by: String,
+}
+
+/// Reads all plans of a pack.
+pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Result<BTreeMap<u64, PlanFiles>, PackError> {
+    let mut plans: BTreeMap<u64, PlanFiles> = BTreeMap::new();
+    for name in pack.names() {
+        let number = |text: &str| text.parse::<u64>().ok().filter(|n| n.to_string() == text);
+        if let Some(plan) = name.strip_prefix("plans/").and_then(|n| n.strip_suffix(".json")).and_then(number) {
+            let files = plans.entry(plan).or_default();
+            let Some(text) = pack.text(&name)? else { continue };
+            files.hash = Some(Sha256::digest(&text).into());
+            match canonical_json(&text) {
+                Some(body) => files.body = body,
+                None => findings.push(Finding::new(Code::Plan, "its text is no canonical JSON").file(&name)),
+            }
+        } else if let Some(of) = name.strip_prefix("approvals/").and_then(|n| n.strip_suffix(".json")) {
+            let Some(plan) = of.split_once('-').and_then(|(plan, _)| number(plan)) else { continue };
+            let text = pack.text(&name)?.unwrap_or_default();
+            match approval(&text) {
+                Some(approval) => plans.entry(plan).or_default().approvals.push(approval),
+                None => findings.push(Finding::new(Code::Approval, "it is no approval").file(&name)),
+            }
+        } else if let Some(plan) = name.strip_prefix("contents.").and_then(|n| n.strip_suffix(".jsonl")).and_then(number) {
+            let mut lines = Columns::default();
+            match pack.lines(&name, |line| lines.push(line)) {
+                Ok(_) => {}
+                Err(PackError::Hostile { what, .. }) => findings.push(Finding::new(Code::Contents, what).file(&name)),
+                Err(error) => return Err(error),
+            }
+            plans.entry(plan).or_default().contents = Some(lines);
+        }
+    }
+    Ok(plans)
+}
+
+/// JSON that has one spelling: no whitespace, keys in ASCII order, none twice.
+pub fn canonical_json(text: &str) -> Option<Value> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let written = value.to_string();
+    (is_ordered(&value) && written == text).then_some(value)
+}
+
+/// Where another crate makes maps keep their order, the order itself must be looked at.
+fn is_ordered(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.keys().is_sorted() && fields.values().all(is_ordered),
+        Value::Array(items) => items.iter().all(is_ordered),
+        _ => true,
+    }
+}
+
+fn approval(text: &str) -> Option<Approval> {
+    let file = canonical_json(text)?;
+    let field = |name: &str| file.get(name).and_then(Value::as_str);
+    let (key, signature) = (from_hex(field("key")?)?, from_hex(field("signature")?)?);
+    let statement = field("statement")?;
+    Some(Approval {
+        user: field("user")?.to_owned(),
+        key,
+        is_signed: verify_ed25519(&key, statement.as_bytes(), &signature),
+        statement: canonical_json(statement)?,
+    })
+}
+
+impl World {
+    /// An event of a plan.
+    pub(super) fn plan_event(&mut self, fact: &Fact, inc: &str) {
+        let number = fact.number("plan").unwrap_or_default();
+        let (hash, user) = (fact.text("hash").unwrap_or_default(), fact.text("user").unwrap_or_default());
+        use PlanState::{Approved, Paused, Prepared, Running};
+        if fact.kind == "plan.prepared" {
+            self.check_plan_files(number, hash, inc);
+            let plan = Plan { state: Prepared, hash: hash.to_owned(), prepared_by: user.to_owned() };
+            if self.plans.insert(number, plan).is_some() {
+                self.find(Code::Plan, format!("plan {number} was prepared before"));
+            }
+            return;
+        }
+        let Some(plan) = self.plans.get(&number) else {
+            return self.find(Code::Plan, format!("plan {number} was never prepared"));
+        };
+        let (state, is_same, is_own) = (plan.state, plan.hash == hash, plan.prepared_by == user);
+        if !is_same {
+            self.find(Code::Plan, format!("plan {number} was prepared with another hash"));
+        }
+        let (from, to): (&[PlanState], _) = match fact.kind {
+            "plan.approved" => (&[Prepared, Approved], Approved),
+            "plan.started" => (&[Approved], Running),
+            "plan.paused" => (&[Running], Paused),
+            _ => (&[Paused], Running),
+        };
+        if !from.contains(&state) {
+            self.find(Code::Plan, format!("plan {number} is moved from a state in which it is not"));
+        }
+        let is_approval = fact.kind == "plan.approved";
+        if is_approval && is_own {
+            self.find(Code::Approval, format!("plan {number} was approved by who prepared it"));
+        } else if is_approval && self.is_whole && !self.has_approval(number, hash, user, inc) {
+            self.find(Code::Approval, format!("the pack has no valid signature of this user under plan {number}"));
+        }
+        if let Some(plan) = self.plans.get_mut(&number) {
+            plan.state = to;
+        }
+    }
+
+    fn has_approval(&mut self, number: u64, hash: &str, user: &str, inc: &str) -> bool {
+        let says = |statement: &Value, name: &str, text: &str| statement.get(name).and_then(Value::as_str) == Some(text);
+        let approvals = self.plan_files.get(&number).map(|files| files.approvals.as_slice()).unwrap_or_default();
+        let valid = approvals.iter().find(|a| {
+            a.user == user
+                && a.is_signed
+                && says(&a.statement, "command", "plan approve")
+                && says(&a.statement, "hash", hash)
+                && says(&a.statement, "incident", inc)
+        });
+        let Some(approval) = valid else { return false };
+        self.approvers.push(format!("plan {number}: user {user} with key {}", to_hex(&approval.key)));
+        true
+    }
+
+    /// The plan's text has the hash of its event, and speaks of the lists and contents that are there.
+    fn check_plan_files(&mut self, number: u64, hash: &str, inc: &str) {
+        if !self.is_whole {
+            return;
+        }
+        let mut wrong = Vec::new();
+        let Some(files) = self.plan_files.get(&number).filter(|files| files.hash.is_some()) else {
+            return self.find(Code::Plan, format!("the pack has no text of plan {number}"));
+        };
+        if files.hash != from_hex(hash) {
+            wrong.push((Code::Plan, format!("the text of plan {number} has another hash")));
+        }
+        let body = &files.body;
+        let number_in = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64);
+        let root_in = |value: &Value| value.get("root").and_then(Value::as_str).and_then(from_hex::<32>);
+        if number_in(body, "plan") != Some(number) || body.get("incident").and_then(Value::as_str) != Some(inc) {
+            wrong.push((Code::Plan, format!("the text of plan {number} speaks of another plan or incident")));
+        }
+        for list in body.get("lists").and_then(Value::as_array).into_iter().flatten() {
+            let said = number_in(list, "list").zip(number_in(list, "people")).zip(root_in(list));
+            if !said.is_some_and(|((list, people), root)| self.frozen.contains(&(list, people, root))) {
+                wrong.push((Code::Plan, format!("the text of plan {number} names a list that was not frozen so")));
+            }
+        }
+        let contents = body.get("contents");
+        let said = contents.and_then(|c| number_in(c, "people")).zip(contents.and_then(root_in));
+        match (&files.contents, said) {
+            (Some(lines), Some(said)) if (lines.count(), lines.root()) == said => {
+                if lines.people.iter().any(|person| self.people.find(person).is_none()) {
+                    wrong.push((Code::Contents, format!("contents of plan {number} are for somebody who is in no manifest")));
+                }
+            }
+            (None, Some((0, _))) => {}
+            _ => wrong.push((Code::Contents, format!("contents of plan {number} are missing, or not those of its text"))),
+        }
+        wrong.into_iter().for_each(|(code, text)| self.find(code, text));
+    }
+
+    /// At the end: files of plans that no event prepared.
+    pub(super) fn finish_plans(&mut self) {
+        let never: Vec<u64> = self.plan_files.keys().copied().filter(|plan| !self.plans.contains_key(plan)).collect();
+        for plan in never {
+            self.findings.push(Finding::new(Code::Plan, format!("no event prepared plan {plan}")));
+        }
+    }
+
+    /// Whether sending under a plan is allowed at this leaf.
+    pub(super) fn is_running(&self, plan: u64) -> bool {
+        self.plans.get(&plan).is_some_and(|plan| plan.state == PlanState::Running)
+    }
+
+    /// What the plan says that a person would be told on a channel; `None` where the pack has no contents.
+    pub(super) fn planned_content(&self, plan: u64, person: &[u8; 16], channel: Channel) -> Option<Option<[u8; 32]>> {
+        let lines = self.plan_files.get(&plan)?.contents.as_ref()?;
+        Some(lines.find(person).and_then(|at| lines.of_channel(at, channel)).copied())
+    }
+
+    /// Whether some plan lets a message of this channel and state end a notice; true where the pack has no plan.
+    pub(super) fn may_end(&self, plan: Option<u64>, channel: Channel, state: State) -> bool {
+        let plan = plan.filter(|plan| self.plan_files.contains_key(plan));
+        let of_plan = self.plan_files.iter().filter(|(number, _)| plan.is_none_or(|plan| plan == **number));
+        let mut rows = of_plan.filter_map(|(_, files)| files.body.get("closing")?.as_array()).flatten().peekable();
+        if rows.peek().is_none() {
+            return !self.is_whole;
+        }
+        rows.any(|row| {
+            let word = |name: &str| row.get(name).and_then(Value::as_str);
+            let least = word("state").and_then(State::of);
+            let is_more = |least: State| state != State::Returned && state.rank() > least.rank();
+            word("channel") == Some(channel.as_str()) && least.is_some_and(|least| state == least || is_more(least))
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! What a verification found: plain data, for people and for programs.
+
+use super::states::words;
+use crate::hash::to_hex;
+use std::collections::BTreeMap;
+use std::fmt;
+
+words! {
+    /// What can be wrong: the codes of the section "Verification" of the format.
+    Code {
+        Pack = "pack", Signature = "signature", Rollback = "rollback", Witness = "witness", Size = "size", Root = "root",
+        Tile = "tile", Proof = "proof", Canonical = "canonical", Kind = "kind", Inc = "inc", Fields = "fields",
+        Opened = "opened", Chain = "chain", Stranger = "stranger", RepeatedId = "repeated_id", Manifest = "manifest",
+        ListSignature = "list_signature", Rows = "rows", Plan = "plan", Approval = "approval", Contents = "contents",
+        Move = "move", SecondSend = "second_send", NoPlan = "no_plan", Held = "held", NoCause = "no_cause",
+        WrongContent = "wrong_content", WrongDestination = "wrong_destination", Notice = "notice", OpenCall = "open_call",
+        Time = "time", Anchor = "anchor", Opening = "opening", Incomplete = "incomplete", OwnList = "own_list",
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of wrong.
+    pub code: Code,
+    /// The log's generation that `leaf` counts in.
+    pub generation: u64,
+    /// Index of the leaf.
+    pub leaf: Option<u64>,
+    /// The person.
+    pub person: Option<[u8; 16]>,
+    /// The entry of the pack.
+    pub file: Option<String>,
+    /// One sentence.
+    pub text: String,
+}
+
+impl Finding {
+    /// A finding of the pack as a whole.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Self { code, generation: 1, leaf: None, person: None, file: None, text: text.into() }
+    }
+
+    /// In this entry of the pack.
+    pub fn file(mut self, file: &str) -> Self {
+        self.file = Some(file.to_owned());
+        self
+    }
+
+    /// At this leaf of a generation.
+    pub fn leaf(mut self, generation: u64, leaf: u64) -> Self {
+        (self.generation, self.leaf) = (generation, Some(leaf));
+        self
+    }
+
+    /// Of this person.
+    pub fn person(mut self, person: [u8; 16]) -> Self {
+        self.person = Some(person);
+        self
+    }
+}
+
+/// Most findings of one code that are kept; all are counted.
+const KEPT_MAX: u64 = 100;
+
+/// Findings as they come.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The first ones of each code.
+    pub kept: Vec<Finding>,
+    /// How many there are of each code.
+    pub counts: BTreeMap<Code, u64>,
+}
+
+impl Findings {
+    /// Takes one.
+    pub fn push(&mut self, finding: Finding) {
+        let count = self.counts.entry(finding.code).or_default();
+        *count += 1;
+        if *count <= KEPT_MAX {
+            self.kept.push(finding);
+        }
+    }
+
+    /// Those of certain codes.
+    pub fn only(&self, codes: &[Code]) -> Self {
+        let kept = self.kept.iter().filter(|finding| codes.contains(&finding.code)).cloned().collect();
+        let counts = self.counts.iter().filter(|(code, _)| codes.contains(code)).map(|(code, n)| (*code, *n)).collect();
+        Self { kept, counts }
+    }
+
+    /// All, also those that were not kept.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything that was checked holds.
+    Good,
+    /// There are findings.
+    Bad,
+    /// It is written in a later format: this verifier is too old to judge it.
+    TooOld,
+    /// It could not be checked, and why.
+    Unchecked(String),
+}
+
+/// People by what became of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Equation {
+    /// Lines of all manifests.
+    pub people: u64,
+    /// Told, as the profile counts it.
+    pub notified: u64,
+    /// A substitute or public notice is due.
+    pub unreachable: u64,
+    /// The law does not require it.
+    pub exempt: u64,
+    /// Taken back.
+    pub withdrawn: u64,
+    /// Without an end state.
+    pub open: u64,
+}
+
+/// A token or cosignature that says when a checkpoint existed at the latest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// Size of the checkpoint.
+    pub size: u64,
+    /// Who says so: a witness's name, or `RFC 3161`.
+    pub by: String,
+    /// When: seconds since 1970 of a cosignature, or the time that a token names.
+    pub at: String,
+    /// Whether its signature was verified here.
+    pub is_verified: bool,
+    /// How to verify it elsewhere.
+    pub command: Option<String>,
+}
+
+/// All that a verification says.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The answer.
+    pub verdict: Verdict,
+    /// `incident` or `person`.
+    pub kind: &'static str,
+    /// Name of the log.
+    pub origin: String,
+    /// Leaves of the newest generation.
+    pub size: u64,
+    /// Its root.
+    pub root: [u8; 32],
+    /// Generations of the log.
+    pub generations: u64,
+    /// What was checked, one line each.
+    pub checked: Vec<String>,
+    /// People by end state.
+    pub equation: Equation,
+    /// Calls claimed and accepted by channel.
+    pub channels: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Events by kind.
+    pub events: BTreeMap<&'static str, u64>,
+    /// Newest time in the log; claimed, not proven.
+    pub newest_event: Option<String>,
+    /// Tokens and cosignatures.
+    pub anchors: Vec<Anchor>,
+    /// People without an end state, the first 100,000.
+    pub open_people: Vec<[u8; 16]>,
+    /// What the auditor's own list showed.
+    pub own_list: Vec<String>,
+    /// Keys that the pack names for approvers: to be compared with what is known of them elsewhere.
+    pub approvers: Vec<String>,
+    /// Everything that is wrong.
+    pub findings: Findings,
+    /// Entries that are no evidence, or not known.
+    pub not_looked_at: u64,
+    /// What this does not prove.
+    pub limits: Vec<&'static str>,
+}
+
+impl Report {
+    /// Nothing known yet.
+    pub fn empty(kind: &'static str) -> Self {
+        Self {
+            verdict: Verdict::Good,
+            kind,
+            origin: String::new(),
+            size: 0,
+            root: [0; 32],
+            generations: 1,
+            checked: Vec::new(),
+            equation: Equation::default(),
+            channels: BTreeMap::new(),
+            events: BTreeMap::new(),
+            newest_event: None,
+            anchors: Vec::new(),
+            open_people: Vec::new(),
+            own_list: Vec::new(),
+            approvers: Vec::new(),
+            findings: Findings::default(),
+            not_looked_at: 0,
+            limits: Vec::new(),
+        }
+    }
+
+    /// 0 good, 1 bad, 2 not checked.
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict {
+            Verdict::Good => 0,
+            Verdict::Bad => 1,
+            Verdict::TooOld | Verdict::Unchecked(_) => 2,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code.as_str())?;
+        if let Some(leaf) = self.leaf {
+            write!(f, " at leaf {leaf}")?;
+            if self.generation > 1 {
+                write!(f, " of generation {}", self.generation)?;
+            }
+        }
+        if let Some(person) = &self.person {
+            write!(f, ", person p_{}", to_hex(person))?;
+        }
+        if let Some(file) = &self.file {
+            write!(f, " in {file}")?;
+        }
+        write!(f, ": {}", self.text)
+    }
+}

@@ -1,0 +1,212 @@
+//! What the leaves tell, taken one after the other: each is checked against all that was told before.
+
+use super::kinds::Kind;
+use super::people::People;
+use super::plans::{Plan, PlanFiles};
+use super::report::{Code, Finding, Findings};
+use super::scan::{Fact, Place, from_uuid, scan};
+use super::states::Channel;
+use crate::event::Event;
+use std::collections::{BTreeMap, HashMap};
+
+/// How far times may run back against the order of leaves, microseconds.
+const BACKWARDS_MAX: i64 = 600_000_000;
+
+/// Where a leaf stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct At {
+    /// Generation, 1, 2, …
+    pub generation: u64,
+    /// Index in it.
+    pub leaf: u64,
+}
+
+/// The state of an incident as its leaves tell it.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The log's id.
+    pub inc: String,
+    /// Whether all leaves are there: a pack of a person has but some.
+    pub is_whole: bool,
+    /// Everybody.
+    pub people: People,
+    /// Texts, approvals and contents of plans.
+    pub plan_files: BTreeMap<u64, PlanFiles>,
+    /// Plans as the log tells of them.
+    pub plans: HashMap<u64, Plan>,
+    /// Lists as they were frozen: number, count, root.
+    pub frozen: Vec<(u64, u64, [u8; 32])>,
+    /// Open holds with their person; `None`: of the whole incident.
+    pub(super) holds: HashMap<[u8; 16], Option<usize>>,
+    pub(super) incident_holds: usize,
+    /// Everything that is wrong.
+    pub findings: Findings,
+    /// Valid approvals with their keys.
+    pub approvers: Vec<String>,
+    /// Lists that the controller signed.
+    pub signed_lists: Vec<String>,
+    /// Events by kind.
+    pub events: BTreeMap<&'static str, u64>,
+    /// Calls claimed and accepted by channel.
+    pub channels: BTreeMap<Channel, (u64, u64)>,
+    /// Newest time in the log.
+    pub newest: Option<i64>,
+    ids: Vec<([u8; 16], u32, u64)>,
+    strangers: Vec<([u8; 16], At)>,
+    at: At,
+    person: Option<[u8; 16]>,
+}
+
+impl World {
+    /// Before the first leaf of a pack with all leaves.
+    pub fn whole(people: People, plan_files: BTreeMap<u64, PlanFiles>, findings: Findings) -> Self {
+        Self { is_whole: true, people, plan_files, findings, ..Self::default() }
+    }
+
+    /// Before the first leaf of a pack of one person.
+    pub fn of_person(people: People) -> Self {
+        Self { people, ..Self::default() }
+    }
+
+    /// Notes what is wrong with the present leaf.
+    pub(super) fn find(&mut self, code: Code, text: impl Into<String>) {
+        let mut finding = Finding::new(code, text).leaf(self.at.generation, self.at.leaf);
+        finding.person = self.person;
+        self.findings.push(finding);
+    }
+
+    /// Where the present leaf stands.
+    pub(super) fn at(&self) -> At {
+        self.at
+    }
+
+    /// Takes a leaf; gives its event back where it is one of this log's.
+    pub fn take(&mut self, at: At, hash: [u8; 32], bytes: &[u8]) {
+        (self.at, self.person) = (at, None);
+        let Some(fact) = scan(bytes) else {
+            // Nested values are canonical too, but no known kind has any.
+            match Event::parse(bytes) {
+                Ok(event) if Kind::of(&event.kind).is_some() => self.find(Code::Fields, "its `d` has a nested value"),
+                Ok(_) => self.find(Code::Kind, "its kind is not known"),
+                Err(error) => self.find(Code::Canonical, error.to_string()),
+            }
+            return;
+        };
+        self.person = fact.place.map(|place| place.person);
+        match from_uuid(fact.id) {
+            Some(id) => self.ids.push((id, u32::try_from(at.generation).unwrap_or(u32::MAX), at.leaf)),
+            None => self.find(Code::Canonical, "its id is no UUID"),
+        }
+        if fact.inc != self.inc {
+            self.find(Code::Inc, "it belongs to another log");
+        }
+        self.check_time(fact.at_micros);
+        let number = fact.place.map(|place| self.chain(place, hash));
+        let Some(kind) = Kind::of(fact.kind) else { return self.find(Code::Kind, "its kind is not known") };
+        *self.events.entry(kind.as_str()).or_default() += 1;
+        if let Some(fault) = kind.fault(&fact) {
+            return self.find(Code::Fields, fault);
+        }
+        self.tell(kind, &fact, number);
+    }
+
+    fn tell(&mut self, kind: Kind, fact: &Fact, number: Option<usize>) {
+        let inc = self.inc.clone();
+        match (kind, number) {
+            (Kind::LogOpened, _) => {
+                if self.at.leaf > 0 {
+                    self.find(Code::Opened, "only the first leaf of a generation may open the log");
+                }
+            }
+            (Kind::ListFrozen, _) => self.list_frozen(fact),
+            (Kind::ListSigned, _) => self.list_signed(fact, &inc),
+            (Kind::RowCorrected | Kind::RowDiscarded, _) => {}
+            (Kind::HoldSet | Kind::HoldLifted, _) => self.hold(kind, fact, number),
+            (_, None) => self.plan_event(fact, &inc),
+            (_, Some(number)) => self.message_event(kind, fact, number),
+        }
+    }
+
+    fn check_time(&mut self, at_micros: i64) {
+        let newest = self.newest.unwrap_or(at_micros);
+        if at_micros < newest.saturating_sub(BACKWARDS_MAX) {
+            self.find(Code::Time, "its time is more than ten minutes before that of a leaf before it");
+        }
+        self.newest = Some(newest.max(at_micros));
+    }
+
+    /// A person's n is 1, 2, … without gap, and prev the leaf hash before.
+    fn chain(&mut self, place: Place, hash: [u8; 32]) -> usize {
+        let known = self.people.find(&place.person).is_some();
+        let number = self.people.number(&place.person);
+        if !known && self.people.newest(number) == 0 {
+            self.strangers.push((place.person, self.at));
+        }
+        let last = self.people.newest(number);
+        if !self.people.follow(number, place.n, place.prev, hash) {
+            let text = if place.n == last + 1 {
+                format!("`prev` of its event {} is not the hash of the event before", place.n)
+            } else {
+                format!("its event {} follows its event {last}", place.n)
+            };
+            self.find(Code::Chain, text);
+        }
+        number
+    }
+
+    fn hold(&mut self, kind: Kind, fact: &Fact, number: Option<usize>) {
+        let Some(hold) = fact.text("hold").and_then(from_uuid) else { return };
+        if kind == Kind::HoldSet {
+            if self.holds.insert(hold, number).is_some() {
+                return self.find(Code::Held, "it sets a hold that stands already");
+            }
+            match number {
+                Some(number) => self.people.hold(number, 1),
+                None => self.incident_holds += 1,
+            }
+            return;
+        }
+        match self.holds.remove(&hold) {
+            Some(of) if of == number => match number {
+                Some(number) => self.people.hold(number, -1),
+                None => self.incident_holds = self.incident_holds.saturating_sub(1),
+            },
+            Some(of) => {
+                self.holds.insert(hold, of);
+                self.find(Code::Held, "it lifts a hold of somebody else");
+            }
+            None if self.is_whole => self.find(Code::Held, "it lifts a hold that does not stand"),
+            None => {}
+        }
+    }
+
+    /// At the end of all leaves.
+    pub fn finish(&mut self) {
+        self.finish_ids();
+        for (person, at) in std::mem::take(&mut self.strangers) {
+            let number = self.people.number(&person);
+            // A hold may come before the person's list is frozen.
+            if self.people.has_messages(number) {
+                let finding = Finding::new(Code::Stranger, "the person stands in no manifest");
+                self.findings.push(finding.leaf(at.generation, at.leaf).person(person));
+            }
+        }
+        self.finish_calls();
+        if self.is_whole {
+            self.finish_lists();
+            self.finish_plans();
+        }
+    }
+
+    fn finish_ids(&mut self) {
+        let mut ids = std::mem::take(&mut self.ids);
+        ids.sort_unstable();
+        for pair in ids.windows(2) {
+            let [(first, ..), (second, generation, leaf)] = pair else { continue };
+            if first == second {
+                let finding = Finding::new(Code::RepeatedId, "its id stood in a leaf before");
+                self.findings.push(finding.leaf(u64::from(*generation), *leaf));
+            }
+        }
+    }
+}
