@@ -41,7 +41,7 @@ const FORMAT: u64 = 1;
 /// Most generations of a log.
 const GENERATIONS_MAX: u64 = 1000;
 /// People without an end state that a report names.
-const OPEN_KEPT_MAX: usize = 1000;
+const OPEN_KEPT_MAX: usize = 100_000;
 
 /// What else is demanded of a pack.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +90,8 @@ fn verify_incident<R: Read + Seek>(
         report.findings = findings;
         return Ok(());
     };
-    (report.origin, report.size, report.root) = (newest.checkpoint.origin.clone(), newest.checkpoint.size, newest.checkpoint.root);
+    (report.origin, report.size, report.root) =
+        (newest.checkpoint.origin.clone(), newest.checkpoint.size, newest.checkpoint.root);
     report.generations = newest.number;
     let anchored = anchors::load(pack, trust, &mut report.anchors, &mut findings)?;
     let known = known_checkpoints(options, trust, &generations, &mut findings);
@@ -197,10 +198,9 @@ fn checkpoints<R: Read + Seek>(
         if prefix.is_empty() {
             witnesses(pack, trust, &bytes, &checkpoint, report, findings)?;
         }
-        if let Some(first) = generations.first() {
-            if checkpoint.origin != format!("{}/{number}", first.checkpoint.origin) {
-                findings.push(Finding::new(Code::Opened, "it is not the next generation of this log").file(&file));
-            }
+        let is_next = |first: &Generation| checkpoint.origin == format!("{}/{number}", first.checkpoint.origin);
+        if !generations.first().is_none_or(is_next) {
+            findings.push(Finding::new(Code::Opened, "it is not the next generation of this log").file(&file));
         }
         generations.push(Generation { number, prefix, checkpoint });
     }
@@ -229,14 +229,18 @@ fn known_checkpoints(options: &Options, trust: &Trust, generations: &[Generation
     let mut known = Vec::new();
     for bytes in &options.known_checkpoints {
         match trust.open(bytes) {
-            Err(text) => findings.push(Finding::new(Code::Rollback, format!("a checkpoint that you know is not to be believed: {text}"))),
+            Err(text) => {
+                findings.push(Finding::new(Code::Rollback, format!("a checkpoint that you know is not to be believed: {text}")))
+            }
             Ok(checkpoint) => match generations.iter().find(|g| g.checkpoint.origin == checkpoint.origin) {
                 None => {
-                    let text = format!("a checkpoint that you know is of the log `{}`, which is not in the pack", checkpoint.origin);
+                    let text =
+                        format!("a checkpoint that you know is of the log `{}`, which is not in the pack", checkpoint.origin);
                     findings.push(Finding::new(Code::Rollback, text));
                 }
                 Some(of) if of.checkpoint.size < checkpoint.size => {
-                    let text = format!("you know a checkpoint of size {}, and the pack ends at {}", checkpoint.size, of.checkpoint.size);
+                    let text =
+                        format!("you know a checkpoint of size {}, and the pack ends at {}", checkpoint.size, of.checkpoint.size);
                     findings.push(Finding::new(Code::Rollback, text));
                 }
                 Some(_) => known.push(checkpoint),
@@ -264,8 +268,12 @@ fn opened<R: Read + Seek>(
         Some(bundle) => pack.read(&format!("{}{}", generation.prefix, bundle.path()), 1 << 21)?.unwrap_or_default(),
         None => Vec::new(),
     };
-    let entry = crate::tile::bundle_entries(&bytes).next().and_then(Result::ok).unwrap_or_default();
-    Ok(judge_opened(entry, generation, before, world))
+    match crate::tile::bundle_entries(&bytes).next() {
+        Some(Ok(entry)) => Ok(judge_opened(entry, generation, before, world)),
+        // The replay names what is missing.
+        _ if first.is_some() => Ok(Opened::Known),
+        _ => Ok(judge_opened(b"", generation, before, world)),
+    }
 }
 
 fn judge_opened(entry: &[u8], generation: &Generation, before: Option<&Generation>, world: &mut World) -> Opened {

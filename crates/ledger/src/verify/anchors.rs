@@ -48,7 +48,9 @@ pub fn load<R: Read + Seek>(
                     is_verified: false,
                     command: Some(format!("openssl ts -verify -data {file} -in {stem}tsr -CAfile TSA-ROOT.pem")),
                 }),
-                None => findings.push(Finding::new(Code::Anchor, "the token is not over this checkpoint").file(&format!("{stem}tsr"))),
+                None => {
+                    findings.push(Finding::new(Code::Anchor, "the token is not over this checkpoint").file(&format!("{stem}tsr")))
+                }
             }
         }
         if let (Some(lines), Ok(note)) = (pack.text(&format!("{stem}cosig"))?, Note::parse(&bytes)) {
@@ -83,8 +85,10 @@ fn token_time(token: &[u8], imprint: &[u8; 32]) -> Option<String> {
     Some(format!("{}-{}-{}T{}:{}:{}Z", part(0..4)?, part(4..6)?, part(6..8)?, part(8..10)?, part(10..12)?, part(12..14)?))
 }
 
+type Tagged<'a> = (u8, &'a [u8]);
+
 /// A value of less than 128 bytes in DER: its tag and content, and what follows.
-fn der(bytes: &[u8]) -> Option<((u8, &[u8]), &[u8])> {
+fn der(bytes: &[u8]) -> Option<(Tagged<'_>, &[u8])> {
     let ([tag, length], rest) = bytes.split_first_chunk::<2>()?;
     let (content, rest) = rest.split_at_checked(usize::from(*length)).filter(|_| *length < 128)?;
     Some(((*tag, content), rest))

@@ -1,8 +1,8 @@
 //! The closed list of kinds with the fields that each must have: the section "Kinds" of the format.
 
 use super::scan::{Fact, Plain, from_uuid};
-use crate::hash::from_hex;
 use super::states::{Channel, NoticeState, Reason, State, words};
+use crate::hash::from_hex;
 
 words! {
     /// What happened.
@@ -37,6 +37,8 @@ enum Is {
     Channel,
     Reason,
     State,
+    /// A state that a provider's report leads to.
+    Report,
     Notice,
 }
 
@@ -67,9 +69,12 @@ impl Kind {
     fn own(self) -> (Fields, Fields) {
         const GROUND_OF_RECEIPT: Fields = &[("ground", Is::Word(&["found", "polled"]))];
         let needed: Fields = match self {
-            Self::LogOpened => {
-                &[("format", Is::Count), ("generation", Is::Count), ("kind", Is::Word(&["incident", "controller", "system"])), ("origin", Is::Text)]
-            }
+            Self::LogOpened => &[
+                ("format", Is::Count),
+                ("generation", Is::Count),
+                ("kind", Is::Word(&["incident", "controller", "system"])),
+                ("origin", Is::Text),
+            ],
             Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
             Self::RowCorrected => &[("new_list", Is::Count), ("new_row", Is::Row)],
@@ -79,7 +84,7 @@ impl Kind {
             Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],
             Self::Asked => &[("ground", Is::Word(&["no_lookup", "no_reference", "no_answer", "key_expired"]))],
             Self::Decided => &[("command", Is::Uuid), ("ground", Is::Word(&["send_again", "next_step"])), ("user", Is::Uuid)],
-            Self::Receipt | Self::ReceiptLate => &[("status", Is::State)],
+            Self::Receipt | Self::ReceiptLate => &[("status", Is::Report)],
             Self::Overdue => &[("ground", Is::Word(&["no_news"]))],
             Self::Exhausted => &[("ground", Is::Word(&["deadline"]))],
             _ => &[],
@@ -171,12 +176,15 @@ impl Is {
             (Self::Row, Plain::Number(n)) => n > 0,
             (Self::Row, Plain::Text(text)) => !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit()),
             (Self::Code, Plain::Text(text)) => {
-                !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                !text.is_empty()
+                    && text.len() <= 32
+                    && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
             }
             (Self::Word(words), Plain::Text(text)) => words.contains(&text),
             (Self::Channel, Plain::Text(text)) => Channel::of(text).is_some(),
             (Self::Reason, Plain::Text(text)) => Reason::of(text).is_some(),
             (Self::State, Plain::Text(text)) => State::of(text).is_some(),
+            (Self::Report, Plain::Text(text)) => State::of(text).is_some_and(|state| state.rank().is_some()),
             (Self::Notice, Plain::Text(text)) => {
                 matches!(NoticeState::of(text), Some(NoticeState::Open | NoticeState::Notified | NoticeState::Unreachable))
             }

@@ -1,7 +1,7 @@
 //! Lines of manifests and contents: one canonical spelling, strictly ascending, kept as columns.
 
-use crate::hash::from_hex;
 use super::states::Channel;
+use crate::hash::from_hex;
 use crate::hash::leaf_hash;
 use crate::merkle::Frontier;
 

@@ -64,7 +64,11 @@ impl World {
         let wrong = if list.frozen.is_some() {
             Some(format!("list {} was frozen before", list.number))
         } else if self.is_whole && (list.lines.count(), list.lines.root()) != (count, root) {
-            Some(format!("the manifest of list {} has {} lines and another count or root than was frozen", list.number, list.lines.count()))
+            Some(format!(
+                "the manifest of list {} has {} lines and another count or root than was frozen",
+                list.number,
+                list.lines.count()
+            ))
         } else {
             None
         };
@@ -90,7 +94,8 @@ impl World {
         } else if !self.frozen.contains(&(list, count, root)) {
             self.find(Code::ListSignature, format!("the controller signed another count or root of list {list} than was frozen"));
         } else {
-            self.signed_lists.push(format!("list {list} is signed by the controller's key {}", fact.text("key").unwrap_or_default()));
+            self.signed_lists
+                .push(format!("list {list} is signed by the controller's key {}", fact.text("key").unwrap_or_default()));
         }
     }
 

@@ -88,7 +88,8 @@ impl World {
         let (name, from) = (kind.as_str(), before.state);
         let Some(to) = to else {
             // What would have moved the message must say so.
-            let report = if kind == Kind::ReceiptLate { status } else { Some(State::Accepted).filter(|_| is_acceptance(kind, fact)) };
+            let report =
+                if kind == Kind::ReceiptLate { status } else { Some(State::Accepted).filter(|_| is_acceptance(kind, fact)) };
             let is_news = report.is_some_and(|report| from.may_become(report));
             let is_answer = matches!(kind, Kind::Rejected | Kind::NotTaken | Kind::LaneStopped | Kind::Unknown);
             let is_own_answer = is_answer && from == State::Sending && fact.number("attempt") == Some(before.attempt);
@@ -100,11 +101,8 @@ impl World {
         let leads = if kind == Kind::Receipt { status == Some(to) } else { kind.leads_to(fact).contains(&to) };
         if !leads || kind == Kind::ReceiptLate {
             self.find(Code::Move, format!("{name} does not lead to {}", to.as_str()));
-        } else if !from.may_become(to) && !(kind == Kind::Intent && is_second(from)) {
+        } else if !from.may_become(to) && (kind != Kind::Intent || !is_second(from)) {
             self.find(Code::Move, format!("a message that is {} cannot become {}", from.as_str(), to.as_str()));
-        }
-        if status.is_some_and(|status| status.rank().is_none()) {
-            self.find(Code::Fields, "its `status` is no report");
         }
     }
 
@@ -130,7 +128,10 @@ impl World {
         if from == to || is_by_people {
             self.find(Code::Notice, format!("a notice that is {} does not become {} by this", from.as_str(), to.as_str()));
         } else if to == NoticeState::Notified && !self.may_end(plan, key.channel, state) {
-            self.find(Code::Notice, format!("{} of {} does not end a notice by the plan's table", state.as_str(), key.channel.as_str()));
+            self.find(
+                Code::Notice,
+                format!("{} of {} does not end a notice by the plan's table", state.as_str(), key.channel.as_str()),
+            );
         }
         self.people.set_notice(number, key.phase, to);
     }

@@ -4,9 +4,9 @@ use super::lines::{Columns, parse_keyed};
 use super::pack::{Pack, PackError};
 use super::plans::canonical_json;
 use super::report::{Code, Finding, Report};
-use crate::hash::from_hex;
 use super::states::NoticeState;
 use super::world::World;
+use crate::hash::from_hex;
 use crate::hash::to_hex;
 use crate::text::{clean, unguard_formula};
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,8 +15,6 @@ use sha2::Sha256;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek};
 
-/// Most rows that are named.
-const NAMED_MAX: usize = 1000;
 /// Names of the column, in letters and digits only.
 const COLUMN: &str = "externalreference";
 
@@ -30,7 +28,12 @@ pub enum OwnList {
 }
 
 /// Compares it; what was found goes into the world's findings and the report's lines.
-pub fn check<R: Read + Seek>(pack: &mut Pack<R>, list: &OwnList, world: &mut World, report: &mut Report) -> Result<(), PackError> {
+pub fn check<R: Read + Seek>(
+    pack: &mut Pack<R>,
+    list: &OwnList,
+    world: &mut World,
+    report: &mut Report,
+) -> Result<(), PackError> {
     match list {
         OwnList::Manifest(bytes) => check_manifest(bytes, world, report),
         OwnList::Rows(bytes) => match (rows_of(pack, world)?, references(bytes)) {
@@ -58,9 +61,10 @@ fn check_manifest(bytes: &[u8], world: &mut World, report: &mut Report) {
         return world.findings.push(Finding::new(Code::OwnList, text));
     };
     let mut lines = vec![format!("your list of {} people is list {number} of the pack, line by line", own.count())];
-    let open = own.people.iter().filter(|id| world.people.find(id).is_none_or(|n| world.people.end_state(n) == NoticeState::Open));
+    let open =
+        own.people.iter().filter(|id| world.people.find(id).is_none_or(|n| world.people.end_state(n) == NoticeState::Open));
     lines.extend(open.map(|id| format!("p_{} has no end state", to_hex(id))));
-    tell(report, lines);
+    report.own_list.extend(lines);
 }
 
 /// What the pack says of the rows of each list.
@@ -126,7 +130,7 @@ fn check_rows(rows: &Rows, references: &[String], world: &mut World, report: &mu
         wrong.push(format!("the pack has {more} more rows of list {list} than your file"));
     }
     wrong.into_iter().for_each(|text| world.findings.push(Finding::new(Code::OwnList, text)));
-    tell(report, lines);
+    report.own_list.extend(lines);
 }
 
 /// Whether the manifest's commitment of this person opens to this reference.
@@ -144,13 +148,6 @@ pub fn open(key: &[u8; 32], value: &[u8]) -> [u8; 32] {
     mac.chain_update(value).finalize().into_bytes().into()
 }
 
-fn tell(report: &mut Report, mut lines: Vec<String>) {
-    let more = lines.len().saturating_sub(NAMED_MAX);
-    lines.truncate(NAMED_MAX);
-    report.own_list.extend(lines);
-    report.own_list.extend((more > 0).then(|| format!("and {more} more")));
-}
-
 /// The external references of a CSV file, cleaned as an import cleans them; rows without content do not count.
 fn references(bytes: &[u8]) -> Result<Vec<String>, String> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -163,7 +160,8 @@ fn references(bytes: &[u8]) -> Result<Vec<String>, String> {
     for record in reader.byte_records() {
         let record = record.map_err(|_| "your list is no CSV file".to_owned())?;
         let Some(column) = column else {
-            let plain = |cell: &[u8]| cell.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
+            let plain =
+                |cell: &[u8]| cell.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
             column = record.iter().position(|cell| plain(cell) == COLUMN.as_bytes());
             if column.is_none() {
                 return Err("your list has no column `external_reference`: rename the header".into());

@@ -60,8 +60,7 @@ struct Person {
 const NOTHING: u32 = u32::MAX;
 
 impl Person {
-    const NEW: Self =
-        Self { n: 0, prev: [0; 32], holds: 0, first_message: NOTHING, newest_phase: 1, notice: NoticeState::Open };
+    const NEW: Self = Self { n: 0, prev: [0; 32], holds: 0, first_message: NOTHING, newest_phase: 1, notice: NoticeState::Open };
 }
 
 /// All people: those of the manifests, then strangers, in the order in which they came.
@@ -146,7 +145,15 @@ impl People {
         if at == NOTHING {
             at = u32::try_from(self.messages.len()).unwrap_or(NOTHING - 1);
             let state = State::Ready;
-            self.messages.push(Message { key, state, is_accepted: false, attempt: 0, plan: None, intent: (0, 0, 0), next: first });
+            self.messages.push(Message {
+                key,
+                state,
+                is_accepted: false,
+                attempt: 0,
+                plan: None,
+                intent: (0, 0, 0),
+                next: first,
+            });
             if let Some(person) = self.people.get_mut(number) {
                 person.first_message = at;
                 person.newest_phase = person.newest_phase.max(key.phase);

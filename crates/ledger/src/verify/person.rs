@@ -7,12 +7,12 @@ use super::people::{List, People};
 use super::plans::canonical_json;
 use super::report::{Code, Finding, Report, Verdict};
 use super::scan::scan;
-use crate::hash::from_hex;
 use super::trust::Trust;
 use super::world::{At, World};
 use super::{Options, tell};
 use crate::checkpoint::Checkpoint;
 use crate::event::BYTES_MAX;
+use crate::hash::from_hex;
 use crate::hash::{leaf_hash, to_hex};
 use crate::proof::{ProofFile, parse_decimal, parse_hash, verify_inclusion};
 use serde_json::Value;
@@ -24,7 +24,12 @@ use std::io::{Read, Seek};
 const MESSAGE_MAX: usize = 64 << 20;
 
 /// Checks a pack of a person.
-pub fn verify<R: Read + Seek>(pack: &mut Pack<R>, trust: &Trust, options: &Options, report: &mut Report) -> Result<(), PackError> {
+pub fn verify<R: Read + Seek>(
+    pack: &mut Pack<R>,
+    trust: &Trust,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(), PackError> {
     let Some(bytes) = pack.read("checkpoint", 1 << 20)? else {
         report.findings.push(Finding::new(Code::Pack, "it is missing").file("checkpoint"));
         return Ok(());
@@ -99,7 +104,9 @@ fn leaves<R: Read + Seek>(
             continue;
         };
         if !verify_inclusion(&leaf_hash(&bytes), proof.index, checkpoint.size, &proof.path, &checkpoint.root) {
-            world.findings.push(Finding::new(Code::Proof, "its proof does not lead to the checkpoint").file(&name).leaf(1, proof.index));
+            world
+                .findings
+                .push(Finding::new(Code::Proof, "its proof does not lead to the checkpoint").file(&name).leaf(1, proof.index));
             continue;
         }
         let n = (folder == "events").then_some(number);

@@ -4,9 +4,9 @@ use super::lines::Columns;
 use super::pack::{Pack, PackError};
 use super::report::{Code, Finding, Findings};
 use super::scan::Fact;
-use crate::hash::from_hex;
 use super::states::{Channel, State};
 use super::world::World;
+use crate::hash::from_hex;
 use crate::hash::to_hex;
 use crate::note::verify_ed25519;
 use serde_json::Value;
@@ -86,8 +86,8 @@ pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Resu
 /// JSON that has one spelling: no whitespace, keys in ASCII order, none twice.
 pub fn canonical_json(text: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(text).ok()?;
-    let has_order = |value: &Value| is_ordered(value);
-    (has_order(&value) && value.to_string() == text).then_some(value)
+    let written = value.to_string();
+    (is_ordered(&value) && written == text).then_some(value)
 }
 
 /// Where another crate makes maps keep their order, the order itself must be looked at.
@@ -227,6 +227,7 @@ impl World {
 
     /// Whether some plan lets a message of this channel and state end a notice; true where the pack has no plan.
     pub(super) fn may_end(&self, plan: Option<u64>, channel: Channel, state: State) -> bool {
+        let plan = plan.filter(|plan| self.plan_files.contains_key(plan));
         let of_plan = self.plan_files.iter().filter(|(number, _)| plan.is_none_or(|plan| plan == **number));
         let mut rows = of_plan.filter_map(|(_, files)| files.body.get("closing")?.as_array()).flatten().peekable();
         if rows.peek().is_none() {

@@ -4,6 +4,9 @@ use super::report::{Report, Verdict};
 use crate::hash::to_hex;
 use std::fmt;
 
+/// People without an end state that stand in the text.
+const OPEN_PRINTED_MAX: usize = 20;
+
 /// What a pack does not prove, however good it is.
 pub fn limits(report: &Report) -> Vec<&'static str> {
     let mut limits = vec![
@@ -79,11 +82,11 @@ impl Report {
         for (kind, count) in &self.events {
             writeln!(f, "  {kind}: {count}")?;
         }
-        for person in &self.open_people {
+        for person in self.open_people.iter().take(OPEN_PRINTED_MAX) {
             writeln!(f, "  p_{} has no end state", to_hex(person))?;
         }
-        let more = e.open.saturating_sub(self.open_people.len() as u64);
-        if more > 0 { writeln!(f, "  and {more} more") } else { Ok(()) }
+        let more = e.open.saturating_sub(OPEN_PRINTED_MAX as u64);
+        if more > 0 { writeln!(f, "  and {more} more, named in the report as JSON") } else { Ok(()) }
     }
 
     fn anchors_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -100,7 +100,9 @@ impl Replay<'_> {
             self.note_root(wanted);
         }
         if self.edge.size() < end {
-            world.findings.push(self.at(Code::Size, format!("the bundle ends {} entries early", end - self.edge.size())).file(&name));
+            world
+                .findings
+                .push(self.at(Code::Size, format!("the bundle ends {} entries early", end - self.edge.size())).file(&name));
             self.is_damaged = true;
             return Ok(());
         }
@@ -118,7 +120,8 @@ impl Replay<'_> {
         }
         let name = format!("{}{}", self.generation.prefix, tile.path());
         let Some(bytes) = pack.read(&name, usize::from(TILE_WIDTH) * HASH_BYTES)? else {
-            findings.push(Finding { generation: self.generation.number, ..Finding::new(Code::Tile, "it is missing") }.file(&name));
+            findings
+                .push(Finding { generation: self.generation.number, ..Finding::new(Code::Tile, "it is missing") }.file(&name));
             return Ok(());
         };
         if bytes == growth.hashes {

@@ -167,7 +167,7 @@ pub struct Report {
     pub newest_event: Option<String>,
     /// Tokens and cosignatures.
     pub anchors: Vec<Anchor>,
-    /// People without an end state, the first thousand.
+    /// People without an end state, the first 100,000.
     pub open_people: Vec<[u8; 16]>,
     /// What the auditor's own list showed.
     pub own_list: Vec<String>,

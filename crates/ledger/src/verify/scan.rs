@@ -177,3 +177,64 @@ impl<'a> Rest<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn is_plain(event: &Event) -> bool {
+        event.detail.values().all(|value| !value.is_object() && !value.is_array())
+    }
+
+    /// The scanner and the builder are two readers of one format: they must not differ on any bytes.
+    fn agree(bytes: &[u8]) {
+        let (scanned, parsed) = (scan(bytes), Event::parse(bytes).ok().filter(is_plain));
+        assert_eq!(scanned.is_some(), parsed.is_some(), "{}", String::from_utf8_lossy(bytes));
+        let (Some(fact), Some(event)) = (scanned, parsed) else { return };
+        assert_eq!((fact.id, fact.inc, fact.kind, fact.at_micros), (&*event.id, &*event.inc, &*event.kind, event.at_micros));
+        assert_eq!(
+            fact.place.map(|place| (place.n, place.person, place.prev)),
+            event.n.zip(event.person).map(|(n, p)| (n, p, event.prev))
+        );
+        let values: Vec<(&str, Value)> = fact.detail.iter().map(|(name, value)| (*name, value_of(value))).collect();
+        assert_eq!(values.len(), event.detail.len());
+        assert!(values.iter().all(|(name, value)| event.detail.get(*name) == Some(value)));
+    }
+
+    fn value_of(plain: &Plain) -> Value {
+        match *plain {
+            Plain::Text(text) => text.into(),
+            Plain::Number(number) => number.into(),
+            Plain::Flag(flag) => flag.into(),
+            Plain::Null => Value::Null,
+        }
+    }
+
+    const GOLDEN: &str = include_str!("../../tests/kinds.jsonl");
+
+    #[test]
+    fn the_scanner_reads_every_golden_event_as_the_builder_does() {
+        GOLDEN.lines().for_each(|line| agree(line.as_bytes()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_changed_byte_is_read_alike(line in 0usize..27, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = GOLDEN.lines().nth(line).unwrap_or_default().as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            agree(&bytes);
+        }
+
+        #[test]
+        fn an_exchanged_part_is_read_alike(line in 0usize..27, from in "(\"attempt\":1|\"v\":1|null|\"n\":[0-9]|T08|11-24|\"to\")", to in "(\"attempt\":(01|-1|-0|1e1|9007199254740991|9007199254740992)|\"v\":[12]|null|\"n\":[0-9]|T24|02-29|\"a\"|\\{\\}|\\[\\])") {
+            let text = GOLDEN.lines().nth(line).unwrap_or_default();
+            agree(text.replacen(&from, &to, 1).as_bytes());
+        }
+    }
+}

@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn the_moves_are_those_of_the_published_format() {
         let format = include_str!("../../../../docs/evidence-format.md");
-        let table = format.split("## Moves").nth(1).and_then(|rest| rest.split("\nReports and their ranks").next()).unwrap_or_default();
+        let table =
+            format.split("## Moves").nth(1).and_then(|rest| rest.split("\nReports and their ranks").next()).unwrap_or_default();
         let words = |cell: &str| cell.split('`').skip(1).step_by(2).filter_map(State::of).collect::<Vec<_>>();
         let mut listed = Vec::new();
         let mut check = |from: State, cell: &str| {

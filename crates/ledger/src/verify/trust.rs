@@ -44,7 +44,14 @@ impl Trust {
     }
 
     /// Looks for cosignatures of the policy's witnesses; whether they suffice.
-    pub fn witnessed(&self, size: u64, note: &Note, more: &[NoteSignature], anchors: &mut Vec<Anchor>, findings: &mut Findings) -> bool {
+    pub fn witnessed(
+        &self,
+        size: u64,
+        note: &Note,
+        more: &[NoteSignature],
+        anchors: &mut Vec<Anchor>,
+        findings: &mut Findings,
+    ) -> bool {
         let Self::Policy(policy) = self else { return true };
         let lines: Vec<NoteSignature> = note.signatures().iter().chain(more).cloned().collect();
         let mut seen = Vec::new();

@@ -1,0 +1,13 @@
+//! What `verify` promises: a good pack is good, and each damage has its code and its leaf.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod case;
+mod cli;
+mod findings;
+mod hostile;
+mod own_list;
+mod person;
+mod speed;
+mod story;
+mod tree;
