@@ -82,7 +82,7 @@ export class Incident {
     const [a, b, c, d, e] = [0, 1, 2, 3, 4].map(i => personId(i)), notified = { notice: 'notified' };
     this.opened = { k: 'log.opened', d: { format: 1, kind: 'incident', origin: ORIGIN, generation: 1 } };
     const plan = k => ({ k: `plan.${k}`, plan: 1 }), hold = (k, p) => ({ k: `hold.${k}`, p, d: { hold: '0192f0aa-0000-7000-8000-0000000000c1', user: USERS.approver } });
-    this.add(this.opened, { k: 'list.frozen', list: 1 }, { k: 'list.signed', list: 1 }, { k: 'list.frozen', list: 2 });
+    this.add(this.opened, { k: 'row.quarantined', d: { list: 1, row: 7, codes: ['no_contact'] } }, { k: 'list.frozen', list: 1 }, { k: 'list.signed', list: 1 }, { k: 'list.frozen', list: 2 });
     this.add({ k: 'row.discarded', d: { list: 1, row: 7, user: USERS.preparer, command: uuid() } }, plan('prepared'), plan('approved'), plan('started'));
     this.add({ k: 'audit.passed', d: { findings: {} } }, { k: 'audit.failed', d: { findings: { state_differs: 1 } } });
     const ma = message(a, 'sms');
