@@ -55,9 +55,9 @@ export function message(p, channel, { reason = 'first', ordinal = 1, phase = 1 }
   const event = (k, d) => ({ k, p, d: { ...base(), ...d } });
   return {
     intent: (more = {}) => { attempt++; return event('message.intent', { to: 'sending', plan: 1, repeat: false, content: contentOf(p, channel), destination: commit(p, channel, `${channel} of ${p}`), ...more }); },
-    accepted: more => event('message.accepted', { code: 201, to: 'accepted', ...more }),
-    rejected: more => event('message.rejected', { code: 400, to: 'rejected', ...more }),
-    notTaken: more => event('message.not_taken', { code: 429, to: 'ready', ...more }),
+    accepted: more => event('message.accepted', { code: '201', to: 'accepted', ...more }),
+    rejected: more => event('message.rejected', { code: '400', to: 'rejected', ...more }),
+    notTaken: more => event('message.not_taken', { code: '429', to: 'ready', ...more }),
     unknown: more => event('message.unknown', { ground: 'lease', to: 'unknown', ...more }),
     resolved: (ground, to) => event('message.resolved', { ground, to }),
     asked: () => event('message.asked', { ground: 'no_lookup', to: 'asked' }),
@@ -82,8 +82,9 @@ export class Incident {
     const [a, b, c, d, e] = [0, 1, 2, 3, 4].map(i => personId(i)), notified = { notice: 'notified' };
     this.opened = { k: 'log.opened', d: { format: 1, kind: 'incident', origin: ORIGIN, generation: 1 } };
     const plan = k => ({ k: `plan.${k}`, plan: 1 }), hold = (k, p) => ({ k: `hold.${k}`, p, d: { hold: '0192f0aa-0000-7000-8000-0000000000c1', user: USERS.approver } });
-    this.add(this.opened, { k: 'list.frozen', list: 1 }, { k: 'list.signed', list: 1 }, { k: 'list.frozen', list: 2 });
+    this.add(this.opened, { k: 'row.quarantined', d: { list: 1, row: 7, codes: ['no_contact'] } }, { k: 'list.frozen', list: 1 }, { k: 'list.signed', list: 1 }, { k: 'list.frozen', list: 2 });
     this.add({ k: 'row.discarded', d: { list: 1, row: 7, user: USERS.preparer, command: uuid() } }, plan('prepared'), plan('approved'), plan('started'));
+    this.add({ k: 'audit.passed', d: { findings: {} } }, { k: 'audit.failed', d: { findings: { state_differs: 1 } } });
     const ma = message(a, 'sms');
     this.add(ma.intent(), ma.accepted(), ma.receipt('sent'), ma.receipt('delivered_to_handset', notified), ma.late('sent'));
     const mb = message(b, 'sms'), letter = message(b, 'letter', { reason: 'escalation' });
@@ -104,7 +105,7 @@ export class Incident {
   /** Fills in what events name by hash, chains them, and writes each as a leaf. */
   seal() {
     const root = lines => treeHash(lines.map(l => leafHash(l))).toString('hex');
-    const plan = canonical({ contents: { people: this.contents().length, root: root(this.contents()) }, plan: 1, v: 1 }), hash = sha256(plan).toString('hex');
+    const plan = canonical({ contents: { people: this.contents().length, root: root(this.contents()) }, closing: [{ channel: 'sms', content: 'full', state: 'delivered_to_handset' }, { channel: 'letter', content: 'full', state: 'handed_to_carrier' }], incident: INC, plan: this.planNumber ?? 1, v: 1 }), hash = sha256(plan).toString('hex');
     const heads = new Map();
     let clock = Date.UTC(2026, 10, 11, 9, 0, 0);
     this.leaves = this.events.map(event => {
@@ -136,7 +137,7 @@ export class Incident {
     for (const [list, people] of this.lists) put(list === 1 ? 'manifest.jsonl' : `manifest.${list}.jsonl`, this.lines(people).map(l => `${l}\n`).join(''));
     put('plans/1.json', this.plan);
     put('contents.1.jsonl', this.contents().map(l => `${l}\n`).join(''));
-    const statement = canonical({ args: { hash: this.hash, plan: 1 }, at: '2026-11-11T08:59:00Z', command: 'plan approve', nonce: '00'.repeat(16), v: 1 });
+    const statement = canonical({ at: '2026-11-11T08:59:00Z', command: 'plan approve', hash: this.hash, incident: INC, nonce: '00'.repeat(16), plan: 1, v: 1 });
     put('approvals/1-1.json', JSON.stringify({ key: KEYS.approver.public.toString('hex'), signature: KEYS.approver.sign(statement).toString('hex'), statement, user: USERS.approver }));
     put(`texts/${sha256('template').toString('hex')}.hbs`, 'template');
     put('pack.json', canonical({ for: 'regulator', format: 1, kind: 'incident', origin: ORIGIN, size: this.leaves.length }));
@@ -154,7 +155,7 @@ export class Incident {
     const list = [...this.lists].find(([, people]) => people.includes(p))[0], lines = this.lines(this.lists.get(list)), index = lines.findIndex(l => l.includes(p));
     put('manifest-line.json', lines[index]);
     put('manifest-line.proof', `list ${list}\nindex ${index}\nsize ${lines.length}\n${path(index, lines.map(l => leafHash(l))).map(h => `${h.toString('base64')}\n`).join('')}`);
-    put('keys.json', JSON.stringify({ k: { sms: fieldKey(p, 'sms').toString('hex'), content: fieldKey(p, 'content').toString('hex') }, p, values: { sms: `sms of ${p}` } }));
+    put('keys.json', canonical({ k: { sms: fieldKey(p, 'sms').toString('hex'), content: fieldKey(p, 'content').toString('hex') }, p, values: { sms: `sms of ${p}` } }));
     put('messages/1.txt', `bytes of the sms to ${p}`);
     put('checkpoint', this.checkpoint());
     put('pack.json', canonical({ for: 'person', format: 1, kind: 'person', origin: ORIGIN, p, size: this.leaves.length }));

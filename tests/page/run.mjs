@@ -76,6 +76,7 @@ async function all(browser, folder) {
     for (const [name, expression] of WALLS) report(name, (await page.run(expression).catch(e => e.message)) === true ? null : 'it is not refused');
     await page.close();
     report('files that are dropped', await dropped(browser));
+    report('a browser without cryptography of its own', await alone(browser, folder));
     report('a large pack keeps the page awake', await large(browser, folder));
   }
   console.log(failed ? `${failed} failed` : 'the page does what it must');
@@ -90,6 +91,21 @@ const WALLS = [
   ['the policy refuses another script', violation('script-src-elem', "const s = document.createElement('script'); s.textContent = 'window.smuggled = 1'; document.body.append(s);")],
   ['the policy refuses a handler in markup', violation('script-src-attr', "document.body.insertAdjacentHTML('beforeend', '<b onclick=\"1\">x</b>'); document.body.lastChild.click();")],
 ];
+
+/** Where a browser gives local files no WebCrypto, the page's own must do. */
+async function alone(browser, folder) {
+  const path = join(folder, 'pack.zip'), page = await browser.open(URL_OF_PAGE);
+  await page.run("Object.defineProperty(crypto, 'subtle', { value: undefined })");
+  for (const [c, verdict] of [[{}, 'good'], [CASES.find(c => c.name.startsWith('a signature with one bit')), 'bad']]) {
+    const made = build(c);
+    writeFileSync(path, made.pack);
+    const result = await checkOn(page, { ...made, pack: path });
+    if (result.verdict !== verdict || result.native.ed25519) return `verdict ${result.verdict}, not ${verdict}`;
+    await page.run("[...document.querySelectorAll('button')].find(b => b.textContent === 'Check another pack').click()");
+  }
+  await page.close();
+  return null;
+}
 
 /** A pack and its key, let fall on the page. */
 async function dropped(browser) {

@@ -1,0 +1,61 @@
+//! `duly verify`: the same check as the small program `duly-verify`, for whoever has this one at hand.
+
+use super::failure::read_bytes;
+use super::{Context, Failure, Refusal};
+use clap::Args;
+use duly_ledger::verify::{Options, OwnList, Trust, Verdict, verify};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+/// `duly verify`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  duly verify pack.zip --key cards-2026.vkey\n  duly verify pack.zip --key cards-2026.vkey --known-checkpoint checkpoint-of-march --complete\n  duly verify pack.zip --policy trusted.policy --list affected.csv --json\n\nNeeds no database, no network and no settings. The key never comes from the pack.\nExit code 0: good. 1: bad, the findings say where. 2: not checked, or this verifier is too old."
+)]
+pub struct Verify {
+    /// The pack
+    #[arg(value_name = "PACK.zip")]
+    pack: PathBuf,
+    /// The log's key: a vkey, a file with one, or an Ed25519 public key in 64 hexadecimal digits
+    #[arg(long, value_name = "KEY", required_unless_present = "policy", conflicts_with = "policy")]
+    key: Option<String>,
+    /// A C2SP tlog-policy: logs, witnesses, quorum
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A signed checkpoint that you kept: the pack must continue it; may be given again
+    #[arg(long, value_name = "FILE")]
+    known_checkpoint: Vec<PathBuf>,
+    /// Your own copy of a manifest (.jsonl), or of the list (.csv, where the pack holds openings)
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+    /// Take a person without an end state for a finding
+    #[arg(long)]
+    complete: bool,
+}
+
+/// Checks a pack.
+pub fn run(context: &Context, args: &Verify) -> Result<(), Failure> {
+    let wrong = |what: String| Refusal::of(what, "`duly verify --help` shows how to name keys and lists");
+    let trust = match (&args.key, &args.policy) {
+        (Some(key), _) => Trust::named(key).map_err(wrong)?,
+        (None, Some(path)) => Trust::policy_file(path).map_err(wrong)?,
+        (None, None) => return Err(wrong("no key is given".to_owned())),
+    };
+    let mut options = Options { is_complete: args.complete, ..Options::default() };
+    for path in &args.known_checkpoint {
+        options.known_checkpoints.push(read_bytes(path)?);
+    }
+    options.own_list = args.list.as_deref().map(OwnList::file).transpose().map_err(wrong)?;
+    let pack = File::open(&args.pack).map_err(|cause| {
+        Refusal::because(format!("{} cannot be opened", args.pack.display()), "check the path", cause)
+    })?;
+    let report = verify(BufReader::new(pack), &trust, &options);
+    context.print(&report.to_json(), report.to_string().trim_end());
+    match report.verdict {
+        Verdict::Good => Ok(()),
+        Verdict::Bad => Err(Refusal::found("the pack does not hold what it says", "ask for the pack again, and tell the controller what was found")),
+        Verdict::TooOld => Err(Refusal::of("the pack is written in a later format", "verify it with a newer program")),
+        Verdict::Unchecked(why) => Err(Refusal::of(why, "ask for the pack again: nothing is said for or against what it holds")),
+    }
+}
