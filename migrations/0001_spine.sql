@@ -19,6 +19,7 @@ create table app_user (
     user_id uuid primary key,                                -- client-made UUIDv7
     name text not null unique,                               -- shown in plans and stories
     public_key bytea not null unique check (octet_length(public_key) = 32), -- Ed25519
+    added_command_id uuid unique,                            -- the signed `user add` that vouches for the key; null for the first user alone
     created_at timestamptz not null default duly_now(),      -- database time
     revoked_at timestamptz                                   -- set once; a revoked key signs nothing more
 );
@@ -157,6 +158,41 @@ create table signed_command (
 );
 -- A statement holds a nonce: the same bytes are kept once, so a signature serves once.
 create unique index signed_command_once on signed_command (sha256(statement));
+alter table app_user add foreign key (added_command_id) references signed_command;
+
+-- What somebody signed, the command with its arguments, without time, nonce and version. Signatures are checked by
+-- the program and by the audit: this database cannot verify them.
+create function signed_words(statement bytea) returns jsonb language sql immutable as $$
+    select convert_from(statement, 'UTF8')::jsonb - array['at', 'nonce', 'v']
+$$;
+
+-- Whether an active user signed exactly this command.
+create function is_signed(command uuid, by_user uuid, words jsonb) returns boolean language sql stable as $$
+    select exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+      where s.command_id = command and s.user_id = by_user and signed_words(s.statement) = words)
+$$;
+
+-- A user is the first of all, or an active user signed exactly that name and key; a revocation is of now and for ever.
+create function check_user() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'UPDATE' then
+        if old.revoked_at is not null then
+            raise exception 'a revoked key stays revoked' using errcode = 'DU007';
+        end if;
+        new.revoked_at := duly_now();
+        return new;
+    end if;
+    -- Two first users at once: the second waits here and then finds the first.
+    perform pg_advisory_xact_lock(hashtext('duly first user'));
+    if new.added_command_id is null and not exists (select from app_user) then return new; end if;
+    perform from signed_command s where s.command_id = new.added_command_id
+        and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'user add', 'name', new.name, 'public', encode(new.public_key, 'hex')));
+    if not found then
+        raise exception 'a user needs an active user''s signature over exactly this name and key' using errcode = 'DU007';
+    end if;
+    return new;
+end $$;
+create trigger check_user before insert or update of revoked_at on app_user for each row execute function check_user();
 
 -- The last fate of a quarantined row, decided by somebody.
 create table row_decision (
@@ -188,14 +224,15 @@ create table plan_approval (
     foreign key (controller_id, incident_no, plan_no) references plan
 );
 
--- An approval is the approver's own signature over this plan's hash; never by who prepared it, never by a revoked user.
+-- An approval is the approver's own `plan approve` of exactly this plan and hash; never by who prepared it.
 create function check_approval() returns trigger language plpgsql as $$
 begin
     perform from plan q
+       join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no
        join app_user u on u.user_id = new.user_id and u.user_id <> q.prepared_by and u.revoked_at is null
-       join signed_command s on s.command_id = new.command_id and s.user_id = new.user_id
       where q.controller_id = new.controller_id and q.incident_no = new.incident_no and q.plan_no = new.plan_no
-        and position(encode(q.hash, 'hex') in convert_from(s.statement, 'UTF8')) > 0
+        and is_signed(new.command_id, new.user_id, jsonb_build_object(
+              'command', 'plan approve', 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
         for share of u;
     if not found then
         raise exception 'an approval needs a signature over the plan''s hash by an active user who did not prepare it' using errcode = 'DU005';
@@ -325,7 +362,9 @@ create table receipt (
     received_at timestamptz not null default duly_now(),     -- database time
     due_at timestamptz default duly_now(),                   -- when the sweep applies it; null once done
     result text check (result in ('applied', 'no_change', 'replay', 'unmatched', 'refused')), -- what became of it
-    message_id uuid                                          -- the message that it speaks of
+    message_id uuid,                                         -- the message that it speaks of
+    constraint only_false_receipts_are_refused check (result is distinct from 'refused' or verdict <> 'verified'),
+    constraint receipts_wait_or_have_a_result check (due_at is not null or result is not null)
 );
 create index receipt_due on receipt (due_at) where due_at is not null;
 create index receipt_message on receipt (message_id) where message_id is not null;
@@ -338,11 +377,34 @@ create table hold (
     person_id uuid,                                          -- null: the whole incident
     reason text not null check (reason <> ''),               -- why
     set_by uuid not null references app_user,                -- who
+    command_id uuid not null unique references signed_command, -- signature of the setting
     set_at timestamptz not null default duly_now(),          -- database time
     lifted_by uuid references app_user,                      -- who
-    lifted_at timestamptz                                    -- null while it holds
+    lifted_command_id uuid unique references signed_command, -- signature of the lifting
+    lifted_at timestamptz,                                   -- set once; null while it holds
+    check ((lifted_at is null) = (lifted_by is null) and (lifted_at is null) = (lifted_command_id is null))
 );
 create index hold_open on hold (controller_id, incident_no) where lifted_at is null;
+
+-- A hold is set and lifted by exactly the signed command, lifted once, and the times are this database's.
+create function check_hold() returns trigger language plpgsql as $$
+declare is_good boolean;
+begin
+    if tg_op = 'UPDATE' then
+        new.lifted_at := duly_now();
+        is_good := old.lifted_at is null
+            and is_signed(new.lifted_command_id, new.lifted_by, jsonb_build_object('command', 'hold lift', 'hold', new.hold_id));
+    else
+        is_good := is_signed(new.command_id, new.set_by, (select jsonb_build_object('command', 'hold set', 'incident', i.incident_id,
+                'person', 'p_' || replace(new.person_id::text, '-', ''), 'reason', new.reason)
+              from incident i where i.controller_id = new.controller_id and i.incident_no = new.incident_no));
+    end if;
+    if is_good is not true then
+        raise exception 'a hold is set and lifted once each, by an active user''s signature over exactly that' using errcode = 'DU008';
+    end if;
+    return new;
+end $$;
+create trigger check_hold before insert or update on hold for each row execute function check_hold();
 
 create table lane_pause (
     lane text primary key,                                   -- lane
@@ -394,7 +456,8 @@ create table event (
     check ((person_id is null) = (n is null)),
     check ((message_from is null) = (message_to is null)),
     check ((notice_from is null) = (notice_to is null)),
-    check ((plan_from is null) = (plan_to is null))
+    check ((plan_from is null) = (plan_to is null)),
+    constraint kinds_are_words check (kind ~ '^[a-z_]+(\.[a-z_]+)*$')
 );
 
 -- Unknown calls are counted often and are few.
@@ -428,16 +491,54 @@ select f, unnest(t) from (values
     ('cancelled', array['ready', 'accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired'])
 ) as moves (f, t);
 
--- Moves states and heads from the inserted events, and fails the statement when a row does not fit.
+-- Which notice moves exist at all; model/state.rs has the same table and a test compares them.
+create table notice_move (
+    from_state text not null,                                -- state before
+    to_state text not null,                                  -- state after
+    primary key (from_state, to_state)
+);
+
+insert into notice_move (from_state, to_state) values
+    ('open', 'notified'), ('open', 'unreachable'), ('notified', 'open'), ('notified', 'unreachable'),
+    ('unreachable', 'open'), ('unreachable', 'notified');
+
+-- Which plan moves exist at all, each with the kind that tells of it and the command that must be signed for it.
+create table plan_move (
+    kind text primary key,                                   -- of the event
+    command text not null,                                   -- words of the signed command
+    from_state text not null,                                -- state before
+    to_state text not null                                   -- state after
+);
+
+insert into plan_move (kind, command, from_state, to_state) values
+    ('plan.approved', 'plan approve', 'prepared', 'approved'), ('plan.started', 'plan go', 'approved', 'running'),
+    ('plan.paused', 'plan pause', 'running', 'paused'), ('plan.resumed', 'plan resume', 'paused', 'running');
+
+-- What the bytes of an event look like that has this kind and this place in its person's chain, as a pattern for `like`.
+create function event_shape(kind text, n bigint, person_id uuid, prev bytea) returns text language sql immutable as $$
+    select '{"d":{%},"id":"____________________________________","inc":"____________________________________","k":"' || replace(kind, '_', '\_') || '"'
+        || coalesce(',"n":' || n::text || ',"p":"' || replace(person_id::text, '-', '') || '","prev":' || coalesce('"' || encode(prev, 'hex') || '"', 'null'), '')
+        || ',"t":"___________________________","v":1}'
+$$;
+
+-- Moves states and heads from the inserted events, and fails the statement when a row does not fit, or when its bytes
+-- tell of something else: the leaf is what others will read.
 create function apply_events() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
 declare wanted bigint; moved bigint;
 begin
     select count(*) into wanted from fresh where person_id is not null;
     update person p set last_n = e.n, last_leaf = e.leaf from fresh e
      where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
-       and p.last_n = e.n - 1;
+       and p.last_n = e.n - 1 and convert_from(e.body, 'UTF8') like event_shape(e.kind, e.n, e.person_id, p.last_leaf);
     get diagnostics moved = row_count;
-    if moved <> wanted then raise exception 'event does not follow the head of its person' using errcode = 'DU001'; end if;
+    if moved <> wanted then raise exception 'event does not follow the head of its person, or its bytes do not say so' using errcode = 'DU001'; end if;
+    if exists (select from fresh e
+         where (e.person_id is null and convert_from(e.body, 'UTF8') not like event_shape(e.kind, null, null, null))
+            or ((e.message_id is not null or e.notice_to is not null or e.alerted)
+                and (split_part(split_part(convert_from(e.body, 'UTF8'), '"to":"', 2), '"', 1) <> coalesce(e.message_to, '')
+                  or split_part(split_part(convert_from(e.body, 'UTF8'), '"notice":"', 2), '"', 1) <> coalesce(e.notice_to, '')))) then
+        raise exception 'the bytes of an event tell of another kind or move than its row' using errcode = 'DU006';
+    end if;
 
     select count(*) into wanted from fresh where message_from is not null;
     if wanted > 0 then
@@ -457,26 +558,50 @@ begin
         update notice o set state = coalesce(e.notice_to, o.state),
                alerted_at = case when e.alerted then coalesce(o.alerted_at, duly_now()) else o.alerted_at end,
                ended_at = case when e.notice_to is null then o.ended_at when e.notice_to = 'open' then null else duly_now() end
-          from fresh e
+          from fresh e left join notice_move v on v.from_state = e.notice_from and v.to_state = e.notice_to
          where (e.notice_from is not null or e.alerted)
            and o.controller_id = e.controller_id and o.incident_no = e.incident_no and o.person_id = e.person_id
-           and o.phase = e.notice_phase and (e.notice_from is null or o.state = e.notice_from);
+           and o.phase = e.notice_phase and (e.notice_from is null or (o.state = e.notice_from and v.to_state is not null));
         get diagnostics moved = row_count;
         if moved <> wanted then raise exception 'event moves a notice from a state in which it is not' using errcode = 'DU003'; end if;
     end if;
 
     select count(*) into wanted from fresh where plan_from is not null;
     if wanted > 0 then
-        update plan q set state = e.plan_to from fresh e
-         where e.plan_from is not null and q.controller_id = e.controller_id and q.incident_no = e.incident_no
-           and q.plan_no = e.plan_no and q.state = e.plan_from;
+        update plan q set state = e.plan_to
+          from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.plan_from is not null) e
+          join plan_move v on v.kind = e.kind and v.from_state = e.plan_from and v.to_state = e.plan_to
+          join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+         where q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no and q.state = e.plan_from
+           and e.d = jsonb_build_object('command', e.d -> 'command', 'hash', encode(q.hash, 'hex'), 'plan', q.plan_no, 'user', e.d -> 'user')
+           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
+                 'command', v.command, 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
+           and (e.plan_to <> 'approved' or i.approvals_required <= (select count(*) from plan_approval a
+                 where a.controller_id = q.controller_id and a.incident_no = q.incident_no and a.plan_no = q.plan_no));
         get diagnostics moved = row_count;
-        if moved <> wanted then raise exception 'event moves a plan from a state in which it is not' using errcode = 'DU004'; end if;
+        if moved <> wanted then
+            raise exception 'event moves a plan as it may not, or without its approvals and signed command' using errcode = 'DU004';
+        end if;
     end if;
     return null;
 end $$;
 create trigger apply_events after insert on event referencing new table as fresh
     for each statement execute function apply_events();
+
+-- No hold without its event: looked at when the transaction ends, by which time both are written or neither.
+create function hold_has_event() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    told text := case tg_op when 'INSERT' then 'hold.set' else 'hold.lifted' end;
+    command uuid := case tg_op when 'INSERT' then new.command_id else new.lifted_command_id end;
+begin
+    perform from event e where e.controller_id = new.controller_id and e.incident_no = new.incident_no
+        and e.person_id is not distinct from new.person_id and e.kind = told
+        and convert_from(e.body, 'UTF8') like '{"d":{"command":"' || command || '","hold":"' || new.hold_id || '",%';
+    if not found then raise exception 'a hold is set and lifted with its event' using errcode = 'DU008'; end if;
+    return null;
+end $$;
+create constraint trigger hold_has_event after insert or update on hold deferrable initially deferred
+    for each row execute function hold_has_event();
 
 -- Brings the planner's statistics up to date after an import or a prepare: without them it takes a table of 47,000
 -- people for an empty one, and a claim of 200 messages for a walk over all of them. Only an owner may analyse.

@@ -11,10 +11,13 @@ end $$;
 revoke all on all tables in schema public from public;
 grant usage on schema public to duly_app, duly_receipts;
 grant select on all tables in schema public to duly_app;
-grant insert on controller, app_user, affected_list, list_freeze, person_key, source_row, row_decision, rejected_job,
-    signed_command, plan_approval, prepared_content, attempt, outcome, lookup, receipt, hold, lane_pause, alarm, leadership to duly_app;
+grant insert on controller, affected_list, list_freeze, person_key, source_row, row_decision, rejected_job,
+    plan_approval, prepared_content, attempt, outcome, lookup, lane_pause, alarm, leadership to duly_app;
 
--- States and heads have defaults and are never given at insert.
+-- States, heads and times of signatures have defaults and are never given at insert.
+grant insert (user_id, name, public_key, added_command_id) on app_user to duly_app;
+grant insert (command_id, user_id, statement, signature) on signed_command to duly_app;
+grant insert (hold_id, controller_id, incident_no, person_id, reason, set_by, command_id) on hold to duly_app;
 grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) on incident to duly_app;
 grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code,
     language, format, jurisdiction, has_phone, has_address, commitments) on person to duly_app;
@@ -30,14 +33,15 @@ grant update (locked_by) on person to duly_app;
 grant update (locked_by) on affected_list to duly_app;
 grant update (lane, due_at, lease_until) on message to duly_app;
 grant update (revoked_at) on app_user to duly_app;
-grant update (lifted_by, lifted_at) on hold to duly_app;
+grant update (lifted_by, lifted_command_id, lifted_at) on hold to duly_app;
 grant update (due_at, result, message_id, sealed, sealed_under) on receipt to duly_app;
 grant update (epoch, holder, expires_at, locked_by) on leadership to duly_app;
 grant update (until, code, since), delete on lane_pause to duly_app;
 grant update (found) on lookup to duly_app;
 grant delete on person_key to duly_app;
 
-grant insert on receipt to duly_receipts;
+-- What became of a receipt is decided by others than who takes it in.
+grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status) on receipt to duly_receipts;
 grant select (controller_id, slug, receipts_public_key) on controller to duly_receipts;
 
 revoke execute on function duly_analyze() from public;

@@ -90,6 +90,12 @@ pub enum StoreError {
         /// Newest migration of this program.
         needed: i64,
     },
+    /// A migration was applied with other text than this program's.
+    #[error("migration {version} of this database is not the one of this program: it was changed since it was applied")]
+    Altered {
+        /// The migration.
+        version: i64,
+    },
     /// A stored value does not read back.
     #[error("a stored {what} cannot be read")]
     Corrupt {
@@ -115,6 +121,9 @@ impl StoreError {
             Self::Forbidden { remedy, .. } => remedy,
             Self::Schema { found, needed } if found > needed => "use the newer program that migrated this database",
             Self::Schema { .. } => "run `duly migrate`",
+            Self::Altered { .. } => {
+                "use the program that migrated this database, or a database of this program's: `duly migrate` cannot repair it"
+            }
             Self::Corrupt { .. } => "check that the master key belongs to this database, then run `duly audit`",
             Self::Event(_) => "report this as a fault of Duly with the command that you ran",
         }

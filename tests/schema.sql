@@ -33,13 +33,18 @@ table app_user
     user_id uuid not null
     name text not null
     public_key bytea not null
+    added_command_id uuid
     created_at timestamp with time zone not null default duly_now()
     revoked_at timestamp with time zone
+    constraint app_user_added_command_id_fkey FOREIGN KEY (added_command_id) REFERENCES signed_command(command_id)
+    constraint app_user_added_command_id_key UNIQUE (added_command_id)
     constraint app_user_name_key UNIQUE (name)
     constraint app_user_pkey PRIMARY KEY (user_id)
     constraint app_user_public_key_check CHECK ((octet_length(public_key) = 32))
     constraint app_user_public_key_key UNIQUE (public_key)
-    grant insert, select to duly_app
+    trigger check_user BEFORE INSERT OR UPDATE OF revoked_at ON public.app_user FOR EACH ROW EXECUTE FUNCTION check_user()
+    grant select to duly_app
+    grant insert (user_id, name, public_key, added_command_id) to duly_app
     grant update (revoked_at) to duly_app
 
 table approved_text
@@ -133,6 +138,7 @@ table event
     constraint event_check4 CHECK (((plan_from IS NULL) = (plan_to IS NULL)))
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
+    constraint kinds_are_words CHECK ((kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text))
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
@@ -154,16 +160,27 @@ table hold
     person_id uuid
     reason text not null
     set_by uuid not null
+    command_id uuid not null
     set_at timestamp with time zone not null default duly_now()
     lifted_by uuid
+    lifted_command_id uuid
     lifted_at timestamp with time zone
+    constraint hold_check CHECK ((((lifted_at IS NULL) = (lifted_by IS NULL)) AND ((lifted_at IS NULL) = (lifted_command_id IS NULL))))
+    constraint hold_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint hold_command_id_key UNIQUE (command_id)
+    constraint hold_has_event TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint hold_lifted_by_fkey FOREIGN KEY (lifted_by) REFERENCES app_user(user_id)
+    constraint hold_lifted_command_id_fkey FOREIGN KEY (lifted_command_id) REFERENCES signed_command(command_id)
+    constraint hold_lifted_command_id_key UNIQUE (lifted_command_id)
     constraint hold_pkey PRIMARY KEY (hold_id)
     constraint hold_reason_check CHECK ((reason <> ''::text))
     constraint hold_set_by_fkey FOREIGN KEY (set_by) REFERENCES app_user(user_id)
     index hold_open ON public.hold USING btree (controller_id, incident_no) WHERE (lifted_at IS NULL)
-    grant insert, select to duly_app
-    grant update (lifted_by, lifted_at) to duly_app
+    CREATE CONSTRAINT TRIGGER hold_has_event AFTER INSERT OR UPDATE ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold_has_event()
+    trigger check_hold BEFORE INSERT OR UPDATE ON public.hold FOR EACH ROW EXECUTE FUNCTION check_hold()
+    grant select to duly_app
+    grant insert (hold_id, controller_id, incident_no, person_id, reason, set_by, command_id) to duly_app
+    grant update (lifted_by, lifted_command_id, lifted_at) to duly_app
 
 table incident
     controller_id uuid not null
@@ -350,6 +367,12 @@ table notice
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) to duly_app
 
+table notice_move
+    from_state text not null
+    to_state text not null
+    constraint notice_move_pkey PRIMARY KEY (from_state, to_state)
+    grant select to duly_app
+
 table outcome
     controller_id uuid not null
     incident_no bigint not null
@@ -441,6 +464,14 @@ table plan_approval
     trigger check_approval BEFORE INSERT ON public.plan_approval FOR EACH ROW EXECUTE FUNCTION check_approval()
     grant insert, select to duly_app
 
+table plan_move
+    kind text not null
+    command text not null
+    from_state text not null
+    to_state text not null
+    constraint plan_move_pkey PRIMARY KEY (kind)
+    grant select to duly_app
+
 table prepared_content
     controller_id uuid not null
     incident_no bigint not null
@@ -484,15 +515,17 @@ table receipt
     due_at timestamp with time zone default duly_now()
     result text
     message_id uuid
+    constraint only_false_receipts_are_refused CHECK (((result IS DISTINCT FROM 'refused'::text) OR (verdict <> 'verified'::text)))
     constraint receipt_pkey PRIMARY KEY (receipt_id)
     constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
     constraint receipt_sealed_under_check CHECK ((sealed_under = ANY (ARRAY['controller'::text, 'person'::text])))
     constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
+    constraint receipts_wait_or_have_a_result CHECK (((due_at IS NOT NULL) OR (result IS NOT NULL)))
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name) WHERE (verdict = 'verified'::text)
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
-    grant insert to duly_receipts
-    grant insert, select to duly_app
+    grant select to duly_app
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status) to duly_receipts
     grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
 
 table rejected_job
@@ -547,7 +580,8 @@ table signed_command
     constraint signed_command_signature_check CHECK ((octet_length(signature) = 64))
     constraint signed_command_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
     UNIQUE index signed_command_once ON public.signed_command USING btree (sha256(statement))
-    grant insert, select to duly_app
+    grant select to duly_app
+    grant insert (command_id, user_id, statement, signature) to duly_app
 
 table source_row
     controller_id uuid not null
@@ -574,9 +608,16 @@ begin
     select count(*) into wanted from fresh where person_id is not null;
     update person p set last_n = e.n, last_leaf = e.leaf from fresh e
      where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
-       and p.last_n = e.n - 1;
+       and p.last_n = e.n - 1 and convert_from(e.body, 'UTF8') like event_shape(e.kind, e.n, e.person_id, p.last_leaf);
     get diagnostics moved = row_count;
-    if moved <> wanted then raise exception 'event does not follow the head of its person' using errcode = 'DU001'; end if;
+    if moved <> wanted then raise exception 'event does not follow the head of its person, or its bytes do not say so' using errcode = 'DU001'; end if;
+    if exists (select from fresh e
+         where (e.person_id is null and convert_from(e.body, 'UTF8') not like event_shape(e.kind, null, null, null))
+            or ((e.message_id is not null or e.notice_to is not null or e.alerted)
+                and (split_part(split_part(convert_from(e.body, 'UTF8'), '"to":"', 2), '"', 1) <> coalesce(e.message_to, '')
+                  or split_part(split_part(convert_from(e.body, 'UTF8'), '"notice":"', 2), '"', 1) <> coalesce(e.notice_to, '')))) then
+        raise exception 'the bytes of an event tell of another kind or move than its row' using errcode = 'DU006';
+    end if;
 
     select count(*) into wanted from fresh where message_from is not null;
     if wanted > 0 then
@@ -596,21 +637,30 @@ begin
         update notice o set state = coalesce(e.notice_to, o.state),
                alerted_at = case when e.alerted then coalesce(o.alerted_at, duly_now()) else o.alerted_at end,
                ended_at = case when e.notice_to is null then o.ended_at when e.notice_to = 'open' then null else duly_now() end
-          from fresh e
+          from fresh e left join notice_move v on v.from_state = e.notice_from and v.to_state = e.notice_to
          where (e.notice_from is not null or e.alerted)
            and o.controller_id = e.controller_id and o.incident_no = e.incident_no and o.person_id = e.person_id
-           and o.phase = e.notice_phase and (e.notice_from is null or o.state = e.notice_from);
+           and o.phase = e.notice_phase and (e.notice_from is null or (o.state = e.notice_from and v.to_state is not null));
         get diagnostics moved = row_count;
         if moved <> wanted then raise exception 'event moves a notice from a state in which it is not' using errcode = 'DU003'; end if;
     end if;
 
     select count(*) into wanted from fresh where plan_from is not null;
     if wanted > 0 then
-        update plan q set state = e.plan_to from fresh e
-         where e.plan_from is not null and q.controller_id = e.controller_id and q.incident_no = e.incident_no
-           and q.plan_no = e.plan_no and q.state = e.plan_from;
+        update plan q set state = e.plan_to
+          from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.plan_from is not null) e
+          join plan_move v on v.kind = e.kind and v.from_state = e.plan_from and v.to_state = e.plan_to
+          join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+         where q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no and q.state = e.plan_from
+           and e.d = jsonb_build_object('command', e.d -> 'command', 'hash', encode(q.hash, 'hex'), 'plan', q.plan_no, 'user', e.d -> 'user')
+           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
+                 'command', v.command, 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
+           and (e.plan_to <> 'approved' or i.approvals_required <= (select count(*) from plan_approval a
+                 where a.controller_id = q.controller_id and a.incident_no = q.incident_no and a.plan_no = q.plan_no));
         get diagnostics moved = row_count;
-        if moved <> wanted then raise exception 'event moves a plan from a state in which it is not' using errcode = 'DU004'; end if;
+        if moved <> wanted then
+            raise exception 'event moves a plan as it may not, or without its approvals and signed command' using errcode = 'DU004';
+        end if;
     end if;
     return null;
 end 
@@ -627,13 +677,54 @@ function check_approval() returns trigger
 
 begin
     perform from plan q
+       join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no
        join app_user u on u.user_id = new.user_id and u.user_id <> q.prepared_by and u.revoked_at is null
-       join signed_command s on s.command_id = new.command_id and s.user_id = new.user_id
       where q.controller_id = new.controller_id and q.incident_no = new.incident_no and q.plan_no = new.plan_no
-        and position(encode(q.hash, 'hex') in convert_from(s.statement, 'UTF8')) > 0
+        and is_signed(new.command_id, new.user_id, jsonb_build_object(
+              'command', 'plan approve', 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
         for share of u;
     if not found then
         raise exception 'an approval needs a signature over the plan''s hash by an active user who did not prepare it' using errcode = 'DU005';
+    end if;
+    return new;
+end 
+
+function check_hold() returns trigger
+
+declare is_good boolean;
+begin
+    if tg_op = 'UPDATE' then
+        new.lifted_at := duly_now();
+        is_good := old.lifted_at is null
+            and is_signed(new.lifted_command_id, new.lifted_by, jsonb_build_object('command', 'hold lift', 'hold', new.hold_id));
+    else
+        is_good := is_signed(new.command_id, new.set_by, (select jsonb_build_object('command', 'hold set', 'incident', i.incident_id,
+                'person', 'p_' || replace(new.person_id::text, '-', ''), 'reason', new.reason)
+              from incident i where i.controller_id = new.controller_id and i.incident_no = new.incident_no));
+    end if;
+    if is_good is not true then
+        raise exception 'a hold is set and lifted once each, by an active user''s signature over exactly that' using errcode = 'DU008';
+    end if;
+    return new;
+end 
+
+function check_user() returns trigger
+
+begin
+    if tg_op = 'UPDATE' then
+        if old.revoked_at is not null then
+            raise exception 'a revoked key stays revoked' using errcode = 'DU007';
+        end if;
+        new.revoked_at := duly_now();
+        return new;
+    end if;
+    -- Two first users at once: the second waits here and then finds the first.
+    perform pg_advisory_xact_lock(hashtext('duly first user'));
+    if new.added_command_id is null and not exists (select from app_user) then return new; end if;
+    perform from signed_command s where s.command_id = new.added_command_id
+        and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'user add', 'name', new.name, 'public', encode(new.public_key, 'hex')));
+    if not found then
+        raise exception 'a user needs an active user''s signature over exactly this name and key' using errcode = 'DU007';
     end if;
     return new;
 end 
@@ -646,6 +737,32 @@ end
 
 function duly_now() returns timestamp with time zone
  select clock_timestamp() 
+
+function event_shape(kind text, n bigint, person_id uuid, prev bytea) returns text
+
+    select '{"d":{%},"id":"____________________________________","inc":"____________________________________","k":"' || replace(kind, '_', '\_') || '"'
+        || coalesce(',"n":' || n::text || ',"p":"' || replace(person_id::text, '-', '') || '","prev":' || coalesce('"' || encode(prev, 'hex') || '"', 'null'), '')
+        || ',"t":"___________________________","v":1}'
+
+
+function hold_has_event() returns trigger security definer set search_path=public, pg_temp
+
+declare
+    told text := case tg_op when 'INSERT' then 'hold.set' else 'hold.lifted' end;
+    command uuid := case tg_op when 'INSERT' then new.command_id else new.lifted_command_id end;
+begin
+    perform from event e where e.controller_id = new.controller_id and e.incident_no = new.incident_no
+        and e.person_id is not distinct from new.person_id and e.kind = told
+        and convert_from(e.body, 'UTF8') like '{"d":{"command":"' || command || '","hold":"' || new.hold_id || '",%';
+    if not found then raise exception 'a hold is set and lifted with its event' using errcode = 'DU008'; end if;
+    return null;
+end 
+
+function is_signed(command uuid, by_user uuid, words jsonb) returns boolean
+
+    select exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+      where s.command_id = command and s.user_id = by_user and signed_words(s.statement) = words)
+
 
 function only_append() returns trigger
 
@@ -664,3 +781,8 @@ begin
     if found then raise exception 'a checkpoint of this size or a later one was signed already' using errcode = 'DU011'; end if;
     return new;
 end 
+
+function signed_words(statement bytea) returns jsonb
+
+    select convert_from(statement, 'UTF8')::jsonb - array['at', 'nonce', 'v']
+

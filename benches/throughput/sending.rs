@@ -7,7 +7,10 @@ use duly::dispatch::plan::{PlanRequest, prepare};
 use duly::dispatch::{Office, scheduler, worker};
 use duly::intake::list;
 use duly::model::state::Route;
+use duly::model::statement::plan_command;
+use duly::model::user_key::UserKey;
 use duly::store::incident::Incident;
+use duly::store::user::Signer;
 use duly_sandbox::{ProviderConfig, SandboxConfig, SandboxState, serve};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
@@ -168,17 +171,19 @@ async fn plan(office: &Arc<Office>, incident: &Incident, people: u64) {
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
     list::import(&office.store, incident, &key, path, &[], |_| {}).await.unwrap();
     let store = &office.store;
-    let ann = store.insert_user("ann", &[7; 32]).await.unwrap();
-    let signer = duly::model::user_key::UserKey::generate("bob");
-    let bob = store.insert_user("bob", &signer.public()).await.unwrap();
-    let request = PlanRequest { routes: vec![Route::Sms], date: (2026, 11, 24), is_urgent: false, user_id: ann };
+    let key = UserKey::generate("ann");
+    let ann = Signer { user_id: store.insert_first_user("ann", &key.public()).await.unwrap(), key };
+    let key = UserKey::generate("bob");
+    let bob = Signer { user_id: ann.add_user(store, "bob", &key.public()).await.unwrap(), key };
+    let id = incident.incident_id;
+    let by = ann.sign(store, &serde_json::json!({"command": "plan prepare", "incident": id})).await.unwrap();
+    let request = PlanRequest { routes: vec![Route::Sms], date: (2026, 11, 24), is_urgent: false, by };
     let summary = prepare(office, incident, &request, |_| {}).await.unwrap();
     let plan = store.load_plan(incident.key, summary.plan).await.unwrap();
-    let approval = serde_json::json!({"command": "plan approve", "incident": incident.incident_id, "plan": summary.plan, "hash": summary.hash});
-    let signed = duly::model::statement::statement(&approval, store.now().await.unwrap(), rand::random());
-    let command = store.insert_command(bob, &signed, &signer.sign(&signed)).await.unwrap();
-    assert!(store.approve_plan(incident.key, &plan, bob, command, 1).await.unwrap());
-    store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
+    let approval = bob.sign(store, &plan_command("plan approve", id, plan.plan_no, &plan.hash)).await.unwrap();
+    assert!(store.approve_plan(incident.key, &plan, bob.user_id, approval.command_id, 1).await.unwrap());
+    let go = bob.sign(store, &plan_command("plan go", id, plan.plan_no, &plan.hash)).await.unwrap();
+    store.move_plan(incident.key, &plan, "plan.started", "approved", "running", go).await.unwrap();
 }
 
 /// Messages accepted, or with their receipt applied.

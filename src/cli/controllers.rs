@@ -4,6 +4,7 @@ use super::output::table;
 use super::sign::signed;
 use super::{Context, Failure};
 use crate::model::seal::generate_pair;
+use crate::store::StoreError;
 use crate::store::controller::NewController;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -55,6 +56,9 @@ async fn add(context: &Context, args: AddController) -> Result<(), Failure> {
     }
     let store = context.store().await?;
     let master = context.settings()?.master_key()?;
+    if store.list_controllers().await?.iter().any(|(slug, _)| *slug == args.slug) {
+        return Err(StoreError::Taken { what: "controller", name: args.slug }.into());
+    }
     let command = json!({
         "command": "controller add", "controller": args.slug, "name": args.name, "sms_sender": args.sms_sender, "address": args.address,
     });

@@ -2,8 +2,9 @@
 
 use super::output::{table, when};
 use super::person::person_id;
-use super::sign::signed;
-use super::{Context, Failure};
+use super::sign::signer;
+use super::{Context, Failure, Refusal};
+use crate::model::statement::{hold_lift, hold_set};
 use crate::store::story::HoldRow;
 use clap::Subcommand;
 use serde_json::json;
@@ -52,17 +53,23 @@ pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure>
             if let Some(person) = person {
                 store.load_person_card(incident.key, person).await?;
             }
+            if reason.trim().is_empty() {
+                return Err(Refusal::of("the reason is empty", "say why, for example --reason 'police request 412'"));
+            }
             let shown = person.map(|p| format!("p_{}", p.simple()));
-            let command = json!({"command": "hold set", "incident": incident.incident_id, "person": shown, "reason": reason});
-            let (user_id, _) = signed(context, &command).await?;
-            let hold = store.set_hold(incident.key, person, &reason, user_id).await?;
+            let by = signer(context).await?.sign(store, &hold_set(incident.incident_id, person, &reason)).await?;
+            let hold = store.set_hold(incident.key, person, &reason, by).await?;
             context.print(&json!({"hold": hold, "person": shown}), &hold.to_string());
             eprintln!("On hold. No new call begins; a call that had begun within the last half second may still end.");
             Ok(())
         }
         HoldCommand::Lift { hold } => {
-            let (user_id, _) = signed(context, &json!({"command": "hold lift", "hold": hold})).await?;
-            store.lift_hold(hold, user_id).await?;
+            if !store.is_open_hold(hold).await? {
+                eprintln!("It was lifted before; nothing was changed.");
+                return Ok(());
+            }
+            let by = signer(context).await?.sign(store, &hold_lift(hold)).await?;
+            store.lift_hold(hold, by).await?;
             eprintln!("Lifted. What waited for this hold may go.");
             Ok(())
         }

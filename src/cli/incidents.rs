@@ -6,6 +6,7 @@ use super::sign::signed;
 use super::{Context, Failure, Refusal};
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
+use crate::store::StoreError;
 use crate::store::incident::{Incident, IncidentSummary, NewIncident};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -96,6 +97,10 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
     let profile = Profile::parse(&read_text(&settings.profiles.folder.join(format!("{}.toml", args.profile)))?)?;
     let store = context.store().await?;
     let controller_id = store.load_controller(&args.controller).await?;
+    let name = format!("{}/{}", args.controller, args.slug);
+    if store.list_incidents().await?.contains(&name) {
+        return Err(StoreError::Taken { what: "incident", name }.into());
+    }
     let incident_id = Uuid::now_v7();
     let command = json!({
         "command": "incident add", "incident": incident_id, "slug": args.slug, "controller": args.controller, "profile": profile.id,

@@ -1,14 +1,16 @@
 //! Plans: prepared by one, approved by another, and only then sent.
 
 use super::output::{Paint, count, figure, table, when};
-use super::sign::signed;
+use super::sign::{signed, signer};
 use super::{Context, Failure, Refusal};
-use crate::dispatch::plan::PlanRequest;
+use crate::dispatch::plan::{PlanError, PlanRequest};
 use crate::dispatch::{Office, plan};
 use crate::model::state::Route;
+use crate::model::statement::plan_command;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
+use crate::store::quarantine::Decider;
 use crate::store::user::Approval;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -100,9 +102,13 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: boo
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
     let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "date": [date.0, date.1, date.2]});
-    let (user_id, _) = signed(context, &command).await?;
+    if office.store.list_open_lists(incident.key).await?.is_empty() {
+        return Err(PlanError::Nobody.into());
+    }
+    let (user_id, command_id) = signed(context, &command).await?;
+    let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
-    let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, is_urgent, user_id }, |n| {
+    let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, is_urgent, by }, |n| {
         if is_terminal {
             eprint!("\r{n} people rendered and checked");
         }
@@ -241,14 +247,14 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
             "look at `duly plan show` again",
         ));
     }
-    let hash = hex::encode(&plan.hash);
-    let command = json!({"command": "plan approve", "incident": incident.incident_id, "plan": plan.plan_no, "hash": hash});
-    let (user_id, command_id) = signed(context, &command).await?;
-    if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == user_id) {
+    let signer = signer(context).await?;
+    check_approver(&plan, signer.user_id)?;
+    if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == signer.user_id) {
         eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
         return Ok(());
     }
-    approve_in(store, &incident, &plan, user_id, command_id).await
+    let by = signer.sign(store, &plan_command("plan approve", incident.incident_id, plan.plan_no, &plan.hash)).await?;
+    approve_in(store, &incident, &plan, by.user_id, by.command_id).await
 }
 
 /// The count typed by a person: it keeps a tired hand from pressing on. Programs may leave it out.
@@ -270,10 +276,15 @@ pub async fn approve(office: &Office, incident: &Incident, plan: &Plan, user_id:
     approve_in(&office.store, incident, plan, user_id, command_id).await
 }
 
-async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
-    if plan.prepared_by == user_id {
-        return Err(Refusal::of("who prepared a plan cannot approve it", "ask somebody else who has a key to approve it"));
+fn check_approver(plan: &Plan, user_id: Uuid) -> Result<(), Failure> {
+    match plan.prepared_by == user_id {
+        true => Err(Refusal::of("who prepared a plan cannot approve it", "ask somebody else who has a key to approve it")),
+        false => Ok(()),
     }
+}
+
+async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
+    check_approver(plan, user_id)?;
     let done = store.approve_plan(incident.key, plan, user_id, command_id, i64::from(incident.approvals_required)).await?;
     match done {
         true => eprintln!("Approved. Nothing is sent before: duly plan go --incident {}", incident.slug),
@@ -292,10 +303,9 @@ async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Fa
         let remedy = if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
         return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
     }
-    let command =
-        json!({"command": to.command, "incident": incident.incident_id, "plan": plan.plan_no, "hash": hex::encode(&plan.hash)});
-    let (user_id, _) = signed(context, &command).await?;
-    let moved = store.move_plan(incident.key, &plan, to.kind, to.from, to.to, user_id).await;
+    let command = plan_command(to.command, incident.incident_id, plan.plan_no, &plan.hash);
+    let by = signer(context).await?.sign(store, &command).await?;
+    let moved = store.move_plan(incident.key, &plan, to.kind, to.from, to.to, by).await;
     // Two clicks at one moment: the second is refused by the state it finds, and what both wanted is so.
     if moved.is_err() && is_there_already(&store.load_plan(incident.key, plan.plan_no).await?, to) {
         return Ok(());

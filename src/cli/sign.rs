@@ -2,9 +2,8 @@
 
 use super::failure::read_text;
 use super::{Context, Failure, Refusal};
-use crate::model::statement::statement;
 use crate::model::user_key;
-use rand::RngExt;
+use crate::store::user::Signer;
 use serde_json::Value;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -16,20 +15,23 @@ const PASSPHRASE_LENGTH_MIN: usize = 12;
 /// Signs a command with the user's key and keeps the signature; returns user and command.
 ///
 /// `command` has `command`, the words as typed, `incident`, the incident's id where there is one, and every
-/// argument; never personal data. Time and nonce are added here, so that the signature serves once.
+/// argument; never personal data.
 pub async fn signed(context: &Context, command: &Value) -> Result<(Uuid, Uuid), Failure> {
+    let by = signer(context).await?.sign(context.store().await?, command).await?;
+    Ok((by.user_id, by.command_id))
+}
+
+/// Opens the user's key. Whatever can refuse a command is looked at before it signs: what is refused leaves no signature.
+pub async fn signer(context: &Context) -> Result<Signer, Failure> {
     let path = std::env::var_os("DULY_USER_KEY").ok_or_else(|| {
         Refusal::of(
             "this command must be signed, and DULY_USER_KEY is not set",
             "`export DULY_USER_KEY=your.key`; `duly init` makes the first key, `duly user add` the others",
         )
     })?;
-    let store = context.store().await?;
     let key = user_key::unlock(&read_text(Path::new(&path))?, &passphrase()?)?;
-    let user_id = store.load_user_by_key(&key.public()).await?;
-    let bytes = statement(command, store.now().await?, rand::rng().random());
-    let command_id = store.insert_command(user_id, &bytes, &key.sign(&bytes)).await?;
-    Ok((user_id, command_id))
+    let user_id = context.store().await?.load_user_by_key(&key.public()).await?;
+    Ok(Signer { user_id, key })
 }
 
 /// The passphrase of the user's key, from the file of `DULY_PASSPHRASE_FILE` or a prompt.

@@ -2,7 +2,7 @@
 
 use super::output::table;
 use super::setup::write_secret;
-use super::sign::{new_passphrase, signed};
+use super::sign::{new_passphrase, signed, signer};
 use super::{Context, Failure, Refusal};
 use crate::model::user_key;
 use clap::Subcommand;
@@ -62,8 +62,10 @@ pub async fn run(context: &Context, command: UserCommand) -> Result<(), Failure>
         }
         UserCommand::List => list(context).await,
         UserCommand::Revoke { name } => {
+            let store = context.store().await?;
+            store.check_revocable(&name).await?;
             signed(context, &json!({"command": "user revoke", "name": name})).await?;
-            context.store().await?.revoke_user(&name).await?;
+            store.revoke_user(&name).await?;
             eprintln!("The key of {name} signs nothing more. What it signed before stays.");
             Ok(())
         }
@@ -84,12 +86,12 @@ async fn add(context: &Context, name: &str, path: Option<PathBuf>, public: Optio
         (None, Some(text)) => public_half(&text)?,
         (None, None) => return Err(Refusal::of("no key was given", "give --key FILE or --public HEX")),
     };
-    // The public half is signed too, so that nobody can put another key under this name.
-    signed(context, &json!({"command": "user add", "name": name, "public": hex::encode(public_key)})).await?;
+    let signer = signer(context).await?;
+    store.check_new_user(name, &public_key).await?;
     if let (Some((file, _)), Some(path)) = (&made, &path) {
         write_secret(path, file)?;
     }
-    let added = store.insert_user(name, &public_key).await;
+    let added = signer.add_user(store, name, &public_key).await;
     if let (Err(_), Some(path)) = (&added, &path) {
         // A key of nobody would only mislead; what matters is the database's refusal.
         std::fs::remove_file(path)?;

@@ -15,6 +15,7 @@ use crate::store::StoreError;
 use crate::store::incident::Incident;
 use crate::store::pack::ApprovedText;
 use crate::store::plan::{FrozenList, PlanDraft, PreparedNotice, Terms};
+use crate::store::quarantine::Decider;
 use contents::{ContentsRoot, Renderer};
 pub use cost::{Cost, Parts};
 use duly_ledger::{ManifestBuilder, ManifestError};
@@ -103,8 +104,8 @@ pub struct PlanRequest {
     pub date: (i32, u8, u8),
     /// Whether its messages go before those of other plans.
     pub is_urgent: bool,
-    /// Who prepares, and so cannot approve.
-    pub user_id: Uuid,
+    /// Who prepares, and so cannot approve, by which signed command.
+    pub by: Decider,
 }
 
 /// What a prepared plan says.
@@ -171,7 +172,7 @@ pub async fn prepare(
     summary.hash = hex::encode(hash);
     // Before the plan: a plan that names a text which nobody kept could never be shown again.
     store.insert_texts(&texts).await?;
-    draft.finish(&body, &hash, &terms, request.user_id).await?;
+    draft.finish(&body, &hash, &terms, request.by).await?;
     store.analyze().await?;
     Ok(summary)
 }

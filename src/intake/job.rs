@@ -4,7 +4,7 @@ mod message;
 mod publish;
 
 pub use message::{Job, REMEDIES, Target, read_envelope, read_job, remedy, wrap};
-pub use publish::{PublishError, Unreadable, publish_file};
+pub use publish::{PublishError, Unreadable, check_file, publish_file};
 
 use super::list::insert;
 use super::rows::RowKeys;

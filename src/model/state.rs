@@ -140,6 +140,14 @@ words! {
     }
 }
 
+impl NoticeState {
+    /// The only place that knows which moves exist: what was told may come back, and what was given up may arrive.
+    pub fn can_become(self, next: Self) -> bool {
+        let moves = |state| matches!(state, Self::Open | Self::Notified | Self::Unreachable);
+        self != next && moves(self) && moves(next)
+    }
+}
+
 words! {
     /// Where a message stands. `queued` is not stored: it is `ready` with a lease.
     MessageState {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 /// How far a statement's time may lie from the database's when it is kept, seconds.
 pub const AGE_SECONDS_MAX: i64 = 600;
@@ -17,6 +18,40 @@ pub fn statement(command: &Value, at: OffsetDateTime, nonce: [u8; 16]) -> Vec<u8
     fields.insert("nonce".into(), json!(hex::encode(nonce)));
     fields.insert("v".into(), json!(1));
     Value::Object(fields).to_string().into_bytes()
+}
+
+/// What somebody signed, the command with its arguments, without time, nonce and version; `None` for bytes that are no
+/// canonical statement. `signed_words` of the database takes the same away.
+pub fn signed_words(statement: &[u8]) -> Option<Value> {
+    made_at(statement)?;
+    let Value::Object(mut fields) = serde_json::from_slice(statement).ok()? else { return None };
+    // A second spelling, or a key twice, could be read in two ways.
+    if Value::Object(fields.clone()).to_string().as_bytes() != statement {
+        return None;
+    }
+    fields.retain(|key, _| !matches!(key.as_str(), "at" | "nonce" | "v"));
+    Some(Value::Object(fields))
+}
+
+/// `plan approve`, `go`, `pause` or `resume`, over the plan's hash.
+pub fn plan_command(command: &str, incident_id: Uuid, plan_no: i32, hash: &[u8]) -> Value {
+    json!({"command": command, "incident": incident_id, "plan": plan_no, "hash": hex::encode(hash)})
+}
+
+/// Adds a user: the public half is signed too, so that nobody can put another key under this name.
+pub fn user_add(name: &str, public_key: &[u8]) -> Value {
+    json!({"command": "user add", "name": name, "public": hex::encode(public_key)})
+}
+
+/// Sets a hold on an incident, or on one person of it.
+pub fn hold_set(incident_id: Uuid, person_id: Option<Uuid>, reason: &str) -> Value {
+    let person = person_id.map(|id| format!("p_{}", id.simple()));
+    json!({"command": "hold set", "incident": incident_id, "person": person, "reason": reason})
+}
+
+/// Lifts a hold.
+pub fn hold_lift(hold_id: Uuid) -> Value {
+    json!({"command": "hold lift", "hold": hold_id})
 }
 
 /// When a statement says that it was made; `None` for bytes that are no statement.
@@ -43,6 +78,10 @@ mod tests {
             r#"{"at":"1970-01-01T00:00:00Z","command":"plan go","nonce":"07070707070707070707070707070707","plan":3,"v":1}"#
         );
         assert_eq!(made_at(&bytes), Some(at));
+        assert_eq!(signed_words(&bytes), Some(json!({"command": "plan go", "plan": 3})));
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert_eq!(signed_words(text.replace("\"plan\":3", "\"plan\":3,\"plan\":3").as_bytes()), None);
+        assert_eq!(signed_words(text.replace("\"plan\":3", "\"plan\": 3").as_bytes()), None);
         assert_eq!(made_at(b"approve"), None);
         assert_eq!(made_at(br#"{"at":"1970-01-01T00:00:00Z","command":"plan go"}"#), None);
     }

@@ -6,12 +6,15 @@
 
 mod approvals;
 mod chains;
+mod decisions;
+mod holds;
 mod log;
 mod people;
 pub mod record;
 mod rows;
 mod sealed;
 mod sends;
+mod terms;
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
@@ -32,13 +35,16 @@ pub struct Finding {
 impl Finding {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
-        CODES.iter().find(|(code, _)| *code == self.code).map_or("run `duly help audit`", |(_, remedy)| remedy)
+        CODES.iter().find(|(code, _)| *code == self.code).map_or(
+            "run `duly audit --json` again with the newest Duly: this code is not one of this program's",
+            |(_, remedy)| remedy,
+        )
     }
 }
 
 /// Every code with its remedy.
 pub const CODES: &[(&str, &str)] = &[
-    ("row_missing", "import the list again and compare its rows with `duly list show`: rows were deleted after they were taken"),
+    ("row_missing", "import the list again and compare the counts with `duly status`: rows were deleted after they were taken"),
     ("row_without_person", "restore the person from a backup: the row became a person who is not there any more"),
     ("person_without_row", "find out who wrote the person into the database: no list and no job brought them"),
     ("person_without_notice", "prepare a supplement: a frozen list has a person whom no plan covers"),
@@ -51,6 +57,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("plan_differs_from_events", "stop the plan: its state was changed without an event"),
     ("intent_outside_run", "stop the plan and find out who sent: a call was claimed while the plan was not running"),
     ("intent_under_hold", "tell whoever set the hold: a call was claimed while it was in force"),
+    ("user_not_vouched", "find out who wrote the user into the database: no signature leads from the first user to this one"),
+    ("event_not_signed", "find out who decided it: no signature of the user that is named asks for exactly this"),
+    ("hold_differs_from_events", "find out who set or lifted the hold: its events tell otherwise"),
+    ("due_too_late", "find out who put the message off: nobody would look after it within its term"),
+    ("receipt_put_aside", "find out who laid the receipt aside: its provider proved it and it was not applied"),
     ("event_not_canonical", "compare the event with a backup or a copy handed out: its bytes were changed"),
     ("leaf_differs", "compare the event with a backup or a copy handed out: its bytes were changed"),
     ("chain_broken", "compare the person's events with a backup or a copy handed out: one was removed, added or reordered"),
@@ -119,6 +130,9 @@ impl Store {
         let mut findings = snapshot.audit_rows(incident).await?;
         findings.extend(snapshot.audit_lists(incident).await?);
         findings.extend(snapshot.audit_plans(incident).await?);
+        findings.extend(snapshot.audit_users().await?);
+        findings.extend(snapshot.audit_holds(incident).await?);
+        findings.extend(snapshot.audit_terms(incident, self.deadlines).await?);
         findings.extend(snapshot.audit_stops(incident).await?);
         findings.extend(snapshot.audit_sends(incident).await?);
         findings.extend(snapshot.audit_people(incident).await?);
@@ -158,7 +172,12 @@ mod tests {
 
     #[test]
     fn every_word_of_a_query_is_a_code() {
-        for source in [include_str!("audit/rows.rs"), include_str!("audit/sends.rs"), include_str!("audit/approvals.rs")] {
+        for source in [
+            include_str!("audit/rows.rs"),
+            include_str!("audit/sends.rs"),
+            include_str!("audit/approvals.rs"),
+            include_str!("audit/terms.rs"),
+        ] {
             let words: Vec<&str> =
                 source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();
             assert!(!words.is_empty());

@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError};
 use sqlx::Connection;
-use sqlx::migrate::Migrate;
+use sqlx::migrate::{AppliedMigration, Migrate};
 use time::OffsetDateTime;
 
 /// Where sqlx keeps the migrations that were applied.
@@ -26,8 +26,11 @@ impl Store {
             Err(error) if is_undefined_table(&error) => return Err(StoreError::Schema { found: 0, needed }),
             Err(error) => return Err(error.into()),
         };
-        let fits = wanted.iter().count() == applied.len()
-            && wanted.iter().zip(&applied).all(|(w, a)| w.version == a.version && w.checksum == a.checksum);
+        let is_altered = |a: &&AppliedMigration| wanted.iter().any(|w| w.version == a.version && w.checksum != a.checksum);
+        if let Some(altered) = applied.iter().find(is_altered) {
+            return Err(StoreError::Altered { version: altered.version });
+        }
+        let fits = wanted.iter().map(|w| w.version).eq(applied.iter().map(|a| a.version));
         match fits {
             true => Ok(()),
             false => Err(StoreError::Schema { found: applied.last().map_or(0, |a| a.version), needed }),

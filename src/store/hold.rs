@@ -1,13 +1,15 @@
 //! Holds: a stop set by someone who may. Setting one takes the lock that the claim shares.
 
+use super::quarantine::Decider;
 use super::unit::{IncidentKey, Unit, Wait};
 use super::{Store, StoreError};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// The reason stays in the table: free text may name somebody, and a leaf lasts for ever.
-fn detail(hold_id: Uuid, user_id: Uuid) -> Map<String, Value> {
-    Map::from_iter([("hold".to_owned(), json!(hold_id.to_string())), ("user".to_owned(), json!(user_id.to_string()))])
+fn detail(hold_id: Uuid, by: Decider) -> Map<String, Value> {
+    let ids = [("command", by.command_id), ("hold", hold_id), ("user", by.user_id)];
+    ids.into_iter().map(|(name, id)| (name.to_owned(), json!(id.to_string()))).collect()
 }
 
 impl Store {
@@ -17,28 +19,29 @@ impl Store {
         incident: IncidentKey,
         person_id: Option<Uuid>,
         reason: &str,
-        user_id: Uuid,
+        by: Decider,
     ) -> Result<Uuid, StoreError> {
         let hold_id = Uuid::now_v7();
         let mut unit = self.hold_unit(incident, person_id).await?;
         sqlx::query!(
-            "insert into hold (hold_id, controller_id, incident_no, person_id, reason, set_by) values ($1, $2, $3, $4, $5, $6)",
+            "insert into hold (hold_id, controller_id, incident_no, person_id, reason, set_by, command_id) values ($1, $2, $3, $4, $5, $6, $7)",
             hold_id,
             incident.controller_id,
             incident.incident_no,
             person_id,
             reason,
-            user_id
+            by.user_id,
+            by.command_id
         )
         .execute(&mut *unit.tx)
         .await?;
-        unit.plain_event(person_id, "hold.set", detail(hold_id, user_id))?;
+        unit.plain_event(person_id, "hold.set", detail(hold_id, by))?;
         unit.commit().await?;
         Ok(hold_id)
     }
 
     /// Lifts a hold; one that is lifted already stays as it is.
-    pub async fn lift_hold(&self, hold_id: Uuid, user_id: Uuid) -> Result<(), StoreError> {
+    pub async fn lift_hold(&self, hold_id: Uuid, by: Decider) -> Result<(), StoreError> {
         let row = sqlx::query!("select controller_id, incident_no, person_id from hold where hold_id = $1", hold_id)
             .fetch_optional(&self.pool)
             .await?
@@ -46,16 +49,25 @@ impl Store {
         let incident = IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no };
         let mut unit = self.hold_unit(incident, row.person_id).await?;
         let lifted = sqlx::query!(
-            "update hold set lifted_by = $2, lifted_at = duly_now() where hold_id = $1 and lifted_at is null",
+            "update hold set lifted_by = $2, lifted_command_id = $3, lifted_at = duly_now() where hold_id = $1 and lifted_at is null",
             hold_id,
-            user_id
+            by.user_id,
+            by.command_id
         )
         .execute(&mut *unit.tx)
         .await?;
         if lifted.rows_affected() == 1 {
-            unit.plain_event(row.person_id, "hold.lifted", detail(hold_id, user_id))?;
+            unit.plain_event(row.person_id, "hold.lifted", detail(hold_id, by))?;
         }
         unit.commit().await
+    }
+
+    /// Whether a hold still stands.
+    pub async fn is_open_hold(&self, hold_id: Uuid) -> Result<bool, StoreError> {
+        let row = sqlx::query!(r#"select lifted_at is null as "is_open!" from hold where hold_id = $1"#, hold_id)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| row.is_open).ok_or_else(|| StoreError::missing("hold", &hold_id.to_string()))
     }
 
     /// Takes the incident exclusively: every claim is either committed before, or sees what this unit writes.

@@ -5,6 +5,7 @@ mod draft;
 pub use draft::{FrozenList, PlanDraft, PreparedContent, PreparedNotice, Terms};
 
 use super::list::ManifestRow;
+use super::quarantine::Decider;
 use super::unit::{IncidentKey, Wait};
 use super::{Store, StoreError};
 use serde_json::{Map, Value, json};
@@ -190,7 +191,7 @@ impl Store {
         .await?;
         let is_approved = row.n >= required;
         let moves = is_approved.then_some((plan.plan_no, "prepared", "approved"));
-        unit.incident_event("plan.approved", plan_detail(plan, user_id), moves)?;
+        unit.incident_event("plan.approved", plan_detail(plan.plan_no, &plan.hash, Decider { user_id, command_id }), moves)?;
         unit.commit().await?;
         Ok(is_approved)
     }
@@ -203,22 +204,25 @@ impl Store {
         kind: &'static str,
         from: &'static str,
         to: &'static str,
-        user_id: Uuid,
+        by: Decider,
     ) -> Result<(), StoreError> {
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
         // Exclusive, as for a hold: no claim is between its check and its commit while the plan pauses. Calls that are claimed and not yet started are refused by the version that they saw.
         sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no)
             .execute(&mut *unit.tx)
             .await?;
-        unit.incident_event(kind, plan_detail(plan, user_id), Some((plan.plan_no, from, to)))?;
+        unit.incident_event(kind, plan_detail(plan.plan_no, &plan.hash, by), Some((plan.plan_no, from, to)))?;
         unit.commit().await
     }
 }
 
-fn plan_detail(plan: &Plan, user_id: Uuid) -> Map<String, Value> {
-    let mut detail = Map::new();
-    detail.insert("hash".into(), json!(hex::encode(&plan.hash)));
-    detail.insert("plan".into(), json!(plan.plan_no));
-    detail.insert("user".into(), json!(user_id.to_string()));
-    detail
+/// What each event of a plan says.
+fn plan_detail(plan_no: i32, hash: &[u8], by: Decider) -> Map<String, Value> {
+    let fields = [
+        ("command", json!(by.command_id.to_string())),
+        ("hash", json!(hex::encode(hash))),
+        ("plan", json!(plan_no)),
+        ("user", json!(by.user_id.to_string())),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

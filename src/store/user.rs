@@ -1,9 +1,12 @@
 //! People who may do things, and the signatures that they left.
 
+use super::quarantine::Decider;
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
-use crate::model::statement::{AGE_SECONDS_MAX, made_at};
-use crate::model::user_key::verify;
+use crate::model::statement::{AGE_SECONDS_MAX, made_at, statement, user_add};
+use crate::model::user_key::{UserKey, verify};
+use rand::RngExt;
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -33,6 +36,30 @@ pub struct Approval {
     pub at: OffsetDateTime,
 }
 
+/// A user whose key is open.
+pub struct Signer {
+    /// The user.
+    pub user_id: Uuid,
+    /// The user's key.
+    pub key: UserKey,
+}
+
+impl Signer {
+    /// Signs a command and keeps the signature. Time and nonce are added here, so that it serves once.
+    pub async fn sign(&self, store: &Store, command: &Value) -> Result<Decider, StoreError> {
+        let bytes = statement(command, store.now().await?, rand::rng().random());
+        let command_id = store.insert_command(self.user_id, &bytes, &self.key.sign(&bytes)).await?;
+        Ok(Decider { user_id: self.user_id, command_id })
+    }
+
+    /// Vouches for another user's key.
+    pub async fn add_user(&self, store: &Store, name: &str, public_key: &[u8; 32]) -> Result<Uuid, StoreError> {
+        store.check_new_user(name, public_key).await?;
+        let by = self.sign(store, &user_add(name, public_key)).await?;
+        store.insert_user(name, public_key, by.command_id).await
+    }
+}
+
 fn as_hex<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&hex::encode(bytes))
 }
@@ -42,14 +69,30 @@ fn forbidden(what: &'static str, remedy: &'static str) -> StoreError {
 }
 
 impl Store {
-    /// Adds a user.
-    pub async fn insert_user(&self, name: &str, public_key: &[u8; 32]) -> Result<Uuid, StoreError> {
-        let user_id = Uuid::now_v7();
-        sqlx::query!(
-            "insert into app_user (user_id, name, public_key) values ($1, $2, $3)",
-            user_id,
+    /// Refuses a name or key that is in use, before anybody signs for it.
+    pub async fn check_new_user(&self, name: &str, public_key: &[u8; 32]) -> Result<(), StoreError> {
+        let row = sqlx::query!(
+            r#"select exists (select from app_user where name = $1 or public_key = $2) as "is_taken!""#,
             name,
             public_key.as_slice()
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        match row.is_taken {
+            true => Err(StoreError::Taken { what: "user or key", name: name.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds a user whom the signed `user add` of an active one vouches for; the database compares name and key.
+    pub async fn insert_user(&self, name: &str, public_key: &[u8; 32], command_id: Uuid) -> Result<Uuid, StoreError> {
+        let user_id = Uuid::now_v7();
+        sqlx::query!(
+            "insert into app_user (user_id, name, public_key, added_command_id) values ($1, $2, $3, $4)",
+            user_id,
+            name,
+            public_key.as_slice(),
+            command_id
         )
         .execute(&self.pool)
         .await
@@ -121,13 +164,23 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
-        if done.rows_affected() == 1 {
-            return Ok(());
+        match done.rows_affected() {
+            1 => Ok(()),
+            // Somebody else was faster; what is refused now was not before.
+            _ => self.check_revocable(name).await,
         }
-        let is_last = self.list_users().await?.iter().any(|u| u.name == name && !u.is_revoked);
-        match is_last {
-            true => Err(forbidden("the last active user cannot be revoked", "add another user first")),
-            false => Err(StoreError::missing("active user", name)),
+    }
+
+    /// Refuses to revoke the last active user, or one who is not there.
+    pub async fn check_revocable(&self, name: &str) -> Result<(), StoreError> {
+        let users = self.list_users().await?;
+        let is_active = |u: &&User| !u.is_revoked;
+        if !users.iter().filter(is_active).any(|u| u.name == name) {
+            return Err(StoreError::missing("active user", name));
+        }
+        match users.iter().filter(is_active).count() {
+            1 => Err(forbidden("the last active user cannot be revoked", "add another user first")),
+            _ => Ok(()),
         }
     }
 
@@ -174,7 +227,8 @@ impl Store {
     pub async fn list_approvals(&self, incident: IncidentKey, plan_no: i32) -> Result<Vec<Approval>, StoreError> {
         let rows = sqlx::query_as!(
             Approval,
-            "select a.user_id, u.name, s.at from plan_approval a join app_user u using (user_id) join signed_command s using (command_id)
+            "select a.user_id, u.name, s.at from plan_approval a join app_user u on u.user_id = a.user_id
+               join signed_command s on s.command_id = a.command_id
               where a.controller_id = $1 and a.incident_no = $2 and a.plan_no = $3 order by s.at",
             incident.controller_id,
             incident.incident_no,

@@ -1,7 +1,7 @@
 //! Whether this process may be given work: each part is asked, and the answer names the one that fails.
 
 use super::Web;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -76,6 +76,9 @@ async fn check_database(store: &Store) -> (Part, Part) {
     // Half of the round trip is the best guess of when the database looked at its clock.
     let offset = theirs - before - asked.elapsed() / 2;
     let clock = if offset.abs() <= OFFSET_MAX { Ok(()) } else { Err("more than 2 s off the database's") };
-    let schema = store.check_schema().await.map_err(|_| "not those of this program: run `duly migrate`");
+    let schema = store.check_schema().await.map_err(|error| match error {
+        StoreError::Altered { .. } => "changed since they were applied: use the program that migrated this database",
+        _ => "not those of this program: run `duly migrate`",
+    });
     (schema, clock)
 }

@@ -60,7 +60,7 @@ impl IntakeWorld {
         let (file, public) = user_key::create("ann", "a passphrase").unwrap();
         std::fs::write(folder.path().join("ann.key"), &file).unwrap();
         std::fs::write(folder.path().join("passphrase"), "a passphrase").unwrap();
-        let user_id = store.insert_user("ann", &public).await.unwrap();
+        let user_id = store.insert_first_user("ann", &public).await.unwrap();
         let signer = user_key::unlock(&file, "a passphrase").unwrap();
         let statement = statement(&json!({"command": "quarantine correct"}), store.now().await.unwrap(), [7; 16]);
         let command_id = store.insert_command(user_id, &statement, &signer.sign(&statement)).await.unwrap();

@@ -61,12 +61,11 @@ async fn the_same_job_delivered_ten_times_is_claimed_once() {
 #[tokio::test]
 async fn a_hold_or_a_pause_stops_the_next_claim() {
     let world = queued("hold", 1).await;
-    let user = world.store.list_users().await.unwrap()[0].user_id;
-    let hold = world.store.set_hold(world.incident.key, Some(world.people[0]), "safety", user).await.unwrap();
+    let hold = world.hold(Some(world.people[0])).await;
 
     assert!(world.store.claim(world.incident.key, &[intent(&world, 0)], 1000).await.unwrap().is_empty());
 
-    world.store.lift_hold(hold, user).await.unwrap();
+    world.lift(hold).await;
     assert_eq!(world.store.claim(world.incident.key, &[intent(&world, 0)], 1000).await.unwrap().len(), 1);
 }
 

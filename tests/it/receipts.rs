@@ -249,11 +249,10 @@ async fn a_delivery_that_comes_late_takes_back_the_letter_that_has_not_left() {
     let setup = Setup { routes: vec![Route::SmsThenLetter], lanes: vec![sms, letters(vec![])], ..Setup::default() };
     let stage = Stage::new(setup).await;
     let url = stage.serve_receipts().await;
-    let user = stage.office.store.list_users().await.unwrap()[0].user_id;
     let mut worker = stage.start(&["worker"]);
     let _scheduler = stage.start(&["scheduler"]);
     eventually("the SMS is in a call or further", async || stage.states().await != ["ready"]).await;
-    let hold = stage.office.store.set_hold(stage.incident.key, None, "safety", user).await.unwrap();
+    let hold = stage.hold().await;
     eventually("the letter stands ready, held", async || stage.states().await == ["failed", "ready"]).await;
     let reference = stage.words("select reference from attempt").await.remove(0);
     let id = stage.words("select provider_id from outcome").await.remove(0);
@@ -262,7 +261,7 @@ async fn a_delivery_that_comes_late_takes_back_the_letter_that_has_not_left() {
 
     assert_eq!(late.send().await, 200);
     eventually("the letter is taken back", async || stage.states().await == ["delivered_to_handset", "cancelled"]).await;
-    stage.office.store.lift_hold(hold, user).await.unwrap();
+    stage.lift(hold).await;
     stage.drain_to_the_end().await;
     assert!(worker.terminate().await.success());
 

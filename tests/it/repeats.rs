@@ -80,17 +80,16 @@ async fn a_repeat_waits_until_the_original_can_no_longer_arrive() {
 #[tokio::test]
 async fn a_repeat_does_not_start_under_a_hold() {
     let stage = stage(vec![Fault::once(FaultKind::CutBefore)], 600).await;
-    let user = stage.office.store.list_users().await.unwrap()[0].user_id;
     let _worker = stage.start(&["worker"]);
     let _scheduler = stage.start(&["scheduler"]);
     eventually("the call is unknown", async || stage.states().await == ["unknown"]).await;
-    let hold = stage.office.store.set_hold(stage.incident.key, None, "safety", user).await.unwrap();
+    let hold = stage.hold().await;
 
     // Longer than the original's margin and two further looks.
     tokio::time::sleep(Duration::from_secs(4)).await;
 
     assert_eq!((stage.states().await, stage.produced()), (vec!["unknown".to_owned()], 0));
-    stage.office.store.lift_hold(hold, user).await.unwrap();
+    stage.lift(hold).await;
     stage.drain().await;
     assert_eq!((stage.states().await, stage.produced()), (vec!["accepted".to_owned()], 1));
     stage.audit().await;

@@ -179,18 +179,17 @@ async fn every_call_fault_at_once_tells_everybody_once() {
 #[tokio::test]
 async fn a_hold_in_mid_run_stops_everybody_within_its_half_second_until_it_is_lifted() {
     let stage = Stage::new(Setup { people: 60, lanes: vec![paced(20)], ..Setup::default() }).await;
-    let user = stage.office.store.list_users().await.unwrap()[0].user_id;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
     eventually("the run is under way", async || stage.produced() >= 22).await;
 
-    let hold = stage.office.store.set_hold(stage.incident.key, None, "safety", user).await.unwrap();
+    let hold = stage.hold().await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let stopped_at = stage.sandbox.state.arrivals("sms").len();
     tokio::time::sleep(Duration::from_millis(1500)).await;
 
     assert_eq!(stage.sandbox.state.arrivals("sms").len(), stopped_at);
     assert!(stopped_at < 60);
-    stage.office.store.lift_hold(hold, user).await.unwrap();
+    stage.lift(hold).await;
     stage.drain().await;
     assert_eq!(stage.produced(), 60);
     stage.audit().await;

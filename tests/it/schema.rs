@@ -2,7 +2,8 @@
 //!
 //! `SCHEMA_WRITE=1 cargo test -p duly --test it schema::` writes the file anew.
 
-use crate::support::migrated_database;
+use crate::support::{deadlines, migrated_database};
+use duly::store::{Store, StoreError};
 use sqlx::Connection;
 use std::fmt::Write;
 
@@ -70,4 +71,21 @@ async fn the_schema_is_the_one_that_was_reviewed() {
         reviewed.len(),
         "tests/schema.sql has another length; if the change is meant, run with SCHEMA_WRITE=1"
     );
+}
+
+#[tokio::test]
+async fn a_migration_that_was_changed_since_it_was_applied_is_named_and_not_taken_for_an_old_schema() {
+    let database = migrated_database("altered").await;
+    let mut owner = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    let store = Store::connect(&database.url, 1, deadlines()).await.unwrap();
+    store.check_schema().await.unwrap();
+
+    sqlx::raw_sql("update _sqlx_migrations set checksum = sha256('x') where version = 2").execute(&mut owner).await.unwrap();
+    let altered = store.check_schema().await.unwrap_err();
+    assert!(matches!(altered, StoreError::Altered { version: 2 }), "{altered}");
+    assert!(!altered.remedy().starts_with("run `duly migrate`"), "{}", altered.remedy());
+
+    sqlx::raw_sql("delete from _sqlx_migrations where version > 1").execute(&mut owner).await.unwrap();
+    let old = store.check_schema().await.unwrap_err();
+    assert!(matches!(old, StoreError::Schema { found: 1, .. }), "{old}");
 }

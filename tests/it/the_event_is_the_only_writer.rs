@@ -1,15 +1,39 @@
-//! The application's role cannot change a fact but by an event, and an event must fit.
+//! The application's role cannot change a fact but by an event, and an event must fit and say so in its bytes.
 
-use crate::support::world;
+use crate::support::{World, world};
+use duly::model::statement::plan_command;
+use duly_ledger::{Event, leaf_hash};
+use serde_json::{Map, Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+async fn as_role(world: &World, role: &'static str) -> PgPool {
+    sqlx::postgres::PgPoolOptions::new()
+        .after_connect(move |c, _| {
+            Box::pin(async move { sqlx::raw_sql(sqlx::AssertSqlSafe(format!("set role {role}"))).execute(c).await.map(|_| ()) })
+        })
+        .connect(&world.url)
+        .await
+        .unwrap()
+}
+
+async fn refuse(pool: &PgPool, attack: &'static str) {
+    assert!(sqlx::raw_sql(attack).execute(pool).await.is_err(), "was allowed: {attack}");
+}
 
 #[tokio::test]
 async fn the_application_role_is_refused_every_other_way() {
     let world = world("only_writer", 2).await;
-    let app = sqlx::postgres::PgPoolOptions::new()
-        .after_connect(|c, _| Box::pin(async move { sqlx::raw_sql("set role duly_app").execute(c).await.map(|_| ()) }))
-        .connect(&world.url)
-        .await
-        .unwrap();
+    let app = as_role(&world, "duly_app").await;
+    let hold = world.hold(None).await;
+    world.lift(hold).await;
+    world.hold(None).await;
+    let key = duly::model::user_key::UserKey::generate("cleo").public();
+    world.users.ann.add_user(&world.store, "cleo", &key).await.unwrap();
+    world.store.revoke_user("cleo").await.unwrap();
+    let receipts = as_role(&world, "duly_receipts").await;
+    let insert = "insert into receipt (receipt_id, controller_id, provider, verdict) select gen_random_uuid(), controller_id, 'sms-a', 'verified' from controller";
+    sqlx::raw_sql(insert).execute(&receipts).await.unwrap();
 
     for attack in [
         "update message set state = 'delivered_to_handset'",
@@ -22,32 +46,275 @@ async fn the_application_role_is_refused_every_other_way() {
         "delete from person",
         "update outcome set kind = 'accepted'",
         "insert into message_move values ('ready', 'accepted')",
+        "insert into notice_move values ('open', 'exempt')",
+        "insert into plan_move values ('plan.turned', 'plan turn', 'running', 'prepared')",
         "insert into message (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, expires_at, state)
          select controller_id, incident_no, gen_random_uuid(), person_id, 1, 'sms', 'resend', 1, 1, now(), 'accepted' from message limit 1",
         "alter table event disable trigger all",
         "truncate event",
+        // Holds and users: once, by a signature over exactly that, at the database's time.
+        "update hold set lifted_at = null, lifted_by = null, lifted_command_id = null where lifted_at is not null",
+        "update hold set lifted_at = now() where lifted_at is not null",
+        "update hold set lifted_at = now(), lifted_by = set_by, lifted_command_id = (select command_id from signed_command
+           where convert_from(statement, 'UTF8') like '%user add%' limit 1) where lifted_at is null",
+        "insert into hold (hold_id, controller_id, incident_no, reason, set_by, command_id)
+         select gen_random_uuid(), controller_id, incident_no, 'another', set_by, lifted_command_id from hold where lifted_at is not null",
+        "insert into hold (hold_id, controller_id, incident_no, reason, set_by, command_id, set_at)
+         select gen_random_uuid(), controller_id, incident_no, reason, set_by, command_id, now() - interval '1 day' from hold",
+        "update app_user set revoked_at = null where name = 'cleo'",
+        "update app_user set revoked_at = now() where name = 'cleo'",
+        "update app_user set public_key = sha256('e')",
+        "insert into app_user (user_id, name, public_key) values (gen_random_uuid(), 'eve', sha256('e'))",
+        "insert into app_user (user_id, name, public_key, added_command_id) select gen_random_uuid(), 'eve', sha256('e'), command_id
+           from signed_command where convert_from(statement, 'UTF8') like '%plan go%'",
+        "insert into signed_command (command_id, user_id, statement, signature, at)
+         select gen_random_uuid(), user_id, 'x', signature, at from signed_command limit 1",
+        // A true receipt is not refused, nor forgotten.
+        "update receipt set result = 'refused', due_at = null",
+        "update receipt set due_at = null",
+        "insert into receipt (receipt_id, controller_id, provider, verdict) select gen_random_uuid(), controller_id, 'sms-a', 'verified' from controller",
     ] {
-        let refused = sqlx::raw_sql(attack).execute(&app).await;
-        assert!(refused.is_err(), "was allowed: {attack}");
+        refuse(&app, attack).await;
     }
+    for attack in [
+        "select * from receipt",
+        "update receipt set result = 'applied'",
+        "insert into receipt (receipt_id, controller_id, provider, verdict, due_at, result) select gen_random_uuid(), controller_id, 'sms-a', 'verified', null, 'applied' from controller",
+        "insert into receipt (receipt_id, controller_id, provider, verdict, message_id) select gen_random_uuid(), controller_id, 'sms-a', 'verified', gen_random_uuid() from controller",
+    ] {
+        refuse(&receipts, attack).await;
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_cannot_be_backdated() {
+    let world = world("backdated", 1).await;
+    let app = as_role(&world, "duly_app").await;
+
+    sqlx::raw_sql("update app_user set revoked_at = '2001-01-01' where name = 'bob'").execute(&app).await.unwrap();
+
+    assert_eq!(world.store.audit(world.incident.key).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_hold_is_set_and_lifted_with_its_event_or_not_at_all() {
+    let world = world("hold_event", 1).await;
+    let app = as_role(&world, "duly_app").await;
+    let by = world
+        .users
+        .ann
+        .sign(&world.store, &duly::model::statement::hold_set(world.incident.incident_id, None, "x"))
+        .await
+        .unwrap();
+
+    let silent = sqlx::query(
+        "insert into hold (hold_id, controller_id, incident_no, reason, set_by, command_id)
+         select gen_random_uuid(), controller_id, incident_no, 'x', $1, $2 from incident",
+    );
+    let refused = silent.bind(by.user_id).bind(by.command_id).execute(&app).await.unwrap_err();
+
+    assert_eq!(refused.into_database_error().unwrap().code().as_deref(), Some("DU008"));
+}
+
+/// An event and the columns beside it.
+struct Forged {
+    event: Event,
+    kind: String,
+    n: Option<i64>,
+    person: Option<Uuid>,
+    message: Option<(Uuid, &'static str, &'static str)>,
+    notice: Option<(&'static str, &'static str)>,
+    plan: Option<(i32, &'static str, &'static str)>,
+}
+
+impl Forged {
+    fn new(world: &World, kind: &str, person: Option<Uuid>, detail: &Value) -> Self {
+        let event = Event {
+            id: Uuid::now_v7().to_string(),
+            inc: world.incident.incident_id.to_string(),
+            kind: kind.to_owned(),
+            n: person.map(|_| 1),
+            person: person.map(|id| *id.as_bytes()),
+            prev: None,
+            at_micros: 1_764_024_005_000_001,
+            detail: detail.as_object().cloned().unwrap_or_else(Map::new),
+        };
+        Self { event, kind: kind.to_owned(), n: person.map(|_| 1), person, message: None, notice: None, plan: None }
+    }
+
+    async fn insert(&self, pool: &PgPool) -> Result<(), String> {
+        self.insert_bytes(pool, &self.event.to_bytes().unwrap()).await
+    }
+
+    async fn insert_bytes(&self, pool: &PgPool, body: &[u8]) -> Result<(), String> {
+        let done = sqlx::query(
+            "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase,
+                    notice_from, notice_to, plan_no, plan_from, plan_to, body, leaf)
+             select controller_id, incident_no, $1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13 from incident",
+        )
+        .bind(self.person)
+        .bind(self.n)
+        .bind(&self.kind)
+        .bind(self.message.map(|(id, ..)| id))
+        .bind(self.message.map(|(_, from, _)| from))
+        .bind(self.message.map(|(.., to)| to))
+        .bind(self.notice.map(|(from, _)| from))
+        .bind(self.notice.map(|(_, to)| to))
+        .bind(self.plan.map(|(no, ..)| no))
+        .bind(self.plan.map(|(_, from, _)| from))
+        .bind(self.plan.map(|(.., to)| to))
+        .bind(body)
+        .bind(leaf_hash(body).as_slice())
+        .execute(pool)
+        .await;
+        done.map(|_| ()).map_err(|e| e.into_database_error().unwrap().code().unwrap_or_default().into_owned())
+    }
+}
+
+/// An escalation's cancellation, which this world's message may make.
+fn cancelled(world: &World, detail: &Value) -> Forged {
+    let message = Some((world.messages[0], "ready", "cancelled"));
+    Forged { message, ..Forged::new(world, "message.cancelled", Some(world.people[0]), detail) }
 }
 
 #[tokio::test]
 async fn an_event_that_does_not_fit_fails_as_a_whole() {
     let world = world("misfit", 1).await;
-    let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
-    let insert = |from: &str, to: &str, n: i64| {
-        format!(
-            "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, body, leaf)
-             select controller_id, incident_no, person_id, {n}, 'message.intent', message_id, '{from}', '{to}', 'x', sha256('\\x00'::bytea || 'x')
-               from message"
-        )
-    };
-
-    for (from, to, n) in [("unknown", "ready", 1), ("ready", "accepted_not", 1), ("ready", "asked", 1), ("ready", "cancelled", 2)]
-    {
-        assert!(sqlx::raw_sql(sqlx::AssertSqlSafe(insert(from, to, n))).execute(&owner).await.is_err(), "{from} {to} {n}");
+    let app = as_role(&world, "duly_app").await;
+    for (from, to) in [("unknown", "ready"), ("ready", "accepted_not"), ("ready", "asked")] {
+        let forged = Forged { message: Some((world.messages[0], from, to)), ..cancelled(&world, &json!({"to": to})) };
+        assert_eq!(forged.insert(&app).await, Err("DU002".to_owned()), "{from} {to}");
+    }
+    for (from, to) in [("open", "exempt"), ("open", "open"), ("notified", "open"), ("open", "withdrawn")] {
+        let forged = Forged { notice: Some((from, to)), ..cancelled(&world, &json!({"notice": to, "to": "cancelled"})) };
+        assert_eq!(forged.insert(&app).await, Err("DU003".to_owned()), "{from} {to}");
     }
 
-    assert!(sqlx::raw_sql(sqlx::AssertSqlSafe(insert("ready", "cancelled", 1))).execute(&owner).await.is_ok());
+    assert_eq!(cancelled(&world, &json!({"to": "cancelled"})).insert(&app).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_event_whose_bytes_tell_something_else_than_its_row_is_refused() {
+    let world = world("bytes", 2).await;
+    let app = as_role(&world, "duly_app").await;
+    let good = json!({"to": "cancelled"});
+    let bytes = |forged: &Forged| String::from_utf8(forged.event.to_bytes().unwrap()).unwrap();
+    let refused = async |forged: Forged, body: String, code: &str| {
+        assert_eq!(forged.insert_bytes(&app, body.as_bytes()).await, Err(code.to_owned()), "{body}");
+    };
+
+    refused(cancelled(&world, &good), "{}".into(), "DU001").await;
+    for (is, told) in [
+        ("message.cancelled", "message.rejected"),
+        ("\"n\":1", "\"n\":2"),
+        ("\"prev\":null", "\"prev\":\"abababababababababababababababababababababababababababababababab\""),
+        ("\"v\":1}", "\"v\":1} "),
+    ] {
+        let forged = cancelled(&world, &good);
+        let body = bytes(&forged).replace(is, told);
+        refused(forged, body, "DU001").await;
+    }
+    let other =
+        Forged { person: Some(world.people[0]), ..Forged::new(&world, "message.cancelled", Some(world.people[1]), &good) };
+    let body = bytes(&other);
+    refused(other, body, "DU001").await;
+    // A pattern instead of a kind fits any bytes, and so none.
+    refused(Forged { kind: "message.%".into(), ..cancelled(&world, &good) }, bytes(&cancelled(&world, &good)), "23514").await;
+    for told in [json!({}), json!({"to": "rejected"}), json!({"notice": "notified", "to": "cancelled"})] {
+        let forged = cancelled(&world, &told);
+        let body = bytes(&forged);
+        refused(forged, body, "DU006").await;
+    }
+    let of_incident = Forged { kind: "plan.paused".into(), ..Forged::new(&world, "plan.started", None, &json!({})) };
+    let body = bytes(&of_incident);
+    refused(of_incident, body, "DU006").await;
+}
+
+const PLAN_STATES: [&str; 4] = ["prepared", "approved", "running", "paused"];
+const PLAN_MOVES: [(&str, &str, &str, &str); 4] = [
+    ("plan.approved", "plan approve", "prepared", "approved"),
+    ("plan.started", "plan go", "approved", "running"),
+    ("plan.paused", "plan pause", "running", "paused"),
+    ("plan.resumed", "plan resume", "paused", "running"),
+];
+
+/// A plan's event under bob's fresh signature.
+async fn plan_event(world: &World, kind: &str, command: &str, from: &'static str, to: &'static str) -> Forged {
+    let plan = world.store.load_plan(world.incident.key, 1).await.unwrap();
+    let by = world.users.bob.sign(&world.store, &plan_command(command, world.incident.incident_id, 1, &plan.hash)).await.unwrap();
+    let detail = json!({"command": by.command_id, "hash": hex::encode(&plan.hash), "plan": 1, "user": by.user_id});
+    Forged { plan: Some((1, from, to)), ..Forged::new(world, kind, None, &detail) }
+}
+
+#[tokio::test]
+async fn a_plan_moves_along_its_table_only_each_time_by_the_signature_for_that() {
+    let world = world("plan_moves", 1).await;
+    let (owner, app) = (PgPool::connect(&world.url).await.unwrap(), as_role(&world, "duly_app").await);
+    for from in PLAN_STATES {
+        for to in PLAN_STATES {
+            for (kind, command, rule_from, rule_to) in PLAN_MOVES {
+                sqlx::query("update plan set state = $1").bind(from).execute(&owner).await.unwrap();
+                let done = plan_event(&world, kind, command, from, to).await.insert(&app).await;
+                let expected = if (from, to) == (rule_from, rule_to) { Ok(()) } else { Err("DU004".to_owned()) };
+                assert_eq!(done, expected, "{kind}: {from} -> {to}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_not_approved_by_an_event_alone_nor_started_without_its_own_signed_command() {
+    let world = world("plan_unsigned", 1).await;
+    let (owner, app) = (PgPool::connect(&world.url).await.unwrap(), as_role(&world, "duly_app").await);
+    let refused = async |forged: Forged, what: &str| assert_eq!(forged.insert(&app).await, Err("DU004".to_owned()), "{what}");
+
+    // The plan runs. An empty event would have turned it back.
+    let empty = Forged { plan: Some((1, "running", "prepared")), ..Forged::new(&world, "plan.turned", None, &json!({})) };
+    refused(empty, "an empty event").await;
+
+    sqlx::raw_sql("update plan set state = 'prepared'; update incident set approvals_required = 2")
+        .execute(&owner)
+        .await
+        .unwrap();
+    refused(plan_event(&world, "plan.approved", "plan approve", "prepared", "approved").await, "one approval of two").await;
+
+    sqlx::raw_sql("update plan set state = 'approved'").execute(&owner).await.unwrap();
+    refused(plan_event(&world, "plan.started", "plan pause", "approved", "running").await, "signed for something else").await;
+    let mut other = plan_event(&world, "plan.started", "plan go", "approved", "running").await;
+    other.event.detail.insert("user".into(), json!(world.users.ann.user_id));
+    refused(other, "signed by somebody else").await;
+    let mut another = plan_event(&world, "plan.started", "plan go", "approved", "running").await;
+    another.event.detail.insert("hash".into(), json!("ab".repeat(32)));
+    refused(another, "another hash").await;
+}
+
+#[tokio::test]
+async fn an_approval_needs_exactly_its_own_command() {
+    let world = world("approval_words", 1).await;
+    let app = as_role(&world, "duly_app").await;
+    let owner = PgPool::connect(&world.url).await.unwrap();
+    sqlx::raw_sql("delete from plan_approval").execute(&owner).await.unwrap();
+    let (id, plan) = (world.incident.incident_id, world.store.load_plan(world.incident.key, 1).await.unwrap());
+    let hash = hex::encode(&plan.hash);
+    let good = plan_command("plan approve", id, 1, &plan.hash);
+
+    for (words, is_allowed) in [
+        (json!({"command": "hold set", "incident": id, "plan": 1, "hash": hash}), false),
+        (json!({"command": "plan approve", "incident": id, "plan": 2, "hash": hash}), false),
+        (json!({"command": "plan approve", "incident": Uuid::nil(), "plan": 1, "hash": hash}), false),
+        (json!({"command": "plan approve", "incident": id, "plan": 1, "hash": "00", "note": hash}), false),
+        (json!({"command": "plan approve", "incident": id, "plan": 1, "hash": hash, "not": true}), false),
+        (good, true),
+    ] {
+        let by = world.users.bob.sign(&world.store, &words).await.unwrap();
+        let done = sqlx::query(
+            "insert into plan_approval (controller_id, incident_no, plan_no, user_id, command_id)
+             select controller_id, incident_no, 1, $1, $2 from incident",
+        )
+        .bind(by.user_id)
+        .bind(by.command_id)
+        .execute(&app)
+        .await;
+        assert_eq!(done.is_ok(), is_allowed, "{words}");
+    }
 }

@@ -7,10 +7,11 @@ use crate::dispatch::plan::{PlanRequest, prepare};
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
 use crate::model::state::Route;
-use crate::model::statement::statement;
+use crate::model::statement::plan_command;
 use crate::model::user_key::UserKey;
 use crate::store::controller::NewController;
 use crate::store::incident::{Incident, NewIncident};
+use crate::store::user::Signer;
 use crate::store::{Store, recreate_database};
 use duly_sandbox::{SandboxConfig, SandboxState};
 use secrecy::ExposeSecret;
@@ -56,24 +57,24 @@ impl Ground {
     /// Ann prepares, Bob approves and starts.
     pub async fn approve_and_go(&self) -> Result<(), Failure> {
         let store = &self.office.store;
-        let ann = store.insert_user("Ann Preparer", &UserKey::generate("Ann Preparer").public()).await?;
+        let key = UserKey::generate("Ann Preparer");
+        let ann = Signer { user_id: store.insert_first_user("Ann Preparer", &key.public()).await?, key };
         let key = UserKey::generate("Bob Approver");
-        let bob = store.insert_user("Bob Approver", &key.public()).await?;
+        let bob = Signer { user_id: ann.add_user(store, "Bob Approver", &key.public()).await?, key };
         let now = time::OffsetDateTime::now_utc();
+        let incident_id = self.incident.incident_id;
         let request = PlanRequest {
             routes: vec![Route::SmsThenLetter, Route::Letter, Route::Sms],
             date: (now.year(), now.month().into(), now.day()),
             is_urgent: false,
-            user_id: ann,
+            by: ann.sign(store, &json!({"command": "plan prepare", "incident": incident_id})).await?,
         };
         let summary = prepare(&self.office, &self.incident, &request, |_| {}).await?;
         let plan = store.load_plan(self.incident.key, summary.plan).await?;
-        let approval =
-            json!({"command": "plan approve", "incident": self.incident.incident_id, "plan": summary.plan, "hash": summary.hash});
-        let signed = statement(&approval, store.now().await?, rand::random());
-        let command = store.insert_command(bob, &signed, &key.sign(&signed)).await?;
-        plans::approve(&self.office, &self.incident, &plan, bob, command).await?;
-        Ok(store.move_plan(self.incident.key, &plan, "plan.started", "approved", "running", bob).await?)
+        let approval = bob.sign(store, &plan_command("plan approve", incident_id, plan.plan_no, &plan.hash)).await?;
+        plans::approve(&self.office, &self.incident, &plan, bob.user_id, approval.command_id).await?;
+        let go = bob.sign(store, &plan_command("plan go", incident_id, plan.plan_no, &plan.hash)).await?;
+        Ok(store.move_plan(self.incident.key, &plan, "plan.started", "approved", "running", go).await?)
     }
 }
 

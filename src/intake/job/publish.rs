@@ -78,6 +78,19 @@ fn shown(lines: &[Unreadable]) -> String {
 
 type Line = (u64, Result<Job, &'static str>);
 
+/// Refuses a file with a line that is no job.
+pub fn check_file(path: &Path, map: &[(String, String)]) -> Result<(), PublishError> {
+    let mut unreadable = Vec::new();
+    for line in read(path, map)? {
+        let (line, job) = line?;
+        unreadable.extend(job.err().map(|code| Unreadable { line, code }));
+    }
+    match unreadable.is_empty() {
+        true => Ok(()),
+        false => Err(PublishError::Unreadable { lines: unreadable }),
+    }
+}
+
 /// Publishes JSON lines or a CSV, each person as a job of its own; answers how many. A file with a line that is no job
 /// is not published at all.
 pub async fn publish_file(
@@ -86,14 +99,7 @@ pub async fn publish_file(
     map: &[(String, String)],
     target: &Target,
 ) -> Result<u64, PublishError> {
-    let mut unreadable = Vec::new();
-    for line in read(path, map)? {
-        let (line, job) = line?;
-        unreadable.extend(job.err().map(|code| Unreadable { line, code }));
-    }
-    if !unreadable.is_empty() {
-        return Err(PublishError::Unreadable { lines: unreadable });
-    }
+    check_file(path, map)?;
     let mut published = 0;
     let mut lines = read(path, map)?;
     loop {

@@ -1,7 +1,8 @@
 //! Nothing was sent that was not approved, by somebody else than who prepared it, or while it was stopped.
 
+use super::decisions::{PlanEvent, read_decider};
 use super::{Finding, Snapshot, finding, found};
-use crate::model::user_key;
+use crate::model::statement::plan_command;
 use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, hash};
 use duly_ledger::{Event, ManifestBuilder, ManifestLine, leaf_hash};
@@ -35,7 +36,7 @@ impl Snapshot {
         .fetch_all(&mut *self.tx)
         .await?;
         let mut findings = Vec::new();
-        let states = self.replay_plan_events(incident, &mut findings).await?;
+        let states = self.replay_plan_events(incident, &plans, &mut findings).await?;
         for plan in plans {
             let place = plan.plan_no.to_string();
             if states.get(&plan.plan_no).map_or("prepared", String::as_str) != plan.state {
@@ -50,36 +51,53 @@ impl Snapshot {
         Ok(findings)
     }
 
-    /// Events of the incident itself: their bytes, and the states of plans that they lead to.
+    /// Events of the incident itself: their bytes, their signatures, and the states of plans that they lead to.
     async fn replay_plan_events(
         &mut self,
         incident: IncidentKey,
+        plans: &[PlanRow],
         findings: &mut Vec<Finding>,
     ) -> Result<HashMap<i32, String>, StoreError> {
         let rows = sqlx::query!(
-            "select ord, kind, body, leaf, plan_no, plan_from, plan_to from event
-              where controller_id = $1 and incident_no = $2 and person_id is null order by ord",
+            "select e.ord, e.kind, e.body, e.leaf, e.plan_no, e.plan_from, e.plan_to, i.incident_id
+               from event e join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+              where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null order by e.ord",
             incident.controller_id,
             incident.incident_no
         )
         .fetch_all(&mut *self.tx)
         .await?;
+        let events: Vec<Option<Event>> = rows.iter().map(|row| Event::parse(&row.body).ok()).collect();
+        let ids: Vec<Uuid> = events.iter().flatten().filter_map(read_decider).map(|(_, command)| command).collect();
+        let commands = self.read_commands(&ids).await?;
+        let hashes: HashMap<i32, Vec<u8>> = plans.iter().map(|plan| (plan.plan_no, plan.hash.clone())).collect();
         let mut states: HashMap<i32, String> = HashMap::new();
-        for row in rows {
-            match Event::parse(&row.body) {
-                Ok(event) if event.kind == row.kind && event.person.is_none() => {}
-                Ok(_) => findings.push(finding("event_of_another", row.ord.to_string())),
-                Err(_) => findings.push(finding("event_not_canonical", row.ord.to_string())),
+        for (row, event) in rows.iter().zip(&events) {
+            let mut bad = |code| findings.push(finding(code, row.ord.to_string()));
+            let moved =
+                row.plan_no.zip(row.plan_from.as_deref()).zip(row.plan_to.as_deref()).map(|((no, from), to)| (no, from, to));
+            match event {
+                None => bad("event_not_canonical"),
+                Some(event) if event.kind != row.kind || event.person.is_some() || event.inc != row.incident_id.to_string() => {
+                    bad("event_of_another");
+                }
+                Some(event) if event.kind.starts_with("plan.") => {
+                    let plan_event =
+                        PlanEvent { incident_id: row.incident_id, event, moved, hashes: &hashes, commands: &commands };
+                    plan_event.judge().into_iter().for_each(&mut bad);
+                }
+                Some(_) if moved.is_some() => bad("move_differs"),
+                Some(_) => {}
             }
             if leaf_hash(&row.body).as_slice() != row.leaf {
-                findings.push(finding("leaf_differs", row.ord.to_string()));
+                bad("leaf_differs");
             }
-            if let (Some(plan), Some(from), Some(to)) = (row.plan_no, row.plan_from, row.plan_to) {
+            if let Some((plan, from, to)) = moved {
                 let state = states.entry(plan).or_insert_with(|| "prepared".to_owned());
                 if *state != from {
-                    findings.push(finding("move_not_allowed", row.ord.to_string()));
+                    bad("move_not_allowed");
                 }
-                *state = to;
+                *state = to.to_owned();
             }
         }
         Ok(states)
@@ -92,11 +110,10 @@ impl Snapshot {
         findings: &mut Vec<Finding>,
     ) -> Result<i64, StoreError> {
         let approvals = sqlx::query!(
-            r#"select u.public_key, c.statement, c.signature, a.user_id <> q.prepared_by and c.user_id = a.user_id
-                      and coalesce(u.revoked_at > c.at, true) and not exists (select from attempt t join message m on m.message_id = t.message_id
+            r#"select a.user_id, a.command_id, i.incident_id, a.user_id <> q.prepared_by and not exists (select from attempt t join message m on m.message_id = t.message_id
                         where m.controller_id = $1 and m.incident_no = $2 and m.plan_no = $3 and t.claimed_at < c.at) as "may!"
                  from plan_approval a join plan q using (controller_id, incident_no, plan_no)
-                 join app_user u on u.user_id = a.user_id join signed_command c on c.command_id = a.command_id
+                 join incident i using (controller_id, incident_no) join signed_command c on c.command_id = a.command_id
                 where a.controller_id = $1 and a.incident_no = $2 and a.plan_no = $3"#,
             incident.controller_id,
             incident.incident_no,
@@ -104,13 +121,12 @@ impl Snapshot {
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        let hash = hex::encode(&plan.hash);
+        let ids: Vec<Uuid> = approvals.iter().map(|row| row.command_id).collect();
+        let commands = self.read_commands(&ids).await?;
         let mut valid = 0;
         for row in approvals {
-            let key: Option<[u8; 32]> = row.public_key.try_into().ok();
-            let signature: Option<[u8; 64]> = row.signature.try_into().ok();
-            let is_signed = key.zip(signature).is_some_and(|(key, signature)| user_key::verify(&key, &row.statement, &signature));
-            if row.may && is_signed && approves(&row.statement, &hash) {
+            let words = plan_command("plan approve", row.incident_id, plan.plan_no, &plan.hash);
+            if row.may && commands.get(&row.command_id).is_some_and(|command| command.says(row.user_id, &words)) {
                 valid += 1;
             } else {
                 findings.push(finding("approval_not_valid", plan.plan_no.to_string()));
@@ -204,20 +220,5 @@ impl Snapshot {
         .fetch_all(&mut *self.tx)
         .await?;
         rows.into_iter().map(|r| found(&r.code, r.place)).collect()
-    }
-}
-
-/// Whether a signed statement approves the plan of this hash.
-fn approves(statement: &[u8], hash: &str) -> bool {
-    let statement: Value = serde_json::from_slice(statement).unwrap_or_default();
-    mentions(&statement, "plan approve") && mentions(&statement, hash)
-}
-
-fn mentions(value: &Value, text: &str) -> bool {
-    match value {
-        Value::String(found) => found == text,
-        Value::Array(items) => items.iter().any(|item| mentions(item, text)),
-        Value::Object(fields) => fields.values().any(|field| mentions(field, text)),
-        _ => false,
     }
 }

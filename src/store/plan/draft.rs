@@ -1,6 +1,8 @@
 //! A plan in the making: one transaction that freezes the lists, keeps what everybody will be told, and ends in the plan.
 
+use super::plan_detail;
 use crate::store::StoreError;
+use crate::store::quarantine::Decider;
 use crate::store::unit::{IncidentKey, Unit};
 use serde_json::{Map, json};
 use uuid::Uuid;
@@ -180,7 +182,7 @@ impl PlanDraft {
     }
 
     /// Writes the plan and its event, and commits all of it together.
-    pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, user_id: Uuid) -> Result<i32, StoreError> {
+    pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, by: Decider) -> Result<i32, StoreError> {
         let key = self.unit.incident;
         sqlx::query!(
             "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes, is_urgent)
@@ -190,7 +192,7 @@ impl PlanDraft {
             self.plan_no,
             body,
             hash,
-            user_id,
+            by.user_id,
             terms.message_deadline_ms,
             terms.postage_class,
             &terms.lanes,
@@ -198,11 +200,7 @@ impl PlanDraft {
         )
         .execute(&mut *self.unit.tx)
         .await?;
-        let mut detail = Map::new();
-        detail.insert("hash".into(), json!(hex::encode(hash)));
-        detail.insert("plan".into(), json!(self.plan_no));
-        detail.insert("user".into(), json!(user_id.to_string()));
-        self.unit.incident_event("plan.prepared", detail, None)?;
+        self.unit.incident_event("plan.prepared", plan_detail(self.plan_no, hash, by), None)?;
         let plan_no = self.plan_no;
         self.unit.commit().await?;
         Ok(plan_no)

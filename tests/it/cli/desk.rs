@@ -1,6 +1,9 @@
 //! A desk with a terminal: the real binary, a folder and a database of its own.
 
-use crate::support::{TestDatabase, VirtualHost, empty_database, virtual_host};
+use crate::support::{TestDatabase, VirtualHost, deadlines, empty_database, virtual_host};
+use duly::model::user_key::unlock;
+use duly::store::Store;
+use duly::store::user::Signer;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -198,6 +201,14 @@ impl Desk {
             .env("DULY_PASSPHRASE_FILE", "ann.pass")
             .env("DULY_NEW_PASSPHRASE_FILE", format!("{user}.pass"));
         run(command, "")
+    }
+
+    /// The user with the key unlocked, to sign past the program.
+    pub async fn signer(&self, user: &str) -> Signer {
+        let text = std::fs::read_to_string(self.folder.path().join(format!("{user}.key"))).unwrap();
+        let key = unlock(&text, &format!("the long passphrase of {user}")).unwrap();
+        let store = Store::connect(&self.url, 1, deadlines()).await.unwrap();
+        Signer { user_id: store.load_user_by_key(&key.public()).await.unwrap(), key }
     }
 
     /// Changes the database as its owner could.

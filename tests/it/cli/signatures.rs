@@ -1,8 +1,8 @@
 //! Who signed what: a signature serves once, for one thing, by somebody who may.
 
 use super::desk::Desk;
-use duly::model::statement::statement;
-use duly::model::user_key::UserKey;
+use duly::model::statement::{plan_command, statement};
+use duly::store::user::Signer;
 use duly::store::{Store, StoreError};
 use serde_json::json;
 use time::Duration;
@@ -23,7 +23,11 @@ async fn who_prepared_a_plan_cannot_approve_it_by_command_nor_past_it() {
     desk.duly("ann", &["plan", "approve", "--incident", "cards"])
         .refused("who prepared a plan cannot approve it", "somebody else");
 
-    // Past the program: the application's own rights, with ann's own signature over the plan's hash.
+    // Refused before it signed. Past the program: the application's own rights, with ann's own signature over the hash.
+    let (store, ann) = (store(&desk).await, desk.signer("ann").await);
+    let incident = store.load_incident("cards").await.unwrap();
+    let plan = store.load_plan(incident.key, 1).await.unwrap();
+    ann.sign(&store, &plan_command("plan approve", incident.incident_id, 1, &plan.hash)).await.unwrap();
     let past = desk.sabotage(
         "set role duly_app; insert into plan_approval (controller_id, incident_no, plan_no, user_id, command_id)
          select q.controller_id, q.incident_no, q.plan_no, s.user_id, s.command_id from plan q join signed_command s on s.user_id = q.prepared_by
@@ -75,8 +79,7 @@ async fn a_key_made_elsewhere_is_added_by_its_public_half() {
 async fn a_signature_is_kept_once_now_and_by_its_own_key_only() {
     let desk = Desk::with_incident("kept_once", "1").await;
     let store = store(&desk).await;
-    let key = UserKey::generate("dee");
-    let user = store.insert_user("dee", &key.public()).await.unwrap();
+    let Signer { user_id: user, key } = desk.signer("ann").await;
     let (now, command) = (store.now().await.unwrap(), json!({"command": "hold set", "incident": "x"}));
     let bytes = statement(&command, now, [1; 16]);
 
@@ -105,6 +108,49 @@ async fn an_approval_of_one_plan_approves_no_other() {
     );
     assert!(reused.await.is_err());
     desk.duly("ann", &["plan", "go", "--incident", "cards"]).refused("plan 2 is prepared, not approved", "duly plan approve");
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_no_signature() {
+    let desk = Desk::with_plan("no_trace", "1").await;
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let signed = async || sqlx::query_scalar::<_, i64>("select count(*) from signed_command").fetch_one(&pool).await.unwrap();
+    let before = signed().await;
+
+    desk.duly("ann", &["plan", "approve", "--incident", "cards"]).refused("who prepared a plan", "somebody else");
+    desk.duly("ann", &["plan", "go", "--incident", "cards"]).refused("plan 1 is prepared", "duly plan approve");
+    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms"]).refused("", "duly list import");
+    desk.new_user("cleo", &["user", "add", "--name", "Bob Evans", "--key", "cleo.key"]).refused("there is a user or key", "");
+    assert!(!desk.folder.path().join("cleo.key").exists());
+    desk.duly("ann", &["user", "revoke", "Nobody"]).refused("there is no active user", "");
+    desk.duly("ann", &["hold", "set", "--incident", "cards", "--reason", " "]).refused("the reason is empty", "--reason");
+    desk.duly("ann", &["hold", "lift", "0193f3a2-0000-7000-8000-000000000000"]).refused("there is no hold", "");
+    desk.duly("ann", &["controller", "add", "northmere", "--name", "N", "--sms-sender", "NNN", "--address", "x"])
+        .refused("there is a controller", "");
+    desk.duly("ann", &["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml"]).refused("there is", "");
+
+    assert_eq!(signed().await, before);
+}
+
+#[tokio::test]
+async fn jobs_are_published_under_a_signature() {
+    let mut desk = Desk::with_incident("jobs_signed", "1").await;
+    desk.connect_broker().await;
+    desk.write("people.jsonl", "{\"job_id\": \"j-1\", \"person\": {\"external_reference\": \"PN1\", \"last_name\": \"Price\", \"phone\": \"07400 123456\"}}\n");
+    let publish = ["job", "publish", "people.jsonl", "--incident", "cards", "--json"];
+    let signer = desk.signer("ann").await;
+
+    super::desk::run(desk.command(&publish), "").refused("this command must be signed", "DULY_USER_KEY");
+    assert_eq!(desk.duly("ann", &publish).fine().json()["published"], json!(1));
+
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let last: (uuid::Uuid, String) =
+        sqlx::query_as("select user_id, convert_from(statement, 'UTF8') from signed_command order by command_id desc limit 1")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(last.0, signer.user_id);
+    assert!(last.1.contains("\"command\":\"job publish\"") && !last.1.contains("Price"), "{}", last.1);
 }
 
 #[tokio::test]

@@ -270,22 +270,20 @@ impl Walk {
     }
 
     async fn hold_or_lift(&mut self) {
-        let user = self.world.store.list_users().await.unwrap()[0].user_id;
         match self.holds.pop() {
-            Some(hold) => self.world.store.lift_hold(hold, user).await.unwrap(),
+            Some(hold) => self.world.lift(hold).await,
             None => {
                 let person = (self.rng.random_range(0..3) > 0).then(|| self.world.people[self.rng.random_range(0..6)]);
-                self.holds.push(self.world.store.set_hold(self.world.incident.key, person, "safety", user).await.unwrap());
+                self.holds.push(self.world.hold(person).await);
             }
         }
     }
 
     async fn pause_or_resume(&mut self) {
-        let (store, key) = (&self.world.store, self.world.incident.key);
-        let (plan, user) = (store.load_plan(key, 1).await.unwrap(), store.list_users().await.unwrap()[1].user_id);
-        let (kind, from, to) =
-            if self.is_paused { ("plan.resumed", "paused", "running") } else { ("plan.paused", "running", "paused") };
-        store.move_plan(key, &plan, kind, from, to, user).await.unwrap();
+        let pause = ("plan.paused", "plan pause", "running", "paused");
+        let resume = ("plan.resumed", "plan resume", "paused", "running");
+        let to = if self.is_paused { resume } else { pause };
+        self.world.users.move_plan(&self.world.store, &self.world.incident, 1, to).await;
         self.is_paused = !self.is_paused;
     }
 
@@ -304,8 +302,7 @@ impl Walk {
     /// Everything stops disturbing, and goes on until nothing is left to do.
     pub async fn drain(&mut self) {
         while let Some(hold) = self.holds.pop() {
-            let user = self.world.store.list_users().await.unwrap()[0].user_id;
-            self.world.store.lift_hold(hold, user).await.unwrap();
+            self.world.lift(hold).await;
         }
         if self.is_paused {
             self.pause_or_resume().await;

@@ -1,21 +1,65 @@
-//! An approval as the command line makes it: a signature over the plan's hash, by somebody who did not prepare it.
+//! What people decide, as the command line makes it: each by a signature over exactly that.
 
-use duly::model::statement::statement;
+use duly::model::statement::{hold_lift, hold_set, plan_command};
 use duly::model::user_key::UserKey;
 use duly::store::Store;
 use duly::store::incident::Incident;
+use duly::store::quarantine::Decider;
+use duly::store::user::Signer;
 use serde_json::json;
+use uuid::Uuid;
 
-/// Adds the user bob, who approves the plan and starts it.
-pub async fn approve_and_start(store: &Store, incident: &Incident, plan_no: i32) {
-    let plan = store.load_plan(incident.key, plan_no).await.unwrap();
-    let key = UserKey::generate("bob");
-    let bob = store.insert_user("bob", &key.public()).await.unwrap();
-    let approval = json!({
-        "command": "plan approve", "incident": incident.incident_id, "plan": plan.plan_no, "hash": hex::encode(&plan.hash),
-    });
-    let signed = statement(&approval, store.now().await.unwrap(), rand::random());
-    let command = store.insert_command(bob, &signed, &key.sign(&signed)).await.unwrap();
-    assert!(store.approve_plan(incident.key, &plan, bob, command, 1).await.unwrap());
-    store.move_plan(incident.key, &plan, "plan.started", "approved", "running", bob).await.unwrap();
+/// Ann is the first user and prepares; she vouches for bob, who approves.
+pub struct Users {
+    pub ann: Signer,
+    pub bob: Signer,
+}
+
+impl Users {
+    pub async fn new(store: &Store) -> Self {
+        let key = UserKey::generate("ann");
+        let ann = Signer { user_id: store.insert_first_user("ann", &key.public()).await.unwrap(), key };
+        let key = UserKey::generate("bob");
+        let bob = Signer { user_id: ann.add_user(store, "bob", &key.public()).await.unwrap(), key };
+        Self { ann, bob }
+    }
+
+    /// Ann's signature that a plan be prepared.
+    pub async fn prepare(&self, store: &Store, incident: &Incident) -> Decider {
+        self.ann.sign(store, &json!({"command": "plan prepare", "incident": incident.incident_id})).await.unwrap()
+    }
+
+    /// Bob approves the plan and starts it.
+    pub async fn approve_and_start(&self, store: &Store, incident: &Incident, plan_no: i32) {
+        let plan = store.load_plan(incident.key, plan_no).await.unwrap();
+        let command = plan_command("plan approve", incident.incident_id, plan.plan_no, &plan.hash);
+        let by = self.bob.sign(store, &command).await.unwrap();
+        assert!(store.approve_plan(incident.key, &plan, by.user_id, by.command_id, 1).await.unwrap());
+        self.move_plan(store, incident, plan_no, ("plan.started", "plan go", "approved", "running")).await;
+    }
+
+    /// Bob moves a plan: kind, command, state before, state after.
+    pub async fn move_plan(
+        &self,
+        store: &Store,
+        incident: &Incident,
+        plan_no: i32,
+        (kind, command, from, to): (&'static str, &'static str, &'static str, &'static str),
+    ) {
+        let plan = store.load_plan(incident.key, plan_no).await.unwrap();
+        let by = self.bob.sign(store, &plan_command(command, incident.incident_id, plan_no, &plan.hash)).await.unwrap();
+        store.move_plan(incident.key, &plan, kind, from, to, by).await.unwrap();
+    }
+
+    /// Ann sets a hold.
+    pub async fn hold(&self, store: &Store, incident: &Incident, person: Option<Uuid>) -> Uuid {
+        let by = self.ann.sign(store, &hold_set(incident.incident_id, person, "safety")).await.unwrap();
+        store.set_hold(incident.key, person, "safety", by).await.unwrap()
+    }
+
+    /// Ann lifts a hold.
+    pub async fn lift(&self, store: &Store, hold: Uuid) {
+        let by = self.ann.sign(store, &hold_lift(hold)).await.unwrap();
+        store.lift_hold(hold, by).await.unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! A running incident to be disturbed: people under an approved plan, a sandbox, and processes of the real binary.
 
-use super::approval::approve_and_start;
+use super::approval::Users;
 use super::background;
 use super::broker::{VirtualHost, virtual_host, virtual_host_on};
 use super::database::{TestDatabase, database_on, migrated_database};
@@ -103,6 +103,7 @@ const DISPATCH: &[(&str, i64)] = &[
 pub struct Stage {
     pub office: Arc<Office>,
     pub incident: Incident,
+    pub users: Users,
     pub owner: PgPool,
     pub sandbox: Sandbox,
     pub broker: VirtualHost,
@@ -140,10 +141,11 @@ impl Stage {
         let office = Arc::new(office);
         let incident = make_incident(&office).await;
         import_people(&office, &incident, folder.path(), setup.people).await;
-        approve_and_go(&office, &incident, &setup.routes).await;
+        let users = Users::new(&office.store).await;
+        approve_and_go(&office, &incident, &users, &setup.routes).await;
         let web = CancellationToken::new();
         let services = setup.services;
-        Self { office, incident, owner, sandbox, broker, wires, settings, folder, web, database, services }
+        Self { office, incident, users, owner, sandbox, broker, wires, settings, folder, web, database, services }
     }
 
     /// Starts a process with these roles.
@@ -173,6 +175,16 @@ impl Stage {
     /// Moves the clock of this test's database on by so many seconds.
     pub async fn shift_clock(&self, seconds: i32) {
         shift_clock(&self.owner, seconds).await;
+    }
+
+    /// Holds the whole incident.
+    pub async fn hold(&self) -> Uuid {
+        self.users.hold(&self.office.store, &self.incident, None).await
+    }
+
+    /// Lifts a hold.
+    pub async fn lift(&self, hold: Uuid) {
+        self.users.lift(&self.office.store, hold).await;
     }
 
     /// The only message of a stage with one person.
@@ -269,16 +281,16 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
     assert_eq!(tally.people, u64::from(people));
 }
 
-async fn approve_and_go(office: &Arc<Office>, incident: &Incident, routes: &[Route]) {
-    let ann = office.store.insert_user("ann", &[7; 32]).await.unwrap();
+async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route]) {
+    let by = users.prepare(&office.store, incident).await;
     let summary = plan::prepare(
         office,
         incident,
-        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent: false, user_id: ann },
+        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent: false, by },
         |_| {},
     )
     .await
     .unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
-    approve_and_start(&office.store, incident, summary.plan).await;
+    users.approve_and_start(&office.store, incident, summary.plan).await;
 }

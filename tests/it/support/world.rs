@@ -1,6 +1,6 @@
 //! The store alone: a database with an incident, people and a running plan, and no process.
 
-use super::approval::approve_and_start;
+use super::approval::Users;
 use super::database::{TestDatabase, migrated_database};
 use duly::model::contact::{PersonRecord, RawPerson};
 use duly::model::seal::{Key, generate_pair};
@@ -20,6 +20,7 @@ pub struct World {
     pub incident: Incident,
     pub people: Vec<Uuid>,
     pub messages: Vec<Uuid>,
+    pub users: Users,
     _database: TestDatabase,
 }
 
@@ -45,8 +46,21 @@ pub async fn world(name: &str, count: u8) -> World {
     let rows: Vec<NewRow> = (0..count).map(row).collect();
     store.insert_rows(incident.key, list.list_no, &rows).await.unwrap();
     let people: Vec<Uuid> = rows.iter().filter_map(|r| r.person.as_ref().map(|p| p.person_id)).collect();
-    let messages = plan(&store, &incident, &people).await;
-    World { url, store, incident, people, messages, _database: database }
+    let users = Users::new(&store).await;
+    let messages = plan(&store, &incident, &users, &people).await;
+    World { url, store, incident, people, messages, users, _database: database }
+}
+
+impl World {
+    /// Sets a hold on the incident, or on one person of it.
+    pub async fn hold(&self, person: Option<Uuid>) -> Uuid {
+        self.users.hold(&self.store, &self.incident, person).await
+    }
+
+    /// Lifts a hold.
+    pub async fn lift(&self, hold: Uuid) {
+        self.users.lift(&self.store, hold).await;
+    }
 }
 
 async fn incident(store: &Store) -> Incident {
@@ -135,8 +149,8 @@ fn contents_root(notices: &[PreparedNotice]) -> [u8; 32] {
     builder.root()
 }
 
-async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> {
-    let user = store.insert_user("ann", &[7; 32]).await.unwrap();
+async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]) -> Vec<Uuid> {
+    let by = users.prepare(store, incident).await;
     let mut draft = store.begin_plan(incident.key).await.unwrap();
     let messages: Vec<Uuid> = people.iter().map(|_| Uuid::now_v7()).collect();
     let notices: Vec<PreparedNotice> = people
@@ -160,7 +174,7 @@ async fn plan(store: &Store, incident: &Incident, people: &[Uuid]) -> Vec<Uuid> 
     draft.insert_notices(1, &notices, &terms).await.unwrap();
     let body = json!({"contents": {"people": people.len(), "root": hex::encode(contents_root(&notices))}}).to_string();
     let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&body)).into();
-    let plan_no = draft.finish(body.as_bytes(), &hash, &terms, user).await.unwrap();
-    approve_and_start(store, incident, plan_no).await;
+    let plan_no = draft.finish(body.as_bytes(), &hash, &terms, by).await.unwrap();
+    users.approve_and_start(store, incident, plan_no).await;
     messages
 }

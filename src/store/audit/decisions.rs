@@ -1,0 +1,136 @@
+//! What people decided: every user, plan and hold rests on a signature, and the users on each other's back to the first.
+
+use super::{Finding, Snapshot, finding};
+use crate::model::statement::{plan_command, signed_words, user_add};
+use crate::model::user_key;
+use crate::store::StoreError;
+use duly_ledger::Event;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// Which moves plan events make, and what must be signed for each; the database has the same as `plan_move`.
+const PLAN_MOVES: &[(&str, &str, &str, &str)] = &[
+    ("plan.approved", "plan approve", "prepared", "approved"),
+    ("plan.started", "plan go", "approved", "running"),
+    ("plan.paused", "plan pause", "running", "paused"),
+    ("plan.resumed", "plan resume", "paused", "running"),
+];
+
+/// A signed command as it is kept.
+pub(super) struct SignedCommand {
+    user_id: Uuid,
+    /// What was signed; `None` where the signature does not hold.
+    words: Option<Value>,
+}
+
+impl SignedCommand {
+    /// Whether this user signed exactly these words while their key was good.
+    pub fn says(&self, user_id: Uuid, words: &Value) -> bool {
+        self.user_id == user_id && self.words.as_ref() == Some(words)
+    }
+}
+
+/// A plan's event with what its row moved.
+pub(super) struct PlanEvent<'a> {
+    pub incident_id: Uuid,
+    pub event: &'a Event,
+    pub moved: Option<(i32, &'a str, &'a str)>,
+    /// Hashes of plans, by number.
+    pub hashes: &'a HashMap<i32, Vec<u8>>,
+    pub commands: &'a HashMap<Uuid, SignedCommand>,
+}
+
+impl PlanEvent<'_> {
+    /// The code of what does not hold.
+    pub fn judge(&self) -> Option<&'static str> {
+        let detail = &self.event.detail;
+        let plan_no = detail.get("plan").and_then(Value::as_i64).and_then(|no| i32::try_from(no).ok());
+        let hash = plan_no.and_then(|no| self.hashes.get(&no));
+        let (Some(plan_no), Some(hash)) = (plan_no, hash) else { return Some("event_of_another") };
+        if detail.get("hash").and_then(Value::as_str) != Some(hex::encode(hash).as_str()) {
+            return Some("event_of_another");
+        }
+        let rule = PLAN_MOVES.iter().find(|(kind, ..)| *kind == self.event.kind);
+        let fits = match (rule, self.moved) {
+            (Some((.., from, to)), Some(moved)) => moved == (plan_no, from, to),
+            // The first of two approvals moves nothing.
+            (Some((kind, ..)), None) => *kind == "plan.approved",
+            (None, moved) => moved.is_none(),
+        };
+        if !fits {
+            return Some("move_not_allowed");
+        }
+        let command = rule.map_or("plan prepare", |(_, command, ..)| command);
+        (!self.is_signed(command, plan_no, hash)).then_some("event_not_signed")
+    }
+
+    fn is_signed(&self, command: &str, plan_no: i32, hash: &[u8]) -> bool {
+        let Some((user_id, command_id)) = read_decider(self.event) else { return false };
+        let Some(signed) = self.commands.get(&command_id) else { return false };
+        if command != "plan prepare" {
+            return signed.says(user_id, &plan_command(command, self.incident_id, plan_no, hash));
+        }
+        // What was asked for stands in the statement; the plan that came of it had no hash yet.
+        let says = |field: &str| signed.words.as_ref().and_then(|w| w.get(field)).and_then(Value::as_str).map(str::to_owned);
+        signed.user_id == user_id
+            && says("command").as_deref() == Some(command)
+            && says("incident") == Some(self.incident_id.to_string())
+    }
+}
+
+/// Who decided what an event tells, and by which signed command.
+pub(super) fn read_decider(event: &Event) -> Option<(Uuid, Uuid)> {
+    let id = |field: &str| event.detail.get(field)?.as_str()?.parse().ok();
+    Some((id("user")?, id("command")?))
+}
+
+impl Snapshot {
+    /// Those of the signed commands that are there.
+    pub(super) async fn read_commands(&mut self, ids: &[Uuid]) -> Result<HashMap<Uuid, SignedCommand>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select c.command_id, c.user_id, c.statement, c.signature, u.public_key, coalesce(u.revoked_at > c.at, true) as "is_good!"
+                 from signed_command c join app_user u on u.user_id = c.user_id where c.command_id = any($1)"#,
+            ids
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let commands = rows.into_iter().map(|row| {
+            let key = <[u8; 32]>::try_from(row.public_key).ok();
+            let signature = <[u8; 64]>::try_from(row.signature).ok();
+            let holds = key.zip(signature).is_some_and(|(key, signature)| user_key::verify(&key, &row.statement, &signature));
+            let words = if row.is_good && holds { signed_words(&row.statement) } else { None };
+            (row.command_id, SignedCommand { user_id: row.user_id, words })
+        });
+        Ok(commands.collect())
+    }
+
+    /// Walks from the first user, whom nobody vouches for, to everybody whom an active user signed for; the others stand out.
+    pub(super) async fn audit_users(&mut self) -> Result<Vec<Finding>, StoreError> {
+        let mut users = sqlx::query!("select user_id, name, public_key, added_command_id from app_user order by user_id")
+            .fetch_all(&mut *self.tx)
+            .await?;
+        let ids: Vec<Uuid> = users.iter().filter_map(|u| u.added_command_id).collect();
+        let commands = self.read_commands(&ids).await?;
+        let first: HashSet<Uuid> = users.iter().filter(|u| u.added_command_id.is_none()).map(|u| u.user_id).collect();
+        // Of two users without a signature nobody can tell which was the first.
+        let mut vouched = if first.len() == 1 { first } else { HashSet::new() };
+        loop {
+            let before = users.len();
+            users.retain(|user| {
+                let signed = user.added_command_id.and_then(|id| commands.get(&id));
+                let is_vouched = vouched.contains(&user.user_id)
+                    || signed.is_some_and(|s| {
+                        vouched.contains(&s.user_id) && s.says(s.user_id, &user_add(&user.name, &user.public_key))
+                    });
+                if is_vouched {
+                    vouched.insert(user.user_id);
+                }
+                !is_vouched
+            });
+            if users.len() == before {
+                return Ok(users.into_iter().map(|u| finding("user_not_vouched", u.user_id.to_string())).collect());
+            }
+        }
+    }
+}
