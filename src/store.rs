@@ -18,6 +18,7 @@ pub mod list;
 pub mod log;
 pub mod log_event;
 pub mod metrics;
+pub mod misfit;
 pub mod outcome;
 pub mod pack;
 pub mod plan;

@@ -331,6 +331,18 @@ table message_move
     constraint message_move_pkey PRIMARY KEY (from_state, to_state)
     grant select to duly_app
 
+table misfit
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    attempt integer not null
+    code text not null
+    found_at timestamp with time zone not null default duly_now()
+    constraint misfit_code_check CHECK ((code = ANY (ARRAY['does_not_open'::text, 'does_not_render'::text, 'not_as_approved'::text])))
+    constraint misfit_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
+    grant select to duly_app
+    grant insert (controller_id, incident_no, message_id, attempt, code) to duly_app
+
 table notice
     controller_id uuid not null
     incident_no bigint not null
@@ -493,6 +505,7 @@ table receipt
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
     grant insert to duly_receipts
     grant insert, select to duly_app
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result) to duly_receipts
     grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
 
 table rejected_job
@@ -503,6 +516,27 @@ table rejected_job
     rejected_at timestamp with time zone not null default duly_now()
     constraint rejected_job_body_hash_key UNIQUE (body_hash)
     constraint rejected_job_pkey PRIMARY KEY (rejected_id)
+    grant insert, select to duly_app
+
+table rejected_job_decision
+    rejected_id uuid not null
+    fate text not null
+    controller_id uuid
+    incident_no bigint
+    list_no integer
+    identity bytea
+    reason text
+    decided_by uuid not null
+    command_id uuid not null
+    decided_at timestamp with time zone not null default duly_now()
+    constraint rejected_job_decision_check CHECK (((fate = 'discarded'::text) = ((reason IS NOT NULL) AND (reason <> ''::text))))
+    constraint rejected_job_decision_check1 CHECK (((fate = 'taken'::text) = (identity IS NOT NULL)))
+    constraint rejected_job_decision_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint rejected_job_decision_controller_id_incident_no_list_no_id_fkey FOREIGN KEY (controller_id, incident_no, list_no, identity) REFERENCES source_row(controller_id, incident_no, list_no, identity)
+    constraint rejected_job_decision_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES app_user(user_id)
+    constraint rejected_job_decision_fate_check CHECK ((fate = ANY (ARRAY['taken'::text, 'discarded'::text])))
+    constraint rejected_job_decision_pkey PRIMARY KEY (rejected_id)
+    constraint rejected_job_decision_rejected_id_fkey FOREIGN KEY (rejected_id) REFERENCES rejected_job(rejected_id)
     grant insert, select to duly_app
 
 table row_decision

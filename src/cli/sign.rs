@@ -18,7 +18,7 @@ const PASSPHRASE_LENGTH_MIN: usize = 12;
 /// `command` has `command`, the words as typed, `incident`, the incident's id where there is one, and every
 /// argument; never personal data. Time and nonce are added here, so that the signature serves once.
 pub async fn signed(context: &Context, command: &Value) -> Result<(Uuid, Uuid), Failure> {
-    let path = std::env::var_os("DULY_USER_KEY").ok_or_else(|| {
+    let path = std::env::var_os("DULY_USER_KEY").filter(|path| !path.is_empty()).ok_or_else(|| {
         Refusal::of(
             "this command must be signed, and DULY_USER_KEY is not set",
             "`export DULY_USER_KEY=your.key`; `duly init` makes the first key, `duly user add` the others",

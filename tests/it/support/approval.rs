@@ -9,8 +9,9 @@ use serde_json::json;
 /// Adds the user bob, who approves the plan and starts it.
 pub async fn approve_and_start(store: &Store, incident: &Incident, plan_no: i32) {
     let plan = store.load_plan(incident.key, plan_no).await.unwrap();
-    let key = UserKey::generate("bob");
-    let bob = store.insert_user("bob", &key.public()).await.unwrap();
+    let name = format!("bob of {}", incident.slug);
+    let key = UserKey::generate(&name);
+    let bob = store.insert_user(&name, &key.public()).await.unwrap();
     let approval = json!({
         "command": "plan approve", "incident": incident.incident_id, "plan": plan.plan_no, "hash": hex::encode(&plan.hash),
     });
