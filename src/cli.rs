@@ -82,7 +82,7 @@ enum Command {
     /// Rows that wait: list, export, correct, discard
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Jobs on duly.intake: publish, rejected, key
+    /// Jobs on duly.intake: publish, rejected, retry, discard, key
     #[command(subcommand)]
     Job(jobs::JobCommand),
     /// Plans: prepare, show, approve, go, pause, resume

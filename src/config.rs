@@ -11,7 +11,7 @@ pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
 
 use crate::model::seal::Key;
 use figment::Figment;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -66,6 +66,10 @@ settings! {
         owner_url: SecretString,
         /// File with the owner's URL; wins over `owner_url`.
         owner_url_file: PathBuf,
+        /// URL of who only inserts receipts.
+        receipts_url: SecretString,
+        /// File with that URL; wins over `receipts_url`.
+        receipts_url_file: PathBuf,
         /// Connections per process.
         connections: u32,
     }
@@ -105,6 +109,8 @@ settings! {
     Receipts {
         /// Bytes.
         body_bytes_max: usize,
+        /// Bodies.
+        in_flight_max: usize,
         /// Seconds.
         replay_window_seconds: i64,
         /// Days.
@@ -146,6 +152,8 @@ settings! {
         backoff_max_ms: u64,
         /// Hours.
         message_deadline_hours: i64,
+        /// Attempts.
+        attempts_max: u32,
         /// ms.
         hold_check_ms: u64,
         /// ms.
@@ -213,6 +221,14 @@ fn ask() -> String {
     "ask".to_owned()
 }
 
+impl Database {
+    /// The URL of who keeps receipts, and whether it is a login of its own.
+    pub fn for_receipts(&self) -> (&SecretString, bool) {
+        let is_own = !self.receipts_url.expose_secret().is_empty();
+        (if is_own { &self.receipts_url } else { &self.url }, is_own)
+    }
+}
+
 impl Settings {
     /// Reads all layers and refuses what cannot work, before anything starts.
     pub fn load(figment: &Figment) -> Result<Self, SettingsError> {
@@ -225,6 +241,7 @@ impl Settings {
     fn read_secret_files(&mut self) -> Result<(), SettingsError> {
         read_secret("database.url_file", &self.database.url_file, &mut self.database.url)?;
         read_secret("database.owner_url_file", &self.database.owner_url_file, &mut self.database.owner_url)?;
+        read_secret("database.receipts_url_file", &self.database.receipts_url_file, &mut self.database.receipts_url)?;
         read_secret("broker.url_file", &self.broker.url_file, &mut self.broker.url)?;
         for (name, lane) in &mut self.lanes {
             read_secret(&format!("lanes.{name}.api_key_file"), &lane.api_key_file, &mut lane.api_key)?;

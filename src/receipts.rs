@@ -1,90 +1,95 @@
 //! Receipts as they arrive from providers: verified, sealed, kept, answered. Nothing is decided and nothing moves
 //! here; this part faces the internet, and its database role can insert receipts and do nothing else.
 
+mod directory;
 mod inbox;
 
 use crate::config::Settings;
 use crate::dispatch::{DispatchError, accounts};
-use crate::model::seal::seal_to;
-use crate::provider::sandbox::{Account, ReceiptRefusal};
-use crate::store::receipt::{NewReceipt, ReceiptController, ReceiptStore};
+use crate::model::seal::{generate_pair, seal_to};
+use crate::provider::sandbox::{Account, ReceiptReader, ReceiptRefusal, Signed};
+use crate::store::receipt::{NewReceipt, ReceiptStore};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use directory::Directory;
 use inbox::Inbox;
 use secrecy::ExposeSecret;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-/// How long a controller's key and the measured clock are believed.
-const FRESH: Duration = Duration::from_secs(60);
+/// How long a receipt waits until others are read.
+const WAIT_FOR_SLOT: Duration = Duration::from_secs(1);
+/// How long a receipt may take from its first header to its answer: nobody holds a place by sending slowly.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where receipts are handed in.
 pub struct Desk {
     accounts: BTreeMap<String, Arc<Account>>,
-    store: ReceiptStore,
+    directory: Directory,
     inbox: Inbox,
+    slots: Semaphore,
     body_bytes_max: usize,
     window_seconds: i64,
-    controllers: Mutex<HashMap<String, (ReceiptController, Instant)>>,
+    nobody: ReceiptReader,
+    nobodys_key: [u8; 32],
 }
 
 impl Desk {
     /// Opens the desk with a database role of its own; needs no key of Duly's.
     pub async fn open(settings: &Settings) -> Result<Arc<Self>, DispatchError> {
-        let store = ReceiptStore::connect(settings.database.url.expose_secret(), settings.database.connections).await?;
+        let (url, _) = settings.database.for_receipts();
+        let store = ReceiptStore::connect(url.expose_secret(), settings.database.connections).await?;
         Ok(Arc::new(Self {
             accounts: accounts(settings)?,
             inbox: Inbox::start(store.clone()),
-            store,
+            directory: Directory::new(store),
+            slots: Semaphore::new(settings.receipts.in_flight_max),
             body_bytes_max: settings.receipts.body_bytes_max,
             window_seconds: settings.receipts.replay_window_seconds,
-            controllers: Mutex::default(),
+            nobody: ReceiptReader::of_nobody(),
+            nobodys_key: generate_pair().0,
         }))
     }
 
     /// `POST /receipts/{controller}/{provider}`.
     pub fn router(self: Arc<Self>) -> Router {
         let limit = DefaultBodyLimit::max(self.body_bytes_max);
-        Router::new().route("/receipts/{controller}/{provider}", post(take)).layer(limit).with_state(self)
-    }
-
-    /// The controller of a URL, with the database's time of now: signatures are never judged by this machine's clock.
-    async fn controller(&self, slug: &str) -> Result<Option<(ReceiptController, i64)>, StatusCode> {
-        if !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return Ok(None);
-        }
-        let known = || self.controllers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = known().get(slug).cloned().filter(|(_, read_at)| read_at.elapsed() < FRESH);
-        if found.is_none() {
-            let read_at = Instant::now();
-            let loaded = self.store.find_receipt_controller(slug).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-            found = loaded.map(|controller| (controller, read_at));
-            known().extend(found.clone().map(|entry| (slug.to_owned(), entry)));
-        }
-        Ok(found.map(|(controller, read_at)| {
-            let now_micros = controller.now_micros + i64::try_from(read_at.elapsed().as_micros()).unwrap_or(0);
-            (controller, now_micros.div_euclid(1_000_000))
-        }))
+        Router::new()
+            .route("/receipts/{controller}/{provider}", post(take))
+            .layer(limit)
+            .layer(from_fn_with_state(self.clone(), one_of_few))
+            .with_state(self)
     }
 
     /// Keeps a receipt; without a `body` it was too large to be read, and only that is kept.
+    ///
+    /// A place that is not there gets the answer of a wrong signature, after the same work: an outsider must not learn
+    /// who has a breach to notify.
     async fn keep(
         &self,
         controller: &str,
-        provider: String,
+        provider: &str,
         headers: &HeaderMap,
         body: Option<&[u8]>,
     ) -> Result<StatusCode, StatusCode> {
-        let account = self.accounts.get(&provider).ok_or(StatusCode::NOT_FOUND)?;
-        let (controller, now_seconds) = self.controller(controller).await?.ok_or(StatusCode::NOT_FOUND)?;
+        let (controllers, now_seconds) = self.directory.read().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        let place = controllers.by_slug.get(controller).zip(self.accounts.get(provider));
+        let (reader, public_key) =
+            place.map_or((&self.nobody, &self.nobodys_key), |(controller, account)| (&account.receipts, &controller.public_key));
         let header = |name: &str| headers.get(name).and_then(|h| h.to_str().ok()).unwrap_or_default();
         let (stamp, signature) = (header("X-Sandbox-Timestamp"), header("X-Sandbox-Signature"));
-        let read = body.map(|body| account.read_receipt(stamp, signature, body, now_seconds, self.window_seconds));
+        let path = format!("/receipts/{controller}/{provider}");
+        let read =
+            body.map(|body| reader.read(&Signed { path: &path, stamp, signature, body }, now_seconds, self.window_seconds));
         let (verdict, answer) = match &read {
             None => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Some(Ok(_)) => ("verified", StatusCode::OK),
@@ -92,12 +97,14 @@ impl Desk {
             Some(Err(ReceiptRefusal::Stale)) => ("stale", StatusCode::UNAUTHORIZED),
             Some(Err(ReceiptRefusal::Malformed)) => ("malformed", StatusCode::BAD_REQUEST),
         };
-        let sealed = body.map(|body| seal_to(&controller.public_key, body)).transpose();
+        let sealed = body.map(|body| seal_to(public_key, body)).transpose();
+        let sealed = sealed.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         let read = read.and_then(Result::ok);
         let receipt = NewReceipt {
-            controller_id: controller.controller_id,
-            provider,
-            sealed: sealed.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?,
+            controller_id: place.map(|(controller, _)| controller.controller_id),
+            // What strangers write into a URL is kept nowhere.
+            provider: place.map_or("-", |_| provider).to_owned(),
+            sealed: sealed.filter(|_| place.is_some()),
             verdict,
             event_name: read.as_ref().map(|r| r.event_name.clone()),
             reference: read.as_ref().map(|r| r.reference.clone()),
@@ -109,8 +116,16 @@ impl Desk {
     }
 }
 
-/// 200 kept, 400 not understood, 401 not believed, 413 too large (kept or noted all the same), 404 no such place, 503
-/// again.
+/// Bounds the bodies that this process holds at once; who comes in a crowd waits a moment, then is told to come again.
+async fn one_of_few(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+    let Ok(Ok(_slot)) = timeout(WAIT_FOR_SLOT, desk.slots.acquire()).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    timeout(TAKEN_WITHIN, next.run(request)).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+}
+
+/// 200 kept, 400 not understood, 401 not believed or no such place, 413 too large (kept or noted all the same), 408 too
+/// slow, 503 again.
 async fn take(
     State(desk): State<Arc<Desk>>,
     Path((controller, provider)): Path<(String, String)>,
@@ -122,5 +137,5 @@ async fn take(
         Err(refused) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => None,
         Err(refused) => return refused.status(),
     };
-    desk.keep(&controller, provider, &headers, body).await.unwrap_or_else(|answer| answer)
+    desk.keep(&controller, &provider, &headers, body).await.unwrap_or_else(|answer| answer)
 }

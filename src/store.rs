@@ -19,6 +19,7 @@ pub mod list;
 pub mod log;
 pub mod log_event;
 pub mod metrics;
+pub mod misfit;
 pub mod outcome;
 pub mod pack;
 pub mod plan;

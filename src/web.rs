@@ -1,4 +1,4 @@
-//! The HTTP server: health, metrics, the published logs, and the receipts' desk.
+//! The HTTP server: health, metrics and the published logs in every process, and the receipts' desk.
 
 mod health;
 mod log;
@@ -21,31 +21,40 @@ struct Web {
     metrics: metrics::Cache,
 }
 
-/// Serves until `stop`.
+/// Serves health, metrics and receipts until `stop`.
 pub async fn run(office: Arc<Office>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let receipts = Desk::open(&office.settings).await.map_err(std::io::Error::other)?.router();
+    serve(listener, watch(office).merge(receipts), stop).await
+}
+
+/// Serves health and metrics until `stop`, for processes that take no receipts.
+pub async fn run_watch(office: Arc<Office>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    serve(listener, watch(office), stop).await
+}
+
+fn watch(office: Arc<Office>) -> Router {
     let web = Arc::new(Web { office, broker: Broker::default(), metrics: metrics::Cache::default() });
-    let router = Router::new()
+    Router::new()
         .route("/health/live", get(|| async { "live" }))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::show))
         .route("/log/{*path}", get(log::serve))
         .with_state(web)
-        .merge(receipts);
-    announce(&listener)?;
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// Serves nothing but the receipts' desk until `stop`; needs no key of Duly's.
 pub async fn run_receipts(settings: &Settings, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    if !settings.database.for_receipts().1 {
+        tracing::warn!(
+            "receipts are kept with the full login of database.url: give them one of their own by database.receipts_url"
+        );
+    }
     let desk = Desk::open(settings).await.map_err(std::io::Error::other)?.router();
-    let router = Router::new().route("/health/live", get(|| async { "live" })).merge(desk);
-    announce(&listener)?;
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    serve(listener, Router::new().route("/health/live", get(|| async { "live" })).merge(desk), stop).await
 }
 
-/// Says which address was bound: port 0 lets the system choose.
-fn announce(listener: &TcpListener) -> std::io::Result<()> {
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+    // With port 0 the system chooses: whoever started it reads here where it is.
     tracing::info!(address = %listener.local_addr()?, "listening for HTTP");
-    Ok(())
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }

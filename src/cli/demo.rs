@@ -108,7 +108,9 @@ fn spawn(settings: &Settings, roles: &[&str]) -> Result<Child, Failure> {
     command.env("DULY_KEYS__MASTER_FILE", &settings.keys.master_file);
     command.env("DULY_KEYS__LOG_FILE", &settings.keys.log_file);
     command.env("DULY_EVIDENCE__OUTSIDE", &settings.evidence.outside);
-    command.env("DULY_WEB__LISTEN", &settings.web.listen);
+    // One process has the address that the providers know; the others take any.
+    let listen = if roles.contains(&"web") { settings.web.listen.as_str() } else { "127.0.0.1:0" };
+    command.env("DULY_WEB__LISTEN", listen);
     for (name, lane) in &settings.lanes {
         command.env(config::variable_of(&format!("lanes.{name}.url")), &lane.url);
     }

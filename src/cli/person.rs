@@ -4,6 +4,7 @@ use super::output::{Paint, when};
 use super::{Context, Failure, Refusal};
 use crate::model::contact::PersonRecord;
 use crate::report::story::{Story, story};
+use crate::report::words;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use clap::{Args, Subcommand};
@@ -103,6 +104,9 @@ pub fn lines(told: &Story, paint: Paint) -> String {
             "Notice, phase {}: {}, route {}, plan {}{problem}",
             notice.phase, notice.state, notice.route, notice.plan
         ));
+        if let Some(misfit) = notice.misfit.as_ref().and_then(|code| code.parse().ok()) {
+            lines.push(format!("  A message cannot leave: {}; {}", words::misfit(misfit), words::misfit_remedy(misfit)));
+        }
         lines.extend(notice.messages.iter().map(|m| format!("  {m}")));
     }
     if told.notices.is_empty() {

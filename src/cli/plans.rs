@@ -56,7 +56,8 @@ pub enum PlanCommand {
     Approve {
         #[command(flatten)]
         which: Which,
-        /// How many people will be written to, as you read it in `duly plan show`
+        /// How many people will be written to, as you read it in `duly plan show`; asked for on a terminal, and compared
+        /// with nothing where a program approves without it
         #[arg(long)]
         people: Option<i64>,
     },

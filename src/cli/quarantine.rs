@@ -1,6 +1,7 @@
 //! Rows that wait for a correction or a decision.
 
 use super::lists::lines;
+use super::output::count;
 use super::{Context, Failure, Refusal, sign};
 use crate::intake::correction::{Correction, export};
 use crate::intake::list::Target;
@@ -98,6 +99,7 @@ async fn list(context: &Context, slug: &str, limit: usize) -> Result<(), Failure
         }
     }
     text.push(match usize::try_from(total)?.saturating_sub(rows.len()) {
+        0 if total == 1 => "1 row waits for a correction".to_owned(),
         0 => format!("{total} rows wait for a correction"),
         more => format!("… and {more} more: raise --limit"),
     });
@@ -120,10 +122,14 @@ async fn write(context: &Context, slug: &str, file: &Path) -> Result<(), Failure
     let out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(|e| {
         Refusal::of(format!("the file {} cannot be made: {e}", file.display()), "choose another path: nothing is written over")
     })?;
-    let count = export(&Target { store: &office.store, incident: &incident, incident_key: &key }, out).await?;
+    let written = export(&Target { store: &office.store, incident: &incident, incident_key: &key }, out).await?;
     context.print(
-        &json!({"rows": count, "file": file}),
-        &format!("{count} rows written to {}: correct them, then `duly quarantine correct`", file.display()),
+        &json!({"rows": written, "file": file}),
+        &format!(
+            "{} written to {}: correct what is wrong, then `duly quarantine correct`",
+            count(i64::try_from(written)?, "row", "rows"),
+            file.display()
+        ),
     );
     Ok(())
 }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// A role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Health, metrics, and receipts
+    /// Receipts, beside the health and metrics that every role serves
     Web,
     /// Jobs from duly.intake
     Intake,
@@ -36,7 +36,7 @@ pub enum Role {
 /// `duly serve`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly serve                       every role in one process\n  duly serve worker                one more worker, on this or another machine\n  RUST_LOG=debug duly serve web\n\nLogs are JSON lines on stderr without personal data. SIGTERM finishes the calls in flight and leaves."
+    after_help = "Examples:\n  duly serve                       every role in one process\n  duly serve worker                one more worker, on another machine\n  duly serve worker --set web.listen=127.0.0.1:8371   on this one\n  RUST_LOG=debug duly serve web\n\nHealth and metrics are at web.listen in every process. Logs are JSON lines on stderr without personal data. SIGTERM finishes the calls in flight and leaves."
 )]
 pub struct Serve {
     /// Roles; all of them by default
@@ -90,11 +90,16 @@ async fn start(
     let office = context.office().await?;
     note_start(context, &office, roles).await?;
     let runs = |role| roles.contains(&role);
-    if runs(Role::Web) || runs(Role::Receipts) {
-        let listener = bind(&office.settings.web.listen).await?;
-        let (office, stop) = (office.clone(), stop.clone());
-        tasks.spawn(async move { Ok(web::run(office, listener, stop).await?) });
-    }
+    let listener = bind(&office.settings.web.listen).await?;
+    let takes_receipts = runs(Role::Web) || runs(Role::Receipts);
+    let (shared, stopped) = (office.clone(), stop.clone());
+    tasks.spawn(async move {
+        Ok(if takes_receipts {
+            web::run(shared, listener, stopped).await
+        } else {
+            web::run_watch(shared, listener, stopped).await
+        }?)
+    });
     if runs(Role::Intake) {
         let intake = Intake {
             store: office.store.clone(),

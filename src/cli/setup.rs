@@ -114,10 +114,13 @@ pub async fn migrate(context: &Context) -> Result<(), Failure> {
 
 /// Prints the settings.
 pub fn settings(context: &Context) -> Result<(), Failure> {
-    context.settings()?;
+    let settings = context.settings()?;
     let lines = explain(&context.layers)?;
     let mut rows = vec![vec!["setting".to_owned(), "value".to_owned(), "from".to_owned()]];
     rows.extend(lines.iter().map(|l| vec![l.key.clone(), l.value.clone(), l.source.clone()]));
     context.print(&json!(lines), &table(&rows, &[]));
+    if !settings.database.for_receipts().1 {
+        eprintln!("database.receipts_url is empty: `duly serve receipts` keeps receipts with the full login of database.url.");
+    }
     Ok(())
 }

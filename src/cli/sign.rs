@@ -23,7 +23,7 @@ pub async fn signed(context: &Context, command: &Value) -> Result<(Uuid, Uuid), 
 
 /// Opens the user's key. Whatever can refuse a command is looked at before it signs: what is refused leaves no signature.
 pub async fn signer(context: &Context) -> Result<Signer, Failure> {
-    let path = std::env::var_os("DULY_USER_KEY").ok_or_else(|| {
+    let path = std::env::var_os("DULY_USER_KEY").filter(|path| !path.is_empty()).ok_or_else(|| {
         Refusal::of(
             "this command must be signed, and DULY_USER_KEY is not set",
             "`export DULY_USER_KEY=your.key`; `duly init` makes the first key, `duly user add` the others",

@@ -4,8 +4,10 @@ use super::incidents::lines as incident_lines;
 use super::output::{Paint, count, data, figure, span, table, when};
 use super::{Context, Failure};
 use crate::model::person::ShownState;
+use crate::model::state::Misfit;
 use crate::report::progress::{LaneStatus, Progress, progress};
 use crate::report::words;
+use crate::store::status::Rejected;
 use clap::Args;
 use serde_json::json;
 use std::io::IsTerminal;
@@ -140,7 +142,7 @@ fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
     let people = count(e.people, "person", "people");
     let duplicates = count(e.duplicates, "duplicate", "duplicates");
     let (quarantined, decided) = (figure(e.quarantined), figure(e.decided));
-    vec![
+    let mut lines = vec![
         paint.strong("The equation"),
         format!("  {} in the lists = {rows} taken in   {files}", count(e.rows_counted, "row", "rows")),
         format!(
@@ -148,8 +150,20 @@ fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
             verdict(e.rows_hold())
         ),
         format!("  {people} = {sum}   {}", verdict(e.people_hold())),
+    ];
+    if e.rejected.jobs > 0 {
+        let Rejected { jobs, taken, discarded, waiting } = e.rejected;
+        let jobs = count(jobs, "unreadable job", "unreadable jobs");
+        let (taken, discarded, waiting) = (figure(taken), figure(discarded), figure(waiting));
+        lines.push(format!(
+            "  {jobs} of all incidents = {taken} read later + {discarded} discarded + {waiting} waiting   {}",
+            verdict(e.jobs_hold())
+        ));
+    }
+    lines.push(
         "  Each side has a source of its own: the lists read by a second reader, the rows, the people, the events.".to_owned(),
-    ]
+    );
+    lines
 }
 
 fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
@@ -167,14 +181,24 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
             paint.bad(&format!("{}: {}:", count(*n, "alarm", "alarms"), code.replace('_', " ")))
         ));
     }
+    for (code, n) in &pulse.misfits {
+        let Ok(misfit) = code.parse::<Misfit>() else { continue };
+        let what = format!("{} cannot leave, {}:", count(*n, "message", "messages"), words::misfit(misfit));
+        needs.push(format!("  {} {}", paint.bad(&what), words::misfit_remedy(misfit)));
+    }
     if pulse.asked > 0 {
         let what = format!("{} not known, none sent again:", count(pulse.asked, "message", "messages"));
         needs.push(format!("  {} duly unknown list --incident {name}", paint.asks(&what)));
     }
     let undecided = states(progress, ShownState::NeedsDecision);
-    if undecided > pulse.asked {
+    if undecided > pulse.asked + pulse.misfits.values().sum::<i64>() {
         let what = format!("{} for whom nothing happens by itself any more:", count(undecided, "person", "people"));
         needs.push(format!("  {} duly unknown list and duly plan show --incident {name}", paint.asks(&what)));
+    }
+    if progress.equation.rejected.waiting > 0 {
+        let jobs = count(progress.equation.rejected.waiting, "job", "jobs");
+        let what = format!("{jobs} that could not be read, of whatever incident, nobody of them is told:");
+        needs.push(format!("  {} duly job rejected", paint.asks(&what)));
     }
     if progress.equation.quarantined > 0 {
         let what = format!("{} in quarantine, nobody of them is told:", count(progress.equation.quarantined, "row", "rows"));

@@ -11,6 +11,9 @@ fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_evidence(&settings.evidence)?;
     check_dispatch(&settings.dispatch)?;
+    if settings.receipts.in_flight_max == 0 {
+        return refuse("receipts.in_flight_max".to_owned(), "must be at least 1, else no receipt is ever taken");
+    }
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))
 }
 
@@ -51,6 +54,7 @@ fn check_dispatch(d: &Dispatch) -> Result<(), SettingsError> {
         ("request_timeout_ms", d.request_timeout_ms),
         ("send_by_ms", d.send_by_ms),
         ("interval_ms", d.interval_ms),
+        ("attempts_max", u64::from(d.attempts_max)),
     ] {
         if value == 0 {
             return refuse(key(name), "must be at least 1, else nothing is ever sent");

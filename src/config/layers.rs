@@ -21,7 +21,7 @@ const PROGRAM_VARIABLES: &[&str] = &[
 ];
 
 /// Keys whose values are never shown.
-const SECRET_KEYS: &[&str] = &["url", "owner_url", "api_key", "receipt_secret"];
+const SECRET_KEYS: &[&str] = &["url", "owner_url", "receipts_url", "api_key", "receipt_secret"];
 
 /// A setting in force.
 #[derive(Debug, Clone, serde::Serialize)]

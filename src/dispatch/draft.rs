@@ -3,7 +3,7 @@
 use super::Office;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, MessageName};
-use crate::model::state::{Channel, Content, MessageState};
+use crate::model::state::{Channel, Content, MessageState, Misfit};
 use crate::provider::sandbox::Account;
 use crate::render::message::{Rendered, Setting};
 use crate::store::claim::{Intent, RepeatWindow};
@@ -34,6 +34,18 @@ pub enum Unfit {
     NotAsApproved,
     /// It is in no state that can be claimed.
     State,
+}
+
+impl Unfit {
+    /// What somebody must see to; `None` where another worker or another moment may do.
+    pub fn misfit(self) -> Option<Misfit> {
+        match self {
+            Self::Sealed => Some(Misfit::Sealed),
+            Self::Plan | Self::Render => Some(Misfit::Render),
+            Self::NotAsApproved => Some(Misfit::NotAsApproved),
+            Self::Lane | Self::State => None,
+        }
+    }
 }
 
 /// Reads the date and texts that a plan fixed.

@@ -8,7 +8,7 @@ use super::matching::apply_receipts;
 use super::repeat::repeat;
 use super::{DispatchError, Office};
 use crate::model::state::MessageState;
-use crate::model::step::Cause;
+use crate::model::step::{Cause, Limit};
 use crate::provider::LookUp;
 use crate::provider::sandbox::Account;
 use crate::store::claim::RepeatWindow;
@@ -51,7 +51,7 @@ async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead) ->
         return Ok(0);
     }
     let receipts = apply_receipts(office).await?;
-    let due = office.store.list_due(SWEEP).await?;
+    let due = office.store.list_due(SWEEP, office.settings.dispatch.attempts_max).await?;
     let swept = due.len();
     futures::stream::iter(due)
         .for_each_concurrent(CONCURRENT, |row| async move {
@@ -66,12 +66,21 @@ async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead) ->
 async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> Result<(), DispatchError> {
     let account = row.lane.as_ref().and_then(|lane| office.accounts.get(lane));
     match (row.state, account) {
-        (MessageState::Ready, _) => apply(office, row, Cause::GaveUp, "deadline").await,
+        (MessageState::Ready, _) if row.is_expired => apply(office, row, Cause::GaveUp(Limit::Deadline), "deadline").await,
+        (MessageState::Ready, _) => {
+            office.store.give_up(row, office.settings.dispatch.attempts_max).await?;
+            Ok(())
+        }
         (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired { attempt: attempt(row) }, "lease").await,
         (MessageState::Unknown, Some(account)) => resolve(office, watch, row, account).await,
-        (MessageState::Accepted | MessageState::Sent | MessageState::Printed | MessageState::Overdue, Some(account)) => {
-            ask_for_news(office, row, account).await
-        }
+        (
+            MessageState::Accepted
+            | MessageState::Sent
+            | MessageState::Printed
+            | MessageState::HandedToCarrier
+            | MessageState::Overdue,
+            Some(account),
+        ) => ask_for_news(office, row, account).await,
         (state, _) => Ok(office.store.postpone(row.incident, row.message_id, state, 86_400_000).await?),
     }
 }
@@ -149,9 +158,10 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
     let (Some(reference), Some(_)) = (&row.reference, account.capabilities.lookup_lag) else {
         return no_news(office, row).await;
     };
+    let known = if row.was_posted { MessageState::HandedToCarrier } else { row.state };
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
     match account.look_up(reference).await {
-        LookUp::Found(ids, Some(report)) if report.report_rank() > row.state.report_rank() => {
+        LookUp::Found(ids, Some(report)) if report.report_rank() > known.report_rank() => {
             record_found(office, row, lookup_id, &ids, Some(report), "polled").await
         }
         _ => no_news(office, row).await,

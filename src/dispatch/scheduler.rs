@@ -4,6 +4,7 @@ use super::gate::HoldWatch;
 use super::{DispatchError, Office, resolver};
 use crate::broker::{connect, declare, publish};
 use crate::provider::sandbox::Account;
+use crate::store::due::Quota;
 use crate::store::leadership::Lead;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
@@ -68,8 +69,12 @@ async fn queue_lane(
     if allowed < 1 {
         return Ok(());
     }
-    let outstanding_max = i64::from(account.per_second) * OUTSTANDING_SECONDS;
-    let queued = office.store.queue_due(lane, account.channel, allowed, outstanding_max).await?;
+    let quota = Quota {
+        limit: allowed,
+        outstanding_max: i64::from(account.per_second) * OUTSTANDING_SECONDS,
+        attempts_max: office.settings.dispatch.attempts_max,
+    };
+    let queued = office.store.queue_due(lane, account.channel, quota).await?;
     // If we die here, or a confirm is missing, the queue lease runs out and the message is due again.
     publish(channel, lane, &queued).await?;
     if let Some((_, tokens)) = spent.get_mut(lane) {

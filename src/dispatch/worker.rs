@@ -8,6 +8,7 @@ use super::{DispatchError, Office};
 use crate::broker::consumer::{AckWindow, BatchConsumer, Job};
 use crate::broker::{BrokerError, connect, declare};
 use crate::store::draft::Draft;
+use crate::store::misfit::NewMisfit;
 use crate::store::unit::IncidentKey;
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
@@ -118,7 +119,9 @@ async fn claim_and_call(lane: &Arc<Lane>, tags: &mut HashMap<Uuid, u64>, done: &
     let Ok(mut slots) = lane.slots.clone().acquire_many_owned(wanted).await else { return Ok(()) };
     let drafts = lane.office.store.list_drafts(&messages).await?;
     let send_by_ms = lane.office.settings.dispatch.send_by_ms;
-    for (incident, calls) in prepare_all(&lane.office, drafts).await {
+    let (prepared, misfits) = prepare_all(&lane.office, drafts).await;
+    record_misfits(&lane.office, misfits).await;
+    for (incident, calls) in prepared {
         let gate = Gate::before_claim(&lane.watch, send_by_ms);
         let intents: Vec<_> = calls.iter().map(|c| c.intent.clone()).collect();
         // A claim whose COMMIT was not confirmed is an error here, and is never followed by a call.
@@ -138,25 +141,41 @@ async fn claim_and_call(lane: &Arc<Lane>, tags: &mut HashMap<Uuid, u64>, done: &
     Ok(())
 }
 
-/// Renders off the async threads, on two of them; what does not fit is left to its lease and logged by code.
-async fn prepare_all(office: &Arc<Office>, mut drafts: Vec<Draft>) -> HashMap<IncidentKey, Vec<Prepared>> {
+type ByIncident<T> = HashMap<IncidentKey, Vec<T>>;
+
+/// Renders off the async threads, on two of them; what does not fit is left to its lease, and answered where somebody
+/// must see to it.
+async fn prepare_all(office: &Arc<Office>, mut drafts: Vec<Draft>) -> (ByIncident<Prepared>, ByIncident<NewMisfit>) {
     let rest = drafts.split_off(drafts.len().div_ceil(2));
-    let mut prepared: HashMap<IncidentKey, Vec<Prepared>> = HashMap::new();
+    let (mut prepared, mut misfits) = (ByIncident::new(), ByIncident::new());
     let halves = [drafts, rest].map(|half| {
         let office = office.clone();
         tokio::task::spawn_blocking(move || {
-            half.into_iter().map(|d| (d.incident, d.message_id, prepare(&office, &d))).collect::<Vec<_>>()
+            half.into_iter().map(|d| (d.incident, d.message_id, d.person_id, prepare(&office, &d))).collect::<Vec<_>>()
         })
     });
     for half in halves {
-        for (incident, message, result) in half.await.unwrap_or_default() {
+        for (incident, message, person_id, result) in half.await.unwrap_or_default() {
             match result {
                 Ok(call) => prepared.entry(incident).or_default().push(call),
                 // A job that comes late or twice: its message has moved on.
                 Err(Unfit::State) => tracing::debug!(%message, "a job was not needed any more"),
-                Err(reason) => tracing::warn!(%message, ?reason, "a job was not claimed"),
+                Err(reason) => {
+                    tracing::warn!(%message, ?reason, "a job was not claimed");
+                    let found = reason.misfit().map(|misfit| NewMisfit { message_id: message, person_id, misfit });
+                    misfits.entry(incident).or_default().extend(found);
+                }
             }
         }
     }
-    prepared
+    (prepared, misfits)
+}
+
+/// Puts on record what cannot leave; where the database fails, its lease brings it here again.
+async fn record_misfits(office: &Office, misfits: ByIncident<NewMisfit>) {
+    for (incident, found) in misfits.iter().filter(|(_, found)| !found.is_empty()) {
+        if let Err(error) = office.store.record_misfits(*incident, found).await {
+            tracing::warn!(error = %error, messages = found.len(), "what cannot leave is not on record yet; its leases bring it back");
+        }
+    }
 }

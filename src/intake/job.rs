@@ -2,9 +2,11 @@
 
 mod message;
 mod publish;
+mod retry;
 
 pub use message::{Job, REMEDIES, Target, read_envelope, read_job, remedy, wrap};
 pub use publish::{PublishError, Unreadable, check_file, publish_file};
+pub use retry::{Retried, Retry};
 
 use super::list::insert;
 use super::rows::RowKeys;
@@ -197,19 +199,9 @@ impl Taker {
             if self.desks.contains_key(name.as_str()) {
                 continue;
             }
-            let incident = match self.intake.store.load_incident(&name).await {
-                Ok(incident) => incident,
-                // Not kept: the incident may be made at any time.
-                Err(StoreError::Missing { .. }) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let key = self.intake.master.unwrap_key(&incident.wrapped_key, "incident")?;
-            let secret = key.unwrap_key(&incident.intake_secret_key, "intake")?;
-            let wrapped = key.wrap(&Key::generate(), "list");
-            let new = NewList { source: "jobs", file_hash: None, row_count: None, wrapped_key: &wrapped };
-            let list = self.intake.store.find_or_open_list(incident.key, &new).await?;
-            let keys = RowKeys { list: key.unwrap_key(&list.wrapped_key, "list")?, incident: key };
-            self.desks.insert(name.into(), Desk { incident, keys, secret, list });
+            if let Some(desk) = open_desk(&self.intake.store, &self.intake.master, &name).await? {
+                self.desks.insert(name.into(), desk);
+            }
         }
         Ok(())
     }
@@ -261,6 +253,22 @@ impl Taker {
         let confirmed = publish_bodies(&self.channel, REJECTED, &bodies).await?;
         if confirmed == bodies.len() { Ok(()) } else { Err(JobError::NotConfirmed) }
     }
+}
+
+/// The incident of a name, with its open list and what its rows are sealed under; `None` where there is none yet.
+async fn open_desk(store: &Store, master: &Key, name: &str) -> Result<Option<Desk>, JobError> {
+    let incident = match store.load_incident(name).await {
+        Ok(incident) => incident,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let key = master.unwrap_key(&incident.wrapped_key, "incident")?;
+    let secret = key.unwrap_key(&incident.intake_secret_key, "intake")?;
+    let wrapped = key.wrap(&Key::generate(), "list");
+    let new = NewList { source: "jobs", file_hash: None, row_count: None, wrapped_key: &wrapped };
+    let list = store.find_or_open_list(incident.key, &new).await?;
+    let keys = RowKeys { list: key.unwrap_key(&list.wrapped_key, "list")?, incident: key };
+    Ok(Some(Desk { incident, keys, secret, list }))
 }
 
 /// Opens, checks and seals one job.

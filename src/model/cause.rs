@@ -1,8 +1,8 @@
 //! What an event tells of a cause, and the cause that an event tells of: one place, so that what was written can be
 //! replayed.
 
-use super::state::MessageState;
-use super::step::{Answer, Cause, Decision};
+use super::state::{MessageState, Misfit};
+use super::step::{Answer, Cause, Decision, Limit};
 use serde_json::{Map, Value, json};
 
 /// Why an event tells of no cause.
@@ -37,7 +37,8 @@ impl Cause {
             Self::Reported { .. } if moves => "receipt",
             Self::Reported { .. } => "receipt.late",
             Self::NoNews => "message.overdue",
-            Self::GaveUp => "message.exhausted",
+            Self::GaveUp(_) => "message.exhausted",
+            Self::Unfit(_) => "message.unfit",
             Self::Cancelled => "message.cancelled",
             Self::Reopened => "message.reopened",
         }
@@ -52,9 +53,9 @@ impl Cause {
         }
     }
 
-    /// Whether it is worth an event even where it moves nothing: somebody outside said so.
+    /// Whether it is worth an event even where it moves nothing: somebody outside said so, or somebody must act.
     pub fn is_fact(self) -> bool {
-        matches!(self, Self::Answered { .. } | Self::Found { .. } | Self::Reported { .. })
+        matches!(self, Self::Answered { .. } | Self::Found { .. } | Self::Reported { .. } | Self::Unfit(_))
     }
 
     /// Fields of `d` that tell it from other causes of its kind, beside `attempt`.
@@ -69,10 +70,17 @@ impl Cause {
             Self::Decided(Decision::SendAgain) => Some(("ground", json!("send_again"))),
             Self::Decided(Decision::NextStep) => Some(("ground", json!("next_step"))),
             Self::Reported { report, .. } => Some(("status", json!(report.as_str()))),
+            Self::GaveUp(Limit::Deadline) => Some(("ground", json!("deadline"))),
+            Self::GaveUp(Limit::Attempts { .. }) => Some(("ground", json!("attempts"))),
+            Self::Unfit(misfit) => Some(("ground", json!(misfit.as_str()))),
             _ => None,
         };
+        let counted = match self {
+            Self::GaveUp(Limit::Attempts { tries, limit }) => vec![("tries", json!(tries)), ("limit", json!(limit))],
+            _ => Vec::new(),
+        };
         let other_id = self.names_another_id().then_some(("other_id", Value::Bool(true)));
-        own.into_iter().chain(other_id).map(|(name, value)| (name.to_owned(), value)).collect()
+        own.into_iter().chain(counted).chain(other_id).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn names_another_id(self) -> bool {
@@ -116,7 +124,15 @@ impl Cause {
                 Ok(Self::Reported { report, other_id })
             }
             "message.overdue" => Ok(Self::NoNews),
-            "message.exhausted" => Ok(Self::GaveUp),
+            "message.exhausted" => match text("ground")? {
+                "deadline" => Ok(Self::GaveUp(Limit::Deadline)),
+                "attempts" => {
+                    let (tries, limit) = (read_count(detail, "tries")?, read_count(detail, "limit")?);
+                    Ok(Self::GaveUp(Limit::Attempts { tries, limit }))
+                }
+                _ => Err(Unreadable::Field),
+            },
+            "message.unfit" => Ok(Self::Unfit(text("ground")?.parse::<Misfit>().map_err(|_| Unreadable::Field)?)),
             "message.cancelled" => Ok(Self::Cancelled),
             "message.reopened" => Ok(Self::Reopened),
             _ => Err(Unreadable::Kind),
@@ -126,7 +142,11 @@ impl Cause {
 
 /// The number of the attempt in `d`.
 pub fn read_attempt(detail: &Map<String, Value>) -> Result<u32, Unreadable> {
-    detail.get("attempt").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(Unreadable::Field)
+    read_count(detail, "attempt")
+}
+
+fn read_count(detail: &Map<String, Value>, name: &str) -> Result<u32, Unreadable> {
+    detail.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(Unreadable::Field)
 }
 
 #[cfg(test)]
@@ -142,10 +162,12 @@ mod tests {
             Cause::Decided(Decision::SendAgain),
             Cause::Decided(Decision::NextStep),
             Cause::NoNews,
-            Cause::GaveUp,
+            Cause::GaveUp(Limit::Deadline),
+            Cause::GaveUp(Limit::Attempts { tries: 5, limit: 4 }),
             Cause::Cancelled,
             Cause::Reopened,
         ];
+        causes.extend(Misfit::ALL.iter().map(|&misfit| Cause::Unfit(misfit)));
         for flag in [false, true] {
             causes.extend([Cause::Claimed { is_repeat: flag }, Cause::Found { other_id: flag }]);
             for answer in [Answer::Accepted, Answer::Rejected, Answer::NotTaken, Answer::LaneStopped, Answer::Unknown] {

@@ -60,7 +60,7 @@ pub struct Facts {
     pub route: Option<Route>,
     /// Its messages: channel and state.
     pub messages: Vec<(Channel, MessageState)>,
-    /// No message could be prepared.
+    /// No message could be prepared, or one cannot leave as it is.
     pub has_problem: bool,
     /// A call was claimed at some time.
     pub was_sent: bool,

@@ -2,9 +2,9 @@
 
 use super::cause::{Unreadable, read_attempt};
 use super::state::{Channel, MessageState, NoticeState, Reason, Route};
-use super::step::{Case, Cause, Effect, Message, step};
+use super::step::{Case, Cause, Effect, Limit, Message, step};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a message is told from others of its person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,8 @@ pub struct Moved {
 struct Phase {
     case: Case,
     keys: Vec<MessageKey>,
+    /// Attempts that count against nobody's limit, by message.
+    uncounted: BTreeSet<(usize, u32)>,
     opening: Opening,
     alerted: bool,
 }
@@ -105,6 +107,7 @@ impl Replay {
         if read_attempt(detail)? != cause.attempt(before.attempt) {
             return Err(Refusal::Attempt);
         }
+        phase.check_count(index, cause, detail)?;
         let decided = step(&phase.case, index, cause);
         if decided.message != read_state(detail, "to")?
             || (decided.message.is_none() && !cause.is_fact())
@@ -123,6 +126,7 @@ impl Replay {
                 Effect::Reopen(i) => self.owed.extend(phase.keys.get(i).map(|k| (*k, Cause::Reopened))),
                 Effect::Cancel(i) => self.owed.extend(phase.keys.get(i).map(|k| (*k, Cause::Cancelled))),
                 Effect::PossibleDuplicate => self.alarms.push(key),
+                Effect::Misfit(_) => {}
             }
         }
         let notice = decided.notice.map(|to| (notice_before, to));
@@ -149,7 +153,7 @@ impl Phase {
     fn new(number: u32, opening: Opening) -> Self {
         let first = if opening.has_problem { &[] } else { opening.route.first_channels() };
         let case = Case { notice: NoticeState::Open, route: opening.route, messages: Vec::new() };
-        let mut phase = Self { case, keys: Vec::new(), opening, alerted: false };
+        let mut phase = Self { case, keys: Vec::new(), uncounted: BTreeSet::new(), opening, alerted: false };
         for channel in first {
             phase.create(number, *channel, Reason::First);
         }
@@ -160,6 +164,27 @@ impl Phase {
         self.keys.push(MessageKey { phase, channel, reason, ordinal: 1 });
         let closes_at = self.opening.closes_at.get(&channel).copied();
         self.case.messages.push(Message { channel, reason, state: MessageState::Ready, attempt: 0, fresh: 0, closes_at });
+    }
+
+    /// Keeps the count of attempts as the limit has it, and refuses an event that counted otherwise.
+    fn check_count(&mut self, index: usize, cause: Cause, detail: &Map<String, Value>) -> Result<(), Refusal> {
+        match cause {
+            Cause::Answered { attempt, answer, .. } => {
+                let code = detail.get("code").and_then(Value::as_str).unwrap_or_default();
+                if !answer.counts(code) {
+                    self.uncounted.insert((index, attempt));
+                }
+            }
+            Cause::GaveUp(Limit::Attempts { tries, .. }) => {
+                let uncounted = self.uncounted.iter().filter(|(i, _)| *i == index).count();
+                let attempts = self.case.messages.get(index).map_or(0, |m| m.attempt);
+                if u32::try_from(uncounted).ok().and_then(|n| attempts.checked_sub(n)) != Some(tries) {
+                    return Err(Refusal::Attempt);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn take(&mut self, index: usize, cause: Cause, message: Option<MessageState>, notice: Option<NoticeState>) {

@@ -190,6 +190,18 @@ words! {
     }
 }
 
+words! {
+    /// Why a message cannot leave as it is; it stays `ready` and is tried again.
+    Misfit {
+        /// A key or sealed value does not open.
+        Sealed = "does_not_open",
+        /// It does not render any more.
+        Render = "does_not_render",
+        /// Its bytes are not the ones that were approved.
+        NotAsApproved = "not_as_approved",
+    }
+}
+
 impl MessageState {
     /// How much is known since a provider took the message; the larger stands, whatever the order of receipts.
     ///
@@ -207,7 +219,8 @@ impl MessageState {
         }
     }
 
-    /// Whether nothing more is expected by itself; late facts may still move it.
+    /// Whether nothing more is expected by itself; late facts may still move it. `Message::awaits_news` knows the
+    /// exception: a posted letter whose delivery alone counts.
     pub fn is_settled(self) -> bool {
         !matches!(
             self,
@@ -244,7 +257,7 @@ impl MessageState {
             (Unknown, Sending | Ready | Asked | Superseded | Rejected) => true,
             (Asked, Ready | Superseded | Rejected) => true,
             (Cancelled, Ready) => true,
-            (from, Overdue) => matches!(from, Accepted | Sent | Printed),
+            (from, Overdue) => matches!(from, Accepted | Sent | Printed | HandedToCarrier),
             // Late facts: a report is believed in whatever state the message is.
             (from, to) => match (from.report_rank(), to.report_rank()) {
                 (None, Some(_)) => true,

@@ -3,7 +3,7 @@
 //! `step` is pure: the store runs it inside guarded updates, the model checker explores it, and `audit` replays
 //! real traces through it. What it cannot know (holds, approval, clocks, leases) is checked where it is called.
 
-use super::state::{Channel, Content, MessageState, NoticeState, Reason, Route};
+use super::state::{Channel, Content, MessageState, Misfit, NoticeState, Reason, Route};
 
 /// What `step` sees of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +26,13 @@ impl Message {
     /// Whether the newest attempt repeats an unknown one under the provider's guarantee.
     pub fn is_repeat(&self) -> bool {
         self.attempt > self.fresh
+    }
+
+    /// Whether more news is due in its state: it is on its way, or posted where the profile counts delivery only.
+    pub fn awaits_news(&self) -> bool {
+        use MessageState::{Accepted, HandedToCarrier, Printed, Sent};
+        let counts_later = || self.closes_at.is_some_and(|least| least.report_rank() > HandedToCarrier.report_rank());
+        matches!(self.state, Accepted | Sent | Printed) || (self.state == HandedToCarrier && counts_later())
     }
 
     fn closes(&self) -> bool {
@@ -62,6 +69,39 @@ pub enum Answer {
     Unknown,
 }
 
+/// Codes of calls that were not taken and are no attempts of the message's: the provider asked us to wait, or we did
+/// not begin.
+pub const UNCOUNTED: &[&str] = &["429", "send_by", "hold_changed", "no_lane"];
+
+impl Answer {
+    /// Whether a call that ended so counts against the attempt limit of its message.
+    pub fn counts(self, code: &str) -> bool {
+        match self {
+            Self::LaneStopped => false,
+            Self::NotTaken => !UNCOUNTED.contains(&code),
+            Self::Accepted | Self::Rejected | Self::Unknown => true,
+        }
+    }
+}
+
+/// What ended our trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Our deadline for sending.
+    Deadline,
+    /// So many calls counted, of as many as are allowed.
+    Attempts { tries: u32, limit: u32 },
+}
+
+impl Limit {
+    fn is_reached(self) -> bool {
+        match self {
+            Self::Deadline => true,
+            Self::Attempts { tries, limit } => tries >= limit,
+        }
+    }
+}
+
 /// What a person decides about an unknown call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
@@ -96,7 +136,9 @@ pub enum Cause {
     /// No news when news was due.
     NoNews,
     /// Our deadline or attempt limit ended before a provider took it.
-    GaveUp,
+    GaveUp(Limit),
+    /// It cannot leave as it is; nothing moves, and somebody must see to it.
+    Unfit(Misfit),
     /// The step that this message replaces is alive again.
     Cancelled,
     /// The step that this message replaces failed again.
@@ -114,6 +156,8 @@ pub enum Effect {
     Cancel(usize),
     /// Raise the alarm *possible duplicate*.
     PossibleDuplicate,
+    /// Show the misfit until the message's next attempt.
+    Misfit(Misfit),
 }
 
 /// The decision: at most one move of the message, at most one of the notice.
@@ -176,8 +220,9 @@ fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
         Cause::Decided(Decision::SendAgain) => (state == Asked).then_some(Ready),
         Cause::Decided(Decision::NextStep) => (state == Asked).then_some(Superseded),
         Cause::Reported { report, .. } => reported(state, report),
-        Cause::NoNews => matches!(state, Accepted | Sent | Printed).then_some(Overdue),
-        Cause::GaveUp => (state == Ready).then_some(Exhausted),
+        Cause::NoNews => message.awaits_news().then_some(Overdue),
+        Cause::GaveUp(limit) => (state == Ready && limit.is_reached()).then_some(Exhausted),
+        Cause::Unfit(_) => None,
         Cause::Cancelled => (state == Ready && message.reason == Reason::Escalation).then_some(Cancelled),
         Cause::Reopened => (state == Cancelled).then_some(Ready),
     }
@@ -200,6 +245,9 @@ fn reported(state: MessageState, report: MessageState) -> Option<MessageState> {
 }
 
 fn own_effects(message: &Message, cause: Cause) -> Vec<Effect> {
+    if let Cause::Unfit(misfit) = cause {
+        return vec![Effect::Misfit(misfit)];
+    }
     let is_alarm = match cause {
         // Accepted, although another call was claimed since without the provider's guarantee.
         Cause::Answered { answer: Answer::Accepted, other_id, attempt } => other_id || attempt < message.fresh,
@@ -257,6 +305,33 @@ pub fn closes_at(closing: &[(Channel, Content, MessageState)], channel: Channel,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_attempt_limit_counts_calls_that_a_provider_could_have_taken() {
+        assert!(Answer::NotTaken.counts("not_written") && Answer::Unknown.counts("timeout"));
+        for code in UNCOUNTED {
+            assert!(!Answer::NotTaken.counts(code), "{code}");
+        }
+        assert!(!Answer::LaneStopped.counts("401"));
+
+        let text = message(Channel::Sms, MessageState::Ready, MessageState::DeliveredToHandset);
+        let case = Case { notice: NoticeState::Open, route: Route::Sms, messages: vec![text] };
+        let given_up = |tries| step(&case, 0, Cause::GaveUp(Limit::Attempts { tries, limit: 3 }));
+        assert_eq!((given_up(2).message, given_up(3).message), (None, Some(MessageState::Exhausted)));
+    }
+
+    #[test]
+    fn a_posted_letter_awaits_news_only_where_delivery_alone_counts() {
+        let no_news = |closes_at| {
+            let letter = message(Channel::Letter, MessageState::HandedToCarrier, closes_at);
+            let case = Case { notice: NoticeState::Open, route: Route::Letter, messages: vec![letter] };
+            step(&case, 0, Cause::NoNews)
+        };
+
+        assert_eq!(no_news(MessageState::HandedToCarrier), Step::default());
+        let overdue = no_news(MessageState::CarrierDelivered);
+        assert_eq!((overdue.message, overdue.notice), (Some(MessageState::Overdue), None));
+    }
 
     fn message(channel: Channel, state: MessageState, closes_at: MessageState) -> Message {
         let reason = if channel == Channel::Letter { Reason::Escalation } else { Reason::First };

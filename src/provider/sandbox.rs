@@ -1,21 +1,20 @@
 //! The plain API of the sandbox: its wire format, answers and words.
 
+mod receipt;
+
+pub use receipt::{ReadReceipt, ReceiptReader, ReceiptRefusal, Signed};
+
 use super::guarded::{GuardedBody, MayStart};
 use super::{CallResult, Capabilities, LookUp};
 use crate::config::Lane;
 use crate::model::state::{Channel, MessageState};
 use crate::model::step::Answer;
 use base64::Engine;
-use hmac::{Hmac, Mac};
 use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use subtle::ConstantTimeEq;
-
-/// Longest event name, reference or id in a receipt, bytes.
-const RECEIPT_NAME_MAX: usize = 200;
 
 /// One account at the sandbox.
 pub struct Account {
@@ -29,34 +28,11 @@ pub struct Account {
     pub per_second: u32,
     /// Whether an unknown call may go on with the next step by itself.
     pub may_skip_unknown: bool,
+    /// Reads its receipts.
+    pub receipts: ReceiptReader,
     url: String,
     api_key: SecretString,
-    receipt_secret: SecretString,
     http: Client,
-}
-
-/// A receipt that proved itself.
-#[derive(Debug, Clone)]
-pub struct ReadReceipt {
-    /// Provider's id of the receipt.
-    pub event_name: String,
-    /// Our reference.
-    pub reference: String,
-    /// Provider's id of the message.
-    pub provider_id: String,
-    /// Neutral status, where the word is known.
-    pub status: Option<MessageState>,
-}
-
-/// Why a receipt was not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptRefusal {
-    /// The signature is wrong or missing.
-    BadSignature,
-    /// Signed too long ago, or in the future.
-    Stale,
-    /// Signed, but not understood.
-    Malformed,
 }
 
 impl Account {
@@ -68,18 +44,19 @@ impl Account {
             .pool_idle_timeout(Duration::from_secs(20))
             .timeout(timeout)
             .build()?;
+        let channel = lane.channel.parse().unwrap_or(Channel::Sms);
         Ok(Self {
             name: name.to_owned(),
-            channel: lane.channel.parse().unwrap_or(Channel::Sms),
+            channel,
             capabilities: Capabilities {
                 idempotent_for: lane.idempotent.then(|| Duration::from_secs(lane.key_life_seconds.unsigned_abs())),
                 lookup_lag: lane.lookup.then(|| Duration::from_millis(lane.lookup_lag_ms.unsigned_abs())),
             },
             per_second: lane.per_second.max(1),
+            receipts: ReceiptReader::new(channel, lane.receipt_secret.clone()),
             may_skip_unknown: lane.unknown_rule == "next_step",
             url: format!("{}/v1/messages", lane.url),
             api_key: lane.api_key.clone(),
-            receipt_secret: lane.receipt_secret.clone(),
             http,
         })
     }
@@ -124,7 +101,7 @@ impl Account {
         let Some(answer) = self.get(&format!("{}?reference={reference}", self.url)).await else { return LookUp::CannotKnow };
         let Some(found) = answer.get("messages").and_then(Value::as_array) else { return LookUp::CannotKnow };
         let ids: Vec<String> = found.iter().filter_map(|m| m.get("id")?.as_str().map(str::to_owned)).collect();
-        let status = found.first().and_then(|m| m.get("status")?.as_str()).and_then(|word| self.status(word));
+        let status = found.first().and_then(|m| m.get("status")?.as_str()).and_then(|word| status(self.channel, word));
         if ids.is_empty() { LookUp::Absent } else { LookUp::Found(ids, status) }
     }
 
@@ -132,54 +109,22 @@ impl Account {
         let response = self.http.get(url).bearer_auth(self.api_key.expose_secret()).send().await.ok()?;
         if response.status() != StatusCode::OK { None } else { response.json().await.ok() }
     }
+}
 
-    /// The neutral state of the sandbox's word; an unknown word moves nothing.
-    pub fn status(&self, word: &str) -> Option<MessageState> {
-        match (self.channel, word) {
-            (_, "queued") => Some(MessageState::Accepted),
-            (Channel::Sms, "sent") => Some(MessageState::Sent),
-            (Channel::Sms, "delivered") => Some(MessageState::DeliveredToHandset),
-            (Channel::Sms, "undelivered") => Some(MessageState::Failed),
-            (Channel::Sms, "expired") => Some(MessageState::Expired),
-            (Channel::Letter, "printed") => Some(MessageState::Printed),
-            (Channel::Letter, "dispatched") => Some(MessageState::HandedToCarrier),
-            (Channel::Letter, "delivered") => Some(MessageState::CarrierDelivered),
-            (Channel::Letter, "returned") => Some(MessageState::Returned),
-            (Channel::Letter, "failed") => Some(MessageState::Failed),
-            _ => None,
-        }
-    }
-
-    /// Believes a receipt only with a fresh time stamp and the right HMAC, compared in constant time.
-    pub fn read_receipt(
-        &self,
-        stamp: &str,
-        signature: &str,
-        body: &[u8],
-        now_seconds: i64,
-        window_seconds: i64,
-    ) -> Result<ReadReceipt, ReceiptRefusal> {
-        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(self.receipt_secret.expose_secret().as_bytes())
-            .map_err(|_| ReceiptRefusal::BadSignature)?;
-        mac.update(stamp.as_bytes());
-        mac.update(b".");
-        mac.update(body);
-        let expected = mac.finalize().into_bytes();
-        let given = hex::decode(signature).map_err(|_| ReceiptRefusal::BadSignature)?;
-        if !bool::from(expected.as_slice().ct_eq(&given)) {
-            return Err(ReceiptRefusal::BadSignature);
-        }
-        let signed_at: i64 = stamp.parse().map_err(|_| ReceiptRefusal::Stale)?;
-        if now_seconds.abs_diff(signed_at) > window_seconds.unsigned_abs() {
-            return Err(ReceiptRefusal::Stale);
-        }
-        let value: Value = serde_json::from_slice(body).map_err(|_| ReceiptRefusal::Malformed)?;
-        // Names are indexed: one that no index takes would keep every receipt of its batch out.
-        let is_name = |text: &&str| text.len() <= RECEIPT_NAME_MAX && !text.chars().any(char::is_control);
-        let named = |key: &str| value.get(key).and_then(Value::as_str).filter(is_name);
-        let text = |key: &str| named(key).map(str::to_owned).ok_or(ReceiptRefusal::Malformed);
-        let status = self.status(&text("status")?);
-        Ok(ReadReceipt { event_name: text("event")?, reference: text("reference")?, provider_id: text("id")?, status })
+/// The neutral state of the sandbox's word; an unknown word moves nothing.
+fn status(channel: Channel, word: &str) -> Option<MessageState> {
+    match (channel, word) {
+        (_, "queued") => Some(MessageState::Accepted),
+        (Channel::Sms, "sent") => Some(MessageState::Sent),
+        (Channel::Sms, "delivered") => Some(MessageState::DeliveredToHandset),
+        (Channel::Sms, "undelivered") => Some(MessageState::Failed),
+        (Channel::Sms, "expired") => Some(MessageState::Expired),
+        (Channel::Letter, "printed") => Some(MessageState::Printed),
+        (Channel::Letter, "dispatched") => Some(MessageState::HandedToCarrier),
+        (Channel::Letter, "delivered") => Some(MessageState::CarrierDelivered),
+        (Channel::Letter, "returned") => Some(MessageState::Returned),
+        (Channel::Letter, "failed") => Some(MessageState::Failed),
+        _ => None,
     }
 }
 

@@ -138,6 +138,7 @@ mod tests {
             unknown: 0,
             asked: 0,
             alarms: Counts::new(),
+            misfits: Counts::new(),
             holds: 0,
         };
 

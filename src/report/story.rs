@@ -45,6 +45,8 @@ pub struct NoticeView {
     pub messages: Vec<String>,
     /// Code of why no message could be prepared.
     pub problem: Option<String>,
+    /// Code of why a message cannot leave; it is tried again.
+    pub misfit: Option<String>,
 }
 
 /// Everything on record of one person, without anything personal.
@@ -121,7 +123,7 @@ fn shown(notice: Option<&NoticeRow>, is_held: bool) -> Result<ShownState, StoreE
         notice: notice.map_or(Ok(NoticeState::Open), |n| word(&n.state))?,
         route: notice.map(|n| word(&n.route)).transpose()?,
         messages: notice.map(messages_of).transpose()?.unwrap_or_default(),
-        has_problem: notice.is_some_and(|n| n.problem.is_some()),
+        has_problem: notice.is_some_and(|n| n.problem.is_some() || n.misfit.is_some()),
         was_sent: notice.is_some_and(|n| n.was_sent),
         is_held,
     }))
@@ -140,6 +142,7 @@ fn notice_view(notice: NoticeRow) -> Result<NoticeView, StoreError> {
         state: notice.state,
         alerted_at: notice.alerted_at,
         problem: notice.problem,
+        misfit: notice.misfit,
     })
 }
 
@@ -187,7 +190,10 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
     let who = user_name(&detail, names);
     let plan = number("plan").unwrap_or(0);
     let text = match row.kind.as_str() {
-        "list.frozen" => format!("List {} frozen with {} people", card.list_no, number("count").unwrap_or(0)),
+        "list.frozen" => {
+            let people = number("count").unwrap_or(0);
+            format!("List {} frozen with {people} {}", card.list_no, if people == 1 { "person" } else { "people" })
+        }
         "plan.prepared" => format!("{who} prepared plan {plan}: every message rendered and checked"),
         "plan.approved" => format!("{who} approved plan {plan}"),
         "plan.started" => format!("{who} started plan {plan}"),
@@ -247,7 +253,15 @@ fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channe
         "message.decided" if text("to") == "ready" => format!("{} decided: send the {noun} again", user_name(detail, names)),
         "message.decided" => format!("{} decided: go on with the next step", user_name(detail, names)),
         "message.overdue" => format!("{name}: no news from {lane} when news was due"),
+        "message.exhausted" if text("ground") == "attempts" => {
+            let tries = detail.get("tries").and_then(Value::as_i64).unwrap_or(0);
+            format!("{name}: given up after {tries} calls that nobody took. Not delivered")
+        }
         "message.exhausted" => format!("{name}: our time for sending it ended. Not delivered"),
+        "message.unfit" => {
+            let why = text("ground").parse().map_or("cannot leave as it is", words::misfit);
+            format!("{name}: {why}. It was not sent and is tried again")
+        }
         "message.cancelled" => format!("{name}: cancelled before it left"),
         "message.reopened" => format!("{name}: due again"),
         "receipt" => format!("{name}: {}", status_words(channel, text("status"), row.postage_class.as_deref())),

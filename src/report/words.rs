@@ -2,7 +2,7 @@
 //! network or carrier reported is named as a report, and nothing is ever "received" or "read".
 
 use crate::model::person::ShownState;
-use crate::model::state::{Channel, MessageState, NoticeState};
+use crate::model::state::{Channel, MessageState, Misfit, NoticeState};
 
 /// `letter`, `text`, `email`: what people call a message of this channel.
 pub fn noun(channel: Channel) -> &'static str {
@@ -43,10 +43,28 @@ pub fn message(channel: Channel, state: MessageState, postage_class: Option<&str
         (Returned, _) => "Returned".to_owned(),
         (Failed | Expired, _) => "Not delivered".to_owned(),
         (Rejected, _) => "Not delivered: the provider refused it".to_owned(),
-        (Exhausted, _) => "Not delivered: our time for sending it ended".to_owned(),
+        (Exhausted, _) => "Not delivered: our time or our attempts for sending it ended".to_owned(),
         (Overdue, _) => "No news when news was due".to_owned(),
         (Superseded, _) => "Not known; the next step took its place".to_owned(),
         (Cancelled, _) => "Cancelled before it left".to_owned(),
+    }
+}
+
+/// Why a message cannot leave.
+pub fn misfit(misfit: Misfit) -> &'static str {
+    match misfit {
+        Misfit::Sealed => "what is sealed of it does not open",
+        Misfit::Render => "it cannot be made any more",
+        Misfit::NotAsApproved => "what would be sent is not what was approved",
+    }
+}
+
+/// What to do about a message that cannot leave.
+pub fn misfit_remedy(misfit: Misfit) -> &'static str {
+    match misfit {
+        Misfit::Sealed => "give every worker the master key of this database, or restore the person from a backup",
+        Misfit::Render => "give every worker the templates of the approved plan",
+        Misfit::NotAsApproved => "give every worker the templates and the program of the approved plan",
     }
 }
 
@@ -84,6 +102,7 @@ mod tests {
         const FORBIDDEN: &[&str] =
             &["received", "read", "seen", "reached", "success", "failed", "pending", "processing", "in progress", "done"];
         let mut texts: Vec<String> = NoticeState::ALL.iter().map(|&s| notice(s).to_owned()).collect();
+        texts.extend(Misfit::ALL.iter().map(|&m| misfit(m).to_owned()));
         texts.extend(ShownState::ALL.iter().map(|&s| person(s).to_owned()));
         for &channel in Channel::ALL {
             texts.extend(MessageState::ALL.iter().map(|&s| message(channel, s, Some("first"))));

@@ -1,8 +1,9 @@
 //! What is due: messages to queue, and open states whose deadline passed.
 
-use super::unit::{IncidentKey, word};
+use super::unit::{IncidentKey, Note, Wait, word};
 use super::{Store, StoreError};
 use crate::model::state::{Channel, MessageState};
+use crate::model::step::{Cause, Limit, Step, UNCOUNTED};
 use uuid::Uuid;
 
 /// An open message whose deadline passed.
@@ -30,18 +31,30 @@ pub struct Due {
     pub since_first_claim_ms: i64,
     /// Whether our own deadline for sending passed.
     pub is_expired: bool,
+    /// Whether it is known that the letter was posted; the same again is no news.
+    pub was_posted: bool,
+}
+
+/// How many messages may be queued now, and which of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    /// Messages at once.
+    pub limit: i64,
+    /// Messages that may be queued or in a call.
+    pub outstanding_max: i64,
+    /// Attempts of one message that count.
+    pub attempts_max: u32,
+}
+
+/// The codes as the database takes them.
+fn uncounted() -> Vec<String> {
+    UNCOUNTED.iter().map(|code| (*code).to_owned()).collect()
 }
 
 impl Store {
-    /// Queues up to `limit` due messages on a lane, urgent plans first, then by turns between incidents, while fewer than `outstanding_max` are
-    /// queued or in a call: a lease, no evidence. The lane's first choice stays.
-    pub async fn queue_due(
-        &self,
-        lane: &str,
-        channel: Channel,
-        limit: i64,
-        outstanding_max: i64,
-    ) -> Result<Vec<Uuid>, StoreError> {
+    /// Queues due messages on a lane, urgent plans first, then by turns between incidents, and by lot where a turn is
+    /// larger than the quota: a lease, no evidence. The lane's first choice stays.
+    pub async fn queue_due(&self, lane: &str, channel: Channel, quota: Quota) -> Result<Vec<Uuid>, StoreError> {
         let queued = sqlx::query_scalar!(
             "with running as (
                 select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q where q.state = 'running' and $1 = any(q.lanes)
@@ -53,11 +66,14 @@ impl Store {
                     select m.* from message m
                      where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no and m.state = 'ready'
                        and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
+                       and (m.attempt < $6 or m.attempt - (select count(*) from outcome o where o.controller_id = m.controller_id
+                            and o.incident_no = m.incident_no and o.message_id = m.message_id
+                            and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($7))) < $6)
                        and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
                             and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
                      order by m.due_at limit $3) m),
              chosen as (
-                select * from due order by is_urgent desc, turn, due_at
+                select * from due order by is_urgent desc, turn, random()
                  limit greatest(0, least($3, $5 - (select count(*) from message o where o.lane = $1 and o.lease_until > duly_now()))))
              update message m set lane = $1, due_at = duly_now() + $4::bigint * interval '1 millisecond',
                     lease_until = duly_now() + $4::bigint * interval '1 millisecond'
@@ -66,20 +82,25 @@ impl Store {
              returning m.message_id",
             lane,
             channel.as_str(),
-            limit,
+            quota.limit,
             self.deadlines.queue_lease_ms,
-            outstanding_max
+            quota.outstanding_max,
+            i32::try_from(quota.attempts_max).unwrap_or(i32::MAX),
+            &uncounted()
         )
         .fetch_all(&self.pool)
         .await?;
         Ok(queued)
     }
 
-    /// Lists open messages whose deadline passed, oldest first; nothing is given up while a hold or a pause keeps it. A queued message whose lease ran out is simply due again.
-    pub async fn list_due(&self, limit: i64) -> Result<Vec<Due>, StoreError> {
+    /// Lists open messages whose deadline passed or whose attempts are used up, oldest first; nothing is given up while a
+    /// hold or a pause keeps it. A queued message whose lease ran out is simply due again.
+    pub async fn list_due(&self, limit: i64, attempts_max: u32) -> Result<Vec<Due>, StoreError> {
         let rows = sqlx::query!(
             r#"select m.controller_id, m.incident_no, m.message_id, m.person_id, m.state, m.attempt, m.lane,
                       m.expires_at <= duly_now() as "is_expired!",
+                      m.state = 'overdue' and exists (select from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no
+                          and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!",
                       a.reference as "reference?",
                       (extract(epoch from duly_now() - a.send_by) * 1000)::bigint as since_send_by_ms,
                       (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
@@ -87,7 +108,10 @@ impl Store {
                           and o.message_id = m.message_id and o.provider_id is not null limit 1) as provider_id
                  from incident i cross join lateral (
                     select * from message m where m.incident_no = i.incident_no and m.due_at <= duly_now()
-                       and (m.state <> 'ready' or m.expires_at <= duly_now()
+                       and (m.state <> 'ready' or (m.expires_at <= duly_now() or m.attempt >= $2
+                               and m.attempt - (select count(*) from outcome o where o.controller_id = m.controller_id
+                                   and o.incident_no = m.incident_no and o.message_id = m.message_id
+                                   and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($3))) >= $2)
                             and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
                                  and q.plan_no = m.plan_no and q.state = 'running')
                             and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
@@ -98,7 +122,9 @@ impl Store {
                  left join attempt f on f.controller_id = m.controller_id and f.incident_no = m.incident_no
                       and f.message_id = m.message_id and f.attempt = 1
                 order by m.due_at limit $1"#,
-            limit
+            limit,
+            i32::try_from(attempts_max).unwrap_or(i32::MAX),
+            &uncounted()
         )
         .fetch_all(&self.pool)
         .await?;
@@ -116,9 +142,31 @@ impl Store {
                     since_send_by_ms: row.since_send_by_ms.unwrap_or(0),
                     since_first_claim_ms: row.since_first_claim_ms.unwrap_or(0),
                     is_expired: row.is_expired,
+                    was_posted: row.was_posted,
                 })
             })
             .collect()
+    }
+
+    /// Gives a message up whose attempts are used up, counted under its lock: a late answer may have taken one off.
+    pub async fn give_up(&self, row: &Due, attempts_max: u32) -> Result<Step, StoreError> {
+        let mut unit = self.unit(row.incident, &[row.person_id], Wait::Wait).await?;
+        let uncounted = sqlx::query_scalar!(
+            r#"select count(*) as "n!" from outcome where controller_id = $1 and incident_no = $2 and message_id = $3
+                  and (kind = 'lane_stopped' or kind = 'not_taken' and code = any($4))"#,
+            row.incident.controller_id,
+            row.incident.incident_no,
+            row.message_id,
+            &uncounted()
+        )
+        .fetch_one(&mut *unit.tx)
+        .await?;
+        let attempts = unit.messages.get(&row.message_id).map_or(0, |m| m.model.attempt);
+        let tries = attempts.saturating_sub(u32::try_from(uncounted).unwrap_or(u32::MAX));
+        let cause = Cause::GaveUp(Limit::Attempts { tries, limit: attempts_max });
+        let decided = unit.apply(row.message_id, cause, Note::default())?;
+        unit.commit().await?;
+        Ok(decided)
     }
 
     /// Looks again later; nothing is known that was not known before, so no event.

@@ -33,12 +33,32 @@ pub struct Equation {
     pub notices: Counts,
     /// Notices by state, replayed from the events alone.
     pub notices_by_events: Counts,
+    /// Jobs that could not be read; they name no incident, so these are those of all.
+    pub rejected: Rejected,
+}
+
+/// Jobs that could not be read, and what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Rejected {
+    /// All of them.
+    pub jobs: i64,
+    /// Taken in by a retry: rows of their incidents since.
+    pub taken: i64,
+    /// Discarded for a reason.
+    pub discarded: i64,
+    /// Wait for a retry or a decision; nobody of them is told.
+    pub waiting: i64,
 }
 
 impl Equation {
     /// Whether nobody is missing and nobody is counted twice.
     pub fn holds(&self) -> bool {
-        self.files_hold() && self.rows_hold() && self.people_hold()
+        self.files_hold() && self.rows_hold() && self.people_hold() && self.jobs_hold()
+    }
+
+    /// Whether every job that could not be read was taken in, was discarded, or waits.
+    pub fn jobs_hold(&self) -> bool {
+        self.rejected.jobs == self.rejected.taken + self.rejected.discarded + self.rejected.waiting
     }
 
     /// Whether every row that the separate reader counted was taken in; not so while an import goes on.
@@ -99,6 +119,7 @@ impl Store {
             person_states: count_person_states(&mut moment, incident).await?,
             notices,
             notices_by_events,
+            rejected: count_rejected(&mut moment).await?,
         })
     }
 }
@@ -117,6 +138,22 @@ async fn count_file_rows(moment: &mut PgConnection, incident: IncidentKey) -> Re
     .fetch_one(&mut *moment)
     .await?;
     Ok(row.n)
+}
+
+/// Jobs that could not be read: counted among jobs, among decisions, and among jobs without one.
+async fn count_rejected(moment: &mut PgConnection) -> Result<Rejected, StoreError> {
+    let rejected = sqlx::query_as!(
+        Rejected,
+        r#"select (select count(*) from rejected_job) as "jobs!",
+                  (select count(*) from rejected_job_decision d join source_row s using (controller_id, incident_no, list_no, identity)
+                    where d.fate = 'taken') as "taken!",
+                  (select count(*) from rejected_job_decision where fate = 'discarded') as "discarded!",
+                  (select count(*) from rejected_job r where not exists (select from rejected_job_decision d
+                    where d.rejected_id = r.rejected_id)) as "waiting!""#
+    )
+    .fetch_one(moment)
+    .await?;
+    Ok(rejected)
 }
 
 /// Notices by state: as stored, and as the last event of each notice left it.
@@ -150,10 +187,13 @@ async fn count_person_states(moment: &mut PgConnection, incident: IncidentKey) -
         r#"with sent as (
              select person_id, array_agg(channel || ' ' || state order by channel, state) as messages, bool_or(attempt > 0) as sent
                from message where controller_id = $1 and incident_no = $2 and phase = 1 group by person_id),
+           unfit as (
+             select distinct m.person_id from misfit x join message m using (controller_id, incident_no, message_id, attempt)
+              where x.controller_id = $1 and x.incident_no = $2 and m.state = 'ready' and m.phase = 1),
            stop as (select person_id from hold where controller_id = $1 and incident_no = $2 and lifted_at is null)
            select notice as "notice!", route as "route?", messages as "messages?", problem as "problem!", sent as "sent!",
                   held as "held!", count(*) as "n!"
-             from (select coalesce(o.state, 'open') as notice, o.route, o.problem is not null as problem, m.messages,
+             from (select coalesce(o.state, 'open') as notice, o.route, o.problem is not null or p.person_id in (select unfit.person_id from unfit) as problem, m.messages,
                           coalesce(m.sent, false) as sent,
                           exists (select from stop where stop.person_id is null)
                           or p.person_id in (select stop.person_id from stop where stop.person_id is not null) as held

@@ -43,7 +43,7 @@ pub struct Waiting {
     pub overdue: i64,
     /// Receipts that are not applied yet.
     pub receipts: i64,
-    /// Jobs that nobody could read.
+    /// Jobs that nobody could read, and that wait.
     pub rejected_jobs: i64,
 }
 
@@ -146,7 +146,8 @@ impl Store {
             r#"select count(*) as "due!", coalesce(extract(epoch from duly_now() - min(due_at)), 0)::float8 as "oldest!",
                       (select count(*) from message where state = 'overdue' and due_at is not null) as "overdue!",
                       (select count(*) from receipt where due_at is not null) as "receipts!",
-                      (select count(*) from rejected_job) as "rejected!"
+                      (select count(*) from rejected_job r where not exists (select from rejected_job_decision d
+                          where d.rejected_id = r.rejected_id)) as "rejected!"
                  from message m where due_at <= duly_now() and (state <> 'ready' or expires_at <= duly_now())"#
         )
         .fetch_one(&self.pool)

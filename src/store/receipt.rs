@@ -12,8 +12,8 @@ use uuid::Uuid;
 /// A receipt as the endpoint found it.
 #[derive(Debug, Clone)]
 pub struct NewReceipt {
-    /// Tenant of the URL.
-    pub controller_id: Uuid,
+    /// Tenant of the URL; `None` where the URL leads nowhere: kept as refused, so that it costs as much as another.
+    pub controller_id: Option<Uuid>,
     /// Lane of the URL.
     pub provider: String,
     /// Raw body, sealed to the controller; `None` where it was too large to be kept.
@@ -37,6 +37,13 @@ pub struct ReceiptController {
     pub controller_id: Uuid,
     /// X25519 public key that raw receipts are sealed to.
     pub public_key: [u8; 32],
+}
+
+/// Every controller by its name in URLs, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct ReceiptControllers {
+    /// By name.
+    pub by_slug: HashMap<String, ReceiptController>,
     /// The database's clock at the reading, microseconds since 1970 UTC.
     pub now_micros: i64,
 }
@@ -97,20 +104,21 @@ impl ReceiptStore {
         Ok(Self { pool })
     }
 
-    /// Finds the tenant of a receipt's URL.
-    pub async fn find_receipt_controller(&self, slug: &str) -> Result<Option<ReceiptController>, StoreError> {
-        let row = sqlx::query!(
-            r#"select controller_id, receipts_public_key, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
-                 from controller where slug = $1"#,
-            slug
+    /// Reads every tenant that a receipt's URL may name.
+    pub async fn list_receipt_controllers(&self) -> Result<ReceiptControllers, StoreError> {
+        let rows = sqlx::query!(
+            r#"select controller_id, slug, receipts_public_key, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
+                 from controller"#
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        row.map(|row| {
+        let mut read = ReceiptControllers::default();
+        for row in rows {
             let public_key = row.receipts_public_key.try_into().map_err(|_| StoreError::Corrupt { what: "public key" })?;
-            Ok(ReceiptController { controller_id: row.controller_id, public_key, now_micros: row.now_micros })
-        })
-        .transpose()
+            read.by_slug.insert(row.slug, ReceiptController { controller_id: row.controller_id, public_key });
+            read.now_micros = row.now_micros;
+        }
+        Ok(read)
     }
 
     /// Keeps receipts; the answers to the providers wait for this commit and for nothing else.
@@ -120,10 +128,13 @@ impl ReceiptStore {
         }
         let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
         sqlx::query!(
-            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status)
-             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])",
+            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result)
+             select j.*, case when s.is_stranger then null else duly_now() end, case when s.is_stranger then 'refused' end
+               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+                    as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status)
+               cross join lateral (select j.controller_id = '00000000-0000-0000-0000-000000000000' as is_stranger) s",
             &ids,
-            &column(new, |r| r.controller_id),
+            &column(new, |r| r.controller_id.unwrap_or_default()),
             &column(new, |r| r.provider.clone()),
             &column(new, |r| r.sealed.clone()) as &[Option<Vec<u8>>],
             &column(new, |r| r.verdict.to_owned()),

@@ -1,6 +1,6 @@
 //! Where the sending of one incident stands.
 
-pub use super::equation::{Counts, Equation};
+pub use super::equation::{Counts, Equation, Rejected};
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
@@ -30,6 +30,8 @@ pub struct Pulse {
     pub asked: i64,
     /// Alarms by code.
     pub alarms: Counts,
+    /// Messages that cannot leave, by code.
+    pub misfits: Counts,
     /// Holds in force.
     pub holds: i64,
 }
@@ -148,6 +150,7 @@ impl Store {
             unknown: row.unknown,
             asked: row.asked,
             alarms: self.count_alarms(incident).await?,
+            misfits: self.count_misfits(incident).await?,
             holds: row.holds,
         })
     }

@@ -54,6 +54,8 @@ pub struct NoticeRow {
     pub alerted_at: Option<OffsetDateTime>,
     /// Code of why no message could be prepared.
     pub problem: Option<String>,
+    /// Code of why a message cannot leave.
+    pub misfit: Option<String>,
     /// Messages: channel word and state word.
     pub messages: Vec<(String, String)>,
     /// Whether a call was ever claimed.
@@ -165,8 +167,10 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         let messages = sqlx::query!(
-            "select phase, channel, state, attempt from message
-              where controller_id = $1 and incident_no = $2 and person_id = $3 order by message_id",
+            r#"select m.phase, m.channel, m.state, m.attempt, x.code as "misfit?" from message m
+                 left join misfit x on x.controller_id = m.controller_id and x.incident_no = m.incident_no and x.message_id = m.message_id
+                      and x.attempt = m.attempt and m.state = 'ready'
+                where m.controller_id = $1 and m.incident_no = $2 and m.person_id = $3 order by m.message_id"#,
             incident.controller_id,
             incident.incident_no,
             person_id
@@ -177,6 +181,7 @@ impl Store {
         let notices = rows.into_iter().map(|row| NoticeRow {
             messages: of_phase(row.phase).map(|m| (m.channel.clone(), m.state.clone())).collect(),
             was_sent: of_phase(row.phase).any(|m| m.attempt > 0),
+            misfit: of_phase(row.phase).find_map(|m| m.misfit.clone()),
             phase: row.phase,
             plan_no: row.plan_no,
             route: row.route,

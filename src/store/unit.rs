@@ -4,7 +4,7 @@
 //! notice and the person's head by trigger. A state that is not what this unit read fails the whole statement.
 
 use super::{Deadlines, StoreError};
-use crate::model::state::{Channel, Content, MessageState, NoticeState, Reason, Route};
+use crate::model::state::{Channel, Content, MessageState, Misfit, NoticeState, Reason, Route};
 use crate::model::step::{Case, Cause, Effect, Message, Step, step};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
@@ -86,6 +86,7 @@ pub struct Unit {
     pending: Vec<Pending>,
     created: Vec<MessageRow>,
     alarms: Vec<Uuid>,
+    misfits: Vec<(Uuid, i32, Misfit)>,
     pub(crate) lane_stops: Vec<(String, String)>,
     deadlines: Deadlines,
 }
@@ -135,6 +136,10 @@ impl Unit {
                     self.apply(ids[i], Cause::Cancelled, Note::default())?;
                 }
                 Effect::PossibleDuplicate => self.alarms.push(message_id),
+                Effect::Misfit(misfit) => {
+                    let attempt = self.messages.get(&message_id).map_or(0, |m| m.model.attempt);
+                    self.misfits.push((message_id, i32::try_from(attempt).unwrap_or(i32::MAX), misfit));
+                }
             }
         }
         Ok(decided)
@@ -161,7 +166,8 @@ impl Unit {
         if let Some((_, to)) = notice {
             detail.insert("notice".into(), json!(to.as_str()));
         }
-        let (due_in_ms, lease_in_ms) = decided.message.map_or((None, None), |to| self.times(to, note.due_in_ms));
+        let after = decided.message.map(|to| Message { state: to, ..row.model.clone() });
+        let (due_in_ms, lease_in_ms) = after.map_or((None, None), |after| self.times(&after, note.due_in_ms));
         let mut pending = self.event(Some(row.person_id), cause.kind(decided.message.is_some()), detail)?;
         pending.message_id = Some(message_id);
         pending.message = decided.message.map(|to| (message_id, row.model.state, to));
@@ -193,14 +199,14 @@ impl Unit {
         }
     }
 
-    fn times(&self, to: MessageState, due_in_ms: Option<i64>) -> (Option<i64>, Option<i64>) {
+    fn times(&self, after: &Message, due_in_ms: Option<i64>) -> (Option<i64>, Option<i64>) {
         let d = self.deadlines;
-        match to {
+        match after.state {
             MessageState::Sending => (Some(d.lease_ms), Some(d.lease_ms)),
             MessageState::Ready => (Some(due_in_ms.unwrap_or(0)), None),
             MessageState::Unknown => (Some(due_in_ms.unwrap_or(d.unknown_ms)), None),
             MessageState::Asked => (Some(d.asked_ms), None),
-            MessageState::Accepted | MessageState::Sent | MessageState::Printed => (Some(d.no_news_ms), None),
+            _ if after.awaits_news() => (Some(d.no_news_ms), None),
             MessageState::Overdue => (Some(d.overdue_ms), None),
             _ => (None, None),
         }

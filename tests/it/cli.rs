@@ -1,6 +1,7 @@
 //! The command line, driven as people and programs drive it: the real binary against a database of its own.
 
 pub mod desk;
+mod plans;
 mod signatures;
 mod undecided;
 
@@ -144,6 +145,11 @@ async fn no_secret_is_printed_by_settings_and_each_line_says_where_it_comes_from
         let shown = desk.duly("ann", form).fine().out;
         assert!(!shown.contains("hidden-") && shown.contains("••••••"), "{shown}");
     }
+    const SHARED: &str = "receipts with the full login of database.url";
+    assert!(desk.duly("ann", &args).fine().err.contains(SHARED));
+    desk.set("DULY_DATABASE__RECEIPTS_URL", "postgres://receipts:hidden-5@127.0.0.1/duly");
+    let own = desk.duly("ann", &args).fine();
+    assert!(!own.err.contains(SHARED) && !own.out.contains("hidden-"), "{own:?}");
     let lines = desk.duly("ann", &[&args[..], &["--json"]].concat()).fine().json();
     let source = |key: &str| lines.as_array().unwrap().iter().find(|l| l["key"] == key).unwrap()["source"].clone();
     assert_eq!((source("dispatch.lease_ms"), source("broker.url")), (json!("--dispatch.lease_ms"), json!("DULY_BROKER__URL")));
@@ -169,6 +175,9 @@ async fn errors_say_what_happened_why_and_what_to_do_and_wrong_use_ends_with_2()
     let mut unsigned = desk.command(&["controller", "add", "x", "--name", "X", "--sms-sender", "NORTHMERE", "--address", "X"]);
     unsigned.env("DULY_MASTER_KEY", "07".repeat(32));
     run(unsigned, "").refused("this command must be signed", "export DULY_USER_KEY");
+    let mut empty = desk.command(&["user", "revoke", "ann"]);
+    empty.env("DULY_USER_KEY", "");
+    run(empty, "").refused("this command must be signed", "export DULY_USER_KEY");
 }
 
 #[tokio::test]

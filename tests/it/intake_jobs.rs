@@ -1,5 +1,7 @@
 //! A job is a person: however often it comes and whatever is wrong with it, it has one fate and nobody else's suffers.
 
+mod retries;
+
 use super::intake_world::{HEADER, IntakeWorld};
 use crate::support::{VirtualHost, virtual_host};
 use duly::broker::connect;

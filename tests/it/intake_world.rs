@@ -140,6 +140,7 @@ impl IntakeWorld {
             .env("DULY_MASTER_KEY", self.master.to_hex().as_str())
             .env("DULY_USER_KEY", self.folder.path().join("ann.key"))
             .env("DULY_PASSPHRASE_FILE", self.folder.path().join("passphrase"))
+            .env("DULY_WEB__LISTEN", "127.0.0.1:0")
             .env("RUST_LOG", "info");
         command
     }

@@ -124,13 +124,30 @@ async fn rows_behind_a_frozen_list_go_into_a_supplement_of_the_same_file() {
         .await
         .unwrap();
     world.freeze().await;
+    let missing = async || {
+        let found = world.store.audit(world.incident.key).await.unwrap();
+        found.into_iter().filter(|f| f.code == "row_missing").map(|f| f.place).collect::<Vec<_>>()
+    };
+    assert_eq!(missing().await, ["1 has 1 rows of 2"], "the rest is not there yet");
 
     let rest = world.import(&list).await;
+    assert_eq!(missing().await, Vec::<String>::new());
     let again = world.import(&list).await;
 
     assert_eq!((counts(&rest), rest.list), ((2, 1, 0, 0, 1), Some(2)));
     assert_eq!(counts(&again), (2, 0, 0, 0, 2));
     assert_eq!(world.count("select count(*) from person where list_no = 1").await, 1);
+    world.freeze().await;
+    assert_eq!(missing().await, Vec::<String>::new(), "a frozen supplement continues its file");
+    sqlx::raw_sql("delete from source_row where list_no = 2").execute(&world.owner).await.unwrap();
+    assert_eq!(missing().await, ["1 has 1 rows of 2"]);
+    sqlx::raw_sql(
+        "insert into source_row (controller_id, incident_no, list_no, identity, row_no, fate, person_id)
+         select controller_id, incident_no, 2, '\\x0000000000000002', 2, 'person', person_id from person where list_no = 2",
+    )
+    .execute(&world.owner)
+    .await
+    .unwrap();
     world.audit().await;
 }
 

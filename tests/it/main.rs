@@ -23,3 +23,5 @@ mod sequencer;
 mod states;
 mod support;
 mod the_event_is_the_only_writer;
+mod turns;
+mod unsent;

@@ -1,7 +1,7 @@
 //! Claims, answers, receipts and holds against a real Postgres.
 
 use crate::support::receipt::{Said, apply, keep, receipt_store};
-use crate::support::{World, commitments, world};
+use crate::support::{World, commitments, quota, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause};
 use duly::store::claim::Intent;
@@ -42,7 +42,7 @@ async fn state(world: &World, i: usize) -> String {
 
 async fn queued(name: &str, people: u8) -> World {
     let world = world(name, people).await;
-    let queued = world.store.queue_due("sms-a", Channel::Sms, 100, 1000).await.unwrap();
+    let queued = world.store.queue_due("sms-a", Channel::Sms, quota(100)).await.unwrap();
     assert_eq!(queued.len(), usize::from(people));
     world
 }
@@ -89,7 +89,7 @@ async fn an_unknown_call_is_not_sent_again_and_a_late_answer_settles_it() {
         .unwrap();
     assert_eq!(state(&world, 0).await, "unknown");
 
-    assert!(world.store.queue_due("sms-a", Channel::Sms, 10, 1000).await.unwrap().is_empty());
+    assert!(world.store.queue_due("sms-a", Channel::Sms, quota(10)).await.unwrap().is_empty());
     assert!(world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap().is_empty());
 
     world.store.record_outcomes(key, &[outcome(&world, 0, 1, Answer::Accepted, Some("sb_1"))]).await.unwrap();

@@ -184,6 +184,59 @@ async fn readiness_names_the_part_that_fails_and_liveness_stays() {
 }
 
 #[tokio::test]
+async fn a_process_with_the_worker_role_alone_tells_its_health_and_its_metrics_and_takes_no_receipts() {
+    let mut desk = Desk::running("worker").await;
+    let web = free_port();
+    desk.connect_broker().await;
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let _serve = Service::start(&desk, &["serve", "worker"], "serve.log");
+
+    until(async || ready(web).await, |(code, _)| *code == 200).await;
+    let (code, metrics) = get(web, "/metrics").await;
+    assert_eq!((code, metrics.contains("duly_equation_holds{incident=\"northmere/cards\"} 1\n")), (200, true), "{metrics}");
+    let post = reqwest::Client::new().post(format!("http://127.0.0.1:{web}/receipts/northmere/letters")).send().await.unwrap();
+    assert_eq!(post.status().as_u16(), 404);
+}
+
+/// What the login of the receipts' process may not do, each with the start of the database's refusal.
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("set role duly_app", "permission denied to set role"),
+    ("select contact from person", "permission denied"),
+    ("select sealed from receipt", "permission denied"),
+    ("select receipts_secret_key from controller", "permission denied"),
+];
+
+#[tokio::test]
+async fn who_faces_the_internet_holds_a_login_that_can_only_insert_receipts() {
+    let mut desk = Desk::running("receipts_login").await;
+    let (web, login) = (free_port(), format!("duly_test_door_{}", std::process::id()));
+    desk.sabotage(&format!("create role {login} login in role duly_receipts")).await.unwrap();
+    let (scheme, rest) = desk.url.split_once("://").unwrap();
+    let own = format!("{scheme}://{login}@{}", rest.split_once('@').unwrap().1);
+    desk.set("DULY_DATABASE__RECEIPTS_URL", &own);
+    // The full credentials are not even there.
+    desk.set("DULY_DATABASE__URL", "postgres://nobody@127.0.0.1:1/nowhere");
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let serve = Service::start(&desk, &["serve", "receipts"], "serve.log");
+    until(async || get(web, "/health/live").await, |(code, _)| *code == 200).await;
+
+    let post = reqwest::Client::new().post(format!("http://127.0.0.1:{web}/receipts/northmere/letters")).body("{}").send().await;
+    assert_eq!(post.unwrap().status().as_u16(), 401);
+
+    let owner = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let kept: Vec<String> = sqlx::query_scalar("select verdict from receipt").fetch_all(&owner).await.unwrap();
+    assert_eq!(kept, ["bad_signature"]);
+    let door = sqlx::PgPool::connect(&own).await.unwrap();
+    for (statement, refusal) in FORBIDDEN {
+        let refused = sqlx::raw_sql(*statement).execute(&door).await.unwrap_err().to_string();
+        assert!(refused.contains(refusal), "{statement}: {refused}");
+    }
+    door.close().await;
+    assert_eq!(serve.terminate(), 0);
+    desk.sabotage(&format!("drop role {login}")).await.unwrap();
+}
+
+#[tokio::test]
 async fn readiness_says_so_when_the_broker_is_away() {
     let mut desk = Desk::running("no_broker").await;
     let web = free_port();

@@ -31,14 +31,18 @@ struct Post<'a> {
     body: String,
     age_seconds: i64,
     secret: &'a str,
+    /// The path that the signature covers.
+    signed_for: Option<&'a str>,
 }
 
 impl Post<'_> {
     async fn send(&self) -> u16 {
         let stamp = (OffsetDateTime::now_utc().unix_timestamp() - self.age_seconds).to_string();
         let client = reqwest::Client::new();
-        let request = client.post(format!("{}{}", self.url, self.place)).header("X-Sandbox-Timestamp", &stamp);
-        let signed = request.header("X-Sandbox-Signature", sign(self.secret, &stamp, &self.body));
+        let url = reqwest::Url::parse(&format!("{}{}", self.url, self.place)).unwrap();
+        let path = self.signed_for.unwrap_or(url.path()).to_owned();
+        let request = client.post(url).header("X-Sandbox-Timestamp", &stamp);
+        let signed = request.header("X-Sandbox-Signature", sign(self.secret, &stamp, &path, &self.body));
         signed.body(self.body.clone()).send().await.unwrap().status().as_u16()
     }
 }
@@ -63,12 +67,22 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
     let (stage, url, reference, id, _process) = accepted().await;
     let base = url.trim_end_matches("/northmere");
     let delivered = body("ev_attack", &reference, &id, "delivered");
-    let post = |place, body: &str, age_seconds, secret| Post { url: base, place, body: body.to_owned(), age_seconds, secret };
+    let post = |place, body: &str, age_seconds, secret| Post {
+        url: base,
+        place,
+        body: body.to_owned(),
+        age_seconds,
+        secret,
+        signed_for: None,
+    };
+    let for_another_place =
+        Post { signed_for: Some("/receipts/northmere/letters"), ..post("/northmere/sms", &delivered, 0, SECRET) };
     const MOVES: &str = "select count(*) from event where message_from is not null or notice_from is not null";
     let moves = stage.count(MOVES).await;
     for (what, post, answer, record) in [
         ("a wrong signature", post("/northmere/sms", &delivered, 0, "other"), 401, Some("bad_signature refused")),
         ("no secret at all", post("/northmere/sms", &delivered, 0, ""), 401, Some("bad_signature refused")),
+        ("a signature for another lane", for_another_place, 401, Some("bad_signature refused")),
         ("an old stamp", post("/northmere/sms", &delivered, 3600, SECRET), 401, Some("stale refused")),
         ("a stamp of the future", post("/northmere/sms", &delivered, -3600, SECRET), 401, Some("stale refused")),
         ("no JSON", post("/northmere/sms", "delivered", 0, SECRET), 400, Some("malformed refused")),
@@ -103,9 +117,11 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
             400,
             Some("malformed refused"),
         ),
-        ("a controller's name that is none", post("/%00/sms", &delivered, 0, SECRET), 404, None),
-        ("a controller that is not there", post("/southmere/sms", &delivered, 0, SECRET), 404, None),
-        ("a provider that is not there", post("/northmere/pigeon", &delivered, 0, SECRET), 404, None),
+        // The answer and the record of a wrong signature: nobody learns which places there are.
+        ("a controller's name that is none", post("/%00/sms", &delivered, 0, SECRET), 401, Some("bad_signature refused")),
+        ("a controller that is not there", post("/southmere/sms", &delivered, 0, SECRET), 401, Some("bad_signature refused")),
+        ("a provider that is not there", post("/northmere/pigeon", &delivered, 0, SECRET), 401, Some("bad_signature refused")),
+        ("a huge body to nobody", post("/southmere/sms", &"x".repeat(70_000), 0, SECRET), 413, Some("too_large refused")),
         ("a huge body", post("/northmere/sms", &"x".repeat(70_000), 0, SECRET), 413, Some("too_large refused")),
     ] {
         let before = stage.count("select count(*) from receipt").await;
@@ -119,14 +135,46 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
         assert_eq!(stage.states().await, ["accepted"], "{what}");
     }
     assert_eq!(stage.count(MOVES).await, moves);
+    const STRANGERS: &str = "select provider || ' ' || (sealed is null)::text from receipt where controller_id = '00000000-0000-0000-0000-000000000000'";
+    assert_eq!(stage.words(STRANGERS).await, ["- true"; 4], "what strangers write is not kept");
     stage.audit().await;
+}
+
+#[tokio::test]
+async fn bodies_in_flight_are_few_and_nobody_holds_a_place_by_sending_slowly() {
+    let stage = Stage::new(Setup::default()).await;
+    let limit = [("DULY_RECEIPTS__IN_FLIGHT_MAX", "2"), ("RUST_LOG", "info")];
+    let process = stage.start_with(&["receipts"], None, &limit);
+    let address = process.address().await;
+    let url = format!("http://{address}/receipts/northmere");
+    let post =
+        Post { url: &url, place: "/sms", body: body("ev", "r", "i", "sent"), age_seconds: 0, secret: SECRET, signed_for: None };
+    assert_eq!(post.send().await, 200);
+
+    let head = "POST /receipts/northmere/sms HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n";
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut wire = tokio::net::TcpStream::connect(&address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut wire, head.as_bytes()).await.unwrap();
+        slow.push(wire);
+    }
+
+    eventually("a third is told to come again", async || post.send().await == 503).await;
+    eventually("who sent slowly is shown out", async || post.send().await == 200).await;
+    drop(slow);
 }
 
 #[tokio::test]
 async fn the_truth_moves_the_message_once_and_its_replay_nothing() {
     let (stage, url, reference, id, _process) = accepted().await;
-    let post =
-        Post { url: &url, place: "/sms", body: body("ev_1", &reference, &id, "delivered"), age_seconds: 0, secret: SECRET };
+    let post = Post {
+        url: &url,
+        place: "/sms",
+        body: body("ev_1", &reference, &id, "delivered"),
+        age_seconds: 0,
+        secret: SECRET,
+        signed_for: None,
+    };
 
     for _ in 0..3 {
         assert_eq!(post.send().await, 200);
@@ -152,6 +200,7 @@ async fn a_receipt_with_another_id_raises_the_alarm() {
         body: body("ev_1", &reference, "sb_other", "delivered"),
         age_seconds: 0,
         secret: SECRET,
+        signed_for: None,
     };
 
     assert_eq!(post.send().await, 200);
@@ -162,8 +211,14 @@ async fn a_receipt_with_another_id_raises_the_alarm() {
 #[tokio::test]
 async fn a_stored_receipt_shows_nothing_of_its_body() {
     let (stage, url, reference, id, _process) = accepted().await;
-    let post =
-        Post { url: &url, place: "/sms", body: body("ev_1", &reference, &id, "delivered"), age_seconds: 0, secret: SECRET };
+    let post = Post {
+        url: &url,
+        place: "/sms",
+        body: body("ev_1", &reference, &id, "delivered"),
+        age_seconds: 0,
+        secret: SECRET,
+        signed_for: None,
+    };
 
     assert_eq!(post.send().await, 200);
 
@@ -256,8 +311,14 @@ async fn a_delivery_that_comes_late_takes_back_the_letter_that_has_not_left() {
     eventually("the letter stands ready, held", async || stage.states().await == ["failed", "ready"]).await;
     let reference = stage.words("select reference from attempt").await.remove(0);
     let id = stage.words("select provider_id from outcome").await.remove(0);
-    let late =
-        Post { url: &url, place: "/sms", body: body("ev_late", &reference, &id, "delivered"), age_seconds: 0, secret: SECRET };
+    let late = Post {
+        url: &url,
+        place: "/sms",
+        body: body("ev_late", &reference, &id, "delivered"),
+        age_seconds: 0,
+        secret: SECRET,
+        signed_for: None,
+    };
 
     assert_eq!(late.send().await, 200);
     eventually("the letter is taken back", async || stage.states().await == ["delivered_to_handset", "cancelled"]).await;
@@ -282,8 +343,14 @@ async fn a_letter_that_was_claimed_before_the_delivery_came_is_sent_once() {
     eventually("the letter is made and not answered", async || stage.produced() == 2).await;
     let reference = stage.words("select reference from attempt where lane = 'sms'").await.remove(0);
     let id = stage.words("select provider_id from outcome").await.remove(0);
-    let late =
-        Post { url: &url, place: "/sms", body: body("ev_late", &reference, &id, "delivered"), age_seconds: 0, secret: SECRET };
+    let late = Post {
+        url: &url,
+        place: "/sms",
+        body: body("ev_late", &reference, &id, "delivered"),
+        age_seconds: 0,
+        secret: SECRET,
+        signed_for: None,
+    };
 
     assert_eq!(late.send().await, 200);
     eventually("the delivery counts", async || stage.states().await.first().is_some_and(|s| s == "delivered_to_handset")).await;

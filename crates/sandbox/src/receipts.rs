@@ -121,10 +121,12 @@ impl Receipts {
         })
         .to_string();
         let stamp = now.unix_timestamp().to_string();
-        let url = format!("{callback}/{}", birth.plan.account.name);
+        let Ok(url) = reqwest::Url::parse(&format!("{callback}/{}", birth.plan.account.name)) else { return };
+        let signature = sign(secret, &stamp, url.path(), &body);
         for wait_ms in RETRIES_MS {
-            let request = self.client.post(&url).header("Content-Type", "application/json").timeout(Duration::from_secs(5));
-            let signed = request.header("X-Sandbox-Timestamp", &stamp).header("X-Sandbox-Signature", sign(secret, &stamp, &body));
+            let request =
+                self.client.post(url.clone()).header("Content-Type", "application/json").timeout(Duration::from_secs(5));
+            let signed = request.header("X-Sandbox-Timestamp", &stamp).header("X-Sandbox-Signature", &signature);
             match signed.body(body.clone()).send().await {
                 // 4xx will not change by trying again.
                 Ok(answer) if !answer.status().is_server_error() => return,
@@ -140,11 +142,11 @@ async fn pause(ms: u64) {
     }
 }
 
-/// `hex(hmac_sha256(secret, timestamp "." body))`, as the header of a receipt carries it.
-pub fn sign(secret: &str, stamp: &str, body: &str) -> String {
+/// `hex(hmac_sha256(secret, timestamp "." path "." body))`, as the header of a receipt carries it; the path is the URL's.
+pub fn sign(secret: &str, stamp: &str, path: &str, body: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
-    mac.update(stamp.as_bytes());
-    mac.update(b".");
-    mac.update(body.as_bytes());
+    for part in [stamp, ".", path, ".", body] {
+        mac.update(part.as_bytes());
+    }
     hex::encode(mac.finalize().into_bytes())
 }

@@ -45,6 +45,7 @@ impl Store {
             pending: Vec::new(),
             created: Vec::new(),
             alarms: Vec::new(),
+            misfits: Vec::new(),
             lane_stops: Vec::new(),
             deadlines: self.deadlines,
         };

@@ -43,6 +43,18 @@ impl Unit {
             .execute(&mut *self.tx)
             .await?;
         }
+        for (message_id, attempt, misfit) in std::mem::take(&mut self.misfits) {
+            sqlx::query!(
+                "insert into misfit (controller_id, incident_no, message_id, attempt, code) values ($1, $2, $3, $4, $5)",
+                self.incident.controller_id,
+                self.incident.incident_no,
+                message_id,
+                attempt,
+                misfit.as_str()
+            )
+            .execute(&mut *self.tx)
+            .await?;
+        }
         for (lane, code) in std::mem::take(&mut self.lane_stops) {
             let detail = Map::from_iter([("code".to_owned(), json!(code)), ("lane".to_owned(), json!(lane))]);
             insert_log_events(&mut self.tx, LogScope::System, [("lane.stopped", detail)]).await?;

@@ -212,9 +212,9 @@ impl Desk {
     }
 
     /// Changes the database as its owner could.
-    pub async fn sabotage(&self, sql: &'static str) -> Result<u64, sqlx::Error> {
+    pub async fn sabotage(&self, sql: &str) -> Result<u64, sqlx::Error> {
         let owner = sqlx::PgPool::connect(&self.url).await?;
-        let done = sqlx::raw_sql(sql).execute(&owner).await?;
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&owner).await?;
         Ok(done.rows_affected())
     }
 }

@@ -13,7 +13,7 @@ async fn ask(desk: &Desk) -> (Uuid, Uuid) {
     let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
     let store = Store::connect(&desk.url, 2, crate::support::deadlines()).await.unwrap();
     let incident = store.load_incident("cards").await.unwrap();
-    store.queue_due("sms-a", duly::model::state::Channel::Sms, 10, 1000).await.unwrap();
+    store.queue_due("sms-a", duly::model::state::Channel::Sms, crate::support::quota(10)).await.unwrap();
     let (message_id, person_id, content_hash, commitment): (Uuid, Uuid, Vec<u8>, String) = sqlx::query_as(
         "select m.message_id, m.person_id, c.content_hash, encode(c.commitment, 'hex') from message m
            join prepared_content c using (controller_id, incident_no, person_id, phase, channel)

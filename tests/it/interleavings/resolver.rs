@@ -1,9 +1,9 @@
 //! The sweep of a walk: as `dispatch::resolver`, with look-ups that may be committed much later.
 
 use super::provider::{Class, KEY_LIFE_MS, LAG_MS};
-use super::walk::{Care, MARGIN_MS, SEND_BY_MS, Walk};
+use super::walk::{ATTEMPTS_MAX, Care, MARGIN_MS, SEND_BY_MS, Walk};
 use duly::model::state::MessageState;
-use duly::model::step::Cause;
+use duly::model::step::{Cause, Limit};
 use duly::store::claim::RepeatWindow;
 use duly::store::due::Due;
 use duly::store::unit::Note;
@@ -21,7 +21,7 @@ pub struct PendingLookUp {
 impl Walk {
     /// Looks after a part of what is due; the rest stays due.
     pub async fn sweep(&mut self) {
-        for row in self.world.store.list_due(50).await.unwrap() {
+        for row in self.world.store.list_due(50, ATTEMPTS_MAX).await.unwrap() {
             if self.provider.is_kind || self.rng.random_range(0..3) > 0 {
                 self.look_after(row).await;
             }
@@ -31,7 +31,8 @@ impl Walk {
     async fn look_after(&mut self, row: Due) {
         let attempt = u32::try_from(row.attempt).unwrap();
         match row.state {
-            MessageState::Ready => self.apply(&row, Cause::GaveUp).await,
+            MessageState::Ready if row.is_expired => self.apply(&row, Cause::GaveUp(Limit::Deadline)).await,
+            MessageState::Ready => drop(self.world.store.give_up(&row, ATTEMPTS_MAX).await.unwrap()),
             MessageState::Sending => self.apply(&row, Cause::LeaseExpired { attempt }).await,
             MessageState::Unknown => self.resolve(row).await,
             MessageState::Accepted | MessageState::Sent | MessageState::Printed => self.apply(&row, Cause::NoNews).await,

@@ -8,6 +8,7 @@ use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause, Decision};
 use duly::store::audit::record::{SendKey, compare};
 use duly::store::claim::{Intent, RepeatWindow};
+use duly::store::due::Quota;
 use duly::store::outcome::Outcome;
 use duly::store::receipt::ReceiptStore;
 use duly::store::unit::Note;
@@ -20,6 +21,10 @@ use uuid::Uuid;
 pub const SEND_BY_MS: i64 = 20_000;
 /// After `send_by` and this what was written in time has arrived, or never will, ms.
 pub const MARGIN_MS: i64 = 40_000;
+
+/// Calls of one message that count; few, so that walks reach the limit.
+pub const ATTEMPTS_MAX: u32 = 3;
+const QUOTA: Quota = Quota { limit: 4, outstanding_max: 1000, attempts_max: ATTEMPTS_MAX };
 
 /// How careful the resolver of a walk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +144,7 @@ impl Walk {
 
     async fn queue(&mut self) {
         for (lane, channel) in [("sms-a", Channel::Sms), ("letters", Channel::Letter)] {
-            let queued = self.world.store.queue_due(lane, channel, 4, 1000).await.unwrap();
+            let queued = self.world.store.queue_due(lane, channel, QUOTA).await.unwrap();
             self.jobs.extend(queued.iter().copied());
         }
     }
@@ -228,7 +233,7 @@ impl Walk {
             attempt: flight.attempt,
             answer,
             provider_id: if let Reply::Accepted(id) = reply { Some(id.clone()) } else { None },
-            code: "test".into(),
+            code: if answer == Answer::NotTaken { "429" } else { "test" }.into(),
             stops_lane: answer == Answer::LaneStopped,
             retry_in_ms: 1000,
         };

@@ -3,7 +3,7 @@
 use super::setup::{Class, Safeguard, Setup};
 use super::world::{Call, KEY_GONE, LEASE_EXPIRED, Looked, MARGIN_PASSED, Net, Reply, SEND_BY_PASSED, Worker, World};
 use duly::model::state::MessageState;
-use duly::model::step::{Cause, Decision};
+use duly::model::step::{Cause, Decision, Limit};
 
 /// What happened, for people who read a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +178,15 @@ impl Next<'_> {
         let cause = match mail.state {
             MessageState::Sending if mail.clock() >= LEASE_EXPIRED => Cause::LeaseExpired { attempt: mail.attempt.into() },
             MessageState::Accepted => Cause::NoNews,
-            MessageState::Ready => Cause::GaveUp,
+            MessageState::Ready => {
+                // As `store::due::give_up`: calls that the provider put off do not count.
+                let tries = u32::from(mail.attempt).saturating_sub(mail.denied.count_ones());
+                let limit = setup.calls.into();
+                self.add("has used up its attempts", m, mail.attempt, |world| {
+                    world.apply(setup, m, Cause::GaveUp(Limit::Attempts { tries, limit }));
+                });
+                Cause::GaveUp(Limit::Deadline)
+            }
             _ => return,
         };
         self.add("is swept", m, mail.attempt, |world| world.apply(setup, m, cause));

@@ -191,6 +191,7 @@ impl World {
                 Effect::Cancel(i) if setup.keeps(Safeguard::EscalationLooksAgain) => self.apply(setup, i as u8, Cause::Cancelled),
                 Effect::Cancel(_) => {}
                 Effect::PossibleDuplicate => self.mail(m).alarm = true,
+                Effect::Misfit(_) => {}
             }
         }
     }

@@ -21,13 +21,18 @@ impl Stage {
     pub async fn findings(&self) -> BTreeSet<String> {
         // A connection of its own: the test may have broken all others.
         let store = Store::connect(&self.database.url, 1, deadlines()).await.unwrap();
-        let mut found = store.audit(self.incident.key).await.unwrap();
-        let sealed = store.audit_sealed(self.incident.key, &self.office.master, &|_, frozen| read_request(frozen)).await.unwrap();
-        found.extend(sealed.findings);
+        let (mut found, mut sends, mut balances) = (Vec::new(), Vec::new(), true);
+        for incident in [&self.incident].into_iter().chain(&self.others) {
+            found.extend(store.audit(incident.key).await.unwrap());
+            let sealed = store.audit_sealed(incident.key, &self.office.master, &|_, frozen| read_request(frozen)).await.unwrap();
+            found.extend(sealed.findings);
+            sends.extend(sealed.sends);
+            balances &= store.equation(incident.key).await.unwrap().holds();
+        }
         let record: Vec<Produced> = self.sandbox.state.record().into_iter().map(produced).collect();
-        found.extend(compare(&sealed.sends, &record));
+        found.extend(compare(&sends, &record));
         let mut codes: BTreeSet<String> = found.iter().map(|finding| finding.code.to_owned()).collect();
-        if !store.equation(self.incident.key).await.unwrap().holds() {
+        if !balances {
             codes.insert("equation_does_not_hold".into());
         }
         if self.has_more_requests_than_attempts().await {

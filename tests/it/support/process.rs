@@ -82,6 +82,12 @@ impl Process {
         within(LONGEST, "the process ends after SIGTERM", async || self.child.try_wait().unwrap()).await
     }
 
+    /// Where it listens for HTTP, as it logged.
+    pub async fn address(&self) -> String {
+        let find = |log: String| Some(log.split("\"address\":\"").nth(1)?.split('"').next()?.to_owned());
+        within(LONGEST, "the process listens", async || find(self.log())).await
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -17,7 +17,7 @@ pub struct Said<'a> {
 /// Keeps a verified receipt.
 pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
     let new = NewReceipt {
-        controller_id: world.incident.key.controller_id,
+        controller_id: Some(world.incident.key.controller_id),
         provider: said.lane.to_owned(),
         sealed: Some(vec![1]),
         verdict: "verified",

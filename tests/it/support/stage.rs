@@ -21,6 +21,7 @@ use duly_sandbox::ProviderConfig;
 use serde_json::json;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,6 +105,8 @@ pub struct Stage {
     pub office: Arc<Office>,
     pub incident: Incident,
     pub users: Users,
+    /// Further incidents of the same controller, under running plans of their own.
+    pub others: Vec<Incident>,
     pub owner: PgPool,
     pub sandbox: Sandbox,
     pub broker: VirtualHost,
@@ -139,13 +142,23 @@ impl Stage {
         shift_clock(&owner, setup.clock_seconds).await;
         let office = Office::open(Settings::load(&layers_with(Some(&settings), direct, &[])).unwrap()).await.unwrap();
         let office = Arc::new(office);
-        let incident = make_incident(&office).await;
-        import_people(&office, &incident, folder.path(), setup.people).await;
+        let controller_id = make_controller(&office).await;
+        let incident = make_incident(&office, controller_id, "test").await;
+        import_people(&office, &incident, folder.path(), 1..=setup.people).await;
         let users = Users::new(&office.store).await;
-        approve_and_go(&office, &incident, &users, &setup.routes).await;
+        approve_and_go(&office, &incident, &users, &setup.routes, false).await;
         let web = CancellationToken::new();
         let services = setup.services;
-        Self { office, incident, users, owner, sandbox, broker, wires, settings, folder, web, database, services }
+        Self { office, incident, users, others: Vec::new(), owner, sandbox, broker, wires, settings, folder, web, database, services }
+    }
+
+    /// Starts another incident of so many people, reached by text message at numbers that nobody else has.
+    pub async fn add_incident(&mut self, slug: &str, people: u32, is_urgent: bool) {
+        let incident = make_incident(&self.office, self.incident.key.controller_id, slug).await;
+        let first = 100_000 * (u32::try_from(self.others.len()).unwrap() + 1);
+        import_people(&self.office, &incident, self.folder.path(), first..=first + people - 1).await;
+        approve_and_go(&self.office, &incident, &self.users, &[Route::Sms], is_urgent).await;
+        self.others.push(incident);
     }
 
     /// Starts a process with these roles.
@@ -236,7 +249,7 @@ fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path,
     text
 }
 
-async fn make_incident(office: &Office) -> Incident {
+async fn make_controller(office: &Office) -> Uuid {
     let (public, secret) = generate_pair();
     let controller = NewController {
         slug: "northmere".into(),
@@ -246,14 +259,18 @@ async fn make_incident(office: &Office) -> Incident {
         receipts_public_key: public,
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
     };
+    office.store.insert_controller(&controller).await.unwrap()
+}
+
+async fn make_incident(office: &Office, controller_id: Uuid, slug: &str) -> Incident {
     let folder = &office.settings.profiles.folder;
     let profile = Profile::parse(&std::fs::read_to_string(folder.join("uk-gdpr.toml")).unwrap()).unwrap();
     let key = Key::generate();
     let (public, secret) = generate_pair();
     let incident = NewIncident {
-        controller_id: office.store.insert_controller(&controller).await.unwrap(),
+        controller_id,
         incident_id: Uuid::now_v7(),
-        slug: "test".into(),
+        slug: slug.to_owned(),
         profile: profile.id,
         closing: json!(profile.closing),
         texts: json!({
@@ -266,27 +283,29 @@ async fn make_incident(office: &Office) -> Incident {
         approvals_required: 1,
     };
     office.store.insert_incident(&incident).await.unwrap();
-    office.store.load_incident("northmere/test").await.unwrap()
+    office.store.load_incident(&format!("northmere/{slug}")).await.unwrap()
 }
 
-async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: u32) {
+/// Imports people whose telephone numbers end in these.
+async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: RangeInclusive<u32>) {
     let mut text = "external_reference,last_name,phone,address_1,town,postcode\n".to_owned();
-    for i in 0..people {
-        text.push_str(&format!("PN{i},Price,+44 7400 {:06},{} High Street,Leeds,LS1 4AP\n", i + 1, i + 1));
+    let count = people.clone().count();
+    for i in people {
+        text.push_str(&format!("PN{i},Price,+44 7400 {i:06},{i} High Street,Leeds,LS1 4AP\n"));
     }
     let path = folder.join("people.csv");
     std::fs::write(&path, text).unwrap();
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
     let tally = list::import(&office.store, incident, &key, &path, &[], |_| {}).await.unwrap();
-    assert_eq!(tally.people, u64::from(people));
+    assert_eq!(tally.people, count as u64);
 }
 
-async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route]) {
+async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route], is_urgent: bool) {
     let by = users.prepare(&office.store, incident).await;
     let summary = plan::prepare(
         office,
         incident,
-        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent: false, by },
+        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent, by },
         |_| {},
     )
     .await

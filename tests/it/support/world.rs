@@ -5,6 +5,7 @@ use super::database::{TestDatabase, migrated_database};
 use duly::model::contact::{PersonRecord, RawPerson};
 use duly::model::seal::{Key, generate_pair};
 use duly::store::controller::NewController;
+use duly::store::due::Quota;
 use duly::store::incident::{Incident, NewIncident};
 use duly::store::list::{NewPerson, NewRow};
 use duly::store::plan::{PreparedContent, PreparedNotice, Terms};
@@ -33,6 +34,11 @@ pub fn deadlines() -> Deadlines {
         asked_ms: 60_000,
         overdue_ms: 60_000,
     }
+}
+
+/// So many messages at once, and nothing that stops them.
+pub fn quota(limit: i64) -> Quota {
+    Quota { limit, outstanding_max: 1000, attempts_max: 20 }
 }
 
 /// A database with one running plan over `count` people on the route `sms-then-letter`.

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::routing::post;
 use duly_sandbox::{Fault, ProviderConfig, SandboxConfig, SandboxState, serve};
 use serde_json::{Value, json};
@@ -75,9 +75,9 @@ pub async fn told(settings: ProviderConfig) -> (Town, mpsc::Receiver<Arrived>) {
     (town_with(settings, Some(callback)).await, receiver)
 }
 
-async fn arrive(State(sender): State<mpsc::Sender<Arrived>>, headers: HeaderMap, body: String) {
+async fn arrive(State(sender): State<mpsc::Sender<Arrived>>, uri: Uri, headers: HeaderMap, body: String) {
     let stamp = headers["X-Sandbox-Timestamp"].to_str().unwrap();
-    let is_signed = headers["X-Sandbox-Signature"] == duly_sandbox::sign("sandbox-secret", stamp, &body);
+    let is_signed = headers["X-Sandbox-Signature"] == duly_sandbox::sign("sandbox-secret", stamp, uri.path(), &body);
     sender.send(Arrived { body: serde_json::from_str(&body).unwrap(), is_signed }).await.unwrap();
 }
 

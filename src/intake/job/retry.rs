@@ -1,0 +1,78 @@
+//! Jobs that could not be read are read again, once what kept them out is mended: a key, a name, a setting.
+
+use super::{JobError, Verdict, judge, open_desk};
+use crate::intake::list::insert;
+use crate::model::seal::Key;
+use crate::store::Store;
+use crate::store::job::KeptJob;
+use crate::store::quarantine::Decider;
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Jobs read at a time.
+const PAGE: i64 = 200;
+
+/// What a retry needs.
+pub struct Retry<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// Master key.
+    pub master: &'a Key,
+    /// Whether jobs that nobody sealed are taken.
+    pub accept_plain: bool,
+    /// Who, and by which signed command.
+    pub by: Decider,
+}
+
+/// What became of the jobs.
+#[derive(Debug, Default)]
+pub struct Retried {
+    /// Taken in: rows of their incidents from now on.
+    pub taken: Vec<Uuid>,
+    /// Still not read, with the code of why not.
+    pub rejected: Vec<(Uuid, &'static str)>,
+}
+
+impl Retry<'_> {
+    /// Reads the jobs that wait again, these or all. If we die in between, what was taken in is known the next time.
+    pub async fn run(&self, only: Option<&[Uuid]>) -> Result<Retried, JobError> {
+        let mut retried = Retried::default();
+        let mut after = Uuid::nil();
+        loop {
+            let page = self.store.list_kept_jobs(only, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(retried) };
+            after = last.id;
+            for job in &page {
+                match self.read(job).await? {
+                    None => retried.taken.push(job.id),
+                    Some(code) => retried.rejected.push((job.id, code)),
+                }
+            }
+        }
+    }
+
+    /// `None` once the job is a row; else the code of why it cannot be read.
+    async fn read(&self, job: &KeptJob) -> Result<Option<&'static str>, JobError> {
+        // Only its beginning was kept.
+        if job.code == "too_large" {
+            return Ok(Some("too_large"));
+        }
+        let body = self.master.open("rejected job", &job.sealed)?;
+        let mut desks = HashMap::new();
+        if let Ok(envelope) = super::read_envelope(&body, self.accept_plain)
+            && let Some(desk) = open_desk(self.store, self.master, &envelope.name()).await?
+        {
+            desks.insert(Arc::from(envelope.name()), desk);
+        }
+        let keys = desks.iter().map(|(name, d)| (Arc::clone(name), (d.secret.clone(), d.keys.clone()))).collect();
+        let (name, row) = match judge(&body, self.accept_plain, &keys) {
+            Verdict::Row(name, row) => (name, row),
+            Verdict::Rejected(code) => return Ok(Some(code)),
+        };
+        let Some(desk) = desks.get_mut(&name) else { return Ok(Some("unknown_incident")) };
+        insert(self.store, &desk.incident, &mut desk.list, std::slice::from_ref(&*row)).await?;
+        self.store.record_taken(job.id, desk.incident.key, &row.identity, self.by).await?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,28 @@
+//! What `duly plan prepare` says before anybody approves.
+
+use super::desk::Desk;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_prepared_plan_says_what_it_costs_at_least_and_at_most() {
+    let mut desk = Desk::with_incident("cost", "1").await;
+    for (lane, price) in [("LETTERS", "95000"), ("SMS_A", "2400")] {
+        desk.set(&format!("DULY_LANES__{lane}__PRICE_MILLI"), price);
+        desk.set(&format!("DULY_LANES__{lane}__CURRENCY"), "GBP");
+    }
+    desk.duly("ann", &["list", "import", "affected.csv", "--incident", "cards"]).fine();
+
+    let prepare = ["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms", "--json"];
+    let plan = desk.duly("ann", &prepare).fine().json();
+
+    // Two get a text and perhaps a letter, one a letter, one a text.
+    assert_eq!(plan["routes"], json!({"letter": 1, "sms": 1, "sms-then-letter": 2}));
+    let parts = |channel: &str, key: &str| plan["parts"][channel][key].as_u64().unwrap();
+    assert_eq!((parts("letter", "first"), parts("letter", "most")), (1, 3));
+    assert!(parts("sms", "first") >= 3 && parts("sms", "first") == parts("sms", "most"), "{plan}");
+    let pence = |letters: u64| (letters * 95_000 + parts("sms", "first") * 2400).div_ceil(1000);
+    assert_eq!(plan["cost"], json!([{"currency": "GBP", "least": pence(1), "most": pence(3)}]));
+    let shown = desk.duly("bob", &["plan", "show", "--incident", "cards"]).fine().out;
+    let pounds = |pence: u64| format!("{}.{:02}", pence / 100, pence % 100);
+    assert!(shown.contains(&format!("GBP {} to {}, by the lanes' prices", pounds(pence(1)), pounds(pence(3)))), "{shown}");
+}

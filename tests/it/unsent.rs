@@ -1,0 +1,150 @@
+//! What does not leave, or of which no news comes, is seen at once and ends.
+
+use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
+use duly::model::state::Route;
+use duly::report::story::story;
+use duly_ledger::Event;
+use duly_sandbox::{Fault, FaultKind, ProviderConfig};
+use serde_json::{Value, json};
+
+fn faulty(fault: Fault) -> Setup {
+    let mut lane = lane(Capability::StrongLookup);
+    lane.provider.faults = vec![fault];
+    Setup { lanes: vec![lane], dispatch: vec![("attempts_max", 3)], ..Setup::default() }
+}
+
+/// What the events of a kind say, in order.
+async fn details(stage: &Stage, kind: &str) -> Vec<Value> {
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar("select body from event where kind = $1 order by ord")
+        .bind(kind)
+        .fetch_all(&stage.owner)
+        .await
+        .unwrap();
+    bodies.iter().map(|body| Value::Object(Event::parse(body).unwrap().detail)).collect()
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_takes_is_given_up_after_its_attempts() {
+    let stage = Stage::new(faulty(Fault::always(FaultKind::ErrorBefore))).await;
+    let _process = stage.start(&["scheduler", "worker"]);
+
+    eventually("it is given up", async || stage.states().await == ["exhausted"]).await;
+
+    let message = stage.message().await;
+    assert_eq!((stage.attempts(message).await, stage.produced()), (3, 0));
+    let exhausted = details(&stage, "message.exhausted").await.remove(0);
+    assert_eq!((&exhausted["ground"], &exhausted["tries"], &exhausted["limit"]), (&json!("attempts"), &json!(3), &json!(3)));
+    assert_eq!(stage.words("select state from notice").await, ["unreachable"]);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn who_is_told_to_come_back_later_spends_no_attempt() {
+    let stage = Stage::new(faulty(Fault { times: Some(5), ..Fault::always(FaultKind::TooMany) })).await;
+    let _process = stage.start(&["scheduler", "worker"]);
+
+    stage.drain().await;
+
+    assert_eq!(stage.states().await, ["accepted"]);
+    assert_eq!((stage.attempts(stage.message().await).await, stage.produced()), (6, 1));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn nothing_is_given_up_under_a_hold_however_often_it_was_tried() {
+    let stage = Stage::new(faulty(Fault::always(FaultKind::ErrorBefore))).await;
+    let user = stage.office.store.list_users().await.unwrap()[0].user_id;
+    let _process = stage.start(&["scheduler", "worker"]);
+    eventually("it is in its last call", async || stage.count("select count(*) from attempt").await == 3).await;
+
+    let hold = stage.office.store.set_hold(stage.incident.key, None, "safety", user).await.unwrap();
+    eventually("nothing is in a call", async || {
+        stage.count("select count(*) from message where state in ('sending', 'unknown')").await == 0
+    })
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+
+    // It may have been given up before the hold was there.
+    let given_up = stage.count("select count(*) from event where kind = 'message.exhausted'").await;
+    assert_eq!(stage.states().await, if given_up == 1 { ["exhausted"] } else { ["ready"] });
+    stage.office.store.lift_hold(hold, user).await.unwrap();
+    eventually("it is given up", async || stage.states().await == ["exhausted"]).await;
+    stage.audit().await;
+}
+
+/// A copy of the shipped templates in which the text message says something else.
+fn other_templates(stage: &Stage) -> String {
+    let folder = stage.folder.path().join("templates");
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/uk-gdpr");
+    std::fs::create_dir_all(folder.join("uk-gdpr")).unwrap();
+    for file in std::fs::read_dir(shipped).unwrap() {
+        let file = file.unwrap();
+        let mut text = std::fs::read_to_string(file.path()).unwrap();
+        if file.file_name() == "sms-full.en.hbs" {
+            text.push_str(" And more.");
+        }
+        std::fs::write(folder.join("uk-gdpr").join(file.file_name()), text).unwrap();
+    }
+    folder.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_as_approved_is_shown_at_once_and_goes_when_it_is_again() {
+    let stage = Stage::new(Setup { people: 2, lanes: vec![lane(Capability::StrongLookup)], ..Setup::default() }).await;
+    let states = async || stage.office.store.equation(stage.incident.key).await.unwrap().person_states;
+    let _scheduler = stage.start(&["scheduler"]);
+    let other = other_templates(&stage);
+    let mut worker = stage.start_with(&["worker"], None, &[("DULY_TEMPLATES__FOLDER", &other)]);
+
+    eventually("both need a decision", async || states().await.get("needs_decision") == Some(&2)).await;
+
+    let refused = |log: String| log.matches("a job was not claimed").count();
+    eventually("they are tried again", async || refused(worker.log()) >= 4).await;
+    let unfit = details(&stage, "message.unfit").await;
+    assert_eq!(unfit.len(), 2, "once for each, however often it is tried");
+    assert_eq!((&unfit[0]["ground"], &unfit[0]["attempt"], unfit[0].get("to")), (&json!("not_as_approved"), &json!(0), None));
+    let person = sqlx::query_scalar("select person_id from person limit 1").fetch_one(&stage.owner).await.unwrap();
+    let told = story(&stage.office.store, &stage.incident, person).await.unwrap();
+    assert_eq!((told.state, told.notices[0].misfit.as_deref()), ("needs_decision", Some("not_as_approved")));
+    assert!(told.events.iter().any(|e| e.text.contains("what would be sent is not what was approved")), "{told:?}");
+    assert_eq!(stage.office.store.pulse(stage.incident.key).await.unwrap().misfits["not_as_approved"], 2);
+    assert_eq!(stage.produced(), 0);
+
+    worker.kill();
+    let _worker = stage.start(&["worker"]);
+    stage.drain().await;
+    assert_eq!(stage.states().await, ["accepted"; 2]);
+    assert_eq!(states().await.get("under_way"), Some(&2));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_posted_letter_whose_delivery_alone_counts_is_overdue_without_news() {
+    let provider = ProviderConfig { channel: "letter".into(), receipt_delay_ms: 0, ..Capability::StrongLookup.provider() };
+    let stage = Stage::new(Setup {
+        routes: vec![Route::Letter],
+        lanes: vec![Lane { provider, ..Lane::named("letters") }],
+        dispatch: vec![("no_news_after_ms", 400), ("overdue_again_ms", 300)],
+        ..Setup::default()
+    })
+    .await;
+    // As a profile that counts delivery: nobody is told by a letter that was only posted.
+    sqlx::raw_sql(
+        "update incident set closing = '[{\"channel\": \"letter\", \"content\": \"full\", \"state\": \"carrier_delivered\"}]'",
+    )
+    .execute(&stage.owner)
+    .await
+    .unwrap();
+    let _process = stage.start(&["scheduler", "worker"]);
+
+    eventually("it is overdue", async || stage.states().await == ["overdue"]).await;
+
+    const POSTED: &str = "select count(*) from event where message_to = 'handed_to_carrier'";
+    let looks = stage.count("select count(*) from lookup").await;
+    eventually("it was asked for again", async || stage.count("select count(*) from lookup").await >= looks + 3).await;
+    assert_eq!((stage.states().await, stage.count(POSTED).await), (vec!["overdue".to_owned()], 1));
+    let equation = stage.office.store.equation(stage.incident.key).await.unwrap();
+    assert_eq!(equation.person_states.get("needs_decision"), Some(&1));
+    assert_eq!(stage.words("select state from notice").await, ["open"]);
+    stage.audit().await;
+}
