@@ -140,7 +140,7 @@ fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
     let people = count(e.people, "person", "people");
     let duplicates = count(e.duplicates, "duplicate", "duplicates");
     let (quarantined, decided) = (figure(e.quarantined), figure(e.decided));
-    vec![
+    let mut lines = vec![
         paint.strong("The equation"),
         format!("  {} in the lists = {rows} taken in   {files}", count(e.rows_counted, "row", "rows")),
         format!(
@@ -149,7 +149,14 @@ fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
         ),
         format!("  {people} = {sum}   {}", verdict(e.people_hold())),
         "  Each side has a source of its own: the lists read by a second reader, the rows, the people, the events.".to_owned(),
-    ]
+    ];
+    if e.erased > 0 {
+        lines.push(format!(
+            "  {} erased: they count on, and nothing personal of them is left.",
+            count(e.erased, "person was", "people were")
+        ));
+    }
+    lines
 }
 
 fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
