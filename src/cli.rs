@@ -8,6 +8,8 @@ pub mod help;
 pub mod holds;
 pub mod incidents;
 pub mod jobs;
+pub mod keys;
+pub mod list_signatures;
 pub mod lists;
 pub mod logs;
 pub mod output;
@@ -70,13 +72,16 @@ enum Command {
     /// Users: add, list, revoke
     #[command(subcommand)]
     User(users::UserCommand),
+    /// Keys: recovery sheet of the master key, a controller's list key
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
     /// Controllers: the organisations that must notify
     #[command(subcommand)]
     Controller(controllers::ControllerCommand),
     /// Incidents: add, list, show
     #[command(subcommand)]
     Incident(incidents::IncidentCommand),
-    /// Affected lists: import
+    /// Affected lists: import, sign
     #[command(subcommand)]
     List(lists::ListCommand),
     /// Rows that wait: list, export, correct, discard
@@ -93,7 +98,7 @@ enum Command {
     Hold(holds::HoldCommand),
     /// Where an incident stands: people, the equation, lanes, what needs a person
     Status(status::Status),
-    /// Tell one person's story
+    /// One person: show the story, erase
     #[command(subcommand)]
     Person(person::PersonCommand),
     /// Calls of which nobody knows how they ended: list, decide
@@ -197,6 +202,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Migrate => setup::migrate(&context).await,
         Command::Settings => setup::settings(&context),
         Command::User(command) => users::run(&context, command).await,
+        Command::Key(command) => keys::run(&context, command).await,
         Command::Controller(command) => controllers::run(&context, command).await,
         Command::Incident(command) => incidents::run(&context, command).await,
         Command::List(command) => lists::run(&context, command).await,

@@ -40,6 +40,8 @@ settings! {
         keys: Keys,
         /// The logs.
         evidence: Evidence,
+        /// Backups of the database.
+        backups: Backups,
         /// The HTTP server.
         web: Web,
         /// Receipts.
@@ -99,6 +101,11 @@ settings! {
         batch_size_max: u32,
         /// Minutes.
         audit_every_minutes: u64,
+    }
+    /// Backups of the database.
+    Backups {
+        /// Days.
+        retention_days: u32,
     }
     /// The HTTP server.
     Web {

@@ -2,10 +2,12 @@
 
 pub mod cause;
 pub mod contact;
+pub mod list_key;
 pub mod person;
 pub mod profile;
 pub mod replay;
 pub mod seal;
+pub mod sheet;
 pub mod state;
 pub mod statement;
 pub mod step;

@@ -11,7 +11,9 @@ use crate::intake::correction::CorrectionError;
 use crate::intake::csv::ListError;
 use crate::intake::job::{JobError, PublishError};
 use crate::intake::list::ImportError;
+use crate::model::list_key::ListKeyError;
 use crate::model::seal::SealError;
+use crate::model::sheet::SheetError;
 use crate::model::user_key::UserKeyError;
 use crate::render::RenderError;
 use crate::render::message::MessageError;
@@ -49,6 +51,7 @@ remedies! {
     ImportError,
     JobError,
     ListError,
+    ListKeyError,
     MessageError,
     PackError,
     PlanError,
@@ -57,6 +60,7 @@ remedies! {
     ReportError,
     SealError,
     SettingsError,
+    SheetError,
     StoreError,
     UserKeyError,
 }

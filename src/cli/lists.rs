@@ -1,5 +1,6 @@
 //! Lists.
 
+use super::list_signatures::{self, Attach, ReplaceKey, Sign, Statement};
 use super::{Context, Failure, pair, setup};
 use crate::intake::dry_run::dry_run;
 use crate::intake::list::{Progress, Report, Target, count_list, import_counted};
@@ -32,11 +33,28 @@ pub enum ListCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Print or write what the controller signs of a frozen list: its count and root
+    Statement(Statement),
+    /// Sign a frozen list with the controller's list key, here or away from the server
+    Sign(Sign),
+    /// Take a signature that was made away from the server
+    Attach(Attach),
+    /// Put another list key in the place of a controller's pinned one
+    ReplaceKey(ReplaceKey),
 }
 
 /// Runs a list command.
 pub async fn run(context: &Context, command: ListCommand) -> Result<(), Failure> {
-    let ListCommand::Import { file, incident: slug, map, dry_run: is_dry } = command;
+    match command {
+        ListCommand::Import { file, incident, map, dry_run } => import(context, file, incident, map, dry_run).await,
+        ListCommand::Statement(args) => list_signatures::statement(context, args).await,
+        ListCommand::Sign(args) => list_signatures::sign(context, args).await,
+        ListCommand::Attach(args) => list_signatures::attach(context, args).await,
+        ListCommand::ReplaceKey(args) => list_signatures::replace_key(context, args).await,
+    }
+}
+
+async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String, String)>, is_dry: bool) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(&slug).await?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;

@@ -1,15 +1,24 @@
-//! One person's story. The external reference is personal data: it is read from a prompt or standard input.
+//! One person: the story, and the erasure. The external reference is personal data: it is read from a prompt or standard input.
 
-use super::output::{Paint, when};
+use super::output::{Paint, count, when};
+use super::sign::signed;
 use super::{Context, Failure, Refusal};
+use crate::intake::copies::Seeker;
 use crate::model::contact::PersonRecord;
+use crate::model::seal::Key;
+use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::report::story::{Story, story};
 use crate::report::words;
 use crate::store::Store;
+use crate::store::erase::{SealedPerson, already_erased};
 use crate::store::incident::Incident;
+use crate::store::quarantine::Decider;
+use crate::store::story::NoticeRow;
+use crate::store::unit::word;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
+use time::Duration;
 use uuid::Uuid;
 
 /// `duly person`.
@@ -17,6 +26,24 @@ use uuid::Uuid;
 pub enum PersonCommand {
     /// Tell everything on record of one person, oldest first
     Show(Show),
+    /// Destroy a person's key: nothing personal of them can be read again, and every proof still holds
+    ///
+    /// Only after the person's notices have ended. Who was erased is not taken in again.
+    Erase(Erase),
+}
+
+/// `duly person erase`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  duly person erase --incident cards-2026              asks for the external reference\n  duly person erase --incident cards-2026 --person p_0f6c…\n\nIt cannot be undone. Backups keep the person until they expire: the command prints that date."
+)]
+pub struct Erase {
+    /// Incident, or controller/incident
+    #[arg(long)]
+    incident: String,
+    /// Person (p_…); without one the external reference is asked for
+    #[arg(long, value_name = "P_…")]
+    person: Option<String>,
 }
 
 /// `duly person show`.
@@ -46,7 +73,13 @@ pub fn person_id(text: &str) -> Result<Uuid, Failure> {
 
 /// Runs a person command.
 pub async fn run(context: &Context, command: PersonCommand) -> Result<(), Failure> {
-    let PersonCommand::Show(args) = command;
+    match command {
+        PersonCommand::Show(args) => show(context, &args).await,
+        PersonCommand::Erase(args) => erase(context, &args).await,
+    }
+}
+
+async fn show(context: &Context, args: &Show) -> Result<(), Failure> {
     let store = context.store().await?;
     let incident = store.load_incident(&args.incident).await?;
     let person_id = match &args.person {
@@ -58,11 +91,84 @@ pub async fn run(context: &Context, command: PersonCommand) -> Result<(), Failur
     Ok(())
 }
 
+async fn erase(context: &Context, args: &Erase) -> Result<(), Failure> {
+    let (store, settings) = (context.store().await?, context.settings()?);
+    let incident = store.load_incident(&args.incident).await?;
+    let master = settings.master_key()?;
+    let incident_key = master.unwrap_key(&incident.wrapped_key, "incident")?;
+    let person_id = match &args.person {
+        Some(text) => person_id(text)?,
+        None => find(context, store, &incident).await?,
+    };
+    let person = store.load_sealed_person(incident.key, person_id).await?.ok_or_else(already_erased)?;
+    let shown = format!("p_{}", person_id.simple());
+    refuse_open(&shown, &store.list_notices_of(incident.key, person_id).await?)?;
+    let seeker = Seeker::new(&master, &incident, &incident_key, &reference_of(&person, &incident_key)?)?;
+    let command = json!({"command": "person erase", "incident": incident.incident_id, "person": shown});
+    let (user_id, command_id) = signed(context, &command).await?;
+    let tombstone = incident_key.tombstone(&person.reference_hash);
+    let is_theirs = |copy: crate::store::erase::SealedCopy<'_>| seeker.is_theirs(copy);
+    let by = Decider { user_id, command_id };
+    let erased_at = store.erase_person(incident.key, person_id, &tombstone, by, &is_theirs).await?;
+    let days = i64::from(settings.backups.retention_days);
+    let gone_at = erased_at + Duration::days(days);
+    context.print(&json!({"person": shown, "erased_at": rfc3339(erased_at), "gone_from_backups_at": rfc3339(gone_at)}), "");
+    eprintln!("{shown} is erased: contact, messages, receipts and rows cannot be read any more, here and now.");
+    eprintln!("The true date of erasure is {}.", when(gone_at));
+    eprintln!(
+        "  Until then a backup from before holds the key: yours are kept {}, says backups.retention_days.",
+        count(days, "day", "days")
+    );
+    eprintln!("  What providers, the controller and whoever was given opened fields hold is theirs to erase: docs/keys.md.");
+    Ok(())
+}
+
+fn rfc3339(at: time::OffsetDateTime) -> Option<String> {
+    at.format(&time::format_description::well_known::Rfc3339).ok()
+}
+
+/// Opens the record one last time: copies elsewhere are known by its reference.
+fn reference_of(person: &SealedPerson, incident_key: &Key) -> Result<String, Failure> {
+    let key = incident_key.unwrap_key(&person.wrapped_key, "person")?;
+    let record: PersonRecord = serde_json::from_slice(&key.open("contact", &person.contact)?)?;
+    Ok(record.external_reference)
+}
+
+/// Refuses while something of the person is open, and says what.
+fn refuse_open(shown: &str, notices: &[NoticeRow]) -> Result<(), Failure> {
+    let mut open = Vec::new();
+    for notice in notices {
+        if word::<NoticeState>(&notice.state)? == NoticeState::Open {
+            open.push(format!("the notice of phase {}", notice.phase));
+        }
+        for (channel, state) in &notice.messages {
+            let (channel, state): (Channel, MessageState) = (word(channel)?, word(state)?);
+            if state.is_in_hand() {
+                open.push(format!("{}: {}", words::noun(channel), words::message(channel, state, None).to_lowercase()));
+            }
+        }
+    }
+    if notices.is_empty() {
+        open.push("no plan covers this person yet".to_owned());
+    }
+    match open.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::of(
+            format!("{shown} cannot be erased before being told; open: {}", open.join(", ")),
+            "let the notice end first; `duly person show` tells how far it is, `duly hold set` stops sending meanwhile",
+        )),
+    }
+}
+
 async fn find(context: &Context, store: &Store, incident: &Incident) -> Result<Uuid, Failure> {
     let key = context.settings()?.master_key()?.unwrap_key(&incident.wrapped_key, "incident")?;
     let reference = PersonRecord::normal_reference(&ask()?);
-    let found =
-        store.find_person_by_reference(incident.key, &key.search_hash("external_reference", reference.as_bytes())).await?;
+    let hash = key.search_hash("external_reference", reference.as_bytes());
+    let found = match store.find_person_by_reference(incident.key, &hash).await? {
+        // Who was erased stands there by the tombstone.
+        None => store.find_person_by_reference(incident.key, &key.tombstone(&hash)).await?,
+        found => found,
+    };
     found.ok_or_else(|| {
         Refusal::of(
             "no person of this incident has that external reference",
@@ -88,16 +194,17 @@ fn ask() -> Result<String, Failure> {
 
 /// A story for people.
 pub fn lines(told: &Story, paint: Paint) -> String {
-    let mut lines = vec![
-        format!("{}  {}", paint.strong(&told.person), paint.strong(&told.state.replace('_', " "))),
-        format!(
+    let mut lines = vec![format!("{}  {}", paint.strong(&told.person), paint.strong(&told.state.replace('_', " ")))];
+    lines.push(match told.is_erased {
+        true => format!(
+            "{}, reference code {}\nErased: everything personal is destroyed; the proof stands.",
+            told.incident, told.reference_code
+        ),
+        false => format!(
             "{}, reference code {}, {}, {}, {}",
             told.incident, told.reference_code, told.language, told.format, told.jurisdiction
         ),
-    ];
-    if told.is_erased {
-        lines.push("Everything personal is erased; the proof stands.".to_owned());
-    }
+    });
     for notice in &told.notices {
         let problem = notice.problem.as_ref().map_or_else(String::new, |code| format!("; no message could be made: {code}"));
         lines.push(format!(

@@ -31,18 +31,18 @@ pub struct Init {
 }
 
 /// Writes a secret file that only its owner may read; never over another one.
-pub fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
+pub fn write_secret(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)?;
     }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|cause| {
         Refusal::because(
-            format!("the key file `{}` cannot be made", path.display()),
-            "choose another path: a key is never written over",
+            format!("the file `{}` cannot be made", path.display()),
+            "choose another path: nothing is written over",
             cause,
         )
     })?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content.as_ref())?;
     Ok(file.sync_all()?)
 }
 
@@ -88,7 +88,7 @@ fn key_file(path: &Path, variable: &str, read: impl Fn() -> Result<Key, Settings
         read()?;
         eprintln!("The key `{name}` was there already and is kept.");
     } else {
-        write_secret(path, &Key::generate().to_hex())?;
+        write_secret(path, Key::generate().to_hex().as_bytes())?;
     }
     Ok(name)
 }
@@ -99,6 +99,7 @@ fn tell_next_steps(args: &Init, master: &str, log: &str) {
     eprintln!("{}", paint.strong(&format!("{} is the first user. Nothing was sent and nobody was told yet.", args.name)));
     eprintln!("Next:");
     eprintln!("  1. Keep copies of {master} and {log} in a safe: without them nothing can be read again, and no proof goes on.");
+    eprintln!("     `duly key split` makes two halves of the first on paper, for two holders.");
     eprintln!("  2. export DULY_USER_KEY={key}");
     eprintln!("  3. duly user add --name 'Bob Evans' --key bob.key     a plan needs somebody else to approve it");
     eprintln!("  4. duly controller add northmere --name 'Northmere Police' --sms-sender NORTHMERE --address 'PO Box 118'");

@@ -2,7 +2,7 @@
 
 use super::failure::read_text;
 use super::{Context, Failure, Refusal};
-use crate::model::user_key;
+use crate::model::user_key::{self, UserKey};
 use crate::store::user::Signer;
 use serde_json::Value;
 use std::io::IsTerminal;
@@ -29,17 +29,19 @@ pub async fn signer(context: &Context) -> Result<Signer, Failure> {
             "`export DULY_USER_KEY=your.key`; `duly init` makes the first key, `duly user add` the others",
         )
     })?;
-    let key = user_key::unlock(&read_text(Path::new(&path))?, &passphrase()?)?;
+    let key = unlock_key(Path::new(&path), "DULY_PASSPHRASE_FILE", "Passphrase of your key: ")?;
     let user_id = context.store().await?.load_user_by_key(&key.public()).await?;
     Ok(Signer { user_id, key })
 }
 
-/// The passphrase of the user's key, from the file of `DULY_PASSPHRASE_FILE` or a prompt.
-fn passphrase() -> Result<String, Failure> {
-    if let Some(path) = std::env::var_os("DULY_PASSPHRASE_FILE") {
-        return Ok(read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned());
-    }
-    prompt("Passphrase of your key: ")
+/// Opens a key file with the passphrase from the file that `variable` names, or from a prompt.
+pub fn unlock_key(path: &Path, variable: &str, asks: &str) -> Result<UserKey, Failure> {
+    let file = read_text(path)?;
+    let passphrase = match std::env::var_os(variable) {
+        Some(path) => read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned(),
+        None => prompt(asks)?,
+    };
+    Ok(user_key::unlock(&file, &passphrase)?)
 }
 
 /// A new passphrase, from the file of `DULY_NEW_PASSPHRASE_FILE`, or typed twice.
@@ -63,12 +65,13 @@ pub fn new_passphrase(name: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn prompt(text: &str) -> Result<String, Failure> {
+/// Asks without an echo.
+pub fn prompt(text: &str) -> Result<String, Failure> {
     // Without a terminal a prompt would wait for ever, or read a passphrase from data.
     if !std::io::stderr().is_terminal() && !std::io::stdin().is_terminal() {
         return Err(Refusal::of(
-            "there is no terminal to ask for the passphrase",
-            "set DULY_PASSPHRASE_FILE, and DULY_NEW_PASSPHRASE_FILE for a new key, to files of mode 0600",
+            "there is no terminal to ask for a secret",
+            "name files of mode 0600: DULY_PASSPHRASE_FILE, DULY_NEW_PASSPHRASE_FILE for a new key, or the option for it",
         ));
     }
     Ok(rpassword::prompt_password(text)?)

@@ -163,6 +163,12 @@ fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
     lines.push(
         "  Each side has a source of its own: the lists read by a second reader, the rows, the people, the events.".to_owned(),
     );
+    if e.erased > 0 {
+        lines.push(format!(
+            "  {} erased: they count on, and nothing personal of them is left.",
+            count(e.erased, "person was", "people were")
+        ));
+    }
     lines
 }
 

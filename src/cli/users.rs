@@ -102,9 +102,15 @@ async fn add(context: &Context, name: &str, path: Option<PathBuf>, public: Optio
     Ok(())
 }
 
-fn public_half(text: &str) -> Result<[u8; 32], Failure> {
+/// Reads the public half of a key.
+pub fn public_half(text: &str) -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
-    let wrong = || Refusal::of("the public half is not 64 hexadecimal digits", "copy the line that `duly user key` printed");
+    let wrong = || {
+        Refusal::of(
+            "the public half is not 64 hexadecimal digits",
+            "copy the line that `duly user key` or `duly key new` printed",
+        )
+    };
     hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| wrong())?;
     Ok(bytes)
 }

@@ -4,7 +4,7 @@ use super::csv::{ListError, open};
 use super::list::{ImportError, Progress, Report, Target, agree, count_list, read_batches};
 use super::rows::RowKeys;
 use crate::model::seal::Key;
-use crate::store::list::{NewRow, Tally, duplicate_reference};
+use crate::store::list::{NewRow, Tally, duplicate_reference, erased};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -38,7 +38,9 @@ pub async fn dry_run(
         let references: Vec<Vec<u8>> =
             batch.rows.iter().filter_map(|row| row.person.as_ref()).map(|p| p.reference_hash.to_vec()).collect();
         let existing = store.list_fields(incident.key, &references).await?;
-        let (tally, quarantined) = judge(&batch.rows, &known, &existing, &mut seen);
+        let tombstones: Vec<Vec<u8>> = batch.rows.iter().filter_map(|row| row.tombstone).map(|t| t.to_vec()).collect();
+        let gone = store.list_erased(incident.key, &tombstones).await?;
+        let (tally, quarantined) = judge(&batch.rows, &known, &existing, &gone, &mut seen);
         report.add(tally, &quarantined);
         progress(Progress { rows: report.rows, bytes: batch.bytes, bytes_total: counted.bytes });
     }
@@ -50,6 +52,7 @@ fn judge(
     rows: &[NewRow],
     known: &HashSet<Vec<u8>>,
     existing: &HashMap<Vec<u8>, Vec<u8>>,
+    gone: &HashSet<Vec<u8>>,
     seen: &mut Seen,
 ) -> (Tally, Vec<(i64, Value)>) {
     let mut tally = Tally { rows: rows.len() as u64, ..Tally::default() };
@@ -58,6 +61,10 @@ fn judge(
         let mut put_aside = |faults: Value| quarantined.push((row.row_no.unwrap_or(0), faults));
         if known.contains(&row.identity) {
             tally.known += 1;
+            continue;
+        }
+        if row.tombstone.is_some_and(|t| gone.contains(t.as_slice())) {
+            put_aside(erased());
             continue;
         }
         let Some(person) = &row.person else {

@@ -12,7 +12,6 @@ use super::list::insert;
 use super::rows::RowKeys;
 use crate::broker::intake::{JobConsumer, JobDelivery, REJECTED, declare, publish as publish_bodies};
 use crate::broker::{BrokerError, connect};
-use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, SealError, open_with};
 use crate::store::incident::Incident;
 use crate::store::job::NewRejected;
@@ -283,9 +282,7 @@ fn judge(body: &[u8], accept_plain: bool, desks: &HashMap<Arc<str>, (Key, RowKey
                 read_job(&serde_json::from_slice(&opened).map_err(|_| "not_json")?)?
             }
         };
-        let raw = serde_json::to_vec(&job.person).unwrap_or_default();
-        let row = keys.job_row(&job.job_id, PersonRecord::check(&job.person), &raw);
-        Ok(Verdict::Row(name.clone(), Box::new(row)))
+        Ok(Verdict::Row(name.clone(), Box::new(keys.job_row(&job))))
     };
     read().unwrap_or_else(Verdict::Rejected)
 }

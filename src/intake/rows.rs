@@ -1,6 +1,7 @@
 //! A read row becomes one that can be stored: everything personal is sealed or hashed under a key.
 
 use super::csv::ParsedRow;
+use super::job::Job;
 use crate::model::contact::{Checked, Fault, PersonRecord, draw_reference_code};
 use crate::model::seal::Key;
 use crate::store::list::{NewPerson, NewRow};
@@ -22,25 +23,35 @@ impl RowKeys {
     /// A row of a file; its number is its identity.
     pub fn file_row(&self, parsed: ParsedRow) -> NewRow {
         let raw = serde_json::to_vec(&parsed.cells).unwrap_or_default();
+        let reference = parsed.cell("external_reference").to_owned();
         NewRow {
             identity: parsed.row.to_be_bytes().to_vec(),
             row_no: i64::try_from(parsed.row).ok(),
-            ..self.row(parsed.result, &raw)
+            ..self.row(&reference, parsed.result, &raw)
         }
     }
 
     /// A job; the keyed hash of its `job_id` is its identity.
-    pub fn job_row(&self, job_id: &str, result: Result<Checked, Vec<Fault>>, raw: &[u8]) -> NewRow {
-        let hash = self.incident.search_hash("job", job_id.as_bytes());
-        NewRow { identity: hash[..16].to_vec(), row_no: None, ..self.row(result, raw) }
+    pub fn job_row(&self, job: &Job) -> NewRow {
+        let raw = serde_json::to_vec(&job.person).unwrap_or_default();
+        let result = PersonRecord::check(&job.person);
+        let hash = self.incident.search_hash("job", job.job_id.as_bytes());
+        NewRow { identity: hash[..16].to_vec(), row_no: None, ..self.row(&job.person.external_reference, result, &raw) }
     }
 
-    fn row(&self, result: Result<Checked, Vec<Fault>>, raw: &[u8]) -> NewRow {
+    fn reference_hash(&self, normal: &str) -> [u8; 32] {
+        self.incident.search_hash("external_reference", normal.as_bytes())
+    }
+
+    fn row(&self, reference: &str, result: Result<Checked, Vec<Fault>>, raw: &[u8]) -> NewRow {
         let faults: Vec<Value> =
             result.as_ref().err().into_iter().flatten().map(|f| json!({"column": f.column, "code": f.code})).collect();
+        let reference = PersonRecord::normal_reference(reference);
+        let tombstone = || self.incident.tombstone(&self.reference_hash(&reference));
         NewRow {
             identity: Vec::new(),
             row_no: None,
+            tombstone: (!reference.is_empty()).then(tombstone),
             person: result.ok().map(|checked| self.person(&checked)),
             faults: Value::Array(faults),
             sealed: self.list.seal("row", raw),
@@ -55,7 +66,7 @@ impl RowKeys {
             person_id: Uuid::from_bytes(rand::rng().random()),
             wrapped_key: self.incident.wrap(&key, "person"),
             contact: key.seal("contact", &plain),
-            reference_hash: self.incident.search_hash("external_reference", record.external_reference.as_bytes()),
+            reference_hash: self.reference_hash(&record.external_reference),
             fields_hash: self.incident.search_hash("fields", &plain),
             reference_code: draw_reference_code(),
             language: record.language.clone(),

@@ -48,6 +48,11 @@ impl Key {
         Ok(Self(bytes))
     }
 
+    /// These 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -108,6 +113,13 @@ impl Key {
     /// Keyed hash of a value that must be found again, such as an external reference.
     pub fn search_hash(&self, field: &str, value: &[u8]) -> [u8; 32] {
         self.keyed_hash(&[b"duly/search/v1\0", field.as_bytes(), b"\0", value])
+    }
+
+    /// Keyed hash by which an erased person's reference is refused: of its search hash, under a key of its own, so that
+    /// it is not the value that older copies of the database hold.
+    pub fn tombstone(&self, reference_hash: &[u8; 32]) -> [u8; 32] {
+        let own = Self(Zeroizing::new(self.keyed_hash(&[b"duly/tombstone/v1"])));
+        own.keyed_hash(&[reference_hash])
     }
 
     /// The name of a message at a provider: the same for every attempt, and after a restore.

@@ -243,6 +243,11 @@ impl MessageState {
         )
     }
 
+    /// Whether a call is still to be made, under way, or not known: the person's key is needed for what follows.
+    pub fn is_in_hand(self) -> bool {
+        matches!(self, Self::Ready | Self::Sending | Self::Unknown | Self::Asked)
+    }
+
     /// Whether the state proves that a provider took the message.
     pub fn is_taken(self) -> bool {
         self.report_rank().is_some()

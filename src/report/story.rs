@@ -180,7 +180,7 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
     let (at, detail) = read(row)?;
     let number = |key: &str| detail.get(key).and_then(Value::as_i64);
     let is_mine = match row.kind.as_str() {
-        "list.frozen" => number("list") == Some(i64::from(card.list_no)),
+        "list.frozen" | "list.signed" => number("list") == Some(i64::from(card.list_no)),
         kind if kind.starts_with("plan.") => notices.iter().any(|n| number("plan") == Some(i64::from(n.plan_no))),
         _ => false,
     };
@@ -194,6 +194,7 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
             let people = number("count").unwrap_or(0);
             format!("List {} frozen with {people} {}", card.list_no, if people == 1 { "person" } else { "people" })
         }
+        "list.signed" => format!("The controller signed list {} with {} people", card.list_no, number("count").unwrap_or(0)),
         "plan.prepared" => format!("{who} prepared plan {plan}: every message rendered and checked"),
         "plan.approved" => format!("{who} approved plan {plan}"),
         "plan.started" => format!("{who} started plan {plan}"),
@@ -215,6 +216,9 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
     let notice = text("notice").parse::<NoticeState>().ok().map(words::notice);
     let mut sentence = match text("channel").parse::<Channel>() {
         Ok(channel) => message_sentence(row, &detail, channel, names),
+        Err(_) if row.kind == "key.destroyed" => {
+            format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
+        }
         Err(_) => format!("Recorded: {}", row.kind),
     };
     if detail.contains_key("possible_duplicate") {

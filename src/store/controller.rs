@@ -47,6 +47,17 @@ impl Store {
         row.map(|row| row.controller_id).ok_or_else(|| StoreError::missing("controller", slug))
     }
 
+    /// Every key that the master key wraps, with the purpose that it is wrapped for.
+    pub async fn list_wrapped_keys(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select 'receipts' as "purpose!", receipts_secret_key as "wrapped!" from controller
+                union all select 'incident', wrapped_key from incident"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.purpose, row.wrapped)).collect())
+    }
+
     /// Slugs and names of all controllers.
     pub async fn list_controllers(&self) -> Result<Vec<(String, String)>, StoreError> {
         let rows = sqlx::query!("select slug, name from controller order by slug").fetch_all(&self.pool).await?;

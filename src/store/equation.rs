@@ -27,6 +27,8 @@ pub struct Equation {
     pub decided: i64,
     /// People.
     pub people: i64,
+    /// People whose key was destroyed; they count on.
+    pub erased: i64,
     /// People by shown state.
     pub person_states: Counts,
     /// Notices by state, as stored.
@@ -101,7 +103,7 @@ impl Store {
         .fetch_one(&mut *moment)
         .await?;
         let people = sqlx::query!(
-            r#"select count(*) as "n!" from person where controller_id = $1 and incident_no = $2"#,
+            r#"select count(*) as "n!", count(erased_at) as "erased!" from person where controller_id = $1 and incident_no = $2"#,
             incident.controller_id,
             incident.incident_no
         )
@@ -116,6 +118,7 @@ impl Store {
             quarantined: rows.quarantined,
             decided: rows.decided,
             people: people.n,
+            erased: people.erased,
             person_states: count_person_states(&mut moment, incident).await?,
             notices,
             notices_by_events,

@@ -71,6 +71,8 @@ pub struct NewRow {
     pub identity: Vec<u8>,
     /// Row number of a file, 1..; `None` for a job.
     pub row_no: Option<i64>,
+    /// By which the row is refused if its person was erased; `None` without a reference.
+    pub tombstone: Option<[u8; 32]>,
     /// The person, if the row is valid.
     pub person: Option<NewPerson>,
     /// Faults of an invalid row: `[{column, code}]`.
@@ -135,6 +137,11 @@ impl ManifestRow {
 /// The fault of a reference that stands elsewhere with other fields.
 pub fn duplicate_reference() -> Value {
     json!([{"column": "external_reference", "code": "duplicate_reference"}])
+}
+
+/// The fault of a row that brings an erased person again.
+pub fn erased() -> Value {
+    json!([{"column": "external_reference", "code": "erased"}])
 }
 
 impl Store {
@@ -240,6 +247,12 @@ impl Store {
         insert::known(&mut tx, incident, list_no, identities).await
     }
 
+    /// Which of these tombstones are of erased people.
+    pub async fn list_erased(&self, incident: IncidentKey, tombstones: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        insert::find_erased(&mut tx, incident, tombstones).await
+    }
+
     /// Keyed hashes of the fields of people with these references.
     pub async fn list_fields(
         &self,
@@ -254,7 +267,7 @@ impl Store {
 
 type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
 
-async fn lock_incident(tx: &mut Tx, incident: IncidentKey) -> Result<(), StoreError> {
+pub(super) async fn lock_incident(tx: &mut Tx, incident: IncidentKey) -> Result<(), StoreError> {
     sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no)
         .fetch_one(&mut **tx)
         .await?;

@@ -100,7 +100,8 @@ impl Store {
     ) -> Result<Vec<QuarantinedRow>, StoreError> {
         let (list_no, identity) = after.map_or((0, &[][..]), |name| (name.list_no, name.identity.as_slice()));
         let rows = sqlx::query!(
-            r#"select s.list_no, s.identity, s.faults as "faults!", s.sealed as "sealed!", l.wrapped_key
+            r#"select s.list_no, s.identity, s.sealed as "sealed!", l.wrapped_key,
+                      case when s.sealed = '' then '[{"column": "external_reference", "code": "erased"}]' else s.faults end as "faults!"
                  from source_row s
                  join affected_list l using (controller_id, incident_no, list_no)
                 where s.controller_id = $1 and s.incident_no = $2 and s.fate = 'quarantined' and (s.list_no, s.identity) > ($3, $4)

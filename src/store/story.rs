@@ -128,8 +128,7 @@ impl Store {
         let row = sqlx::query_as!(
             PersonCard,
             r#"select p.person_id, p.list_no, p.reference_code, p.language, p.format, p.jurisdiction, p.created_at as taken_at,
-                      not exists (select from person_key k where k.controller_id = p.controller_id and k.incident_no = p.incident_no
-                          and k.person_id = p.person_id) as "is_erased!"
+                      p.erased_at is not null as "is_erased!"
                  from person p where p.controller_id = $1 and p.incident_no = $2 and p.person_id = $3"#,
             incident.controller_id,
             incident.incident_no,

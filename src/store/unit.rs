@@ -35,6 +35,7 @@ pub(crate) struct Person {
     pub last_n: i64,
     pub last_leaf: Option<[u8; 32]>,
     pub version: i32,
+    pub is_erased: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -254,8 +255,17 @@ impl Unit {
         Ok(())
     }
 
-    fn event(&mut self, person_id: Option<Uuid>, kind: &'static str, detail: Map<String, Value>) -> Result<Pending, StoreError> {
+    fn event(
+        &mut self,
+        person_id: Option<Uuid>,
+        kind: &'static str,
+        mut detail: Map<String, Value>,
+    ) -> Result<Pending, StoreError> {
         let head = person_id.and_then(|id| self.people.get_mut(&id));
+        // Without the key nothing can be committed to: the leaf says why.
+        if head.as_ref().is_some_and(|p| p.is_erased) {
+            detail.insert("erased".into(), json!(true));
+        }
         let n = head.as_ref().map(|p| p.last_n + 1);
         let body = Event {
             id: Uuid::now_v7().to_string(),

@@ -15,21 +15,28 @@ pub(crate) fn check(document: &PagedDocument) -> Result<(), LetterError> {
     if pages.len() > PAGES_MAX {
         return Err(LetterError::TooManyPages(pages.len()));
     }
-    let mut missing = BTreeSet::new();
-    for (number, page) in pages.iter().enumerate() {
+    if let Some(page) = pages.first() {
         walk(&page.frame, Point::zero(), &mut |item, at| {
             let FrameItem::Text(text) = item else { return Ok(()) };
-            for glyph in text.glyphs.iter().filter(|g| g.id == 0) {
-                missing.extend(text.text.get(glyph.range()).unwrap_or_default().chars());
-            }
-            if number > 0 {
-                return Ok(());
-            }
             let (x, y) = (at.x.to_mm(), at.y.to_mm());
             let end = x + text.width().to_mm();
             let touches = x < WINDOW[2] && end > WINDOW[0] && y > WINDOW[1] && y < WINDOW[3];
             let is_inside = x >= ADDRESS[0] && end <= ADDRESS[2] && (ADDRESS[1]..=ADDRESS[3]).contains(&y);
             if touches && !is_inside { Err(LetterError::OutsideWindow) } else { Ok(()) }
+        })?;
+    }
+    check_glyphs(document)
+}
+
+pub(crate) fn check_glyphs(document: &PagedDocument) -> Result<(), LetterError> {
+    let mut missing = BTreeSet::new();
+    for page in document.pages() {
+        walk(&page.frame, Point::zero(), &mut |item, _| {
+            let FrameItem::Text(text) = item else { return Ok(()) };
+            for glyph in text.glyphs.iter().filter(|g| g.id == 0) {
+                missing.extend(text.text.get(glyph.range()).unwrap_or_default().chars());
+            }
+            Ok(())
         })?;
     }
     if missing.is_empty() {

@@ -2,9 +2,11 @@
 //! again before it may leave.
 
 mod check;
+mod document;
 mod escape;
 mod world;
 
+pub use document::document;
 pub use escape::escape;
 
 use typst_layout::PagedDocument;
@@ -109,15 +111,13 @@ impl LetterError {
 /// Typesets letters, keeping fonts and layout warm.
 pub struct Typesetter {
     world: LetterWorld,
-    standards: PdfStandards,
     typeset: u32,
 }
 
 impl Typesetter {
     /// Loads the fonts that are part of this program; nothing of the machine is read.
     pub fn new() -> Result<Self, LetterError> {
-        let standards = PdfStandards::new(&[PdfStandard::A_2a, PdfStandard::Ua_1]).map_err(|_| LetterError::Typst)?;
-        Ok(Self { world: LetterWorld::new().ok_or(LetterError::Typst)?, standards, typeset: 0 })
+        Ok(Self { world: LetterWorld::new().ok_or(LetterError::Typst)?, typeset: 0 })
     }
 
     /// Lays out, checks and exports one letter.
@@ -140,13 +140,19 @@ impl Typesetter {
             if overflows { LetterError::AddressOverflow } else { LetterError::Typst }
         })?;
         check::check(&document)?;
-        let options = PdfOptions {
-            ident: typst::foundations::Smart::Custom(letter.ident.to_owned()),
-            standards: self.standards.clone(),
-            tagged: true,
-            ..PdfOptions::default()
-        };
-        let pdf = typst_pdf::pdf(&document, &options).map_err(|_| LetterError::Typst)?;
+        let pdf = pdf(&document, letter.ident)?;
         Ok(Typeset { pdf, pages: u32::try_from(document.pages().len()).unwrap_or(u32::MAX) })
     }
+}
+
+/// PDF/A-2a and PDF/UA-1, the same bytes each time.
+fn pdf(document: &PagedDocument, ident: &str) -> Result<Vec<u8>, LetterError> {
+    let standards = PdfStandards::new(&[PdfStandard::A_2a, PdfStandard::Ua_1]).map_err(|_| LetterError::Typst)?;
+    let options = PdfOptions {
+        ident: typst::foundations::Smart::Custom(ident.to_owned()),
+        standards,
+        tagged: true,
+        ..PdfOptions::default()
+    };
+    typst_pdf::pdf(document, &options).map_err(|_| LetterError::Typst)
 }

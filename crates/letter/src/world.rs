@@ -1,4 +1,4 @@
-//! What Typst may read: the static letter, this person's body and data, and the fonts of this program. Nothing else.
+//! What Typst may read: a static source, this person's body and data, and the fonts of this program. Nothing else.
 
 use crate::Letter;
 use typst::diag::{FileError, FileResult};
@@ -20,26 +20,36 @@ pub(crate) struct LetterWorld {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
-    letter: Source,
+    main: Source,
     body: Source,
-    person: (FileId, Bytes),
+    data: (FileId, Bytes),
 }
 
 fn id(path: &str) -> Option<FileId> {
-    // The same three ids for every letter: Typst never frees a path, and has room for 65,535.
+    // The same few ids for every letter and document: Typst never frees a path, and has room for 65,535.
     Some(RootedPath::new(VirtualRoot::Project, VirtualPath::new(path).ok()?).intern())
 }
 
 impl LetterWorld {
     pub(crate) fn new() -> Option<Self> {
+        Self::of("/letter.typ", LETTER, "/person.json")
+    }
+
+    pub(crate) fn document(source: &'static str, data: &serde_json::Value) -> Option<Self> {
+        let mut world = Self::of("/document.typ", source, "/data.json")?;
+        world.data.1 = Bytes::new(data.to_string().into_bytes());
+        Some(world)
+    }
+
+    fn of(path: &str, source: &'static str, data: &str) -> Option<Self> {
         let fonts: Vec<Font> = FONTS.iter().flat_map(|data| Font::iter(Bytes::new(*data))).collect();
         Some(Self {
             library: LazyHash::new(<Library as LibraryExt>::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
             fonts,
-            letter: Source::new(id("/letter.typ")?, LETTER.to_owned()),
+            main: Source::new(id(path)?, source.to_owned()),
             body: Source::new(id("/body.typ")?, String::new()),
-            person: (id("/person.json")?, Bytes::new(Vec::<u8>::new())),
+            data: (id(data)?, Bytes::new(Vec::<u8>::new())),
         })
     }
 
@@ -54,7 +64,7 @@ impl LetterWorld {
             "language": letter.language,
             "title": letter.title,
         });
-        self.person.1 = Bytes::new(data.to_string().into_bytes());
+        self.data.1 = Bytes::new(data.to_string().into_bytes());
     }
 }
 
@@ -68,15 +78,15 @@ impl World for LetterWorld {
     }
 
     fn main(&self) -> FileId {
-        self.letter.id()
+        self.main.id()
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        [&self.letter, &self.body].into_iter().find(|s| s.id() == id).cloned().ok_or(FileError::AccessDenied)
+        [&self.main, &self.body].into_iter().find(|s| s.id() == id).cloned().ok_or(FileError::AccessDenied)
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        if id == self.person.0 { Ok(self.person.1.clone()) } else { Err(FileError::AccessDenied) }
+        if id == self.data.0 { Ok(self.data.1.clone()) } else { Err(FileError::AccessDenied) }
     }
 
     fn font(&self, index: usize) -> Option<Font> {

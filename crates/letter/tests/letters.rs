@@ -1,7 +1,7 @@
 //! Promises of a letter, checked on the PDF itself.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use duly_letter::{Letter, LetterDate, LetterError, Typesetter, escape};
+use duly_letter::{Letter, LetterDate, LetterError, Typesetter, document, escape};
 use std::io::Write;
 use std::process::Command;
 
@@ -77,4 +77,18 @@ fn an_address_that_does_not_fit_the_window_is_refused() {
     let long = "A very long line of an address that goes on and on past the window's right edge";
     assert_eq!(typeset("X", &[long, "1 High Street"]).err().unwrap().code(), "address_overflow");
     assert_eq!(typeset("X", &[" "]).err().unwrap().code(), "address_empty");
+}
+
+#[test]
+fn a_value_of_a_document_is_never_markup() {
+    const PAGE: &str = "#let p = json(\"/data.json\")\n#set document(title: \"T\", date: datetime(year: 2026, month: 11, day: 23))\n\
+        #set text(font: \"Noto Sans\", lang: \"en\", fallback: false)\n#heading(level: 1, \"T\")\n#p.value";
+    let value = "#panic(1) *b* $x$ <i> @ref // \\u{41}";
+    let pdf = document(PAGE, &serde_json::json!({"value": value}), "x").unwrap();
+    if let Some(text) = text_of(&pdf) {
+        let squeeze = |t: &str| t.split_whitespace().collect::<String>();
+        assert!(squeeze(&text).contains(&squeeze(value)), "{text}");
+    }
+    assert_eq!(document(PAGE, &serde_json::json!({"value": "王"}), "x").err().map(|e| e.code()), Some("missing_glyph"));
+    assert_eq!(document("#include \"/etc/passwd\"", &serde_json::json!({}), "x").err().map(|e| e.code()), Some("typst"));
 }

@@ -38,6 +38,7 @@ const REMEDIES: &[(&str, &str)] = &[
         "duplicate_reference",
         "the reference stands elsewhere with other fields: correct it if they are two people, else discard this row",
     ),
+    ("erased", "discard the row: this person was told and then erased, and is not told again; nothing of the row was kept"),
 ];
 
 impl Fault {

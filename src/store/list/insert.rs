@@ -1,6 +1,6 @@
 //! The statements that give rows their fates, inside a transaction that holds the incident.
 
-use super::{Inserted, NewPerson, NewRow, Tally, Tx, duplicate_reference};
+use super::{Inserted, NewPerson, NewRow, Tally, Tx, duplicate_reference, erased};
 use crate::model::contact::draw_reference_code;
 use crate::store::StoreError;
 use crate::store::log_event::{Fact, insert_log_events};
@@ -22,7 +22,10 @@ struct Fate {
 }
 
 impl Fate {
-    fn of(row: &NewRow, inserted: &HashSet<Uuid>, existing: &Existing) -> Self {
+    fn of(row: &NewRow, inserted: &HashSet<Uuid>, existing: &Existing, gone: &HashSet<Vec<u8>>) -> Self {
+        if row.tombstone.is_some_and(|t| gone.contains(t.as_slice())) {
+            return Self { word: "quarantined", person_id: None, faults: Some(erased()) };
+        }
         let Some(person) = &row.person else {
             return Self { word: "quarantined", person_id: None, faults: Some(row.faults.clone()) };
         };
@@ -48,12 +51,15 @@ pub async fn insert_into(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows:
     if is_frozen && !fresh.is_empty() {
         return Ok(Inserted::Frozen);
     }
-    let mut people: Vec<&NewPerson> = fresh.iter().filter_map(|r| r.person.as_ref()).collect();
+    let tombstones: Vec<Vec<u8>> = fresh.iter().filter_map(|r| r.tombstone).map(|t| t.to_vec()).collect();
+    let gone = find_erased(tx, incident, &tombstones).await?;
+    let is_gone = |row: &NewRow| row.tombstone.is_some_and(|t| gone.contains(t.as_slice()));
+    let mut people: Vec<&NewPerson> = fresh.iter().filter(|r| !is_gone(r)).filter_map(|r| r.person.as_ref()).collect();
     // One order for all transactions: two that bring the same people wait for each other instead of dying.
     people.sort_by_key(|p| p.reference_hash);
     let (inserted, existing) = insert_people(tx, incident, list_no, &people).await?;
     insert_keys(tx, incident, people.iter().filter(|p| inserted.contains(&p.person_id)).copied()).await?;
-    let fates: Vec<Fate> = fresh.iter().map(|row| Fate::of(row, &inserted, &existing)).collect();
+    let fates: Vec<Fate> = fresh.iter().map(|row| Fate::of(row, &inserted, &existing, &gone)).collect();
     insert_source_rows(tx, incident, list_no, &fresh, &fates).await?;
     let count = |word: &str| fates.iter().filter(|f| f.word == word).count() as u64;
     let tally = Tally {
@@ -78,6 +84,19 @@ fn quarantined_event(list_no: i32, row: &NewRow, faults: &Value) -> Fact {
     let place = row.row_no.map_or_else(|| json!(hex::encode(&row.identity)), |n| json!(n));
     let detail = [("codes", codes.collect()), ("list", json!(list_no)), ("row", place)];
     ("row.quarantined", detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+/// Tombstones of people who were erased: they are not taken in again.
+pub async fn find_erased(tx: &mut Tx, incident: IncidentKey, tombstones: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        "select tombstone from erasure where controller_id = $1 and incident_no = $2 and tombstone = any($3)",
+        incident.controller_id,
+        incident.incident_no,
+        tombstones
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Locks the list, so that two imports of one file take turns; answers whether it is frozen.
@@ -244,8 +263,10 @@ async fn insert_source_rows(
     let words: Vec<String> = fates.iter().map(|f| f.word.to_owned()).collect();
     let people: Vec<Option<Uuid>> = fates.iter().map(|f| f.person_id).collect();
     let faults: Vec<Option<Value>> = fates.iter().map(|f| f.faults.clone()).collect();
+    // Nothing is kept of who was erased: the row waits to be discarded, without a copy.
+    let copy = |r: &NewRow, faults: &Value| if *faults == erased() { Vec::new() } else { r.sealed.clone() };
     let sealed: Vec<Option<Vec<u8>>> =
-        rows.iter().zip(fates).map(|(r, f)| f.faults.is_some().then(|| r.sealed.clone())).collect();
+        rows.iter().zip(fates).map(|(r, f)| f.faults.as_ref().map(|faults| copy(r, faults))).collect();
     sqlx::query!(
         "insert into source_row (controller_id, incident_no, list_no, identity, row_no, fate, person_id, faults, sealed)
          select $1, $2, $3, j.* from unnest($4::bytea[], $5::bigint[], $6::text[], $7::uuid[], $8::jsonb[], $9::bytea[]) as j",

@@ -72,9 +72,9 @@ impl Unit {
         }
         // After waiting, `skip locked` skips nothing: the rows are ours. A new snapshot sees what committed before.
         let rows = sqlx::query!(
-            "select person_id, last_n, last_leaf, version from person
+            r#"select person_id, last_n, last_leaf, version, erased_at is not null as "is_erased!" from person
               where controller_id = $1 and incident_no = $2 and person_id = any($3)
-              order by person_id for no key update skip locked",
+              order by person_id for no key update skip locked"#,
             controller_id,
             incident_no,
             people
@@ -83,7 +83,8 @@ impl Unit {
         .await?;
         for row in rows {
             let last_leaf = row.last_leaf.as_deref().map(hash).transpose()?;
-            self.people.insert(row.person_id, Person { last_n: row.last_n, last_leaf, version: row.version });
+            let person = Person { last_n: row.last_n, last_leaf, version: row.version, is_erased: row.is_erased };
+            self.people.insert(row.person_id, person);
         }
         Ok(())
     }

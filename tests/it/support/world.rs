@@ -111,6 +111,7 @@ fn row(i: u8) -> NewRow {
     NewRow {
         identity: vec![i],
         row_no: Some(i64::from(i)),
+        tombstone: None,
         person: Some(NewPerson {
             person_id: Uuid::from_bytes([i + 1; 16]),
             wrapped_key: vec![1],

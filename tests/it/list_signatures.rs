@@ -1,0 +1,122 @@
+//! The controller signs its list with a key of its own, and nobody here can swap that key in silence.
+
+use crate::cli::desk::{Desk, Ran, run};
+use duly::model::list_key::SignedList;
+use duly::model::user_key::verify;
+use duly_ledger::Event;
+use serde_json::json;
+
+/// A desk with a frozen list and a list key of the controller's, away from the server.
+async fn with_key(name: &str) -> (Desk, String) {
+    let desk = Desk::with_plan(name, "1").await;
+    let made = desk.new_user("cleo", &["key", "new", "--name", "Northmere Police", "--key", "list.key"]).fine();
+    (desk, made.out.trim().to_owned())
+}
+
+/// Signs away from the server: no database answers, and no user has a key there.
+fn away(desk: &Desk, args: &[&str]) -> Ran {
+    let mut command = desk.command(args);
+    command.env("DATABASE_URL", "postgres://duly@127.0.0.1:1/nowhere").env("DULY_LIST_PASSPHRASE_FILE", "cleo.pass");
+    run(command, "")
+}
+
+fn here(desk: &Desk, args: &[&str]) -> Ran {
+    let mut command = desk.command(args);
+    command.env("DULY_LIST_PASSPHRASE_FILE", "cleo.pass").env("DULY_USER_KEY", "ann.key").env("DULY_PASSPHRASE_FILE", "ann.pass");
+    run(command, "")
+}
+
+async fn signatures(desk: &Desk) -> Vec<Event> {
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let bodies: Vec<Vec<u8>> =
+        sqlx::query_scalar("select body from event where kind = 'list.signed' order by ord").fetch_all(&pool).await.unwrap();
+    bodies.iter().map(|body| Event::parse(body).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_list_is_signed_away_from_the_server_and_the_signature_is_evidence() {
+    let (desk, public) = with_key("signed_away").await;
+    desk.duly("ann", &["list", "statement", "--incident", "cards", "--list", "1", "--out", "list.txt"]).fine();
+    let sign = ["list", "sign", "--statement", "list.txt", "--key", "list.key", "--out", "list.sig.json"];
+    assert!(away(&desk, &sign).fine().err.contains("list 1 with 4 people"));
+    let attached = desk.duly("ann", &["list", "attach", "list.sig.json", "--incident", "cards"]).fine();
+    assert!(attached.err.contains(&format!("The key {public} is pinned for northmere")), "{}", attached.err);
+
+    let events = signatures(&desk).await;
+    let d = &events[0].detail;
+    let text = |field: &str| d[field].as_str().unwrap();
+    assert_eq!((events.len(), &d["list"], &d["count"], text("key")), (1, &json!(1), &json!(4), public.as_str()));
+    let statement = format!("duly/list/v1\n{}\n1\n4\n{}\n", events[0].inc, text("root"));
+    assert_eq!(std::fs::read_to_string(desk.folder.path().join("list.txt")).unwrap(), statement);
+    let (key, signature) = (hex::decode(text("key")).unwrap(), hex::decode(text("signature")).unwrap());
+    assert!(verify(&key.try_into().unwrap(), statement.as_bytes(), &signature.try_into().unwrap()));
+
+    let again = desk.duly("ann", &["list", "attach", "list.sig.json", "--incident", "cards"]).fine();
+    assert!(again.err.contains("signed list 1 before; nothing was changed"), "{}", again.err);
+    assert_eq!(signatures(&desk).await.len(), 1);
+    let told = desk.duly_with("ann", &["person", "show", "--incident", "cards"], "PN1\n").fine().out;
+    assert!(told.contains("The controller signed list 1 with 4 people"), "{told}");
+}
+
+#[tokio::test]
+async fn a_list_is_signed_here_and_another_key_is_refused_until_a_signed_command_names_it() {
+    let (desk, public) = with_key("signed_here").await;
+    here(&desk, &["list", "sign", "--incident", "cards", "--list", "1", "--key", "list.key"]).fine();
+    let other = desk.new_user("cleo", &["key", "new", "--name", "Somebody", "--key", "other.key"]).fine().out;
+    let sign_by_other = ["list", "sign", "--incident", "cards", "--list", "1", "--key", "other.key"];
+
+    let refused = here(&desk, &sign_by_other).refused(&format!("northmere signs with the key {public}"), "duly list replace-key");
+    assert!(refused.err.contains("Ann Price"), "{}", refused.err);
+    desk.duly("bob", &["list", "replace-key", "--controller", "northmere", "--public", other.trim()]).fine();
+    here(&desk, &sign_by_other).fine();
+    let old = here(&desk, &["list", "sign", "--incident", "cards", "--list", "1", "--key", "list.key"]);
+    assert!(old.refused("northmere signs with", "replace-key").err.contains("Bob Evans"));
+    assert_eq!(signatures(&desk).await.len(), 2);
+    here(&desk, &["list", "sign", "--incident", "cards", "--list", "2", "--key", "other.key"])
+        .refused("there is no frozen list of this incident `2`", "check the name");
+}
+
+#[tokio::test]
+async fn an_altered_statement_or_signature_is_refused() {
+    let (desk, _) = with_key("altered").await;
+    desk.duly("ann", &["list", "statement", "--incident", "cards", "--list", "1", "--out", "list.txt"]).fine();
+    let text = std::fs::read_to_string(desk.folder.path().join("list.txt")).unwrap();
+    desk.write("fewer.txt", &text.replace("\n4\n", "\n3\n"));
+    away(&desk, &["list", "sign", "--statement", "fewer.txt", "--key", "list.key", "--out", "fewer.json"]).fine();
+    desk.duly("ann", &["list", "attach", "fewer.json", "--incident", "cards"])
+        .refused("the signature is over another list", "statement");
+    let fewer = std::fs::read_to_string(desk.folder.path().join("fewer.json")).unwrap();
+    desk.write("forged.json", &fewer.replace("\\n3\\n", "\\n4\\n"));
+    desk.duly("ann", &["list", "attach", "forged.json", "--incident", "cards"])
+        .refused("the signature does not fit", "sign the statement again");
+    desk.write("not.json", "{}");
+    desk.duly("ann", &["list", "attach", "not.json", "--incident", "cards"])
+        .refused("the file is not the signature", "duly list sign");
+    assert!(SignedList::read(&fewer).is_ok());
+    assert_eq!(signatures(&desk).await.len(), 0);
+    assert_eq!(desk.sabotage("select from controller_list_key").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_application_role_cannot_swap_a_pinned_key() {
+    let (desk, _) = with_key("swap").await;
+    here(&desk, &["list", "sign", "--incident", "cards", "--list", "1", "--key", "list.key"]).fine();
+
+    for (attack, code) in [
+        ("set role duly_app; update controller_list_key set public_key = decode(repeat('07', 32), 'hex')", "42501"),
+        ("set role duly_app; delete from controller_list_key", "42501"),
+        (
+            "set role duly_app; insert into controller_list_key (controller_id, key_no, public_key, user_id, command_id)
+             select controller_id, 2, decode(repeat('07', 32), 'hex'), user_id, command_id from controller_list_key",
+            "DU066",
+        ),
+        (
+            "set role duly_app; insert into controller_list_key (controller_id, key_no, public_key, user_id, command_id)
+             select controller_id, 2, public_key, user_id, command_id from controller_list_key",
+            "DU066",
+        ),
+    ] {
+        let refused = desk.sabotage(attack).await.unwrap_err().into_database_error().unwrap();
+        assert_eq!(refused.code().as_deref(), Some(code), "{attack}");
+    }
+}
