@@ -74,7 +74,9 @@ fn key_of(rest: &str) -> String {
     let mut parts: Vec<String> = rest.to_lowercase().split("__").map(str::to_owned).collect();
     match parts.as_mut_slice() {
         [section, name, ..] if section == "lanes" => *name = name.replace('_', "-"),
-        [section, table, name, ..] if (section == "anchors" && table == "witnesses") || (section == "hand_over" && table == "to") => {
+        [section, table, name, ..]
+            if (section == "anchors" && table == "witnesses") || (section == "hand_over" && table == "to") =>
+        {
             *name = name.replace('_', "-");
         }
         _ => {}

@@ -253,7 +253,18 @@ mod tests {
 
     fn log(size: i64, frozen_at_size: Option<i64>, closed_at_size: Option<i64>) -> LogNow {
         let (log_id, origin, note) = (Uuid::nil(), "duly.test/log".to_owned(), String::new());
-        LogNow { log_no: 1, log_id, generation: 1, controller: None, origin, size, note, opened_at: OPENED, frozen_at_size, closed_at_size }
+        LogNow {
+            log_no: 1,
+            log_id,
+            generation: 1,
+            controller: None,
+            origin,
+            size,
+            note,
+            opened_at: OPENED,
+            frozen_at_size,
+            closed_at_size,
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::stamp::StampError;
 use cms::signed_data::SignerIdentifier;
-use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::Decode;
+use der::oid::{AssociatedOid, ObjectIdentifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use std::time::Duration;

@@ -31,7 +31,8 @@ pub struct Answer {
 
 /// A client for such calls; `timeout` is the longest wait for a whole answer.
 pub fn client(timeout: Duration) -> Result<Client, HttpError> {
-    let made = Client::builder().redirect(reqwest::redirect::Policy::none()).retry(reqwest::retry::never()).timeout(timeout).build();
+    let made =
+        Client::builder().redirect(reqwest::redirect::Policy::none()).retry(reqwest::retry::never()).timeout(timeout).build();
     made.map_err(HttpError::NoAnswer)
 }
 

@@ -32,7 +32,8 @@ impl Pauses {
     /// Notes a failure of one log, or of all; returns how long it has failed without success between.
     pub(super) fn failed(&mut self, log_id: Option<Uuid>) -> Duration {
         let now = Instant::now();
-        let waits = ExponentialBuilder::default().with_min_delay(self.min).with_max_delay(self.max).without_max_times().with_jitter();
+        let waits =
+            ExponentialBuilder::default().with_min_delay(self.min).with_max_delay(self.max).without_max_times().with_jitter();
         let pause = self.held.entry(log_id).or_insert_with(|| Pause { waits: waits.build(), until: now, since: now });
         pause.until = now + pause.waits.next().unwrap_or(self.max);
         pause.since.elapsed()

@@ -74,7 +74,8 @@ fn tsa(settings: &Settings, http: &Client) -> Result<Tsa, EvidenceError> {
 fn witness(name: &str, witness: &WitnessSettings, http: &Client) -> Result<Witness, EvidenceError> {
     let vkey: Option<duly_ledger::Vkey> = witness.vkey.parse().ok();
     let vkey = vkey.filter(|key| key.kind() == duly_ledger::KeyKind::Cosignature);
-    let vkey = vkey.ok_or_else(|| refused(format!("anchors.witnesses.{name}.vkey"), "must be a witness's vkey, `name+hash+key`"))?;
+    let vkey =
+        vkey.ok_or_else(|| refused(format!("anchors.witnesses.{name}.vkey"), "must be a witness's vkey, `name+hash+key`"))?;
     Ok(Witness::new(http.clone(), &url(format!("anchors.witnesses.{name}.url"), &witness.url)?, vkey))
 }
 
@@ -98,7 +99,11 @@ fn ways(settings: &Settings, name: &str, recipient: &Recipient, http: &Client) -
         let url = url(key("webhook_url"), &recipient.webhook_url)?;
         ways.push(Way::Webhook { http: http.clone(), url, secret: recipient.webhook_secret.clone() });
     }
-    if ways.is_empty() { Err(refused(format!("hand_over.to.{name}"), "names no way: set folder, mail or webhook_url")) } else { Ok(ways) }
+    if ways.is_empty() {
+        Err(refused(format!("hand_over.to.{name}"), "names no way: set folder, mail or webhook_url"))
+    } else {
+        Ok(ways)
+    }
 }
 
 fn relay(hand_over: &HandOver, timeout: Duration) -> Result<(AsyncSmtpTransport<Tokio1Executor>, Mailbox), EvidenceError> {
@@ -111,7 +116,8 @@ fn relay(hand_over: &HandOver, timeout: Duration) -> Result<(AsyncSmtpTransport<
         let mut parameters = TlsParameters::builder(host.clone());
         if !root_file.as_os_str().is_empty() {
             let pem = read("hand_over.smtp.root_file", root_file)?;
-            let root = Certificate::from_pem(&pem).map_err(|_| refused("hand_over.smtp.root_file", "must hold a root certificate in PEM"))?;
+            let root = Certificate::from_pem(&pem)
+                .map_err(|_| refused("hand_over.smtp.root_file", "must hold a root certificate in PEM"))?;
             parameters = parameters.add_root_certificate(root);
         }
         parameters.build().map_err(|_| refused("hand_over.smtp.host", "must be a host name that a certificate can bear"))
@@ -121,7 +127,10 @@ fn relay(hand_over: &HandOver, timeout: Duration) -> Result<(AsyncSmtpTransport<
         SmtpSecurity::Starttls => Tls::Required(tls()?),
         SmtpSecurity::None if ["localhost", "127.0.0.1", "::1"].contains(&host.as_str()) => Tls::None,
         SmtpSecurity::None => {
-            return Err(refused("hand_over.smtp.security", "`none` is for a relay on this machine only; use `starttls` or `tls`"));
+            return Err(refused(
+                "hand_over.smtp.security",
+                "`none` is for a relay on this machine only; use `starttls` or `tls`",
+            ));
         }
     };
     let mut relay = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(*port).tls(tls).timeout(Some(timeout));

@@ -137,7 +137,8 @@ impl Token {
 
     /// The certificate that the signer names; others may be unreadable without harm.
     fn certificate(&self) -> Result<Certificate<'_>, StampError> {
-        let found = self.certificates.iter().filter_map(|der| Certificate::read(der)).find(|c| c.is_named_by(&self.signer.signer));
+        let found =
+            self.certificates.iter().filter_map(|der| Certificate::read(der)).find(|c| c.is_named_by(&self.signer.signer));
         found.ok_or(StampError::NoCertificate)
     }
 }
