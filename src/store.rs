@@ -3,11 +3,8 @@
 //! Facts are inserted; states move only through the event table's trigger (`unit`). No transaction is ever open
 //! while a provider is called.
 
-<<<<<<< HEAD
 pub mod alarm;
-=======
 pub mod anchor;
->>>>>>> fe2679d (anchors: time stamps, witnesses and hand-overs of checkpoints; work in progress until its tests stand)
 pub mod audit;
 pub mod claim;
 pub mod controller;

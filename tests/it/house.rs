@@ -239,7 +239,10 @@ fn every_kind_of_event_stands_in_the_format() {
         .split('"')
         .filter(|literal| {
             literal.split_once('.').is_some_and(|(family, rest)| {
-                FAMILIES.contains(&family) && !rest.is_empty() && rest != "key" && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                FAMILIES.contains(&family)
+                    && !rest.is_empty()
+                    && rest != "key"
+                    && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_')
             })
         })
         .collect();
