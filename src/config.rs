@@ -57,6 +57,10 @@ settings! {
         /// Provider accounts.
         #[serde(default)]
         lanes: BTreeMap<String, Lane>,
+        /// Time stamps and witnesses.
+        anchors: Anchors,
+        /// Checkpoints for controllers.
+        hand_over: HandOver,
     }
     /// Postgres.
     Database {
@@ -218,6 +222,90 @@ settings! {
         #[serde(default)]
         live: bool,
     }
+    /// Time stamps and witnesses of checkpoints.
+    Anchors {
+        /// URL; empty: none.
+        tsa_url: String,
+        /// PEM file; empty: signatures of time stamps are not checked.
+        tsa_root_file: PathBuf,
+        /// Minutes.
+        interval_minutes: u32,
+        /// ms.
+        request_timeout_ms: u64,
+        /// ms.
+        retry_min_ms: u64,
+        /// ms.
+        retry_max_ms: u64,
+        /// Minutes.
+        late_after_minutes: u32,
+        /// Witnesses.
+        #[serde(default)]
+        witnesses: BTreeMap<String, WitnessSettings>,
+    }
+    /// A witness.
+    WitnessSettings {
+        /// Submission prefix.
+        url: String,
+        /// Its key, `name+hash+key`.
+        vkey: String,
+    }
+    /// Checkpoints for controllers.
+    HandOver {
+        /// The mail relay.
+        smtp: Relay,
+        /// Recipients by the controller's short name.
+        #[serde(default)]
+        to: BTreeMap<String, Recipient>,
+    }
+    /// A mail relay.
+    Relay {
+        /// Host; empty: no mail.
+        host: String,
+        /// Port.
+        port: u16,
+        /// How the connection is protected.
+        security: SmtpSecurity,
+        /// PEM file of a root that the system does not know; empty: none.
+        root_file: PathBuf,
+        /// User; empty: none.
+        user: String,
+        /// Password.
+        password: SecretString,
+        /// File with the password; wins over `password`.
+        password_file: PathBuf,
+        /// Sender's address.
+        from: String,
+    }
+    /// Where a controller's checkpoints go.
+    Recipient {
+        /// Folder or `s3://bucket/prefix`; empty: none.
+        #[serde(default)]
+        folder: String,
+        /// Mail address; empty: none.
+        #[serde(default)]
+        mail: String,
+        /// URL; empty: none.
+        #[serde(default)]
+        webhook_url: String,
+        /// Secret of the webhook's signatures.
+        #[serde(default)]
+        webhook_secret: SecretString,
+        /// File with that secret; wins over `webhook_secret`.
+        #[serde(default)]
+        webhook_secret_file: PathBuf,
+    }
+}
+
+/// How the connection to a mail relay is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpSecurity {
+    /// TLS from the first byte.
+    Tls,
+    /// TLS after a greeting; without it nothing is sent.
+    Starttls,
+    /// None; for a relay on this machine.
+    None,
 }
 
 fn fifty() -> u32 {
@@ -254,6 +342,12 @@ impl Settings {
             read_secret(&format!("lanes.{name}.api_key_file"), &lane.api_key_file, &mut lane.api_key)?;
             let key = format!("lanes.{name}.receipt_secret_file");
             read_secret(&key, &lane.receipt_secret_file, &mut lane.receipt_secret)?;
+        }
+        let smtp = &mut self.hand_over.smtp;
+        read_secret("hand_over.smtp.password_file", &smtp.password_file, &mut smtp.password)?;
+        for (name, to) in &mut self.hand_over.to {
+            let key = format!("hand_over.to.{name}.webhook_secret_file");
+            read_secret(&key, &to.webhook_secret_file, &mut to.webhook_secret)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Every fact is an event already, in the transaction that made it true. Here the events take their places in a
 //! Merkle tree per incident, so that nobody can change, drop or insert one afterwards without its showing.
 
+pub mod anchor;
 pub mod outside;
 mod publisher;
 pub mod self_audit;

@@ -4,6 +4,7 @@
 //! while a provider is called.
 
 pub mod alarm;
+pub mod anchor;
 pub mod audit;
 pub mod claim;
 pub mod controller;

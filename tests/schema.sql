@@ -29,6 +29,23 @@ table alarm
     constraint alarm_pkey PRIMARY KEY (alarm_id)
     grant insert, select to duly_app
 
+table anchor
+    anchor_id uuid not null
+    log_id uuid not null
+    generation integer not null
+    size bigint not null
+    kind text not null
+    name text not null
+    response bytea not null
+    checkpoint bytea not null
+    made_at timestamp with time zone not null default duly_now()
+    constraint anchor_generation_check CHECK ((generation > 0))
+    constraint anchor_kind_check CHECK ((kind = ANY (ARRAY['tsa'::text, 'witness'::text])))
+    constraint anchor_pkey PRIMARY KEY (anchor_id)
+    constraint anchor_size_check CHECK ((size > 0))
+    index anchor_newest ON public.anchor USING btree (log_id, generation, kind, name, size)
+    grant insert, select to duly_app
+
 table app_user
     user_id uuid not null
     name text not null
@@ -152,6 +169,21 @@ table event_inbox
     since timestamp with time zone not null
     constraint event_inbox_pkey PRIMARY KEY (ord)
     grant delete, select to duly_app
+
+table hand_over
+    log_id uuid not null
+    generation integer not null
+    size bigint not null
+    way text not null
+    to_name text not null
+    occasion text not null
+    made_at timestamp with time zone not null default duly_now()
+    constraint hand_over_generation_check CHECK ((generation > 0))
+    constraint hand_over_occasion_check CHECK ((occasion = ANY (ARRAY['freeze'::text, 'daily'::text, 'close'::text])))
+    constraint hand_over_pkey PRIMARY KEY (log_id, generation, way, to_name, size)
+    constraint hand_over_size_check CHECK ((size > 0))
+    constraint hand_over_way_check CHECK ((way = ANY (ARRAY['folder'::text, 'mail'::text, 'webhook'::text])))
+    grant insert, select to duly_app
 
 table hold
     hold_id uuid not null

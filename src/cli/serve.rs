@@ -4,6 +4,7 @@ use super::failure::read_text;
 use super::{Context, Failure, Refusal, setup};
 use crate::config::explain;
 use crate::dispatch::Office;
+use crate::evidence::anchor::{self, Anchors};
 use crate::evidence::{Archive, self_audit, sequencer};
 use crate::intake::job::{self, Intake};
 use crate::store::sequencing::LogScope;
@@ -120,7 +121,12 @@ async fn start(
                 Ok(())
             }
         });
-        let sequencing = stop.clone();
+        let (sequencing, anchoring) = (stop.clone(), stop.clone());
+        let anchors = Anchors::open(&office.settings, &archive)?;
+        tasks.spawn(async move {
+            anchor::run(anchors, anchoring).await;
+            Ok(())
+        });
         tasks.spawn(async move {
             sequencer::run(archive, sequencing).await;
             Ok(())

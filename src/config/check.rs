@@ -1,6 +1,6 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
-use super::{Dispatch, Evidence, Lane, Settings, SettingsError};
+use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError};
 use secrecy::ExposeSecret;
 
 fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
@@ -11,6 +11,7 @@ fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_evidence(&settings.evidence)?;
     check_dispatch(&settings.dispatch)?;
+    check_anchors(&settings.anchors)?;
     if settings.receipts.in_flight_max == 0 {
         return refuse("receipts.in_flight_max".to_owned(), "must be at least 1, else no receipt is ever taken");
     }
@@ -30,6 +31,16 @@ fn check_evidence(evidence: &Evidence) -> Result<(), SettingsError> {
             "evidence.interval_ms, evidence.batch_size_max, evidence.audit_every_minutes".into(),
             "must be at least 1",
         );
+    }
+    Ok(())
+}
+
+fn check_anchors(anchors: &Anchors) -> Result<(), SettingsError> {
+    if anchors.interval_minutes == 0 || anchors.request_timeout_ms == 0 || anchors.retry_min_ms == 0 {
+        return refuse("anchors.interval_minutes, request_timeout_ms, retry_min_ms".into(), "must be at least 1");
+    }
+    if anchors.retry_min_ms > anchors.retry_max_ms {
+        return refuse("anchors.retry_min_ms".into(), "must not be longer than retry_max_ms");
     }
     Ok(())
 }

@@ -22,7 +22,8 @@ const PROGRAM_VARIABLES: &[&str] = &[
 ];
 
 /// Keys whose values are never shown.
-const SECRET_KEYS: &[&str] = &["url", "owner_url", "receipts_url", "api_key", "receipt_secret"];
+const SECRET_KEYS: &[&str] =
+    &["url", "owner_url", "receipts_url", "api_key", "receipt_secret", "password", "webhook_url", "webhook_secret"];
 
 /// A setting in force.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -69,14 +70,18 @@ pub fn layers_with(
     figment
 }
 
-/// The key that a variable names. A shell's variable has no hyphen and a lane's name no underscore, so one stands
-/// for the other there.
+/// The key that a variable names. A shell's variable has no hyphen and the name of a lane, a witness or a recipient no
+/// underscore, so one stands for the other there.
 fn key_of(rest: &str) -> String {
     let mut parts: Vec<String> = rest.to_lowercase().split("__").map(str::to_owned).collect();
-    if let [section, lane, ..] = parts.as_mut_slice()
-        && section == "lanes"
-    {
-        *lane = lane.replace('_', "-");
+    match parts.as_mut_slice() {
+        [section, name, ..] if section == "lanes" => *name = name.replace('_', "-"),
+        [section, table, name, ..]
+            if (section == "anchors" && table == "witnesses") || (section == "hand_over" && table == "to") =>
+        {
+            *name = name.replace('_', "-");
+        }
+        _ => {}
     }
     parts.join(".")
 }
@@ -134,7 +139,7 @@ pub(super) fn origin(metadata: &Metadata) -> String {
 
 fn is_secret(key: &str) -> bool {
     let leaf = key.rsplit('.').next().unwrap_or_default();
-    SECRET_KEYS.contains(&leaf) && !(key.starts_with("lanes.") && leaf == "url")
+    SECRET_KEYS.contains(&leaf) && !((key.starts_with("lanes.") || key.starts_with("anchors.")) && leaf == "url")
 }
 
 /// Every setting in force with the layer it comes from; secrets masked.
@@ -155,7 +160,7 @@ fn walk(figment: &Figment, prefix: &str, value: &Value, lines: &mut Vec<SettingL
     }
     let text = serde_json::to_string(value).unwrap_or_default();
     // An address may carry `user:password@`.
-    let is_masked = (is_secret(prefix) && text != "\"\"") || (prefix.ends_with(".url") && text.contains('@'));
+    let is_masked = (is_secret(prefix) && text != "\"\"") || (prefix.ends_with("url") && text.contains('@'));
     let source = figment.find_metadata(prefix).map_or_else(|| "?".to_owned(), origin);
     let value = if is_masked { "••••••".to_owned() } else { text };
     lines.push(SettingLine { key: prefix.to_owned(), value, source });

@@ -61,8 +61,9 @@ fn the_shipped_file_has_every_key_each_under_a_comment() {
 }
 
 fn remove(mut table: toml::Table, key: &str) -> toml::Table {
-    let (section, leaf) = key.split_once('.').unwrap();
-    table.get_mut(section).unwrap().as_table_mut().unwrap().remove(leaf).unwrap();
+    let (sections, leaf) = key.rsplit_once('.').unwrap();
+    let section = sections.split('.').fold(&mut table, |at, name| at.get_mut(name).unwrap().as_table_mut().unwrap());
+    section.remove(leaf).unwrap();
     table
 }
 

@@ -5,6 +5,7 @@ use super::Web;
 use crate::report::ReportError;
 use crate::report::progress::{LaneStatus, lane_statuses};
 use crate::store::Store;
+use crate::store::anchor::AnchorAge;
 use crate::store::metrics::Labelled;
 use crate::store::status::Equation;
 use axum::extract::State;
@@ -90,6 +91,7 @@ async fn read(web: &Web) -> Result<String, ReportError> {
     write_lanes(&mut page, &lane_statuses(store, &web.office.settings.lanes).await?);
     write_waiting(&mut page, store).await?;
     write_logs(&mut page, store).await?;
+    write_anchors(&mut page, store).await?;
     write_equations(&mut page, store).await?;
     Ok(page.0)
 }
@@ -145,6 +147,16 @@ async fn write_waiting(page: &mut Page, store: &Store) -> Result<(), ReportError
         None => 0.0,
     };
     page.one("duly_oldest_open_seconds", "Age of the oldest message that has no end.", oldest);
+    Ok(())
+}
+
+async fn write_anchors(page: &mut Page, store: &Store) -> Result<(), ReportError> {
+    let ages = store.list_anchor_ages().await?;
+    let of = |a: &AnchorAge| vec![("log", a.origin.clone()), ("kind", a.kind.clone()), ("name", a.name.clone())];
+    let sizes = ages.iter().map(|age| (of(age), float(age.size)));
+    page.metric("duly_anchored_size", "Events of the log up to which this anchor holds.", sizes);
+    let seconds = ages.iter().map(|age| (of(age), age.age_seconds));
+    page.metric("duly_anchored_age_seconds", "How long ago this anchor last got a checkpoint of the log.", seconds);
     Ok(())
 }
 
