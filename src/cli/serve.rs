@@ -146,7 +146,7 @@ async fn note_start(context: &Context, office: &Office, roles: &[Role]) -> Resul
     let settings: String = lines.iter().map(|line| format!("{}={}\n", line.key, line.value)).collect();
     let names = roles.iter().filter_map(|role| role.to_possible_value()).map(|value| value.get_name().to_owned());
     let detail = Map::from_iter([
-        ("roles".to_owned(), json!(names.collect::<Vec<_>>())),
+        ("roles".to_owned(), json!(names.collect::<Vec<_>>().join(","))),
         ("settings".to_owned(), json!(hex::encode(Sha256::digest(settings)))),
         ("version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
     ]);

@@ -5,7 +5,7 @@ use crate::store::leadership::Lead;
 use crate::store::sequencing::LogScope;
 use crate::store::{Store, StoreError};
 use serde_json::{Map, json};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -33,16 +33,18 @@ pub async fn audit_all(store: &Store) -> Result<(), StoreError> {
     for name in store.list_incidents().await? {
         let incident = store.load_incident(&name).await?;
         let findings = store.audit(incident.key).await?;
-        let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
-        for finding in &findings {
-            *codes.entry(finding.code).or_default() += 1;
+        let codes: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
+        let codes = codes.into_iter().collect::<Vec<_>>().join(",");
+        let mut detail = Map::from_iter([("findings".to_owned(), json!(findings.len()))]);
+        if !findings.is_empty() {
+            detail.insert("codes".to_owned(), json!(codes));
         }
         let kind = if findings.is_empty() { "audit.passed" } else { "audit.failed" };
         let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
-        store.insert_event(scope, kind, Map::from_iter([("findings".to_owned(), json!(codes))])).await?;
+        store.insert_event(scope, kind, detail).await?;
         if !findings.is_empty() {
             store.raise_alarm(incident.key, "audit_failed").await?;
-            tracing::error!(incident = name, findings = ?codes, remedy = "run `duly audit`", "the audit found differences");
+            tracing::error!(incident = name, codes, remedy = "run `duly audit`", "the audit found differences");
         }
     }
     Ok(())

@@ -37,7 +37,7 @@ impl Told {
         let key = UserKey::generate("cleo");
         std::fs::write(stage.folder.path().join("cleo.key"), key.to_file("the long passphrase of cleo").unwrap()).unwrap();
         std::fs::write(stage.folder.path().join("cleo.pass"), "the long passphrase of cleo").unwrap();
-        stage.office.store.insert_user("cleo", &key.public()).await.unwrap();
+        stage.users.ann.add_user(&stage.office.store, "cleo", &key.public()).await.unwrap();
         let url = stage.serve_receipts().await;
         Self { stage, url }
     }
@@ -282,7 +282,7 @@ async fn what_providers_say_after_the_erasure_still_counts() {
         .to_string();
     let stamp = OffsetDateTime::now_utc().unix_timestamp().to_string();
     let request = reqwest::Client::new().post(format!("{}/letters", told.url)).header("X-Sandbox-Timestamp", &stamp);
-    let answer = request.header("X-Sandbox-Signature", sign("sandbox-secret", &stamp, &body)).body(body).send().await.unwrap();
+    let answer = request.header("X-Sandbox-Signature", sign("sandbox-secret", &stamp, "/receipts/northmere/letters", &body)).body(body).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     let waiting = "select count(*) from receipt where due_at is not null and sealed is not null";
     assert_eq!(told.stage.count(waiting).await, 1);

@@ -53,11 +53,10 @@ async fn who_is_told_to_come_back_later_spends_no_attempt() {
 #[tokio::test]
 async fn nothing_is_given_up_under_a_hold_however_often_it_was_tried() {
     let stage = Stage::new(faulty(Fault::always(FaultKind::ErrorBefore))).await;
-    let user = stage.office.store.list_users().await.unwrap()[0].user_id;
     let _process = stage.start(&["scheduler", "worker"]);
     eventually("it is in its last call", async || stage.count("select count(*) from attempt").await == 3).await;
 
-    let hold = stage.office.store.set_hold(stage.incident.key, None, "safety", user).await.unwrap();
+    let hold = stage.hold().await;
     eventually("nothing is in a call", async || {
         stage.count("select count(*) from message where state in ('sending', 'unknown')").await == 0
     })
@@ -67,7 +66,7 @@ async fn nothing_is_given_up_under_a_hold_however_often_it_was_tried() {
     // It may have been given up before the hold was there.
     let given_up = stage.count("select count(*) from event where kind = 'message.exhausted'").await;
     assert_eq!(stage.states().await, if given_up == 1 { ["exhausted"] } else { ["ready"] });
-    stage.office.store.lift_hold(hold, user).await.unwrap();
+    stage.lift(hold).await;
     eventually("it is given up", async || stage.states().await == ["exhausted"]).await;
     stage.audit().await;
 }

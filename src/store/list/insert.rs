@@ -80,9 +80,9 @@ pub async fn insert_into(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows:
 
 /// A row that waits is a fact; its event names the place and the codes, never a value.
 fn quarantined_event(list_no: i32, row: &NewRow, faults: &Value) -> Fact {
-    let codes = faults.as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(|fault| fault.get("code").cloned());
+    let codes = faults.as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(|fault| fault.get("code")?.as_str());
     let place = row.row_no.map_or_else(|| json!(hex::encode(&row.identity)), |n| json!(n));
-    let detail = [("codes", codes.collect()), ("list", json!(list_no)), ("row", place)];
+    let detail = [("codes", json!(codes.collect::<Vec<_>>().join(","))), ("list", json!(list_no)), ("row", place)];
     ("row.quarantined", detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 

@@ -7,13 +7,20 @@ use crate::hash::from_hex;
 words! {
     /// What happened.
     Kind {
-        LogOpened = "log.opened", ListFrozen = "list.frozen", ListSigned = "list.signed", RowCorrected = "row.corrected",
+        LogOpened = "log.opened", ListFrozen = "list.frozen", ListSigned = "list.signed",
+        RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
-        PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", HoldSet = "hold.set",
+        PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
+        IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened", ExportMade = "export.made",
+        RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
+        ControllerAdded = "controller.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
+        UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
+        AccountStopped = "lane.stopped", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
         HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
         NotTaken = "message.not_taken", LaneStopped = "message.lane_stopped", Unknown = "message.unknown",
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
         ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
+        Unfit = "message.unfit",
         Cancelled = "message.cancelled", Reopened = "message.reopened",
     }
 }
@@ -48,10 +55,12 @@ type Fields = &'static [(&'static str, Is)];
 const OF_MESSAGE: Fields =
     &[("attempt", Is::Count), ("channel", Is::Channel), ("ordinal", Is::Count), ("phase", Is::Count), ("reason", Is::Reason)];
 const OF_MESSAGE_OPTIONAL: Fields =
-    &[("notice", Is::Notice), ("other_id", Is::True), ("possible_duplicate", Is::True), ("to", Is::State)];
-const OF_PLAN: Fields = &[("hash", Is::Hash), ("plan", Is::Count), ("user", Is::Uuid)];
-const OF_HOLD: Fields = &[("hold", Is::Uuid), ("user", Is::Uuid)];
-const OF_ROW: Fields = &[("command", Is::Uuid), ("list", Is::Count), ("row", Is::Row), ("user", Is::Uuid)];
+    &[("erased", Is::True), ("notice", Is::Notice), ("other_id", Is::True), ("possible_duplicate", Is::True), ("to", Is::State)];
+const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is::Count), ("user", Is::Uuid)];
+const OF_HOLD: Fields = &[("command", Is::Uuid), ("hold", Is::Uuid), ("user", Is::Uuid)];
+const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
+const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
+const ERASED: Fields = &[("erased", Is::True)];
 const OF_LIST: Fields = &[("count", Is::Count), ("list", Is::Count), ("root", Is::Hash)];
 
 impl Kind {
@@ -60,14 +69,24 @@ impl Kind {
         self >= Self::Intent
     }
 
+    /// Whether it tells of a plan.
+    pub fn is_of_plan(self) -> bool {
+        matches!(self, Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed)
+    }
+
     /// Whether it may stand in a person's chain; `None`: both in one and outside.
     fn is_of_person(self) -> Option<bool> {
-        if matches!(self, Self::HoldSet | Self::HoldLifted) { None } else { Some(self.is_of_message()) }
+        match self {
+            Self::HoldSet | Self::HoldLifted => None,
+            Self::ContactViewed | Self::KeyDestroyed => Some(true),
+            kind => Some(kind.is_of_message()),
+        }
     }
 
     /// Fields beside those of every message's event: needed, and possible.
     fn own(self) -> (Fields, Fields) {
-        const GROUND_OF_RECEIPT: Fields = &[("ground", Is::Word(&["found", "polled"]))];
+        const GROUND_OF_RECEIPT: Fields =
+            &[("body", Is::Hash), ("ground", Is::Word(&["found", "polled"])), ("scheme", Is::Word(&["hmac-sha256"]))];
         let needed: Fields = match self {
             Self::LogOpened => &[
                 ("format", Is::Count),
@@ -77,21 +96,44 @@ impl Kind {
             ],
             Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
-            Self::RowCorrected => &[("new_list", Is::Count), ("new_row", Is::Row)],
+            Self::RowQuarantined => &[("codes", Is::Text)],
+            Self::RowCorrected => {
+                &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)]
+            }
+            Self::RowDiscarded => OF_COMMAND,
+            Self::ExportMade => {
+                &[("for", Is::Word(&["regulator", "court", "person"])), ("hash", Is::Hash), ("what", Is::Word(&["pack", "report"]))]
+            }
+            Self::RestoreReconciled => &[("held", Is::Count), ("imported", Is::Count), ("unknown", Is::Count)],
+            Self::AuditPassed => &[("findings", Is::Count)],
+            Self::AuditFailed => &[("codes", Is::Text), ("findings", Is::Count)],
+            Self::ReceiptRefused => {
+                &[("count", Is::Count), ("lane", Is::Text), ("verdict", Is::Word(&["bad_signature", "stale", "malformed", "too_large"]))]
+            }
+            Self::UserAdded => &[("key", Is::Hash), ("user", Is::Uuid)],
+            Self::UserRevoked => &[("by", Is::Uuid), ("command", Is::Uuid), ("user", Is::Uuid)],
+            Self::ProgramStarted => &[("roles", Is::Text), ("settings", Is::Hash), ("version", Is::Text)],
+            Self::CheckpointNoted => &[("origin", Is::Text), ("root", Is::Hash), ("size", Is::Count)],
+            Self::AccountStopped => &[("code", Is::Code), ("lane", Is::Text)],
+            Self::ContactViewed => &[("purpose", Is::Word(&["story", "message", "pack"]))],
             Self::Intent => &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("repeat", Is::Flag)],
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
-            Self::Unknown => &[("ground", Is::Word(&["answer", "lease"]))],
+            Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
             Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],
             Self::Asked => &[("ground", Is::Word(&["no_lookup", "no_reference", "no_answer", "key_expired"]))],
             Self::Decided => &[("command", Is::Uuid), ("ground", Is::Word(&["send_again", "next_step"])), ("user", Is::Uuid)],
             Self::Receipt | Self::ReceiptLate => &[("status", Is::Report)],
             Self::Overdue => &[("ground", Is::Word(&["no_news"]))],
-            Self::Exhausted => &[("ground", Is::Word(&["deadline"]))],
+            Self::Exhausted => &[("ground", Is::Word(&["deadline", "attempts"]))],
+            Self::Unfit => &[("ground", Is::Word(&["not_as_approved", "does_not_open", "does_not_render"]))],
             _ => &[],
         };
         let optional: Fields = match self {
             Self::LogOpened => &[("from_root", Is::Hash), ("from_size", Is::Count), ("reason", Is::Word(&["restored"]))],
             Self::Unknown => &[("code", Is::Code)],
+            Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
+            Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
+            Self::HoldSet | Self::HoldLifted | Self::ContactViewed => ERASED,
             Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
             _ => &[],
         };
@@ -102,7 +144,14 @@ impl Kind {
         match self {
             Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed => (OF_PLAN, &[]),
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
-            Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
+            Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
+            Self::IncidentClosed
+            | Self::IncidentReopened
+            | Self::ExportMade
+            | Self::RestoreReconciled
+            | Self::ControllerAdded
+            | Self::ContactViewed
+            | Self::KeyDestroyed => (OF_COMMAND, &[]),
             Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),
@@ -128,6 +177,11 @@ impl Kind {
         }
         let goes_together = match self {
             Self::Unknown => (fact.text("ground") == Some("answer")) == fact.get("code").is_some(),
+            Self::Exhausted => {
+                let counts = fact.text("ground") == Some("attempts");
+                ["limit", "tries"].iter().all(|name| fact.get(name).is_some() == counts)
+            }
+            Self::UserAdded => fact.get("by").is_some() == fact.get("command").is_some(),
             Self::LogOpened => {
                 let later = fact.number("generation") > Some(1);
                 ["from_root", "from_size", "reason"].iter().all(|name| fact.get(name).is_some() == later)
@@ -159,7 +213,7 @@ impl Kind {
 
     /// Whether it is told also where it moves nothing: somebody outside said so.
     pub fn may_stay(self, fact: &Fact) -> bool {
-        matches!(self, Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped | Self::ReceiptLate)
+        matches!(self, Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped | Self::ReceiptLate | Self::Unfit)
             || (self == Self::Unknown && fact.text("ground") == Some("answer"))
             || (self == Self::Resolved && fact.text("ground") == Some("found"))
     }

@@ -54,6 +54,9 @@ impl World {
             State::Ready if is_repeat => self.find(Code::Move, "it repeats a call, and there is none that is unknown"),
             _ => {}
         }
+        if self.people.is_erased(number) {
+            self.find(Code::Move, "a call, after the person's key was destroyed");
+        }
         if !self.is_running(plan) {
             self.find(Code::NoPlan, format!("plan {plan} is not running"));
         }
@@ -101,6 +104,8 @@ impl World {
         let leads = if kind == Kind::Receipt { status == Some(to) } else { kind.leads_to(fact).contains(&to) };
         if !leads || kind == Kind::ReceiptLate {
             self.find(Code::Move, format!("{name} does not lead to {}", to.as_str()));
+        } else if from == State::Ready && to == State::Unknown && fact.text("ground") != Some("restored") {
+            self.find(Code::Move, "a message that was never claimed cannot be unknown, but after a restore");
         } else if !from.may_become(to) && (kind != Kind::Intent || !is_second(from)) {
             self.find(Code::Move, format!("a message that is {} cannot become {}", from.as_str(), to.as_str()));
         }

@@ -52,6 +52,7 @@ struct Person {
     n: u64,
     prev: [u8; 32],
     holds: u32,
+    is_erased: bool,
     first_message: u32,
     newest_phase: u32,
     notice: NoticeState,
@@ -60,7 +61,15 @@ struct Person {
 const NOTHING: u32 = u32::MAX;
 
 impl Person {
-    const NEW: Self = Self { n: 0, prev: [0; 32], holds: 0, first_message: NOTHING, newest_phase: 1, notice: NoticeState::Open };
+    const NEW: Self = Self {
+        n: 0,
+        prev: [0; 32],
+        holds: 0,
+        is_erased: false,
+        first_message: NOTHING,
+        newest_phase: 1,
+        notice: NoticeState::Open,
+    };
 }
 
 /// All people: those of the manifests, then strangers, in the order in which they came.
@@ -125,6 +134,18 @@ impl People {
         if let Some(person) = self.people.get_mut(number) {
             person.holds = person.holds.saturating_add_signed(by);
         }
+    }
+
+    /// The person's key is destroyed: nothing more can be committed to.
+    pub fn erase(&mut self, number: usize) {
+        if let Some(person) = self.people.get_mut(number) {
+            person.is_erased = true;
+        }
+    }
+
+    /// Whether the person's key was destroyed.
+    pub fn is_erased(&self, number: usize) -> bool {
+        self.people.get(number).is_some_and(|person| person.is_erased)
     }
 
     /// Whether a hold of the person stands.

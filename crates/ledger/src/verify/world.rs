@@ -120,10 +120,11 @@ impl World {
             }
             (Kind::ListFrozen, _) => self.list_frozen(fact),
             (Kind::ListSigned, _) => self.list_signed(fact, &inc),
-            (Kind::RowCorrected | Kind::RowDiscarded, _) => {}
             (Kind::HoldSet | Kind::HoldLifted, _) => self.hold(kind, fact, number),
-            (_, None) => self.plan_event(fact, &inc),
-            (_, Some(number)) => self.message_event(kind, fact, number),
+            (Kind::KeyDestroyed, Some(number)) => self.people.erase(number),
+            (kind, Some(number)) if kind.is_of_message() => self.message_event(kind, fact, number),
+            (kind, None) if kind.is_of_plan() => self.plan_event(fact, &inc),
+            _ => {}
         }
     }
 
