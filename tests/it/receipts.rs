@@ -62,6 +62,12 @@ async fn accepted() -> (Stage, String, String, String, crate::support::Process) 
     (stage, url, reference, id, process)
 }
 
+/// Events that moved anything.
+const MOVES: &str = "select count(*) from event where message_from is not null or notice_from is not null";
+/// What is kept of receipts for places that are not there.
+const STRANGERS: &str =
+    "select provider || ' ' || (sealed is null)::text from receipt where controller_id = '00000000-0000-0000-0000-000000000000'";
+
 #[tokio::test]
 async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
     let (stage, url, reference, id, _process) = accepted().await;
@@ -77,7 +83,6 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
     };
     let for_another_place =
         Post { signed_for: Some("/receipts/northmere/letters"), ..post("/northmere/sms", &delivered, 0, SECRET) };
-    const MOVES: &str = "select count(*) from event where message_from is not null or notice_from is not null";
     let moves = stage.count(MOVES).await;
     for (what, post, answer, record) in [
         ("a wrong signature", post("/northmere/sms", &delivered, 0, "other"), 401, Some("bad_signature refused")),
@@ -135,7 +140,6 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
         assert_eq!(stage.states().await, ["accepted"], "{what}");
     }
     assert_eq!(stage.count(MOVES).await, moves);
-    const STRANGERS: &str = "select provider || ' ' || (sealed is null)::text from receipt where controller_id = '00000000-0000-0000-0000-000000000000'";
     assert_eq!(stage.words(STRANGERS).await, ["- true"; 4], "what strangers write is not kept");
     stage.audit().await;
 }
