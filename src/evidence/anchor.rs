@@ -108,7 +108,11 @@ pub struct Anchors {
 pub async fn run(mut anchors: Anchors, stop: CancellationToken) {
     use crate::store::leadership::Lead;
     let mut lead = Lead::new("anchors", &uuid::Uuid::now_v7().to_string());
-    while !stop.is_cancelled() && !anchors.targets.is_empty() {
+    // Without anchors there is nothing to do but to stay: a role that ends stops its process.
+    if anchors.targets.is_empty() {
+        return stop.cancelled().await;
+    }
+    while !stop.is_cancelled() {
         let round = async {
             if lead.is_held(&anchors.archive.store).await? {
                 anchors.round().await?;
