@@ -305,7 +305,7 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
     let mut text = "external_reference,last_name,phone,address_1,town,postcode\n".to_owned();
     let count = people.clone().count();
     for i in people {
-        text.push_str(&format!("PN{i},Price,+44 7400 {i:06},{i} High Street,Leeds,LS1 4AP\n"));
+        text.push_str(&format!("PN{},Price,+44 7400 {i:06},{i} High Street,Leeds,LS1 4AP\n", i - 1));
     }
     let path = folder.join("people.csv");
     std::fs::write(&path, text).unwrap();
