@@ -169,6 +169,8 @@ fn plan_its_text_its_order_and_the_lists_that_it_names() {
 fn approval_by_nobody_by_the_same_or_of_another_plan() {
     let own = with(APPROVED, "user", json!(ALICE));
     assert_eq!(own.found(), [("approval", leaf(APPROVED))]);
+    // Also where the signature itself is good.
+    assert_eq!(with(PREPARED, "user", json!(BOB)).found(), [("approval", leaf(APPROVED))]);
     let gone = changed(|case| drop(case.files.remove("approvals/1-1.json")));
     assert_eq!(gone.found(), [("approval", leaf(APPROVED))]);
     for (from, to) in [("plan approve", "plan go"), ("\\\"plan\\\":1", "\\\"plan\\\":2")] {
