@@ -1,6 +1,7 @@
 //! C2SP tlog-checkpoint: what a log says of itself at one size, without extension lines.
 
-use crate::note::{Note, NoteError, Vkey};
+use crate::key::Vkey;
+use crate::note::{Note, NoteError};
 use crate::proof::{parse_decimal, parse_hash};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -114,6 +114,13 @@ impl Event {
     }
 }
 
+/// Whether bytes are an object in the event's JSON profile, whatever it says.
+pub(crate) fn is_canonical(bytes: &[u8]) -> bool {
+    let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else { return false };
+    let mut written = Vec::with_capacity(bytes.len());
+    bytes.len() <= BYTES_MAX && write_object(&mut written, &object).is_ok() && written == bytes
+}
+
 fn write_field(out: &mut Vec<u8>, key: &str, value: &str) -> Result<(), EventError> {
     out.push(b',');
     write_string(out, key)?;

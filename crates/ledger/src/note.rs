@@ -1,10 +1,10 @@
 //! C2SP signed notes: texts with signatures of named Ed25519 keys.
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::key::{KeyKind, Vkey, verify_ed25519};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use sha2::{Digest, Sha256};
+use ed25519_dalek::{Signer as _, SigningKey};
 use std::fmt;
 use std::str::FromStr;
 
@@ -31,112 +31,6 @@ pub enum NoteError {
     /// Not `name+hash+key`, or the hash is not that of the key.
     #[error("the text is no verifier key")]
     NoKey,
-}
-
-/// What a key signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyKind {
-    /// The text of a note (type 0x01).
-    Note,
-    /// A checkpoint with the time at which a witness saw it (type 0x04).
-    Cosignature,
-    /// Something that is not judged here.
-    Other(u8),
-}
-
-impl KeyKind {
-    fn byte(self) -> u8 {
-        match self {
-            Self::Note => 1,
-            Self::Cosignature => 4,
-            Self::Other(byte) => byte,
-        }
-    }
-}
-
-/// A public key with the name under which it signs, written `name+hash+key`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Vkey {
-    name: String,
-    id: u32,
-    kind: KeyKind,
-    key: Vec<u8>,
-}
-
-impl Vkey {
-    /// An Ed25519 key that signs as `name`.
-    pub fn new(name: &str, kind: KeyKind, key: &[u8]) -> Result<Self, NoteError> {
-        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) || name.contains('+') {
-            return Err(NoteError::KeyName(name.to_owned()));
-        }
-        let is_weak = |bytes: &[u8; 32]| VerifyingKey::from_bytes(bytes).map_or(true, |key| key.is_weak());
-        if !matches!(kind, KeyKind::Other(_)) && <&[u8; 32]>::try_from(key).map_or(true, is_weak) {
-            return Err(NoteError::NoKey);
-        }
-        Ok(Self { name: name.to_owned(), id: key_id(name, kind, key), kind, key: key.to_vec() })
-    }
-
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The number that stands before each of its signatures.
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// What it signs.
-    pub fn kind(&self) -> KeyKind {
-        self.kind
-    }
-
-    /// The public key.
-    pub fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    fn made(&self, signature: &NoteSignature) -> bool {
-        self.id == signature.key_id && self.name == signature.name
-    }
-}
-
-impl fmt::Display for Vkey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed = [&[self.kind.byte()], self.key.as_slice()].concat();
-        write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64_STANDARD.encode(typed))
-    }
-}
-
-impl FromStr for Vkey {
-    type Err = NoteError;
-
-    fn from_str(text: &str) -> Result<Self, NoteError> {
-        let (name, rest) = text.split_once('+').ok_or(NoteError::NoKey)?;
-        // The key is base64 and may hold a `+` itself.
-        let (_, key) = rest.split_once('+').ok_or(NoteError::NoKey)?;
-        let typed = BASE64_STANDARD.decode(key).map_err(|_| NoteError::NoKey)?;
-        let (byte, key) = typed.split_first().ok_or(NoteError::NoKey)?;
-        let kind = match byte {
-            1 => KeyKind::Note,
-            4 => KeyKind::Cosignature,
-            other => KeyKind::Other(*other),
-        };
-        let vkey = Self::new(name, kind, key)?;
-        if vkey.to_string() == text { Ok(vkey) } else { Err(NoteError::NoKey) }
-    }
-}
-
-/// First four bytes of SHA-256(name ‖ line feed ‖ type ‖ key).
-fn key_id(name: &str, kind: KeyKind, key: &[u8]) -> u32 {
-    let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind.byte()]).chain_update(key).finalize();
-    let [a, b, c, d, ..] = <[u8; 32]>::from(hash);
-    u32::from_be_bytes([a, b, c, d])
-}
-
-/// Whether an Ed25519 signature holds, by the strict rules: no weak key, one spelling of a signature.
-pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
 
 /// One signature line, believed by nobody yet.
@@ -220,14 +114,14 @@ impl Note {
     /// means that the note is not to be believed at all.
     pub fn verify<'k>(&self, keys: &'k [Vkey]) -> Result<Vec<&'k Vkey>, NoteError> {
         let mut signed = Vec::new();
-        for key in keys.iter().filter(|key| key.kind == KeyKind::Note) {
+        for key in keys.iter().filter(|key| key.kind() == KeyKind::Note) {
             for signature in self.signatures.iter().filter(|s| key.made(s)) {
-                let holds = <&[u8; 32]>::try_from(key.key.as_slice())
+                let holds = <&[u8; 32]>::try_from(key.key())
                     .ok()
                     .zip(<&[u8; 64]>::try_from(signature.bytes.as_slice()).ok())
                     .is_some_and(|(key, signature)| verify_ed25519(key, self.text.as_bytes(), signature));
                 if !holds {
-                    return Err(NoteError::WrongSignature(key.name.clone()));
+                    return Err(NoteError::WrongSignature(key.name().to_owned()));
                 }
                 if !signed.contains(&key) {
                     signed.push(key);
@@ -246,12 +140,12 @@ impl Note {
 /// What a witness says of a checkpoint's text, by signature lines that may stand in another file.
 pub fn verify_cosignatures(text: &str, lines: &[NoteSignature], witness: &Vkey) -> Result<Option<Cosigned>, NoteError> {
     let mut seen = None;
-    for line in lines.iter().filter(|line| witness.kind == KeyKind::Cosignature && witness.made(line)) {
-        let wrong = || NoteError::WrongSignature(witness.name.clone());
+    for line in lines.iter().filter(|line| witness.kind() == KeyKind::Cosignature && witness.made(line)) {
+        let wrong = || NoteError::WrongSignature(witness.name().to_owned());
         let (time, signature) = line.bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
         let at_seconds = u64::from_be_bytes(*time);
         let message = cosigned_message(text, at_seconds);
-        let holds = <&[u8; 32]>::try_from(witness.key.as_slice())
+        let holds = <&[u8; 32]>::try_from(witness.key())
             .ok()
             .zip(<&[u8; 64]>::try_from(signature).ok())
             .is_some_and(|(key, signature)| verify_ed25519(key, message.as_bytes(), signature));
@@ -260,7 +154,7 @@ pub fn verify_cosignatures(text: &str, lines: &[NoteSignature], witness: &Vkey) 
         }
         seen = seen.max(Some(at_seconds));
     }
-    Ok(seen.map(|at_seconds| Cosigned { name: witness.name.clone(), at_seconds }))
+    Ok(seen.map(|at_seconds| Cosigned { name: witness.name().to_owned(), at_seconds }))
 }
 
 fn cosigned_message(text: &str, at_seconds: u64) -> String {
@@ -316,7 +210,7 @@ impl Signer {
 
     /// The signed checkpoint of the log of this name.
     pub fn sign_checkpoint(&self, size: u64, root: [u8; 32]) -> String {
-        let text = Checkpoint { origin: self.vkey.name.clone(), size, root }.to_string();
+        let text = Checkpoint { origin: self.vkey.name().to_owned(), size, root }.to_string();
         Note { signatures: vec![self.signature(&text)], text }.to_string()
     }
 
@@ -327,13 +221,13 @@ impl Signer {
 
     fn signature(&self, text: &str) -> NoteSignature {
         let bytes = self.key.sign(text.as_bytes()).to_bytes().to_vec();
-        NoteSignature { name: self.vkey.name.clone(), key_id: self.vkey.id, bytes }
+        NoteSignature { name: self.vkey.name().to_owned(), key_id: self.vkey.id(), bytes }
     }
 
     /// Cosigns a checkpoint's text as a witness does.
     pub fn cosign(&self, text: &str, at_seconds: u64) -> NoteSignature {
         let signature = self.key.sign(cosigned_message(text, at_seconds).as_bytes()).to_bytes();
         let bytes = [at_seconds.to_be_bytes().as_slice(), &signature].concat();
-        NoteSignature { name: self.witness.name.clone(), key_id: self.witness.id, bytes }
+        NoteSignature { name: self.witness.name().to_owned(), key_id: self.witness.id(), bytes }
     }
 }

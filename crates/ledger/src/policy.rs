@@ -1,6 +1,7 @@
 //! C2SP tlog-policy: which logs and witnesses a reader trusts, obtained from elsewhere than the pack.
 
-use crate::note::{KeyKind, NoteError, Vkey};
+use crate::key::{KeyKind, Vkey};
+use crate::note::NoteError;
 use std::collections::HashSet;
 
 /// Why a text is no policy; lines are 1-based.

@@ -8,6 +8,8 @@ mod kinds;
 mod lines;
 mod lists;
 mod messages;
+mod opened;
+mod opening;
 mod own_list;
 mod pack;
 mod people;
@@ -27,11 +29,13 @@ pub use trust::Trust;
 
 use crate::checkpoint::Checkpoint;
 use crate::event::time_text;
-use crate::hash::to_hex;
+use crate::hash::from_hex;
 use crate::note::Note;
+use opened::{Opened, opened};
 use pack::{Pack, PackError};
 use people::People;
 use replay::Generation;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use world::World;
@@ -40,6 +44,8 @@ use world::World;
 const FORMAT: u64 = 1;
 /// Most generations of a log.
 const GENERATIONS_MAX: u64 = 1000;
+/// Largest file of `texts/`.
+const TEXT_MAX: usize = 64 << 20;
 /// People without an end state that a report names.
 const OPEN_KEPT_MAX: usize = 100_000;
 
@@ -58,7 +64,12 @@ pub struct Options {
 pub fn verify(pack: impl Read + Seek, trust: &Trust, options: &Options) -> Report {
     let mut report = Report::empty("incident");
     let done = Pack::open(pack).and_then(|mut pack| {
-        let is_of_person = pack.has("events/1.json") && !pack.has("tile/entries/000") && !pack.has("tile/entries/000.p/1");
+        let names = pack.names();
+        let has = |start: &str| names.iter().any(|name| name.starts_with(start));
+        if !has("checkpoint") && !has("tile/") && !has("events/") {
+            return Err(PackError::Unreadable("it is a zip file, but no pack".into()));
+        }
+        let is_of_person = has("events/") && !has("tile/");
         if is_of_person {
             report.kind = "person";
             return person::verify(&mut pack, trust, options, &mut report);
@@ -72,7 +83,7 @@ pub fn verify(pack: impl Read + Seek, trust: &Trust, options: &Options) -> Repor
         }
         Ok(()) => {}
     }
-    if report.verdict == Verdict::Good && report.findings.total() > 0 {
+    if report.verdict != Verdict::TooOld && report.findings.total() > 0 {
         report.verdict = Verdict::Bad;
     }
     report
@@ -94,7 +105,7 @@ fn verify_incident<R: Read + Seek>(
         (newest.checkpoint.origin.clone(), newest.checkpoint.size, newest.checkpoint.root);
     report.generations = newest.number;
     let anchored = anchors::load(pack, trust, &mut report.anchors, &mut findings)?;
-    let known = known_checkpoints(options, trust, &generations, &mut findings);
+    let known = known_checkpoints(options, trust, &generations, report, &mut findings);
     let (people, twice) = People::new(lists::load(pack, &mut findings)?);
     for person in twice {
         findings.push(Finding::new(Code::Manifest, "the person stands in two manifests").person(person));
@@ -129,9 +140,22 @@ fn verify_incident<R: Read + Seek>(
     if let Some(list) = &options.own_list {
         own_list::check(pack, list, &mut world, report)?;
     }
+    check_texts(pack, &mut world)?;
     report.not_looked_at = pack.not_looked_at().len() as u64;
     tell(&world, options, report);
     report.checked.extend(checked_in_incident(&world, options));
+    Ok(())
+}
+
+/// A text is what its name says: the SHA-256 of its bytes.
+fn check_texts<R: Read + Seek>(pack: &mut Pack<R>, world: &mut World) -> Result<(), PackError> {
+    for name in pack.names().into_iter().filter(|name| name.starts_with("texts/")) {
+        let said = name.strip_prefix("texts/").and_then(|rest| rest.split('.').next()).and_then(from_hex::<32>);
+        let bytes = pack.read(&name, TEXT_MAX)?.unwrap_or_default();
+        if said != Some(Sha256::digest(&bytes).into()) {
+            world.findings.push(Finding::new(Code::Text, "it is not what its name says").file(&name));
+        }
+    }
     Ok(())
 }
 
@@ -224,91 +248,33 @@ fn witnesses<R: Read + Seek>(
     Ok(())
 }
 
-/// Kept checkpoints of this log; one that is larger than the pack is a rollback at once.
-fn known_checkpoints(options: &Options, trust: &Trust, generations: &[Generation], findings: &mut Findings) -> Vec<Checkpoint> {
+/// Kept checkpoints of this log: one that is larger than the pack is a rollback at once, and of one that is no
+/// checkpoint of this log nothing can be said.
+fn known_checkpoints(
+    options: &Options,
+    trust: &Trust,
+    generations: &[Generation],
+    report: &mut Report,
+    findings: &mut Findings,
+) -> Vec<Checkpoint> {
     let mut known = Vec::new();
     for bytes in &options.known_checkpoints {
-        match trust.open(bytes) {
-            Err(text) => {
-                findings.push(Finding::new(Code::Rollback, format!("a checkpoint that you know is not to be believed: {text}")))
+        let opened = trust.open(bytes);
+        let of = |checkpoint: &Checkpoint| generations.iter().find(|g| g.checkpoint.origin == checkpoint.origin);
+        match opened.map(|checkpoint| (of(&checkpoint).map(|of| of.checkpoint.size), checkpoint)) {
+            Err(why) => report.verdict = Verdict::Unchecked(format!("a checkpoint that you know cannot be compared: {why}")),
+            Ok((None, checkpoint)) => {
+                let why = format!("a checkpoint that you know is of the log `{}`, which is not in the pack", checkpoint.origin);
+                report.verdict = Verdict::Unchecked(why);
             }
-            Ok(checkpoint) => match generations.iter().find(|g| g.checkpoint.origin == checkpoint.origin) {
-                None => {
-                    let text =
-                        format!("a checkpoint that you know is of the log `{}`, which is not in the pack", checkpoint.origin);
-                    findings.push(Finding::new(Code::Rollback, text));
-                }
-                Some(of) if of.checkpoint.size < checkpoint.size => {
-                    let text =
-                        format!("you know a checkpoint of size {}, and the pack ends at {}", checkpoint.size, of.checkpoint.size);
-                    findings.push(Finding::new(Code::Rollback, text));
-                }
-                Some(_) => known.push(checkpoint),
-            },
+            Ok((Some(size), checkpoint)) if size < checkpoint.size => {
+                let text = format!("you know a checkpoint of size {}, and the pack ends at {size}", checkpoint.size);
+                findings.push(Finding::new(Code::Rollback, text));
+            }
+            Ok((Some(_), checkpoint)) => known.push(checkpoint),
         }
     }
     known
-}
-
-#[derive(PartialEq, Eq)]
-enum Opened {
-    Known,
-    TooNew,
-}
-
-/// Looks at the first leaf before all else: it says which format the others are in.
-fn opened<R: Read + Seek>(
-    pack: &mut Pack<R>,
-    generation: &Generation,
-    before: Option<&Generation>,
-    world: &mut World,
-) -> Result<Opened, PackError> {
-    let first = crate::tile::entry_bundles(generation.checkpoint.size).next();
-    let bytes = match first {
-        Some(bundle) => pack.read(&format!("{}{}", generation.prefix, bundle.path()), 1 << 21)?.unwrap_or_default(),
-        None => Vec::new(),
-    };
-    match crate::tile::bundle_entries(&bytes).next() {
-        Some(Ok(entry)) => Ok(judge_opened(entry, generation, before, world)),
-        // The replay names what is missing.
-        _ if first.is_some() => Ok(Opened::Known),
-        _ => Ok(judge_opened(b"", generation, before, world)),
-    }
-}
-
-fn judge_opened(entry: &[u8], generation: &Generation, before: Option<&Generation>, world: &mut World) -> Opened {
-    let value: serde_json::Value = serde_json::from_slice(entry).unwrap_or_default();
-    let said = |name: &str| value.get("d").and_then(|d| d.get(name)).cloned().unwrap_or_default();
-    if said("format").as_u64().is_some_and(|format| format > FORMAT) || value.get("v").and_then(|v| v.as_u64()) > Some(FORMAT) {
-        return Opened::TooNew;
-    }
-    let inc = value.get("inc").and_then(|inc| inc.as_str()).unwrap_or_default();
-    let origin = &generation.checkpoint.origin;
-    let of_log = origin.strip_suffix(&format!("/{}", generation.number)).filter(|_| generation.number > 1).unwrap_or(origin);
-    let mut wrong = Vec::new();
-    if value.get("k").and_then(|k| k.as_str()) != Some("log.opened") {
-        wrong.push("it does not open the log");
-    }
-    if said("kind").as_str() != Some("incident") {
-        wrong.push("it opens no log of an incident");
-    }
-    if said("origin").as_str() != Some(origin) || said("generation").as_u64() != Some(generation.number) {
-        wrong.push("it opens a log of another name or generation");
-    }
-    if !of_log.ends_with(&format!("/{inc}")) || (before.is_some() && inc != world.inc) {
-        wrong.push("it has another id than the log's name");
-    }
-    if let Some(before) = before {
-        let names = said("from_root").as_str() == Some(&to_hex(&before.checkpoint.root));
-        if !names || said("from_size").as_u64() != Some(before.checkpoint.size) {
-            wrong.push("it follows another checkpoint than the one of the generation before: leaves are missing");
-        }
-    }
-    world.inc = inc.to_owned();
-    for text in wrong {
-        world.findings.push(Finding::new(Code::Opened, text).leaf(generation.number, 0));
-    }
-    Opened::Known
 }
 
 /// A time in seconds since 1970, for people.

@@ -1,10 +1,8 @@
 //! `duly-verify`: checks a pack of Duly's evidence. No database, no network, no clock.
 
 use duly_ledger::verify::{Options, OwnList, Trust, verify};
-use duly_ledger::{Policy, Vkey};
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -75,13 +73,10 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Strin
     let given = |error: lexopt::Error| error.to_string();
     while let Some(argument) = parser.next().map_err(given)? {
         match argument {
-            Long("key") => trust = Some(key(&parser.value().map_err(given)?)?),
-            Long("policy") => {
-                let text = text_of(Path::new(&parser.value().map_err(given)?))?;
-                trust = Some(Trust::Policy(Policy::parse(&text).map_err(|e| e.to_string())?));
-            }
+            Long("key") => trust = Some(Trust::named(&parser.value().and_then(|v| v.string()).map_err(given)?)?),
+            Long("policy") => trust = Some(Trust::policy_file(Path::new(&parser.value().map_err(given)?))?),
             Long("known-checkpoint") => options.known_checkpoints.push(bytes_of(Path::new(&parser.value().map_err(given)?))?),
-            Long("list") => options.own_list = Some(own_list(Path::new(&parser.value().map_err(given)?))?),
+            Long("list") => options.own_list = Some(OwnList::file(Path::new(&parser.value().map_err(given)?))?),
             Long("complete") => options.is_complete = true,
             Long("json") => is_json = true,
             Long("help") | Short('h') => return Ok(None),
@@ -94,36 +89,6 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Strin
     Ok(Some(Arguments { pack, trust, options, is_json }))
 }
 
-/// A vkey, a public key in hexadecimal, or a file with vkeys, one a line.
-fn key(value: &OsStr) -> Result<Trust, String> {
-    let text = match value.to_str().filter(|text| !Path::new(text).exists()) {
-        Some(text) => text.to_owned(),
-        None => text_of(Path::new(value))?,
-    };
-    let text = text.trim();
-    if let Some(key) = duly_ledger::from_hex(&text.to_ascii_lowercase()) {
-        return Ok(Trust::Key(key));
-    }
-    let vkeys: Result<Vec<Vkey>, _> = text.lines().map(|line| line.trim().parse()).collect();
-    match vkeys {
-        Ok(vkeys) if !vkeys.is_empty() => Ok(Trust::Vkeys(vkeys)),
-        _ => Err("`--key` names no file, and is no vkey and no public key of 64 hex digits".into()),
-    }
-}
-
-fn own_list(path: &Path) -> Result<OwnList, String> {
-    let bytes = bytes_of(path)?;
-    match path.extension().and_then(OsStr::to_str) {
-        Some("jsonl") => Ok(OwnList::Manifest(bytes)),
-        Some("csv") => Ok(OwnList::Rows(bytes)),
-        _ => Err("`--list` takes a file that ends in `.jsonl` or `.csv`".into()),
-    }
-}
-
 fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
-}
-
-fn text_of(path: &Path) -> Result<String, String> {
-    String::from_utf8(bytes_of(path)?).map_err(|_| format!("{} is not UTF-8", path.display()))
 }

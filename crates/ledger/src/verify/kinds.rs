@@ -69,6 +69,15 @@ impl Kind {
         self >= Self::Intent
     }
 
+    /// Whether it may stand in the log of an incident.
+    pub fn is_of_incident(self) -> bool {
+        use Kind::*;
+        !matches!(
+            self,
+            ControllerAdded | ReceiptRefused | UserAdded | UserRevoked | ProgramStarted | CheckpointNoted | AccountStopped
+        )
+    }
+
     /// Whether it tells of a plan.
     pub fn is_of_plan(self) -> bool {
         matches!(self, Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed)

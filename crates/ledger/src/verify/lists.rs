@@ -7,7 +7,7 @@ use super::report::{Code, Finding, Findings};
 use super::scan::Fact;
 use super::world::World;
 use crate::hash::to_hex;
-use crate::note::verify_ed25519;
+use crate::key::verify_ed25519;
 use std::io::{Read, Seek};
 
 /// Most lists of a pack.

@@ -13,7 +13,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::io::{Read, Seek};
+use std::path::Path;
 
 /// Names of the column, in letters and digits only.
 const COLUMN: &str = "externalreference";
@@ -25,6 +27,18 @@ pub enum OwnList {
     Manifest(Vec<u8>),
     /// The controller's own rows as CSV, with a column `external_reference`.
     Rows(Vec<u8>),
+}
+
+impl OwnList {
+    /// A manifest from a file that ends in `.jsonl`, rows from one that ends in `.csv`.
+    pub fn file(path: &Path) -> Result<Self, String> {
+        let read = || std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+        match path.extension().and_then(OsStr::to_str) {
+            Some("jsonl") => Ok(Self::Manifest(read()?)),
+            Some("csv") => Ok(Self::Rows(read()?)),
+            _ => Err("a list must be a file that ends in `.jsonl` or `.csv`".into()),
+        }
+    }
 }
 
 /// Compares it; what was found goes into the world's findings and the report's lines.

@@ -57,6 +57,9 @@ impl<R: Read + Seek> Pack<R> {
         if !zip.file_names_raw().all(is_name) {
             return Err(hostile("an entry has a name that is no plain path"));
         }
+        if zip.validate_header_consistency().is_err() {
+            return Err(hostile("what the directory says of an entry is not what stands before it"));
+        }
         if zip.has_overlapping_entries().unwrap_or(true) {
             return Err(hostile("two entries share bytes"));
         }
@@ -85,10 +88,14 @@ impl<R: Read + Seek> Pack<R> {
     pub fn read(&mut self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, PackError> {
         let mut bytes = Vec::new();
         let Some(file) = self.entry(name)? else { return Ok(None) };
+        let said = file.size();
         let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
         read.map_err(|e| PackError::of(name, format!("it cannot be unpacked ({e})")))?;
         if bytes.len() > limit {
             return Err(PackError::of(name, format!("it unpacks to more than {limit} bytes")));
+        }
+        if bytes.len() as u64 != said {
+            return Err(PackError::of(name, "it unpacks to another size than it says"));
         }
         Ok(Some(bytes))
     }

@@ -8,7 +8,7 @@ use super::states::{Channel, State};
 use super::world::World;
 use crate::hash::from_hex;
 use crate::hash::to_hex;
-use crate::note::verify_ed25519;
+use crate::key::verify_ed25519;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -225,13 +225,14 @@ impl World {
         Some(lines.find(person).and_then(|at| lines.of_channel(at, channel)).copied())
     }
 
-    /// Whether some plan lets a message of this channel and state end a notice; true where the pack has no plan.
+    /// Whether some plan lets a message of this channel and state end a notice; true where the pack has no plan's text.
     pub(super) fn may_end(&self, plan: Option<u64>, channel: Channel, state: State) -> bool {
         let plan = plan.filter(|plan| self.plan_files.contains_key(plan));
         let of_plan = self.plan_files.iter().filter(|(number, _)| plan.is_none_or(|plan| plan == **number));
         let mut rows = of_plan.filter_map(|(_, files)| files.body.get("closing")?.as_array()).flatten().peekable();
         if rows.peek().is_none() {
-            return !self.is_whole;
+            // A plan without its text is a finding of its own.
+            return true;
         }
         rows.any(|row| {
             let word = |name: &str| row.get(name).and_then(Value::as_str);

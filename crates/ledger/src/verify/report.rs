@@ -8,7 +8,7 @@ use std::fmt;
 words! {
     /// What can be wrong: the codes of the section "Verification" of the format.
     Code {
-        Pack = "pack", Signature = "signature", Rollback = "rollback", Witness = "witness", Size = "size", Root = "root",
+        Pack = "pack", Text = "text", Signature = "signature", Rollback = "rollback", Witness = "witness", Size = "size", Root = "root",
         Tile = "tile", Proof = "proof", Canonical = "canonical", Kind = "kind", Inc = "inc", Fields = "fields",
         Opened = "opened", Chain = "chain", Stranger = "stranger", RepeatedId = "repeated_id", Manifest = "manifest",
         ListSignature = "list_signature", Rows = "rows", Plan = "plan", Approval = "approval", Contents = "contents",

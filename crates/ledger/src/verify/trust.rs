@@ -2,8 +2,11 @@
 
 use super::report::{Anchor, Code, Finding, Findings};
 use crate::checkpoint::Checkpoint;
-use crate::note::{KeyKind, Note, NoteSignature, Vkey, verify_cosignatures};
+use crate::hash::from_hex;
+use crate::key::{KeyKind, Vkey};
+use crate::note::{Note, NoteSignature, verify_cosignatures};
 use crate::policy::Policy;
+use std::path::Path;
 
 /// Keys obtained from elsewhere than the pack.
 #[derive(Debug, Clone)]
@@ -17,6 +20,26 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// A vkey, an Ed25519 public key in 64 hexadecimal digits, or a file with one or with vkeys, one a line.
+    pub fn named(key: &str) -> Result<Self, String> {
+        let path = Path::new(key);
+        let text = if path.is_file() { text_of(path)? } else { key.to_owned() };
+        let text = text.trim();
+        if let Some(key) = from_hex(&text.to_ascii_lowercase()) {
+            return Ok(Self::Key(key));
+        }
+        let vkeys: Result<Vec<Vkey>, _> = text.lines().map(|line| line.trim().parse()).collect();
+        match vkeys {
+            Ok(vkeys) if !vkeys.is_empty() => Ok(Self::Vkeys(vkeys)),
+            _ => Err("the key names no file, and is no vkey and no public key of 64 hexadecimal digits".into()),
+        }
+    }
+
+    /// A file with a C2SP tlog-policy.
+    pub fn policy_file(path: &Path) -> Result<Self, String> {
+        Policy::parse(&text_of(path)?).map(Self::Policy).map_err(|e| e.to_string())
+    }
+
     /// Keys that may sign for this origin.
     fn keys(&self, origin: &str) -> Vec<Vkey> {
         let vkeys = match self {
@@ -68,4 +91,8 @@ impl Trust {
         }
         policy.is_satisfied(|key| seen.contains(key))
     }
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read as text: {error}", path.display()))
 }

@@ -6,7 +6,7 @@ use super::plans::{Plan, PlanFiles};
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
 use super::states::Channel;
-use crate::event::Event;
+use crate::event::{Event, is_canonical};
 use std::collections::{BTreeMap, HashMap};
 
 /// How far times may run back against the order of leaves, microseconds.
@@ -88,6 +88,9 @@ impl World {
             match Event::parse(bytes) {
                 Ok(event) if Kind::of(&event.kind).is_some() => self.find(Code::Fields, "its `d` has a nested value"),
                 Ok(_) => self.find(Code::Kind, "its kind is not known"),
+                Err(_) if is_canonical(bytes) => {
+                    self.find(Code::Fields, "it has other fields than an event, or what is no UUID, time or place");
+                }
                 Err(error) => self.find(Code::Canonical, error.to_string()),
             }
             return;
@@ -95,17 +98,24 @@ impl World {
         self.person = fact.place.map(|place| place.person);
         match from_uuid(fact.id) {
             Some(id) => self.ids.push((id, u32::try_from(at.generation).unwrap_or(u32::MAX), at.leaf)),
-            None => self.find(Code::Canonical, "its id is no UUID"),
+            None => self.find(Code::Fields, "its id is no UUID"),
         }
         if fact.inc != self.inc {
             self.find(Code::Inc, "it belongs to another log");
         }
         self.check_time(fact.at_micros);
         let number = fact.place.map(|place| self.chain(place, hash));
-        let Some(kind) = Kind::of(fact.kind) else { return self.find(Code::Kind, "its kind is not known") };
+        let Some(kind) = Kind::of(fact.kind).filter(|kind| kind.is_of_incident()) else {
+            return self.find(Code::Kind, "the log of an incident has no such kind");
+        };
         *self.events.entry(kind.as_str()).or_default() += 1;
         if let Some(fault) = kind.fault(&fact) {
             return self.find(Code::Fields, fault);
+        }
+        // Once a person's key is destroyed, each event of theirs says so; an intent is refused for more than that.
+        let is_erased = number.is_some_and(|number| self.people.is_erased(number));
+        if kind != Kind::Intent && is_erased != fact.is_true("erased") {
+            self.find(Code::Fields, "its `erased` is not what the events before it say");
         }
         self.tell(kind, &fact, number);
     }
@@ -113,10 +123,8 @@ impl World {
     fn tell(&mut self, kind: Kind, fact: &Fact, number: Option<usize>) {
         let inc = self.inc.clone();
         match (kind, number) {
-            (Kind::LogOpened, _) => {
-                if self.at.leaf > 0 {
-                    self.find(Code::Opened, "only the first leaf of a generation may open the log");
-                }
+            (Kind::LogOpened, _) if self.at.leaf > 0 => {
+                self.find(Code::Opened, "only the first leaf of a generation may open the log");
             }
             (Kind::ListFrozen, _) => self.list_frozen(fact),
             (Kind::ListSigned, _) => self.list_signed(fact, &inc),

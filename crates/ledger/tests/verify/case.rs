@@ -13,6 +13,7 @@ use zip::write::SimpleFileOptions;
 pub const INC: &str = "019355a0-0000-7000-8000-000000000002";
 pub const ALICE: &str = "019355a0-0000-7000-8000-00000000000a";
 pub const BOB: &str = "019355a0-0000-7000-8000-00000000000b";
+pub const COMMAND: &str = "019355a0-0000-7000-8000-0000000000ff";
 /// 2026-11-24T08:44:37Z.
 const START: i64 = 1_795_509_877_000_000;
 

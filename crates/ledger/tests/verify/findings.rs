@@ -36,7 +36,6 @@ fn raw(at: usize, from: &str, to: &str) -> Case {
 fn canonical_a_leaf_in_another_spelling() {
     assert_eq!(raw(LATE_1, "\"attempt\":1", "\"attempt\": 1").found(), [("canonical", leaf(LATE_1))]);
     assert_eq!(raw(LATE_1, "\"attempt\":1", "\"attempt\":1,\"attempt\":1").found(), [("canonical", leaf(LATE_1))]);
-    assert_eq!(changed(|c| c.events[LATE_1].id = "x".into()).found(), [("canonical", leaf(LATE_1))]);
 }
 
 #[test]
@@ -50,6 +49,10 @@ fn kind_inc_and_fields_a_leaf_that_this_format_does_not_know() {
     assert_eq!(with(LATE_1, "status", json!({"a": [1]})).found(), [("fields", leaf(LATE_1))]);
     assert_eq!(with(LATE_1, "status", json!("ready")).found(), [("fields", leaf(LATE_1))]);
     assert_eq!(with(LATE_1, "phase", json!(0)).found(), [("fields", leaf(LATE_1))]);
+    assert_eq!(changed(|c| c.events[LATE_1].id = "x".into()).found(), [("fields", leaf(LATE_1))]);
+    assert_eq!(raw(LATE_1, "2026-11-24", "2026-11-31").found(), [("fields", leaf(LATE_1))]);
+    let of_system = changed(|c| let_go(c.push("lane.stopped", None, json!({"code": "401", "lane": "a"}))));
+    assert_eq!(of_system.found(), [("kind", leaf(28))]);
     let nobody = changed(|c| (c.events[LATE_1].n, c.events[LATE_1].person) = (None, None));
     assert_eq!(nobody.found(), [("fields", leaf(LATE_1))]);
 }
@@ -105,7 +108,7 @@ fn chain_an_event_of_a_person_that_was_dropped_moved_or_cut_off() {
 fn stranger_somebody_whom_no_manifest_has_but_a_hold_may_come_early() {
     let found = changed(|c| let_go(c.tell(9, "receipt", ("sms", "first", 0), json!({"status": "sent", "to": "sent"})))).found();
     assert_eq!(found, [("stranger", leaf(28))]);
-    let hold = json!({"hold": "019355a0-0000-7000-8000-0000000000cd", "user": ALICE});
+    let hold = json!({"command": COMMAND, "hold": "019355a0-0000-7000-8000-0000000000cd", "user": ALICE});
     assert_eq!(changed(|c| let_go(c.push("hold.set", Some(9), hold))).found(), []);
 }
 
@@ -166,6 +169,8 @@ fn plan_its_text_its_order_and_the_lists_that_it_names() {
 fn approval_by_nobody_by_the_same_or_of_another_plan() {
     let own = with(APPROVED, "user", json!(ALICE));
     assert_eq!(own.found(), [("approval", leaf(APPROVED))]);
+    // Also where the signature itself is good.
+    assert_eq!(with(PREPARED, "user", json!(BOB)).found(), [("approval", leaf(APPROVED))]);
     let gone = changed(|case| drop(case.files.remove("approvals/1-1.json")));
     assert_eq!(gone.found(), [("approval", leaf(APPROVED))]);
     for (from, to) in [("plan approve", "plan go"), ("\\\"plan\\\":1", "\\\"plan\\\":2")] {
@@ -279,7 +284,7 @@ fn notice_an_end_that_the_law_s_table_does_not_give() {
 fn open_call_and_time_a_call_without_end_and_a_clock_that_runs_back() {
     let open = changed(|c| {
         c.events.truncate(INTENT_2 + 1);
-        c.push("hold.set", None, json!({"hold": ALICE, "user": ALICE}));
+        c.push("hold.set", None, json!({"command": COMMAND, "hold": ALICE, "user": ALICE}));
         c.events[INTENT_2 + 1].at_micros += 3_700_000_000;
     });
     assert_eq!(open.found(), [("open_call", leaf(INTENT_2))]);
@@ -295,4 +300,45 @@ fn a_person_without_an_end_state_is_listed_and_a_finding_only_where_completeness
     let report = check_with(&without_end.pack_files(), &options);
     assert_eq!(found(&report), [("incomplete", None), ("incomplete", None)]);
     assert_eq!(report.findings.kept[0].person, Some(person(1)));
+}
+
+#[test]
+fn after_a_key_is_destroyed_every_event_says_so_and_none_is_an_intent() {
+    let erased = |more: Value| {
+        changed(|case| {
+            let_go(case.push("key.destroyed", Some(1), json!({"command": COMMAND, "user": ALICE})));
+            let mut late = json!({"status": "sent"});
+            late.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let_go(case.tell(1, "receipt.late", ("sms", "first", 1), late));
+        })
+    };
+    assert_eq!(erased(json!({"erased": true})).found(), []);
+    assert_eq!(erased(json!({})).found(), [("fields", leaf(29))]);
+    assert_eq!(with(LATE_1, "erased", json!(true)).found(), [("fields", leaf(LATE_1))]);
+    let sent = changed(|case| {
+        case.events.truncate(INTENT_1);
+        let_go(case.push("key.destroyed", Some(1), json!({"command": COMMAND, "user": ALICE})));
+        let_go(case.intent(1, ("sms", "first", 1), false));
+    });
+    assert_eq!(sent.found(), [("move", leaf(INTENT_1 + 1))]);
+}
+
+#[test]
+fn what_an_audit_said_and_which_rows_wait_is_part_of_the_story() {
+    let told = changed(|case| {
+        let_go(case.push("row.quarantined", None, json!({"codes": "phone_invalid", "list": 1, "row": "6"})));
+        let_go(case.push("audit.passed", None, json!({"findings": 0})));
+        let_go(case.push("audit.failed", None, json!({"codes": "tile_differs", "findings": 2})));
+        let_go(case.tell(4, "message.unfit", ("sms", "first", 2), json!({"ground": "does_not_open"})));
+    });
+    assert_eq!(told.found(), []);
+}
+
+#[test]
+fn text_a_template_that_is_not_what_its_name_says() {
+    use sha2::Digest;
+    let name = |bytes: &[u8]| format!("texts/{}.hbs", duly_ledger::to_hex(&sha2::Sha256::digest(bytes)));
+    let put = |name: String, bytes: &[u8]| changed(|case| drop(case.files.insert(name, bytes.to_vec())));
+    assert_eq!(put(name(b"Dear"), b"Dear").found(), []);
+    assert_eq!(put(name(b"Dear"), b"dear").found(), [("text", None)]);
 }

@@ -23,6 +23,12 @@ fn what_is_no_zip_is_not_checked() {
 }
 
 #[test]
+fn a_zip_that_is_no_pack_is_not_checked() {
+    let report = check(&BTreeMap::from([("letter.txt".to_owned(), b"Dear".to_vec())]));
+    assert_eq!((report.exit_code(), found(&report)), (2, vec![]));
+}
+
+#[test]
 fn names_that_are_no_plain_paths_are_refused() {
     for name in ["../checkpoint", "a/../b", "/etc/passwd", "a//b", "C:\\x", "a b", "./x", "Ł", "texts/"] {
         let mut files = story().pack_files();

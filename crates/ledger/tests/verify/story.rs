@@ -61,7 +61,7 @@ pub fn story() -> Case {
     case.tell(2, "message.accepted", LETTER, json!({"code": "201", "to": "accepted"}));
     case.tell(2, "receipt", LETTER, json!({"notice": "notified", "status": "handed_to_carrier", "to": "handed_to_carrier"}));
 
-    let hold = json!({"hold": "019355a0-0000-7000-8000-0000000000cc", "user": ALICE});
+    let hold = json!({"command": COMMAND, "hold": "019355a0-0000-7000-8000-0000000000cc", "user": ALICE});
     case.push("hold.set", Some(3), hold.clone());
     case.push("hold.lifted", Some(3), hold);
     case.intent(3, SMS, false);
@@ -142,7 +142,7 @@ pub fn large_plan(case: &mut Case, people: u32, root: &str, contents_root: &str)
 fn prepare(case: &mut Case, body: &serde_json::Value) {
     let hash = sign_plan(case, body);
     for (kind, user) in [("plan.prepared", ALICE), ("plan.approved", BOB), ("plan.started", ALICE)] {
-        case.push(kind, None, json!({"hash": hash, "plan": 1, "user": user}));
+        case.push(kind, None, json!({"command": COMMAND, "hash": hash, "plan": 1, "user": user}));
     }
 }
 

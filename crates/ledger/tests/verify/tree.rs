@@ -87,14 +87,14 @@ fn rollback_an_older_genuine_checkpoint_is_accepted_alone_and_refused_by_who_kep
     // A tail that was rewritten and signed again: what somebody kept is not the beginning of it.
     let mut other = story();
     other.events.truncate(ACCEPTED_1);
-    other.push("hold.set", None, json!({"hold": ALICE, "user": ALICE}));
-    other.push("hold.lifted", None, json!({"hold": ALICE, "user": ALICE}));
+    other.push("hold.set", None, json!({"command": COMMAND, "hold": ALICE, "user": ALICE}));
+    other.push("hold.lifted", None, json!({"command": COMMAND, "hold": ALICE, "user": ALICE}));
     let kept = cut(ACCEPTED_1 + 1);
     assert_eq!(found(&check_with(&other.pack_files(), &known(&kept))), [("rollback", None)]);
-    assert_eq!(
-        found(&check_with(&newer, &Options { known_checkpoints: vec![b"x".to_vec()], ..Options::default() })),
-        [("rollback", None)]
-    );
+    for unknown in [b"x".to_vec(), signer("duly.test/elsewhere").sign_checkpoint(3, [1; 32]).into_bytes()] {
+        let report = check_with(&newer, &Options { known_checkpoints: vec![unknown], ..Options::default() });
+        assert_eq!((report.exit_code(), found(&report)), (2, vec![]));
+    }
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn an_anchored_checkpoint_must_be_one_that_this_log_had() {
     files.remove("anchors/7.tsr");
     let mut other = story();
     other.events.truncate(ACCEPTED_1 - 1);
-    other.push("hold.set", None, json!({"hold": ALICE, "user": ALICE}));
+    other.push("hold.set", None, json!({"command": COMMAND, "hold": ALICE, "user": ALICE}));
     files.insert("anchors/7.checkpoint".into(), other.pack_files()["checkpoint"].clone());
     assert_eq!(found(&check(&files)), [("anchor", None)]);
 }
