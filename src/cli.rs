@@ -22,6 +22,7 @@ pub mod sign;
 pub mod status;
 pub mod unknown;
 pub mod users;
+pub mod verify;
 pub mod words;
 
 pub use failure::{Failure, Refusal, Remedy};
@@ -106,6 +107,8 @@ enum Command {
     Unknown(unknown::UnknownCommand),
     /// Check that nobody is lost, nobody told twice and no fact altered
     Audit(audit::Audit),
+    /// Check a pack of evidence: needs no database, no network and no settings
+    Verify(verify::Verify),
     /// The logs: how far they are signed, and the key that verifies them
     #[command(subcommand)]
     Log(logs::LogCommand),
@@ -214,6 +217,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Person(command) => person::run(&context, command).await,
         Command::Unknown(command) => unknown::run(&context, command).await,
         Command::Audit(args) => audit::run(&context, args).await,
+        Command::Verify(args) => verify::run(&context, &args),
         Command::Log(command) => logs::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,

@@ -60,9 +60,7 @@ impl EvidenceError {
         match self {
             Self::Store(error) => error.remedy().to_owned(),
             Self::Settings(error) => error.remedy(),
-            Self::Outside(_) => {
-                "check `evidence.outside`: this user must be able to write there; `duly settings` shows it".into()
-            }
+            Self::Outside(error) => error.remedy().into(),
             Self::Event(_) | Self::Note(_) => "report this as a fault of Duly".into(),
             Self::Contradiction { .. } => {
                 "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()

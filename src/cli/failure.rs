@@ -7,6 +7,13 @@ use crate::config::SettingsError;
 use crate::dispatch::DispatchError;
 use crate::dispatch::plan::PlanError;
 use crate::evidence::EvidenceError;
+use crate::evidence::anchor::AnchorError;
+use crate::evidence::anchor::http::HttpError;
+use crate::evidence::anchor::stamp::StampError;
+use crate::evidence::anchor::tsa::TsaError;
+use crate::evidence::anchor::way::HandOverError;
+use crate::evidence::anchor::witness::WitnessError;
+use crate::evidence::outside::OutsideError;
 use crate::intake::correction::CorrectionError;
 use crate::intake::csv::ListError;
 use crate::intake::job::{JobError, PublishError};
@@ -44,15 +51,19 @@ macro_rules! remedies {
 }
 
 remedies! {
+    AnchorError,
     BrokerError,
     CorrectionError,
     DispatchError,
     EvidenceError,
+    HandOverError,
+    HttpError,
     ImportError,
     JobError,
     ListError,
     ListKeyError,
     MessageError,
+    OutsideError,
     PackError,
     PlanError,
     PublishError,
@@ -61,8 +72,11 @@ remedies! {
     SealError,
     SettingsError,
     SheetError,
+    StampError,
     StoreError,
+    TsaError,
     UserKeyError,
+    WitnessError,
 }
 
 macro_rules! foreign_remedies {
@@ -162,6 +176,13 @@ impl Failure {
 /// Reads a text file that somebody named; the error says which.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|cause| {
+        Refusal::because(format!("`{}` cannot be read", path.display()), "check the path and that this user may read it", cause)
+    })
+}
+
+/// Reads a file's bytes.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|cause| {
         Refusal::because(format!("`{}` cannot be read", path.display()), "check the path and that this user may read it", cause)
     })
 }

@@ -47,14 +47,16 @@ pub fn run(context: &Context, args: &Verify) -> Result<(), Failure> {
         options.known_checkpoints.push(read_bytes(path)?);
     }
     options.own_list = args.list.as_deref().map(OwnList::file).transpose().map_err(wrong)?;
-    let pack = File::open(&args.pack).map_err(|cause| {
-        Refusal::because(format!("{} cannot be opened", args.pack.display()), "check the path", cause)
-    })?;
+    let pack = File::open(&args.pack)
+        .map_err(|cause| Refusal::because(format!("{} cannot be opened", args.pack.display()), "check the path", cause))?;
     let report = verify(BufReader::new(pack), &trust, &options);
     context.print(&report.to_json(), report.to_string().trim_end());
     match report.verdict {
         Verdict::Good => Ok(()),
-        Verdict::Bad => Err(Refusal::found("the pack does not hold what it says", "ask for the pack again, and tell the controller what was found")),
+        Verdict::Bad => Err(Refusal::found(
+            "the pack does not hold what it says",
+            "ask for the pack again, and tell the controller what was found",
+        )),
         Verdict::TooOld => Err(Refusal::of("the pack is written in a later format", "verify it with a newer program")),
         Verdict::Unchecked(why) => Err(Refusal::of(why, "ask for the pack again: nothing is said for or against what it holds")),
     }

@@ -5,7 +5,7 @@
 //! optional, and nothing here holds a send up: this loop reads what is published and waits for nobody.
 
 mod authority;
-mod http;
+pub mod http;
 mod pauses;
 mod settings;
 pub mod stamp;
@@ -64,8 +64,7 @@ impl AnchorError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Tsa(TsaError::Stamp(error)) => error.remedy().into(),
-            Self::Tsa(_) => "check `anchors.tsa_url` and whether the authority is up; it is asked again".into(),
+            Self::Tsa(error) => error.remedy().into(),
             Self::Witness(error) => error.remedy().into(),
             Self::HandOver(error) => error.remedy().into(),
             Self::Log(error) => error.remedy(),

@@ -31,6 +31,13 @@ pub enum OutsideError {
     },
 }
 
+impl OutsideError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        "check `evidence.outside`: this user must be able to write there; `duly settings` shows it"
+    }
+}
+
 /// Where published tiles, bundles and checkpoints are kept.
 #[derive(Clone)]
 pub struct Outside {

@@ -18,6 +18,16 @@ pub enum HttpError {
     TooLong,
 }
 
+impl HttpError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoAnswer(_) => "check the address and whether the service is up; it is asked again",
+            Self::TooLong => "check that the address is that of the service and not of a page",
+        }
+    }
+}
+
 /// An answer, whatever it says.
 #[derive(Debug)]
 pub struct Answer {

@@ -20,6 +20,16 @@ pub enum TsaError {
     Stamp(#[from] StampError),
 }
 
+impl TsaError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Stamp(error) => error.remedy(),
+            Self::Http(_) | Self::Status(_) => "check `anchors.tsa_url` and whether the authority is up; it is asked again",
+        }
+    }
+}
+
 /// An authority.
 #[derive(Debug, Clone)]
 pub struct Tsa {

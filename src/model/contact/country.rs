@@ -1,7 +1,7 @@
 //! Countries: ISO 3166 codes with the names that the post and people write.
 
+use super::clean;
 use super::fault::Fault;
-use super::text::clean;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 

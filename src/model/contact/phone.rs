@@ -1,7 +1,7 @@
 //! Phone numbers by libphonenumber's rules.
 
+use super::clean;
 use super::fault::Fault;
-use super::text::clean;
 use phonenumber::{Mode, Type, metadata::DATABASE};
 use unicode_normalization::UnicodeNormalization;
 

@@ -2,9 +2,9 @@
 //! told apart.
 
 use super::RawPerson;
+use super::clean;
 use super::country::Country;
 use super::fault::Fault;
-use super::text::clean;
 
 /// Longest line, characters; the envelope breaks what is too wide.
 const LINE_CHARS_MAX: usize = 100;

@@ -1,7 +1,7 @@
 //! Language, format and jurisdiction: stored in one spelling.
 
+use super::clean;
 use super::fault::Fault;
-use super::text::clean;
 
 /// Longest word for a format, characters.
 const FORMAT_CHARS_MAX: usize = 40;
