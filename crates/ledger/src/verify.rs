@@ -25,6 +25,7 @@ mod world;
 
 pub use own_list::OwnList;
 pub use report::{Anchor, Code, Equation, Finding, Findings, Report, Verdict};
+pub use states::Word;
 pub use trust::Trust;
 
 use crate::checkpoint::Checkpoint;

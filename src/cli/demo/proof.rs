@@ -5,7 +5,7 @@ use super::say;
 use crate::cli::{Failure, Refusal};
 use crate::evidence::{Archive, EvidenceError, sequencer};
 use crate::report::pack::{Audience, incident};
-use duly_ledger::verify::{Options, Report, Trust, Verdict, verify};
+use duly_ledger::verify::{Options, Report, Trust, Verdict, Word, verify};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The report for programs: keys that stay.
 
 use super::report::{Anchor, Finding, Report, Verdict};
+use super::states::Word;
 use crate::hash::to_hex;
 use serde_json::{Value, json};
 

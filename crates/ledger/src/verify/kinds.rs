@@ -1,7 +1,7 @@
 //! The closed list of kinds with the fields that each must have: the section "Kinds" of the format.
 
 use super::scan::{Fact, Plain, from_uuid};
-use super::states::{Channel, NoticeState, Reason, State, words};
+use super::states::{Channel, NoticeState, Reason, State, Word, words};
 use crate::hash::from_hex;
 
 words! {

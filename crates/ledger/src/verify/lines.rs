@@ -1,6 +1,6 @@
 //! Lines of manifests and contents: one canonical spelling, strictly ascending, kept as columns.
 
-use super::states::Channel;
+use super::states::{Channel, Word};
 use crate::hash::from_hex;
 use crate::hash::leaf_hash;
 use crate::merkle::Frontier;

@@ -5,7 +5,7 @@ use super::kinds::Kind;
 use super::people::{Message, MessageKey};
 use super::report::{Code, Finding};
 use super::scan::Fact;
-use super::states::{Channel, NoticeState, Reason, State};
+use super::states::{Channel, NoticeState, Reason, State, Word};
 use super::world::World;
 
 /// How long a call may stay open at the end of the log, microseconds.

@@ -4,7 +4,7 @@ use super::lines::Columns;
 use super::pack::{Pack, PackError};
 use super::report::{Code, Finding, Findings};
 use super::scan::Fact;
-use super::states::{Channel, State};
+use super::states::{Channel, State, Word};
 use super::world::World;
 use crate::hash::from_hex;
 use crate::hash::to_hex;

@@ -1,6 +1,6 @@
 //! What a verification found: plain data, for people and for programs.
 
-use super::states::words;
+use super::states::{Word, words};
 use crate::hash::to_hex;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,17 @@
 //! The words of messages and notices, and which move follows which: the section "Moves" of the format.
 
+/// A value with one word.
+pub trait Word: Sized + Copy + 'static {
+    /// Every value.
+    const ALL: &[Self];
+
+    /// The word in a leaf.
+    fn as_str(self) -> &'static str;
+
+    /// The value of a word.
+    fn of(word: &str) -> Option<Self>;
+}
+
 /// Declares an enum whose variants have one word each.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = $word:literal,)+ }) => {
@@ -7,18 +19,14 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $name { $($variant,)+ }
 
-        #[allow(dead_code, reason = "not every enum is listed or printed outside of tests")]
-        impl $name {
-            /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+        impl $crate::verify::states::Word for $name {
+            const ALL: &[Self] = &[$(Self::$variant,)+];
 
-            /// The word in a leaf.
-            pub fn as_str(self) -> &'static str {
+            fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
 
-            /// The value of a word.
-            pub fn of(word: &str) -> Option<Self> {
+            fn of(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
         }

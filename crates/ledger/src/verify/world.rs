@@ -5,7 +5,7 @@ use super::people::People;
 use super::plans::{Plan, PlanFiles};
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
-use super::states::Channel;
+use super::states::{Channel, Word};
 use crate::event::{Event, is_canonical};
 use std::collections::{BTreeMap, HashMap};
 

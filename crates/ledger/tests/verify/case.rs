@@ -1,6 +1,6 @@
 //! Makes small complete packs: events first, everything else from them.
 
-use duly_ledger::verify::{Options, Report, Trust, verify};
+use duly_ledger::verify::{Options, Report, Trust, Word, verify};
 use duly_ledger::{
     Appender, Event, Layer, ManifestBuilder, ManifestLine, PersonKey, Signer, commit, encode_bundle, entry_bundles, leaf_hash,
     tile_at, to_hex,

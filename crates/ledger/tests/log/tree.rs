@@ -1,9 +1,6 @@
 //! The log against vectors of another implementation (golang.org/x/mod/sumdb), byte for byte, and at every tile's edge.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-mod support;
-
+use crate::files::{Files, base64, leaf};
 use duly_ledger::{
     Appender, Checkpoint, EdgeError, Frontier, Layer, ProofFile, ProveError, Prover, Signer, Tile, changed_tiles,
     completed_tiles, entry_bundles, hash_tiles, leaf_hash, tile_at, to_hex, verify_consistency, verify_inclusion,
@@ -11,7 +8,6 @@ use duly_ledger::{
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use support::{Files, base64, leaf};
 
 const SIZES: [u64; 11] = [0, 1, 2, 3, 7, 255, 256, 257, 65_535, 65_536, 65_537];
 

@@ -1,7 +1,5 @@
 //! A log as files, for tests.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use duly_ledger::{Appender, Prover, Tile, leaf_hash, tile_at};
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -1,9 +1,6 @@
 //! Our log against three others, on random input: tlog_tiles, signed_note, ct-merkle.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod support;
-
+use crate::files::{Files, entry, leaf};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use duly_ledger::{
     Appender, Checkpoint, Frontier, KeyKind, Layer, Note, Signer, Tile, Vkey, tile_at, verify_consistency, verify_inclusion,
@@ -11,7 +8,6 @@ use duly_ledger::{
 use proptest::prelude::*;
 use sha2::Sha256;
 use signed_note::{StandardSigner, StandardVerifier, VerifierList};
-use support::{Files, entry, leaf};
 use tlog_tiles::{Hash, HashReader, TileHashReader, TileReader};
 
 /// Our tiles, served to tlog_tiles, which checks each against the root.
