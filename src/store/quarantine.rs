@@ -36,6 +36,14 @@ impl RowName {
     }
 }
 
+impl RowName {
+    /// How a leaf names the row: a file's by its number, a job's by the keyed hash of its id.
+    fn leaf_value(&self) -> Value {
+        let name = self.row();
+        name.parse::<u32>().map_or_else(|_| json!(name), |number| json!(number))
+    }
+}
+
 impl fmt::Display for RowName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.list_no, self.row())
@@ -174,7 +182,7 @@ impl Store {
             unit.decide(target, "superseded", Some(&new), None, by).await?;
             let mut detail = decision(target, by);
             detail.insert("new_list".into(), json!(new.list_no));
-            detail.insert("new_row".into(), json!(new.row()));
+            detail.insert("new_row".into(), new.leaf_value());
             unit.incident_event("row.corrected", detail, None)?;
         }
         // If we die before this, neither the new rows nor the old ones' fates are there.
@@ -216,7 +224,7 @@ fn decision(row: &RowName, by: Decider) -> Map<String, Value> {
     let mut detail = Map::new();
     detail.insert("command".into(), json!(by.command_id.to_string()));
     detail.insert("list".into(), json!(row.list_no));
-    detail.insert("row".into(), json!(row.row()));
+    detail.insert("row".into(), row.leaf_value());
     detail.insert("user".into(), json!(by.user_id.to_string()));
     detail
 }
