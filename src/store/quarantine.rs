@@ -39,8 +39,10 @@ impl RowName {
 impl RowName {
     /// How a leaf names the row: a file's by its number, a job's by the keyed hash of its id.
     fn leaf_value(&self) -> Value {
-        let name = self.row();
-        name.parse::<u32>().map_or_else(|_| json!(name), |number| json!(number))
+        match <[u8; 8]>::try_from(self.identity.as_slice()) {
+            Ok(number) => json!(u64::from_be_bytes(number)),
+            Err(_) => json!(self.row()),
+        }
     }
 }
 
