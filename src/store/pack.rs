@@ -119,17 +119,6 @@ pub struct Placed {
     pub body: Vec<u8>,
 }
 
-/// What is needed to open one person's fields.
-#[derive(Debug, Clone)]
-pub struct SealedPerson {
-    /// List that brought the person.
-    pub list_no: i32,
-    /// Sealed record.
-    pub contact: Vec<u8>,
-    /// Wrapped key; `None` once the person is erased.
-    pub wrapped: Option<Vec<u8>>,
-}
-
 /// The frozen request of one intent.
 #[derive(Debug, Clone)]
 pub struct IntentRequest {
@@ -191,22 +180,6 @@ impl Store {
         Ok(rows)
     }
 
-    /// What opens one person.
-    pub async fn load_sealed_person(&self, incident: IncidentKey, person_id: Uuid) -> Result<SealedPerson, StoreError> {
-        let row = sqlx::query_as!(
-            SealedPerson,
-            r#"select p.list_no, p.contact, k.wrapped as "wrapped?" from person p
-                 left join person_key k using (controller_id, incident_no, person_id)
-                where p.controller_id = $1 and p.incident_no = $2 and p.person_id = $3"#,
-            incident.controller_id,
-            incident.incident_no,
-            person_id
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        row.ok_or_else(|| StoreError::missing("person of this incident", &format!("p_{}", person_id.simple())))
-    }
-
     /// The frozen requests behind a person's intents.
     pub async fn list_intent_requests(&self, incident: IncidentKey, person_id: Uuid) -> Result<Vec<IntentRequest>, StoreError> {
         let rows = sqlx::query_as!(
@@ -257,20 +230,13 @@ impl Store {
         Ok(rows)
     }
 
-    /// Writes that personal data of one person, or of everybody, is about to be opened; before it is.
-    pub async fn record_view(
-        &self,
-        incident: IncidentKey,
-        person_id: Option<Uuid>,
-        fields: &str,
-        by: Decider,
-    ) -> Result<(), StoreError> {
+    /// Writes that contact data or messages of a person are about to be opened for a pack; before they are.
+    pub async fn record_view(&self, incident: IncidentKey, person_id: Uuid, by: Decider) -> Result<(), StoreError> {
         let tx = self.pool.begin().await?;
-        let mut unit = self.unit_in(tx, incident, person_id.as_slice(), Wait::Wait).await?;
+        let mut unit = self.unit_in(tx, incident, &[person_id], Wait::Wait).await?;
         let mut detail = made_by(by);
-        detail.insert("fields".to_owned(), json!(fields));
         detail.insert("purpose".to_owned(), json!("pack"));
-        unit.plain_event(person_id, "contact.viewed", detail)?;
+        unit.plain_event(Some(person_id), "contact.viewed", detail)?;
         unit.commit().await
     }
 

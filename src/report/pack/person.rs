@@ -44,7 +44,7 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
             return Err(PackError::OlderGeneration);
         }
     }
-    let sealed = store.load_sealed_person(incident.key, wanted.person_id).await?;
+    let list_no = store.load_person_card(incident.key, wanted.person_id).await?.list_no;
     let mut zip = Archive::new(out);
     let about = json!({"for": wanted.audience.as_str(), "format": 1, "kind": "person", "origin": log.origin,
         "p": wanted.person_id.simple().to_string(), "size": log.size});
@@ -59,10 +59,10 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
     for event in store.list_placed_of_incident(incident.key, log).await? {
         proofs.put(&mut zip, &format!("log/{}", event.seq), &event).await?;
     }
-    manifest_line(store, incident, wanted.person_id, sealed.list_no, &mut zip).await?;
+    manifest_line(store, incident, wanted.person_id, list_no, &mut zip).await?;
     if let Some(incident_key) = wanted.key {
-        let wrapped = sealed.wrapped.ok_or(PackError::Erased)?;
-        let key = incident_key.unwrap_key(&wrapped, "person")?;
+        let sealed = store.load_sealed_person(incident.key, wanted.person_id).await?.ok_or(PackError::Erased)?;
+        let key = incident_key.unwrap_key(&sealed.wrapped_key, "person")?;
         let record: PersonRecord =
             serde_json::from_slice(&key.open("contact", &sealed.contact)?).map_err(|_| PackError::Erased)?;
         open(store, incident, wanted, (&key, &record), &mut zip).await?;
