@@ -13,9 +13,11 @@ pub mod list_signatures;
 pub mod lists;
 pub mod logs;
 pub mod output;
+pub mod pack;
 pub mod person;
 pub mod plans;
 pub mod quarantine;
+pub mod report;
 pub mod serve;
 pub mod setup;
 pub mod sign;
@@ -109,6 +111,12 @@ enum Command {
     Audit(audit::Audit),
     /// Check a pack of evidence: needs no database, no network and no settings
     Verify(verify::Verify),
+    /// Reports from the log alone: regulator, witness
+    #[command(subcommand)]
+    Report(report::ReportCommand),
+    /// Evidence as a file: of an incident, of one person
+    #[command(subcommand)]
+    Pack(pack::PackCommand),
     /// The logs: how far they are signed, and the key that verifies them
     #[command(subcommand)]
     Log(logs::LogCommand),
@@ -218,6 +226,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Unknown(command) => unknown::run(&context, command).await,
         Command::Audit(args) => audit::run(&context, args).await,
         Command::Verify(args) => verify::run(&context, &args),
+        Command::Report(command) => report::run(&context, command).await,
+        Command::Pack(command) => pack::run(&context, command).await,
         Command::Log(command) => logs::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,

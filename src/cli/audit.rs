@@ -1,11 +1,13 @@
 //! `duly audit`: checks every invariant and says each difference with what to do about it.
 
+mod sample;
+
 use super::output::{Paint, count};
 use super::{Context, Failure, Refusal};
 use crate::provider::sandbox::read_request;
 use crate::store::audit::Finding;
 use crate::store::incident::Incident;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -15,15 +17,24 @@ const PLACES_MAX: usize = 20;
 /// `duly audit`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly audit --incident cards-2026\n  duly audit --sealed --json\n\nEnds with 0 where everything holds, with 1 where anything does not."
+    after_help = "Examples:\n  duly audit --incident cards-2026\n  duly audit --sealed --json\n\nEnds with 0 where everything holds, with 1 where anything does not.",
+    args_conflicts_with_subcommands = true
 )]
 pub struct Audit {
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
     /// Incident, or controller/incident; all of them without one
     #[arg(long)]
     incident: Option<String>,
     /// Open every contact and every frozen request with the master key too: they must be the approved ones
     #[arg(long)]
     sealed: bool,
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Draw people by an auditor's seed and trace each from the list to the end state
+    Sample(sample::Sample),
 }
 
 /// What was found in one incident.
@@ -42,6 +53,9 @@ impl Audited {
 
 /// Audits one incident or all.
 pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
+    if let Some(AuditCommand::Sample(args)) = args.command {
+        return sample::run(context, args).await;
+    }
     let store = context.store().await?;
     let names = match &args.incident {
         Some(name) => vec![name.clone()],

@@ -160,7 +160,8 @@ fn refuse_open(shown: &str, notices: &[NoticeRow]) -> Result<(), Failure> {
     }
 }
 
-async fn find(context: &Context, store: &Store, incident: &Incident) -> Result<Uuid, Failure> {
+/// Finds a person by the external reference, which is asked for.
+pub async fn find(context: &Context, store: &Store, incident: &Incident) -> Result<Uuid, Failure> {
     let key = context.settings()?.master_key()?.unwrap_key(&incident.wrapped_key, "incident")?;
     let reference = PersonRecord::normal_reference(&ask()?);
     let hash = key.search_hash("external_reference", reference.as_bytes());

@@ -131,13 +131,23 @@ fn status(channel: Channel, word: &str) -> Option<MessageState> {
 /// Reads a frozen request back: destination and SHA-256 of the content. For audits only.
 pub fn read_request(frozen: &[u8]) -> Option<(String, [u8; 32])> {
     let request: Value = serde_json::from_slice(frozen).ok()?;
-    let text = |name: &str| request.get(name).and_then(Value::as_str);
-    if text("channel")? == "sms" {
-        return Some((text("to")?.to_owned(), Sha256::digest(text("text")?).into()));
+    let hash = Sha256::digest(read_content(frozen)?.0).into();
+    if let Some(to) = request.get("to").and_then(Value::as_str) {
+        return Some((to.to_owned(), hash));
     }
     let lines: Option<Vec<&str>> = request.get("address")?.as_array()?.iter().map(Value::as_str).collect();
-    let pdf = base64::engine::general_purpose::STANDARD.decode(text("pdf")?).ok()?;
-    Some((lines?.join("\n"), Sha256::digest(pdf).into()))
+    Some((lines?.join("\n"), hash))
+}
+
+/// The content of a frozen request, as it was rendered, and the ending of its file's name; `None` where it is not of
+/// this provider's.
+pub fn read_content(frozen: &[u8]) -> Option<(Vec<u8>, &'static str)> {
+    let request: Value = serde_json::from_slice(frozen).ok()?;
+    let text = |name: &str| request.get(name).and_then(Value::as_str);
+    if text("channel")? == "sms" {
+        return Some((text("text")?.as_bytes().to_vec(), "txt"));
+    }
+    Some((base64::engine::general_purpose::STANDARD.decode(text("pdf")?).ok()?, "pdf"))
 }
 
 /// The table of answers.

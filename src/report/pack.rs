@@ -4,8 +4,12 @@
 
 mod archive;
 pub mod incident;
+mod openings;
+pub mod person;
 mod words;
 
+use super::ReportError;
+use crate::model::seal::SealError;
 use crate::store::StoreError;
 use duly_ledger::{EventError, ManifestError};
 use std::str::FromStr;
@@ -16,6 +20,30 @@ pub enum PackError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The summary beside the evidence.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The certificate beside the evidence.
+    #[error("the certificate cannot be typeset")]
+    Certificate(#[from] duly_letter::LetterError),
+    /// A key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A proof cannot be made of what is stored.
+    #[error("a proof cannot be made: the tiles on record are not those of the checkpoint")]
+    Proof,
+    /// Everything personal of the person is destroyed.
+    #[error("the person's key is destroyed: nothing of theirs can be opened any more")]
+    Erased,
+    /// The person has no such value.
+    #[error("the list has no field `{field}` of this person")]
+    NoField {
+        /// Field.
+        field: String,
+    },
+    /// Events of the person stand in an older generation of the log.
+    #[error("events of this person stand in an older generation of the log, which a person's pack does not hold")]
+    OlderGeneration,
     /// An event on record is not in its one spelling.
     #[error("an event on record cannot be read")]
     Event(#[from] EventError),
@@ -47,9 +75,15 @@ impl PackError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Store(error) => error.remedy(),
-            Self::Event(_) | Self::Bundle(_) | Self::Missing { .. } => {
+            Self::Report(error) => error.remedy(),
+            Self::Seal(error) => error.remedy(),
+            Self::Event(_) | Self::Bundle(_) | Self::Missing { .. } | Self::Proof => {
                 "run `duly audit`: it names everything that was altered or lost"
             }
+            Self::Erased => "make the pack without `--open` and `--messages`: the proof stands without them",
+            Self::NoField { .. } => "open `external_reference`, `name`, `sms` or `letter`, as far as the list has them",
+            Self::OlderGeneration => "make the pack of the incident with `duly pack incident`: it holds all generations",
+            Self::Certificate(_) => "report this as a fault of Duly with the command that you ran",
             Self::Manifest(_) => "report this as a fault of Duly with the command that you ran",
             Self::Write(_) | Self::Zip(_) => "check that the folder exists, has room and may be written by this user",
             Self::NothingPublished => "start `duly serve scheduler`, or wait a second: it signs what has happened",

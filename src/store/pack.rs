@@ -1,7 +1,11 @@
 //! What a pack holds beside the log: who signed which plan, what everybody would be told, and the words.
 
-use super::unit::IncidentKey;
+use super::log::Published;
+use super::quarantine::Decider;
+use super::sequencing::LogScope;
+use super::unit::{IncidentKey, Wait};
 use super::{Store, StoreError};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// A text that a plan was approved with.
@@ -104,4 +108,149 @@ impl Store {
         .await?;
         Ok(rows)
     }
+}
+
+/// An event with its place in a log's generation.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// Index of the leaf.
+    pub seq: i64,
+    /// The leaf's bytes.
+    pub body: Vec<u8>,
+}
+
+/// The frozen request of one intent.
+#[derive(Debug, Clone)]
+pub struct IntentRequest {
+    /// Number of the intent in the person's chain.
+    pub n: i64,
+    /// Sealed frozen bytes under the person's key.
+    pub request: Vec<u8>,
+}
+
+/// Where a source row ended.
+#[derive(Debug, Clone)]
+pub struct RowFate {
+    /// List.
+    pub list_no: i32,
+    /// Identity within the list.
+    pub identity: Vec<u8>,
+    /// Its last fate.
+    pub fate: String,
+    /// The person that it is or repeats.
+    pub person_id: Option<Uuid>,
+}
+
+impl Store {
+    /// A person's events in a generation, up to its checkpoint, in order.
+    pub async fn list_placed_of(&self, incident: IncidentKey, person_id: Uuid, log: &Published) -> Result<Vec<Placed>, StoreError> {
+        let rows = sqlx::query_as!(
+            Placed,
+            "select s.seq, e.body from event e join sequenced s on s.ord = e.ord
+              where e.controller_id = $1 and e.incident_no = $2 and e.person_id = $3 and s.log_no = $4 and s.generation = $5 and s.seq < $6
+              order by s.seq",
+            incident.controller_id,
+            incident.incident_no,
+            person_id,
+            log.log_no,
+            log.generation,
+            log.size
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Events of lists and plans, and holds of the whole incident, in a generation up to its checkpoint.
+    pub async fn list_placed_of_incident(&self, incident: IncidentKey, log: &Published) -> Result<Vec<Placed>, StoreError> {
+        let rows = sqlx::query_as!(
+            Placed,
+            "select s.seq, e.body from event e join sequenced s on s.ord = e.ord
+              where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null
+                and (e.kind like 'list.%' or e.kind like 'plan.%' or e.kind like 'hold.%')
+                and s.log_no = $3 and s.generation = $4 and s.seq < $5 order by s.seq",
+            incident.controller_id,
+            incident.incident_no,
+            log.log_no,
+            log.generation,
+            log.size
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// The frozen requests behind a person's intents.
+    pub async fn list_intent_requests(&self, incident: IncidentKey, person_id: Uuid) -> Result<Vec<IntentRequest>, StoreError> {
+        let rows = sqlx::query_as!(
+            IntentRequest,
+            r#"select e.n as "n!", a.request from event e
+                 join attempt a on a.controller_id = e.controller_id and a.incident_no = e.incident_no and a.message_id = e.message_id
+                  and a.attempt = e.attempt
+                where e.controller_id = $1 and e.incident_no = $2 and e.person_id = $3 and e.kind = 'message.intent' order by e.n"#,
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Wrapped keys of people after `after`, ascending; people who are erased have none.
+    pub async fn list_person_keys(&self, incident: IncidentKey, after: Uuid, limit: i64) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query!(
+            "select person_id, wrapped from person_key where controller_id = $1 and incident_no = $2 and person_id > $3
+              order by person_id limit $4",
+            incident.controller_id,
+            incident.incident_no,
+            after,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.person_id, row.wrapped)).collect())
+    }
+
+    /// Fates of a list's rows after `after`, ascending by identity.
+    pub async fn list_row_fates(&self, incident: IncidentKey, list_no: i32, after: &[u8], limit: i64) -> Result<Vec<RowFate>, StoreError> {
+        let rows = sqlx::query_as!(
+            RowFate,
+            r#"select s.list_no, s.identity, coalesce(d.fate, s.fate) as "fate!", s.person_id
+                 from source_row s left join row_decision d using (controller_id, incident_no, list_no, identity)
+                where s.controller_id = $1 and s.incident_no = $2 and s.list_no = $3 and s.identity > $4 order by s.identity limit $5"#,
+            incident.controller_id,
+            incident.incident_no,
+            list_no,
+            after,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Writes that contact data or messages of a person are about to be opened for a pack; before they are.
+    pub async fn record_view(&self, incident: IncidentKey, person_id: Uuid, by: Decider) -> Result<(), StoreError> {
+        let tx = self.pool.begin().await?;
+        let mut unit = self.unit_in(tx, incident, &[person_id], Wait::Wait).await?;
+        let mut detail = made_by(by);
+        detail.insert("purpose".to_owned(), json!("pack"));
+        unit.plain_event(Some(person_id), "contact.viewed", detail)?;
+        unit.commit().await
+    }
+
+    /// Writes that something left the house as a file: what, for whom, and the hash of its bytes.
+    pub async fn record_export(&self, incident: IncidentKey, what: &str, reader: &str, hash: &[u8; 32], by: Decider) -> Result<(), StoreError> {
+        let mut detail = made_by(by);
+        for (key, value) in [("what", what.to_owned()), ("for", reader.to_owned()), ("hash", hex::encode(hash))] {
+            detail.insert(key.to_owned(), json!(value));
+        }
+        self.insert_event(LogScope::Incident(incident.controller_id, incident.incident_no), "export.made", detail).await
+    }
+}
+
+fn made_by(by: Decider) -> Map<String, Value> {
+    let ids = [("command", by.command_id), ("user", by.user_id)];
+    ids.into_iter().map(|(name, id)| (name.to_owned(), json!(id.to_string()))).collect()
 }

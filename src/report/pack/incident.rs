@@ -1,7 +1,11 @@
 //! `duly pack incident`: the whole log of an incident, and what its events name by hash.
 
 use super::archive::Archive;
-use super::{Audience, PackError, words};
+use super::{Audience, PackError, openings, words};
+use crate::model::seal::Key;
+use crate::report::replay::replay_whole;
+use crate::report::summary::{certificate, summary};
+use crate::report::{document, promised};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::log::Published;
@@ -29,11 +33,32 @@ pub struct Packed {
     pub plans: BTreeSet<i32>,
 }
 
-/// Writes the pack at the newest published checkpoint.
+/// What a pack is to hold.
+pub struct Wanted<'a> {
+    /// For whom.
+    pub audience: Audience,
+    /// The incident's key, where everybody's external reference is to be opened.
+    pub openings: Option<&'a Key>,
+    /// Hears of leaves written, and how many there are.
+    pub progress: &'a (dyn Fn(i64, i64) + Sync),
+}
+
+/// Writes the pack at the newest published checkpoint, with nothing opened.
 pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, audience: Audience, out: W) -> Result<Packed, PackError> {
+    write_wanted(store, incident, &Wanted { audience, openings: None, progress: &|_, _| {} }, out).await
+}
+
+/// Writes the pack at the newest published checkpoint.
+pub async fn write_wanted<W: Write + Seek>(
+    store: &Store,
+    incident: &Incident,
+    wanted: &Wanted<'_>,
+    out: W,
+) -> Result<Packed, PackError> {
+    let audience = wanted.audience;
     let published = store.list_published(incident.incident_id).await?;
     let (newest, older) = published.split_last().ok_or(PackError::NothingPublished)?;
-    let mut pack = Writer { store, incident, zip: Archive::new(out) };
+    let mut pack = Writer { store, incident, wanted, zip: Archive::new(out) };
     for log in older {
         pack.log(log, &format!("generation/{}/", log.generation)).await?;
     }
@@ -56,6 +81,10 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, audience
         texts.extend(pack.plan(*plan).await?);
     }
     pack.texts(&texts).await?;
+    if let Some(key) = wanted.openings {
+        openings::write(store, incident.key, key, &packed.lists, &mut pack.zip).await?;
+    }
+    pack.for_people(&published).await?;
     let about = json!({"for": audience.as_str(), "format": 1, "kind": "incident", "origin": newest.origin, "size": newest.size});
     pack.zip.put("pack.json", about.to_string().as_bytes())?;
     pack.zip.put("README.txt", words::readme(audience, &newest.origin).as_bytes())?;
@@ -66,6 +95,7 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, audience
 struct Writer<'a, W: Write + Seek> {
     store: &'a Store,
     incident: &'a Incident,
+    wanted: &'a Wanted<'a>,
     zip: Archive<W>,
 }
 
@@ -84,6 +114,7 @@ impl<W: Write + Seek> Writer<'_, W> {
                 let Some(tile) = tile_at(Layer::Entries, n, size) else { continue };
                 self.zip.put(&format!("{prefix}{tile}"), &encode_bundle(chunk)?)?;
             }
+            (self.wanted.progress)(number(end), log.size);
         }
         for tile in hash_tiles(size) {
             let stored = self.store.load_tile(log.log_no, log.generation, i32::from(tile.level()), number(tile.number())).await?;
@@ -149,6 +180,20 @@ impl<W: Write + Seek> Writer<'_, W> {
                 self.zip.append(&line)?;
             }
         }
+    }
+
+    /// What people read; nothing in it is evidence.
+    async fn for_people(&mut self, published: &[Published]) -> Result<(), PackError> {
+        let replay = replay_whole(self.store, published).await?;
+        let plans = promised::load(self.store, self.incident.key, &replay.tally).await?;
+        let audience = self.wanted.audience;
+        let page = document::html(&summary(self.incident, audience, &replay, &plans));
+        self.zip.put("summary.html", page.as_bytes())?;
+        let certificate = certificate(self.incident, audience, &replay, &plans);
+        let ident = format!("{} {} {}", replay.standing.origin, replay.standing.size, audience.as_str());
+        let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
+        self.zip.put("certificate.pdf", &typeset.map_err(std::io::Error::other)??)?;
+        self.zip.put("policy.example", words::policy(&replay.standing.origin).as_bytes())
     }
 
     async fn texts(&mut self, hashes: &BTreeSet<String>) -> Result<(), PackError> {

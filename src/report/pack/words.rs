@@ -34,3 +34,55 @@ The format: docs/evidence-format.md of Duly. Personal data stand in no part of t
 "
     )
 }
+
+/// An example of a verifier's policy, without any key: one from here would prove nothing.
+pub fn policy(origin: &str) -> String {
+    format!(
+        "# UNTRUSTED. This file came with the pack; whoever made a false pack could have made it too.
+# Write a policy of your own and put into it keys that you have from elsewhere. Then:
+#   duly-verify PACK --policy YOUR.policy
+#
+# The log's key, as the controller or the sender's published list gives it; its name must be
+#   {origin}
+# log <vkey>
+#
+# Witnesses that you trust, as they themselves publish their keys:
+# witness <name> <vkey>
+# group <name> any <witness> <witness>
+# quorum <name>
+quorum none
+"
+    )
+}
+
+/// README.txt of a person's pack.
+pub fn person_readme(audience: Audience, origin: &str) -> String {
+    let reader = match audience {
+        Audience::Person => "for the person whom it is about",
+        Audience::Court => "about one person, for a court",
+        Audience::Regulator => "about one person, for a supervisory authority",
+    };
+    format!(
+        "This is the evidence of how one person was notified of a personal data breach, {reader}.
+Log: {origin}
+
+events/         what was recorded of the person, in order, each with a proof that it stands in the log
+log/            the lists, plans and holds that it rests on, likewise
+manifest-line   the person's line of the frozen list, with a proof that it stands in it
+keys.json       only on request: values of the person, and what opens their commitments
+messages/       only on request: what was sent, byte for byte
+
+It proves what is in it, and that the person's events have no gap from 1 to the last one here.
+It does not prove that nothing more followed, that nothing was sent twice, or that anybody opened a message.
+For the first two a reader needs the pack of the whole incident.
+
+How to check it, without Duly:
+- duly-verify PACK --key LOG.vkey            one small program, no network, no database
+- verify.html in any browser                 drop the pack on it; an implementation of its own
+- any software that reads C2SP tlog-proof
+
+Get the log's key from the controller or the sender's published list, never from here.
+A pack with keys.json or messages/ holds personal data: keep it as you would keep the letter itself.
+"
+    )
+}

@@ -1,0 +1,203 @@
+//! Reports from the log alone, as it stood at a moment. One that leaves as a file leaves a signed trace in the log.
+
+use super::failure::read_text;
+use super::sign::signer;
+use super::{Context, Failure, Refusal};
+use crate::evidence::{Archive, sequencer};
+use crate::report::document::{self, Document};
+use crate::report::replay::{Replay, replay};
+use crate::report::{promised, regulator, witness};
+use crate::store::Store;
+use crate::store::incident::Incident;
+use crate::store::quarantine::Decider;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+/// `duly report`.
+#[derive(Subcommand)]
+pub enum ReportCommand {
+    /// Say what a supervisory authority asks: informed or not, when, how many, how, in which words, why not sooner
+    #[command(
+        after_help = "Examples:\n  duly report regulator --incident cards-2026 --profile uk-gdpr\n  duly report regulator --incident cards-2026 --profile uk-gdpr --as-of 2026-11-14T09:00:00Z --out report.html"
+    )]
+    Regulator {
+        /// Legal profile whose fields are asked for
+        #[arg(long)]
+        profile: String,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Draft a statement for whoever vouches for the record
+    #[command(
+        after_help = "Examples:\n  duly report witness --incident cards-2026 --out statement.pdf\n  duly report witness --incident cards-2026 --provider-statement counts.csv\n\nThe provider's statement is a CSV file: a first line `channel,count`, then one line for each of sms, letter, email."
+    )]
+    Witness {
+        /// How many messages the providers say that they took: CSV with channel,count
+        #[arg(long, value_name = "FILE")]
+        provider_statement: Option<PathBuf>,
+        #[command(flatten)]
+        of: Of,
+    },
+}
+
+/// Which incident, at which moment, and where the report goes.
+#[derive(Args)]
+pub struct Of {
+    /// Incident, or controller/incident
+    #[arg(long)]
+    pub incident: String,
+    /// Moment, RFC 3339; the same moment gives the same report. Now without one
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub as_of: Option<OffsetDateTime>,
+    /// New file, by its ending .html, .pdf, .txt or .json; the terminal without one
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+fn moment(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "write a time as 2026-11-14T09:00:00Z".to_owned())
+}
+
+impl Of {
+    /// Replays the log up to the moment, with all that has happened in its place.
+    pub async fn replay(&self, context: &Context) -> Result<(Incident, Replay), Failure> {
+        let store = context.store().await?;
+        let incident = store.load_incident(&self.incident).await?;
+        let now = store.now().await?;
+        let as_of = self.as_of.unwrap_or(now);
+        if as_of > now {
+            return Err(Refusal::of("that moment has not come yet: what will have happened is not known", "give a time that has passed"));
+        }
+        sequencer::run_once(Arc::new(Archive::open(&context.settings()?, store)?)).await?;
+        let replay = replay(store, incident.incident_id, as_of).await?;
+        Ok((incident, replay))
+    }
+
+    /// Prints the report, or writes it to its file and says so in the log.
+    pub async fn give(&self, context: &Context, incident: &Incident, command: &Value, report: &Document, data: &Value) -> Result<(), Failure> {
+        let Some(out) = &self.out else {
+            context.print(data, &document::text(report));
+            return Ok(());
+        };
+        let ending = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let bytes = match ending {
+            "html" => document::html(report).into_bytes(),
+            "txt" => format!("{}\n", document::text(report)).into_bytes(),
+            "json" => format!("{data}\n").into_bytes(),
+            "pdf" => document::pdf(report, &format!("{} {}", report.title, incident.incident_id))
+                .map_err(|cause| Refusal::because("the report cannot be typeset", "write it as .html and report this as a fault of Duly", cause))?,
+            _ => return Err(Refusal::of("the file's name must end in .html, .pdf, .txt or .json", "give such a name to --out")),
+        };
+        let store = context.store().await?;
+        let export = Export::begin(context, out, command).await?;
+        std::io::Write::write_all(&mut export.file()?, &bytes)?;
+        let hash = export.keep(store, incident, "report", "regulator").await?;
+        context.print(&serde_json::json!({"file": out, "sha256": hash}), &format!("{}\nSHA-256 {hash}", out.display()));
+        Ok(())
+    }
+}
+
+/// A file in the making: under another name until it is whole, and never over a file that is there.
+pub struct Export {
+    /// Who signed for it.
+    pub by: Decider,
+    part: PathBuf,
+    out: PathBuf,
+}
+
+impl Export {
+    /// Looks at the place first: what cannot be written is not signed for.
+    pub async fn begin(context: &Context, out: &Path, command: &Value) -> Result<Self, Failure> {
+        if out.exists() {
+            return Err(Refusal::of(
+                format!("`{}` is there already; nothing was written", out.display()),
+                "give another name, or move the old file away",
+            ));
+        }
+        let mut part = out.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        File::create_new(&part).map_err(|cause| {
+            Refusal::because(
+                format!("`{}` cannot be made", part.display()),
+                "check the folder; if an earlier try was killed, remove that file",
+                cause,
+            )
+        })?;
+        let mut export = Self { by: Decider { user_id: Uuid::nil(), command_id: Uuid::nil() }, part, out: out.to_owned() };
+        export.by = signer(context).await?.sign(context.store().await?, command).await?;
+        Ok(export)
+    }
+
+    /// Where it is written.
+    pub fn file(&self) -> Result<File, Failure> {
+        Ok(File::options().read(true).write(true).open(&self.part)?)
+    }
+
+    /// Gives it its name, then says in the log what left; returns the hash of its bytes.
+    pub async fn keep(self, store: &Store, incident: &Incident, what: &str, reader: &str) -> Result<String, Failure> {
+        let mut hasher = Sha256::new();
+        let mut file = self.file()?;
+        std::io::copy(&mut file, &mut Hashing(&mut hasher))?;
+        let hash: [u8; 32] = hasher.finalize().into();
+        file.sync_all()?;
+        store.record_export(incident.key, what, reader, &hash, self.by).await?;
+        // A link is refused where the name has been taken meanwhile; the part goes when this is dropped.
+        std::fs::hard_link(&self.part, &self.out)?;
+        Ok(hex::encode(hash))
+    }
+}
+
+impl Drop for Export {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.part) {
+            tracing::warn!(error = %error, "the unfinished file stays where it is");
+        }
+    }
+}
+
+struct Hashing<'a>(&'a mut Sha256);
+
+impl std::io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs a report command.
+pub async fn run(context: &Context, command: ReportCommand) -> Result<(), Failure> {
+    let store = context.store().await?;
+    match command {
+        ReportCommand::Regulator { profile, of } => {
+            let (incident, replay) = of.replay(context).await?;
+            let plans = promised::load(store, incident.key, &replay.tally).await?;
+            let report = regulator::regulator(&incident, &replay, &plans, &profile)?;
+            let data = regulator::data(&incident, &replay, &plans, &profile);
+            let words = serde_json::json!({"command": "report regulator", "incident": incident.incident_id, "profile": profile});
+            of.give(context, &incident, &words, &report, &data).await
+        }
+        ReportCommand::Witness { provider_statement, of } => {
+            let statement = provider_statement.as_deref().map(read_text).transpose()?;
+            let statement = statement.as_deref().map(witness::read_statement).transpose()?;
+            let (incident, replay) = of.replay(context).await?;
+            let plans = promised::load(store, incident.key, &replay.tally).await?;
+            let programs = witness::Programs::load(store, replay.as_of).await?;
+            let report = witness::witness(&incident, &replay, &plans, &programs, statement.as_ref());
+            let data = witness::data(&incident, &replay, &programs, statement.as_ref());
+            let words = serde_json::json!({"command": "report witness", "incident": incident.incident_id});
+            of.give(context, &incident, &words, &report, &data).await
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a supervisory authority asks of a notification: informed or not, when, how many, how, in which words, and why
+//! not sooner. Everything is read from the log up to a moment, and from what the log names by hash.
+
+use super::ReportError;
+use super::document::{Block, Document, Section, figure};
+use super::figures::{answer, channels, date, ground, lists, obstacles, people, said, span, standing, times, when};
+use super::promised::Promised;
+use super::replay::Replay;
+use super::tally::Tally;
+use super::words::noun;
+use crate::store::incident::Incident;
+use serde_json::{Value, json};
+
+/// Whether the affected people were informed, in the words of the authorities' forms.
+fn informed(tally: &Tally) -> &'static str {
+    let p = &tally.people;
+    match (p.notified, p.open + p.unreachable) {
+        (0, _) => "no",
+        (_, 0) => "yes",
+        _ => "in part",
+    }
+}
+
+/// Channels by which somebody was written to.
+fn by(tally: &Tally) -> Vec<&'static str> {
+    tally.traffic.iter().filter(|(_, t)| t.taken > 0).map(|(channel, _)| noun(*channel)).collect()
+}
+
+/// The report; `profile` must be one that a plan of the incident was made under.
+pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &str) -> Result<Document, ReportError> {
+    let tally = &replay.tally;
+    let plans: Vec<&Promised> = plans.iter().filter(|p| p.profile_id() == profile).collect();
+    if plans.is_empty() && !tally.plans.is_empty() {
+        return Err(ReportError::OtherProfile { profile: profile.to_owned() });
+    }
+    let law = plans.iter().find_map(|p| p.profile.as_ref());
+    let law = law.map_or_else(|| profile.to_owned(), |p| format!("{} (profile {} {})", p.law, p.id, p.version));
+    let mut about = vec![
+        ("Controller".to_owned(), incident.controller_name.clone()),
+        ("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug)),
+        ("Law".to_owned(), law),
+    ];
+    about.extend(ground(replay));
+    let sections = vec![questions(replay), standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally), wordings(&plans)];
+    Ok(Document {
+        title: "Notification of the affected people: report to the supervisory authority".to_owned(),
+        lead: answer(tally),
+        date: date(replay.as_of),
+        about,
+        sections,
+        foot: format!(
+            "Made by Duly from the log alone, as it stood on {}. The pack of the incident proves every figure; check it with duly-verify or verify.html and a key from elsewhere.",
+            said(replay.as_of)
+        ),
+    })
+}
+
+fn questions(replay: &Replay) -> Section {
+    let tally = &replay.tally;
+    let p = &tally.people;
+    let pair = |name: &str, value: String| (name.to_owned(), value);
+    let channels = by(tally);
+    let first = tally.notified_by(0).map_or("nobody yet".to_owned(), when);
+    let last = tally.notified_by(100).map_or("nobody yet".to_owned(), when);
+    let delay = tally.frozen_at().zip(tally.notified_by(0)).zip(tally.notified_by(100));
+    let mut facts = vec![
+        pair("Informed", informed(tally).to_owned()),
+        pair("First informed", first),
+        pair("Last informed so far", last),
+        pair("Number informed", format!("{} of {}", figure(p.notified), people(p.people))),
+        pair("Not informed yet", figure(p.open)),
+        pair("Cannot be reached", figure(p.unreachable)),
+        pair("Exempt or withdrawn", figure(p.exempt + p.withdrawn)),
+        pair("Channels", if channels.is_empty() { "none yet".to_owned() } else { channels.join(", ") }),
+    ];
+    if let Some(((frozen, first), last)) = delay {
+        facts.push(pair("From freeze to notice", format!("{} for the first, {} for the last", span(first - frozen), span(last - frozen))));
+    }
+    Section::new("What the form asks").facts(facts)
+}
+
+fn wordings(plans: &[&Promised]) -> Section {
+    let mut section = Section::new("Copy of the texts").text(
+        "The wording as it was approved, without anybody's name. Each file's SHA-256 stands in the plan that two people signed.",
+    );
+    let mut seen = std::collections::BTreeSet::new();
+    for wording in plans.iter().flat_map(|p| &p.wordings) {
+        if seen.insert(&wording.hash) {
+            let caption = format!("{}, SHA-256 {}", wording.name, wording.hash);
+            let text = pretty(&wording.name, &wording.text);
+            section = section.block(Block::Copy { caption, text });
+        }
+    }
+    section
+}
+
+/// The incident's texts are JSON in one line; people read it as names and values.
+fn pretty(name: &str, text: &str) -> String {
+    let fields = name.ends_with(".json").then(|| serde_json::from_str::<serde_json::Map<String, Value>>(text).ok()).flatten();
+    let line = |(key, value): (&String, &Value)| format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    fields.map_or_else(|| text.to_owned(), |map| map.iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// The same for programs.
+pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &str) -> Value {
+    let tally = &replay.tally;
+    let channel = |(channel, t): (&crate::model::state::Channel, &super::tally::Traffic)| {
+        let reached: serde_json::Map<String, Value> = t.reached.iter().map(|(s, n)| (s.as_str().to_owned(), json!(n))).collect();
+        (channel.as_str().to_owned(), json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "reached": reached}))
+    };
+    let time = |at: Option<i64>| at.map(when_rfc3339);
+    let texts = plans.iter().filter(|p| p.profile_id() == profile).flat_map(|p| &p.wordings);
+    json!({
+        "controller": incident.controller_name, "incident": format!("{}/{}", incident.controller_slug, incident.slug),
+        "profile": profile, "as_of": when_rfc3339(super::replay::micros(replay.as_of)), "log": replay.standing,
+        "informed": informed(tally), "people": tally.people, "equation_holds": tally.people.holds(),
+        "first_informed_at": time(tally.notified_by(0)), "last_informed_at": time(tally.notified_by(100)),
+        "channels": tally.traffic.iter().map(channel).collect::<serde_json::Map<_, _>>(),
+        "frozen_at": time(tally.frozen_at()), "unknown": tally.unknowns, "possible_duplicates": tally.possible_duplicates,
+        "holds": tally.holds.values().map(|h| json!({
+            "covers": if h.person.is_some() { "person" } else { "incident" }, "set_at": when_rfc3339(h.set_at), "lifted_at": time(h.lifted_at)
+        })).collect::<Vec<_>>(),
+        "lists": tally.lists.iter().map(|l| json!({
+            "list": l.list, "frozen_at": when_rfc3339(l.at), "people": l.people, "rows": l.rows, "duplicates": l.duplicates,
+            "quarantined": l.quarantined, "root": l.root, "signed": l.is_signed
+        })).collect::<Vec<_>>(),
+        "texts": texts.map(|w| json!({"name": w.name, "sha256": w.hash, "text": w.text})).collect::<Vec<_>>(),
+    })
+}
+
+/// RFC 3339 with microseconds, from microseconds since 1970.
+pub fn when_rfc3339(micros: i64) -> String {
+    use time::format_description::well_known::Rfc3339;
+    let at = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000);
+    at.ok().and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
+}

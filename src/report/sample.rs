@@ -1,0 +1,233 @@
+//! An auditor's sample: people drawn so that anybody can draw them again, each traced from the list to the end state.
+//!
+//! The draw: SHA-256(seed as UTF-8 ‖ the person's id, 16 bytes); the people with the smallest hashes are the sample.
+//! Nobody can choose whom it takes without choosing the seed, and the seed comes from the auditor.
+
+use super::ReportError;
+use super::document::{Document, Section, figure};
+use super::figures::{date, ground, people, said, when};
+use super::replay::{Leaf, Replay, Standing, visit};
+use super::tally::Tally;
+use crate::model::state::{Channel, MessageState, NoticeState};
+use crate::store::Store;
+use crate::store::incident::Incident;
+use crate::store::unit::IncidentKey;
+use duly_ledger::{Frontier, leaf_hash, to_hex};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// People read at once.
+const PAGE: i64 = 5000;
+
+/// Rank of a person in a draw; the smallest are taken.
+pub fn rank(seed: &str, person: &[u8; 16]) -> [u8; 32] {
+    Sha256::new().chain_update(seed).chain_update(person).finalize().into()
+}
+
+/// Where a person stands in a frozen list.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Place {
+    /// List.
+    pub list: u64,
+    /// Index of the manifest's line, from 0.
+    pub index: u64,
+    /// The line.
+    pub line: String,
+}
+
+/// One event of a person with its place in the log.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Step {
+    /// Generation of the log.
+    pub generation: i32,
+    /// Index of the leaf.
+    pub leaf: u64,
+    /// Leaf hash, hex.
+    pub hash: String,
+    /// Number in the person's chain.
+    pub n: u64,
+    /// When, microseconds since 1970.
+    pub at: i64,
+    /// Kind.
+    pub kind: String,
+    /// What it adds.
+    pub detail: Value,
+}
+
+/// A person of the sample.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Traced {
+    /// `p_…`.
+    pub person: String,
+    /// Rank in the draw, hex.
+    pub rank: String,
+    /// Line of the list.
+    pub place: Place,
+    /// Whether the person's events number 1, 2, … and each names the one before by its hash.
+    pub chain_holds: bool,
+    /// End state word, or `open`.
+    pub end: String,
+    /// Events in order.
+    pub steps: Vec<Step>,
+}
+
+/// The sample.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Sample {
+    /// The auditor's seed.
+    pub seed: String,
+    /// People of all frozen lists.
+    pub population: u64,
+    /// Whether each list's manifest, read again line by line, has the root that the log froze.
+    pub manifests_hold: bool,
+    /// The people, by rank.
+    pub people: Vec<Traced>,
+}
+
+/// Draws and traces.
+pub async fn sample(
+    store: &Store,
+    incident: &Incident,
+    replay: &Replay,
+    (size, seed): (usize, &str),
+) -> Result<Sample, ReportError> {
+    let mut draw = Draw { seed, size, taken: BTreeMap::new(), population: 0, manifests_hold: true };
+    for list in &replay.tally.lists {
+        draw.list(store, incident.key, list.list, &list.root).await?;
+    }
+    let mut traced: HashMap<[u8; 16], (bool, Option<[u8; 32]>, Vec<Step>)> =
+        draw.taken.values().map(|(person, _)| (*person, (true, None, Vec::new()))).collect();
+    let generations = store.list_published(incident.incident_id).await?;
+    visit(store, &generations, replay.as_of, |leaf| {
+        let known = leaf.event.person.and_then(|person| traced.get_mut(&person));
+        if let Some((holds, last, steps)) = known {
+            *holds &= leaf.event.prev == *last && leaf.event.n == Some(steps.len() as u64 + 1);
+            *last = Some(leaf.hash);
+            steps.push(step(&leaf));
+        }
+    })
+    .await?;
+    let people = draw.taken.into_iter().map(|((rank, _), (person, place))| {
+        let (chain_holds, _, steps) = traced.remove(&person).unwrap_or((false, None, Vec::new()));
+        let end = replay.tally.notice_of(&person).0.as_str().to_owned();
+        Traced { person: format!("p_{}", to_hex(&person)), rank: to_hex(&rank), place, chain_holds, end, steps }
+    });
+    let people = people.collect();
+    Ok(Sample { seed: seed.to_owned(), population: draw.population, manifests_hold: draw.manifests_hold, people })
+}
+
+struct Draw<'a> {
+    seed: &'a str,
+    size: usize,
+    taken: BTreeMap<([u8; 32], [u8; 16]), ([u8; 16], Place)>,
+    population: u64,
+    manifests_hold: bool,
+}
+
+impl Draw<'_> {
+    /// Takes part of a list into the draw; the list is that of its root, or it is said.
+    async fn list(&mut self, store: &Store, incident: IncidentKey, list: u64, root: &str) -> Result<(), ReportError> {
+        let number = i32::try_from(list).unwrap_or(i32::MAX);
+        let (mut tree, mut after) = (Frontier::new(), Uuid::nil());
+        loop {
+            let rows = store.list_manifest(incident, number, after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.person_id;
+            for row in &rows {
+                let line = row.line()?;
+                let bytes = line.to_bytes()?;
+                let place = Place { list, index: tree.size(), line: String::from_utf8_lossy(&bytes).into_owned() };
+                tree.append(leaf_hash(&bytes));
+                self.taken.insert((rank(self.seed, &line.person), line.person), (line.person, place));
+                if self.taken.len() > self.size {
+                    self.taken.pop_last();
+                }
+            }
+        }
+        self.population += tree.size();
+        self.manifests_hold &= to_hex(&tree.root()) == root;
+        Ok(())
+    }
+}
+
+fn step(leaf: &Leaf<'_>) -> Step {
+    Step {
+        generation: leaf.generation,
+        leaf: leaf.index,
+        hash: to_hex(&leaf.hash),
+        n: leaf.event.n.unwrap_or_default(),
+        at: leaf.event.at_micros,
+        kind: leaf.event.kind.clone(),
+        detail: json!(leaf.event.detail),
+    }
+}
+
+/// The sample as a work paper.
+pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document {
+    let mut about = vec![("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug))];
+    about.extend(ground(replay));
+    about.push(("Seed".to_owned(), sample.seed.clone()));
+    about.push(("Drawn".to_owned(), format!("{} of {}", people(sample.people.len() as u64), figure(sample.population))));
+    let broken = sample.people.iter().filter(|p| !p.chain_holds).count();
+    let ends: BTreeSet<&str> = sample.people.iter().map(|p| p.end.as_str()).collect();
+    let count = |end: &str| figure(sample.people.iter().filter(|p| p.end == end).count() as u64);
+    let result = Section::new("Result")
+        .table("End states of the sample", &["state", "people"], ends.into_iter().map(|end| vec![end.to_owned(), count(end)]).collect(), &[1])
+        .list([
+            if sample.manifests_hold { "Each list, read again line by line, has the root that the log froze." } else { "A LIST HAS ANOTHER ROOT THAN THE LOG FROZE." }.to_owned(),
+            if broken == 0 { "Each chain of events numbers 1, 2, … and names the event before by its hash.".to_owned() } else { format!("{broken} CHAINS OF EVENTS ARE BROKEN.") },
+        ]);
+    let method = Section::new("How it was drawn").text(
+        "For each person of the frozen lists: SHA-256 of the seed (UTF-8) followed by the person's id (16 bytes). The people with the smallest hashes are the sample, in that order. Whoever has the manifests and the seed draws the same people.",
+    );
+    let mut sections = vec![result, method, plans(&replay.tally)];
+    sections.extend(sample.people.iter().zip(1..).map(|(traced, number)| section(traced, number, &replay.standing)));
+    Document {
+        title: "Work paper: people drawn from the log and traced".to_owned(),
+        lead: format!("{} traced from the list to the end state, as of {}.", people(sample.people.len() as u64), said(replay.as_of)),
+        date: date(replay.as_of),
+        about,
+        sections,
+        foot: "Made by Duly from the log and the frozen lists. No personal data: people stand under random ids, their data as commitments.".to_owned(),
+    }
+}
+
+fn plans(tally: &Tally) -> Section {
+    let rows = tally.plans.iter().flat_map(|(number, plan)| plan.moves.iter().map(move |(at, what, user)| vec![number.to_string(), what.clone(), when(*at), user.clone()]));
+    Section::new("Plans").table("What was done with the plans", &["plan", "what", "time", "user"], rows.collect(), &[])
+}
+
+fn section(traced: &Traced, number: usize, standing: &Standing) -> Section {
+    let facts = vec![
+        ("List line".to_owned(), format!("list {}, index {}", traced.place.list, traced.place.index)),
+        ("Rank".to_owned(), traced.rank.clone()),
+        ("Chain".to_owned(), if traced.chain_holds { "holds" } else { "BROKEN" }.to_owned()),
+        ("End state".to_owned(), traced.end.clone()),
+        ("Proofs lead to".to_owned(), format!("{} of {} leaves", to_hex(&standing.root), figure(standing.size))),
+    ];
+    let row = |s: &Step| vec![s.n.to_string(), s.leaf.to_string(), when(s.at), said_of(s), s.hash.get(..16).unwrap_or_default().to_owned()];
+    let section = Section::new(&format!("{number}. {}", traced.person)).facts(facts);
+    if traced.steps.is_empty() {
+        return section.text("No event tells of this person yet: nothing was sent.");
+    }
+    section.table("Events (leaf: index in the log; hash: its first 16 digits)", &["n", "leaf", "time", "what", "hash"], traced.steps.iter().map(row).collect(), &[0, 1])
+}
+
+/// An event in a few words.
+fn said_of(step: &Step) -> String {
+    let field = |key: &str| step.detail.get(key).and_then(Value::as_str).unwrap_or_default();
+    let whole = |key: &str| step.detail.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let mut parts = vec![step.kind.clone()];
+    let channel = field("channel").parse::<Channel>().ok();
+    parts.extend(channel.map(|channel| super::words::noun(channel).to_owned()));
+    parts.extend((step.kind == "message.intent").then(|| format!("plan {}, attempt {}", whole("plan"), whole("attempt"))));
+    for key in ["code", "ground"] {
+        parts.extend(Some(field(key)).filter(|text| !text.is_empty()).map(str::to_owned));
+    }
+    let to = channel.zip(field("to").parse::<MessageState>().ok());
+    parts.extend(to.map(|(channel, to)| super::words::message(channel, to, None)));
+    parts.extend(field("notice").parse::<NoticeState>().ok().map(|to| super::words::notice(to).to_owned()));
+    parts.join("; ")
+}

@@ -1,0 +1,117 @@
+//! What stands beside the evidence in a pack, for people: a summary, and the certificate of notification. Nothing in
+//! them is evidence; each figure can be counted again from the pack.
+
+use super::document::{Block, Document, Section, figure};
+use super::figures::{answer, channels, date, ground, lists, obstacles, people, said, standing, times, when};
+use super::pack::Audience;
+use super::promised::Promised;
+use super::replay::Replay;
+use crate::store::incident::Incident;
+
+const FOOT: &str = "Made by Duly from the log in this pack. This page is no evidence by itself: check the pack.";
+
+fn about(incident: &Incident, replay: &Replay, plans: &[Promised]) -> Vec<(String, String)> {
+    let law = plans.iter().rev().find_map(|p| p.profile.as_ref());
+    let mut about = vec![
+        ("Controller".to_owned(), incident.controller_name.clone()),
+        ("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug)),
+    ];
+    about.extend(law.map(|p| ("Law".to_owned(), format!("{} (profile {} {})", p.law, p.id, p.version))));
+    about.extend(ground(replay));
+    about
+}
+
+/// `summary.html` of an incident's pack.
+pub fn summary(incident: &Incident, audience: Audience, replay: &Replay, plans: &[Promised]) -> Document {
+    let tally = &replay.tally;
+    let title = match audience {
+        Audience::Regulator => "Notification of a personal data breach: summary for the supervisory authority",
+        Audience::Court => "Notification of a personal data breach: summary for the court",
+        Audience::Person => "Notification of a personal data breach: how the affected people were told",
+    };
+    let mut sections = vec![standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally)];
+    sections.push(proves(audience));
+    sections.push(check());
+    Document {
+        title: title.to_owned(),
+        lead: answer(tally),
+        date: date(replay.as_of),
+        about: about(incident, replay, plans),
+        sections,
+        foot: FOOT.to_owned(),
+    }
+}
+
+fn proves(audience: Audience) -> Section {
+    let section = Section::new("What this pack proves, and what it does not");
+    let section = match audience {
+        Audience::Court => section.text(
+            "The record was made by a computer in the ordinary course of sending, each entry at the time of the act that it records. Whether that computer worked properly need not be presumed: the entries can be checked, and the draft statement of `duly report witness` says which programs, settings, errors and reconciliations stand behind them.",
+        ),
+        Audience::Regulator => section.text("Once the pack is verified with a key that did not come with it:"),
+        Audience::Person => section.text("You can have this checked by anybody whom you trust. Once it is verified with a key that did not come with it:"),
+    };
+    section
+        .list([
+            "It proves every event that the sender recorded up to the checkpoint, in order; nothing was changed, dropped or inserted since.",
+            "It proves that the people are those of the lists as they were frozen, and how the notice of each stands.",
+            "It proves that by the sender's own record nobody was sent the same message twice, and that only approved words were sent.",
+            "It does not prove that anybody opened a message: `posted` and `reported delivered` are what providers and carriers said.",
+            "It does not prove that the lists were complete when the controller handed them over.",
+            "It does not prove that nothing was sent outside of this record: compare the counts with the providers' own statements.",
+            "It does not prove times more closely than the time stamps and witnesses beside the checkpoint do.",
+        ])
+        .text("No name, number or address stands in this pack, only commitments, unless something was opened on request in `keys/`.")
+}
+
+fn check() -> Section {
+    Section::new("How to check it without Duly").list([
+        "duly-verify PACK --key LOG.vkey: one small program, no network, no database.",
+        "verify.html: open it in any browser, offline, and drop the pack on it. It shares no code with the program.",
+        "Any software for C2SP tlog-tiles reads `checkpoint`, `tile/` and `tile/entries/`.",
+        "Take the log's key from the controller or from the sender's published list, never from here.",
+    ])
+}
+
+/// `certificate.pdf` of an incident's pack.
+pub fn certificate(incident: &Incident, audience: Audience, replay: &Replay, plans: &[Promised]) -> Document {
+    let tally = &replay.tally;
+    let p = &tally.people;
+    let for_whom = match audience {
+        Audience::Regulator => "the supervisory authority",
+        Audience::Court => "the court",
+        Audience::Person => "an affected person",
+    };
+    let statement = format!(
+        "By the log of this incident, as it stood on {}, {} stand on the frozen lists. Of them {} are notified, {} are unreachable, {} are exempt or withdrawn, and the notice of {} is open.",
+        said(replay.as_of),
+        people(p.people),
+        figure(p.notified),
+        figure(p.unreachable),
+        figure(p.exempt + p.withdrawn),
+        figure(p.open)
+    );
+    let words = "`Notified` means: a message with the full content that the law demands reached, on a channel that the law accepts, the state that the approved plan's table demands; a letter counts when it was handed to the carrier. It does not mean that anybody opened it.";
+    let mut approvals = Vec::new();
+    for (number, plan) in &tally.plans {
+        for (at, what, user) in plan.moves.iter().filter(|(_, what, _)| matches!(what.as_str(), "prepared" | "approved" | "started")) {
+            approvals.push(vec![format!("{number} {what}"), when(*at), user.clone()]);
+        }
+    }
+    let plans_table = Section::new("Plans")
+        .table("Who prepared, approved and started, by the users' ids", &["plan", "time", "user"], approvals, &[])
+        .facts(tally.plans.iter().map(|(n, plan)| (format!("Hash of plan {n}"), plan.hash.clone())).collect());
+    let signature = Section::new("Signature")
+        .text("I have compared this certificate with the verified pack. It is true to the best of my knowledge and belief.")
+        .block(Block::Signature { lines: vec!["Name and office".into(), "Signature".into(), "Date".into()] });
+    let mut sections = vec![Section::new("What is certified").text(statement).text(words), standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally)];
+    sections.extend([plans_table, proves(audience), check(), signature]);
+    Document {
+        title: "Certificate of notification".to_owned(),
+        lead: format!("For {for_whom}. {}", answer(tally)),
+        date: date(replay.as_of),
+        about: about(incident, replay, plans),
+        sections,
+        foot: FOOT.to_owned(),
+    }
+}

@@ -1,0 +1,324 @@
+//! What a pass over the log adds up to: people, messages, plans, lists, holds, and what was not known for a while.
+
+use crate::model::state::{Channel, MessageState, NoticeState, Reason};
+use duly_ledger::Event;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// Days since 1970, UTC.
+pub type Day = i64;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// A frozen list.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// Number.
+    pub list: u64,
+    /// When it was frozen, microseconds.
+    pub at: i64,
+    /// People.
+    pub people: u64,
+    /// Rows until then.
+    pub rows: u64,
+    /// Of them repeats of a person.
+    pub duplicates: u64,
+    /// Of them rows that waited.
+    pub quarantined: u64,
+    /// Root of its manifest, hex.
+    pub root: String,
+    /// Whether the controller signed it.
+    pub is_signed: bool,
+}
+
+/// A plan: its hash and what was done with it, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// SHA-256 of its text, hex.
+    pub hash: String,
+    /// Time, what (`prepared`, `approved`…), and who.
+    pub moves: Vec<(i64, String, String)>,
+}
+
+impl Plan {
+    /// When it was first `what`.
+    pub fn first(&self, what: &str) -> Option<i64> {
+        self.moves.iter().find(|(_, word, _)| word == what).map(|(at, ..)| *at)
+    }
+}
+
+/// A stop that somebody set.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// Whom it covered; `None`: the whole incident.
+    pub person: Option<[u8; 16]>,
+    /// When it was set, microseconds.
+    pub set_at: i64,
+    /// When it was lifted.
+    pub lifted_at: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+struct Person {
+    phase: u64,
+    notice: NoticeState,
+    at: i64,
+}
+
+/// Send-once key within an incident.
+type MessageKey = ([u8; 16], u64, Channel, Reason, u64);
+
+#[derive(Debug, Clone)]
+struct Message {
+    state: MessageState,
+    reached: u32,
+    calls: u32,
+}
+
+/// One channel's messages.
+#[derive(Debug, Clone, Default)]
+pub struct Traffic {
+    /// Messages that were in a call at least once.
+    pub messages: u64,
+    /// Calls, repeats among them.
+    pub calls: u64,
+    /// Messages that a provider took.
+    pub taken: u64,
+    /// Messages by each state that they ever reached.
+    pub reached: BTreeMap<MessageState, u64>,
+    /// Messages by the state that they are in.
+    pub standing: BTreeMap<MessageState, u64>,
+}
+
+/// Calls of which nobody knew how they ended, and what became of them.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Unknowns {
+    /// Calls that ended without an answer that proves anything.
+    pub made: u64,
+    /// Resolved by the provider's own record: it had the message.
+    pub found: u64,
+    /// Resolved by the provider's own record: it had never had it.
+    pub absent: u64,
+    /// Resolved by the plan's rule: on to the next step.
+    pub rule: u64,
+    /// Put to a person.
+    pub asked: u64,
+    /// A person decided to send again.
+    pub send_again: u64,
+    /// A person decided to go on.
+    pub next_step: u64,
+    /// Messages not known, or asked about, at the moment.
+    pub open: u64,
+}
+
+/// People by how they stand; together they are all people of the lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct People {
+    /// All, by the frozen lists.
+    pub people: u64,
+    /// By end state.
+    pub notified: u64,
+    /// No step of the route is left.
+    pub unreachable: u64,
+    /// Exempt.
+    pub exempt: u64,
+    /// Withdrawn.
+    pub withdrawn: u64,
+    /// Without an end state.
+    pub open: u64,
+}
+
+impl People {
+    /// Whether the ends and the open ones are everybody.
+    pub fn holds(&self) -> bool {
+        self.people == self.notified + self.unreachable + self.exempt + self.withdrawn + self.open
+    }
+}
+
+/// What the log says up to a moment.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Events.
+    pub events: u64,
+    /// Newest time of an event, microseconds.
+    pub newest: i64,
+    /// Events by kind.
+    pub kinds: BTreeMap<String, u64>,
+    /// Frozen lists.
+    pub lists: Vec<List>,
+    /// Plans by number.
+    pub plans: BTreeMap<u64, Plan>,
+    /// Holds by id.
+    pub holds: BTreeMap<String, Hold>,
+    /// Channels.
+    pub traffic: BTreeMap<Channel, Traffic>,
+    /// People who were alerted or notified, and letters returned, by day.
+    pub days: BTreeMap<Day, BTreeMap<(Channel, MessageState), u64>>,
+    /// People whose duty was fulfilled, by day.
+    pub notified_days: BTreeMap<Day, u64>,
+    /// Calls not known.
+    pub unknowns: Unknowns,
+    /// Alarms of a possible duplicate.
+    pub possible_duplicates: u64,
+    /// Answers that refused, by code.
+    pub refusals: BTreeMap<String, u64>,
+    /// People.
+    pub people: People,
+    /// When each notified person was, ascending, microseconds.
+    pub notified_at: Vec<i64>,
+    persons: HashMap<[u8; 16], Person>,
+    messages: HashMap<MessageKey, Message>,
+}
+
+fn text<'a>(event: &'a Event, key: &str) -> &'a str {
+    event.detail.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(event: &Event, key: &str) -> u64 {
+    event.detail.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn bit(state: MessageState) -> u32 {
+    MessageState::ALL.iter().position(|s| *s == state).map_or(0, |at| 1 << at)
+}
+
+impl Tally {
+    /// Adds an event.
+    pub fn take(&mut self, event: &Event) {
+        self.events += 1;
+        self.newest = self.newest.max(event.at_micros);
+        *self.kinds.entry(event.kind.clone()).or_default() += 1;
+        match event.kind.as_str() {
+            "list.frozen" => self.lists.push(List {
+                list: number(event, "list"),
+                at: event.at_micros,
+                people: number(event, "count"),
+                rows: number(event, "rows"),
+                duplicates: number(event, "duplicates"),
+                quarantined: number(event, "quarantined"),
+                root: text(event, "root").to_owned(),
+                is_signed: false,
+            }),
+            "list.signed" => {
+                let signed = number(event, "list");
+                self.lists.iter_mut().filter(|l| l.list == signed).for_each(|l| l.is_signed = true);
+            }
+            "hold.set" => {
+                let hold = Hold { person: event.person, set_at: event.at_micros, lifted_at: None };
+                self.holds.insert(text(event, "hold").to_owned(), hold);
+            }
+            "hold.lifted" => {
+                if let Some(hold) = self.holds.get_mut(text(event, "hold")) {
+                    hold.lifted_at = Some(event.at_micros);
+                }
+            }
+            kind if kind.starts_with("plan.") => self.plan(kind, event),
+            kind if kind.starts_with("message.") || kind.starts_with("receipt") => self.message(event),
+            _ => {}
+        }
+    }
+
+    fn plan(&mut self, kind: &str, event: &Event) {
+        let plan = self.plans.entry(number(event, "plan")).or_default();
+        text(event, "hash").clone_into(&mut plan.hash);
+        let what = kind.strip_prefix("plan.").unwrap_or(kind).to_owned();
+        plan.moves.push((event.at_micros, what, text(event, "user").to_owned()));
+    }
+
+    fn message(&mut self, event: &Event) {
+        let Some(person) = event.person else { return };
+        self.possible_duplicates += u64::from(event.detail.get("possible_duplicate") == Some(&Value::Bool(true)));
+        self.unknown(event);
+        if matches!(event.kind.as_str(), "message.rejected" | "message.not_taken" | "message.lane_stopped") {
+            *self.refusals.entry(text(event, "code").to_owned()).or_default() += 1;
+        }
+        if let Ok(to) = text(event, "notice").parse::<NoticeState>() {
+            let phase = number(event, "phase");
+            let now = self.persons.entry(person).or_insert(Person { phase, notice: NoticeState::Open, at: 0 });
+            // A person counts by the newest phase.
+            if phase >= now.phase {
+                *now = Person { phase, notice: to, at: event.at_micros };
+            }
+        }
+        let (Ok(channel), Ok(reason)) = (text(event, "channel").parse::<Channel>(), text(event, "reason").parse::<Reason>())
+        else {
+            return;
+        };
+        let key = (person, number(event, "phase"), channel, reason, number(event, "ordinal"));
+        let message =
+            self.messages.entry(key).or_insert(Message { state: MessageState::Ready, reached: 0, calls: 0 });
+        message.calls += u32::from(event.kind == "message.intent");
+        let Ok(to) = text(event, "to").parse::<MessageState>() else { return };
+        if message.reached & bit(to) == 0 && to.report_rank().is_some() {
+            let day = event.at_micros.div_euclid(DAY_MICROS);
+            *self.days.entry(day).or_default().entry((channel, to)).or_default() += 1;
+        }
+        message.state = to;
+        message.reached |= bit(to);
+    }
+
+    fn unknown(&mut self, event: &Event) {
+        let ground = text(event, "ground");
+        let counter = match (event.kind.as_str(), ground) {
+            ("message.unknown", _) => &mut self.unknowns.made,
+            ("message.resolved", "found") => &mut self.unknowns.found,
+            ("message.resolved", "absent") => &mut self.unknowns.absent,
+            ("message.resolved", "rule") => &mut self.unknowns.rule,
+            ("message.asked", _) => &mut self.unknowns.asked,
+            ("message.decided", "send_again") => &mut self.unknowns.send_again,
+            ("message.decided", "next_step") => &mut self.unknowns.next_step,
+            _ => return,
+        };
+        *counter += 1;
+    }
+
+    /// Adds up what only the end of the pass shows.
+    pub fn finish(&mut self) {
+        for ((_, _, channel, ..), message) in &self.messages {
+            let traffic = self.traffic.entry(*channel).or_default();
+            traffic.messages += u64::from(message.calls > 0);
+            traffic.calls += u64::from(message.calls);
+            traffic.taken += u64::from(MessageState::ALL.iter().any(|s| s.report_rank().is_some() && message.reached & bit(*s) > 0));
+            for state in MessageState::ALL.iter().filter(|s| message.reached & bit(**s) > 0) {
+                *traffic.reached.entry(*state).or_default() += 1;
+            }
+            *traffic.standing.entry(message.state).or_default() += 1;
+            self.unknowns.open += u64::from(matches!(message.state, MessageState::Unknown | MessageState::Asked));
+        }
+        let mut people = People { people: self.lists.iter().map(|l| l.people).sum(), ..People::default() };
+        for person in self.persons.values() {
+            match person.notice {
+                NoticeState::Notified => people.notified += 1,
+                NoticeState::Unreachable => people.unreachable += 1,
+                NoticeState::Exempt => people.exempt += 1,
+                NoticeState::Withdrawn => people.withdrawn += 1,
+                NoticeState::Open => {}
+            }
+            if person.notice == NoticeState::Notified {
+                self.notified_at.push(person.at);
+                *self.notified_days.entry(person.at.div_euclid(DAY_MICROS)).or_default() += 1;
+            }
+        }
+        let ended = people.notified + people.unreachable + people.exempt + people.withdrawn;
+        people.open = people.people.saturating_sub(ended);
+        self.people = people;
+        self.notified_at.sort_unstable();
+        self.lists.sort_by_key(|l| l.list);
+    }
+
+    /// How a person's newest notice stands; `Open` where nothing is told of it.
+    pub fn notice_of(&self, person: &[u8; 16]) -> (NoticeState, Option<i64>) {
+        self.persons.get(person).map_or((NoticeState::Open, None), |p| (p.notice, Some(p.at)))
+    }
+
+    /// When the first list was frozen.
+    pub fn frozen_at(&self) -> Option<i64> {
+        self.lists.iter().map(|l| l.at).min()
+    }
+
+    /// When so many of a hundred of those notified were.
+    pub fn notified_by(&self, percent: usize) -> Option<i64> {
+        let last = self.notified_at.len().checked_sub(1)?;
+        self.notified_at.get(last * percent / 100).copied()
+    }
+}

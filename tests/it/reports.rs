@@ -1,0 +1,136 @@
+//! Reports come from the log alone: the same moment gives the same bytes, and their counts are those of the tables.
+
+use crate::told::{PEOPLE, personal, sequence, told};
+use duly::report::document;
+use duly::report::replay::{Replay, replay};
+use duly::report::sample::{paper, rank, sample};
+use duly::report::{ReportError, promised, regulator, witness};
+use duly::store::sequencing::LogScope;
+use duly_ledger::{Frontier, leaf_hash, to_hex};
+use serde_json::Map;
+use std::collections::BTreeMap;
+
+use crate::support::Stage;
+
+async fn at(stage: &Stage, as_of: time::OffsetDateTime) -> Replay {
+    replay(&stage.office.store, stage.incident.incident_id, as_of).await.unwrap()
+}
+
+async fn regulator_page(stage: &Stage, replay: &Replay) -> String {
+    let plans = promised::load(&stage.office.store, stage.incident.key, &replay.tally).await.unwrap();
+    let report = regulator::regulator(&stage.incident, replay, &plans, "uk-gdpr").unwrap();
+    let data = regulator::data(&stage.incident, replay, &plans, "uk-gdpr");
+    format!("{}{}{data}", document::html(&report), document::text(&report))
+}
+
+#[tokio::test]
+async fn a_report_of_the_same_moment_has_the_same_bytes_however_the_log_grows() {
+    let stage = told().await;
+    let as_of = stage.office.store.now().await.unwrap();
+    let before = at(&stage, as_of).await;
+    let page = regulator_page(&stage, &before).await;
+
+    let scope = LogScope::Incident(stage.incident.key.controller_id, stage.incident.key.incident_no);
+    stage.office.store.insert_event(scope, "audit.passed", Map::from_iter([("findings".into(), serde_json::json!({}))])).await.unwrap();
+    sequence(&stage).await;
+
+    let after = at(&stage, as_of).await;
+    assert_eq!(regulator_page(&stage, &after).await, page);
+    let now = at(&stage, stage.office.store.now().await.unwrap()).await;
+    assert_ne!(regulator_page(&stage, &now).await, page);
+    assert!(now.standing.size > after.standing.size);
+    assert_eq!(personal(page.as_bytes()), Vec::<&str>::new());
+    assert!(page.contains("A file was copied."), "the wording is part of the report");
+}
+
+#[tokio::test]
+async fn counts_from_the_log_alone_are_those_of_the_tables() {
+    let stage = told().await;
+
+    let replayed = at(&stage, stage.office.store.now().await.unwrap()).await;
+    let equation = stage.office.store.equation(stage.incident.key).await.unwrap();
+
+    let people = &replayed.tally.people;
+    assert!(people.holds() && equation.holds());
+    assert_eq!(i64::try_from(people.people).unwrap(), equation.people);
+    assert_eq!(i64::try_from(people.notified).unwrap(), equation.person_states["notified"]);
+    assert_eq!((people.notified, people.open), (u64::from(PEOPLE), 0));
+    let letters = &replayed.tally.traffic[&duly::model::state::Channel::Letter];
+    assert_eq!((letters.messages, letters.taken), (u64::from(PEOPLE), u64::from(PEOPLE)));
+    // The root is that of the leaves, counted by hand.
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select e.body from sequenced s join event e using (ord) where e.incident_no is not null order by s.seq",
+    )
+    .fetch_all(&stage.owner)
+    .await
+    .unwrap();
+    let mut tree = Frontier::new();
+    bodies.iter().for_each(|body| tree.append(leaf_hash(body)));
+    assert_eq!((replayed.standing.size, replayed.standing.root), (tree.size(), tree.root()));
+}
+
+#[tokio::test]
+async fn a_moment_before_the_first_event_has_no_report_and_one_in_the_middle_has_only_what_was_then() {
+    let stage = told().await;
+    let early = replay(&stage.office.store, stage.incident.incident_id, time::OffsetDateTime::UNIX_EPOCH).await;
+    assert!(matches!(early, Err(ReportError::NothingYet)));
+
+    let now = at(&stage, stage.office.store.now().await.unwrap()).await;
+    let half = now.tally.notified_at[usize::try_from(PEOPLE).unwrap() / 2];
+    let middle = at(&stage, time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(half) * 1000).unwrap()).await;
+    let told_then = now.tally.notified_at.iter().filter(|at| **at <= half).count();
+    assert_eq!(middle.tally.people.notified, told_then as u64);
+    assert!(middle.tally.people.holds());
+    let other = regulator::regulator(&stage.incident, &now, &[], "us-ca");
+    assert!(matches!(other, Err(ReportError::OtherProfile { .. })));
+}
+
+#[test]
+fn the_draw_is_the_documented_one() {
+    // printf 'seed' and 16 bytes of 0xab, through sha256sum.
+    assert_eq!(to_hex(&rank("seed", &[0xab; 16])), "5609e78d14de787f3c36e68bea343c194e638dfe84b123bcf8b6105c7c8812c9");
+}
+
+#[tokio::test]
+async fn a_sample_is_drawn_again_by_the_same_seed_and_traces_each_person_to_the_end() {
+    let stage = told().await;
+    let replayed = at(&stage, stage.office.store.now().await.unwrap()).await;
+    let store = &stage.office.store;
+
+    let drawn = sample(store, &stage.incident, &replayed, (3, "auditor")).await.unwrap();
+    let again = sample(store, &stage.incident, &replayed, (3, "auditor")).await.unwrap();
+
+    assert_eq!(serde_json::json!(drawn), serde_json::json!(again));
+    assert_eq!((drawn.people.len(), drawn.population, drawn.manifests_hold), (3, u64::from(PEOPLE), true));
+    let mut everybody: Vec<(String, String)> = stage
+        .words("select replace(person_id::text, '-', '') from person")
+        .await
+        .into_iter()
+        .map(|id| (to_hex(&rank("auditor", &duly_ledger::from_hex(&id).unwrap())), format!("p_{id}")))
+        .collect();
+    everybody.sort();
+    let expected: Vec<&str> = everybody.iter().take(3).map(|(_, id)| id.as_str()).collect();
+    assert_eq!(drawn.people.iter().map(|p| p.person.as_str()).collect::<Vec<_>>(), expected);
+    for person in &drawn.people {
+        assert!(person.chain_holds && person.end == "notified", "{}", person.person);
+        assert_eq!(person.steps[0].kind, "message.intent");
+    }
+    let text = document::text(&paper(&stage.incident, &replayed, &drawn));
+    assert_eq!(personal(text.as_bytes()), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_witness_statement_says_where_a_providers_own_count_differs() {
+    let stage = told().await;
+    let replayed = at(&stage, stage.office.store.now().await.unwrap()).await;
+    let programs = witness::Programs::load(&stage.office.store, replayed.as_of).await.unwrap();
+    assert!(!programs.starts.is_empty(), "a process of the stage served");
+    let said = |n: u32| witness::read_statement(&format!("channel,count\nletter,{n}\n")).unwrap();
+
+    for (n, differs) in [(PEOPLE, false), (PEOPLE + 1, true)] {
+        let report = witness::witness(&stage.incident, &replayed, &[], &programs, Some(&said(n)));
+        assert_eq!(document::text(&report).contains("DIFFERS"), differs);
+    }
+    assert!(witness::read_statement("letter,3\n").is_err());
+    assert_eq!(witness::read_statement("channel,count\nsms,2\n").unwrap(), BTreeMap::from([(duly::model::state::Channel::Sms, 2)]));
+}
