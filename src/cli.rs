@@ -16,6 +16,7 @@ pub mod output;
 pub mod person;
 pub mod plans;
 pub mod quarantine;
+pub mod restore;
 pub mod serve;
 pub mod setup;
 pub mod sign;
@@ -109,6 +110,9 @@ enum Command {
     /// The logs: how far they are signed, and the key that verifies them
     #[command(subcommand)]
     Log(logs::LogCommand),
+    /// After a restore or a move of the database: reconcile, before anything is sent
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
     /// Run roles until told to stop
     Serve(serve::Serve),
     /// Run the simulator of providers
@@ -214,6 +218,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Person(command) => person::run(&context, command).await,
         Command::Unknown(command) => unknown::run(&context, command).await,
         Command::Audit(args) => audit::run(&context, args).await,
+        Command::Restore(command) => restore::run(&context, command).await,
         Command::Log(command) => logs::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,

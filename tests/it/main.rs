@@ -20,6 +20,7 @@ mod receipts;
 mod recovery;
 mod repeats;
 mod restarts;
+mod restore;
 mod sabotage;
 mod schedulers;
 mod schema;

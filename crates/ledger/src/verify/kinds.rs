@@ -97,19 +97,21 @@ impl Kind {
             Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
             Self::RowQuarantined => &[("codes", Is::Text)],
-            Self::RowCorrected => {
-                &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)]
-            }
+            Self::RowCorrected => &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)],
             Self::RowDiscarded => OF_COMMAND,
-            Self::ExportMade => {
-                &[("for", Is::Word(&["regulator", "court", "person"])), ("hash", Is::Hash), ("what", Is::Word(&["pack", "report"]))]
-            }
+            Self::ExportMade => &[
+                ("for", Is::Word(&["regulator", "court", "person"])),
+                ("hash", Is::Hash),
+                ("what", Is::Word(&["pack", "report"])),
+            ],
             Self::RestoreReconciled => &[("held", Is::Count), ("imported", Is::Count), ("unknown", Is::Count)],
             Self::AuditPassed => &[("findings", Is::Count)],
             Self::AuditFailed => &[("codes", Is::Text), ("findings", Is::Count)],
-            Self::ReceiptRefused => {
-                &[("count", Is::Count), ("lane", Is::Text), ("verdict", Is::Word(&["bad_signature", "stale", "malformed", "too_large"]))]
-            }
+            Self::ReceiptRefused => &[
+                ("count", Is::Count),
+                ("lane", Is::Text),
+                ("verdict", Is::Word(&["bad_signature", "stale", "malformed", "too_large"])),
+            ],
             Self::UserAdded => &[("key", Is::Hash), ("user", Is::Uuid)],
             Self::UserRevoked => &[("by", Is::Uuid), ("command", Is::Uuid), ("user", Is::Uuid)],
             Self::ProgramStarted => &[("roles", Is::Text), ("settings", Is::Hash), ("version", Is::Text)],

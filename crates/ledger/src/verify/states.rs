@@ -77,7 +77,9 @@ impl State {
     pub fn may_become(self, next: Self) -> bool {
         use State::*;
         match (self, next) {
-            (Ready, Sending | Exhausted | Cancelled | Unknown) | (Sending, Ready | Rejected | Unknown) | (Cancelled, Ready) => true,
+            (Ready, Sending | Exhausted | Cancelled | Unknown) | (Sending, Ready | Rejected | Unknown) | (Cancelled, Ready) => {
+                true
+            }
             (Unknown, Ready | Sending | Asked | Rejected | Superseded) | (Asked, Ready | Rejected | Superseded) => true,
             (Accepted | Sent | Printed | HandedToCarrier, Overdue) => true,
             // A report is believed in whatever state the message is, and a higher one stands.
@@ -122,7 +124,8 @@ mod tests {
             let (from, to) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
             words(from).into_iter().for_each(|from| check(from, to));
         }
-        let rest: Vec<State> = State::ALL.iter().copied().filter(|s| s.rank() > Some(2) && *s != State::HandedToCarrier).collect();
+        let rest: Vec<State> =
+            State::ALL.iter().copied().filter(|s| s.rank() > Some(2) && *s != State::HandedToCarrier).collect();
         rest.into_iter().for_each(|from| check(from, "a report of higher rank"));
         listed.sort();
         assert_eq!(listed.len(), State::ALL.len());
