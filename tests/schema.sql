@@ -123,6 +123,44 @@ table controller
     grant insert, select to duly_app
     grant select (controller_id, slug, receipts_public_key) to duly_receipts
 
+table controller_list_key
+    controller_id uuid not null
+    key_no integer not null
+    public_key bytea not null
+    user_id uuid not null
+    command_id uuid not null
+    pinned_at timestamp with time zone not null default duly_now()
+    constraint controller_list_key_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint controller_list_key_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
+    constraint controller_list_key_key_no_check CHECK ((key_no > 0))
+    constraint controller_list_key_pkey PRIMARY KEY (controller_id, key_no)
+    constraint controller_list_key_public_key_check CHECK ((octet_length(public_key) = 32))
+    constraint controller_list_key_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
+    trigger check_list_key BEFORE INSERT ON public.controller_list_key FOR EACH ROW EXECUTE FUNCTION check_list_key()
+    grant select to duly_app
+    grant insert (controller_id, key_no, public_key, user_id, command_id) to duly_app
+
+table erasure
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid not null
+    tombstone bytea not null
+    copy_lists integer[] not null
+    copy_identities bytea[] not null
+    copy_jobs uuid[] not null
+    command_id uuid not null
+    erased_at timestamp with time zone not null default duly_now()
+    constraint check_erasure TRIGGER DEFERRABLE INITIALLY DEFERRED
+    constraint erasure_check CHECK ((cardinality(copy_lists) = cardinality(copy_identities)))
+    constraint erasure_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint erasure_controller_id_incident_no_person_id_fkey FOREIGN KEY (controller_id, incident_no, person_id) REFERENCES person(controller_id, incident_no, person_id)
+    constraint erasure_pkey PRIMARY KEY (controller_id, incident_no, person_id)
+    constraint erasure_tombstone_check CHECK ((octet_length(tombstone) = 32))
+    constraint erasure_tombstone_controller_id_incident_no_key UNIQUE (tombstone, controller_id, incident_no)
+    CREATE CONSTRAINT TRIGGER check_erasure AFTER INSERT ON public.erasure DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_erasure()
+    grant select to duly_app
+    grant insert (controller_id, incident_no, person_id, tombstone, copy_lists, copy_identities, copy_jobs, command_id) to duly_app
+
 table event
     ord bigint not null generated always as identity
     controller_id uuid
@@ -159,6 +197,7 @@ table event
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
+    trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf) to duly_app
 
@@ -380,6 +419,18 @@ table message_move
     constraint message_move_pkey PRIMARY KEY (from_state, to_state)
     grant select to duly_app
 
+table misfit
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    attempt integer not null
+    code text not null
+    found_at timestamp with time zone not null default duly_now()
+    constraint misfit_code_check CHECK ((code = ANY (ARRAY['does_not_open'::text, 'does_not_render'::text, 'not_as_approved'::text])))
+    constraint misfit_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
+    grant select to duly_app
+    grant insert (controller_id, incident_no, message_id, attempt, code) to duly_app
+
 table notice
     controller_id uuid not null
     incident_no bigint not null
@@ -441,6 +492,7 @@ table person
     last_leaf bytea
     locked_by text
     created_at timestamp with time zone not null default duly_now()
+    erased_at timestamp with time zone
     constraint person_fields_hash_check CHECK ((octet_length(fields_hash) = 32))
     constraint person_pkey PRIMARY KEY (controller_id, incident_no, person_id)
     constraint person_reference_code_controller_id_key UNIQUE (reference_code, controller_id)
@@ -456,7 +508,7 @@ table person_key
     person_id uuid not null
     wrapped bytea not null
     constraint person_key_pkey PRIMARY KEY (controller_id, incident_no, person_id)
-    grant delete, insert, select to duly_app
+    grant insert, select to duly_app
 
 table plan
     controller_id uuid not null
@@ -532,6 +584,15 @@ table publication
     constraint publication_pkey PRIMARY KEY (log_no, generation, size)
     grant insert, select to duly_app
 
+table pulse
+    only_one boolean not null default true
+    beat bigint not null default 0
+    constraint pulse_beat_check CHECK ((beat >= 0))
+    constraint pulse_only_one_check CHECK (only_one)
+    constraint pulse_pkey PRIMARY KEY (only_one)
+    grant select to duly_app
+    grant update (beat) to duly_app
+
 table receipt
     receipt_id uuid not null
     controller_id uuid not null
@@ -557,7 +618,7 @@ table receipt
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name) WHERE (verdict = 'verified'::text)
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
     grant select to duly_app
-    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status) to duly_receipts
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result) to duly_receipts
     grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
 
 table rejected_job
@@ -569,6 +630,54 @@ table rejected_job
     constraint rejected_job_body_hash_key UNIQUE (body_hash)
     constraint rejected_job_pkey PRIMARY KEY (rejected_id)
     grant insert, select to duly_app
+
+table rejected_job_decision
+    rejected_id uuid not null
+    fate text not null
+    controller_id uuid
+    incident_no bigint
+    list_no integer
+    identity bytea
+    reason text
+    decided_by uuid not null
+    command_id uuid not null
+    decided_at timestamp with time zone not null default duly_now()
+    constraint rejected_job_decision_check CHECK (((fate = 'discarded'::text) = ((reason IS NOT NULL) AND (reason <> ''::text))))
+    constraint rejected_job_decision_check1 CHECK (((fate = 'taken'::text) = (identity IS NOT NULL)))
+    constraint rejected_job_decision_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint rejected_job_decision_controller_id_incident_no_list_no_id_fkey FOREIGN KEY (controller_id, incident_no, list_no, identity) REFERENCES source_row(controller_id, incident_no, list_no, identity)
+    constraint rejected_job_decision_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES app_user(user_id)
+    constraint rejected_job_decision_fate_check CHECK ((fate = ANY (ARRAY['taken'::text, 'discarded'::text])))
+    constraint rejected_job_decision_pkey PRIMARY KEY (rejected_id)
+    constraint rejected_job_decision_rejected_id_fkey FOREIGN KEY (rejected_id) REFERENCES rejected_job(rejected_id)
+    grant insert, select to duly_app
+
+table restored
+    restored_id uuid not null
+    ground text not null
+    found_at timestamp with time zone not null default duly_now()
+    command_id uuid
+    reconciled_at timestamp with time zone
+    constraint restored_check CHECK (((command_id IS NULL) = (reconciled_at IS NULL)))
+    constraint restored_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text])))
+    constraint restored_pkey PRIMARY KEY (restored_id)
+    UNIQUE index restored_open ON public.restored USING btree ((true)) WHERE (reconciled_at IS NULL)
+    grant select to duly_app
+    grant insert (restored_id, ground) to duly_app
+    grant update (command_id, reconciled_at) to duly_app
+
+table restored_call
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    reference text not null
+    at timestamp with time zone not null default duly_now()
+    constraint restored_call_pkey PRIMARY KEY (controller_id, incident_no, message_id)
+    constraint restored_call_reference_check CHECK ((reference ~ '^[0-9a-f]{32}$'::text))
+    grant select to duly_app
+    grant insert (controller_id, incident_no, message_id, reference) to duly_app
+    grant update (reference, at) to duly_app
 
 table row_decision
     controller_id uuid not null
@@ -721,6 +830,16 @@ begin
     return new;
 end 
 
+function check_erasure() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from person_key k
+                where k.controller_id = new.controller_id and k.incident_no = new.incident_no and k.person_id = new.person_id) then
+        raise exception 'an erasure without its event' using errcode = 'DU064';
+    end if;
+    return null;
+end 
+
 function check_hold() returns trigger
 
 declare is_good boolean;
@@ -737,6 +856,20 @@ begin
     if is_good is not true then
         raise exception 'a hold is set and lifted once each, by an active user''s signature over exactly that' using errcode = 'DU008';
     end if;
+    return new;
+end 
+
+function check_list_key() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if new.key_no <> coalesce((select max(k.key_no) from controller_list_key k where k.controller_id = new.controller_id), 0) + 1 then
+        raise exception 'a list key does not follow the one before' using errcode = 'DU065';
+    end if;
+    perform from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+      where s.command_id = new.command_id and s.user_id = new.user_id
+        and position(encode(new.public_key, 'hex') in convert_from(s.statement, 'UTF8')) > 0
+        and (new.key_no = 1 or convert_from(s.statement, 'UTF8')::jsonb ->> 'command' = 'list replace-key');
+    if not found then raise exception 'a list key needs a signed command that names it' using errcode = 'DU066'; end if;
     return new;
 end 
 
@@ -759,6 +892,45 @@ begin
         raise exception 'a user needs an active user''s signature over exactly this name and key' using errcode = 'DU007';
     end if;
     return new;
+end 
+
+function destroy_key() returns trigger security definer set search_path=public, pg_temp
+
+declare e erasure; nothing bytea := ''; no_hash bytea := decode(repeat('00', 32), 'hex');
+begin
+    select * into e from erasure r
+     where r.controller_id = new.controller_id and r.incident_no = new.incident_no and r.person_id = new.person_id;
+    if not found then raise exception 'a key is destroyed without saying what it sealed' using errcode = 'DU061'; end if;
+    if exists (select from notice o where o.controller_id = e.controller_id and o.incident_no = e.incident_no
+                  and o.person_id = e.person_id having count(*) = 0 or bool_or(o.state = 'open'))
+       or exists (select from message m where m.controller_id = e.controller_id and m.incident_no = e.incident_no
+                  and m.person_id = e.person_id and m.state in ('ready', 'sending', 'unknown', 'asked')) then
+        raise exception 'a key is destroyed before the person''s notices have ended' using errcode = 'DU062';
+    end if;
+    delete from person_key k where k.controller_id = e.controller_id and k.incident_no = e.incident_no and k.person_id = e.person_id;
+    if not found then raise exception 'a key is destroyed twice' using errcode = 'DU063'; end if;
+    update person p set contact = nothing, reference_hash = e.tombstone, fields_hash = e.tombstone, language = 'und',
+           format = 'standard', erased_at = e.erased_at
+     where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id;
+    -- The SHA-256 of a text that names a person could be found again by guessing the name.
+    update prepared_content c set content_hash = no_hash
+     where c.controller_id = e.controller_id and c.incident_no = e.incident_no and c.person_id = e.person_id;
+    update attempt a set request = nothing, content_hash = no_hash from message m
+     where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.person_id = e.person_id
+       and a.controller_id = m.controller_id and a.incident_no = m.incident_no and a.message_id = m.message_id;
+    update receipt r set sealed = null from message m
+     where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.person_id = e.person_id
+       and r.message_id = m.message_id;
+    -- Those that wait for the sweep; it still finds what they say of the message.
+    update receipt r set sealed = null from message m
+      join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no and a.message_id = m.message_id
+     where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.person_id = e.person_id
+       and r.controller_id = e.controller_id and r.reference = a.reference and r.due_at is not null;
+    update source_row s set sealed = nothing from unnest(e.copy_lists, e.copy_identities) as copy (list_no, identity)
+     where s.controller_id = e.controller_id and s.incident_no = e.incident_no and s.list_no = copy.list_no
+       and s.identity = copy.identity and s.fate = 'quarantined';
+    update rejected_job j set sealed = nothing where j.rejected_id = any (e.copy_jobs);
+    return null;
 end 
 
 function duly_analyze() returns void security definer set search_path=public, pg_temp

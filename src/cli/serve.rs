@@ -131,7 +131,9 @@ async fn start(
         let (sequencing, anchoring) = (stop.clone(), stop.clone());
         let anchors = Anchors::open(&office.settings, &archive)?;
         tasks.spawn(async move {
-            anchor::run(anchors, anchoring).await;
+            // It ends at once where nothing is configured; a role that ends would end the process.
+            anchor::run(anchors, anchoring.clone()).await;
+            anchoring.cancelled().await;
             Ok(())
         });
         tasks.spawn(async move {
