@@ -18,6 +18,7 @@ pub mod person;
 pub mod plans;
 pub mod quarantine;
 pub mod report;
+pub mod restore;
 pub mod serve;
 pub mod setup;
 pub mod sign;
@@ -120,6 +121,9 @@ enum Command {
     /// The logs: how far they are signed, and the key that verifies them
     #[command(subcommand)]
     Log(logs::LogCommand),
+    /// After a restore or a move of the database: reconcile, before anything is sent
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
     /// Run roles until told to stop
     Serve(serve::Serve),
     /// Run the simulator of providers
@@ -228,6 +232,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Report(command) => report::run(&context, command).await,
         Command::Pack(command) => pack::run(&context, command).await,
+        Command::Restore(command) => restore::run(&context, command).await,
         Command::Log(command) => logs::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,

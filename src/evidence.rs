@@ -4,7 +4,9 @@
 //! Merkle tree per incident, so that nobody can change, drop or insert one afterwards without its showing.
 
 pub mod anchor;
+pub mod high_water;
 pub mod outside;
+pub mod restore;
 mod publisher;
 pub mod self_audit;
 pub mod sequencer;
@@ -42,6 +44,9 @@ pub enum EvidenceError {
         /// What does not fit.
         what: &'static str,
     },
+    /// Another process gives events their places.
+    #[error("another process still leads the sequencer")]
+    Led,
     /// The database is older than what was published.
     #[error("the database holds the log `{origin}` up to {ours} events, but {theirs} were published")]
     Behind {
@@ -65,6 +70,7 @@ impl EvidenceError {
             Self::Contradiction { .. } => {
                 "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()
             }
+            Self::Led => "stop every `duly serve` and run the command again".into(),
             Self::Behind { .. } => {
                 "the database was restored to an earlier moment: run `duly restore reconcile` before anything is sent".into()
             }

@@ -28,6 +28,7 @@ pub mod pack;
 pub mod plan;
 pub mod quarantine;
 pub mod receipt;
+pub mod restore;
 pub mod sequencing;
 pub mod status;
 pub mod story;

@@ -584,6 +584,15 @@ table publication
     constraint publication_pkey PRIMARY KEY (log_no, generation, size)
     grant insert, select to duly_app
 
+table pulse
+    only_one boolean not null default true
+    beat bigint not null default 0
+    constraint pulse_beat_check CHECK ((beat >= 0))
+    constraint pulse_only_one_check CHECK (only_one)
+    constraint pulse_pkey PRIMARY KEY (only_one)
+    grant select to duly_app
+    grant update (beat) to duly_app
+
 table receipt
     receipt_id uuid not null
     controller_id uuid not null
@@ -642,6 +651,33 @@ table rejected_job_decision
     constraint rejected_job_decision_pkey PRIMARY KEY (rejected_id)
     constraint rejected_job_decision_rejected_id_fkey FOREIGN KEY (rejected_id) REFERENCES rejected_job(rejected_id)
     grant insert, select to duly_app
+
+table restored
+    restored_id uuid not null
+    ground text not null
+    found_at timestamp with time zone not null default duly_now()
+    command_id uuid
+    reconciled_at timestamp with time zone
+    constraint restored_check CHECK (((command_id IS NULL) = (reconciled_at IS NULL)))
+    constraint restored_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text])))
+    constraint restored_pkey PRIMARY KEY (restored_id)
+    UNIQUE index restored_open ON public.restored USING btree ((true)) WHERE (reconciled_at IS NULL)
+    grant select to duly_app
+    grant insert (restored_id, ground) to duly_app
+    grant update (command_id, reconciled_at) to duly_app
+
+table restored_call
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    reference text not null
+    at timestamp with time zone not null default duly_now()
+    constraint restored_call_pkey PRIMARY KEY (controller_id, incident_no, message_id)
+    constraint restored_call_reference_check CHECK ((reference ~ '^[0-9a-f]{32}$'::text))
+    grant select to duly_app
+    grant insert (controller_id, incident_no, message_id, reference) to duly_app
+    grant update (reference, at) to duly_app
 
 table row_decision
     controller_id uuid not null

@@ -5,7 +5,8 @@ use super::{Context, Failure, Refusal, setup};
 use crate::config::explain;
 use crate::dispatch::Office;
 use crate::evidence::anchor::{self, Anchors};
-use crate::evidence::{Archive, self_audit, sequencer};
+use crate::evidence::outside::Outside;
+use crate::evidence::{Archive, EvidenceError, high_water, restore, self_audit, sequencer};
 use crate::intake::job::{self, Intake};
 use crate::store::sequencing::LogScope;
 use crate::{dispatch, web};
@@ -89,6 +90,9 @@ async fn start(
     tasks: &mut JoinSet<Result<(), Failure>>,
 ) -> Result<(), Failure> {
     let office = context.office().await?;
+    // Before anything runs that could send: a database that came back older is stopped first.
+    let outside = Outside::open(&office.settings.evidence.outside).map_err(EvidenceError::from)?;
+    high_water::check(&office.store, &outside).await?;
     note_start(context, &office, roles).await?;
     let runs = |role| roles.contains(&role);
     let listener = bind(&office.settings.web.listen).await?;
@@ -114,6 +118,9 @@ async fn start(
     if runs(Role::Scheduler) {
         let (office, stop) = (office.clone(), stop.clone());
         let archive = Arc::new(Archive::open(&office.settings, &office.store)?);
+        if !restore::list_lost(&archive).await?.is_empty() {
+            high_water::stop(&archive.store, &archive.outside, "checkpoint").await?;
+        }
         tasks.spawn({
             let (archive, stop) = (archive.clone(), stop.clone());
             async move {
@@ -124,7 +131,9 @@ async fn start(
         let (sequencing, anchoring) = (stop.clone(), stop.clone());
         let anchors = Anchors::open(&office.settings, &archive)?;
         tasks.spawn(async move {
-            anchor::run(anchors, anchoring).await;
+            // It ends at once where nothing is configured; a role that ends would end the process.
+            anchor::run(anchors, anchoring.clone()).await;
+            anchoring.cancelled().await;
             Ok(())
         });
         tasks.spawn(async move {

@@ -33,6 +33,10 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Shows one incident, or lists them.
 pub async fn run(context: &Context, args: Status) -> Result<(), Failure> {
     let store = context.store().await?;
+    if let Some(restored) = store.open_restore().await? {
+        let at = when(restored.found_at);
+        eprintln!("This database was restored or moved (noticed {at}): nothing is sent.\nhint: run `duly restore reconcile`.");
+    }
     let name = match args.incident {
         Some(name) => name,
         None => {

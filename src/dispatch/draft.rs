@@ -63,6 +63,21 @@ pub fn setting(draft: &Draft) -> Option<Setting> {
     })
 }
 
+/// What a message is or was called at its provider; `None` where nothing of the person opens.
+pub fn reference(office: &Office, draft: &Draft) -> Option<String> {
+    open(office, draft).ok().map(|(key, _)| name(&key, draft))
+}
+
+fn name(key: &Key, draft: &Draft) -> String {
+    key.send_reference(&MessageName {
+        phase: draft.phase,
+        channel: &draft.channel,
+        reason: &draft.reason,
+        ordinal: draft.ordinal,
+        provider: &draft.lane,
+    })
+}
+
 /// Prepares a first call for a job from the road. Pure CPU. A job that comes twice finds no `ready` message: what is
 /// `unknown` is repeated by the resolver, or not at all.
 pub fn prepare(office: &Office, draft: &Draft) -> Result<Prepared, Unfit> {
@@ -81,13 +96,7 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
     }
     let (key, person) = open(office, draft)?;
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
-    let reference = key.send_reference(&MessageName {
-        phase: draft.phase,
-        channel: &draft.channel,
-        reason: &draft.reason,
-        ordinal: draft.ordinal,
-        provider: &draft.lane,
-    });
+    let reference = name(&key, draft);
     let content_hash: [u8; 32] = draft.prepared.content_hash.as_slice().try_into().map_err(|_| Unfit::Sealed)?;
     // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
     let frozen = match (&draft.frozen, repeat) {

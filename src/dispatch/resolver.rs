@@ -72,6 +72,7 @@ async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> 
             Ok(())
         }
         (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired { attempt: attempt(row) }, "lease").await,
+        (MessageState::Unknown, None) if row.lane.is_none() => apply(office, row, Cause::Ask, "no_reference").await,
         (MessageState::Unknown, Some(account)) => resolve(office, watch, row, account).await,
         (
             MessageState::Accepted
@@ -100,7 +101,10 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
     if let Some(lag) = account.capabilities.lookup_lag {
         return resolve_by_lookup(office, row, account, lag).await;
     }
-    if let Some(life) = account.capabilities.idempotent_for {
+    // What a restored database forgot has no frozen bytes: only what was claimed before can be repeated.
+    if let Some(life) = account.capabilities.idempotent_for
+        && row.attempt > 0
+    {
         return resolve_by_repeat(office, watch, row, life).await;
     }
     let cause = if account.may_skip_unknown { Cause::NextStep } else { Cause::Ask };

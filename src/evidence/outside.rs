@@ -76,6 +76,14 @@ impl Outside {
         }
     }
 
+    /// Removes a file; none is no error.
+    pub async fn remove(&self, name: &str) -> Result<(), OutsideError> {
+        match self.store.delete(&self.path(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(OutsideError::Store { what: "tidied", source }),
+        }
+    }
+
     /// Removes every file below a folder; none is no error.
     pub async fn remove_below(&self, folder: &str) -> Result<(), OutsideError> {
         let failed = |source| OutsideError::Store { what: "tidied", source };

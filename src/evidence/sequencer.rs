@@ -5,7 +5,7 @@
 
 use super::publisher::Publisher;
 use super::tree::Tree;
-use super::{Archive, EvidenceError};
+use super::{Archive, EvidenceError, high_water};
 use crate::failpoint;
 use crate::store::leadership::Lead;
 use crate::store::sequencing::{LogScope, Waiting};
@@ -20,6 +20,8 @@ use uuid::Uuid;
 pub const LATE_SECONDS: f64 = 60.0;
 /// How often the alarm is raised while it lasts.
 const ALARM_EVERY: Duration = Duration::from_secs(60);
+/// How often the high-water mark is compared and set.
+const MARK_EVERY: Duration = Duration::from_millis(500);
 /// Pause after a round that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -27,7 +29,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
     let mut sequencer = Sequencer::new(archive);
     while !stop.is_cancelled() {
-        let pause = match sequencer.round().await {
+        let pause = match sequencer.watched_round().await {
             Ok(took) if took >= sequencer.archive.batch => continue,
             Ok(_) => sequencer.archive.interval,
             Err(error) => {
@@ -41,7 +43,7 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
             break;
         }
     }
-    if let Err(error) = sequencer.round().await {
+    if let Err(error) = sequencer.watched_round().await {
         tracing::warn!(error = %error, "the last round before the stop failed; the next leader goes on");
     }
     if let Err(error) = sequencer.lead.resign(&sequencer.archive.store).await {
@@ -62,6 +64,7 @@ struct Sequencer {
     trees: HashMap<LogScope, Tree>,
     publisher: Publisher,
     alarmed: Option<Instant>,
+    marked: Option<Instant>,
 }
 
 impl Sequencer {
@@ -72,11 +75,28 @@ impl Sequencer {
             trees: HashMap::new(),
             publisher: Publisher::default(),
             alarmed: None,
+            marked: None,
         }
+    }
+
+    /// A round of the leader that goes on for long: it keeps the high-water mark, and stands still after a restore.
+    async fn watched_round(&mut self) -> Result<i64, EvidenceError> {
+        let is_due = self.marked.is_none_or(|at| at.elapsed() >= MARK_EVERY);
+        if is_due && self.lead.is_held(&self.archive.store).await? {
+            high_water::keep(&self.archive.store, &self.archive.outside).await?;
+            self.marked = Some(Instant::now());
+        }
+        self.round().await
     }
 
     /// Sequences one batch and publishes what is signed; returns how many events it took.
     async fn round(&mut self) -> Result<i64, EvidenceError> {
+        // The lead is given up as well: whoever reconciles takes it.
+        if self.archive.store.open_restore().await?.is_some() {
+            self.trees.clear();
+            self.lead.resign(&self.archive.store).await?;
+            return Ok(0);
+        }
         let Some(epoch) = self.lead.epoch(&self.archive.store).await? else { return Ok(0) };
         let took = self.sequence(epoch).await.inspect_err(|_| self.trees.clear())?;
         self.publisher.publish(&self.archive).await?;

@@ -2,8 +2,8 @@
 
 use super::{Archive, EvidenceError};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
-use duly_ledger::{Appender, Event, Growth, leaf_hash};
-use serde_json::{Map, json};
+use duly_ledger::{Appender, Checkpoint, Event, Growth, leaf_hash};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// A log and its right edge.
@@ -24,16 +24,15 @@ impl Tree {
         refuse_older_database(archive, &head).await?;
         let mut tree = Self { edge: load_edge(tx, &head).await?, head };
         if is_new {
-            tree.open_first(tx, scope).await?;
+            tree.open(tx, scope, Map::new()).await?;
         }
         Ok(tree)
     }
 
     /// The first leaf says what the log is.
-    async fn open_first(&mut self, tx: &mut Sequencing, scope: LogScope) -> Result<(), EvidenceError> {
-        let mut detail = Map::new();
+    async fn open(&mut self, tx: &mut Sequencing, scope: LogScope, mut detail: Map<String, Value>) -> Result<(), EvidenceError> {
         detail.insert("format".into(), json!(1));
-        detail.insert("generation".into(), json!(1));
+        detail.insert("generation".into(), json!(self.head.generation));
         detail.insert("kind".into(), json!(scope.kind()));
         detail.insert("origin".into(), json!(self.head.origin));
         let event = Event {
@@ -53,6 +52,24 @@ impl Tree {
         tx.place(&self.head, 0, &[ord]).await?;
         self.edge.append(leaf);
         Ok(())
+    }
+
+    /// Opens another generation where the database forgot what was published; its first leaf says which checkpoint that was.
+    pub async fn open_next(
+        archive: &Archive,
+        tx: &mut Sequencing,
+        (scope, log): (LogScope, &LogHead),
+        (generation, from): (i32, &Checkpoint),
+    ) -> Result<(), EvidenceError> {
+        let origin = archive.origin(log.log_id, generation);
+        let head = LogHead { generation, origin, size: 0, root: Vec::new(), ..log.clone() };
+        let mut tree = Self { head, edge: Appender::new() };
+        let mut detail = Map::new();
+        detail.insert("from_root".into(), json!(hex::encode(from.root)));
+        detail.insert("from_size".into(), json!(from.size));
+        detail.insert("reason".into(), json!("restored"));
+        tree.open(tx, scope, detail).await?;
+        tree.append(archive, tx, &[]).await
     }
 
     /// Gives events their places and signs the new size, inside the transaction; nobody sees it before the commit.
@@ -82,7 +99,7 @@ fn growth(growth: Growth) -> TileGrowth {
 }
 
 /// The partial tiles of the newest checkpoint are all that is needed to go on; their root must be the signed one.
-async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<Appender, EvidenceError> {
+pub(super) async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<Appender, EvidenceError> {
     let contradiction = |what| EvidenceError::Contradiction { origin: head.origin.clone(), what };
     let size = u64::try_from(head.size).unwrap_or_default();
     let mut partial = Vec::new();

@@ -30,7 +30,7 @@ impl Cause {
             Self::Answered { answer: Answer::Rejected, .. } => "message.rejected",
             Self::Answered { answer: Answer::NotTaken, .. } => "message.not_taken",
             Self::Answered { answer: Answer::LaneStopped, .. } => "message.lane_stopped",
-            Self::Answered { answer: Answer::Unknown, .. } | Self::LeaseExpired { .. } => "message.unknown",
+            Self::Answered { answer: Answer::Unknown, .. } | Self::LeaseExpired { .. } | Self::Restored => "message.unknown",
             Self::Found { .. } | Self::Absent { .. } | Self::NextStep => "message.resolved",
             Self::Ask => "message.asked",
             Self::Decided(_) => "message.decided",
@@ -64,6 +64,7 @@ impl Cause {
             Self::Claimed { is_repeat } => Some(("repeat", json!(is_repeat))),
             Self::Answered { answer: Answer::Unknown, .. } => Some(("ground", json!("answer"))),
             Self::LeaseExpired { .. } => Some(("ground", json!("lease"))),
+            Self::Restored => Some(("ground", json!("restored"))),
             Self::Found { .. } => Some(("ground", json!("found"))),
             Self::Absent { .. } => Some(("ground", json!("absent"))),
             Self::NextStep => Some(("ground", json!("rule"))),
@@ -106,6 +107,7 @@ impl Cause {
             "message.not_taken" => answered(Answer::NotTaken),
             "message.lane_stopped" => answered(Answer::LaneStopped),
             "message.unknown" if text("ground")? == "lease" => Ok(Self::LeaseExpired { attempt }),
+            "message.unknown" if text("ground")? == "restored" => Ok(Self::Restored),
             "message.unknown" => answered(Answer::Unknown),
             "message.resolved" => match text("ground")? {
                 "found" => Ok(Self::Found { other_id }),
@@ -157,6 +159,7 @@ mod tests {
         let mut causes = vec![
             Cause::LeaseExpired { attempt: 3 },
             Cause::Absent { attempt: 3 },
+            Cause::Restored,
             Cause::Ask,
             Cause::NextStep,
             Cause::Decided(Decision::SendAgain),

@@ -257,7 +257,7 @@ impl MessageState {
     pub fn can_become(self, next: Self) -> bool {
         use MessageState::*;
         match (self, next) {
-            (Ready, Sending | Exhausted | Cancelled) => true,
+            (Ready, Sending | Unknown | Exhausted | Cancelled) => true,
             (Sending, Ready | Unknown | Rejected) => true,
             (Unknown, Sending | Ready | Asked | Superseded | Rejected) => true,
             (Asked, Ready | Superseded | Rejected) => true,

@@ -120,6 +120,8 @@ pub enum Cause {
     Answered { attempt: u32, answer: Answer, other_id: bool },
     /// The lease of the call of `attempt` ran out.
     LeaseExpired { attempt: u32 },
+    /// The database came back older: the call may have taken place in the time that it forgot.
+    Restored,
     /// The provider knows our reference.
     Found { other_id: bool },
     /// The provider does not know our reference, and was asked late enough after the call of `attempt`
@@ -213,6 +215,7 @@ fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
         Cause::Answered { answer: Answer::Accepted, .. } | Cause::Found { .. } => reported(state, Accepted),
         Cause::Answered { attempt, answer, .. } => answered(message, answer).filter(|_| attempt == message.attempt),
         Cause::LeaseExpired { attempt } => (state == Sending && attempt == message.attempt).then_some(Unknown),
+        Cause::Restored => matches!(state, Ready | Sending).then_some(Unknown),
         // A look-up that somebody slept over says nothing of a call that was claimed since.
         Cause::Absent { attempt } => (state == Unknown && attempt == message.attempt).then_some(Ready),
         Cause::Ask => (state == Unknown).then_some(Asked),

@@ -58,6 +58,7 @@ impl Store {
         let queued = sqlx::query_scalar!(
             "with running as (
                 select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q where q.state = 'running' and $1 = any(q.lanes)
+                   and not exists (select from restored r where r.reconciled_at is null)
                    and not exists (select from lane_pause l where l.lane = $1 and l.until > duly_now())),
              due as (
                 select m.controller_id, m.incident_no, m.message_id, m.due_at, r.is_urgent,
@@ -101,8 +102,8 @@ impl Store {
                       m.expires_at <= duly_now() as "is_expired!",
                       m.state = 'overdue' and exists (select from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no
                           and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!",
-                      a.reference as "reference?",
-                      (extract(epoch from duly_now() - a.send_by) * 1000)::bigint as since_send_by_ms,
+                      coalesce(r.reference, a.reference) as reference,
+                      (extract(epoch from duly_now() - greatest(a.send_by, r.at)) * 1000)::bigint as since_send_by_ms,
                       (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
                       (select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
                           and o.message_id = m.message_id and o.provider_id is not null limit 1) as provider_id
@@ -119,6 +120,7 @@ impl Store {
                      order by m.due_at limit $1) m
                  left join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
                       and a.message_id = m.message_id and a.attempt = m.attempt
+                 left join restored_call r on r.controller_id = m.controller_id and r.incident_no = m.incident_no and r.message_id = m.message_id
                  left join attempt f on f.controller_id = m.controller_id and f.incident_no = m.incident_no
                       and f.message_id = m.message_id and f.attempt = 1
                 order by m.due_at limit $1"#,

@@ -54,12 +54,18 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Valu
         Ok(Err(_)) => "cannot be reached",
         Err(_) => "no answer within 2 s",
     };
+    let restore = match timeout(WAIT, store.open_restore()).await {
+        Ok(Ok(None)) => "ok",
+        Ok(Ok(Some(_))) => "restored or moved, nothing is sent: run `duly restore reconcile`",
+        _ => "no answer",
+    };
     let word = |result: Result<(), &'static str>| result.err().unwrap_or("ok");
     let parts = [
         ("database", if is_up { "ok" } else { "cannot be reached" }),
         ("migrations", word(schema)),
         ("clock", word(clock)),
         ("broker", broker),
+        ("restore", restore),
     ];
     let is_ready = parts.iter().all(|(_, state)| *state == "ok");
     let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

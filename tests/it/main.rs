@@ -22,6 +22,7 @@ mod recovery;
 mod repeats;
 mod reports;
 mod restarts;
+mod restore;
 mod sabotage;
 mod schedulers;
 mod schema;

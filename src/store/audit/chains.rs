@@ -143,7 +143,7 @@ impl<'a> PersonAudit<'a> {
         let ground = event.detail.get("ground").and_then(Value::as_str);
         let attempt = attempt.and_then(|n| i32::try_from(n).ok()).unwrap_or(0);
         match event.kind.strip_prefix("message.") {
-            Some("unknown") if ground == Some("lease") => {}
+            Some("unknown") if matches!(ground, Some("lease" | "restored")) => {}
             Some(word @ ("accepted" | "rejected" | "not_taken" | "lane_stopped" | "unknown")) => {
                 let is_first = self.outcomes.insert((message_id, attempt, word.to_owned()));
                 if !is_first {

@@ -1,0 +1,35 @@
+-- A database that came back older than the world: how it is noticed, and what it must find out before anything is sent.
+
+-- The pulse: counted on by the sequencer's leader and copied outside. Outside it is never ahead, but after a restore.
+create table pulse (
+    only_one boolean primary key default true check (only_one), -- one row, for ever
+    beat bigint not null default 0 check (beat >= 0)         -- grows about once a second while Duly runs
+);
+insert into pulse default values;
+
+-- A restore that was noticed. While one is not reconciled, nothing is queued, claimed, repeated or sequenced.
+create table restored (
+    restored_id uuid primary key,                            -- client-made UUIDv7
+    ground text not null check (ground in ('identity', 'timeline', 'position', 'pulse', 'checkpoint')), -- what gave it away
+    found_at timestamptz not null default duly_now(),        -- database time
+    command_id uuid references signed_command,               -- signature of the reconciliation
+    reconciled_at timestamptz,                               -- null: it still stops everything
+    check ((command_id is null) = (reconciled_at is null))
+);
+create unique index restored_open on restored ((true)) where reconciled_at is null;
+
+-- What a message would be called at its provider, had it left in the time that was lost; asked for by the resolver.
+create table restored_call (
+    controller_id uuid not null,                             -- tenant
+    incident_no bigint not null,                             -- incident
+    message_id uuid not null,                                -- message
+    reference text not null check (reference ~ '^[0-9a-f]{32}$'), -- derived again, as at the call
+    at timestamptz not null default duly_now(),              -- no call of the lost time began later
+    primary key (controller_id, incident_no, message_id)
+);
+
+insert into message_move (from_state, to_state) values ('ready', 'unknown');
+
+grant select, update (beat) on pulse to duly_app;
+grant select, insert (restored_id, ground), update (command_id, reconciled_at) on restored to duly_app;
+grant select, insert (controller_id, incident_no, message_id, reference), update (reference, at) on restored_call to duly_app;

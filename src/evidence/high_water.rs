@@ -1,0 +1,106 @@
+//! The high-water mark: which database this is and how far it was, kept outside of it, so that one that comes back
+//! older is noticed before it sends anything.
+
+use super::EvidenceError;
+use super::outside::Outside;
+use crate::store::Store;
+use crate::store::restore::Mark;
+use serde_json::json;
+
+/// The mark, in the place outside.
+const MARK: &str = "high-water.json";
+/// Stands there from the moment a restore is noticed until it is reconciled, whatever becomes of the database.
+const STOP: &str = "restored.json";
+
+/// Compares the database with the mark, and stops everything where it came back older or elsewhere; returns whether
+/// everything is stopped now. Without a mark there is nothing to compare.
+pub async fn check(store: &Store, outside: &Outside) -> Result<bool, EvidenceError> {
+    if store.open_restore().await?.is_some() {
+        return Ok(true);
+    }
+    let ground = match outside.get(STOP).await? {
+        Some(_) => Some("pulse"),
+        None => match read(outside).await? {
+            Some(mark) => difference(&mark, &store.mark().await?),
+            None => None,
+        },
+    };
+    match ground {
+        Some(ground) => stop(store, outside, ground).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// As `check`, and writes the mark anew where all is well; for the leader, about once a second.
+pub async fn keep(store: &Store, outside: &Outside) -> Result<bool, EvidenceError> {
+    if check(store, outside).await? {
+        return Ok(true);
+    }
+    // Counted and on disk first: the mark outside is never ahead of the database that wrote it.
+    store.beat(0).await?;
+    write(outside, &store.mark().await?).await?;
+    Ok(false)
+}
+
+/// Sets the mark to this database, and takes the stop away; for who has reconciled.
+pub async fn renew(store: &Store, outside: &Outside) -> Result<(), EvidenceError> {
+    let before = read(outside).await?.map_or(0, |mark| mark.beat);
+    store.beat(before).await?;
+    write(outside, &store.mark().await?).await?;
+    Ok(outside.remove(STOP).await?)
+}
+
+/// Stops everything: outside first, so that another restore does not forget it.
+pub async fn stop(store: &Store, outside: &Outside, ground: &'static str) -> Result<(), EvidenceError> {
+    outside.put(STOP, json!({ "ground": ground }).to_string().into_bytes()).await?;
+    store.insert_restored(ground).await?;
+    tracing::error!(
+        ground,
+        remedy = "run `duly restore reconcile`",
+        "this database was restored or moved: nothing is sent before it is known what has left meanwhile"
+    );
+    Ok(())
+}
+
+fn difference(mark: &Mark, now: &Mark) -> Option<&'static str> {
+    if (mark.system, mark.database) != (now.system, now.database) {
+        return Some("identity");
+    }
+    if mark.timeline != now.timeline {
+        return Some("timeline");
+    }
+    if mark.position > now.position {
+        return Some("position");
+    }
+    (mark.beat > now.beat).then_some("pulse")
+}
+
+async fn read(outside: &Outside) -> Result<Option<Mark>, EvidenceError> {
+    let Some(bytes) = outside.get(MARK).await? else { return Ok(None) };
+    match serde_json::from_slice(&bytes) {
+        Ok(mark) => Ok(Some(mark)),
+        Err(_) => {
+            Err(EvidenceError::Contradiction { origin: MARK.to_owned(), what: "the high-water mark outside cannot be read" })
+        }
+    }
+}
+
+async fn write(outside: &Outside, mark: &Mark) -> Result<(), EvidenceError> {
+    Ok(outside.put(MARK, json!(mark).to_string().into_bytes()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_or_another_database_is_told_from_the_same_one_further_on() {
+        let mark = Mark { system: 1, timeline: 1, database: 5, position: 100, beat: 7 };
+        assert_eq!(difference(&mark, &Mark { position: 200, beat: 9, ..mark.clone() }), None);
+        assert_eq!(difference(&mark, &Mark { system: 2, ..mark.clone() }), Some("identity"));
+        assert_eq!(difference(&mark, &Mark { database: 6, ..mark.clone() }), Some("identity"));
+        assert_eq!(difference(&mark, &Mark { timeline: 2, position: 200, beat: 9, ..mark.clone() }), Some("timeline"));
+        assert_eq!(difference(&mark, &Mark { position: 99, ..mark.clone() }), Some("position"));
+        assert_eq!(difference(&mark, &Mark { position: 200, beat: 6, ..mark.clone() }), Some("pulse"));
+    }
+}

@@ -1,0 +1,258 @@
+//! A database that came back older than the world: how far it is, and what it must find out before anything is sent.
+
+use super::log_event::{Fact, insert_log_events};
+use super::quarantine::Decider;
+use super::sequencing::{LogHead, LogScope};
+use super::unit::{IncidentKey, Note, Wait};
+use super::{Store, StoreError};
+use crate::model::state::MessageState;
+use crate::model::step::Cause;
+use serde_json::{Map, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// How far a database is, and which one it is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mark {
+    /// Postgres' own name for its cluster.
+    pub system: i64,
+    /// Grows with each recovery to a point in time and each promotion.
+    pub timeline: i32,
+    /// The database inside the cluster.
+    pub database: i64,
+    /// Bytes of the write-ahead log that are on disk.
+    pub position: i64,
+    /// The pulse.
+    pub beat: i64,
+}
+
+/// A restore that stops everything.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Restored {
+    /// Its row.
+    pub restored_id: Uuid,
+    /// What gave it away.
+    pub ground: String,
+    /// When it was noticed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub found_at: OffsetDateTime,
+}
+
+/// A message that may have left without this database's knowing.
+#[derive(Debug, Clone)]
+pub struct Forgotten {
+    /// Message.
+    pub message_id: Uuid,
+    /// Person.
+    pub person_id: Uuid,
+    /// What it was called at its provider, where that is known.
+    pub reference: Option<String>,
+}
+
+/// What a reconciliation did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Events that were brought back.
+    pub imported: i64,
+    /// Messages of which nobody knows now whether they left.
+    pub unknown: i64,
+    /// Holds that were set.
+    pub held: i64,
+}
+
+impl Store {
+    /// The restore that is not reconciled yet.
+    pub async fn open_restore(&self) -> Result<Option<Restored>, StoreError> {
+        let row = sqlx::query_as!(Restored, "select restored_id, ground, found_at from restored where reconciled_at is null")
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row)
+    }
+
+    /// Stops everything until somebody reconciles; where it is stopped already nothing changes.
+    pub async fn insert_restored(&self, ground: &str) -> Result<(), StoreError> {
+        sqlx::query!("insert into restored (restored_id, ground) values ($1, $2) on conflict do nothing", Uuid::now_v7(), ground)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Where this database is now.
+    pub async fn mark(&self) -> Result<Mark, StoreError> {
+        let row = sqlx::query_as!(
+            Mark,
+            r#"select s.system_identifier as "system!", ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as "timeline!",
+                      (select d.oid::bigint from pg_database d where d.datname = current_database()) as "database!",
+                      (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint as "position!", p.beat
+                 from pg_control_system() s cross join pulse p"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row)
+    }
+
+    /// Counts on from the larger of the pulse here and `above`; what is returned is on disk.
+    pub async fn beat(&self, above: i64) -> Result<i64, StoreError> {
+        let row =
+            sqlx::query!("update pulse set beat = greatest(beat, $1) + 1 returning beat", above).fetch_one(&self.pool).await?;
+        Ok(row.beat)
+    }
+
+    /// Messages that could have left in the time that was lost, by id.
+    pub async fn list_forgotten(&self, incident: IncidentKey, limit: i64) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+        let rows = sqlx::query!(
+            "select message_id, person_id from message where controller_id = $1 and incident_no = $2 and state in ('ready', 'sending')
+              order by message_id limit $3",
+            incident.controller_id,
+            incident.incident_no,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.message_id, row.person_id)).collect())
+    }
+
+    /// Every log at its newest generation.
+    pub async fn list_log_heads(&self) -> Result<Vec<(LogScope, LogHead)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select l.controller_id, l.incident_no, l.log_no, l.log_id, g.generation, g.origin, coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!"
+                 from log l
+                 join lateral (select generation, origin from log_generation where log_no = l.log_no order by generation desc limit 1) g on true
+                 left join lateral (select size, root from checkpoint where log_no = l.log_no and generation = g.generation order by size desc limit 1) c on true
+                order by l.log_no"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let head = |scope, log_no, log_id, generation, origin, size, root| {
+            (scope, LogHead { log_no, log_id, generation, origin, size, root })
+        };
+        Ok(rows
+            .into_iter()
+            .map(|r| {
+                let scope = LogScope::from_columns(r.controller_id, r.incident_no);
+                head(scope, r.log_no, r.log_id, r.generation, r.origin, r.size, r.root)
+            })
+            .collect())
+    }
+
+    /// Which of these people are in this database, and not held since the restore.
+    pub async fn list_unheld(
+        &self,
+        incident: IncidentKey,
+        people: &[Uuid],
+        reason: &str,
+    ) -> Result<(Vec<Uuid>, i64), StoreError> {
+        let rows = sqlx::query!(
+            r#"select p.person_id, exists (select from hold h where h.controller_id = $1 and h.incident_no = $2 and h.person_id = p.person_id
+                      and h.lifted_at is null and h.reason = $4) as "is_held!"
+                 from person p where p.controller_id = $1 and p.incident_no = $2 and p.person_id = any($3) order by p.person_id"#,
+            incident.controller_id,
+            incident.incident_no,
+            people,
+            reason
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let known = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        Ok((rows.into_iter().filter(|row| !row.is_held).map(|row| row.person_id).collect(), known))
+    }
+
+    /// How many those are.
+    pub async fn count_forgotten(&self, incident: IncidentKey) -> Result<i64, StoreError> {
+        let row = sqlx::query!(
+            r#"select count(*) as "n!" from message where controller_id = $1 and incident_no = $2 and state in ('ready', 'sending')"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.n)
+    }
+
+    /// Gives messages without a lane the only one on which they could have left; with several nobody can say which.
+    pub async fn assign_lanes(
+        &self,
+        incident: IncidentKey,
+        messages: &[Uuid],
+        lanes: &[(String, String)],
+    ) -> Result<(), StoreError> {
+        let (names, channels): (Vec<String>, Vec<String>) = lanes.iter().cloned().unzip();
+        sqlx::query!(
+            "update message m set lane = (select min(l.lane) from plan q, unnest(q.lanes) as a (lane) join unnest($4::text[], $5::text[]) as l (lane, channel)
+                    on l.lane = a.lane where q.controller_id = $1 and q.incident_no = $2 and q.plan_no = m.plan_no and l.channel = m.channel
+                    having count(*) = 1)
+              where m.controller_id = $1 and m.incident_no = $2 and m.message_id = any($3) and m.lane is null",
+            incident.controller_id,
+            incident.incident_no,
+            messages,
+            &names,
+            &channels
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Says of messages that nobody knows whether they left, and under which reference to ask; returns of how many.
+    pub async fn forget(&self, incident: IncidentKey, messages: &[Forgotten]) -> Result<i64, StoreError> {
+        let people: Vec<Uuid> = messages.iter().map(|m| m.person_id).collect();
+        let mut unit = self.unit(incident, &people, Wait::Wait).await?;
+        let named: Vec<(Uuid, String)> = messages.iter().filter_map(|m| Some((m.message_id, m.reference.clone()?))).collect();
+        let (ids, references): (Vec<Uuid>, Vec<String>) = named.into_iter().unzip();
+        sqlx::query!(
+            "insert into restored_call (controller_id, incident_no, message_id, reference) select $1, $2, j.* from unnest($3::uuid[], $4::text[]) as j
+             on conflict (controller_id, incident_no, message_id) do update set reference = excluded.reference, at = duly_now()",
+            incident.controller_id,
+            incident.incident_no,
+            &ids,
+            &references
+        )
+        .execute(&mut *unit.tx)
+        .await?;
+        let mut moved = 0;
+        for message in messages {
+            let decided = unit.apply(message.message_id, Cause::Restored, Note::default())?;
+            moved += i64::from(decided.message == Some(MessageState::Unknown));
+        }
+        unit.commit().await?;
+        Ok(moved)
+    }
+
+    /// Writes what was found out into every log that it concerns, and lets sending go on.
+    pub async fn finish_restore(
+        &self,
+        restored: Uuid,
+        incidents: &[(IncidentKey, Counts)],
+        by: Decider,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let mut all = Counts::default();
+        for (incident, counts) in incidents {
+            all.imported += counts.imported;
+            all.unknown += counts.unknown;
+            all.held += counts.held;
+            let scope = LogScope::Incident(incident.controller_id, incident.incident_no);
+            insert_log_events(&mut tx, scope, [reconciled(*counts, by)]).await?;
+        }
+        insert_log_events(&mut tx, LogScope::System, [reconciled(all, by)]).await?;
+        sqlx::query!(
+            "update restored set command_id = $2, reconciled_at = duly_now() where restored_id = $1 and reconciled_at is null",
+            restored,
+            by.command_id
+        )
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn reconciled(counts: Counts, by: Decider) -> Fact {
+    let detail = Map::from_iter([
+        ("command".to_owned(), json!(by.command_id.to_string())),
+        ("held".to_owned(), json!(counts.held)),
+        ("imported".to_owned(), json!(counts.imported)),
+        ("unknown".to_owned(), json!(counts.unknown)),
+        ("user".to_owned(), json!(by.user_id.to_string())),
+    ]);
+    ("restore.reconciled", detail)
+}
