@@ -131,9 +131,7 @@ async fn start(
         let (sequencing, anchoring) = (stop.clone(), stop.clone());
         let anchors = Anchors::open(&office.settings, &archive)?;
         tasks.spawn(async move {
-            // It ends at once where nothing is configured; a role that ends would end the process.
-            anchor::run(anchors, anchoring.clone()).await;
-            anchoring.cancelled().await;
+            anchor::run(anchors, anchoring).await;
             Ok(())
         });
         tasks.spawn(async move {
