@@ -282,7 +282,12 @@ async fn what_providers_say_after_the_erasure_still_counts() {
         .to_string();
     let stamp = OffsetDateTime::now_utc().unix_timestamp().to_string();
     let request = reqwest::Client::new().post(format!("{}/letters", told.url)).header("X-Sandbox-Timestamp", &stamp);
-    let answer = request.header("X-Sandbox-Signature", sign("sandbox-secret", &stamp, "/receipts/northmere/letters", &body)).body(body).send().await.unwrap();
+    let answer = request
+        .header("X-Sandbox-Signature", sign("sandbox-secret", &stamp, "/receipts/northmere/letters", &body))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     let waiting = "select count(*) from receipt where due_at is not null and sealed is not null";
     assert_eq!(told.stage.count(waiting).await, 1);

@@ -149,7 +149,21 @@ impl Stage {
         approve_and_go(&office, &incident, &users, &setup.routes, false).await;
         let web = CancellationToken::new();
         let services = setup.services;
-        Self { office, incident, users, others: Vec::new(), owner, sandbox, broker, wires, settings, folder, web, database, services }
+        Self {
+            office,
+            incident,
+            users,
+            others: Vec::new(),
+            owner,
+            sandbox,
+            broker,
+            wires,
+            settings,
+            folder,
+            web,
+            database,
+            services,
+        }
     }
 
     /// Starts another incident of so many people, reached by text message at numbers that nobody else has.
@@ -302,14 +316,10 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
 
 async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route], is_urgent: bool) {
     let by = users.prepare(&office.store, incident).await;
-    let summary = plan::prepare(
-        office,
-        incident,
-        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent, by },
-        |_| {},
-    )
-    .await
-    .unwrap();
+    let summary =
+        plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent, by }, |_| {})
+            .await
+            .unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
     users.approve_and_start(&office.store, incident, summary.plan).await;
 }
