@@ -57,10 +57,14 @@ impl ReportError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Store(error) => error.remedy(),
-            Self::Event(_) | Self::Missing { .. } | Self::Manifest(_) => "run `duly audit`: it names everything that was altered or lost",
+            Self::Event(_) | Self::Missing { .. } | Self::Manifest(_) => {
+                "run `duly audit`: it names everything that was altered or lost"
+            }
             Self::NothingYet => "give a later `--as-of`, or start `duly serve scheduler`: it signs what has happened",
             Self::OtherProfile { .. } => "see `duly plan show` for the profile of each plan",
-            Self::Statement { .. } => "write a CSV file with the heading `channel,count` and a line for each channel: sms, letter, email",
+            Self::Statement { .. } => {
+                "write a CSV file with the heading `channel,count` and a line for each channel: sms, letter, email"
+            }
         }
     }
 }

@@ -92,7 +92,8 @@ async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
     let archive = Arc::new(Archive::open(&context.settings()?, store)?);
     // Everything that has happened is in the pack; that it was made comes after it.
     sequencer::run_once(archive.clone()).await?;
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} events").unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} events").unwrap_or_else(|_| ProgressStyle::default_bar()));
     let progress = |done: i64, all: i64| {
         bar.set_length(u64::try_from(all).unwrap_or_default());
         bar.set_position(u64::try_from(done).unwrap_or_default());
@@ -106,7 +107,11 @@ async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
         &json!({"file": args.out, "sha256": hash, "origin": packed.origin, "events": packed.events, "lists": packed.lists, "plans": packed.plans}),
         &format!("{}: {} events of {}\nSHA-256 {hash}", args.out.display(), figure(packed.events), packed.origin),
     );
-    eprintln!("Verify it with `duly-verify {} --key LOG.vkey`; `duly log key --incident {}` prints the key.", args.out.display(), args.incident);
+    eprintln!(
+        "Verify it with `duly-verify {} --key LOG.vkey`; `duly log key --incident {}` prints the key.",
+        args.out.display(),
+        args.incident
+    );
     Ok(())
 }
 

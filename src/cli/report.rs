@@ -73,7 +73,10 @@ impl Of {
         let now = store.now().await?;
         let as_of = self.as_of.unwrap_or(now);
         if as_of > now {
-            return Err(Refusal::of("that moment has not come yet: what will have happened is not known", "give a time that has passed"));
+            return Err(Refusal::of(
+                "that moment has not come yet: what will have happened is not known",
+                "give a time that has passed",
+            ));
         }
         sequencer::run_once(Arc::new(Archive::open(&context.settings()?, store)?)).await?;
         let replay = replay(store, incident.incident_id, as_of).await?;
@@ -81,7 +84,14 @@ impl Of {
     }
 
     /// Prints the report, or writes it to its file and says so in the log.
-    pub async fn give(&self, context: &Context, incident: &Incident, command: &Value, report: &Document, data: &Value) -> Result<(), Failure> {
+    pub async fn give(
+        &self,
+        context: &Context,
+        incident: &Incident,
+        command: &Value,
+        report: &Document,
+        data: &Value,
+    ) -> Result<(), Failure> {
         let Some(out) = &self.out else {
             context.print(data, &document::text(report));
             return Ok(());
@@ -91,8 +101,9 @@ impl Of {
             "html" => document::html(report).into_bytes(),
             "txt" => format!("{}\n", document::text(report)).into_bytes(),
             "json" => format!("{data}\n").into_bytes(),
-            "pdf" => document::pdf(report, &format!("{} {}", report.title, incident.incident_id))
-                .map_err(|cause| Refusal::because("the report cannot be typeset", "write it as .html and report this as a fault of Duly", cause))?,
+            "pdf" => document::pdf(report, &format!("{} {}", report.title, incident.incident_id)).map_err(|cause| {
+                Refusal::because("the report cannot be typeset", "write it as .html and report this as a fault of Duly", cause)
+            })?,
             _ => return Err(Refusal::of("the file's name must end in .html, .pdf, .txt or .json", "give such a name to --out")),
         };
         let store = context.store().await?;

@@ -129,7 +129,19 @@ fn rows(channel: Channel, traffic: &Traffic) -> Vec<Vec<String>> {
         row("Handed to a provider at least once".to_owned(), traffic.messages),
         row(format!("Accepted by {}", super::words::provider(channel)), traffic.taken),
     ];
-    let later = [Sent, Printed, HandedToCarrier, DeliveredToHandset, CarrierDelivered, Returned, Rejected, Overdue, Exhausted, Superseded, Cancelled];
+    let later = [
+        Sent,
+        Printed,
+        HandedToCarrier,
+        DeliveredToHandset,
+        CarrierDelivered,
+        Returned,
+        Rejected,
+        Overdue,
+        Exhausted,
+        Superseded,
+        Cancelled,
+    ];
     rows.extend(later.into_iter().filter(|s| reached(*s) > 0).map(|s| row(message(channel, s, None), reached(s))));
     let failed = reached(Failed) + reached(Expired);
     if failed > 0 {
@@ -155,7 +167,12 @@ pub fn times(tally: &Tally) -> Section {
             marks.extend(plan.first(what).map(|at| (format!("Plan {number} {what}"), at)));
         }
     }
-    for (name, percent) in [("First person notified", 0), ("Half of those notified", 50), ("95 % of those notified", 95), ("Last person notified so far", 100)] {
+    for (name, percent) in [
+        ("First person notified", 0),
+        ("Half of those notified", 50),
+        ("95 % of those notified", 95),
+        ("Last person notified so far", 100),
+    ] {
         marks.extend(tally.notified_by(percent).map(|at| (name.to_owned(), at)));
     }
     marks.sort_by_key(|(_, at)| *at);
@@ -169,7 +186,9 @@ pub fn obstacles(tally: &Tally) -> Section {
     let mut facts = Vec::new();
     for hold in tally.holds.values() {
         let scope = if hold.person.is_some() { "one person" } else { "the whole incident" };
-        let end = hold.lifted_at.map_or("not lifted yet".to_owned(), |at| format!("lifted {}, after {}", when(at), span(at - hold.set_at)));
+        let end = hold
+            .lifted_at
+            .map_or("not lifted yet".to_owned(), |at| format!("lifted {}, after {}", when(at), span(at - hold.set_at)));
         facts.push((hold.set_at, format!("A hold on {scope} was set {}; {end}.", when(hold.set_at))));
     }
     for (number, plan) in &tally.plans {
@@ -186,26 +205,44 @@ pub fn obstacles(tally: &Tally) -> Section {
             figure(u.made), figure(u.found), figure(u.absent), figure(u.rule), figure(u.asked), figure(u.send_again + u.next_step), figure(u.open)
         ));
     }
-    items.extend(tally.refusals.iter().map(|(code, n)| format!("{} answers of providers did not take a message (code {code}).", figure(*n))));
+    items.extend(
+        tally
+            .refusals
+            .iter()
+            .map(|(code, n)| format!("{} answers of providers did not take a message (code {code}).", figure(*n))),
+    );
     if tally.possible_duplicates > 0 {
         items.push(format!("{} times the alarm of a possible duplicate was raised.", figure(tally.possible_duplicates)));
     }
     let waiting: u64 = tally.lists.iter().map(|l| l.quarantined).sum();
     if waiting > 0 {
-        items.push(format!("{} rows of the lists could not become people when their list was frozen and waited for a correction.", figure(waiting)));
+        items.push(format!(
+            "{} rows of the lists could not become people when their list was frozen and waited for a correction.",
+            figure(waiting)
+        ));
     }
     let section = Section::new("Holds, pauses and what was not known");
     if items.is_empty() {
         return section.text("The log has no hold, no pause and no call of which it was not known how it ended.");
     }
-    section.list(items).text("Why a hold was set is kept outside the log, because a reason may name somebody; the controller has it.")
+    section
+        .list(items)
+        .text("Why a hold was set is kept outside the log, because a reason may name somebody; the controller has it.")
 }
 
 /// The lists as they were frozen.
 pub fn lists(tally: &Tally) -> Section {
     let rows = tally.lists.iter().map(|l| {
         let signed = if l.is_signed { "yes" } else { "no" };
-        vec![l.list.to_string(), when(l.at), figure(l.rows), figure(l.people), figure(l.duplicates), figure(l.quarantined), signed.to_owned()]
+        vec![
+            l.list.to_string(),
+            when(l.at),
+            figure(l.rows),
+            figure(l.people),
+            figure(l.duplicates),
+            figure(l.quarantined),
+            signed.to_owned(),
+        ]
     });
     Section::new("Affected lists").table(
         "Frozen lists: rows = people + duplicates + quarantined",

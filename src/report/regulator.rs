@@ -41,7 +41,8 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
         ("Law".to_owned(), law),
     ];
     about.extend(ground(replay));
-    let sections = vec![questions(replay), standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally), wordings(&plans)];
+    let sections =
+        vec![questions(replay), standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally), wordings(&plans)];
     Ok(Document {
         title: "Notification of the affected people: report to the supervisory authority".to_owned(),
         lead: answer(tally),
@@ -74,7 +75,10 @@ fn questions(replay: &Replay) -> Section {
         pair("Channels", if channels.is_empty() { "none yet".to_owned() } else { channels.join(", ") }),
     ];
     if let Some(((frozen, first), last)) = delay {
-        facts.push(pair("From freeze to notice", format!("{} for the first, {} for the last", span(first - frozen), span(last - frozen))));
+        facts.push(pair(
+            "From freeze to notice",
+            format!("{} for the first, {} for the last", span(first - frozen), span(last - frozen)),
+        ));
     }
     Section::new("What the form asks").facts(facts)
 }
@@ -97,7 +101,8 @@ fn wordings(plans: &[&Promised]) -> Section {
 /// The incident's texts are JSON in one line; people read it as names and values.
 fn pretty(name: &str, text: &str) -> String {
     let fields = name.ends_with(".json").then(|| serde_json::from_str::<serde_json::Map<String, Value>>(text).ok()).flatten();
-    let line = |(key, value): (&String, &Value)| format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let line =
+        |(key, value): (&String, &Value)| format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     fields.map_or_else(|| text.to_owned(), |map| map.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 

@@ -174,10 +174,24 @@ pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document 
     let ends: BTreeSet<&str> = sample.people.iter().map(|p| p.end.as_str()).collect();
     let count = |end: &str| figure(sample.people.iter().filter(|p| p.end == end).count() as u64);
     let result = Section::new("Result")
-        .table("End states of the sample", &["state", "people"], ends.into_iter().map(|end| vec![end.to_owned(), count(end)]).collect(), &[1])
+        .table(
+            "End states of the sample",
+            &["state", "people"],
+            ends.into_iter().map(|end| vec![end.to_owned(), count(end)]).collect(),
+            &[1],
+        )
         .list([
-            if sample.manifests_hold { "Each list, read again line by line, has the root that the log froze." } else { "A LIST HAS ANOTHER ROOT THAN THE LOG FROZE." }.to_owned(),
-            if broken == 0 { "Each chain of events numbers 1, 2, … and names the event before by its hash.".to_owned() } else { format!("{broken} CHAINS OF EVENTS ARE BROKEN.") },
+            if sample.manifests_hold {
+                "Each list, read again line by line, has the root that the log froze."
+            } else {
+                "A LIST HAS ANOTHER ROOT THAN THE LOG FROZE."
+            }
+            .to_owned(),
+            if broken == 0 {
+                "Each chain of events numbers 1, 2, … and names the event before by its hash.".to_owned()
+            } else {
+                format!("{broken} CHAINS OF EVENTS ARE BROKEN.")
+            },
         ]);
     let method = Section::new("How it was drawn").text(
         "For each person of the frozen lists: SHA-256 of the seed (UTF-8) followed by the person's id (16 bytes). The people with the smallest hashes are the sample, in that order. Whoever has the manifests and the seed draws the same people.",
@@ -195,7 +209,9 @@ pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document 
 }
 
 fn plans(tally: &Tally) -> Section {
-    let rows = tally.plans.iter().flat_map(|(number, plan)| plan.moves.iter().map(move |(at, what, user)| vec![number.to_string(), what.clone(), when(*at), user.clone()]));
+    let rows = tally.plans.iter().flat_map(|(number, plan)| {
+        plan.moves.iter().map(move |(at, what, user)| vec![number.to_string(), what.clone(), when(*at), user.clone()])
+    });
     Section::new("Plans").table("What was done with the plans", &["plan", "what", "time", "user"], rows.collect(), &[])
 }
 
@@ -207,12 +223,19 @@ fn section(traced: &Traced, number: usize, standing: &Standing) -> Section {
         ("End state".to_owned(), traced.end.clone()),
         ("Proofs lead to".to_owned(), format!("{} of {} leaves", to_hex(&standing.root), figure(standing.size))),
     ];
-    let row = |s: &Step| vec![s.n.to_string(), s.leaf.to_string(), when(s.at), said_of(s), s.hash.get(..16).unwrap_or_default().to_owned()];
+    let row = |s: &Step| {
+        vec![s.n.to_string(), s.leaf.to_string(), when(s.at), said_of(s), s.hash.get(..16).unwrap_or_default().to_owned()]
+    };
     let section = Section::new(&format!("{number}. {}", traced.person)).facts(facts);
     if traced.steps.is_empty() {
         return section.text("No event tells of this person yet: nothing was sent.");
     }
-    section.table("Events (leaf: index in the log; hash: its first 16 digits)", &["n", "leaf", "time", "what", "hash"], traced.steps.iter().map(row).collect(), &[0, 1])
+    section.table(
+        "Events (leaf: index in the log; hash: its first 16 digits)",
+        &["n", "leaf", "time", "what", "hash"],
+        traced.steps.iter().map(row).collect(),
+        &[0, 1],
+    )
 }
 
 /// An event in a few words.

@@ -94,7 +94,9 @@ pub fn certificate(incident: &Incident, audience: Audience, replay: &Replay, pla
     let words = "`Notified` means: a message with the full content that the law demands reached, on a channel that the law accepts, the state that the approved plan's table demands; a letter counts when it was handed to the carrier. It does not mean that anybody opened it.";
     let mut approvals = Vec::new();
     for (number, plan) in &tally.plans {
-        for (at, what, user) in plan.moves.iter().filter(|(_, what, _)| matches!(what.as_str(), "prepared" | "approved" | "started")) {
+        for (at, what, user) in
+            plan.moves.iter().filter(|(_, what, _)| matches!(what.as_str(), "prepared" | "approved" | "started"))
+        {
             approvals.push(vec![format!("{number} {what}"), when(*at), user.clone()]);
         }
     }
@@ -104,7 +106,14 @@ pub fn certificate(incident: &Incident, audience: Audience, replay: &Replay, pla
     let signature = Section::new("Signature")
         .text("I have compared this certificate with the verified pack. It is true to the best of my knowledge and belief.")
         .block(Block::Signature { lines: vec!["Name and office".into(), "Signature".into(), "Date".into()] });
-    let mut sections = vec![Section::new("What is certified").text(statement).text(words), standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally)];
+    let mut sections = vec![
+        Section::new("What is certified").text(statement).text(words),
+        standing(tally),
+        times(tally),
+        channels(tally),
+        obstacles(tally),
+        lists(tally),
+    ];
     sections.extend([plans_table, proves(audience), check(), signature]);
     Document {
         title: "Certificate of notification".to_owned(),

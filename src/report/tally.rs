@@ -245,8 +245,7 @@ impl Tally {
             return;
         };
         let key = (person, number(event, "phase"), channel, reason, number(event, "ordinal"));
-        let message =
-            self.messages.entry(key).or_insert(Message { state: MessageState::Ready, reached: 0, calls: 0 });
+        let message = self.messages.entry(key).or_insert(Message { state: MessageState::Ready, reached: 0, calls: 0 });
         message.calls += u32::from(event.kind == "message.intent");
         let Ok(to) = text(event, "to").parse::<MessageState>() else { return };
         if message.reached & bit(to) == 0 && to.report_rank().is_some() {
@@ -278,7 +277,8 @@ impl Tally {
             let traffic = self.traffic.entry(*channel).or_default();
             traffic.messages += u64::from(message.calls > 0);
             traffic.calls += u64::from(message.calls);
-            traffic.taken += u64::from(MessageState::ALL.iter().any(|s| s.report_rank().is_some() && message.reached & bit(*s) > 0));
+            traffic.taken +=
+                u64::from(MessageState::ALL.iter().any(|s| s.report_rank().is_some() && message.reached & bit(*s) > 0));
             for state in MessageState::ALL.iter().filter(|s| message.reached & bit(**s) > 0) {
                 *traffic.reached.entry(*state).or_default() += 1;
             }

@@ -85,7 +85,8 @@ pub fn read_statement(text: &str) -> Result<BTreeMap<Channel, u64>, ReportError>
     }
     let mut counts = BTreeMap::new();
     for (line, number) in lines {
-        let parsed = line.split_once(',').and_then(|(channel, n)| Some((channel.trim().parse().ok()?, n.trim().parse::<u64>().ok()?)));
+        let parsed =
+            line.split_once(',').and_then(|(channel, n)| Some((channel.trim().parse().ok()?, n.trim().parse::<u64>().ok()?)));
         let (channel, n) = parsed.ok_or_else(|| wrong(format!("line {number} is no channel with a count")))?;
         *counts.entry(channel).or_default() += n;
     }
@@ -145,7 +146,13 @@ fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> 
     let parts: u64 = tally.lists.iter().map(|l| l.people + l.duplicates + l.quarantined).sum();
     let verdict = |holds: bool| if holds { "agrees" } else { "DIFFERS" }.to_owned();
     let mut lines = vec![
-        vec!["rows of the lists".into(), figure(rows), "people + duplicates + quarantined".into(), figure(parts), verdict(rows == parts)],
+        vec![
+            "rows of the lists".into(),
+            figure(rows),
+            "people + duplicates + quarantined".into(),
+            figure(parts),
+            verdict(rows == parts),
+        ],
         vec![
             "people of the lists".into(),
             figure(p.people),
@@ -156,9 +163,20 @@ fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> 
     ];
     for (channel, theirs) in statement.into_iter().flatten() {
         let ours = tally.traffic.get(channel).map_or(0, |t| t.taken);
-        lines.push(vec![format!("{channel}: accepted, by our record"), figure(ours), "by the provider's statement".into(), figure(*theirs), verdict(ours == *theirs)]);
+        lines.push(vec![
+            format!("{channel}: accepted, by our record"),
+            figure(ours),
+            "by the provider's statement".into(),
+            figure(*theirs),
+            verdict(ours == *theirs),
+        ]);
     }
-    let section = Section::new("Reconciliation").table("Counts from two sources each", &["what", "count", "against", "count", ""], lines, &[1, 3]);
+    let section = Section::new("Reconciliation").table(
+        "Counts from two sources each",
+        &["what", "count", "against", "count", ""],
+        lines,
+        &[1, 3],
+    );
     match statement {
         Some(_) => section.text("The provider's statement was given to this report as a file; it is no part of the log."),
         None => section.text("No provider's statement was given. Ask each provider how many messages it took for this account and compare: `duly report witness --provider-statement FILE`."),
@@ -173,12 +191,18 @@ fn reliability(tally: &Tally, programs: &Programs) -> Section {
         figure(passed + failed),
         figure(failed)
     )];
-    items.extend(programs.lane_stops.iter().map(|(lane, n)| format!("{} times a provider account refused everything and was paused ({lane}).", figure(*n))));
+    items.extend(
+        programs
+            .lane_stops
+            .iter()
+            .map(|(lane, n)| format!("{} times a provider account refused everything and was paused ({lane}).", figure(*n))),
+    );
     if programs.starts.is_empty() {
         items.push("The system's own log has no start of a program at that moment.".to_owned());
     }
     let short = |hash: &str| hash.get(..16).unwrap_or(hash).to_owned();
-    let row = |s: &Start| vec![s.version.clone(), short(&s.settings), s.roles.clone(), figure(s.count), when(s.first), when(s.last)];
+    let row =
+        |s: &Start| vec![s.version.clone(), short(&s.settings), s.roles.clone(), figure(s.count), when(s.first), when(s.last)];
     let rows: Vec<Vec<String>> = programs.starts.iter().take(STARTS_MAX).map(row).collect();
     let more = programs.starts.len().saturating_sub(STARTS_MAX);
     let section = Section::new("Programs, settings and errors").list(items).table(

@@ -143,7 +143,12 @@ pub struct RowFate {
 
 impl Store {
     /// A person's events in a generation, up to its checkpoint, in order.
-    pub async fn list_placed_of(&self, incident: IncidentKey, person_id: Uuid, log: &Published) -> Result<Vec<Placed>, StoreError> {
+    pub async fn list_placed_of(
+        &self,
+        incident: IncidentKey,
+        person_id: Uuid,
+        log: &Published,
+    ) -> Result<Vec<Placed>, StoreError> {
         let rows = sqlx::query_as!(
             Placed,
             "select s.seq, e.body from event e join sequenced s on s.ord = e.ord
@@ -198,7 +203,12 @@ impl Store {
     }
 
     /// Wrapped keys of people after `after`, ascending; people who are erased have none.
-    pub async fn list_person_keys(&self, incident: IncidentKey, after: Uuid, limit: i64) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
+    pub async fn list_person_keys(
+        &self,
+        incident: IncidentKey,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
         let rows = sqlx::query!(
             "select person_id, wrapped from person_key where controller_id = $1 and incident_no = $2 and person_id > $3
               order by person_id limit $4",
@@ -213,7 +223,13 @@ impl Store {
     }
 
     /// Fates of a list's rows after `after`, ascending by identity.
-    pub async fn list_row_fates(&self, incident: IncidentKey, list_no: i32, after: &[u8], limit: i64) -> Result<Vec<RowFate>, StoreError> {
+    pub async fn list_row_fates(
+        &self,
+        incident: IncidentKey,
+        list_no: i32,
+        after: &[u8],
+        limit: i64,
+    ) -> Result<Vec<RowFate>, StoreError> {
         let rows = sqlx::query_as!(
             RowFate,
             r#"select s.list_no, s.identity, coalesce(d.fate, s.fate) as "fate!", s.person_id
@@ -241,7 +257,14 @@ impl Store {
     }
 
     /// Writes that something left the house as a file: what, for whom, and the hash of its bytes.
-    pub async fn record_export(&self, incident: IncidentKey, what: &str, reader: &str, hash: &[u8; 32], by: Decider) -> Result<(), StoreError> {
+    pub async fn record_export(
+        &self,
+        incident: IncidentKey,
+        what: &str,
+        reader: &str,
+        hash: &[u8; 32],
+        by: Decider,
+    ) -> Result<(), StoreError> {
         let mut detail = made_by(by);
         for (key, value) in [("what", what.to_owned()), ("for", reader.to_owned()), ("hash", hex::encode(hash))] {
             detail.insert(key.to_owned(), json!(value));

@@ -62,7 +62,8 @@ async fn openings_for_the_controllers_own_list_verify_and_open_nothing_else() {
     let lines = |name: &str| String::from_utf8(file(&pack, name)).unwrap().lines().count();
     assert_eq!(i64::try_from(lines("keys/openings.jsonl")).unwrap(), people);
     assert_eq!(i64::try_from(lines("keys/rows.jsonl")).unwrap(), stage.count("select count(*) from source_row").await);
-    let opening: Value = serde_json::from_slice(file(&pack, "keys/openings.jsonl").split(|b| *b == b'\n').next().unwrap()).unwrap();
+    let opening: Value =
+        serde_json::from_slice(file(&pack, "keys/openings.jsonl").split(|b| *b == b'\n').next().unwrap()).unwrap();
     assert_eq!(opening["k"].as_object().unwrap().keys().collect::<Vec<_>>(), ["external_reference"]);
 }
 

@@ -31,7 +31,12 @@ async fn a_report_of_the_same_moment_has_the_same_bytes_however_the_log_grows() 
     let page = regulator_page(&stage, &before).await;
 
     let scope = LogScope::Incident(stage.incident.key.controller_id, stage.incident.key.incident_no);
-    stage.office.store.insert_event(scope, "audit.passed", Map::from_iter([("findings".into(), serde_json::json!({}))])).await.unwrap();
+    stage
+        .office
+        .store
+        .insert_event(scope, "audit.passed", Map::from_iter([("findings".into(), serde_json::json!({}))]))
+        .await
+        .unwrap();
     sequence(&stage).await;
 
     let after = at(&stage, as_of).await;
@@ -132,5 +137,8 @@ async fn a_witness_statement_says_where_a_providers_own_count_differs() {
         assert_eq!(document::text(&report).contains("DIFFERS"), differs);
     }
     assert!(witness::read_statement("letter,3\n").is_err());
-    assert_eq!(witness::read_statement("channel,count\nsms,2\n").unwrap(), BTreeMap::from([(duly::model::state::Channel::Sms, 2)]));
+    assert_eq!(
+        witness::read_statement("channel,count\nsms,2\n").unwrap(),
+        BTreeMap::from([(duly::model::state::Channel::Sms, 2)])
+    );
 }

@@ -19,20 +19,20 @@ pub async fn told() -> Stage {
     let lanes = vec![Lane { provider, ..Lane::named("letters") }];
     let stage = Stage::new(Setup { people: PEOPLE, routes: vec![Route::Letter], lanes, ..Setup::default() }).await;
     stage.serve_receipts().await;
-    let process = stage.start(&["scheduler", "worker"]);
+    let mut process = stage.start(&["scheduler", "worker"]);
     stage.drain_to_the_end().await;
-    drop(process);
+    process.terminate().await;
     sequence(&stage).await;
     stage
 }
 
 /// Gives every event its place.
 pub async fn sequence(stage: &Stage) {
-    // The killed scheduler's lead must run out first.
     let archive = Arc::new(Archive::open(&stage.office.settings, &stage.office.store).unwrap());
     crate::support::eventually("every event is in its place", async || {
         sequencer::run_once(archive.clone()).await.unwrap();
-        stage.count("select count(*) from event_inbox").await == 0 && stage.office.store.list_unpublished().await.unwrap().is_empty()
+        stage.count("select count(*) from event_inbox").await == 0
+            && stage.office.store.list_unpublished().await.unwrap().is_empty()
     })
     .await;
 }

@@ -103,7 +103,8 @@ fn days(caption: &str, days: &[(String, u64)]) -> Markup {
     let highest = days.iter().map(|(_, n)| *n).max().unwrap_or_default().max(1);
     let (step, height) = (88, 130);
     let width = step * u64::try_from(days.len()).unwrap_or(1).max(4);
-    let columns = days.iter().zip(0u64..).map(|((day, n), i)| (i * step, (n * height / highest).max(u64::from(*n > 0) * 2), day, *n));
+    let columns =
+        days.iter().zip(0u64..).map(|((day, n), i)| (i * step, (n * height / highest).max(u64::from(*n > 0) * 2), day, *n));
     markup! {
         figure {
             figcaption { (caption) }

@@ -209,7 +209,10 @@ mod tests {
             let mut tree = Frontier::new();
             leaves.iter().for_each(|leaf| tree.append(*leaf));
             for (index, leaf) in leaves.iter().enumerate() {
-                assert!(verify_inclusion(leaf, index as u64, size as u64, &path(&leaves, index), &tree.root()), "{index} of {size}");
+                assert!(
+                    verify_inclusion(leaf, index as u64, size as u64, &path(&leaves, index), &tree.root()),
+                    "{index} of {size}"
+                );
             }
         }
     }
