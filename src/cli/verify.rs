@@ -2,11 +2,16 @@
 
 use super::failure::read_bytes;
 use super::{Context, Failure, Refusal};
+use crate::evidence::anchor::{Roots, stamp};
 use clap::Args;
-use duly_ledger::verify::{Options, OwnList, Trust, Verdict, verify};
+use duly_ledger::verify::{Code, Finding, Options, OwnList, Report, Trust, Verdict, verify};
 use std::fs::File;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+
+/// Largest file of a stamp.
+const STAMP_BYTES_MAX: u64 = 1 << 20;
 
 /// `duly verify`.
 #[derive(Args)]
@@ -29,6 +34,9 @@ pub struct Verify {
     /// Your own copy of a manifest (.jsonl), or of the list (.csv, where the pack holds openings)
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
+    /// Check time stamps too: the authority's root certificate in PEM, from the authority itself
+    #[arg(long, value_name = "FILE.pem")]
+    tsa_root: Option<PathBuf>,
     /// Take a person without an end state for a finding
     #[arg(long)]
     complete: bool,
@@ -49,7 +57,10 @@ pub fn run(context: &Context, args: &Verify) -> Result<(), Failure> {
     options.own_list = args.list.as_deref().map(OwnList::file).transpose().map_err(wrong)?;
     let pack = File::open(&args.pack)
         .map_err(|cause| Refusal::because(format!("{} cannot be opened", args.pack.display()), "check the path", cause))?;
-    let report = verify(BufReader::new(pack), &trust, &options);
+    let mut report = verify(BufReader::new(pack), &trust, &options);
+    if let Some(path) = &args.tsa_root {
+        check_stamps(&args.pack, &Roots::from_pem(&read_bytes(path)?)?, &mut report)?;
+    }
     context.print(&report.to_json(), report.to_string().trim_end());
     match report.verdict {
         Verdict::Good => Ok(()),
@@ -60,4 +71,27 @@ pub fn run(context: &Context, args: &Verify) -> Result<(), Failure> {
         Verdict::TooOld => Err(Refusal::of("the pack is written in a later format", "verify it with a newer program")),
         Verdict::Unchecked(why) => Err(Refusal::of(why, "ask for the pack again: nothing is said for or against what it holds")),
     }
+}
+
+/// The stamps' own signatures, which the small verifier leaves to others: what holds is said to be checked.
+fn check_stamps(path: &Path, roots: &Roots, report: &mut Report) -> Result<(), Failure> {
+    let unreadable = |cause| Refusal::because("the pack cannot be read again", "ask for the pack again", cause);
+    let mut pack = ZipArchive::new(BufReader::new(File::open(path)?)).map_err(unreadable)?;
+    for anchor in report.anchors.iter_mut().filter(|anchor| anchor.command.is_some()) {
+        let [stamped, token] = ["checkpoint", "tsr"].map(|kind| format!("anchors/{}.{kind}", anchor.size));
+        let mut read = |name: &str| {
+            let mut bytes = Vec::new();
+            let file = pack.by_name(name).map_err(unreadable)?;
+            file.take(STAMP_BYTES_MAX).read_to_end(&mut bytes)?;
+            Ok::<_, Failure>(bytes)
+        };
+        match stamp::check(&read(&token)?, &read(&stamped)?, Some(roots), None) {
+            Ok(_) => (anchor.is_verified, anchor.command) = (true, None),
+            Err(error) => {
+                report.findings.push(Finding::new(Code::Anchor, error.to_string()).file(&token));
+                report.verdict = Verdict::Bad;
+            }
+        }
+    }
+    Ok(())
 }

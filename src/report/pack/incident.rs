@@ -7,6 +7,7 @@ use crate::report::replay::replay_whole;
 use crate::report::summary::{certificate, summary};
 use crate::report::{document, promised};
 use crate::store::Store;
+use crate::store::anchor::Anchor;
 use crate::store::incident::Incident;
 use crate::store::log::Published;
 use duly_ledger::{Event, Layer, encode_bundle, hash_tiles, tile_at};
@@ -84,6 +85,7 @@ pub async fn write_wanted<W: Write + Seek>(
     if let Some(key) = wanted.openings {
         openings::write(store, incident.key, key, &packed.lists, &mut pack.zip).await?;
     }
+    pack.anchors(newest).await?;
     pack.for_people(&published).await?;
     let about = json!({"for": audience.as_str(), "format": 1, "kind": "incident", "origin": newest.origin, "size": newest.size});
     pack.zip.put("pack.json", about.to_string().as_bytes())?;
@@ -122,6 +124,28 @@ impl<W: Write + Seek> Writer<'_, W> {
             let hashes = stored.as_ref().and_then(|hashes| hashes.get(..width));
             let hashes = hashes.ok_or_else(|| PackError::Missing { what: format!("a tile of the log `{}`", log.origin) })?;
             self.zip.put_hashes(&format!("{prefix}{tile}"), hashes)?;
+        }
+        Ok(())
+    }
+
+    /// What others have said of its checkpoints: the first time stamp of each size, and every witness's lines.
+    async fn anchors(&mut self, log: &Published) -> Result<(), PackError> {
+        let mut by_size: BTreeMap<i64, Vec<Anchor>> = BTreeMap::new();
+        for anchor in self.store.list_anchors(log.log_id, log.generation, log.size).await? {
+            by_size.entry(anchor.size).or_default().push(anchor);
+        }
+        for (size, anchors) in by_size {
+            let of = |kind: &'static str| anchors.iter().filter(move |anchor| anchor.kind == kind);
+            if let Some(anchor) = anchors.first() {
+                self.zip.put(&format!("anchors/{size}.checkpoint"), &anchor.checkpoint)?;
+            }
+            if let Some(stamp) = of("tsa").next() {
+                self.zip.put(&format!("anchors/{size}.tsr"), &stamp.response)?;
+            }
+            let lines: Vec<&[u8]> = of("witness").map(|anchor| anchor.response.as_slice()).collect();
+            if !lines.is_empty() {
+                self.zip.put(&format!("anchors/{size}.cosig"), &lines.concat())?;
+            }
         }
         Ok(())
     }
