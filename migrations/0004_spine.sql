@@ -36,3 +36,14 @@ insert into message_move (from_state, to_state) values ('handed_to_carrier', 'ov
 -- A receipt whose URL leads nowhere is kept as refused, without its body and under no controller (the nil UUID).
 grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result)
     on receipt to duly_receipts;
+
+-- What became of a receipt is decided by others than who takes it in: it begins undecided and due. Only one whose URL
+-- leads nowhere is decided at once, since there is nobody to whom it could be applied.
+create function receipt_begins_undecided() returns trigger language plpgsql as $$
+begin
+    if new.controller_id <> '00000000-0000-0000-0000-000000000000' and (new.result is not null or new.due_at is null) then
+        raise exception 'a receipt is taken in undecided' using errcode = 'DU021';
+    end if;
+    return new;
+end $$;
+create trigger receipt_begins_undecided before insert on receipt for each row execute function receipt_begins_undecided();

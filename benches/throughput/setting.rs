@@ -47,6 +47,7 @@ pub async fn incident(office: &Arc<Office>) -> Incident {
         address: vec!["1 Station Road".into()],
         receipts_public_key: public,
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
+        added_by: None,
     };
     let profile = Profile::parse(&std::fs::read_to_string("config/profiles/uk-gdpr.toml").unwrap()).unwrap();
     let key = Key::generate();

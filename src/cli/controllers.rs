@@ -6,6 +6,7 @@ use super::{Context, Failure};
 use crate::model::seal::generate_pair;
 use crate::store::StoreError;
 use crate::store::controller::NewController;
+use crate::store::quarantine::Decider;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -62,7 +63,7 @@ async fn add(context: &Context, args: AddController) -> Result<(), Failure> {
     let command = json!({
         "command": "controller add", "controller": args.slug, "name": args.name, "sms_sender": args.sms_sender, "address": args.address,
     });
-    signed(context, &command).await?;
+    let (user_id, command_id) = signed(context, &command).await?;
     let (public, secret) = generate_pair();
     let new = NewController {
         slug: args.slug,
@@ -71,6 +72,7 @@ async fn add(context: &Context, args: AddController) -> Result<(), Failure> {
         address: args.address,
         receipts_public_key: public,
         receipts_secret_key: master.wrap(&secret, "receipts"),
+        added_by: Some(Decider { user_id, command_id }),
     };
     let id = store.insert_controller(&new).await?;
     context.print(&json!({"controller": new.slug, "controller_id": id}), "");

@@ -5,6 +5,7 @@ use super::setup::write_secret;
 use super::sign::{new_passphrase, signed, signer};
 use super::{Context, Failure, Refusal};
 use crate::model::user_key;
+use crate::store::quarantine::Decider;
 use clap::Subcommand;
 use serde_json::json;
 use std::path::PathBuf;
@@ -64,8 +65,8 @@ pub async fn run(context: &Context, command: UserCommand) -> Result<(), Failure>
         UserCommand::Revoke { name } => {
             let store = context.store().await?;
             store.check_revocable(&name).await?;
-            signed(context, &json!({"command": "user revoke", "name": name})).await?;
-            store.revoke_user(&name).await?;
+            let (user_id, command_id) = signed(context, &json!({"command": "user revoke", "name": name})).await?;
+            store.revoke_user(&name, Decider { user_id, command_id }).await?;
             eprintln!("The key of {name} signs nothing more. What it signed before stays.");
             Ok(())
         }

@@ -1,6 +1,10 @@
 //! Controllers: the organisations that must notify.
 
+use super::log_event::insert_log_events;
+use super::quarantine::Decider;
+use super::sequencing::LogScope;
 use super::{Store, StoreError};
+use serde_json::json;
 use uuid::Uuid;
 
 /// A controller to be made.
@@ -18,12 +22,15 @@ pub struct NewController {
     pub receipts_public_key: [u8; 32],
     /// Its secret under the master key.
     pub receipts_secret_key: Vec<u8>,
+    /// Who adds it.
+    pub added_by: Option<Decider>,
 }
 
 impl Store {
     /// Makes a controller.
     pub async fn insert_controller(&self, new: &NewController) -> Result<Uuid, StoreError> {
         let controller_id = Uuid::now_v7();
+        let mut tx = self.pool.begin().await?;
         sqlx::query!(
             "insert into controller (controller_id, slug, name, sms_sender, address, receipts_public_key, receipts_secret_key)
              values ($1, $2, $3, $4, $5, $6, $7)",
@@ -35,9 +42,13 @@ impl Store {
             new.receipts_public_key.as_slice(),
             new.receipts_secret_key
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await
         .map_err(|e| StoreError::taken(e, "controller", &new.slug))?;
+        let by = new.added_by.map(|by| [("command", by.command_id), ("user", by.user_id)]);
+        let detail = by.into_iter().flatten().map(|(key, id)| (key.to_owned(), json!(id.to_string()))).collect();
+        insert_log_events(&mut tx, LogScope::Controller(controller_id), [("controller.added", detail)]).await?;
+        tx.commit().await?;
         Ok(controller_id)
     }
 

@@ -1,12 +1,14 @@
 //! People who may do things, and the signatures that they left.
 
+use super::log_event::insert_log_events;
 use super::quarantine::Decider;
+use super::sequencing::LogScope;
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
 use crate::model::statement::{AGE_SECONDS_MAX, made_at, statement, user_add};
 use crate::model::user_key::{UserKey, verify};
 use rand::RngExt;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -64,6 +66,11 @@ fn as_hex<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> 
     to.serialize_str(&hex::encode(bytes))
 }
 
+/// What `user.added` says of a user.
+fn added(user_id: Uuid, public_key: &[u8; 32]) -> Map<String, Value> {
+    Map::from_iter([("key".to_owned(), json!(hex::encode(public_key))), ("user".to_owned(), json!(user_id.to_string()))])
+}
+
 fn forbidden(what: &'static str, remedy: &'static str) -> StoreError {
     StoreError::Forbidden { what, remedy }
 }
@@ -87,6 +94,7 @@ impl Store {
     /// Adds a user whom the signed `user add` of an active one vouches for; the database compares name and key.
     pub async fn insert_user(&self, name: &str, public_key: &[u8; 32], command_id: Uuid) -> Result<Uuid, StoreError> {
         let user_id = Uuid::now_v7();
+        let mut tx = self.pool.begin().await?;
         sqlx::query!(
             "insert into app_user (user_id, name, public_key, added_command_id) values ($1, $2, $3, $4)",
             user_id,
@@ -94,9 +102,16 @@ impl Store {
             public_key.as_slice(),
             command_id
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await
         .map_err(|e| StoreError::taken(e, "user or key", name))?;
+        let voucher =
+            sqlx::query!("select user_id from signed_command where command_id = $1", command_id).fetch_one(&mut *tx).await?;
+        let mut detail = added(user_id, public_key);
+        detail.insert("by".into(), json!(voucher.user_id.to_string()));
+        detail.insert("command".into(), json!(command_id.to_string()));
+        insert_log_events(&mut tx, LogScope::System, [("user.added", detail)]).await?;
+        tx.commit().await?;
         Ok(user_id)
     }
 
@@ -114,6 +129,9 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        if done.rows_affected() == 1 {
+            insert_log_events(&mut tx, LogScope::System, [("user.added", added(user_id, public_key))]).await?;
+        }
         tx.commit().await?;
         match done.rows_affected() {
             1 => Ok(user_id),
@@ -156,19 +174,23 @@ impl Store {
     }
 
     /// Revokes a user's key. The last one stays: without it nobody could sign anything more.
-    pub async fn revoke_user(&self, name: &str) -> Result<(), StoreError> {
-        let done = sqlx::query!(
+    pub async fn revoke_user(&self, name: &str, by: Decider) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let revoked = sqlx::query!(
             "update app_user set revoked_at = duly_now() where name = $1 and revoked_at is null
-                and exists (select from app_user o where o.name <> $1 and o.revoked_at is null)",
+                and exists (select from app_user o where o.name <> $1 and o.revoked_at is null) returning user_id",
             name
         )
-        .execute(&self.pool)
+        .fetch_optional(&mut *tx)
         .await?;
-        match done.rows_affected() {
-            1 => Ok(()),
+        let Some(revoked) = revoked else {
             // Somebody else was faster; what is refused now was not before.
-            _ => self.check_revocable(name).await,
-        }
+            return self.check_revocable(name).await;
+        };
+        let fields = [("by", by.user_id), ("command", by.command_id), ("user", revoked.user_id)];
+        let detail = fields.map(|(key, id)| (key.to_owned(), json!(id.to_string()))).into_iter().collect();
+        insert_log_events(&mut tx, LogScope::System, [("user.revoked", detail)]).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Refuses to revoke the last active user, or one who is not there.

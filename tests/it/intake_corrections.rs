@@ -22,10 +22,11 @@ async fn a_correction_takes_the_place_of_the_row_that_it_names() {
     assert_eq!(world.waiting().await, [""; 0]);
     assert_eq!(world.count("select count(*) from row_decision where fate = 'superseded'").await, 3);
     assert_eq!(world.count("select count(*) from event where kind = 'row.corrected'").await, 3);
-    let body: String = sqlx::query_scalar("select convert_from(body, 'UTF8') from event where kind = 'row.corrected' order by ord limit 1")
-        .fetch_one(&world.owner)
-        .await
-        .unwrap();
+    let body: String =
+        sqlx::query_scalar("select convert_from(body, 'UTF8') from event where kind = 'row.corrected' order by ord limit 1")
+            .fetch_one(&world.owner)
+            .await
+            .unwrap();
     let leaf: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(
         (&leaf["d"]["list"], &leaf["d"]["row"], &leaf["d"]["new_list"], &leaf["d"]["new_row"]),

@@ -3,7 +3,7 @@
 mod retries;
 
 use super::intake_world::{HEADER, IntakeWorld};
-use crate::support::{VirtualHost, virtual_host};
+use crate::support::{VirtualHost, eventually, virtual_host};
 use duly::broker::connect;
 use duly::broker::intake::{DEAD, INTAKE, REJECTED, declare, publish};
 use duly::intake::job::{self, Intake, Job, Target, publish_file, wrap};
@@ -89,6 +89,8 @@ impl Jobs {
 
     /// Stops the consumer as SIGTERM does, and checks that nothing is left on the road.
     async fn end(mut self) {
+        // Copies of jobs that a killed consumer had taken, and not acknowledged, come back and are known.
+        eventually("nothing is left on the road", async || self.depth(INTAKE).await == 0).await;
         self.stop.cancel();
         if let Some(consumer) = self.consumer.take() {
             consumer.await.unwrap();

@@ -167,6 +167,7 @@ async fn make_incident(store: &Store, master: &Key, key: &Key) -> Incident {
         address: vec!["1 Station Road".into()],
         receipts_public_key,
         receipts_secret_key: master.wrap(&receipts_secret, "receipts"),
+        added_by: None,
     };
     let (intake_public_key, intake_secret) = generate_pair();
     let incident = NewIncident {

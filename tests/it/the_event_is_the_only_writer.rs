@@ -30,7 +30,8 @@ async fn the_application_role_is_refused_every_other_way() {
     world.hold(None).await;
     let key = duly::model::user_key::UserKey::generate("cleo").public();
     world.users.ann.add_user(&world.store, "cleo", &key).await.unwrap();
-    world.store.revoke_user("cleo").await.unwrap();
+    let by = world.users.ann.sign(&world.store, &json!({"command": "user revoke", "name": "cleo"})).await.unwrap();
+    world.store.revoke_user("cleo", by).await.unwrap();
     let receipts = as_role(&world, "duly_receipts").await;
     let insert = "insert into receipt (receipt_id, controller_id, provider, verdict) select gen_random_uuid(), controller_id, 'sms-a', 'verified' from controller";
     sqlx::raw_sql(insert).execute(&receipts).await.unwrap();

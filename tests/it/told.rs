@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Of how many people.
 pub const PEOPLE: u32 = 7;
 /// What stands in the list and in messages, and may stand in no report.
-const PERSONAL: [&str; 4] = ["Price", "High Street", "LS1 4AP", "7400"];
+const PERSONAL: [&str; 4] = ["Price", "High Street", "LS1 4AP", "447400"];
 
 /// A stage after its letters were handed to the carrier.
 pub async fn told() -> Stage {

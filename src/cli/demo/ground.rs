@@ -130,6 +130,7 @@ async fn make_incident(office: &Office) -> Result<Incident, Failure> {
         address: vec!["Northmere Police".into(), "1 Station Road".into(), "Northmere NE1 4XF".into()],
         receipts_public_key: public,
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
+        added_by: None,
     };
     let profile = Profile::parse(&std::fs::read_to_string(office.settings.profiles.folder.join("uk-gdpr.toml"))?)?;
     let key = Key::generate();

@@ -272,6 +272,7 @@ async fn make_controller(office: &Office) -> Uuid {
         address: vec!["Northmere".into(), "1 Station Road".into()],
         receipts_public_key: public,
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
+        added_by: None,
     };
     office.store.insert_controller(&controller).await.unwrap()
 }

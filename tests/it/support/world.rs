@@ -79,6 +79,7 @@ async fn incident(store: &Store) -> Incident {
         address: vec!["1 Station Road".into()],
         receipts_public_key: public,
         receipts_secret_key: master.wrap(&secret, "receipts"),
+        added_by: None,
     };
     let controller_id = store.insert_controller(&controller).await.unwrap();
     let new = NewIncident {

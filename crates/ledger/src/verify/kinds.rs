@@ -11,9 +11,9 @@ words! {
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
-        IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened", ExportMade = "export.made",
+        ExportMade = "export.made",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
-        ControllerAdded = "controller.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
+        ControllerAdded = "controller.added", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
         AccountStopped = "lane.stopped", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
         HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
@@ -72,10 +72,7 @@ impl Kind {
     /// Whether it may stand in the log of an incident.
     pub fn is_of_incident(self) -> bool {
         use Kind::*;
-        !matches!(
-            self,
-            ControllerAdded | ReceiptRefused | UserAdded | UserRevoked | ProgramStarted | CheckpointNoted | AccountStopped
-        )
+        !matches!(self, ControllerAdded | UserAdded | UserRevoked | ProgramStarted | CheckpointNoted | AccountStopped)
     }
 
     /// Whether it tells of a plan.
@@ -116,11 +113,6 @@ impl Kind {
             Self::RestoreReconciled => &[("held", Is::Count), ("imported", Is::Count), ("unknown", Is::Count)],
             Self::AuditPassed => &[("findings", Is::Count)],
             Self::AuditFailed => &[("codes", Is::Text), ("findings", Is::Count)],
-            Self::ReceiptRefused => &[
-                ("count", Is::Count),
-                ("lane", Is::Text),
-                ("verdict", Is::Word(&["bad_signature", "stale", "malformed", "too_large"])),
-            ],
             Self::UserAdded => &[("key", Is::Hash), ("user", Is::Uuid)],
             Self::UserRevoked => &[("by", Is::Uuid), ("command", Is::Uuid), ("user", Is::Uuid)],
             Self::ProgramStarted => &[("roles", Is::Text), ("settings", Is::Hash), ("version", Is::Text)],
@@ -144,6 +136,7 @@ impl Kind {
             Self::Unknown => &[("code", Is::Code)],
             Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
+            Self::ControllerAdded => OF_COMMAND,
             Self::HoldSet | Self::HoldLifted | Self::ContactViewed => ERASED,
             Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
             _ => &[],
@@ -156,13 +149,7 @@ impl Kind {
             Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed => (OF_PLAN, &[]),
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
-            Self::IncidentClosed
-            | Self::IncidentReopened
-            | Self::ExportMade
-            | Self::RestoreReconciled
-            | Self::ControllerAdded
-            | Self::ContactViewed
-            | Self::KeyDestroyed => (OF_COMMAND, &[]),
+            Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
             Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),
