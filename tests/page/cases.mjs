@@ -5,6 +5,11 @@ import { Incident, KEYS, ORIGIN, USERS, canonical, logFiles, message, personId, 
 const P = [0, 1, 2, 3, 4, 5].map(personId);
 /** One case: `events` spoils an incident, `files` a pack's files, `bytes` the zip. */
 const bad = (name, codes, { people = 6, kind = 'incident', ...stages }) => ({ name, codes, people, kind, verdict: 'bad', ...stages });
+const good = (name, events) => ({ name, verdict: 'good', codes: [], events });
+const BY = { user: USERS.preparer, command: USERS.approver }, HOLD = '0192f0aa-0000-7000-8000-0000000000c2', HASH = sha256('file').toString('hex');
+const destroyed = p => ({ k: 'key.destroyed', p, d: BY });
+const erased = event => ({ ...event, d: { ...event.d, erased: true } });
+const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
 const at = (incident, k, nth = 0, p) => incident.events.filter(e => e.k === k && (!p || e.p === p))[nth];
 const remove = (incident, event) => incident.events.splice(incident.events.indexOf(event), 1);
 const after = (incident, event, ...more) => incident.events.splice(incident.events.indexOf(event) + 1, 0, ...more);
@@ -43,7 +48,7 @@ export const CASES = [
   bad('signed by somebody else', ['signature'], { files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint(undefined, KEYS.stranger))) }),
   bad('a signature with one bit changed', ['signature'], { files: f => change(f, 'checkpoint', c => { const s = c.toString(), line = s.trimEnd().split(' '), v = Buffer.from(line.at(-1), 'base64'); v[20] ^= 1; return s.replace(line.at(-1), v.toString('base64')); }) }),
   bad('a key for another log', ['signature'], { key: KEYS.log.vkey('log.example/other') }),
-  bad('an older pack than a checkpoint that the reader holds', ['rollback'], { older: i => i.add({ k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver } }).seal().checkpoint(), olderFirst: true }),
+  bad('an older pack than a checkpoint that the reader holds', ['rollback'], { older: i => i.add({ k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver, command: USERS.preparer } }).seal().checkpoint(), olderFirst: true }),
   bad('another log than a checkpoint that the reader holds', ['rollback'], { older: i => { const t = i.checkpoint(11).split('\n'); return i.constructor && KEYS.log.note(ORIGIN, `${t[0]}\n11\n${sha256('x').toString('base64')}\n`); } }),
   bad('a second generation that hides the end of the first', ['opened'], { generations: true, files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); const first = i.leaves.slice(0, 14); f.set('generation/1/checkpoint', Buffer.from(i.checkpoint(14))); logFiles(first, (n, b) => f.set(n, b), 'generation/1/'); }, also: ['chain'] }),
   bad('a first generation that is missing', ['opened'], { generations: true, files: f => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); }, any: true }),
@@ -108,10 +113,29 @@ export const CASES = [
   bad('a first call while it is not known', ['second_send'], { events: i => { const e = at(i, 'message.intent', 1, P[2]); e.d.repeat = false; } }),
   bad('a call before the plan runs', ['no_plan'], { events: i => { const e = at(i, 'plan.started'); remove(i, e); after(i, at(i, 'message.intent'), e); } }),
   bad('a call under a hold of the person', ['held'], { events: i => remove(i, at(i, 'hold.lifted')) }),
-  bad('a call under a hold of the incident', ['held'], { events: i => after(i, at(i, 'plan.started'), { k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver } }) }),
+  bad('a call under a hold of the incident', ['held'], { events: i => after(i, at(i, 'plan.started'), { k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver, command: USERS.preparer } }) }),
   bad('an escalation without cause', ['no_cause'], { events: i => remove(i, at(i, 'receipt', 0, P[1])) }),
   bad('other words than were approved', ['wrong_content'], { events: i => { at(i, 'message.intent').d.content = sha256('q').toString('hex'); } }),
   bad('another address than was listed', ['wrong_destination'], { events: i => { at(i, 'message.intent').d.destination = sha256('q').toString('hex'); } }),
+  good('the person\u2019s key destroyed, and a late report', i => i.add(destroyed(P[0]), erased(message(P[0], 'sms').late('sent')))),
+  bad('a call after the person\u2019s key was destroyed', ['move'], { events: i => i.add(destroyed(P[5]), erased(message(P[5], 'sms').intent())) }),
+  bad('an event after the key was destroyed that does not say so', ['fields'], { events: i => i.add(destroyed(P[0]), message(P[0], 'sms').late('sent')) }),
+  bad('an event that says the key is destroyed while it is not', ['fields'], { events: i => i.add(erased(message(P[0], 'sms').late('sent'))) }),
+  good('a message that is unfit, and ends for want of attempts', i => { const m = message(P[5], 'sms'); i.add(unfit(P[5]), m.exhausted({ attempt: 0, ground: 'attempts', tries: 0, limit: 5 })); }),
+  bad('attempts that end without their number', ['fields'], { events: i => i.add(message(P[5], 'sms').exhausted({ ground: 'attempts', tries: 5 })) }),
+  bad('an unfit message that moves', ['move'], { events: i => i.add({ ...unfit(P[5]), d: { ...unfit(P[5]).d, to: 'exhausted' } }) }),
+  good('a message that may have left before a restore', i => i.add(message(P[5], 'sms').unknown({ ground: 'restored' }))),
+  bad('a lease that ended before any call', ['move'], { events: i => i.add(message(P[5], 'sms').unknown()) }),
+  good('the facts of the incident', i => i.add({ k: 'export.made', d: { what: 'pack', for: 'court', hash: HASH, ...BY } }, { k: 'restore.reconciled', d: { imported: 1, unknown: 2, held: 0, ...BY } }, { k: 'contact.viewed', p: P[0], d: { purpose: 'story', ...BY } }, { k: 'incident.closed', d: BY }, { k: 'incident.reopened', d: BY })),
+  bad('contact data seen by nobody', ['fields'], { events: i => i.add({ k: 'contact.viewed', p: P[0], d: { purpose: 'story' } }) }),
+  bad('an export for somebody else', ['fields'], { events: i => i.add({ k: 'export.made', d: { what: 'pack', for: 'press', hash: HASH, ...BY } }) }),
+  bad('a failed audit that names nothing', ['fields'], { events: i => i.add({ k: 'audit.failed', d: { findings: 2 } }) }),
+  bad('a plan event without its command', ['fields'], { events: i => { at(i, 'plan.paused').d = { command: null }; }, also: ['plan'] }),
+  bad('a hold lifted that does not stand', ['held'], { events: i => i.add({ k: 'hold.lifted', d: { hold: HOLD, ...BY } }) }),
+  bad('a hold set twice', ['held'], { events: i => i.add(...[1, 2].map(() => ({ k: 'hold.set', d: { hold: HOLD, ...BY } }))) }),
+  good('a hold of a person who is in no list yet', i => i.add({ k: 'hold.set', p: personId(88), d: { hold: HOLD, ...BY } })),
+  good('a receipt with its body and scheme', i => { Object.assign(at(i, 'receipt').d, { body: HASH, scheme: 'hmac-sha256' }); }),
+  bad('a receipt of another scheme', ['fields'], { events: i => { at(i, 'receipt.late').d.scheme = 'md5'; } }),
   bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
   bad('an exempt notice that opens again', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; const l = message(P[0], 'sms').late('sent'); l.d.attempt = 1; l.d.notice = 'open'; i.add(l); } }),

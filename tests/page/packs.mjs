@@ -81,10 +81,10 @@ export class Incident {
   tell(people) {
     const [a, b, c, d, e] = [0, 1, 2, 3, 4].map(i => personId(i)), notified = { notice: 'notified' };
     this.opened = { k: 'log.opened', d: { format: 1, kind: 'incident', origin: ORIGIN, generation: 1 } };
-    const plan = k => ({ k: `plan.${k}`, plan: 1 }), hold = (k, p) => ({ k: `hold.${k}`, p, d: { hold: '0192f0aa-0000-7000-8000-0000000000c1', user: USERS.approver } });
-    this.add(this.opened, { k: 'row.quarantined', d: { list: 1, row: 7, codes: ['no_contact'] } }, { k: 'list.frozen', list: 1 }, { k: 'list.signed', list: 1 }, { k: 'list.frozen', list: 2 });
+    const plan = k => ({ k: `plan.${k}`, plan: 1 }), hold = (k, p) => ({ k: `hold.${k}`, p, d: { hold: '0192f0aa-0000-7000-8000-0000000000c1', user: USERS.approver, command: USERS.preparer } });
+    this.add(this.opened, { k: 'row.quarantined', d: { list: 1, row: 7, codes: 'no_contact' } }, { k: 'list.frozen', list: 1 }, { k: 'list.signed', list: 1 }, { k: 'list.frozen', list: 2 });
     this.add({ k: 'row.discarded', d: { list: 1, row: 7, user: USERS.preparer, command: uuid() } }, plan('prepared'), plan('approved'), plan('started'));
-    this.add({ k: 'audit.passed', d: { findings: {} } }, { k: 'audit.failed', d: { findings: { state_differs: 1 } } });
+    this.add({ k: 'audit.passed', d: { findings: 0 } }, { k: 'audit.failed', d: { findings: 1, codes: 'state_differs' } });
     const ma = message(a, 'sms');
     this.add(ma.intent(), ma.accepted(), ma.receipt('sent'), ma.receipt('delivered_to_handset', notified), ma.late('sent'));
     const mb = message(b, 'sms'), letter = message(b, 'letter', { reason: 'escalation' });
@@ -116,7 +116,7 @@ export class Incident {
         const text = `duly/list/v1\n${INC}\n${list}\n${count}\n${root(lines)}\n`;
         d = { list, count, root: root(lines), key: KEYS.controller.public.toString('hex'), signature: KEYS.controller.sign(text).toString('hex'), ...event.d };
       }
-      if (event.plan) d = { plan: event.plan, hash, user: k === 'plan.approved' ? USERS.approver : USERS.preparer, ...event.d };
+      if (event.plan) d = { plan: event.plan, hash, command: uuid(), user: k === 'plan.approved' ? USERS.approver : USERS.preparer, ...event.d };
       const whole = { d, id: event.id ?? uuid(), inc: INC, k, t: event.t ?? new Date(clock += 700).toISOString().replace('Z', '123Z'), v: 1, ...event.top };
       if (p) { const head = heads.get(p) ?? { n: 0, prev: null }; Object.assign(whole, { p, n: head.n + 1, prev: head.prev }, event.top); }
       const bytes = Buffer.from(event.raw ?? canonical(whole));
