@@ -119,7 +119,7 @@ fn sign_away(context: &Context, path: &Path, out: &Path, key: &Path) -> Result<(
     let statement = ListStatement::parse(&read_text(path)?)?;
     let key = unlock_key(key, "DULY_LIST_PASSPHRASE_FILE", "Passphrase of the list key: ")?;
     let signed = SignedList::sign(statement, &key);
-    write_secret(out, &signed.to_file())?;
+    write_secret(out, signed.to_file())?;
     let (list, people) = (signed.statement.list_no, signed.statement.people);
     context.print(&json!({"list": list, "people": people, "key": hex::encode(signed.key), "file": out}), "");
     eprintln!("Signed: list {list} with {people} people. On the server: duly list attach {}", out.display());

@@ -97,7 +97,7 @@ pub async fn sample(
     for list in &replay.tally.lists {
         draw.list(store, incident.key, list.list, &list.root).await?;
     }
-    let mut traced: HashMap<[u8; 16], (bool, Option<[u8; 32]>, Vec<Step>)> =
+    let mut traced: HashMap<PersonId, Trace> =
         draw.taken.values().map(|(person, _)| (*person, (true, None, Vec::new()))).collect();
     let generations = store.list_published(incident.incident_id).await?;
     visit(store, &generations, replay.as_of, |leaf| {
@@ -118,10 +118,17 @@ pub async fn sample(
     Ok(Sample { seed: seed.to_owned(), population: draw.population, manifests_hold: draw.manifests_hold, people })
 }
 
+/// A person, as leaves name them.
+type PersonId = [u8; 16];
+/// Where a person comes in the draw.
+type Rank = [u8; 32];
+/// Whether the chain holds so far, its newest leaf, and its steps.
+type Trace = (bool, Option<[u8; 32]>, Vec<Step>);
+
 struct Draw<'a> {
     seed: &'a str,
     size: usize,
-    taken: BTreeMap<([u8; 32], [u8; 16]), ([u8; 16], Place)>,
+    taken: BTreeMap<(Rank, PersonId), (PersonId, Place)>,
     population: u64,
     manifests_hold: bool,
 }

@@ -42,7 +42,7 @@ impl Ground {
             std::fs::remove_dir_all(folder.join("outside"))?;
         }
         for key in ["master.key", "log.key"] {
-            setup::write_secret(&folder.join(key), &Key::generate().to_hex())?;
+            setup::write_secret(&folder.join(key), Key::generate().to_hex())?;
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let provider = listener.local_addr()?;
