@@ -20,7 +20,7 @@ pub async fn settings(database: &str, more: &[(&str, String)]) -> Settings {
     for key in ["master", "log"] {
         let path = format!("target/bench/{key}.key");
         if !Path::new(&path).exists() {
-            duly::cli::setup::write_secret(Path::new(&path), &Key::generate().to_hex()).unwrap();
+            duly::cli::setup::write_secret(Path::new(&path), Key::generate().to_hex()).unwrap();
         }
         flags.push((format!("keys.{key}_file"), path));
     }
