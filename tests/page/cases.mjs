@@ -1,6 +1,6 @@
 // Each case is a pack and what the page must say of it. `codes` is exact: one fault, and nothing that does not follow from it.
 
-import { Incident, KEYS, ORIGIN, USERS, canonical, logFiles, message, personId, sha256, treeHash, zip } from './packs.mjs';
+import { Incident, KEYS, fieldKey, ORIGIN, USERS, canonical, logFiles, message, personId, sha256, treeHash, zip } from './packs.mjs';
 
 const P = [0, 1, 2, 3, 4, 5].map(personId);
 /** One case: `events` spoils an incident, `files` a pack's files, `bytes` the zip. */
@@ -10,6 +10,12 @@ const BY = { user: USERS.preparer, command: USERS.approver }, HOLD = '0192f0aa-0
 const destroyed = p => ({ k: 'key.destroyed', p, d: BY });
 const erased = event => ({ ...event, d: { ...event.d, erased: true } });
 const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
+/** Openings of every person, and where each row went. */
+function keysOf(files, incident, key) {
+  const people = [...incident.lists.values()].flat().sort(), lines = of => Buffer.from(of.map(o => `${canonical(o)}\n`).join(''));
+  files.set('keys/openings.jsonl', lines(people.map(p => ({ k: { name: key(p).toString('hex') }, p }))));
+  files.set('keys/rows.jsonl', lines(incident.lists.get(1).map((p, row) => ({ fate: 'person', list: 1, p, row: row + 1 }))));
+}
 const at = (incident, k, nth = 0, p) => incident.events.filter(e => e.k === k && (!p || e.p === p))[nth];
 const remove = (incident, event) => incident.events.splice(incident.events.indexOf(event), 1);
 const after = (incident, event, ...more) => incident.events.splice(incident.events.indexOf(event) + 1, 0, ...more);
@@ -27,6 +33,8 @@ export const CASES = [
   { name: 'a good pack with an older checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint(11) },
   { name: 'a good pack with the same checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint() },
   { name: 'a good pack with the reader\u2019s own list', verdict: 'good', codes: [], list: i => i.lines(i.lists.get(1)).map(l => `${l}\n`).join('') },
+  { name: 'a good pack with an anchored checkpoint', verdict: 'good', codes: [], files: (f, i) => f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))) },
+  bad('an anchored checkpoint that this log never had', ['anchor'], { files: f => f.set('anchors/11.checkpoint', Buffer.from(KEYS.log.note(ORIGIN, `${ORIGIN}\n11\n${sha256('x').toString('base64')}\n`))) }),
   bad('a partial tile of an earlier size', ['size', 'tile'], { files: (f, i) => logFiles(i.leaves.slice(0, 9), (n, b) => f.set(n, b)) }),
   { name: 'a checkpoint of another log beside a good pack', verdict: 'partial', codes: [], older: i => i.checkpoint(11, KEYS.log, ORIGIN.replace('1', '2')) },
   { name: 'a log that was restored and goes on in a second generation', verdict: 'good', codes: [], generations: true },
@@ -50,7 +58,7 @@ export const CASES = [
   bad('a key for another log', ['signature'], { key: KEYS.log.vkey('log.example/other') }),
   bad('an older pack than a checkpoint that the reader holds', ['rollback'], { older: i => i.add({ k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver, command: USERS.preparer } }).seal().checkpoint(), olderFirst: true }),
   bad('another log than a checkpoint that the reader holds', ['rollback'], { older: i => { const t = i.checkpoint(11).split('\n'); return i.constructor && KEYS.log.note(ORIGIN, `${t[0]}\n11\n${sha256('x').toString('base64')}\n`); } }),
-  bad('a second generation that hides the end of the first', ['opened'], { generations: true, files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); const first = i.leaves.slice(0, 14); f.set('generation/1/checkpoint', Buffer.from(i.checkpoint(14))); logFiles(first, (n, b) => f.set(n, b), 'generation/1/'); }, also: ['chain'] }),
+  bad('a second generation that hides the end of the first', ['opened'], { generations: true, files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); const first = i.leaves.slice(0, 14); f.set('generation/1/checkpoint', Buffer.from(i.checkpoint(14))); logFiles(first, (n, b) => f.set(n, b), 'generation/1/'); }, also: ['chain', 'move'] }),
   bad('a first generation that is missing', ['opened'], { generations: true, files: f => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); }, any: true }),
   bad('bundles without the last event', ['size'], { files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('tile/')) f.delete(n); logFiles(i.leaves.slice(0, -1), (n, b) => f.set(n, b)); } }),
   bad('a byte behind the last event', ['size'], { files: f => change(f, name(f, 'tile/entries/'), b => Buffer.concat([b, Buffer.of(0)])) }),
@@ -136,6 +144,12 @@ export const CASES = [
   good('a hold of a person who is in no list yet', i => i.add({ k: 'hold.set', p: personId(88), d: { hold: HOLD, ...BY } })),
   good('a receipt with its body and scheme', i => { Object.assign(at(i, 'receipt').d, { body: HASH, scheme: 'hmac-sha256' }); }),
   bad('a receipt of another scheme', ['fields'], { events: i => { at(i, 'receipt.late').d.scheme = 'md5'; } }),
+  bad('an attempt that is not the next', ['move'], { events: i => { i.add(message(P[5], 'sms').intent({ attempt: 2 })); } }),
+  bad('news of an attempt that was not claimed', ['move'], { events: i => i.add({ ...message(P[0], 'sms').late('sent'), d: { ...message(P[0], 'sms').late('sent').d, attempt: 9 } }) }),
+  bad('a repeat of a call that is not unknown', ['move'], { events: i => { i.add(message(P[5], 'sms').intent({ repeat: true })); } }),
+  bad('a repeat while a person must decide', ['second_send'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked(), m.intent({ repeat: true }), m.accepted()); } }),
+  bad('a person\u2019s chain that forks in the second generation', ['chain'], { generations: true, events: i => { const e = i.events.filter(e => e.p === P[1]).at(-1); e.top = { n: 1, prev: null }; } }),
+  { name: 'a good pack with keys/openings.jsonl and keys/rows.jsonl', verdict: 'good', codes: [], files: (f, i) => keysOf(f, i, p => fieldKey(p, 'name')) },
   bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
   bad('an exempt notice that opens again', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; const l = message(P[0], 'sms').late('sent'); l.d.attempt = 1; l.d.notice = 'open'; i.add(l); } }),

@@ -4,7 +4,7 @@
 //   node tests/page/run.mjs --pack PACK.zip --key FILE [--older FILE] [--list FILE] [--complete] [--expect good|bad]
 //   node tests/page/run.mjs --pictures DIR          pictures of the page, to be looked at
 //   node tests/page/run.mjs --write DIR             every case's pack and key, for another verifier to try
-//   node tests/page/run.mjs --seal                  writes the hashes of the page's script and style into its policy
+//   node tests/page/run.mjs --seal                  what scripts/seal-page runs: hashes into the page's policy, its own into verify.html.sha256
 //
 // With --pack the exit code is 0 (holds), 1 (does not) or 2 (could not be checked, or no key); with --expect 0 if the
 // verdict is the expected one, else 1. Without a browser nothing is tested, which is said, with exit code 0.
@@ -20,6 +20,7 @@ import { CASES, build } from './cases.mjs';
 import { VECTORS } from './vectors.mjs';
 
 const PAGE = fileURLToPath(new URL('../../docs/verify.html', import.meta.url));
+const PUBLISHED = `${PAGE}.sha256`, published = html => `${createHash('sha256').update(html).digest('hex')}  verify.html\n`;
 const URL_OF_PAGE = pathToFileURL(PAGE).href;
 const { values: args } = parseArgs({ options: {
   pack: { type: 'string' }, key: { type: 'string' }, older: { type: 'string' }, list: { type: 'string' }, complete: { type: 'boolean', default: false }, expect: { type: 'string' },
@@ -69,6 +70,7 @@ async function all(browser, folder) {
           : c.verdict !== 'good' && /verified/i.test(shown) ? 'it says verified' : says ? `it says ${says}` : null));
     await page.close();
   }
+  report('the published hash is that of the page', existsSync(PUBLISHED) && readFileSync(PUBLISHED, 'utf8') === published(readFileSync(PAGE, 'utf8')) ? null : 'run scripts/seal-page');
   if (!args.only) {
     const page = await browser.open(URL_OF_PAGE);
     for (const [name, expression] of VECTORS) report(name, (await page.run(expression).catch(e => e.message)) === true ? null : 'differs');
@@ -155,6 +157,7 @@ function seal() {
     html = html.replace(new RegExp(`${directive} 'sha256-[^']*'`), `${directive} 'sha256-${createHash('sha256').update(content).digest('base64')}'`);
   }
   writeFileSync(PAGE, html);
+  writeFileSync(PUBLISHED, published(html));
   return 0;
 }
 
