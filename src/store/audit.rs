@@ -48,6 +48,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("row_without_person", "restore the person from a backup: the row became a person who is not there any more"),
     ("person_without_row", "find out who wrote the person into the database: no list and no job brought them"),
     ("person_without_notice", "prepare a supplement: a frozen list has a person whom no plan covers"),
+    ("key_missing", "restore the person's key from a backup: it is gone and no event tells of its destruction"),
     ("frozen_count_differs", "restore the people of the frozen list from a backup: their number is not the approved one"),
     ("manifest_differs", "restore the people of the frozen list from a backup: they are not the ones that were approved"),
     ("plan_names_another_list", "stop the plan: it was approved for other lists than those that are frozen"),

@@ -27,6 +27,7 @@ const SABOTAGES: &[(&str, &str, &str)] = &[
     ("delete the last row", "delete from source_row where row_no = 4", "row_missing"),
     ("delete a row", "delete from source_row where row_no = 2", "person_without_row"),
     ("forget a person", "delete from notice where person_id = (select min(person_id::text)::uuid from person)", "person_without_notice"),
+    ("destroy a key without an event", "delete from person_key where person_id = (select min(person_id::text)::uuid from person)", "key_missing"),
     ("freeze another number", "update list_freeze set people = people + 1", "plan_names_another_list"),
     (
         "swap two addresses with their commitments",

@@ -38,7 +38,14 @@ impl Snapshot {
                select 'person_without_notice' as code, p.person_id::text from person p
                  join list_freeze f on f.controller_id = $1 and f.incident_no = $2 and f.list_no = p.list_no
                 where p.controller_id = $1 and p.incident_no = $2 and (select count(*) from notice n
-                  where n.controller_id = $1 and n.incident_no = $2 and n.person_id = p.person_id and n.phase = 1) <> 1) as found (code, place)"#,
+                  where n.controller_id = $1 and n.incident_no = $2 and n.person_id = p.person_id and n.phase = 1) <> 1
+               union all
+               select 'key_missing' as code, p.person_id::text from person p
+                where p.controller_id = $1 and p.incident_no = $2
+                  and not exists (select from person_key k
+                  where k.controller_id = $1 and k.incident_no = $2 and k.person_id = p.person_id)
+                  and not exists (select from event e
+                  where e.controller_id = $1 and e.incident_no = $2 and e.person_id = p.person_id and e.kind = 'key.destroyed')) as found (code, place)"#,
             incident.controller_id,
             incident.incident_no
         )
