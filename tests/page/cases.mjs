@@ -160,7 +160,7 @@ export const CASES = [
 
   bad('a proof for another leaf', ['proof'], { kind: 'person', files: f => change(f, 'events/2.tlog-proof', b => b.toString().replace(/index (\d+)/, (_, n) => `index ${Number(n) + 1}`)) }),
   bad('an event changed in a person\u2019s pack', ['proof'], { kind: 'person', files: f => change(f, 'events/5.json', b => flip(b, b.indexOf('2026-') + 22)) }),
-  bad('an event missing in a person\u2019s pack', ['chain', 'opening'], { kind: 'person', files: f => { f.delete('events/1.json'); f.delete('events/1.tlog-proof'); } }),
+  bad('an event missing in a person\u2019s pack', ['chain', 'move', 'opening'], { kind: 'person', files: f => { f.delete('events/1.json'); f.delete('events/1.tlog-proof'); } }),
   bad('a line of another list', ['manifest'], { kind: 'person', files: f => change(f, 'manifest-line.proof', b => b.toString().replace('index', 'index ')) }),
   bad('another line', ['manifest', 'wrong_destination', 'opening'], { kind: 'person', files: f => change(f, 'manifest-line.json', b => b.toString().replace(/"sms":"../, '"sms":"00')) }),
   bad('an opened value that is another', ['opening'], { kind: 'person', files: f => change(f, 'keys.json', b => b.toString().replace('sms of', 'SMS of')) }),
