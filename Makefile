@@ -15,8 +15,10 @@ help: ## This list
 
 demo: ## Send to 5,000 made-up people, kill a worker, show that everybody was told once
 	@echo "$(minutes)"
-	@$(call beside_services,cargo build)
+	@$(call beside_services,cargo build -p duly -p duly-ledger)
 	@$(environment); target/debug/duly demo
+	@echo; echo "And duly-verify, a program of its own that knows no database:"
+	@target/debug/duly-verify target/demo/pack.zip --key target/demo/log.vkey
 
 test: ## Everything that must pass
 	@echo "$(minutes)"
@@ -24,6 +26,8 @@ test: ## Everything that must pass
 	@$(environment); mkdir -p target; cargo test --workspace 2>&1 | tee target/test.log
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 	  END { printf "\nIn all: %d passed; %d failed; %d ignored\n", passed, failed, ignored; exit failed > 0 || passed == 0 }' target/test.log
+	@if command -v node >/dev/null; then node tests/page/run.mjs; \
+	  else echo "SKIPPED: docs/verify.html was not tried in a browser: there is no node"; fi
 
 bench: ## Measure, in release, and write target/bench/latest.json
 	@echo "The first build in release takes longer than the one of the tests."
