@@ -617,6 +617,7 @@ table receipt
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name) WHERE (verdict = 'verified'::text)
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
+    trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
     grant select to duly_app
     grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result) to duly_receipts
     grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
@@ -983,6 +984,15 @@ begin
     perform from checkpoint c where c.log_no = new.log_no and (c.generation > new.generation
         or (c.generation = new.generation and c.size >= new.size));
     if found then raise exception 'a checkpoint of this size or a later one was signed already' using errcode = 'DU011'; end if;
+    return new;
+end 
+
+function receipt_begins_undecided() returns trigger
+
+begin
+    if new.controller_id <> '00000000-0000-0000-0000-000000000000' and (new.result is not null or new.due_at is null) then
+        raise exception 'a receipt is taken in undecided' using errcode = 'DU021';
+    end if;
     return new;
 end 
 

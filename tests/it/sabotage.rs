@@ -136,13 +136,13 @@ const SABOTAGES: &[(&str, &str, &str)] = &[
     ("drop a receipt", "delete from receipt where status = 'delivered_to_handset'", "event_without_receipt"),
     (
         "make up a receipt",
-        "insert into receipt (receipt_id, controller_id, provider, verdict, provider_id, status, result, message_id)
+        "set local session_replication_role = replica; insert into receipt (receipt_id, controller_id, provider, verdict, provider_id, status, result, message_id)
          select gen_random_uuid(), controller_id, provider, verdict, 'another', status, result, message_id from receipt",
         "receipt_without_event",
     ),
     (
         "make up a receipt of another id",
-        "insert into receipt (receipt_id, controller_id, provider, verdict, provider_id, status, result, message_id)
+        "set local session_replication_role = replica; insert into receipt (receipt_id, controller_id, provider, verdict, provider_id, status, result, message_id)
          select gen_random_uuid(), controller_id, provider, verdict, 'another', status, result, message_id from receipt",
         "duplicate_without_alarm",
     ),
