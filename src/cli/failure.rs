@@ -203,7 +203,7 @@ mod tests {
         let text = Failure::from(DispatchError::from(settings)).text(str::to_owned);
 
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "error: the master key file keys/master.key cannot be used");
+        assert_eq!(lines[0], "error: the key file keys/master.key of `keys.master_file` cannot be used");
         assert_eq!(lines[1], "  cause: entity not found");
         assert_eq!(lines[lines.len() - 2], "");
         assert!(lines[lines.len() - 1].starts_with("hint: run `duly init`"), "{text}");

@@ -9,7 +9,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["init", "user", "controller", "incident", "settings", "migrate"]),
     ("Prepare", &["list", "job", "quarantine", "plan"]),
     ("Look and decide", &["status", "person", "unknown", "hold", "audit"]),
-    ("Run", &["serve", "sandbox", "demo"]),
+    ("Prove", &["pack", "report", "verify", "log"]),
+    ("Run", &["serve", "restore", "key", "sandbox", "demo"]),
     ("Help", &["help"]),
 ];
 
