@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// What nobody may read of the erased person any more; nobody else has it.
-const THEIRS: [&str; 3] = ["PN0", "400000001", "1 High Street"];
+const THEIRS: [&str; 3] = ["\"PN0\"", "400000001", "1 High Street"];
 
 /// A stage whose three people were told by letter, and a user who may sign.
 struct Told {

@@ -17,7 +17,7 @@ pub const PERSONAL: &[&str] = &[
     "Nguyen",
     "Adeyemi",
     "Nowak",
-    "7400",
+    "447400",
     "Heol",
     "Aberystwyth",
     "High Street",
