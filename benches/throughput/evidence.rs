@@ -167,12 +167,8 @@ async fn prove(store: &Store, log_no: i32, (size, root): (u64, [u8; 32]), indexe
     }
     let runtime = tokio::runtime::Handle::current();
     tokio::task::block_in_place(|| {
-        let mut prover = Prover::new(size, |tile: duly_ledger::Tile| {
-            let stored = runtime.block_on(store.load_tile(log_no, 1, i32::from(tile.level()), number(tile.number())));
-            let mut bytes = stored.unwrap().ok_or(())?;
-            bytes.truncate(usize::from(tile.width()) * 32);
-            Ok::<_, ()>(bytes)
-        });
+        let mut prover =
+            Prover::new(size, |tile: duly_ledger::Tile| runtime.block_on(store.load_tile(log_no, 1, tile)).unwrap().ok_or(()));
         for (index, leaf) in indexes.iter().zip(&leaves) {
             let path = prover.inclusion(*index).unwrap();
             assert!(duly_ledger::verify_inclusion(leaf, *index, size, &path, &root));

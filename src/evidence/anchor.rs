@@ -277,10 +277,7 @@ async fn consistency(archive: &Archive, log: &LogNow, old: u64) -> Result<Vec<[u
             Err(ProveError::Read(tile)) => tile,
             Err(_) => return Err(contradiction("its tiles do not make a proof of consistency")),
         };
-        let number = i64::try_from(missing.number()).unwrap_or(i64::MAX);
-        let stored = archive.store.load_tile(log.log_no, log.generation, i32::from(missing.level()), number).await?;
-        let mut hashes = stored.ok_or_else(|| contradiction("a tile is missing"))?;
-        hashes.truncate(usize::from(missing.width()) * 32);
-        tiles.insert(missing, hashes);
+        let hashes = archive.store.load_tile(log.log_no, log.generation, missing).await?;
+        tiles.insert(missing, hashes.ok_or_else(|| contradiction("a tile is missing"))?);
     }
 }

@@ -96,11 +96,8 @@ impl Copy<'_> {
     async fn copy_tiles(&self) -> Result<(), EvidenceError> {
         let mut files = Vec::new();
         for tile in changed_tiles(self.from, self.size).filter(|tile| !tile.is_entries()) {
-            let (log, level) = (&self.log, i32::from(tile.level()));
-            let stored = self.archive.store.load_tile(log.log_no, log.generation, level, i64_of(tile.number())).await?;
-            let mut hashes = stored.ok_or_else(|| self.contradiction("a tile is missing"))?;
-            hashes.truncate(usize::from(tile.width()) * 32);
-            files.push((tile, hashes));
+            let hashes = self.archive.store.load_tile(self.log.log_no, self.log.generation, tile).await?;
+            files.push((tile, hashes.ok_or_else(|| self.contradiction("a tile is missing"))?));
         }
         self.put_all(files).await
     }

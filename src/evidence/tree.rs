@@ -104,12 +104,9 @@ pub(super) async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<App
     let size = u64::try_from(head.size).unwrap_or_default();
     let mut partial = Vec::new();
     for tile in Appender::edge(size) {
-        let number = i64::try_from(tile.number()).unwrap_or(i64::MAX);
-        let stored = tx.tile(head.log_no, head.generation, i32::from(tile.level()), number).await?;
-        let mut hashes = stored.ok_or_else(|| contradiction("a tile is missing"))?;
         // The row may have grown past this checkpoint only by a hand that is not ours; the root below shows it.
-        hashes.truncate(usize::from(tile.width()) * 32);
-        partial.push(hashes);
+        let hashes = tx.tile(head.log_no, head.generation, tile).await?;
+        partial.push(hashes.ok_or_else(|| contradiction("a tile is missing"))?);
     }
     let edge = Appender::from_edge(size, &partial).map_err(|_| contradiction("a tile is too short"))?;
     if size > 0 && edge.root().as_slice() != head.root {

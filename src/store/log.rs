@@ -2,6 +2,8 @@
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
+use duly_ledger::{HASH_BYTES, Tile};
+use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -68,6 +70,25 @@ pub struct Lag {
     pub events: i64,
     /// How long the oldest of them has waited, seconds.
     pub oldest_seconds: f64,
+}
+
+/// A partial tile is a prefix of its row, which may have grown since.
+pub(crate) async fn read_tile(
+    from: impl PgExecutor<'_>,
+    log_no: i32,
+    generation: i32,
+    tile: Tile,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = sqlx::query!(
+        "select hashes from log_tile where log_no = $1 and generation = $2 and level = $3 and tile_no = $4",
+        log_no,
+        generation,
+        i32::from(tile.level()),
+        i64::try_from(tile.number()).unwrap_or(i64::MAX)
+    )
+    .fetch_optional(from)
+    .await?;
+    Ok(row.and_then(|row| row.hashes.get(..usize::from(tile.width()) * HASH_BYTES).map(<[u8]>::to_vec)))
 }
 
 impl Store {
@@ -143,18 +164,9 @@ impl Store {
         Ok(rows)
     }
 
-    /// The hashes of a tile so far.
-    pub async fn load_tile(&self, log_no: i32, generation: i32, level: i32, tile_no: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query!(
-            "select hashes from log_tile where log_no = $1 and generation = $2 and level = $3 and tile_no = $4",
-            log_no,
-            generation,
-            level,
-            tile_no
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|row| row.hashes))
+    /// A tile of hashes exactly as wide as asked for; `None` where it has not grown so far.
+    pub async fn load_tile(&self, log_no: i32, generation: i32, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
+        read_tile(&self.pool, log_no, generation, tile).await
     }
 
     /// Leaves `first..end` of a generation, in order.

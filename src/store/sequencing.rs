@@ -3,7 +3,9 @@
 //! Whoever holds the lead does this, and the lead is locked for as long as the transaction is open: a deposed
 //! sequencer that wakes up finds another epoch and writes nothing.
 
+use super::log::read_tile;
 use super::{Store, StoreError};
+use duly_ledger::Tile;
 use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
@@ -189,18 +191,9 @@ impl Sequencing {
         Ok(row.ord)
     }
 
-    /// The hashes of a tile so far; `None` where it has none.
-    pub async fn tile(&mut self, log_no: i32, generation: i32, level: i32, tile_no: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query!(
-            "select hashes from log_tile where log_no = $1 and generation = $2 and level = $3 and tile_no = $4",
-            log_no,
-            generation,
-            level,
-            tile_no
-        )
-        .fetch_optional(&mut *self.tx)
-        .await?;
-        Ok(row.map(|row| row.hashes))
+    /// A tile of hashes exactly as wide as asked for; `None` where it has not grown so far.
+    pub async fn tile(&mut self, log_no: i32, generation: i32, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
+        read_tile(&mut *self.tx, log_no, generation, tile).await
     }
 
     /// Gives events their places, from `first` on.

@@ -55,6 +55,5 @@ async fn read(web: &Web, log: &Published, tile: &Tile) -> Result<Option<Vec<u8>>
         let entries = store.list_entries(log.log_no, log.generation, first, end).await?;
         return Ok(encode_bundle(&entries).ok().filter(|_| entries.len() == width));
     }
-    let stored = store.load_tile(log.log_no, log.generation, i32::from(tile.level()), number).await?;
-    Ok(stored.and_then(|hashes| hashes.get(..width * 32).map(<[u8]>::to_vec)))
+    store.load_tile(log.log_no, log.generation, *tile).await
 }

@@ -119,11 +119,9 @@ impl<W: Write + Seek> Writer<'_, W> {
             (self.wanted.progress)(number(end), log.size);
         }
         for tile in hash_tiles(size) {
-            let stored = self.store.load_tile(log.log_no, log.generation, i32::from(tile.level()), number(tile.number())).await?;
-            let width = usize::from(tile.width()) * 32;
-            let hashes = stored.as_ref().and_then(|hashes| hashes.get(..width));
+            let hashes = self.store.load_tile(log.log_no, log.generation, tile).await?;
             let hashes = hashes.ok_or_else(|| PackError::Missing { what: format!("a tile of the log `{}`", log.origin) })?;
-            self.zip.put_hashes(&format!("{prefix}{tile}"), hashes)?;
+            self.zip.put_hashes(&format!("{prefix}{tile}"), &hashes)?;
         }
         Ok(())
     }

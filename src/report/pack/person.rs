@@ -98,12 +98,8 @@ impl Proofs<'_> {
                 Err(ProveError::Read(NotRead(tile))) => tile,
                 Err(_) => return Err(PackError::Proof),
             };
-            let (level, number) = (tile.level(), tile.number());
-            let at = i64::try_from(number).unwrap_or(i64::MAX);
-            let stored = self.store.load_tile(self.log.log_no, self.log.generation, i32::from(level), at).await?;
-            let mut hashes = stored.ok_or(PackError::Proof)?;
-            hashes.truncate(usize::from(tile.width()) * 32);
-            self.tiles.insert((level, number), hashes);
+            let hashes = self.store.load_tile(self.log.log_no, self.log.generation, tile).await?;
+            self.tiles.insert((tile.level(), tile.number()), hashes.ok_or(PackError::Proof)?);
         }
     }
 }
