@@ -21,7 +21,9 @@ create table app_user (
     public_key bytea not null unique check (octet_length(public_key) = 32), -- Ed25519
     added_command_id uuid unique,                            -- the signed `user add` that vouches for the key; null for the first user alone
     created_at timestamptz not null default duly_now(),      -- database time
-    revoked_at timestamptz                                   -- set once; a revoked key signs nothing more
+    revoked_at timestamptz,                                  -- set once; a revoked key signs nothing more
+    revoked_command_id uuid unique,                          -- the signed `user revoke` that says so
+    check ((revoked_at is null) = (revoked_command_id is null))
 );
 
 create table incident (
@@ -37,6 +39,7 @@ create table incident (
     intake_secret_key bytea not null,                        -- wrapped under the incident key
     approvals_required int not null default 1 check (approvals_required between 1 and 2), -- of other people than the preparer
     hold_version bigint not null default 0,                  -- grows with each hold set or lifted
+    closed_at timestamptz,                                   -- moved by events only; null: open
     locked_by text,                                          -- nobody reads it; the right to update it is the right to lock
     created_at timestamptz not null default duly_now(),      -- database time
     primary key (controller_id, incident_no),
@@ -159,6 +162,7 @@ create table signed_command (
 -- A statement holds a nonce: the same bytes are kept once, so a signature serves once.
 create unique index signed_command_once on signed_command (sha256(statement));
 alter table app_user add foreign key (added_command_id) references signed_command;
+alter table app_user add foreign key (revoked_command_id) references signed_command;
 
 -- What somebody signed, the command with its arguments, without time, nonce and version. Signatures are checked by
 -- the program and by the audit: this database cannot verify them.
@@ -172,7 +176,8 @@ create function is_signed(command uuid, by_user uuid, words jsonb) returns boole
       where s.command_id = command and s.user_id = by_user and signed_words(s.statement) = words)
 $$;
 
--- A user is the first of all, or an active user signed exactly that name and key; a revocation is of now and for ever.
+-- A user is the first of all, or an active user signed exactly that name and key; a revocation is of now and for ever,
+-- and an active user signed it, perhaps the one who is revoked.
 create function check_user() returns trigger language plpgsql as $$
 begin
     if tg_op = 'UPDATE' then
@@ -180,6 +185,11 @@ begin
             raise exception 'a revoked key stays revoked' using errcode = 'DU007';
         end if;
         new.revoked_at := duly_now();
+        perform from signed_command s where s.command_id = new.revoked_command_id
+            and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'user revoke', 'name', new.name));
+        if not found then
+            raise exception 'a revocation needs an active user''s signature over exactly that' using errcode = 'DU007';
+        end if;
         return new;
     end if;
     -- Two first users at once: the second waits here and then finds the first.
@@ -192,7 +202,7 @@ begin
     end if;
     return new;
 end $$;
-create trigger check_user before insert or update of revoked_at on app_user for each row execute function check_user();
+create trigger check_user before insert or update of revoked_at, revoked_command_id on app_user for each row execute function check_user();
 
 -- The last fate of a quarantined row, decided by somebody.
 create table row_decision (
@@ -287,6 +297,7 @@ create table message (
         'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired', 'rejected',
         'exhausted', 'overdue', 'superseded', 'cancelled')), -- moved by events only
     attempt int not null default 0 check (attempt >= 0),     -- number of the newest attempt; the token of its lease
+    counted_from int not null default 0 check (counted_from <= attempt), -- attempts up to this one are spent: somebody decided to send again after them
     lane text,                                               -- chosen when first queued
     due_at timestamptz,                                      -- when the sweep looks again
     lease_until timestamptz,                                 -- queued (ready) or in a call (sending)
@@ -544,6 +555,10 @@ begin
     if wanted > 0 then
         update message m set state = e.message_to,
                attempt = coalesce(e.attempt, m.attempt),
+               -- Who decides to send again gives as many attempts as at first, and a new deadline where they named one.
+               counted_from = case when e.kind = 'message.decided' and e.message_to = 'ready' then m.attempt else m.counted_from end,
+               expires_at = case when e.kind = 'message.decided' and e.message_to = 'ready' then coalesce(duly_now()
+                   + (convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'deadline_ms')::bigint * interval '1 millisecond', m.expires_at) else m.expires_at end,
                due_at = duly_now() + e.due_in_ms * interval '1 millisecond',
                lease_until = duly_now() + e.lease_in_ms * interval '1 millisecond'
           from fresh e join message_move v on v.from_state = e.message_from and v.to_state = e.message_to
@@ -571,7 +586,7 @@ begin
         update plan q set state = e.plan_to
           from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.plan_from is not null) e
           join plan_move v on v.kind = e.kind and v.from_state = e.plan_from and v.to_state = e.plan_to
-          join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+          join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no and i.closed_at is null
          where q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no and q.state = e.plan_from
            and e.d = jsonb_build_object('command', e.d -> 'command', 'hash', encode(q.hash, 'hex'), 'plan', q.plan_no, 'user', e.d -> 'user')
            and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
@@ -581,6 +596,20 @@ begin
         get diagnostics moved = row_count;
         if moved <> wanted then
             raise exception 'event moves a plan as it may not, or without its approvals and signed command' using errcode = 'DU004';
+        end if;
+    end if;
+
+    select count(*) into wanted from fresh where kind in ('incident.closed', 'incident.reopened');
+    if wanted > 0 then
+        update incident i set closed_at = case e.kind when 'incident.closed' then duly_now() end
+          from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.kind in ('incident.closed', 'incident.reopened')) e
+         where i.controller_id = e.controller_id and i.incident_no = e.incident_no and e.person_id is null
+           and (i.closed_at is null) = (e.kind = 'incident.closed')
+           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object('incident', i.incident_id, 'reason', e.d -> 'reason',
+                 'command', case e.kind when 'incident.closed' then 'incident close' else 'incident reopen' end));
+        get diagnostics moved = row_count;
+        if moved <> wanted then
+            raise exception 'event closes or reopens an incident as it may not, or without its signed command' using errcode = 'DU009';
         end if;
     end if;
     return null;
@@ -602,6 +631,21 @@ begin
 end $$;
 create constraint trigger hold_has_event after insert or update on hold deferrable initially deferred
     for each row execute function hold_has_event();
+
+-- A closed incident takes no list, row, plan or approval: whoever shares the incident's row sees that it is closed.
+create function only_while_open() returns trigger language plpgsql as $$
+begin
+    if exists (select from (select distinct controller_id, incident_no from fresh) f
+         join incident i on i.controller_id = f.controller_id and i.incident_no = f.incident_no and i.closed_at is not null) then
+        raise exception 'the incident is closed' using errcode = 'DU012';
+    end if;
+    return null;
+end $$;
+create trigger only_while_open after insert on affected_list referencing new table as fresh for each statement execute function only_while_open();
+create trigger only_while_open after insert on list_freeze referencing new table as fresh for each statement execute function only_while_open();
+create trigger only_while_open after insert on source_row referencing new table as fresh for each statement execute function only_while_open();
+create trigger only_while_open after insert on plan referencing new table as fresh for each statement execute function only_while_open();
+create trigger only_while_open after insert on plan_approval referencing new table as fresh for each statement execute function only_while_open();
 
 -- Brings the planner's statistics up to date after an import or a prepare: without them it takes a table of 47,000
 -- people for an empty one, and a claim of 200 messages for a walk over all of them. Only an owner may analyse.

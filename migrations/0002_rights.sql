@@ -32,7 +32,7 @@ grant update (locked_by, hold_version) on incident to duly_app;
 grant update (locked_by) on person to duly_app;
 grant update (locked_by) on affected_list to duly_app;
 grant update (lane, due_at, lease_until) on message to duly_app;
-grant update (revoked_at) on app_user to duly_app;
+grant update (revoked_at, revoked_command_id) on app_user to duly_app;
 grant update (lifted_by, lifted_command_id, lifted_at) on hold to duly_app;
 grant update (due_at, result, message_id, sealed, sealed_under) on receipt to duly_app;
 grant update (epoch, holder, expires_at, locked_by) on leadership to duly_app;

@@ -1,6 +1,7 @@
 //! The command line: one file per group of commands, each a thin layer over the library.
 
 pub mod audit;
+pub mod close;
 pub mod controllers;
 pub mod demo;
 pub mod failure;
@@ -82,7 +83,7 @@ enum Command {
     /// Controllers: the organisations that must notify
     #[command(subcommand)]
     Controller(controllers::ControllerCommand),
-    /// Incidents: add, list, show
+    /// Incidents: add, list, show, close, reopen
     #[command(subcommand)]
     Incident(incidents::IncidentCommand),
     /// Affected lists: import, sign

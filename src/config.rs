@@ -124,6 +124,8 @@ settings! {
         in_flight_max: usize,
         /// Seconds.
         replay_window_seconds: i64,
+        /// Seconds.
+        refusals_every_seconds: i64,
         /// Days.
         unmatched_retention_days: i64,
     }

@@ -50,7 +50,7 @@ impl Desk {
         let store = ReceiptStore::connect(url.expose_secret(), settings.database.connections).await?;
         Ok(Arc::new(Self {
             accounts: accounts(settings)?,
-            inbox: Inbox::start(store.clone()),
+            inbox: Inbox::start(store.clone(), settings.receipts.refusals_every_seconds * 1000),
             directory: Directory::new(store),
             slots: Semaphore::new(settings.receipts.in_flight_max),
             body_bytes_max: settings.receipts.body_bytes_max,

@@ -7,6 +7,7 @@ pub mod alarm;
 pub mod anchor;
 pub mod audit;
 pub mod claim;
+pub mod close;
 pub mod controller;
 pub mod draft;
 pub mod due;
@@ -28,6 +29,7 @@ pub mod pack;
 pub mod plan;
 pub mod quarantine;
 pub mod receipt;
+pub mod refusal;
 pub mod restore;
 pub mod sequencing;
 pub mod status;
@@ -53,7 +55,10 @@ pub const COMMAND_LOGS: &str = "warn,sqlx=error,lapin=error";
 pub enum StoreError {
     /// The query failed; the cause names the constraint, never a value.
     #[error("the database refused the query")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// A closed incident takes nothing in and sends nothing.
+    #[error("the incident is closed")]
+    Closed,
     /// The migrations could not be applied.
     #[error("the database could not be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -121,6 +126,7 @@ impl StoreError {
             }
             Self::Migrate(_) => "run `duly migrate` with an owner's `database.url` and read the cause",
             Self::TooOld { .. } => "use PostgreSQL 15 or newer",
+            Self::Closed => "reopen it first: `duly incident reopen`, for a reason that stays on record",
             Self::Missing { .. } => "check the name; `duly status` lists what there is",
             Self::Taken { .. } => "choose another name; what is there was not changed",
             Self::Forbidden { remedy, .. } => remedy,
@@ -150,6 +156,18 @@ impl StoreError {
 
     pub(crate) fn missing(what: &'static str, name: &str) -> Self {
         Self::Missing { what, name: name.to_owned() }
+    }
+}
+
+/// The error by which the database refuses rows of a closed incident.
+const CLOSED: &str = "DU012";
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error().and_then(|e| e.code()) {
+            Some(code) if code == CLOSED => Self::Closed,
+            _ => Self::Database(error),
+        }
     }
 }
 

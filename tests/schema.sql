@@ -16,6 +16,7 @@ table affected_list
     constraint affected_list_pkey PRIMARY KEY (controller_id, incident_no, list_no)
     constraint affected_list_row_count_check CHECK ((row_count >= 0))
     constraint affected_list_source_check CHECK ((source = ANY (ARRAY['file'::text, 'jobs'::text, 'corrections'::text])))
+    trigger only_while_open AFTER INSERT ON public.affected_list REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant insert, select to duly_app
     grant update (locked_by) to duly_app
 
@@ -53,16 +54,20 @@ table app_user
     added_command_id uuid
     created_at timestamp with time zone not null default duly_now()
     revoked_at timestamp with time zone
+    revoked_command_id uuid
     constraint app_user_added_command_id_fkey FOREIGN KEY (added_command_id) REFERENCES signed_command(command_id)
     constraint app_user_added_command_id_key UNIQUE (added_command_id)
+    constraint app_user_check CHECK (((revoked_at IS NULL) = (revoked_command_id IS NULL)))
     constraint app_user_name_key UNIQUE (name)
     constraint app_user_pkey PRIMARY KEY (user_id)
     constraint app_user_public_key_check CHECK ((octet_length(public_key) = 32))
     constraint app_user_public_key_key UNIQUE (public_key)
-    trigger check_user BEFORE INSERT OR UPDATE OF revoked_at ON public.app_user FOR EACH ROW EXECUTE FUNCTION check_user()
+    constraint app_user_revoked_command_id_fkey FOREIGN KEY (revoked_command_id) REFERENCES signed_command(command_id)
+    constraint app_user_revoked_command_id_key UNIQUE (revoked_command_id)
+    trigger check_user BEFORE INSERT OR UPDATE OF revoked_at, revoked_command_id ON public.app_user FOR EACH ROW EXECUTE FUNCTION check_user()
     grant select to duly_app
     grant insert (user_id, name, public_key, added_command_id) to duly_app
-    grant update (revoked_at) to duly_app
+    grant update (revoked_at, revoked_command_id) to duly_app
 
 table approved_text
     hash bytea not null
@@ -266,6 +271,7 @@ table incident
     intake_secret_key bytea not null
     approvals_required integer not null default 1
     hold_version bigint not null default 0
+    closed_at timestamp with time zone
     locked_by text
     created_at timestamp with time zone not null default duly_now()
     constraint incident_approvals_required_check CHECK (((approvals_required >= 1) AND (approvals_required <= 2)))
@@ -318,6 +324,7 @@ table list_freeze
     constraint list_freeze_manifest_root_check CHECK ((octet_length(manifest_root) = 32))
     constraint list_freeze_people_check CHECK ((people >= 0))
     constraint list_freeze_pkey PRIMARY KEY (controller_id, incident_no, list_no)
+    trigger only_while_open AFTER INSERT ON public.list_freeze REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant insert, select to duly_app
 
 table log
@@ -391,6 +398,7 @@ table message
     postage_class text
     state text not null default 'ready'::text
     attempt integer not null default 0
+    counted_from integer not null default 0
     lane text
     due_at timestamp with time zone
     lease_until timestamp with time zone
@@ -398,6 +406,7 @@ table message
     constraint letters_have_postage CHECK (((channel <> 'letter'::text) OR (postage_class IS NOT NULL)))
     constraint message_attempt_check CHECK ((attempt >= 0))
     constraint message_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
+    constraint message_check CHECK ((counted_from <= attempt))
     constraint message_controller_id_incident_no_person_id_phase_channel_r_key UNIQUE (controller_id, incident_no, person_id, phase, channel, reason, ordinal)
     constraint message_ordinal_check CHECK ((ordinal > 0))
     constraint message_pkey PRIMARY KEY (controller_id, incident_no, message_id)
@@ -531,6 +540,7 @@ table plan
     constraint plan_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
     constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
     constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
+    trigger only_while_open AFTER INSERT ON public.plan REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant select to duly_app
     grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by) to duly_app
 
@@ -546,6 +556,7 @@ table plan_approval
     constraint plan_approval_pkey PRIMARY KEY (controller_id, incident_no, plan_no, user_id)
     constraint plan_approval_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
     trigger check_approval BEFORE INSERT ON public.plan_approval FOR EACH ROW EXECUTE FUNCTION check_approval()
+    trigger only_while_open AFTER INSERT ON public.plan_approval REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant insert, select to duly_app
 
 table plan_move
@@ -741,6 +752,7 @@ table source_row
     constraint source_row_fate_check CHECK ((fate = ANY (ARRAY['person'::text, 'duplicate_of'::text, 'quarantined'::text])))
     constraint source_row_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
     index source_row_quarantined ON public.source_row USING btree (controller_id, incident_no, list_no, identity) WHERE (fate = 'quarantined'::text)
+    trigger only_while_open AFTER INSERT ON public.source_row REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant insert, select to duly_app
 
 function apply_events() returns trigger security definer set search_path=public, pg_temp
@@ -765,6 +777,10 @@ begin
     if wanted > 0 then
         update message m set state = e.message_to,
                attempt = coalesce(e.attempt, m.attempt),
+               -- Who decides to send again gives as many attempts as at first, and a new deadline where they named one.
+               counted_from = case when e.kind = 'message.decided' and e.message_to = 'ready' then m.attempt else m.counted_from end,
+               expires_at = case when e.kind = 'message.decided' and e.message_to = 'ready' then coalesce(duly_now()
+                   + (convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'deadline_ms')::bigint * interval '1 millisecond', m.expires_at) else m.expires_at end,
                due_at = duly_now() + e.due_in_ms * interval '1 millisecond',
                lease_until = duly_now() + e.lease_in_ms * interval '1 millisecond'
           from fresh e join message_move v on v.from_state = e.message_from and v.to_state = e.message_to
@@ -792,7 +808,7 @@ begin
         update plan q set state = e.plan_to
           from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.plan_from is not null) e
           join plan_move v on v.kind = e.kind and v.from_state = e.plan_from and v.to_state = e.plan_to
-          join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+          join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no and i.closed_at is null
          where q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no and q.state = e.plan_from
            and e.d = jsonb_build_object('command', e.d -> 'command', 'hash', encode(q.hash, 'hex'), 'plan', q.plan_no, 'user', e.d -> 'user')
            and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
@@ -802,6 +818,20 @@ begin
         get diagnostics moved = row_count;
         if moved <> wanted then
             raise exception 'event moves a plan as it may not, or without its approvals and signed command' using errcode = 'DU004';
+        end if;
+    end if;
+
+    select count(*) into wanted from fresh where kind in ('incident.closed', 'incident.reopened');
+    if wanted > 0 then
+        update incident i set closed_at = case e.kind when 'incident.closed' then duly_now() end
+          from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.kind in ('incident.closed', 'incident.reopened')) e
+         where i.controller_id = e.controller_id and i.incident_no = e.incident_no and e.person_id is null
+           and (i.closed_at is null) = (e.kind = 'incident.closed')
+           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object('incident', i.incident_id, 'reason', e.d -> 'reason',
+                 'command', case e.kind when 'incident.closed' then 'incident close' else 'incident reopen' end));
+        get diagnostics moved = row_count;
+        if moved <> wanted then
+            raise exception 'event closes or reopens an incident as it may not, or without its signed command' using errcode = 'DU009';
         end if;
     end if;
     return null;
@@ -882,6 +912,11 @@ begin
             raise exception 'a revoked key stays revoked' using errcode = 'DU007';
         end if;
         new.revoked_at := duly_now();
+        perform from signed_command s where s.command_id = new.revoked_command_id
+            and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'user revoke', 'name', new.name));
+        if not found then
+            raise exception 'a revocation needs an active user''s signature over exactly that' using errcode = 'DU007';
+        end if;
         return new;
     end if;
     -- Two first users at once: the second waits here and then finds the first.
@@ -985,6 +1020,16 @@ begin
         or (c.generation = new.generation and c.size >= new.size));
     if found then raise exception 'a checkpoint of this size or a later one was signed already' using errcode = 'DU011'; end if;
     return new;
+end 
+
+function only_while_open() returns trigger
+
+begin
+    if exists (select from (select distinct controller_id, incident_no from fresh) f
+         join incident i on i.controller_id = f.controller_id and i.incident_no = f.incident_no and i.closed_at is not null) then
+        raise exception 'the incident is closed' using errcode = 'DU012';
+    end if;
+    return null;
 end 
 
 function receipt_begins_undecided() returns trigger

@@ -1,5 +1,6 @@
 //! Incidents: one breach of one controller, with the texts that the law requires.
 
+use super::close::{self, Close, Reopen};
 use super::failure::read_text;
 use super::output::{figure, table, when};
 use super::sign::signed;
@@ -28,6 +29,10 @@ pub enum IncidentCommand {
         /// Incident, or controller/incident
         incident: String,
     },
+    /// Close an incident: it sends nothing more and takes no list, job or plan; receipts still come in
+    Close(Close),
+    /// Reopen a closed incident: its plans go on as they stood
+    Reopen(Reopen),
 }
 
 /// `duly incident add`.
@@ -61,6 +66,8 @@ pub async fn run(context: &Context, command: IncidentCommand) -> Result<(), Fail
         IncidentCommand::Add(args) => add(context, args).await,
         IncidentCommand::List => list(context).await,
         IncidentCommand::Show { incident } => show(context, &incident).await,
+        IncidentCommand::Close(args) => close::close(context, args).await,
+        IncidentCommand::Reopen(args) => close::reopen(context, args).await,
     }
 }
 
@@ -129,6 +136,7 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
 
 fn plan_words(summary: &IncidentSummary) -> String {
     match (summary.plan, &summary.plan_state) {
+        _ if summary.closed_at.is_some() => "closed".to_owned(),
         (Some(plan), Some(state)) => format!("plan {plan} {state}"),
         _ => "no plan".to_owned(),
     }
@@ -177,6 +185,9 @@ fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
         vec!["approvals".to_owned(), format!("{} needed, never by who prepared the plan", summary.approvals_required)],
         vec!["profile".to_owned(), summary.profile.clone()],
     ];
+    if let Some(at) = summary.closed_at {
+        rows.push(vec!["closed".to_owned(), when(at)]);
+    }
     for closing in incident.closing.as_array().into_iter().flatten() {
         let word = |key: &str| closing.get(key).and_then(Value::as_str).unwrap_or_default().replace('_', " ");
         rows.push(vec![

@@ -1,7 +1,7 @@
 //! Jobs on `duly.intake`.
 
 use super::output::count;
-use super::sign::signed;
+use super::sign::{signed, signer};
 use super::{Context, Failure, Refusal, pair};
 use crate::broker::BrokerError;
 use crate::broker::intake::declare;
@@ -83,6 +83,7 @@ pub async fn run(context: &Context, command: JobCommand) -> Result<(), Failure> 
 async fn publish(context: &Context, file: &Path, slug: &str, map: &[(String, String)], is_plain: bool) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(slug).await?;
+    incident.check_open()?;
     let public_key = if is_plain { None } else { Some(office.store.load_intake_key(incident.key).await?) };
     let name = slug.rsplit_once('/').map_or(slug, |(_, name)| name);
     let target = Target { controller: incident.controller_slug, incident: name.to_owned(), public_key };
@@ -151,15 +152,22 @@ async fn discard(context: &Context, mut jobs: Vec<Uuid>, reason: &str) -> Result
     jobs.dedup();
     let names: Vec<String> = jobs.iter().map(Uuid::to_string).collect();
     let command = json!({"command": "job discard", "jobs": names, "reason": reason});
-    let (user_id, command_id) = signed(context, &command).await?;
-    let wrong = context.store().await?.discard_rejected(&jobs, reason, Decider { user_id, command_id }).await?;
-    if !wrong.is_empty() {
-        let wrong: Vec<String> = wrong.iter().map(Uuid::to_string).collect();
-        let what = format!("not rejected, or decided already: {}; nothing was discarded", wrong.join(", "));
-        return Err(Refusal::of(what, "name jobs that `duly job rejected` prints"));
-    }
+    let store = context.store().await?;
+    let signer = signer(context).await?;
+    refuse_decided(&store.list_not_waiting(&jobs).await?)?;
+    let by = signer.sign(store, &command).await?;
+    refuse_decided(&store.discard_rejected(&jobs, reason, by).await?)?;
     context.print(&json!({"discarded": names}), &format!("discarded: {}", names.join(", ")));
     Ok(())
+}
+
+fn refuse_decided(wrong: &[Uuid]) -> Result<(), Failure> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let wrong: Vec<String> = wrong.iter().map(Uuid::to_string).collect();
+    let what = format!("not rejected, or decided already: {}; nothing was discarded", wrong.join(", "));
+    Err(Refusal::of(what, "name jobs that `duly job rejected` prints"))
 }
 
 async fn key(context: &Context, slug: &str) -> Result<(), Failure> {

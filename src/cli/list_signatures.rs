@@ -3,7 +3,7 @@
 use super::failure::read_text;
 use super::output::when;
 use super::setup::write_secret;
-use super::sign::{signed, unlock_key};
+use super::sign::{signed, signer, unlock_key};
 use super::{Context, Failure, Refusal};
 use crate::model::list_key::{ListStatement, SignedList};
 use crate::store::list_signature::{PinnedKey, Signed};
@@ -136,6 +136,8 @@ async fn keep(context: &Context, slug: &str, list: &SignedList, command: &str) -
     let store = context.store().await?;
     let incident = store.load_incident(slug).await?;
     let key = hex::encode(list.key);
+    let signer = signer(context).await?;
+    let is_there = store.check_signed_list(incident.key, list).await?;
     if let Some(pinned) = store.find_list_key(incident.key.controller_id).await?.filter(|pinned| pinned.public_key != list.key) {
         return Err(other_key(&incident.controller_slug, &pinned));
     }
@@ -143,9 +145,12 @@ async fn keep(context: &Context, slug: &str, list: &SignedList, command: &str) -
         "command": command, "incident": incident.incident_id, "list": list.statement.list_no, "root": hex::encode(list.statement.root),
         "key": key,
     });
-    let (user_id, command_id) = signed(context, &statement).await?;
     let (list_no, people) = (list.statement.list_no, list.statement.people);
-    let pinned = match store.sign_list(incident.key, list, Decider { user_id, command_id }).await? {
+    let written = match is_there {
+        true => Signed::Before,
+        false => store.sign_list(incident.key, list, signer.sign(store, &statement).await?).await?,
+    };
+    let pinned = match written {
         Signed::OtherKey(pinned) => return Err(other_key(&incident.controller_slug, &pinned)),
         Signed::Before => {
             eprintln!("This key signed list {list_no} before; nothing was changed.");

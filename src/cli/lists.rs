@@ -3,7 +3,7 @@
 use super::list_signatures::{self, Attach, ReplaceKey, Sign, Statement};
 use super::{Context, Failure, pair, setup};
 use crate::intake::dry_run::dry_run;
-use crate::intake::list::{Progress, Report, Target, count_list, import_counted};
+use crate::intake::list::{Progress, Report, Target, check_list, count_list, import_counted};
 use crate::model::contact::Fault;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -57,6 +57,7 @@ pub async fn run(context: &Context, command: ListCommand) -> Result<(), Failure>
 async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String, String)>, is_dry: bool) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(&slug).await?;
+    incident.check_open()?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
     let target = Target { store: &office.store, incident: &incident, incident_key: &key };
     let bar = bar();
@@ -64,6 +65,7 @@ async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String
         dry_run(&target, &file, &map, |p| show(bar.as_ref(), p)).await?
     } else {
         let counted = count_list(&file).await?;
+        check_list(&file, &map, &counted)?;
         let statement = json!({
             "command": "list import", "incident": incident.incident_id, "file": hex::encode(target.file_hash(&counted)), "rows": counted.rows,
         });

@@ -99,6 +99,7 @@ pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure>
 async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: bool) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
+    incident.check_open()?;
     let now = office.store.now().await?;
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
@@ -235,6 +236,7 @@ fn heading(incident: &Incident, plan: &Plan, approvals: &[Approval]) -> String {
 async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -> Result<(), Failure> {
     let store = context.store().await?;
     let (incident, plan) = find(store, which).await?;
+    incident.check_open()?;
     if plan.state != "prepared" {
         eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
         return Ok(());
@@ -297,6 +299,7 @@ async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uu
 async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Failure> {
     let store = context.store().await?;
     let (incident, plan) = find(store, which).await?;
+    incident.check_open()?;
     if is_there_already(&plan, to) {
         return Ok(());
     }

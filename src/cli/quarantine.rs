@@ -2,11 +2,12 @@
 
 use super::lists::lines;
 use super::output::count;
-use super::{Context, Failure, Refusal, sign};
+use super::sign::signer;
+use super::{Context, Failure, Refusal};
 use crate::intake::correction::{Correction, export};
 use crate::intake::list::Target;
 use crate::model::contact::Fault;
-use crate::store::quarantine::{Decider, RowName};
+use crate::store::quarantine::RowName;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::os::unix::fs::OpenOptionsExt;
@@ -116,12 +117,17 @@ fn faults(faults: &Value) -> impl Iterator<Item = (&str, &str)> {
 async fn write(context: &Context, slug: &str, file: &Path) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(slug).await?;
-    // Whoever reads contacts leaves a signature.
-    sign::signed(context, &json!({"command": "quarantine export", "incident": incident.incident_id})).await?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
+    let signer = signer(context).await?;
     let out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(|e| {
         Refusal::of(format!("the file {} cannot be made: {e}", file.display()), "choose another path: nothing is written over")
     })?;
+    // Whoever reads contacts leaves a signature.
+    let command = json!({"command": "quarantine export", "incident": incident.incident_id});
+    if let Err(refused) = signer.sign(&office.store, &command).await {
+        std::fs::remove_file(file)?;
+        return Err(refused.into());
+    }
     let written = export(&Target { store: &office.store, incident: &incident, incident_key: &key }, out).await?;
     context.print(
         &json!({"rows": written, "file": file}),
@@ -138,14 +144,16 @@ async fn correct(context: &Context, slug: &str, row: Option<&RowName>, file: &Pa
     let office = context.office().await?;
     let incident = office.store.load_incident(slug).await?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
+    incident.check_open()?;
     let target = Target { store: &office.store, incident: &incident, incident_key: &key };
-    let counted = crate::intake::list::count_list(file).await?;
+    let signer = signer(context).await?;
+    let correction = Correction::read(target, file, row).await?;
     let statement = json!({
-        "command": "quarantine correct", "incident": incident.incident_id, "file": hex::encode(target.file_hash(&counted)),
+        "command": "quarantine correct", "incident": incident.incident_id, "file": hex::encode(correction.file_hash),
         "row": row.map(RowName::to_string),
     });
-    let (user_id, command_id) = sign::signed(context, &statement).await?;
-    let report = Correction { target, by: Decider { user_id, command_id } }.take(file, row).await?;
+    let by = signer.sign(&office.store, &statement).await?;
+    let report = correction.take(by).await?;
     context.print(&json!(report), &lines(&report, slug, "corrected: ").join("\n"));
     Ok(())
 }
@@ -161,13 +169,19 @@ async fn discard(context: &Context, slug: &str, rows: &[RowName], reason: &str) 
     rows.dedup();
     let names: Vec<String> = rows.iter().map(RowName::to_string).collect();
     let statement = json!({"command": "quarantine discard", "incident": incident.incident_id, "rows": names, "reason": reason});
-    let (user_id, command_id) = sign::signed(context, &statement).await?;
-    let wrong = office.store.discard_rows(incident.key, &rows, reason, Decider { user_id, command_id }).await?;
-    if !wrong.is_empty() {
-        let names: Vec<String> = wrong.iter().map(RowName::to_string).collect();
-        let what = format!("not quarantined, or decided already: {}; nothing was discarded", names.join(", "));
-        return Err(Refusal::of(what, "name rows that `duly quarantine list` prints"));
-    }
+    let signer = signer(context).await?;
+    refuse_decided(&office.store.list_not_quarantined(incident.key, &rows).await?)?;
+    let by = signer.sign(&office.store, &statement).await?;
+    refuse_decided(&office.store.discard_rows(incident.key, &rows, reason, by).await?)?;
     context.print(&json!({"discarded": names}), &format!("discarded: {}", names.join(", ")));
     Ok(())
+}
+
+fn refuse_decided(wrong: &[RowName]) -> Result<(), Failure> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = wrong.iter().map(RowName::to_string).collect();
+    let what = format!("not quarantined, or decided already: {}; nothing was discarded", names.join(", "));
+    Err(Refusal::of(what, "name rows that `duly quarantine list` prints"))
 }

@@ -98,6 +98,9 @@ pub fn lines(progress: &Progress, paint: Paint) -> String {
 }
 
 fn plan_words(progress: &Progress) -> String {
+    if let Some(at) = progress.closed_at {
+        return format!("closed {}: nothing is sent", when(at));
+    }
     match &progress.plan {
         None => "no plan yet: nothing was sent".to_owned(),
         Some(plan) if plan.state == "prepared" => {
@@ -179,6 +182,12 @@ fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
 fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     let (pulse, name) = (&progress.pulse, &progress.incident);
     let mut needs = Vec::new();
+    let ends = [ShownState::Notified, ShownState::Unreachable, ShownState::Exempt, ShownState::Withdrawn];
+    let open = progress.equation.people - ends.iter().map(|&state| states(progress, state)).sum::<i64>();
+    if progress.closed_at.is_some() && open > 0 {
+        let what = format!("closed, and {} without an end state:", count(open, "person", "people"));
+        needs.push(format!("  {} duly incident reopen {name}, or leave it as it was signed", paint.asks(&what)));
+    }
     if !progress.equation.rows_hold() || !progress.equation.people_hold() {
         needs.push(format!(
             "  {} duly plan pause --incident {name}, then duly audit",

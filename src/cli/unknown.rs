@@ -1,11 +1,12 @@
 //! What nobody knows: messages whose call ended without an answer that proves anything. A person decides, and signs.
 
 use super::output::{Paint, count, when};
-use super::sign::signed;
+use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::model::state::{Channel, MessageState};
 use crate::model::step::{Cause, Decision};
 use crate::report::words;
+use crate::store::quarantine::Decider;
 use crate::store::unit::Note;
 use crate::store::unknown::Question;
 use clap::{Args, Subcommand, ValueEnum};
@@ -14,6 +15,8 @@ use uuid::Uuid;
 
 /// Messages listed at most.
 const LIST_MAX: i64 = 1000;
+/// Milliseconds of an hour.
+const HOUR_MS: i64 = 3_600_000;
 
 /// `duly unknown`.
 #[derive(Subcommand)]
@@ -46,6 +49,9 @@ pub struct Decide {
     /// Why; no personal data
     #[arg(long)]
     reason: String,
+    /// With send-again: give it so many hours from now; needed where its deadline is over
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(i64).range(1..=8760))]
+    hours: Option<i64>,
 }
 
 /// What a person may decide.
@@ -77,6 +83,11 @@ impl Choice {
         let noun = words::noun(question.channel);
         let next = question.route.next_after(question.channel).map(words::noun);
         match (self, next) {
+            (Self::SendAgain, _) if question.is_expired => {
+                format!(
+                    "if the provider did take the {noun}, this person gets it twice; its deadline is over, `--hours` gives a new one"
+                )
+            }
             (Self::SendAgain, _) => format!("if the provider did take the {noun}, this person gets it twice"),
             (Self::NextStep, Some(next)) => {
                 format!(
@@ -177,20 +188,45 @@ fn refuse_settled(question: &Question) -> Result<(), Failure> {
     Err(Refusal::of(format!("the {noun} is not asked about: {now}"), remedy))
 }
 
+/// What is decided must happen: a message that is sent again has its attempts anew, and must have the time for them.
+fn refuse_without_effect(question: &Question, args: &Decide) -> Result<(), Failure> {
+    match (args.choice, args.hours) {
+        (Choice::NextStep, Some(_)) => {
+            Err(Refusal::of("only a message that is sent again gets a new deadline", "leave `--hours` away"))
+        }
+        (Choice::SendAgain, None) if question.is_expired => Err(Refusal::of(
+            "the deadline for sending this message is over: it would be given up without a call",
+            "give it a new one, such as `--hours 48`, or choose next-step",
+        )),
+        _ => Ok(()),
+    }
+}
+
 async fn decide(context: &Context, args: Decide) -> Result<(), Failure> {
     let store = context.store().await?;
     let incident = store.load_incident(&args.incident).await?;
+    incident.check_open()?;
+    if args.reason.trim().is_empty() {
+        return Err(Refusal::of("the reason is empty", "say why, for example --reason 'printer confirmed: not on its docket'"));
+    }
     let question = store.load_question(incident.key, args.message).await?;
     refuse_settled(&question)?;
+    refuse_without_effect(&question, &args)?;
     eprintln!("{}: {}.", args.choice.as_str(), args.choice.risk(&question));
+    let deadline_ms = args.hours.map(|hours| hours * HOUR_MS);
     let command = json!({
         "command": "unknown decide", "incident": incident.incident_id, "message": args.message, "choice": args.choice.as_str(), "reason": args.reason,
+        "deadline_ms": deadline_ms,
     });
-    let (user_id, command_id) = signed(context, &command).await?;
+    let signer = signer(context).await?;
+    // A receipt or an answer may have come while the passphrase was typed.
+    refuse_settled(&store.load_question(incident.key, args.message).await?)?;
+    let Decider { user_id, command_id } = signer.sign(store, &command).await?;
     // The reason stays in the signed command: free text may name somebody, and a leaf lasts for ever.
     let mut note = Note::default();
     note.detail.insert("command".into(), json!(command_id.to_string()));
     note.detail.insert("user".into(), json!(user_id.to_string()));
+    note.detail.extend(deadline_ms.map(|ms| ("deadline_ms".to_owned(), json!(ms))));
     let decided =
         store.apply_one(incident.key, question.person_id, args.message, Cause::Decided(args.choice.decision()), note).await?;
     match decided.message {
@@ -199,7 +235,7 @@ async fn decide(context: &Context, args: Decide) -> Result<(), Failure> {
             eprintln!("Decided and signed. The message is now: {}.", words::message(question.channel, to, None).to_lowercase());
             Ok(())
         }
-        // A receipt or an answer came while the passphrase was typed.
+        // It came at this very moment.
         None => refuse_settled(&store.load_question(incident.key, args.message).await?),
     }
 }

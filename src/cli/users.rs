@@ -4,6 +4,7 @@ use super::output::table;
 use super::setup::write_secret;
 use super::sign::{new_passphrase, signed, signer};
 use super::{Context, Failure, Refusal};
+use crate::model::statement::user_revoke;
 use crate::model::user_key;
 use crate::store::quarantine::Decider;
 use clap::Subcommand;
@@ -65,7 +66,7 @@ pub async fn run(context: &Context, command: UserCommand) -> Result<(), Failure>
         UserCommand::Revoke { name } => {
             let store = context.store().await?;
             store.check_revocable(&name).await?;
-            let (user_id, command_id) = signed(context, &json!({"command": "user revoke", "name": name})).await?;
+            let (user_id, command_id) = signed(context, &user_revoke(&name)).await?;
             store.revoke_user(&name, Decider { user_id, command_id }).await?;
             eprintln!("The key of {name} signs nothing more. What it signed before stays.");
             Ok(())

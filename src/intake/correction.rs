@@ -15,6 +15,8 @@ use std::path::Path;
 
 /// Rows of one correction: they are taken in one transaction.
 pub const CORRECTIONS_MAX: u64 = 10_000;
+/// What lists of corrections come from.
+const SOURCE: &str = "corrections";
 /// Rows exported at a time.
 const PAGE: i64 = 1000;
 
@@ -73,48 +75,60 @@ fn join<T: std::fmt::Display>(names: &[T]) -> String {
     if more > 0 { format!("{} … and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
-/// What a correction needs.
+/// A file of corrected rows, read and checked; nothing was written yet.
 pub struct Correction<'a> {
-    /// Where the corrected rows go.
-    pub target: Target<'a>,
-    /// Who decides.
-    pub by: Decider,
+    target: Target<'a>,
+    /// The keyed hash by which the file is known.
+    pub file_hash: [u8; 32],
+    row_count: u64,
+    wrapped_key: Vec<u8>,
+    known: Option<OpenList>,
+    rows: Vec<NewRow>,
+    targets: Vec<RowName>,
 }
 
-impl Correction<'_> {
-    /// Takes a file of corrected rows; `one` is the row that a file with a single row corrects. The same file again
-    /// changes nothing.
-    pub async fn take(&self, path: &Path, one: Option<&RowName>) -> Result<Report, CorrectionError> {
+impl<'a> Correction<'a> {
+    /// Reads a file and refuses what cannot be taken; `one` is the row that a file with a single row corrects.
+    pub async fn read(target: Target<'a>, path: &Path, one: Option<&RowName>) -> Result<Self, CorrectionError> {
         let counted = count_list(path).await?;
         if counted.rows > CORRECTIONS_MAX {
             return Err(CorrectionError::TooMany { rows: counted.rows });
         }
-        let hash = self.target.file_hash(&counted);
-        let wrapped = self.target.incident_key.wrap(&Key::generate(), "list");
-        let new = NewList {
-            source: "corrections",
-            file_hash: Some(&hash),
-            row_count: i64::try_from(counted.rows).ok(),
-            wrapped_key: &wrapped,
-        };
-        let known =
-            self.target.store.find_list(self.target.incident.key, new.source, new.file_hash).await.map_err(ImportError::from)?;
+        let Target { store, incident, incident_key } = target;
+        let file_hash = target.file_hash(&counted);
+        let wrapped_key = incident_key.wrap(&Key::generate(), "list");
+        let known = store.find_list(incident.key, SOURCE, Some(&file_hash)).await.map_err(ImportError::from)?;
         let keys = RowKeys {
-            incident: self.target.incident_key.clone(),
-            list: self
-                .target
-                .incident_key
-                .unwrap_key(known.as_ref().map_or(&wrapped, |l| &l.wrapped_key), "list")
+            incident: incident_key.clone(),
+            list: incident_key
+                .unwrap_key(known.as_ref().map_or(&wrapped_key, |l| &l.wrapped_key), "list")
                 .map_err(ImportError::from)?,
         };
         let (rows, targets) = read(path, &keys, one)?;
         agree(&counted, rows.len() as u64).map_err(ImportError::from)?;
-        let mut list = match known {
+        let list_no = known.as_ref().map(|list| list.list_no);
+        let wrong = store.list_not_correctable(incident.key, list_no, &rows, &targets).await.map_err(ImportError::from)?;
+        if !wrong.is_empty() {
+            return Err(CorrectionError::NotQuarantined { rows: wrong });
+        }
+        Ok(Self { target, file_hash, row_count: counted.rows, wrapped_key, known, rows, targets })
+    }
+
+    /// Takes the rows. The same file again changes nothing.
+    pub async fn take(self, by: Decider) -> Result<Report, CorrectionError> {
+        let Target { store, incident, .. } = self.target;
+        let new = NewList {
+            source: SOURCE,
+            file_hash: Some(&self.file_hash),
+            row_count: i64::try_from(self.row_count).ok(),
+            wrapped_key: &self.wrapped_key,
+        };
+        let mut list = match self.known {
             Some(list) => list,
-            None => self.open(&new, &targets).await?,
+            None => store.find_or_open_list(incident.key, &new).await.map_err(ImportError::from)?,
         };
         loop {
-            let taken = self.target.store.correct_rows(self.target.incident.key, list.list_no, &rows, &targets, self.by).await;
+            let taken = store.correct_rows(incident.key, list.list_no, &self.rows, &self.targets, by).await;
             match taken.map_err(ImportError::from)? {
                 Corrected::Taken { tally, quarantined } => {
                     let mut report = Report { list: Some(list.list_no), ..Report::default() };
@@ -123,24 +137,10 @@ impl Correction<'_> {
                 }
                 Corrected::NotQuarantined(rows) => return Err(CorrectionError::NotQuarantined { rows }),
                 Corrected::Frozen => {
-                    list = self
-                        .target
-                        .store
-                        .open_supplement(self.target.incident.key, list.list_no)
-                        .await
-                        .map_err(ImportError::from)?
+                    list = store.open_supplement(incident.key, list.list_no).await.map_err(ImportError::from)?;
                 }
             }
         }
-    }
-
-    /// Opens the list of a new file, but not for one that corrects rows which do not wait.
-    async fn open(&self, new: &NewList<'_>, targets: &[RowName]) -> Result<OpenList, CorrectionError> {
-        let rows = self.target.store.list_not_quarantined(self.target.incident.key, targets).await.map_err(ImportError::from)?;
-        if !rows.is_empty() {
-            return Err(CorrectionError::NotQuarantined { rows });
-        }
-        Ok(self.target.store.find_or_open_list(self.target.incident.key, new).await.map_err(ImportError::from)?)
     }
 }
 

@@ -21,7 +21,7 @@ use lapin::Channel;
 use message::Content;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +88,16 @@ struct Desk {
     list: OpenList,
 }
 
+/// Where a job's incident stands.
+enum Place {
+    Open(Box<Desk>),
+    Closed,
+    Unknown,
+}
+
+/// What opens and seals the jobs of incidents, by name; `None`: the incident is closed.
+type Keys = HashMap<Arc<str>, Option<(Key, RowKeys)>>;
+
 /// What a job is.
 enum Verdict {
     Row(Arc<str>, Box<NewRow>),
@@ -118,7 +128,7 @@ async fn consume(intake: &Arc<Intake>, stop: &CancellationToken) -> Result<(), J
     let (connection, channel) = connect(intake.broker_url.expose_secret()).await?;
     declare(&channel).await?;
     let mut consumer = JobConsumer::start(channel.clone(), BATCH, LINGER).await?;
-    let mut taker = Taker { intake: intake.clone(), channel, desks: HashMap::new() };
+    let mut taker = Taker { intake: intake.clone(), channel, desks: HashMap::new(), closed: HashSet::new() };
     loop {
         let batch = tokio::select! {
             () = stop.cancelled() => break,
@@ -138,6 +148,7 @@ struct Taker {
     intake: Arc<Intake>,
     channel: Channel,
     desks: HashMap<Arc<str>, Desk>,
+    closed: HashSet<Arc<str>>,
 }
 
 impl Taker {
@@ -168,8 +179,8 @@ impl Taker {
     /// Gives every job of a batch its fate; answers the tags of jobs that the database refuses by themselves.
     async fn take(&mut self, batch: &Arc<Vec<JobDelivery>>) -> Result<Vec<u64>, JobError> {
         self.open_desks(batch).await?;
-        let desks: HashMap<Arc<str>, (Key, RowKeys)> =
-            self.desks.iter().map(|(name, d)| (name.clone(), (d.secret.clone(), d.keys.clone()))).collect();
+        let open = self.desks.iter().map(|(name, d)| (name.clone(), Some((d.secret.clone(), d.keys.clone()))));
+        let desks: Keys = open.chain(self.closed.iter().map(|name| (name.clone(), None))).collect();
         let (shared, accept_plain) = (batch.clone(), self.intake.accept_plain);
         let verdicts = tokio::task::spawn_blocking(move || {
             shared.iter().map(|job| judge(&job.body, accept_plain, &desks)).collect::<Vec<_>>()
@@ -193,13 +204,16 @@ impl Taker {
 
     /// Finds the incidents that a batch names and that are not at hand yet.
     async fn open_desks(&mut self, batch: &[JobDelivery]) -> Result<(), JobError> {
+        self.closed.clear();
         let names = batch.iter().filter_map(|job| read_envelope(&job.body, self.intake.accept_plain).ok()).map(|e| e.name());
         for name in names {
             if self.desks.contains_key(name.as_str()) {
                 continue;
             }
-            if let Some(desk) = open_desk(&self.intake.store, &self.intake.master, &name).await? {
-                self.desks.insert(name.into(), desk);
+            match open_desk(&self.intake.store, &self.intake.master, &name).await? {
+                Place::Open(desk) => drop(self.desks.insert(name.into(), *desk)),
+                Place::Closed => drop(self.closed.insert(name.into())),
+                Place::Unknown => {}
             }
         }
         Ok(())
@@ -207,13 +221,18 @@ impl Taker {
 
     /// Inserts the rows of one incident in one transaction. Where the database refuses what one of them holds, each goes
     /// alone, so that one bad job stops nobody else's.
-    async fn insert(&mut self, desk: &Arc<str>, rows: Vec<(u64, NewRow)>) -> Result<Vec<u64>, StoreError> {
-        let Some(desk) = self.desks.get_mut(desk) else { return Ok(Vec::new()) };
+    async fn insert(&mut self, name: &Arc<str>, rows: Vec<(u64, NewRow)>) -> Result<Vec<u64>, StoreError> {
+        let Some(desk) = self.desks.get_mut(name) else { return Ok(Vec::new()) };
         let store = &self.intake.store;
         let (tags, rows): (Vec<u64>, Vec<NewRow>) = rows.into_iter().unzip();
         match insert(store, &desk.incident, &mut desk.list, &rows).await {
             Ok(_) => return Ok(Vec::new()),
             Err(error) if error.is_about_values() => {}
+            // Closed since the desk was opened: the next try finds that, and rejects its jobs.
+            Err(StoreError::Closed) => {
+                self.desks.remove(name);
+                return Err(StoreError::Closed);
+            }
             Err(error) => return Err(error),
         }
         let mut refused = Vec::new();
@@ -254,11 +273,12 @@ impl Taker {
     }
 }
 
-/// The incident of a name, with its open list and what its rows are sealed under; `None` where there is none yet.
-async fn open_desk(store: &Store, master: &Key, name: &str) -> Result<Option<Desk>, JobError> {
+/// The incident of a name, with its open list and what its rows are sealed under, where it takes jobs.
+async fn open_desk(store: &Store, master: &Key, name: &str) -> Result<Place, JobError> {
     let incident = match store.load_incident(name).await {
+        Ok(incident) if incident.closed_at.is_some() => return Ok(Place::Closed),
         Ok(incident) => incident,
-        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(StoreError::Missing { .. }) => return Ok(Place::Unknown),
         Err(error) => return Err(error.into()),
     };
     let key = master.unwrap_key(&incident.wrapped_key, "incident")?;
@@ -267,14 +287,15 @@ async fn open_desk(store: &Store, master: &Key, name: &str) -> Result<Option<Des
     let new = NewList { source: "jobs", file_hash: None, row_count: None, wrapped_key: &wrapped };
     let list = store.find_or_open_list(incident.key, &new).await?;
     let keys = RowKeys { list: key.unwrap_key(&list.wrapped_key, "list")?, incident: key };
-    Ok(Some(Desk { incident, keys, secret, list }))
+    Ok(Place::Open(Box::new(Desk { incident, keys, secret, list })))
 }
 
 /// Opens, checks and seals one job.
-fn judge(body: &[u8], accept_plain: bool, desks: &HashMap<Arc<str>, (Key, RowKeys)>) -> Verdict {
+fn judge(body: &[u8], accept_plain: bool, desks: &Keys) -> Verdict {
     let read = || {
         let envelope = read_envelope(body, accept_plain)?;
-        let (name, (secret, keys)) = desks.get_key_value(envelope.name().as_str()).ok_or("unknown_incident")?;
+        let (name, desk) = desks.get_key_value(envelope.name().as_str()).ok_or("unknown_incident")?;
+        let (secret, keys) = desk.as_ref().ok_or("incident_closed")?;
         let job = match envelope.content {
             Content::Plain(job) => read_job(&job)?,
             Content::Sealed(sealed) => {

@@ -154,6 +154,12 @@ impl Target<'_> {
     }
 }
 
+/// Refuses a file whose header or rows cannot be read, before anything is taken; answers the headers that are not read.
+pub fn check_list(path: &Path, overrides: &[(String, String)], counted: &Counted) -> Result<Vec<String>, ImportError> {
+    let unmapped = open(File::open(path).map_err(ListError::from)?, overrides)?.unmapped();
+    if counted.rows == 0 { Err(ListError::NoRows.into()) } else { Ok(unmapped) }
+}
+
 /// Imports a file that was counted.
 pub async fn import_counted(
     target: &Target<'_>,
@@ -163,10 +169,7 @@ pub async fn import_counted(
     progress: impl Fn(Progress),
 ) -> Result<Report, ImportError> {
     let Target { store, incident, incident_key } = *target;
-    let unmapped = open(File::open(path).map_err(ListError::from)?, overrides)?.unmapped();
-    if counted.rows == 0 {
-        return Err(ListError::NoRows.into());
-    }
+    let unmapped = check_list(path, overrides, counted)?;
     let hash = target.file_hash(counted);
     let wrapped = incident_key.wrap(&Key::generate(), "list");
     let new =

@@ -2,7 +2,7 @@
 
 use super::cause::{Unreadable, read_attempt};
 use super::state::{Channel, MessageState, NoticeState, Reason, Route};
-use super::step::{Case, Cause, Effect, Limit, Message, step};
+use super::step::{Case, Cause, Decision, Effect, Limit, Message, step};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,6 +72,8 @@ struct Phase {
     keys: Vec<MessageKey>,
     /// Attempts that count against nobody's limit, by message.
     uncounted: BTreeSet<(usize, u32)>,
+    /// Attempts up to this one are spent by message: somebody decided to send again after them.
+    counted_from: BTreeMap<usize, u32>,
     opening: Opening,
     alerted: bool,
 }
@@ -153,7 +155,8 @@ impl Phase {
     fn new(number: u32, opening: Opening) -> Self {
         let first = if opening.has_problem { &[] } else { opening.route.first_channels() };
         let case = Case { notice: NoticeState::Open, route: opening.route, messages: Vec::new() };
-        let mut phase = Self { case, keys: Vec::new(), uncounted: BTreeSet::new(), opening, alerted: false };
+        let mut phase =
+            Self { case, keys: Vec::new(), uncounted: BTreeSet::new(), counted_from: BTreeMap::new(), opening, alerted: false };
         for channel in first {
             phase.create(number, *channel, Reason::First);
         }
@@ -176,15 +179,23 @@ impl Phase {
                 }
             }
             Cause::GaveUp(Limit::Attempts { tries, .. }) => {
-                let uncounted = self.uncounted.iter().filter(|(i, _)| *i == index).count();
-                let attempts = self.case.messages.get(index).map_or(0, |m| m.attempt);
+                let from = self.counted_from.get(&index).copied().unwrap_or(0);
+                let uncounted = self.uncounted.iter().filter(|(i, attempt)| *i == index && *attempt > from).count();
+                let attempts = self.newest_attempt(index).saturating_sub(from);
                 if u32::try_from(uncounted).ok().and_then(|n| attempts.checked_sub(n)) != Some(tries) {
                     return Err(Refusal::Attempt);
                 }
             }
+            Cause::Decided(Decision::SendAgain) => {
+                self.counted_from.insert(index, self.newest_attempt(index));
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    fn newest_attempt(&self, index: usize) -> u32 {
+        self.case.messages.get(index).map_or(0, |m| m.attempt)
     }
 
     fn take(&mut self, index: usize, cause: Cause, message: Option<MessageState>, notice: Option<NoticeState>) {

@@ -43,6 +43,21 @@ pub fn user_add(name: &str, public_key: &[u8]) -> Value {
     json!({"command": "user add", "name": name, "public": hex::encode(public_key)})
 }
 
+/// Revokes a user's key.
+pub fn user_revoke(name: &str) -> Value {
+    json!({"command": "user revoke", "name": name})
+}
+
+/// Closes an incident; `reason`: why, although something is open.
+pub fn incident_close(incident_id: Uuid, reason: Option<&str>) -> Value {
+    json!({"command": "incident close", "incident": incident_id, "reason": reason})
+}
+
+/// Reopens a closed incident.
+pub fn incident_reopen(incident_id: Uuid, reason: &str) -> Value {
+    json!({"command": "incident reopen", "incident": incident_id, "reason": reason})
+}
+
 /// Sets a hold on an incident, or on one person of it.
 pub fn hold_set(incident_id: Uuid, person_id: Option<Uuid>, reason: &str) -> Value {
     let person = person_id.map(|id| format!("p_{}", id.simple()));

@@ -2,7 +2,7 @@
 
 mod receipt;
 
-pub use receipt::{ReadReceipt, ReceiptReader, ReceiptRefusal, Signed};
+pub use receipt::{ReadReceipt, ReceiptReader, ReceiptRefusal, SCHEME, Signed};
 
 use super::guarded::{GuardedBody, MayStart};
 use super::{CallResult, Capabilities, LookUp};

@@ -18,10 +18,10 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Starts the task that writes; it ends with the inbox.
-    pub fn start(store: ReceiptStore) -> Self {
+    /// Starts the task that writes; it ends with the inbox. Refused receipts are counted over `every_ms`.
+    pub fn start(store: ReceiptStore, every_ms: i64) -> Self {
         let (waiting, receiver) = mpsc::channel(BATCH * 4);
-        tokio::spawn(write(store, receiver));
+        tokio::spawn(write(store, receiver, every_ms));
         Self { waiting }
     }
 
@@ -32,7 +32,7 @@ impl Inbox {
     }
 }
 
-async fn write(store: ReceiptStore, mut waiting: mpsc::Receiver<Waiting>) {
+async fn write(store: ReceiptStore, mut waiting: mpsc::Receiver<Waiting>, every_ms: i64) {
     while let Some(first) = waiting.recv().await {
         let mut batch = vec![first];
         let until = Instant::now() + LINGER;
@@ -43,7 +43,7 @@ async fn write(store: ReceiptStore, mut waiting: mpsc::Receiver<Waiting>) {
             }
         }
         let (receipts, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let kept = keep_all(&store, &receipts).await;
+        let kept = keep_all(&store, &receipts, every_ms).await;
         for (answer, is_kept) in answers.into_iter().zip(kept) {
             // A provider that hung up meanwhile sends the receipt again: a replay, which moves nothing.
             if answer.send(is_kept).is_err() {
@@ -54,13 +54,13 @@ async fn write(store: ReceiptStore, mut waiting: mpsc::Receiver<Waiting>) {
 }
 
 /// Keeps receipts together, and one by one where they cannot be kept together: a bad one must not keep others out.
-async fn keep_all(store: &ReceiptStore, receipts: &[NewReceipt]) -> Vec<bool> {
-    if store.insert_receipts(receipts).await.is_ok() {
+async fn keep_all(store: &ReceiptStore, receipts: &[NewReceipt], every_ms: i64) -> Vec<bool> {
+    if store.insert_receipts(receipts, every_ms).await.is_ok() {
         return vec![true; receipts.len()];
     }
     let mut kept = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        let result = store.insert_receipts(std::slice::from_ref(receipt)).await;
+        let result = store.insert_receipts(std::slice::from_ref(receipt), every_ms).await;
         if let Err(error) = &result {
             tracing::error!(error = %error, "a receipt was not kept; its provider is told to send it again");
         }

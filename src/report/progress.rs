@@ -44,6 +44,9 @@ pub struct PlanMark {
 pub struct Progress {
     /// `controller/incident`.
     pub incident: String,
+    /// When it was closed; `None`: open.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub closed_at: Option<time::OffsetDateTime>,
     /// Newest plan.
     pub plan: Option<PlanMark>,
     /// The equation, each side from a source of its own.
@@ -77,6 +80,7 @@ pub async fn progress(store: &Store, lanes: &BTreeMap<String, Lane>, incident: &
     };
     Ok(Progress {
         incident: format!("{}/{}", incident.controller_slug, incident.slug),
+        closed_at: incident.closed_at,
         plan,
         equation_holds: equation.holds(),
         equation,

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod chains;
+mod close;
 mod decisions;
 mod holds;
 mod log;
@@ -15,6 +16,7 @@ mod rows;
 mod sealed;
 mod sends;
 mod terms;
+mod users;
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
@@ -59,6 +61,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("intent_outside_run", "stop the plan and find out who sent: a call was claimed while the plan was not running"),
     ("intent_under_hold", "tell whoever set the hold: a call was claimed while it was in force"),
     ("user_not_vouched", "find out who wrote the user into the database: no signature leads from the first user to this one"),
+    ("revocation_not_signed", "find out who revoked the user: no signature of a user who may sign asks for it"),
+    ("user_differs_from_events", "find out who added or revoked the user: the events of the system's log tell otherwise"),
+    ("close_differs_from_events", "find out who closed or reopened the incident: its events tell otherwise"),
+    ("intent_while_closed", "find out who sent: a call was claimed while the incident was closed"),
     ("event_not_signed", "find out who decided it: no signature of the user that is named asks for exactly this"),
     ("hold_differs_from_events", "find out who set or lifted the hold: its events tell otherwise"),
     ("due_too_late", "find out who put the message off: nobody would look after it within its term"),
@@ -84,12 +90,14 @@ pub const CODES: &[(&str, &str)] = &[
     ("event_without_outcome", "restore the outcome from a backup: an event tells of it"),
     ("receipt_without_event", "find out who changed the receipt: it counts as applied and no event tells of it"),
     ("event_without_receipt", "restore the receipt from a backup: an event tells of it"),
+    ("receipt_differs", "restore the receipt from a backup: its bytes are not those that its event names"),
     ("content_not_approved", "stop the plan: a call was made with bytes that nobody approved"),
     ("accepted_but_not_said", "find out who changed the message: a provider took it and its state denies it"),
     ("said_without_proof", "ask the provider about the message's reference: nothing on record shows that it took it"),
     ("duplicate_without_alarm", "look at both provider ids of the message: it may have been sent twice, and nobody was told"),
     ("reference_shared", "ask the provider about the reference: two messages were sent under one name"),
     ("open_without_deadline", "find out who changed the message: nobody would look after it again"),
+    ("posted_without_deadline", "find out who changed the letter: its delivery alone counts, and nobody would ask after it"),
     ("contact_does_not_open", "restore the person's key and contact from one backup: they do not belong together"),
     ("contact_differs", "restore the contact from a backup: it is not the one that was on the approved list"),
     ("request_does_not_open", "restore the attempt from a backup: its frozen request is not this person's"),
@@ -133,6 +141,7 @@ impl Store {
         findings.extend(snapshot.audit_plans(incident).await?);
         findings.extend(snapshot.audit_users().await?);
         findings.extend(snapshot.audit_holds(incident).await?);
+        findings.extend(snapshot.audit_close(incident).await?);
         findings.extend(snapshot.audit_terms(incident, self.deadlines).await?);
         findings.extend(snapshot.audit_stops(incident).await?);
         findings.extend(snapshot.audit_sends(incident).await?);

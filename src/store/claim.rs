@@ -123,6 +123,7 @@ impl Unit {
     async fn running_plans(&mut self) -> Result<HashMap<i32, Vec<String>>, StoreError> {
         let rows = sqlx::query!(
             "select plan_no, lanes from plan where controller_id = $1 and incident_no = $2 and state = 'running'
+                and not exists (select from incident i where i.controller_id = $1 and i.incident_no = $2 and i.closed_at is not null)
                 and not exists (select from restored r where r.reconciled_at is null)",
             self.incident.controller_id,
             self.incident.incident_no

@@ -57,7 +57,9 @@ impl Store {
     pub async fn queue_due(&self, lane: &str, channel: Channel, quota: Quota) -> Result<Vec<Uuid>, StoreError> {
         let queued = sqlx::query_scalar!(
             "with running as (
-                select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q where q.state = 'running' and $1 = any(q.lanes)
+                select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q
+                  join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no and i.closed_at is null
+                 where q.state = 'running' and $1 = any(q.lanes)
                    and not exists (select from restored r where r.reconciled_at is null)
                    and not exists (select from lane_pause l where l.lane = $1 and l.until > duly_now())),
              due as (
@@ -67,8 +69,8 @@ impl Store {
                     select m.* from message m
                      where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no and m.state = 'ready'
                        and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
-                       and (m.attempt < $6 or m.attempt - (select count(*) from outcome o where o.controller_id = m.controller_id
-                            and o.incident_no = m.incident_no and o.message_id = m.message_id
+                       and (m.attempt - m.counted_from < $6 or m.attempt - m.counted_from - (select count(*) from outcome o where o.controller_id = m.controller_id
+                            and o.incident_no = m.incident_no and o.message_id = m.message_id and o.attempt > m.counted_from
                             and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($7))) < $6)
                        and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
                             and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
@@ -109,10 +111,11 @@ impl Store {
                           and o.message_id = m.message_id and o.provider_id is not null limit 1) as provider_id
                  from incident i cross join lateral (
                     select * from message m where m.incident_no = i.incident_no and m.due_at <= duly_now()
-                       and (m.state <> 'ready' or (m.expires_at <= duly_now() or m.attempt >= $2
-                               and m.attempt - (select count(*) from outcome o where o.controller_id = m.controller_id
-                                   and o.incident_no = m.incident_no and o.message_id = m.message_id
+                       and (m.state <> 'ready' or (m.expires_at <= duly_now() or m.attempt - m.counted_from >= $2
+                               and m.attempt - m.counted_from - (select count(*) from outcome o where o.controller_id = m.controller_id
+                                   and o.incident_no = m.incident_no and o.message_id = m.message_id and o.attempt > m.counted_from
                                    and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($3))) >= $2)
+                            and i.closed_at is null
                             and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
                                  and q.plan_no = m.plan_no and q.state = 'running')
                             and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
@@ -153,9 +156,10 @@ impl Store {
     /// Gives a message up whose attempts are used up, counted under its lock: a late answer may have taken one off.
     pub async fn give_up(&self, row: &Due, attempts_max: u32) -> Result<Step, StoreError> {
         let mut unit = self.unit(row.incident, &[row.person_id], Wait::Wait).await?;
-        let uncounted = sqlx::query_scalar!(
-            r#"select count(*) as "n!" from outcome where controller_id = $1 and incident_no = $2 and message_id = $3
-                  and (kind = 'lane_stopped' or kind = 'not_taken' and code = any($4))"#,
+        let spent = sqlx::query!(
+            r#"select m.counted_from, (select count(*) from outcome o where o.controller_id = $1 and o.incident_no = $2 and o.message_id = $3
+                  and o.attempt > m.counted_from and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($4))) as "uncounted!"
+                 from message m where m.controller_id = $1 and m.incident_no = $2 and m.message_id = $3"#,
             row.incident.controller_id,
             row.incident.incident_no,
             row.message_id,
@@ -164,6 +168,7 @@ impl Store {
         .fetch_one(&mut *unit.tx)
         .await?;
         let attempts = unit.messages.get(&row.message_id).map_or(0, |m| m.model.attempt);
+        let uncounted = i64::from(spent.counted_from) + spent.uncounted;
         let tries = attempts.saturating_sub(u32::try_from(uncounted).unwrap_or(u32::MAX));
         let cause = Cause::GaveUp(Limit::Attempts { tries, limit: attempts_max });
         let decided = unit.apply(row.message_id, cause, Note::default())?;

@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Takes the incident exclusively: every claim is either committed before, or sees what this unit writes.
-    async fn hold_unit(&self, incident: IncidentKey, person_id: Option<Uuid>) -> Result<Unit, StoreError> {
+    pub(super) async fn hold_unit(&self, incident: IncidentKey, person_id: Option<Uuid>) -> Result<Unit, StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no)
             .execute(&mut *tx)

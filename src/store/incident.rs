@@ -50,6 +50,8 @@ pub struct Incident {
     pub intake_secret_key: Vec<u8>,
     /// Approvals needed.
     pub approvals_required: i32,
+    /// When it was closed; `None`: open.
+    pub closed_at: Option<OffsetDateTime>,
     /// Name on the command line.
     pub slug: String,
     /// Controller's slug.
@@ -77,12 +79,22 @@ pub struct IncidentSummary {
     /// When it was added.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
+    /// When it was closed; `None`: open.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub closed_at: Option<OffsetDateTime>,
     /// People so far.
     pub people: i64,
     /// Newest plan.
     pub plan: Option<i32>,
     /// Its state word.
     pub plan_state: Option<String>,
+}
+
+impl Incident {
+    /// Refuses what a closed incident does not take, before anybody signs for it.
+    pub fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed_at.is_none() { Ok(()) } else { Err(StoreError::Closed) }
+    }
 }
 
 impl Store {
@@ -113,7 +125,7 @@ impl Store {
         let (controller, name) = slug.split_once('/').map_or((None, slug), |(c, n)| (Some(c), n));
         let mut rows = sqlx::query!(
             r#"select i.controller_id, i.incident_no, i.incident_id, i.profile, i.closing, i.texts, i.wrapped_key, i.intake_secret_key,
-                      i.approvals_required, i.slug, c.slug as controller_slug, c.name as controller_name, c.sms_sender, c.address as controller_address
+                      i.approvals_required, i.closed_at, i.slug, c.slug as controller_slug, c.name as controller_name, c.sms_sender, c.address as controller_address
                  from incident i join controller c using (controller_id)
                 where i.slug = $1 and ($2::text is null or c.slug = $2)"#,
             name,
@@ -131,6 +143,7 @@ impl Store {
                 wrapped_key: row.wrapped_key,
                 intake_secret_key: row.intake_secret_key,
                 approvals_required: row.approvals_required,
+                closed_at: row.closed_at,
                 slug: row.slug,
                 controller_slug: row.controller_slug,
                 controller_name: row.controller_name,
@@ -149,7 +162,7 @@ impl Store {
     pub async fn list_incident_summaries(&self) -> Result<Vec<IncidentSummary>, StoreError> {
         let rows = sqlx::query_as!(
             IncidentSummary,
-            r#"select c.slug || '/' || i.slug as "name!", i.incident_id, i.profile, i.approvals_required, i.created_at,
+            r#"select c.slug || '/' || i.slug as "name!", i.incident_id, i.profile, i.approvals_required, i.created_at, i.closed_at,
                       (select count(*) from person p where p.controller_id = i.controller_id and p.incident_no = i.incident_no) as "people!",
                       q.plan_no as "plan?", q.state as "plan_state?"
                  from incident i join controller c using (controller_id)

@@ -138,6 +138,18 @@ impl Store {
         if taken.rows_affected() == 1 { Ok(()) } else { Err(StoreError::missing("row of the job", &id.to_string())) }
     }
 
+    /// Which of these are no rejected jobs that wait.
+    pub async fn list_not_waiting(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+        let waiting = sqlx::query_scalar!(
+            "select rejected_id from rejected_job r where rejected_id = any($1)
+                and not exists (select from rejected_job_decision d where d.rejected_id = r.rejected_id)",
+            ids
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.iter().filter(|id| !waiting.contains(id)).copied().collect())
+    }
+
     /// Discards rejected jobs for a reason, all or none; answers those that do not wait.
     pub async fn discard_rejected(&self, ids: &[Uuid], reason: &str, by: Decider) -> Result<Vec<Uuid>, StoreError> {
         let mut tx = self.pool.begin().await?;

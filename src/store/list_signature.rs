@@ -87,8 +87,8 @@ impl Store {
         Ok(key_no)
     }
 
-    /// Writes a signature as an event, if it holds for the list as it is frozen here and its key is the controller's.
-    pub async fn sign_list(&self, incident: IncidentKey, signed: &SignedList, by: Decider) -> Result<Signed, StoreError> {
+    /// Refuses a signature that does not hold for the list as it is frozen here; answers whether it is on record already.
+    pub async fn check_signed_list(&self, incident: IncidentKey, signed: &SignedList) -> Result<bool, StoreError> {
         let statement = self.load_list_statement(incident, signed.statement.list_no).await?;
         if statement != signed.statement {
             return Err(StoreError::Forbidden {
@@ -102,6 +102,12 @@ impl Store {
                 remedy: "sign the statement again: one of them was altered on its way",
             });
         }
+        self.has_signed(incident, signed).await
+    }
+
+    /// Writes a signature as an event, if it holds for the list as it is frozen here and its key is the controller's.
+    pub async fn sign_list(&self, incident: IncidentKey, signed: &SignedList, by: Decider) -> Result<Signed, StoreError> {
+        self.check_signed_list(incident, signed).await?;
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
         let pinned = self.find_list_key(incident.controller_id).await?;
         if let Some(pinned) = pinned.clone().filter(|pinned| pinned.public_key != signed.key) {

@@ -16,6 +16,10 @@ pub(crate) async fn insert_log_events(
     scope: LogScope,
     facts: impl IntoIterator<Item = Fact>,
 ) -> Result<(), StoreError> {
+    let mut facts = facts.into_iter().peekable();
+    if facts.peek().is_none() {
+        return Ok(());
+    }
     let (controller_id, incident_no) = scope.columns();
     let row = sqlx::query!(
         r#"select coalesce((select incident_id from incident where incident_no = $2), $1::uuid, (select installation_id from installation)) as "log_id!",

@@ -155,6 +155,18 @@ impl Store {
         Ok(rows.iter().filter(|row| !matches!(fates.get(row), Some(Waiting::Yes))).cloned().collect())
     }
 
+    /// Which of these targets the row of the same place cannot correct: they do not wait, and it did not correct them before.
+    pub async fn list_not_correctable(
+        &self,
+        incident: IncidentKey,
+        list_no: Option<i32>,
+        rows: &[NewRow],
+        targets: &[RowName],
+    ) -> Result<Vec<RowName>, StoreError> {
+        let mut unit = self.unit(incident, &[], Wait::Wait).await?;
+        Ok(not_correctable(&unit.read_fates(targets).await?, list_no, rows, targets))
+    }
+
     /// Takes corrected rows into `list_no` and lets each supersede the row of the same place in `targets`.
     pub async fn correct_rows(
         &self,
@@ -166,20 +178,14 @@ impl Store {
     ) -> Result<Corrected, StoreError> {
         let mut unit = self.unit(incident, &[], Wait::Wait).await?;
         let fates = unit.read_fates(targets).await?;
-        let is_known = |row: &NewRow, target: &RowName| matches!(fates.get(target), Some(Waiting::SupersededBy(n, id)) if (*n, id) == (list_no, &row.identity));
-        let wrong: Vec<RowName> = rows
-            .iter()
-            .zip(targets)
-            .filter(|(row, target)| !matches!(fates.get(target), Some(Waiting::Yes)) && !is_known(row, target))
-            .map(|(_, target)| target.clone())
-            .collect();
+        let wrong = not_correctable(&fates, Some(list_no), rows, targets);
         if !wrong.is_empty() {
             return Ok(Corrected::NotQuarantined(wrong));
         }
         let Inserted::Taken { tally, quarantined } = insert_into(&mut unit.tx, incident, list_no, rows).await? else {
             return Ok(Corrected::Frozen);
         };
-        for (row, target) in rows.iter().zip(targets).filter(|(row, target)| !is_known(row, target)) {
+        for (row, target) in rows.iter().zip(targets).filter(|(row, target)| !is_known(&fates, Some(list_no), row, target)) {
             let new = RowName { list_no, identity: row.identity.clone() };
             unit.decide(target, "superseded", Some(&new), None, by).await?;
             let mut detail = decision(target, by);
@@ -222,6 +228,21 @@ enum Waiting {
     SupersededBy(i32, Vec<u8>),
 }
 
+type Fates = HashMap<RowName, Waiting>;
+
+/// Whether this very row of the list superseded the target before.
+fn is_known(fates: &Fates, list_no: Option<i32>, row: &NewRow, target: &RowName) -> bool {
+    matches!(fates.get(target), Some(Waiting::SupersededBy(n, id)) if (Some(*n), id) == (list_no, &row.identity))
+}
+
+fn not_correctable(fates: &Fates, list_no: Option<i32>, rows: &[NewRow], targets: &[RowName]) -> Vec<RowName> {
+    let is_wrong = |row: &NewRow, target: &RowName| {
+        !matches!(fates.get(target), Some(Waiting::Yes)) && !is_known(fates, list_no, row, target)
+    };
+    let wrong = rows.iter().zip(targets).filter(|(row, target)| is_wrong(row, target));
+    wrong.map(|(_, target)| target.clone()).collect()
+}
+
 fn decision(row: &RowName, by: Decider) -> Map<String, Value> {
     let mut detail = Map::new();
     detail.insert("command".into(), json!(by.command_id.to_string()));
@@ -232,7 +253,7 @@ fn decision(row: &RowName, by: Decider) -> Map<String, Value> {
 }
 
 impl Unit {
-    async fn read_fates(&mut self, rows: &[RowName]) -> Result<HashMap<RowName, Waiting>, StoreError> {
+    async fn read_fates(&mut self, rows: &[RowName]) -> Result<Fates, StoreError> {
         let lists: Vec<i32> = rows.iter().map(|r| r.list_no).collect();
         let identities: Vec<Vec<u8>> = rows.iter().map(|r| r.identity.clone()).collect();
         let found = sqlx::query!(

@@ -1,12 +1,17 @@
 //! Receipts: kept first, applied later, in whatever order they come.
 
+use super::log_event::insert_log_events;
 use super::outcome::is_other;
+use super::refusal::{Refused, facts};
+use super::sequencing::LogScope;
 use super::unit::{IncidentKey, Note, Wait, word};
 use super::{Role, Store, StoreError, check_version, pool};
 use crate::model::state::MessageState;
 use crate::model::step::Cause;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use sqlx::PgPool;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// A receipt as the endpoint found it.
@@ -80,11 +85,11 @@ pub struct Waiting {
     pub wrapped_controller_key: Vec<u8>,
     /// Its message, if the receipt proved itself and its reference is known.
     pub place: Option<Match>,
-    is_verified: bool,
     status: Option<String>,
     provider_id: Option<String>,
     is_replay: bool,
-    age_seconds: i64,
+    /// Whether it came before and is counted only when its period is over.
+    pub is_early: bool,
 }
 
 /// A matched receipt, sealed again under its person's key.
@@ -94,6 +99,19 @@ pub struct Matched {
     pub receipt: Waiting,
     /// Raw body under the person's key; `None` where nobody may read it any more.
     pub resealed: Option<Vec<u8>>,
+    /// How it proved itself.
+    pub scheme: &'static str,
+}
+
+impl Matched {
+    /// What its event says of its bytes: their hash as they are kept, and how they proved themselves.
+    fn note(&self) -> Note {
+        let mut note = Note::default();
+        note.detail.insert("scheme".into(), json!(self.scheme));
+        let body = self.resealed.as_ref().map(|sealed| ("body".to_owned(), json!(hex::encode(Sha256::digest(sealed)))));
+        note.detail.extend(body);
+        note
+    }
 }
 
 impl ReceiptStore {
@@ -121,15 +139,18 @@ impl ReceiptStore {
         Ok(read)
     }
 
-    /// Keeps receipts; the answers to the providers wait for this commit and for nothing else.
-    pub async fn insert_receipts(&self, new: &[NewReceipt]) -> Result<(), StoreError> {
+    /// Keeps receipts; the answers to the providers wait for this commit and for nothing else. Those that are not believed
+    /// are due when their period of `every_ms` is over.
+    pub async fn insert_receipts(&self, new: &[NewReceipt], every_ms: i64) -> Result<(), StoreError> {
         fn column<T>(new: &[NewReceipt], f: impl Fn(&NewReceipt) -> T) -> Vec<T> {
             new.iter().map(f).collect()
         }
         let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
         sqlx::query!(
             "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result)
-             select j.*, case when s.is_stranger then null else duly_now() end, case when s.is_stranger then 'refused' end
+             select j.*, case when s.is_stranger then null when j.verdict = 'verified' then duly_now()
+                         else to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $10::bigint) + 1) * $10 / 1000) end,
+                    case when s.is_stranger then 'refused' end
                from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
                     as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status)
                cross join lateral (select j.controller_id = '00000000-0000-0000-0000-000000000000' as is_stranger) s",
@@ -141,7 +162,8 @@ impl ReceiptStore {
             &column(new, |r| r.event_name.clone()) as &[Option<String>],
             &column(new, |r| r.reference.clone()) as &[Option<String>],
             &column(new, |r| r.provider_id.clone()) as &[Option<String>],
-            &column(new, |r| r.status.map(|s| s.as_str().to_owned())) as &[Option<String>]
+            &column(new, |r| r.status.map(|s| s.as_str().to_owned())) as &[Option<String>],
+            every_ms
         )
         .execute(&self.pool)
         .await?;
@@ -150,24 +172,25 @@ impl ReceiptStore {
 }
 
 impl Store {
-    /// Receipts that are due, oldest first.
-    pub async fn list_waiting_receipts(&self, limit: i64) -> Result<Vec<Waiting>, StoreError> {
+    /// Verified receipts that are due, oldest first.
+    pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
-            r#"select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.verdict, r.status, r.provider_id, c.receipts_secret_key,
-                      (extract(epoch from duly_now() - r.received_at))::bigint as "age_seconds!",
-                      exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
-                         and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as "is_replay!",
+            r#"select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.status, r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
+                      s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
                       a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", r.controller_id,
                       i.wrapped_key as "wrapped_incident_key?", k.wrapped as "wrapped_person_key?"
                  from receipt r
                  join controller c on c.controller_id = r.controller_id
+                 cross join lateral (select exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
+                         and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as is_replay) s
                  left join lateral (select incident_no, message_id, person_id from attempt a
                        where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = r.provider
-                         and r.verdict = 'verified' limit 1) a on true
+                       limit 1) a on true
                  left join incident i on i.controller_id = r.controller_id and i.incident_no = a.incident_no
                  left join person_key k on k.controller_id = r.controller_id and k.incident_no = a.incident_no and k.person_id = a.person_id
-                where r.due_at <= duly_now() order by r.due_at limit $1"#,
-            limit
+                where r.due_at <= duly_now() and r.verdict = 'verified' order by r.due_at limit $1"#,
+            limit,
+            every_ms
         )
         .fetch_all(&self.pool)
         .await?;
@@ -187,18 +210,17 @@ impl Store {
                 sealed: row.sealed,
                 wrapped_controller_key: row.receipts_secret_key,
                 place,
-                is_verified: row.verdict == "verified",
                 status: row.status,
                 provider_id: row.provider_id,
                 is_replay: row.is_replay,
-                age_seconds: row.age_seconds,
+                is_early: row.is_early,
             }
         });
         Ok(waiting.collect())
     }
 
     /// Applies matched receipts of one incident in one transaction; the copies sealed to the controller go.
-    pub async fn apply_receipts(&self, incident: IncidentKey, matched: &[Matched]) -> Result<(), StoreError> {
+    pub async fn apply_receipts(&self, incident: IncidentKey, matched: &[Matched], every_ms: i64) -> Result<(), StoreError> {
         let places: Vec<&Match> = matched.iter().filter_map(|m| m.receipt.place.as_ref()).collect();
         let people: Vec<Uuid> = places.iter().map(|p| p.person_id).collect();
         let messages: Vec<Uuid> = places.iter().map(|p| p.message_id).collect();
@@ -219,50 +241,33 @@ impl Store {
                 (false, None) => "no_change".to_owned(),
                 (false, Some(report)) => {
                     let other_id = is_other(&mut known, *message_id, row.receipt.provider_id.as_deref());
-                    let decided = unit.apply(*message_id, Cause::Reported { report, other_id }, Note::default())?;
+                    let decided = unit.apply(*message_id, Cause::Reported { report, other_id }, row.note())?;
                     if decided.message.is_some() { "applied".to_owned() } else { "no_change".to_owned() }
                 }
             });
         }
         let ids: Vec<Uuid> = matched.iter().map(|m| m.receipt.receipt_id).collect();
         let resealed: Vec<Option<Vec<u8>>> = matched.iter().map(|m| m.resealed.clone()).collect();
-        sqlx::query!(
-            "update receipt r set due_at = null, result = j.result, message_id = j.message_id, sealed = j.sealed, sealed_under = 'person'
+        let written = sqlx::query!(
+            r#"update receipt r set due_at = null, result = j.result, message_id = j.message_id, sealed = j.sealed, sealed_under = 'person'
                from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[]) as j (receipt_id, result, message_id, sealed)
-              where r.receipt_id = j.receipt_id",
+              where r.receipt_id = j.receipt_id
+             returning r.receipt_id, r.provider, j.result as "result!",
+                       (floor(extract(epoch from r.received_at) * 1000 / $5::bigint) * $5 / 1000)::bigint as "since!""#,
             &ids,
             &results,
             &messages,
-            &resealed as &[Option<Vec<u8>>]
+            &resealed as &[Option<Vec<u8>>],
+            every_ms
         )
-        .execute(&mut *unit.tx)
+        .fetch_all(&mut *unit.tx)
         .await?;
+        let mut replays = BTreeMap::new();
+        for row in written.into_iter().filter(|row| row.result == "replay" && !settled.contains_key(&row.receipt_id)) {
+            *replays.entry(Refused { lane: row.provider, ground: row.result, since: row.since }).or_insert(0) += 1;
+        }
+        insert_log_events(&mut unit.tx, LogScope::Controller(incident.controller_id), facts(replays)).await?;
         unit.commit().await
-    }
-
-    /// Puts receipts off that match nothing yet, and ends those that were refused or waited too long.
-    pub async fn settle_unmatched(&self, unmatched: &[Waiting], retry_ms: i64, keep_seconds: i64) -> Result<(), StoreError> {
-        let ids: Vec<Uuid> = unmatched.iter().map(|r| r.receipt_id).collect();
-        let results: Vec<Option<String>> = unmatched
-            .iter()
-            .map(|r| match (r.is_verified, r.age_seconds > keep_seconds) {
-                (true, false) => None,
-                (true, true) => Some("unmatched".to_owned()),
-                (false, _) => Some("refused".to_owned()),
-            })
-            .collect();
-        sqlx::query!(
-            "update receipt r set result = j.result, sealed = case when j.result = 'unmatched' then null else r.sealed end,
-                    due_at = case when j.result is null then duly_now() + $3::bigint * interval '1 millisecond' end
-               from unnest($1::uuid[], $2::text[]) as j (receipt_id, result)
-              where r.receipt_id = j.receipt_id",
-            &ids,
-            &results as &[Option<String>],
-            retry_ms
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 }
 

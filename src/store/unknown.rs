@@ -25,6 +25,8 @@ pub struct Question {
     pub since: Option<OffsetDateTime>,
     /// Route of the notice.
     pub route: Route,
+    /// Whether our deadline for sending it is over.
+    pub is_expired: bool,
     /// Whether the next step of the route exists already.
     pub has_successor: bool,
 }
@@ -44,6 +46,7 @@ impl Store {
     async fn questions(&self, incident: IncidentKey, only: Option<Uuid>, limit: i64) -> Result<Vec<Question>, StoreError> {
         let rows = sqlx::query!(
             r#"select m.message_id, m.person_id, m.channel, m.state, m.lane, m.attempt, o.route, a.claimed_at as "claimed_at?",
+                      m.expires_at <= duly_now() as "is_expired!",
                       exists (select from message s where s.controller_id = m.controller_id and s.incident_no = m.incident_no
                           and s.person_id = m.person_id and s.phase = m.phase and s.reason = 'escalation' and s.message_id <> m.message_id) as "has_successor!"
                  from message m
@@ -71,6 +74,7 @@ impl Store {
                     attempts: row.attempt,
                     since: row.claimed_at,
                     route: word(&row.route)?,
+                    is_expired: row.is_expired,
                     has_successor: row.has_successor,
                 })
             })

@@ -177,9 +177,10 @@ impl Store {
     pub async fn revoke_user(&self, name: &str, by: Decider) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         let revoked = sqlx::query!(
-            "update app_user set revoked_at = duly_now() where name = $1 and revoked_at is null
+            "update app_user set revoked_at = duly_now(), revoked_command_id = $2 where name = $1 and revoked_at is null
                 and exists (select from app_user o where o.name <> $1 and o.revoked_at is null) returning user_id",
-            name
+            name,
+            by.command_id
         )
         .fetch_optional(&mut *tx)
         .await?;

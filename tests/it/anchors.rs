@@ -66,6 +66,15 @@ impl Ground {
         self.publish().await;
     }
 
+    /// Ann closes the incident; published.
+    async fn close(&self) {
+        let (store, incident) = (&self.stage.office.store, &self.stage.incident);
+        let words = duly::model::statement::incident_close(incident.incident_id, Some("enough"));
+        let by = self.stage.users.ann.sign(store, &words).await.unwrap();
+        store.close_incident(incident.key, Some("enough"), by).await.unwrap();
+        self.publish().await;
+    }
+
     fn anchors(&self) -> Anchors {
         Anchors::open(&self.settings, &self.archive).unwrap()
     }
@@ -170,7 +179,7 @@ async fn an_authority_that_fails_is_asked_again_and_one_that_lies_is_not_kept() 
     // Stamps whose root is another's are not kept.
     authority.make_root("root");
     ground.settings.anchors.tsa_root_file = authority.path("root.pem");
-    ground.grow("incident.closed").await;
+    ground.close().await;
     ground.anchors().round().await.unwrap();
     assert_eq!((calls.load(Ordering::SeqCst), ground.kept().await.len()), (4, 1));
 }

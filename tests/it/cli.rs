@@ -1,5 +1,6 @@
 //! The command line, driven as people and programs drive it: the real binary against a database of its own.
 
+mod close;
 pub mod desk;
 mod plans;
 mod signatures;

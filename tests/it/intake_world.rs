@@ -93,7 +93,7 @@ impl IntakeWorld {
     pub async fn correct(&self, one: Option<&str>, text: &str) -> Result<Report, CorrectionError> {
         let path = self.file("corrected.csv", text);
         let one: Option<RowName> = one.map(|name| name.parse().unwrap());
-        Correction { target: self.target(), by: self.by }.take(&path, one.as_ref()).await
+        Correction::read(self.target(), &path, one.as_ref()).await?.take(self.by).await
     }
 
     /// As `plan prepare` does it: no more people for the lists that are open now.

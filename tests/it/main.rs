@@ -4,6 +4,7 @@
 mod anchors;
 mod cli;
 mod clock;
+mod closing;
 mod crash_matrix;
 mod erasure;
 mod house;

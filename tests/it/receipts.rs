@@ -1,5 +1,7 @@
 //! Receipts: whoever sends what, the answer and the record are right, and only the truth moves anything.
 
+mod refused;
+
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use duly::model::state::Route;
 use duly_sandbox::{Fault, FaultKind, ProviderConfig, sign};
@@ -64,6 +66,9 @@ async fn accepted() -> (Stage, String, String, String, crate::support::Process) 
 
 /// Events that moved anything.
 const MOVES: &str = "select count(*) from event where message_from is not null or notice_from is not null";
+/// Receipts that somebody will still decide about, now or when their period is over.
+const UNSETTLED: &str =
+    "select count(*) from receipt where due_at is not null and (verdict <> 'verified' or due_at <= duly_now())";
 /// What is kept of receipts for places that are not there.
 const STRANGERS: &str =
     "select provider || ' ' || (sealed is null)::text from receipt where controller_id = '00000000-0000-0000-0000-000000000000'";
@@ -133,7 +138,7 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
 
         assert_eq!(post.send().await, answer, "{what}");
 
-        eventually(what, async || stage.count("select count(*) from receipt where due_at <= duly_now()").await == 0).await;
+        eventually(what, async || stage.count(UNSETTLED).await == 0).await;
         let kept = stage.words("select verdict || ' ' || coalesce(result, '-') from receipt order by receipt_id").await;
         assert_eq!(kept.len() as i64 - before, i64::from(record.is_some()), "{what}");
         assert_eq!(record, record.and(kept.last().map(String::as_str)), "{what}");
@@ -190,6 +195,12 @@ async fn the_truth_moves_the_message_once_and_its_replay_nothing() {
 
     let results = stage.words("select result from receipt order by receipt_id").await;
     assert_eq!(results, ["applied", "replay", "replay"]);
+    let told = refused::told(&stage).await;
+    let replays: i64 = told.iter().map(|(_, ground, n)| if ground == "replay" { *n } else { 0 }).sum();
+    assert_eq!((replays, told.iter().all(|(lane, ..)| lane == "sms")), (2, true), "{told:?}");
+    let bound = "select count(*) from event e join receipt r on r.message_id = e.message_id where e.kind = 'receipt' and r.result = 'applied'
+        and convert_from(e.body, 'UTF8')::jsonb -> 'd' @> jsonb_build_object('scheme', 'hmac-sha256', 'body', encode(sha256(r.sealed), 'hex'))";
+    assert_eq!(stage.count(bound).await, 1, "the event names the bytes that are kept");
     assert_eq!(stage.states().await, ["delivered_to_handset"]);
     assert_eq!(stage.words("select state from notice").await, ["notified"]);
     stage.audit().await;

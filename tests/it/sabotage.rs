@@ -43,7 +43,25 @@ const SABOTAGES: &[(&str, &str, &str)] = &[
         "update signed_command set statement = '{\"command\":\"plan approve\",\"hash\":\"00\"}' where command_id in (select command_id from plan_approval)",
         "plan_not_approved",
     ),
-    ("revoke before", "set local session_replication_role = replica; update app_user set revoked_at = created_at where name = 'bob'", "approval_not_valid"),
+    ("revoke before", "set local session_replication_role = replica; update app_user set revoked_at = created_at, revoked_command_id = added_command_id where name = 'bob'", "approval_not_valid"),
+    (
+        "revoke without a signature",
+        "set local session_replication_role = replica; update app_user set revoked_at = now(), revoked_command_id = added_command_id where name = 'bob'",
+        "revocation_not_signed",
+    ),
+    (
+        "revoke without an event",
+        "set local session_replication_role = replica; update app_user set revoked_at = now(), revoked_command_id = added_command_id where name = 'bob'",
+        "user_differs_from_events",
+    ),
+    ("forget that a user was added", "delete from event where kind = 'user.added' and ord = (select max(ord) from event where kind = 'user.added')", "user_differs_from_events"),
+    ("close without an event", "update incident set closed_at = now()", "close_differs_from_events"),
+    (
+        "send while it is closed",
+        "set local session_replication_role = replica; update event set kind = 'incident.closed' where kind = 'plan.started'",
+        "intent_while_closed",
+    ),
+    ("alter a receipt's bytes", "update receipt set sealed = 'x'", "receipt_differs"),
     ("pause without an event", "update plan set state = 'paused'", "plan_differs_from_events"),
     ("send before the start", "delete from event where kind = 'plan.started'", "intent_outside_run"),
     ("promise another text", "update prepared_content set commitment = sha256('x')", "contents_differ"),
@@ -158,6 +176,12 @@ const SABOTAGES: &[(&str, &str, &str)] = &[
         "message_without_cause",
     ),
     ("end a notice", "update notice set state = 'exempt'", "notice_differs_from_events"),
+    (
+        "forget a posted letter whose delivery alone counts",
+        "update incident set closing = '[{\"channel\": \"sms\", \"content\": \"full\", \"state\": \"delivered_to_handset\"}]';
+         update prepared_content set content = 'full'; update message set state = 'handed_to_carrier', due_at = null",
+        "posted_without_deadline",
+    ),
     (
         "forget a message",
         "alter table message drop constraint open_states_have_a_deadline; update message set state = 'accepted', due_at = null",

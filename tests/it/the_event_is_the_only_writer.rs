@@ -92,9 +92,17 @@ async fn a_revocation_cannot_be_backdated() {
     let world = world("backdated", 1).await;
     let app = as_role(&world, "duly_app").await;
 
-    sqlx::raw_sql("update app_user set revoked_at = '2001-01-01' where name = 'bob'").execute(&app).await.unwrap();
+    refuse(&app, "update app_user set revoked_at = '2001-01-01' where name = 'bob'").await;
+    let by = world.users.ann.sign(&world.store, &duly::model::statement::user_revoke("bob")).await.unwrap();
+    let backdated = "update app_user set revoked_at = '2001-01-01', revoked_command_id = $1 where name = ";
+    for (name, is_allowed) in [("'ann'", false), ("'bob'", true)] {
+        let statement = sqlx::AssertSqlSafe(format!("{backdated}{name}"));
+        assert_eq!(sqlx::query(statement).bind(by.command_id).execute(&app).await.is_ok(), is_allowed, "{name}");
+    }
 
-    assert_eq!(world.store.audit(world.incident.key).await.unwrap(), []);
+    let found = world.store.audit(world.incident.key).await.unwrap();
+    let codes: Vec<&str> = found.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["user_differs_from_events"], "revoked from now on, and the missing event is found");
 }
 
 #[tokio::test]

@@ -1,11 +1,17 @@
 //! What does not leave, or of which no news comes, is seen at once and ends.
 
-use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
-use duly::model::state::Route;
+use crate::support::{Capability, Lane, Setup, Stage, Users, commitments, eventually, lane, quota, world};
+use duly::model::state::{Channel, MessageState, Route};
+use duly::model::step::{Cause, Decision};
 use duly::report::story::story;
+use duly::store::Store;
+use duly::store::claim::Intent;
+use duly::store::due::Quota;
+use duly::store::unit::{IncidentKey, Note};
 use duly_ledger::Event;
 use duly_sandbox::{Fault, FaultKind, ProviderConfig};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 fn faulty(fault: Fault) -> Setup {
     let mut lane = lane(Capability::StrongLookup);
@@ -36,6 +42,83 @@ async fn a_message_that_nobody_takes_is_given_up_after_its_attempts() {
     assert_eq!((&exhausted["ground"], &exhausted["tries"], &exhausted["limit"]), (&json!("attempts"), &json!(3), &json!(3)));
     assert_eq!(stage.words("select state from notice").await, ["unreachable"]);
     stage.audit().await;
+}
+
+/// Decides that a message is sent again.
+async fn send_again(
+    store: &Store,
+    users: &Users,
+    incident: IncidentKey,
+    (person, message): (Uuid, Uuid),
+    deadline_ms: Option<i64>,
+) {
+    let by = users.ann.sign(store, &json!({"command": "unknown decide", "message": message})).await.unwrap();
+    let mut note = Note::default();
+    note.detail.insert("command".into(), json!(by.command_id.to_string()));
+    note.detail.insert("user".into(), json!(by.user_id.to_string()));
+    note.detail.extend(deadline_ms.map(|ms| ("deadline_ms".to_owned(), json!(ms))));
+    let decided = store.apply_one(incident, person, message, Cause::Decided(Decision::SendAgain), note).await.unwrap();
+    assert_eq!(decided.message, Some(MessageState::Ready));
+}
+
+#[tokio::test]
+async fn who_decides_to_send_again_after_the_last_attempt_and_the_deadline_is_obeyed() {
+    let mut lane = Lane::named("sms");
+    lane.provider.faults = vec![Fault::once(FaultKind::CutBefore)];
+    let stage = Stage::new(Setup { lanes: vec![lane], dispatch: vec![("attempts_max", 1)], ..Setup::default() }).await;
+    let _process = stage.start(&["scheduler", "worker"]);
+    eventually("a person is asked", async || stage.states().await == ["asked"]).await;
+    sqlx::raw_sql("update message set expires_at = now() - interval '1 hour'").execute(&stage.owner).await.unwrap();
+    let person = sqlx::query_scalar("select person_id from person").fetch_one(&stage.owner).await.unwrap();
+    let message = stage.message().await;
+
+    send_again(&stage.office.store, &stage.users, stage.incident.key, (person, message), Some(3_600_000)).await;
+    eventually("it is accepted", async || stage.states().await == ["accepted"]).await;
+
+    let decided = details(&stage, "message.decided").await.remove(0);
+    assert_eq!((&decided["ground"], &decided["deadline_ms"]), (&json!("send_again"), &json!(3_600_000)));
+    assert_eq!((stage.attempts(message).await, stage.produced()), (2, 1));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_ones_did() {
+    let world = world("send_again", 1).await;
+    let (store, key, place) = (&world.store, world.incident.key, (world.people[0], world.messages[0]));
+    let one = Quota { attempts_max: 1, ..quota(1) };
+    let apply = async |cause| store.apply_one(key, place.0, place.1, cause, Note::default()).await.unwrap();
+    let call = async |attempt| {
+        assert_eq!(store.queue_due("sms-a", Channel::Sms, one).await.unwrap(), [place.1], "attempt {attempt}");
+        let intent = Intent {
+            message_id: place.1,
+            person_id: place.0,
+            version: 1,
+            repeat: None,
+            lane: "sms-a".into(),
+            reference: "07".repeat(16),
+            request: vec![1],
+            content_hash: [1; 32],
+            commitments: commitments(1),
+        };
+        assert_eq!(store.claim(key, &[intent], 1000).await.unwrap().len(), 1);
+        apply(Cause::LeaseExpired { attempt }).await;
+    };
+
+    call(1).await;
+    apply(Cause::Ask).await;
+    send_again(store, &world.users, key, place, None).await;
+    assert_eq!(store.list_due(10, 1).await.unwrap().len(), 0, "its attempts are not used up any more");
+    call(2).await;
+    apply(Cause::Absent { attempt: 2 }).await;
+    let due = store.list_due(10, 1).await.unwrap().remove(0);
+    assert_eq!(store.give_up(&due, 1).await.unwrap().message, Some(MessageState::Exhausted));
+
+    let pool = sqlx::PgPool::connect(&world.url).await.unwrap();
+    let body: Vec<u8> =
+        sqlx::query_scalar("select body from event where kind = 'message.exhausted'").fetch_one(&pool).await.unwrap();
+    let detail = Event::parse(&body).unwrap().detail;
+    assert_eq!((&detail["attempt"], &detail["tries"], &detail["limit"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(store.audit(key).await.unwrap(), []);
 }
 
 #[tokio::test]

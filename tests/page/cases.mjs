@@ -10,6 +10,8 @@ const BY = { user: USERS.preparer, command: USERS.approver }, HOLD = '0192f0aa-0
 const destroyed = p => ({ k: 'key.destroyed', p, d: BY });
 const erased = event => ({ ...event, d: { ...event.d, erased: true } });
 const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
+const closed = more => ({ k: 'incident.closed', d: { asked: 0, missing: 0, open: 0, quarantined: 0, unknown: 0, ...BY, ...more } });
+const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found', ...BY } };
 /** Openings of every person, and where each row went. */
 function keysOf(files, incident, key) {
   const people = [...incident.lists.values()].flat().sort(), lines = of => Buffer.from(of.map(o => `${canonical(o)}\n`).join(''));
@@ -135,7 +137,13 @@ export const CASES = [
   good('a message that may have left before a restore', i => i.add(message(P[5], 'sms').unknown({ ground: 'restored' }))),
   bad('a lease that ended before any call', ['move'], { events: i => i.add(message(P[5], 'sms').unknown()) }),
   good('the facts of the incident', i => i.add({ k: 'export.made', d: { what: 'pack', for: 'court', hash: HASH, ...BY } }, { k: 'restore.reconciled', d: { imported: 1, unknown: 2, held: 0, ...BY } }, { k: 'contact.viewed', p: P[0], d: { purpose: 'story', ...BY } })),
-  bad('a kind of an incident that the format does not have', ['kind'], { events: i => i.add({ k: 'incident.closed', d: BY }) }),
+  bad('a kind of an incident that the format does not have', ['kind'], { events: i => i.add({ k: 'incident.renamed', d: BY }) }),
+  good('an incident closed, reopened and closed, and a late report between', i => i.add(closed({ open: 2, reason: 'two people abroad' }), message(P[0], 'sms').late('sent'), REOPENED, closed())),
+  bad('an incident closed although something is open, without a reason', ['fields'], { events: i => i.add(closed({ open: 1 })) }),
+  bad('an incident closed twice', ['closed'], { events: i => i.add(closed(), closed()) }),
+  bad('an incident reopened that is open', ['closed'], { events: i => i.add(REOPENED) }),
+  bad('a call while the incident is closed', ['closed'], { events: i => after(i, at(i, 'plan.started'), closed({ open: 4, reason: 'enough' })) }),
+  good('a message sent again with a new deadline', i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked(), m.decided({ deadline_ms: 172800000 })); }),
   bad('contact data seen by nobody', ['fields'], { events: i => i.add({ k: 'contact.viewed', p: P[0], d: { purpose: 'story' } }) }),
   bad('an export for somebody else', ['fields'], { events: i => i.add({ k: 'export.made', d: { what: 'pack', for: 'press', hash: HASH, ...BY } }) }),
   bad('a failed audit that names nothing', ['fields'], { events: i => i.add({ k: 'audit.failed', d: { findings: 2 } }) }),

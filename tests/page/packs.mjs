@@ -61,7 +61,7 @@ export function message(p, channel, { reason = 'first', ordinal = 1, phase = 1 }
     unknown: more => event('message.unknown', { ground: 'lease', to: 'unknown', ...more }),
     resolved: (ground, to) => event('message.resolved', { ground, to }),
     asked: () => event('message.asked', { ground: 'no_lookup', to: 'asked' }),
-    decided: () => event('message.decided', { ground: 'send_again', to: 'ready', user: USERS.preparer, command: uuid() }),
+    decided: more => event('message.decided', { ground: 'send_again', to: 'ready', user: USERS.preparer, command: uuid(), ...more }),
     receipt: (status, more = {}) => event('receipt', { status, to: status, ...more }),
     late: status => event('receipt.late', { status }),
     overdue: more => event('message.overdue', { ground: 'no_news', to: 'overdue', ...more }),

@@ -1,12 +1,11 @@
 //! Jobs that could not be read are read again, once what kept them out is mended: a key, a name, a setting.
 
-use super::{JobError, Verdict, judge, open_desk};
+use super::{JobError, Keys, Place, Verdict, judge, open_desk};
 use crate::intake::list::insert;
 use crate::model::seal::Key;
 use crate::store::Store;
 use crate::store::job::KeptJob;
 use crate::store::quarantine::Decider;
-use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -59,18 +58,22 @@ impl Retry<'_> {
             return Ok(Some("too_large"));
         }
         let body = self.master.open("rejected job", &job.sealed)?;
-        let mut desks = HashMap::new();
-        if let Ok(envelope) = super::read_envelope(&body, self.accept_plain)
-            && let Some(desk) = open_desk(self.store, self.master, &envelope.name()).await?
-        {
-            desks.insert(Arc::from(envelope.name()), desk);
+        let (mut desk, mut keys) = (None, Keys::new());
+        if let Ok(envelope) = super::read_envelope(&body, self.accept_plain) {
+            match open_desk(self.store, self.master, &envelope.name()).await? {
+                Place::Open(open) => {
+                    keys.insert(Arc::from(envelope.name()), Some((open.secret.clone(), open.keys.clone())));
+                    desk = Some(open);
+                }
+                Place::Closed => drop(keys.insert(Arc::from(envelope.name()), None)),
+                Place::Unknown => {}
+            }
         }
-        let keys = desks.iter().map(|(name, d)| (Arc::clone(name), (d.secret.clone(), d.keys.clone()))).collect();
-        let (name, row) = match judge(&body, self.accept_plain, &keys) {
-            Verdict::Row(name, row) => (name, row),
+        let row = match judge(&body, self.accept_plain, &keys) {
+            Verdict::Row(_, row) => row,
             Verdict::Rejected(code) => return Ok(Some(code)),
         };
-        let Some(desk) = desks.get_mut(&name) else { return Ok(Some("unknown_incident")) };
+        let Some(desk) = &mut desk else { return Ok(Some("unknown_incident")) };
         insert(self.store, &desk.incident, &mut desk.list, std::slice::from_ref(&*row)).await?;
         self.store.record_taken(job.id, desk.incident.key, &row.identity, self.by).await?;
         Ok(None)

@@ -11,6 +11,8 @@ use subtle::ConstantTimeEq;
 
 /// Longest event name, reference or id in a receipt, bytes.
 const NAME_MAX: usize = 200;
+/// How a receipt proves itself, as its event names it.
+pub const SCHEME: &str = "hmac-sha256";
 
 /// A receipt that proved itself.
 #[derive(Debug, Clone)]

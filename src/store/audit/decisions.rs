@@ -1,12 +1,12 @@
-//! What people decided: every user, plan and hold rests on a signature, and the users on each other's back to the first.
+//! What people decided: every plan, hold and close rests on a signature.
 
-use super::{Finding, Snapshot, finding};
-use crate::model::statement::{plan_command, signed_words, user_add};
+use super::Snapshot;
+use crate::model::statement::{plan_command, signed_words};
 use crate::model::user_key;
 use crate::store::StoreError;
 use duly_ledger::Event;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Which moves plan events make, and what must be signed for each; the database has the same as `plan_move`.
@@ -19,7 +19,7 @@ const PLAN_MOVES: &[(&str, &str, &str, &str)] = &[
 
 /// A signed command as it is kept.
 pub(super) struct SignedCommand {
-    user_id: Uuid,
+    pub user_id: Uuid,
     /// What was signed; `None` where the signature does not hold.
     words: Option<Value>,
 }
@@ -103,34 +103,5 @@ impl Snapshot {
             (row.command_id, SignedCommand { user_id: row.user_id, words })
         });
         Ok(commands.collect())
-    }
-
-    /// Walks from the first user, whom nobody vouches for, to everybody whom an active user signed for; the others stand out.
-    pub(super) async fn audit_users(&mut self) -> Result<Vec<Finding>, StoreError> {
-        let mut users = sqlx::query!("select user_id, name, public_key, added_command_id from app_user order by user_id")
-            .fetch_all(&mut *self.tx)
-            .await?;
-        let ids: Vec<Uuid> = users.iter().filter_map(|u| u.added_command_id).collect();
-        let commands = self.read_commands(&ids).await?;
-        let first: HashSet<Uuid> = users.iter().filter(|u| u.added_command_id.is_none()).map(|u| u.user_id).collect();
-        // Of two users without a signature nobody can tell which was the first.
-        let mut vouched = if first.len() == 1 { first } else { HashSet::new() };
-        loop {
-            let before = users.len();
-            users.retain(|user| {
-                let signed = user.added_command_id.and_then(|id| commands.get(&id));
-                let is_vouched = vouched.contains(&user.user_id)
-                    || signed.is_some_and(|s| {
-                        vouched.contains(&s.user_id) && s.says(s.user_id, &user_add(&user.name, &user.public_key))
-                    });
-                if is_vouched {
-                    vouched.insert(user.user_id);
-                }
-                !is_vouched
-            });
-            if users.len() == before {
-                return Ok(users.into_iter().map(|u| finding("user_not_vouched", u.user_id.to_string())).collect());
-            }
-        }
     }
 }

@@ -73,6 +73,21 @@ impl Snapshot {
                   and a.code = 'possible_duplicate')
                 group by s.message_id having count(distinct s.provider_id) > 1
                union all
+               select 'receipt_differs' as code, e.message_id::text from event e
+                 join person p on p.controller_id = $1 and p.incident_no = $2 and p.person_id = e.person_id and p.erased_at is null
+                cross join lateral (select convert_from(e.body, 'utf8')::jsonb -> 'd' ->> 'body' as hash) b
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind in ('receipt', 'receipt.late') and b.hash is not null
+                  and not exists (select from receipt r where r.message_id = e.message_id and encode(sha256(r.sealed), 'hex') = b.hash)
+               union all
+               select 'posted_without_deadline' as code, m.message_id::text from message m
+                 join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase
+                      and c.channel = m.channel
+                 join incident i on i.controller_id = $1 and i.incident_no = $2
+                where m.controller_id = $1 and m.incident_no = $2 and m.state = 'handed_to_carrier' and m.due_at is null
+                  and exists (select from jsonb_to_recordset(i.closing) as k (channel text, content text, state text)
+                        where k.channel = m.channel and k.content = c.content
+                          and k.state in ('delivered_to_handset', 'carrier_delivered', 'returned'))
+               union all
                select 'open_without_deadline' as code, t.message_id::text from taken t
                 where t.due_at is null and t.state in ('ready', 'sending', 'unknown', 'asked', 'accepted', 'sent', 'printed', 'overdue')
                ) as found (code, place)"#,

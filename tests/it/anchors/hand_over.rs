@@ -44,7 +44,7 @@ async fn a_folder_gets_a_checkpoint_at_freeze_daily_while_the_log_grows_and_at_c
     ground.stage.shift_clock(3 * DAY_SECONDS).await;
     round_twice().await;
     assert_eq!(words(&ground.handed().await), ["freeze", "daily"], "it did not grow");
-    ground.grow("incident.closed").await;
+    ground.close().await;
     round_twice().await;
     assert_eq!(words(&ground.handed().await), ["freeze", "daily", "close"]);
 

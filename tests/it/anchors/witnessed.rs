@@ -24,7 +24,7 @@ fn client(witness: &TestWitness) -> Witness {
 }
 
 async fn witness_again(ground: &Ground) {
-    ground.grow("incident.closed").await;
+    ground.close().await;
     ground.anchors().round().await.unwrap();
 }
 

@@ -65,6 +65,48 @@ async fn a_revoked_user_signs_nothing_more_and_the_last_one_stays() {
     assert_eq!((&users[0]["is_revoked"], &users[1]["is_revoked"]), (&json!(false), &json!(true)));
 }
 
+/// Kind and `d` of the events of users and controllers, in order.
+async fn told(desk: &Desk) -> Vec<(String, serde_json::Map<String, serde_json::Value>)> {
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let rows: Vec<(String, Vec<u8>, bool)> = sqlx::query_as(
+        "select kind, body, controller_id is null from event where incident_no is null and kind ~ '^(user|controller)' order by ord",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    let told = rows.into_iter().map(|(kind, body, is_of_system)| {
+        assert_eq!(is_of_system, kind.starts_with("user."), "{kind} is in the right log");
+        (kind, duly_ledger::Event::parse(&body).unwrap().detail)
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn users_and_controllers_are_told_with_who_signed_for_them_and_a_row_without_its_event_is_found() {
+    let desk = Desk::with_incident("told", "1").await;
+    let (ann, bob) = (desk.signer("ann").await, desk.signer("bob").await);
+    desk.duly("ann", &["user", "revoke", "Bob Evans"]).fine();
+
+    let told = told(&desk).await;
+    let kinds: Vec<&str> = told.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["user.added", "user.added", "controller.added", "user.revoked"]);
+    let of = |i: usize, name: &str| told[i].1.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    let (ann_id, bob_id) = (Some(ann.user_id.to_string()), Some(bob.user_id.to_string()));
+    assert_eq!((of(0, "user"), of(0, "by"), of(0, "command")), (ann_id.clone(), None, None), "nobody vouches for the first");
+    assert_eq!((of(1, "user"), of(1, "by"), of(1, "key")), (bob_id.clone(), ann_id.clone(), Some(hex::encode(bob.key.public()))));
+    assert_eq!(of(2, "user"), ann_id);
+    assert_eq!((of(3, "user"), of(3, "by")), (bob_id, ann_id));
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let command: uuid::Uuid =
+        sqlx::query_scalar("select revoked_command_id from app_user where name = 'Bob Evans'").fetch_one(&pool).await.unwrap();
+    assert_eq!(of(3, "command"), Some(command.to_string()), "the row points at the signed command");
+    desk.duly("ann", &["audit"]).fine();
+
+    desk.sabotage("delete from event where kind = 'user.revoked'").await.unwrap();
+    let found = desk.duly("ann", &["audit", "--json"]);
+    assert!(found.out.contains("user_differs_from_events"), "{}", found.out);
+}
+
 #[tokio::test]
 async fn a_key_made_elsewhere_is_added_by_its_public_half() {
     let desk = Desk::with_plan("public_half", "1").await;
@@ -128,6 +170,18 @@ async fn what_is_refused_leaves_no_signature() {
     desk.duly("ann", &["controller", "add", "northmere", "--name", "N", "--sms-sender", "NNN", "--address", "x"])
         .refused("there is a controller", "");
     desk.duly("ann", &["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml"]).refused("there is", "");
+    desk.write("bad.csv", "Colour,Shape\nred,round\n");
+    desk.write("there.csv", "");
+    desk.write("row.csv", "list,row,Pay number,Surname,Mobile\n1,1,PN9,Price,07400 123499\n");
+    desk.duly("ann", &["list", "import", "bad.csv", "--incident", "cards"]).refused("", "");
+    desk.duly("ann", &["quarantine", "discard", "1/1", "--incident", "cards", "--reason", "test"]).refused("not quarantined", "");
+    desk.duly("ann", &["quarantine", "correct", "--incident", "cards", "--file", "row.csv"]).refused("not quarantined", "");
+    desk.duly("ann", &["quarantine", "correct", "--incident", "cards", "--file", "affected.csv"]).refused("rows without", "");
+    desk.duly("ann", &["quarantine", "export", "--incident", "cards", "--file", "there.csv"]).refused("the file there.csv", "");
+    desk.duly("ann", &["job", "discard", "0193f3a2-0000-7000-8000-000000000000", "--reason", "test"]).refused("not rejected", "");
+    let message: uuid::Uuid = sqlx::query_scalar("select message_id from message limit 1").fetch_one(&pool).await.unwrap();
+    let decide = ["unknown", "decide", &message.to_string(), "--incident", "cards", "--choice", "send-again", "--reason", "x"];
+    desk.duly("ann", &decide).refused("the message is not asked about", "");
 
     assert_eq!(signed().await, before);
 }

@@ -41,6 +41,31 @@ async fn ask(desk: &Desk) -> (Uuid, Uuid) {
 }
 
 #[tokio::test]
+async fn a_message_whose_deadline_is_over_is_sent_again_only_with_a_new_one() {
+    let desk = Desk::running("decide_deadline").await;
+    let (message, _) = ask(&desk).await;
+    desk.sabotage("update message set expires_at = now() - interval '1 hour' where state = 'asked'").await.unwrap();
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let signed = async || sqlx::query_scalar::<_, i64>("select count(*) from signed_command").fetch_one(&pool).await.unwrap();
+    let (message, before) = (message.to_string(), signed().await);
+    let decide = ["unknown", "decide", &message, "--incident", "cards", "--reason", "docket 7", "--choice"];
+
+    let listed = desk.duly("ann", &["unknown", "list", "--incident", "cards"]).fine().out;
+    assert!(listed.contains("its deadline is over, `--hours` gives a new one"), "{listed}");
+    desk.duly("bob", &[&decide[..], &["send-again"]].concat())
+        .refused("the deadline for sending this message is over", "--hours 48");
+    desk.duly("bob", &[&decide[..], &["next-step", "--hours", "48"]].concat())
+        .refused("only a message that is sent again", "leave");
+    assert_eq!(signed().await, before, "what is refused leaves no signature");
+    let decided = desk.duly("bob", &[&decide[..], &["send-again", "--hours", "48", "--json"]].concat()).fine();
+
+    assert_eq!(decided.json()["state"], "ready");
+    let until = "select count(*) from message where state = 'ready' and attempt = 1 and counted_from = 1 and expires_at between now() + interval '47 hours' and now() + interval '49 hours'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(until).fetch_one(&pool).await.unwrap(), 1);
+    desk.duly("ann", &["audit"]).fine();
+}
+
+#[tokio::test]
 async fn an_asked_message_waits_for_a_signed_decision_and_takes_one_only() {
     let desk = Desk::running("decide").await;
     let (message, person) = ask(&desk).await;

@@ -9,6 +9,26 @@ fn rejected(jobs: &Jobs) -> Value {
 }
 
 #[tokio::test]
+async fn a_job_for_a_closed_incident_is_kept_and_taken_in_once_it_is_reopened() {
+    let mut jobs = Jobs::start("closed").await;
+    jobs.consume(false);
+    let first = jobs.job("j-1", person("PN1")).await;
+    jobs.publish(&[first]).await;
+    jobs.wait("select count(*) from person", 1).await;
+
+    jobs.world.json(&["incident", "close", "n-2026", "--unfinished", "enough"]);
+    let second = jobs.job("j-2", person("PN2")).await;
+    jobs.publish(&[second]).await;
+
+    jobs.wait("select count(*) from rejected_job where code = 'incident_closed'", 1).await;
+    assert_eq!(jobs.world.json(&["job", "retry"])["rejected"][0]["code"], "incident_closed");
+    jobs.world.json(&["incident", "reopen", "n-2026", "--reason", "more people"]);
+    assert_eq!(jobs.world.json(&["job", "retry"])["taken"].as_array().unwrap().len(), 1);
+    jobs.wait("select count(*) from person", 2).await;
+    jobs.end().await;
+}
+
+#[tokio::test]
 async fn a_job_that_could_not_be_read_is_counted_and_taken_in_once_its_cause_is_mended() {
     let mut jobs = Jobs::start("retry").await;
     jobs.consume(false);

@@ -204,6 +204,14 @@ impl Stage {
         shift_clock(&self.owner, seconds).await;
     }
 
+    /// Lets the clock of this test's database stand at a time.
+    pub async fn stop_clock(&self, at: &str) {
+        let stopped = format!(
+            "create or replace function duly_now() returns timestamptz language sql volatile as $$ select timestamptz '{at}' $$"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(stopped)).execute(&self.owner).await.unwrap();
+    }
+
     /// Holds the whole incident.
     pub async fn hold(&self) -> Uuid {
         self.users.hold(&self.office.store, &self.incident, None).await
@@ -245,7 +253,7 @@ fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path,
         "web.listen = \"127.0.0.1:0\"\ntemplates.folder = \"{root}/templates\"\nprofiles.folder = \"{root}/config/profiles\"\n\
          [database]\nurl = \"{database}\"\nconnections = 3\n[broker]\nurl = \"{broker}\"\n\
          [keys]\nmaster_file = \"{folder}/master.key\"\nlog_file = \"{folder}/log.key\"\n\
-         [evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
+         [receipts]\nrefusals_every_seconds = 1\n[evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
         folder = folder.display()
     );
     let own: BTreeMap<&str, i64> = DISPATCH.iter().chain(&setup.dispatch).copied().collect();

@@ -11,9 +11,9 @@ words! {
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
-        ExportMade = "export.made",
+        ExportMade = "export.made", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
-        ControllerAdded = "controller.added", UserAdded = "user.added",
+        ControllerAdded = "controller.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
         AccountStopped = "lane.stopped", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
         HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
@@ -72,7 +72,10 @@ impl Kind {
     /// Whether it may stand in the log of an incident.
     pub fn is_of_incident(self) -> bool {
         use Kind::*;
-        !matches!(self, ControllerAdded | UserAdded | UserRevoked | ProgramStarted | CheckpointNoted | AccountStopped)
+        !matches!(
+            self,
+            ControllerAdded | ReceiptRefused | UserAdded | UserRevoked | ProgramStarted | CheckpointNoted | AccountStopped
+        )
     }
 
     /// Whether it tells of a plan.
@@ -110,6 +113,20 @@ impl Kind {
                 ("hash", Is::Hash),
                 ("what", Is::Word(&["pack", "report"])),
             ],
+            Self::IncidentClosed => &[
+                ("asked", Is::Count),
+                ("missing", Is::Count),
+                ("open", Is::Count),
+                ("quarantined", Is::Count),
+                ("unknown", Is::Count),
+            ],
+            Self::IncidentReopened => &[("reason", Is::Text)],
+            Self::ReceiptRefused => &[
+                ("count", Is::Count),
+                ("ground", Is::Word(&["bad_signature", "stale", "malformed", "too_large", "replay", "unmatched"])),
+                ("lane", Is::Text),
+                ("since", Is::Count),
+            ],
             Self::RestoreReconciled => &[("held", Is::Count), ("imported", Is::Count), ("unknown", Is::Count)],
             Self::AuditPassed => &[("findings", Is::Count)],
             Self::AuditFailed => &[("codes", Is::Text), ("findings", Is::Count)],
@@ -133,7 +150,9 @@ impl Kind {
         };
         let optional: Fields = match self {
             Self::LogOpened => &[("from_root", Is::Hash), ("from_size", Is::Count), ("reason", Is::Word(&["restored"]))],
+            Self::IncidentClosed => &[("reason", Is::Text)],
             Self::Unknown => &[("code", Is::Code)],
+            Self::Decided => &[("deadline_ms", Is::Count)],
             Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
             Self::ControllerAdded => OF_COMMAND,
@@ -150,6 +169,7 @@ impl Kind {
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
+            Self::IncidentClosed | Self::IncidentReopened => (OF_COMMAND, &[]),
             Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),
@@ -179,6 +199,12 @@ impl Kind {
                 let counts = fact.text("ground") == Some("attempts");
                 ["limit", "tries"].iter().all(|name| fact.get(name).is_some() == counts)
             }
+            Self::IncidentClosed => {
+                let is_open = |name| fact.number(name) != Some(0);
+                let any = ["asked", "missing", "open", "quarantined", "unknown"].into_iter().any(is_open);
+                !any || fact.get("reason").is_some()
+            }
+            Self::Decided => fact.text("ground") == Some("send_again") || fact.get("deadline_ms").is_none(),
             Self::UserAdded => fact.get("by").is_some() == fact.get("command").is_some(),
             Self::LogOpened => {
                 let later = fact.number("generation") > Some(1);

@@ -12,7 +12,7 @@ words! {
         Tile = "tile", Proof = "proof", Canonical = "canonical", Kind = "kind", Inc = "inc", Fields = "fields",
         Opened = "opened", Chain = "chain", Stranger = "stranger", RepeatedId = "repeated_id", Manifest = "manifest",
         ListSignature = "list_signature", Rows = "rows", Plan = "plan", Approval = "approval", Contents = "contents",
-        Move = "move", SecondSend = "second_send", NoPlan = "no_plan", Held = "held", NoCause = "no_cause",
+        Move = "move", SecondSend = "second_send", NoPlan = "no_plan", Held = "held", Closed = "closed", NoCause = "no_cause",
         WrongContent = "wrong_content", WrongDestination = "wrong_destination", Notice = "notice", OpenCall = "open_call",
         Time = "time", Anchor = "anchor", Opening = "opening", Incomplete = "incomplete", OwnList = "own_list",
     }

@@ -39,6 +39,8 @@ pub struct World {
     /// Open holds with their person; `None`: of the whole incident.
     pub(super) holds: HashMap<[u8; 16], Option<usize>>,
     pub(super) incident_holds: usize,
+    /// Whether the incident is closed.
+    is_closed: bool,
     /// Everything that is wrong.
     pub findings: Findings,
     /// Valid approvals with their keys.
@@ -122,6 +124,7 @@ impl World {
 
     fn tell(&mut self, kind: Kind, fact: &Fact, number: Option<usize>) {
         let inc = self.inc.clone();
+        self.check_close(kind);
         match (kind, number) {
             (Kind::LogOpened, _) if self.at.leaf > 0 => {
                 self.find(Code::Opened, "only the first leaf of a generation may open the log");
@@ -133,6 +136,19 @@ impl World {
             (kind, Some(number)) if kind.is_of_message() => self.message_event(kind, fact, number),
             (kind, None) if kind.is_of_plan() => self.plan_event(fact, &inc),
             _ => {}
+        }
+    }
+
+    /// A closed incident sends nothing and takes no list or plan; what was sent before may still be reported.
+    fn check_close(&mut self, kind: Kind) {
+        let closes = kind == Kind::IncidentClosed;
+        if closes || kind == Kind::IncidentReopened {
+            if self.is_whole && self.is_closed == closes {
+                self.find(Code::Closed, if closes { "it closes a closed incident" } else { "it reopens an open incident" });
+            }
+            self.is_closed = closes;
+        } else if self.is_closed && (kind == Kind::Intent || kind == Kind::ListFrozen || kind.is_of_plan()) {
+            self.find(Code::Closed, format!("{}, while the incident is closed", kind.as_str()));
         }
     }
 

@@ -1,0 +1,112 @@
+//! Receipts that count for nothing: not believed, come before, or of a message that nobody knows.
+//!
+//! Anybody may send any number of them, so they are told together: one event of the controller's log for each lane,
+//! reason and period, in the transaction that lays them aside.
+
+use super::log_event::{Fact, insert_log_events};
+use super::sequencing::LogScope;
+use super::{Store, StoreError};
+use serde_json::json;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Receipts of one controller that were laid aside together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Refused {
+    /// Lane.
+    pub lane: String,
+    /// Why, as a word.
+    pub ground: String,
+    /// Beginning of the period in which they came, seconds since 1970.
+    pub since: i64,
+}
+
+/// The events that tell of refused receipts, by what they have in common.
+pub(super) fn facts(counts: BTreeMap<Refused, i64>) -> Vec<Fact> {
+    let fact = |(refused, n): (Refused, i64)| {
+        let detail = [
+            ("count", json!(n)),
+            ("ground", json!(refused.ground)),
+            ("lane", json!(refused.lane)),
+            ("since", json!(refused.since)),
+        ];
+        ("receipt.refused", detail.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    };
+    counts.into_iter().map(fact).collect()
+}
+
+impl Store {
+    /// Refuses what did not prove itself and came before the present period of `every_ms`; answers how many.
+    pub async fn refuse_receipts(&self, every_ms: i64) -> Result<i64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let rows = sqlx::query!(
+            r#"with now as (select floor(extract(epoch from duly_now()) * 1000 / $1::bigint) * $1 / 1000 as period),
+               refused as (
+                 update receipt r set result = 'refused', due_at = null from now
+                  where r.due_at <= duly_now() and r.verdict <> 'verified' and r.received_at < to_timestamp(now.period)
+                 returning r.controller_id, r.provider, r.verdict, floor(extract(epoch from r.received_at) * 1000 / $1) * $1 / 1000 as since)
+               select controller_id as "controller_id!", provider as "lane!", verdict as "ground!", since::bigint as "since!", count(*) as "n!"
+                 from refused group by 1, 2, 3, 4"#,
+            every_ms
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let total = rows.iter().map(|row| row.n).sum();
+        let mut by_controller: BTreeMap<Uuid, BTreeMap<Refused, i64>> = BTreeMap::new();
+        for row in rows {
+            let refused = Refused { lane: row.lane, ground: row.ground, since: row.since };
+            by_controller.entry(row.controller_id).or_default().insert(refused, row.n);
+        }
+        for (controller, counts) in by_controller {
+            insert_log_events(&mut tx, LogScope::Controller(controller), facts(counts)).await?;
+        }
+        // If we die before this, they are still due, and told with the next round.
+        tx.commit().await?;
+        Ok(total)
+    }
+
+    /// Leaves receipts that came before until their period of `every_ms` is over, to be counted with the others of it.
+    pub async fn postpone_replays(&self, replays: &[Uuid], every_ms: i64) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update receipt set due_at = to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $2::bigint) + 1) * $2 / 1000)
+              where receipt_id = any($1) and due_at is not null",
+            replays,
+            every_ms
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Looks again later at receipts that match nothing yet, and gives up those that waited too long.
+    pub async fn settle_unmatched(&self, unmatched: &[Uuid], retry_ms: i64, keep_seconds: i64) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query!(
+            "update receipt set due_at = duly_now() + $2::bigint * interval '1 millisecond'
+              where receipt_id = any($1) and received_at >= duly_now() - $3::bigint * interval '1 second'",
+            unmatched,
+            retry_ms,
+            keep_seconds
+        )
+        .execute(&mut *tx)
+        .await?;
+        let rows = sqlx::query!(
+            r#"with given_up as (
+                 update receipt set result = 'unmatched', sealed = null, due_at = null
+                  where receipt_id = any($1) and received_at < duly_now() - $2::bigint * interval '1 second'
+                 returning controller_id, provider, floor(extract(epoch from received_at) / 86400) * 86400 as since)
+               select controller_id as "controller_id!", provider as "lane!", since::bigint as "since!", count(*) as "n!"
+                 from given_up group by 1, 2, 3"#,
+            unmatched,
+            keep_seconds
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in rows {
+            let refused = Refused { lane: row.lane, ground: "unmatched".to_owned(), since: row.since };
+            let told = facts(BTreeMap::from([(refused, row.n)]));
+            insert_log_events(&mut tx, LogScope::Controller(row.controller_id), told).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}

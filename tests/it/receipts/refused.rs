@@ -1,0 +1,87 @@
+//! Receipts that count for nothing are facts too, told together: who floods the endpoint does not flood the log.
+
+use super::{Post, SECRET, body};
+use crate::support::{Setup, Stage};
+use duly::store::receipt::{NewReceipt, ReceiptStore};
+
+/// What the controller's log tells of refused receipts: lane, ground, count.
+pub async fn told(stage: &Stage) -> Vec<(String, String, i64)> {
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select body from event where kind = 'receipt.refused' and controller_id is not null and incident_no is null order by ord",
+    )
+    .fetch_all(&stage.owner)
+    .await
+    .unwrap();
+    let told = bodies.iter().map(|body| {
+        let d = duly_ledger::Event::parse(body).unwrap().detail;
+        let text = |name: &str| d[name].as_str().unwrap().to_owned();
+        (text("lane"), text("ground"), d["count"].as_i64().unwrap())
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn a_flood_of_false_receipts_is_told_by_one_event_for_each_lane_and_reason_of_a_minute() {
+    let stage = Stage::new(Setup::default()).await;
+    let (store, controller_id) = (&stage.office.store, Some(stage.incident.key.controller_id));
+    let receipts = ReceiptStore::connect(&stage.database.url, 2).await.unwrap();
+    let false_one = |provider: &str, verdict| NewReceipt {
+        controller_id,
+        provider: provider.to_owned(),
+        sealed: None,
+        verdict,
+        event_name: None,
+        reference: None,
+        provider_id: None,
+        status: None,
+    };
+    let flood = async || {
+        for _ in 0..5 {
+            receipts.insert_receipts(&vec![false_one("sms", "bad_signature"); 400], 60_000).await.unwrap();
+        }
+        receipts.insert_receipts(&[false_one("sms", "stale"), false_one("letters", "bad_signature")], 60_000).await.unwrap();
+        receipts.insert_receipts(&[NewReceipt { controller_id: None, ..false_one("-", "bad_signature") }], 60_000).await.unwrap();
+    };
+    // The clock stands at the beginning of a minute, so that all of a flood lies within it.
+    stage.stop_clock("2026-11-25 10:00:05Z").await;
+    flood().await;
+    assert_eq!(store.refuse_receipts(60_000).await.unwrap(), 0, "their minute is not over");
+    assert_eq!(told(&stage).await, []);
+
+    stage.stop_clock("2026-11-25 10:01:00Z").await;
+    assert_eq!(store.refuse_receipts(60_000).await.unwrap(), 2002);
+    assert_eq!(store.refuse_receipts(60_000).await.unwrap(), 0);
+
+    let word = |lane: &str, ground: &str, n| (lane.to_owned(), ground.to_owned(), n);
+    let first = [word("letters", "bad_signature", 1), word("sms", "bad_signature", 2000), word("sms", "stale", 1)];
+    assert_eq!(told(&stage).await, first);
+    flood().await;
+    stage.stop_clock("2026-11-25 10:09:00Z").await;
+    store.refuse_receipts(60_000).await.unwrap();
+    assert_eq!(told(&stage).await, [first.clone(), first].concat());
+    assert_eq!(stage.count("select count(*) from receipt where due_at is not null").await, 0);
+}
+
+#[tokio::test]
+async fn a_true_receipt_of_a_message_that_nobody_knows_is_told_once_it_is_given_up() {
+    let stage = Stage::new(Setup::default()).await;
+    let url = stage.serve_receipts().await;
+    let body = body("ev_1", &"0".repeat(32), "sb_9", "delivered");
+    let post = Post { url: &url, place: "/sms", body, age_seconds: 0, secret: SECRET, signed_for: None };
+    assert_eq!(post.send().await, 200);
+    let store = &stage.office.store;
+    let waiting: Vec<uuid::Uuid> =
+        store.list_waiting_receipts(10, 1000).await.unwrap().into_iter().map(|receipt| receipt.receipt_id).collect();
+    assert_eq!(waiting.len(), 1);
+
+    store.settle_unmatched(&waiting, 1000, 86_400).await.unwrap();
+    assert_eq!(
+        (told(&stage).await, stage.words("select coalesce(result, 'waits') from receipt").await),
+        (vec![], vec!["waits".to_owned()])
+    );
+    stage.shift_clock(86_500).await;
+    store.settle_unmatched(&waiting, 1000, 86_400).await.unwrap();
+
+    assert_eq!(told(&stage).await, [("sms".to_owned(), "unmatched".to_owned(), 1)]);
+    assert_eq!(stage.words("select result from receipt where sealed is null").await, ["unmatched"]);
+}
