@@ -62,6 +62,11 @@ pub async fn close(context: &Context, args: Close) -> Result<(), Failure> {
     let reason = args.unfinished.as_deref().map(leaf_text).transpose()?;
     let left = store.unfinished(incident.key).await?;
     let open = list_open(store, &incident, left).await?;
+    let (_, waiting) = store.count_rejected().await?;
+    if waiting > 0 {
+        let jobs = count(waiting, "job", "jobs");
+        eprintln!("{jobs} of whatever incident could not be read, nobody of them is told: duly job rejected");
+    }
     if args.dry_run || (!left.is_nothing() && reason.is_none()) {
         let lines = if open.is_empty() { "Nothing is open.".to_owned() } else { lines(&open) };
         context.print(&json!({"closed": false, "open": as_json(&open)}), &lines);

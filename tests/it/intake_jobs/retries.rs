@@ -23,6 +23,8 @@ async fn a_job_for_a_closed_incident_is_kept_and_taken_in_once_it_is_reopened() 
     jobs.wait("select count(*) from rejected_job where code = 'incident_closed'", 1).await;
     assert_eq!(jobs.world.json(&["job", "retry"])["rejected"][0]["code"], "incident_closed");
     jobs.world.json(&["incident", "reopen", "n-2026", "--reason", "more people"]);
+    let (_, _, dry) = jobs.world.text(&["incident", "close", "n-2026", "--dry-run"]);
+    assert!(dry.contains("1 job of whatever incident could not be read"), "{dry}");
     assert_eq!(jobs.world.json(&["job", "retry"])["taken"].as_array().unwrap().len(), 1);
     jobs.wait("select count(*) from person", 2).await;
     jobs.end().await;
