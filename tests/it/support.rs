@@ -15,6 +15,7 @@ mod stage;
 mod wait;
 mod world;
 
+pub use audit::produced;
 pub use background::{listener, serve};
 pub use broker::{VirtualHost, virtual_host};
 pub use database::{TestDatabase, empty_database, migrated_database};
