@@ -125,6 +125,30 @@ pub struct Equation {
     pub open: u64,
 }
 
+impl Equation {
+    /// Counts a person by the word of the end state; any other word is none.
+    pub fn count(&mut self, end: &str) {
+        let count = match end {
+            "notified" => &mut self.notified,
+            "unreachable" => &mut self.unreachable,
+            "exempt" => &mut self.exempt,
+            "withdrawn" => &mut self.withdrawn,
+            _ => &mut self.open,
+        };
+        *count += 1;
+    }
+
+    /// People with an end state.
+    pub fn ended(&self) -> u64 {
+        self.notified + self.unreachable + self.exempt + self.withdrawn
+    }
+
+    /// Whether the ends and the open ones are everybody.
+    pub fn holds(&self) -> bool {
+        self.people == self.ended() + self.open
+    }
+}
+
 /// A token or cosignature that says when a checkpoint existed at the latest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
