@@ -98,6 +98,7 @@ export class Incident {
     this.add(me.exhausted({ attempt: 0 }));
     for (let i = 6; i < people; i++) { const m = message(personId(i), 'sms'); more.push(m.intent(), m.accepted(), m.receipt('delivered_to_handset', notified)); }
     for (const event of more) this.events.push(event);
+    this.add({ k: 'log.marked', d: {} });
   }
   lines(of) { return [...of].sort().map(p => canonical({ p, c: Object.fromEntries(['letter', 'name', 'sms'].map(f => [f, commit(p, f, `${f} of ${p}`)])) })); }
   contents() { return [...this.lists.values()].flat().sort().map(p => canonical({ p, c: Object.fromEntries(['letter', 'sms'].map(f => [f, contentOf(p, f)])) })); }
