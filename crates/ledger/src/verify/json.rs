@@ -1,9 +1,10 @@
 //! The report for programs: keys that stay.
 
-use super::report::{Anchor, Equation, Finding, Report, Verdict};
+use super::report::{Anchor, Code, Equation, Finding, Report, Verdict};
 use super::states::Word;
 use crate::hash::to_hex;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 impl Equation {
     /// The counts by their words.
@@ -25,8 +26,9 @@ impl Report {
             Verdict::Unchecked(why) => ("unchecked", Some(why.clone())),
         };
         let people: Vec<String> = self.open_people.iter().map(|id| format!("p_{}", to_hex(id))).collect();
-        let counts: serde_json::Map<String, Value> =
-            self.findings.counts.iter().map(|(code, n)| (code.as_str().to_owned(), json!(n))).collect();
+        let by_code = |counts: &BTreeMap<Code, u64>| -> serde_json::Map<String, Value> {
+            counts.iter().map(|(code, n)| (code.as_str().to_owned(), json!(n))).collect()
+        };
         json!({
             "verdict": verdict,
             "reason": reason,
@@ -44,7 +46,8 @@ impl Report {
             "open_people": people,
             "own_list": self.own_list,
             "approvers": self.approvers,
-            "finding_counts": counts,
+            "finding_counts": by_code(&self.findings.counts),
+            "follow_counts": by_code(&self.findings.follow),
             "findings": self.findings.kept.iter().map(finding).collect::<Vec<_>>(),
             "not_looked_at": self.not_looked_at,
             "limits": self.limits,

@@ -70,6 +70,8 @@ pub struct Findings {
     pub kept: Vec<Finding>,
     /// How many there are of each code.
     pub counts: BTreeMap<Code, u64>,
+    /// How many more there are that may follow from these, and are not told.
+    pub follow: BTreeMap<Code, u64>,
 }
 
 impl Findings {
@@ -86,7 +88,7 @@ impl Findings {
     pub fn only(&self, codes: &[Code]) -> Self {
         let kept = self.kept.iter().filter(|finding| codes.contains(&finding.code)).cloned().collect();
         let counts = self.counts.iter().filter(|(code, _)| codes.contains(code)).map(|(code, n)| (*code, *n)).collect();
-        Self { kept, counts }
+        Self { kept, counts, follow: BTreeMap::new() }
     }
 
     /// All, also those that were not kept.
