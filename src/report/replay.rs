@@ -63,7 +63,8 @@ pub async fn visit(
     for log in generations {
         let (tree, has_ended) = visit_generation(store, log, micros(as_of), &mut seen).await?;
         if tree.size() > 0 {
-            standing = Some(Standing { origin: log.origin.clone(), generation: log.generation, size: tree.size(), root: tree.root() });
+            standing =
+                Some(Standing { origin: log.origin.clone(), generation: log.generation, size: tree.size(), root: tree.root() });
         }
         if has_ended {
             break;

@@ -2,7 +2,7 @@
 //! and is asked again once the tile is there.
 
 use super::{Store, StoreError};
-use duly_ledger::{Prover, ProveError, Tile};
+use duly_ledger::{ProveError, Prover, Tile};
 use std::collections::HashMap;
 
 /// Makes proofs of one generation of a log at one size; each tile is read once.

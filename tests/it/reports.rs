@@ -194,6 +194,49 @@ async fn a_sample_is_drawn_again_by_the_same_seed_and_traces_each_person_to_the_
     assert!(text.contains(&last.hash) && text.contains(drawn.checkpoints[0].note.lines().nth(2).unwrap()), "{text}");
 }
 
+/// `cargo test -p duly --test it reports:: -- --ignored --nocapture a_million`; the figure stands in docs/evidence.md.
+#[test]
+#[ignore = "measures"]
+fn a_million_events_are_added_up_in_less_than_a_hundred_megabytes() {
+    let resident = || -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let mut event = Event {
+        id: Uuid::nil().to_string(),
+        inc: Uuid::nil().to_string(),
+        kind: String::new(),
+        n: None,
+        person: None,
+        prev: None,
+        at_micros: 0,
+        detail: Map::new(),
+    };
+    let before = resident();
+    let mut tally = duly::report::tally::Tally::default();
+    for i in 0..1_000_000u128 {
+        let (kind, more) = match i % 4 {
+            0 => ("message.intent", json!({"to": "sending"})),
+            1 => ("message.accepted", json!({"code": "201", "to": "accepted"})),
+            2 => ("receipt", json!({"status": "sent", "to": "sent"})),
+            _ => ("receipt", json!({"notice": "notified", "status": "delivered_to_handset", "to": "delivered_to_handset"})),
+        };
+        event.kind = kind.to_owned();
+        event.person = Some((i / 4).to_be_bytes());
+        event.at_micros += 1000;
+        event.detail =
+            json!({"attempt": 1, "channel": "sms", "ordinal": 1, "phase": 1, "reason": "first"}).as_object().unwrap().clone();
+        event.detail.extend(more.as_object().unwrap().clone());
+        tally.take(&event);
+    }
+    tally.finish();
+    let megabytes = (resident() - before) / 1024;
+    assert_eq!((tally.people.notified, tally.events), (250_000, 1_000_000));
+    println!("{megabytes} MB for a million events of 250,000 people");
+    assert!(megabytes < 100);
+}
+
 #[tokio::test]
 async fn a_witness_statement_says_where_a_providers_own_count_differs() {
     let stage = told().await;

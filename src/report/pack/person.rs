@@ -73,7 +73,13 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
 }
 
 /// Adds an event and its proof.
-async fn put<W: Write + Seek>(zip: &mut Archive<W>, name: &str, event: &Placed, proofs: &mut Proofs<'_>, note: &str) -> Result<(), PackError> {
+async fn put<W: Write + Seek>(
+    zip: &mut Archive<W>,
+    name: &str,
+    event: &Placed,
+    proofs: &mut Proofs<'_>,
+    note: &str,
+) -> Result<(), PackError> {
     let index = u64_of(event.seq);
     let proof = ProofFile { extra: None, index, path: proofs.inclusion(index).await?, checkpoint: note.to_owned() };
     zip.put(&format!("{name}.json"), &event.body)?;

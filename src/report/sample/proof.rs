@@ -56,7 +56,8 @@ impl<'a> Provers<'a> {
         for log in generations {
             let Some(leaves) = read.get(&log.generation) else { continue };
             let signed = store.find_checkpoint(log.log_no, log.generation, *leaves).await?;
-            let signed = signed.ok_or_else(|| ReportError::Missing { what: format!("a checkpoint of the log `{}`", log.origin) })?;
+            let signed =
+                signed.ok_or_else(|| ReportError::Missing { what: format!("a checkpoint of the log `{}`", log.origin) })?;
             let size = u64_of(signed.size);
             let proofs = Proofs::new(store, log.log_no, log.generation, size);
             of.insert(log.generation, (SignedAt { generation: log.generation, size, note: signed.note }, proofs));

@@ -78,7 +78,9 @@ pub fn compare(sends: &[SendKey], record: &[Produced]) -> Vec<Finding> {
         let same = match &send.mark {
             Mark::Carries { destination, content_sha256 } => Same::Triple(send.channel.as_str(), destination, content_sha256),
             Mark::Named(names) => {
-                erased.extend(names.iter().map(|(account, reference)| ((send.channel.as_str(), account.as_str(), reference.as_str()), send.message_id)));
+                erased.extend(names.iter().map(|(account, reference)| {
+                    ((send.channel.as_str(), account.as_str(), reference.as_str()), send.message_id)
+                }));
                 Same::Erased(send.message_id)
             }
         };
