@@ -4,11 +4,13 @@
 //   node tests/page/run.mjs --pack PACK.zip --key FILE [--older FILE] [--list FILE] [--complete] [--expect good|bad]
 //   node tests/page/run.mjs --pictures DIR          pictures of the page, to be looked at
 //   node tests/page/run.mjs --write DIR             every case's pack and key, for another verifier to try
+//   node tests/page/run.mjs --against VERIFIER      whether duly-verify names the same codes in every case
 //   node tests/page/run.mjs --seal                  what scripts/seal-page runs: hashes into the page's policy, its own into verify.html.sha256
 //
 // With --pack the exit code is 0 (holds), 1 (does not) or 2 (could not be checked, or no key); with --expect 0 if the
 // verdict is the expected one, else 1. Without a browser nothing is tested, which is said, with exit code 0.
 
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +26,7 @@ const PUBLISHED = `${PAGE}.sha256`, published = html => `${createHash('sha256').
 const URL_OF_PAGE = pathToFileURL(PAGE).href;
 const { values: args } = parseArgs({ options: {
   pack: { type: 'string' }, key: { type: 'string' }, older: { type: 'string' }, list: { type: 'string' }, complete: { type: 'boolean', default: false }, expect: { type: 'string' },
-  pictures: { type: 'string' }, write: { type: 'string' }, seal: { type: 'boolean', default: false }, only: { type: 'string' },
+  pictures: { type: 'string' }, write: { type: 'string' }, against: { type: 'string' }, seal: { type: 'boolean', default: false }, only: { type: 'string' },
 } });
 
 /** Lets the page check a pack as a person would: files chosen, texts typed, the button pressed. */
@@ -172,8 +174,29 @@ function write(folder) {
   return 0;
 }
 
+/** What another verifier says of every case: the same codes, or one of the two is wrong. Needs no browser. */
+function against(verifier) {
+  const folder = mkdtempSync(join(tmpdir(), 'duly-packs-'));
+  let failed = 0;
+  try {
+    write(folder);
+    // Without a key only the page goes on.
+    for (const c of JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')).filter(c => c.key)) {
+      const how = readFileSync(c.key, 'utf8').startsWith('log ') ? '--policy' : '--key';
+      const more = [...(c.older ? ['--known-checkpoint', c.older] : []), ...(c.list ? ['--list', c.list] : []), ...(c.complete ? ['--complete'] : [])];
+      const { stdout } = spawnSync(verifier, [c.pack, how, c.key, '--json', ...more], { encoding: 'utf8', maxBuffer: 1e9 });
+      const said = JSON.parse(stdout || '{}'), codes = Object.keys(said.finding_counts ?? {}).sort().join();
+      const differs = codes !== c.codes.join() || (['good', 'bad'].includes(c.verdict) && said.verdict !== c.verdict);
+      if (differs) { failed++; console.log(`FAILED ${c.name}: ${said.verdict} ${codes}, not ${c.verdict} ${c.codes}`); }
+    }
+  } finally { rmSync(folder, { recursive: true, force: true }); }
+  console.log(failed ? `${failed} differ` : `${verifier} names the same`);
+  return failed ? 1 : 0;
+}
+
 async function main() {
   if (args.seal) return seal();
+  if (args.against) return against(resolve(args.against));
   if (args.write) return write(args.write);
   const path = findBrowser();
   if (!path || !existsSync(path)) {
