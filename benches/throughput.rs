@@ -17,6 +17,8 @@ mod import;
 mod sending;
 #[path = "throughput/setting.rs"]
 mod setting;
+#[path = "throughput/verify.rs"]
+mod verify;
 
 use serde::Serialize;
 
@@ -46,6 +48,7 @@ fn main() {
         let mut entries = sending::run().await;
         entries.extend(import::run().await);
         entries.extend(evidence::run().await);
+        entries.push(verify::run());
         entries
     });
     let json = serde_json::to_string_pretty(&entries).unwrap();

@@ -5,6 +5,7 @@
 
 pub mod anchor;
 pub mod high_water;
+pub mod moment;
 pub mod outside;
 pub mod restore;
 mod publisher;
@@ -47,6 +48,9 @@ pub enum EvidenceError {
     /// Another process gives events their places.
     #[error("another process still leads the sequencer")]
     Led,
+    /// No leaf later than a report's moment was published in time.
+    #[error("the moment has not ended in the log: no later event was published within 30 s")]
+    NotEnded,
     /// The database is older than what was published.
     #[error("the database holds the log `{origin}` up to {ours} events, but {theirs} were published")]
     Behind {
@@ -71,6 +75,7 @@ impl EvidenceError {
                 "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()
             }
             Self::Led => "stop every `duly serve` and run the command again".into(),
+            Self::NotEnded => "see whether `duly serve scheduler` says why it publishes nothing, and ask again".into(),
             Self::Behind { .. } => {
                 "the database was restored to an earlier moment: run `duly restore reconcile` before anything is sent".into()
             }

@@ -27,6 +27,7 @@ pub mod misfit;
 pub mod outcome;
 pub mod pack;
 pub mod plan;
+pub mod proof;
 pub mod quarantine;
 pub mod receipt;
 pub mod refusal;

@@ -5,8 +5,9 @@ use crate::{Entry, scaled, setting};
 use duly::config::Settings;
 use duly::dispatch::Office;
 use duly::evidence::{Archive, sequencer};
+use duly::store::proof::Proofs;
 use duly::store::{Deadlines, Store};
-use duly_ledger::{Appender, Event, Prover, Signer, leaf_hash, to_hex};
+use duly_ledger::{Appender, Event, Signer, leaf_hash, to_hex};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::PgPool;
@@ -165,15 +166,11 @@ async fn prove(store: &Store, log_no: i32, (size, root): (u64, [u8; 32]), indexe
         let entry = store.list_entries(log_no, 1, number(*index), number(*index) + 1).await.unwrap();
         leaves.push(leaf_hash(&entry[0]));
     }
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::block_in_place(|| {
-        let mut prover =
-            Prover::new(size, |tile: duly_ledger::Tile| runtime.block_on(store.load_tile(log_no, 1, tile)).unwrap().ok_or(()));
-        for (index, leaf) in indexes.iter().zip(&leaves) {
-            let path = prover.inclusion(*index).unwrap();
-            assert!(duly_ledger::verify_inclusion(leaf, *index, size, &path, &root));
-        }
-    });
+    let mut proofs = Proofs::new(store, log_no, 1, size);
+    for (index, leaf) in indexes.iter().zip(&leaves) {
+        let path = proofs.inclusion(*index).await.unwrap();
+        assert!(duly_ledger::verify_inclusion(leaf, *index, size, &path, &root));
+    }
 }
 
 async fn store_tiles(pool: &PgPool, log_no: i32, tree: &mut Appender) {

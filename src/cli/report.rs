@@ -3,13 +3,14 @@
 use super::failure::read_text;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
-use crate::evidence::{Archive, sequencer};
+use crate::evidence::{Archive, moment};
 use crate::report::document::{self, Document};
-use crate::report::replay::{Replay, replay};
+use crate::report::replay::{Replay, micros, replay};
 use crate::report::{promised, regulator, witness};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::quarantine::Decider;
+use crate::store::sequencing::LogScope;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -78,7 +79,8 @@ impl Of {
                 "give a time that has passed",
             ));
         }
-        sequencer::run_once(Arc::new(Archive::open(&context.settings()?, store)?)).await?;
+        let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
+        end(context, scope, incident.incident_id, as_of).await?;
         let replay = replay(store, incident.incident_id, as_of).await?;
         Ok((incident, replay))
     }
@@ -88,7 +90,7 @@ impl Of {
         &self,
         context: &Context,
         incident: &Incident,
-        command: &Value,
+        (command, reader): (&Value, &str),
         report: &Document,
         data: &Value,
     ) -> Result<(), Failure> {
@@ -109,10 +111,16 @@ impl Of {
         let store = context.store().await?;
         let export = Export::begin(context, out, command).await?;
         std::io::Write::write_all(&mut export.file()?, &bytes)?;
-        let hash = export.keep(store, incident, "report", "regulator").await?;
+        let hash = export.keep(store, incident, "report", reader).await?;
         context.print(&serde_json::json!({"file": out, "sha256": hash}), &format!("{}\nSHA-256 {hash}", out.display()));
         Ok(())
     }
+}
+
+/// Sees to it that nothing can come before the moment any more in a log.
+async fn end(context: &Context, scope: LogScope, log_id: Uuid, as_of: OffsetDateTime) -> Result<(), Failure> {
+    let archive = Arc::new(Archive::open(&context.settings()?, context.store().await?)?);
+    Ok(moment::end(&archive, scope, log_id, micros(as_of)).await?)
 }
 
 /// A file in the making: under another name until it is whole, and never over a file that is there.
@@ -197,18 +205,19 @@ pub async fn run(context: &Context, command: ReportCommand) -> Result<(), Failur
             let report = regulator::regulator(&incident, &replay, &plans, &profile)?;
             let data = regulator::data(&incident, &replay, &plans, &profile);
             let words = serde_json::json!({"command": "report regulator", "incident": incident.incident_id, "profile": profile});
-            of.give(context, &incident, &words, &report, &data).await
+            of.give(context, &incident, (&words, "regulator"), &report, &data).await
         }
         ReportCommand::Witness { provider_statement, of } => {
             let statement = provider_statement.as_deref().map(read_text).transpose()?;
             let statement = statement.as_deref().map(witness::read_statement).transpose()?;
             let (incident, replay) = of.replay(context).await?;
             let plans = promised::load(store, incident.key, &replay.tally).await?;
+            end(context, LogScope::System, store.installation().await?, replay.as_of).await?;
             let programs = witness::Programs::load(store, replay.as_of).await?;
             let report = witness::witness(&incident, &replay, &plans, &programs, statement.as_ref());
             let data = witness::data(&incident, &replay, &programs, statement.as_ref());
             let words = serde_json::json!({"command": "report witness", "incident": incident.incident_id});
-            of.give(context, &incident, &words, &report, &data).await
+            of.give(context, &incident, (&words, "court"), &report, &data).await
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Verify {
     /// Check time stamps too: the authority's root certificate in PEM, from the authority itself
     #[arg(long, value_name = "FILE.pem")]
     tsa_root: Option<PathBuf>,
+    /// Tell also findings that may follow from others
+    #[arg(long)]
+    all: bool,
     /// Take a person without an end state for a finding
     #[arg(long)]
     complete: bool,
@@ -50,7 +53,7 @@ pub fn run(context: &Context, args: &Verify) -> Result<(), Failure> {
         (None, Some(path)) => Trust::policy_file(path).map_err(wrong)?,
         (None, None) => return Err(wrong("no key is given".to_owned())),
     };
-    let mut options = Options { is_complete: args.complete, ..Options::default() };
+    let mut options = Options { is_complete: args.complete, tells_all: args.all, ..Options::default() };
     for path in &args.known_checkpoint {
         options.known_checkpoints.push(read_bytes(path)?);
     }

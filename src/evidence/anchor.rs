@@ -18,11 +18,11 @@ pub use authority::Roots;
 
 use super::{Archive, EvidenceError};
 use crate::store::anchor::{AnchorKind, Last, LogNow, Occasion};
-use duly_ledger::{ProveError, Prover, Tile};
+use crate::store::log::u64_of;
+use crate::store::proof::Proofs;
 use futures::future::join_all;
 use http::HttpError;
 use pauses::Pauses;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -252,10 +252,10 @@ impl Service {
 
 /// A witness that has another size than we remember says so, and gets the proof from there.
 async fn cosign(archive: &Archive, witness: &Witness, log: &LogNow, last: i64) -> Result<String, AnchorError> {
-    let mut old = u64::try_from(last).unwrap_or_default();
-    let ours = u64::try_from(log.size).unwrap_or_default();
+    let mut old = u64_of(last);
+    let ours = u64_of(log.size);
     for _ in 0..2 {
-        let proof = consistency(archive, log, old).await?;
+        let proof = Proofs::new(&archive.store, log.log_no, log.generation, ours).consistency(old).await?;
         match witness.show(old, &proof, &log.note).await? {
             Witnessed::Cosigned(lines) => return Ok(lines),
             Witnessed::Has(theirs) if theirs > ours => return Err(WitnessError::Ahead { theirs, ours }.into()),
@@ -263,21 +263,4 @@ async fn cosign(archive: &Archive, witness: &Witness, log: &LogNow, last: i64) -
         }
     }
     Err(WitnessError::Unsteady.into())
-}
-
-/// That the log's newest checkpoint continues its first `old` leaves; reads the few tiles that this needs.
-async fn consistency(archive: &Archive, log: &LogNow, old: u64) -> Result<Vec<[u8; 32]>, EvidenceError> {
-    let contradiction = |what| EvidenceError::Contradiction { origin: log.origin.clone(), what };
-    let size = u64::try_from(log.size).unwrap_or_default();
-    let mut tiles: HashMap<Tile, Vec<u8>> = HashMap::new();
-    loop {
-        // The prover is not made to wait: it names the tile that it lacks, and begins again once it is there.
-        let missing = match Prover::new(size, |tile| tiles.get(&tile).cloned().ok_or(tile)).consistency(old) {
-            Ok(proof) => return Ok(proof),
-            Err(ProveError::Read(tile)) => tile,
-            Err(_) => return Err(contradiction("its tiles do not make a proof of consistency")),
-        };
-        let hashes = archive.store.load_tile(log.log_no, log.generation, missing).await?;
-        tiles.insert(missing, hashes.ok_or_else(|| contradiction("a tile is missing"))?);
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::{Archive, EvidenceError};
 use crate::failpoint;
-use crate::store::log::Unpublished;
+use crate::store::log::{Unpublished, i64_of, u64_of};
 use crate::store::sequencing::LogScope;
 use duly_ledger::{Layer, TILE_WIDTH, Tile, changed_tiles, completed_tiles, encode_bundle, tile_at};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -130,12 +130,4 @@ impl Copy<'_> {
     fn contradiction(&self, what: &'static str) -> EvidenceError {
         EvidenceError::Contradiction { origin: self.log.origin.clone(), what }
     }
-}
-
-fn u64_of(n: i64) -> u64 {
-    u64::try_from(n).unwrap_or_default()
-}
-
-fn i64_of(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }

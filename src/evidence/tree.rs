@@ -1,6 +1,7 @@
 //! One log in the sequencer's memory: its right edge, from which it goes on.
 
 use super::{Archive, EvidenceError};
+use crate::store::log::{i64_of, u64_of};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
 use duly_ledger::{Appender, Checkpoint, Event, Growth, leaf_hash};
 use serde_json::{Map, Value, json};
@@ -74,7 +75,7 @@ impl Tree {
 
     /// Gives events their places and signs the new size, inside the transaction; nobody sees it before the commit.
     pub async fn append(&mut self, archive: &Archive, tx: &mut Sequencing, events: &[Waiting]) -> Result<(), EvidenceError> {
-        let first = i64::try_from(self.edge.size()).unwrap_or(i64::MAX);
+        let first = i64_of(self.edge.size());
         let ords: Vec<i64> = events.iter().map(|e| e.ord).collect();
         tx.place(&self.head, first, &ords).await?;
         for event in events {
@@ -84,7 +85,7 @@ impl Tree {
         tx.grow(&self.head, &growths).await?;
         let (size, root) = (self.edge.size(), self.edge.root());
         let note = archive.signer(&self.head.origin)?.sign_checkpoint(size, root);
-        tx.sign(&self.head, i64::try_from(size).unwrap_or(i64::MAX), &root, &note).await?;
+        tx.sign(&self.head, i64_of(size), &root, &note).await?;
         Ok(())
     }
 }
@@ -92,7 +93,7 @@ impl Tree {
 fn growth(growth: Growth) -> TileGrowth {
     TileGrowth {
         level: i32::from(growth.level),
-        tile_no: i64::try_from(growth.tile).unwrap_or(i64::MAX),
+        tile_no: i64_of(growth.tile),
         offset: i32::try_from(growth.offset).unwrap_or(i32::MAX),
         hashes: growth.hashes,
     }
@@ -101,7 +102,7 @@ fn growth(growth: Growth) -> TileGrowth {
 /// The partial tiles of the newest checkpoint are all that is needed to go on; their root must be the signed one.
 pub(super) async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<Appender, EvidenceError> {
     let contradiction = |what| EvidenceError::Contradiction { origin: head.origin.clone(), what };
-    let size = u64::try_from(head.size).unwrap_or_default();
+    let size = u64_of(head.size);
     let mut partial = Vec::new();
     for tile in Appender::edge(size) {
         // The row may have grown past this checkpoint only by a hand that is not ours; the root below shows it.
@@ -118,7 +119,7 @@ pub(super) async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<App
 /// What was published is never signed again: a database that knows less than the world has been restored.
 async fn refuse_older_database(archive: &Archive, head: &LogHead) -> Result<(), EvidenceError> {
     let next = archive.origin(head.log_id, head.generation + 1);
-    let ours = u64::try_from(head.size).unwrap_or_default();
+    let ours = u64_of(head.size);
     for (origin, ours) in [(head.origin.as_str(), ours), (next.as_str(), 0)] {
         let Some(theirs) = archive.checkpoint_outside(origin).await? else { continue };
         if theirs.size > ours {

@@ -29,9 +29,6 @@ pub enum PackError {
     /// A key.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// A proof cannot be made of what is stored.
-    #[error("a proof cannot be made: the tiles on record are not those of the checkpoint")]
-    Proof,
     /// Everything personal of the person is destroyed.
     #[error("the person's key is destroyed: nothing of theirs can be opened any more")]
     Erased,
@@ -77,7 +74,7 @@ impl PackError {
             Self::Store(error) => error.remedy(),
             Self::Report(error) => error.remedy(),
             Self::Seal(error) => error.remedy(),
-            Self::Event(_) | Self::Bundle(_) | Self::Missing { .. } | Self::Proof => {
+            Self::Event(_) | Self::Bundle(_) | Self::Missing { .. } => {
                 "run `duly audit`: it names everything that was altered or lost"
             }
             Self::Erased => "make the pack without `--open` and `--messages`: the proof stands without them",

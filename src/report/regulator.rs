@@ -118,7 +118,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
     json!({
         "controller": incident.controller_name, "incident": format!("{}/{}", incident.controller_slug, incident.slug),
         "profile": profile, "as_of": when_rfc3339(super::replay::micros(replay.as_of)), "log": replay.standing,
-        "informed": informed(tally), "people": tally.people, "equation_holds": tally.people.holds(),
+        "informed": informed(tally), "people": tally.people.to_json(), "equation_holds": tally.people.holds(),
         "first_informed_at": time(tally.notified_by(0)), "last_informed_at": time(tally.notified_by(100)),
         "channels": tally.traffic.iter().map(channel).collect::<serde_json::Map<_, _>>(),
         "frozen_at": time(tally.frozen_at()), "unknown": tally.unknowns, "possible_duplicates": tally.possible_duplicates,

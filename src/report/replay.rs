@@ -1,7 +1,8 @@
 //! What an incident's log says at a moment: one pass over its leaves, and nothing else is asked.
 //!
-//! An event belongs to a moment if its own time is not later. The same moment gives the same replay, however much the
-//! log has grown since: size and root are those up to the last leaf that belongs to it.
+//! To a moment belong the leaves before the first one whose time is later. Once there is such a leaf (`evidence::moment`
+//! sees to it) the same moment gives the same replay for ever: what stands before a leaf never changes. An event whose
+//! transaction was still open at the moment may say an earlier time and still come after it; it was not known then.
 
 use super::ReportError;
 use super::tally::Tally;
@@ -22,6 +23,8 @@ pub struct Leaf<'a> {
     pub index: u64,
     /// Its leaf hash.
     pub hash: [u8; 32],
+    /// Its bytes.
+    pub bytes: &'a [u8],
     /// What it says.
     pub event: &'a Event,
 }
@@ -31,7 +34,9 @@ pub struct Leaf<'a> {
 pub struct Standing {
     /// Name of the log's newest generation that belongs to the moment.
     pub origin: String,
-    /// Leaves up to the last one that belongs to the moment.
+    /// That generation, 1, 2, …
+    pub generation: i32,
+    /// Leaves before the first one that is later than the moment.
     pub size: u64,
     /// RFC 6962 root over them.
     #[serde(serialize_with = "as_hex")]
@@ -56,19 +61,26 @@ pub async fn visit(
 ) -> Result<Option<Standing>, ReportError> {
     let mut standing = None;
     for log in generations {
-        standing = visit_generation(store, log, micros(as_of), &mut seen).await?.or(standing);
+        let (tree, has_ended) = visit_generation(store, log, micros(as_of), &mut seen).await?;
+        if tree.size() > 0 {
+            standing =
+                Some(Standing { origin: log.origin.clone(), generation: log.generation, size: tree.size(), root: tree.root() });
+        }
+        if has_ended {
+            break;
+        }
     }
     Ok(standing)
 }
 
+/// The tree of the leaves that belong to the moment, and whether a later leaf ended it.
 async fn visit_generation(
     store: &Store,
     log: &Published,
     as_of: i64,
     seen: &mut impl FnMut(Leaf<'_>),
-) -> Result<Option<Standing>, ReportError> {
-    // Leaves that may turn out to be later than everything that belongs to the moment.
-    let (mut tree, mut later) = (Frontier::new(), Vec::new());
+) -> Result<(Frontier, bool), ReportError> {
+    let mut tree = Frontier::new();
     for first in (0..log.size).step_by(usize::try_from(PAGE).unwrap_or(1)) {
         let end = (first + PAGE).min(log.size);
         let entries = store.list_entries(log.log_no, log.generation, first, end).await?;
@@ -77,14 +89,14 @@ async fn visit_generation(
         }
         for (index, bytes) in (u64::try_from(first).unwrap_or_default()..).zip(entries) {
             let (hash, event) = (leaf_hash(&bytes), Event::parse(&bytes)?);
-            later.push(hash);
-            if event.at_micros <= as_of {
-                later.drain(..).for_each(|leaf| tree.append(leaf));
-                seen(Leaf { generation: log.generation, index, hash, event: &event });
+            if event.at_micros > as_of {
+                return Ok((tree, true));
             }
+            tree.append(hash);
+            seen(Leaf { generation: log.generation, index, hash, bytes: &bytes, event: &event });
         }
     }
-    Ok((tree.size() > 0).then(|| Standing { origin: log.origin.clone(), size: tree.size(), root: tree.root() }))
+    Ok((tree, false))
 }
 
 /// An incident at a moment.

@@ -3,16 +3,20 @@
 //! The draw: SHA-256(seed as UTF-8 ‖ the person's id, 16 bytes); the people with the smallest hashes are the sample.
 //! Nobody can choose whom it takes without choosing the seed, and the seed comes from the auditor.
 
+mod proof;
+
 use super::ReportError;
-use super::document::{Document, Section, figure};
+use super::document::{Block, Document, Section, figure};
 use super::figures::{date, ground, people, said, when};
-use super::replay::{Leaf, Replay, Standing, visit};
+use super::replay::{Leaf, Replay, visit};
 use super::tally::Tally;
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::unit::IncidentKey;
 use duly_ledger::{Frontier, leaf_hash, to_hex};
+use proof::Provers;
+pub use proof::{LeafProof, Sibling, SignedAt};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,6 +75,8 @@ pub struct Traced {
     pub end: String,
     /// Events in order.
     pub steps: Vec<Step>,
+    /// Of the last of them; `None` where there is none.
+    pub proof: Option<LeafProof>,
 }
 
 /// The sample.
@@ -82,6 +88,8 @@ pub struct Sample {
     pub population: u64,
     /// Whether each list's manifest, read again line by line, has the root that the log froze.
     pub manifests_hold: bool,
+    /// Signed checkpoints over everything that belongs to the moment, the smallest of each generation.
+    pub checkpoints: Vec<SignedAt>,
     /// The people, by rank.
     pub people: Vec<Traced>,
 }
@@ -97,33 +105,54 @@ pub async fn sample(
     for list in &replay.tally.lists {
         draw.list(store, incident.key, list.list, &list.root).await?;
     }
-    let mut traced: HashMap<PersonId, Trace> =
-        draw.taken.values().map(|(person, _)| (*person, (true, None, Vec::new()))).collect();
+    let mut traced: HashMap<PersonId, Trace> = draw.taken.values().map(|(person, _)| (*person, Trace::default())).collect();
     let generations = store.list_published(incident.incident_id).await?;
+    let mut read: BTreeMap<i32, u64> = BTreeMap::new();
     visit(store, &generations, replay.as_of, |leaf| {
-        let known = leaf.event.person.and_then(|person| traced.get_mut(&person));
-        if let Some((holds, last, steps)) = known {
-            *holds &= leaf.event.prev == *last && leaf.event.n == Some(steps.len() as u64 + 1);
-            *last = Some(leaf.hash);
-            steps.push(step(&leaf));
+        read.insert(leaf.generation, leaf.index + 1);
+        if let Some(trace) = leaf.event.person.and_then(|person| traced.get_mut(&person)) {
+            trace.take(&leaf);
         }
     })
     .await?;
-    let people = draw.taken.into_iter().map(|((rank, _), (person, place))| {
-        let (chain_holds, _, steps) = traced.remove(&person).unwrap_or((false, None, Vec::new()));
+    let mut provers = Provers::new(store, &generations, &read).await?;
+    let mut people = Vec::new();
+    for ((rank, _), (person, place)) in draw.taken {
+        let Trace { is_broken, last, steps } = traced.remove(&person).unwrap_or_default();
         let end = replay.tally.notice_of(&person).0.as_str().to_owned();
-        Traced { person: format!("p_{}", to_hex(&person)), rank: to_hex(&rank), place, chain_holds, end, steps }
-    });
-    let people = people.collect();
-    Ok(Sample { seed: seed.to_owned(), population: draw.population, manifests_hold: draw.manifests_hold, people })
+        let proof = match &last {
+            Some((_, bytes)) => provers.prove(steps.last(), bytes).await?,
+            None => None,
+        };
+        let person = format!("p_{}", to_hex(&person));
+        people.push(Traced { person, rank: to_hex(&rank), place, chain_holds: !is_broken, end, steps, proof });
+    }
+    let (population, manifests_hold) = (draw.population, draw.manifests_hold);
+    Ok(Sample { seed: seed.to_owned(), population, manifests_hold, checkpoints: provers.signed(), people })
 }
 
 /// A person, as leaves name them.
 type PersonId = [u8; 16];
 /// Where a person comes in the draw.
 type Rank = [u8; 32];
-/// Whether the chain holds so far, its newest leaf, and its steps.
-type Trace = (bool, Option<[u8; 32]>, Vec<Step>);
+
+/// A person's chain so far.
+#[derive(Default)]
+struct Trace {
+    is_broken: bool,
+    /// Hash and bytes of its newest leaf.
+    last: Option<([u8; 32], Vec<u8>)>,
+    steps: Vec<Step>,
+}
+
+impl Trace {
+    fn take(&mut self, leaf: &Leaf<'_>) {
+        let last = self.last.as_ref().map(|(hash, _)| *hash);
+        self.is_broken |= leaf.event.prev != last || leaf.event.n != Some(self.steps.len() as u64 + 1);
+        self.last = Some((leaf.hash, leaf.bytes.to_vec()));
+        self.steps.push(step(leaf));
+    }
+}
 
 struct Draw<'a> {
     seed: &'a str,
@@ -204,7 +233,8 @@ pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document 
         "For each person of the frozen lists: SHA-256 of the seed (UTF-8) followed by the person's id (16 bytes). The people with the smallest hashes are the sample, in that order. Whoever has the manifests and the seed draws the same people.",
     );
     let mut sections = vec![result, method, plans(&replay.tally)];
-    sections.extend(sample.people.iter().zip(1..).map(|(traced, number)| section(traced, number, &replay.standing)));
+    sections.push(by_hand(sample));
+    sections.extend(sample.people.iter().zip(1..).map(|(traced, number)| section(traced, number)));
     Document {
         title: "Work paper: people drawn from the log and traced".to_owned(),
         lead: format!("{} traced from the list to the end state, as of {}.", people(sample.people.len() as u64), said(replay.as_of)),
@@ -222,13 +252,26 @@ fn plans(tally: &Tally) -> Section {
     Section::new("Plans").table("What was done with the plans", &["plan", "what", "time", "user"], rows.collect(), &[])
 }
 
-fn section(traced: &Traced, number: usize, standing: &Standing) -> Section {
+/// How an auditor checks one person without us.
+fn by_hand(sample: &Sample) -> Section {
+    let section = Section::new("How to check one by hand").list([
+        "Node: SHA-256 of a zero byte followed by the leaf, byte for byte as printed. That is its hash.",
+        "For each row of the path, in order: SHA-256 of a byte 01 followed by the row's hash and the node (row says left), or by the node and the row's hash (right). The result is the next node.",
+        "The last node, in base64, is the third line of the checkpoint of that size below; the checkpoint's signature is checked with the log's key (C2SP signed note).",
+        "The leaf names the person's event before it by its hash (`prev`), that one the one before, and so on: the table of events has all of these hashes in `--json`.",
+    ]);
+    sample.checkpoints.iter().fold(section, |section, signed| {
+        let caption = format!("Checkpoint of {} leaves", figure(signed.size));
+        section.block(Block::Copy { caption, text: signed.note.clone() })
+    })
+}
+
+fn section(traced: &Traced, number: usize) -> Section {
     let facts = vec![
         ("List line".to_owned(), format!("list {}, index {}", traced.place.list, traced.place.index)),
         ("Rank".to_owned(), traced.rank.clone()),
         ("Chain".to_owned(), if traced.chain_holds { "holds" } else { "BROKEN" }.to_owned()),
         ("End state".to_owned(), traced.end.clone()),
-        ("Proofs lead to".to_owned(), format!("{} of {} leaves", to_hex(&standing.root), figure(standing.size))),
     ];
     let row = |s: &Step| {
         vec![s.n.to_string(), s.leaf.to_string(), when(s.at), said_of(s), s.hash.get(..16).unwrap_or_default().to_owned()]
@@ -237,11 +280,19 @@ fn section(traced: &Traced, number: usize, standing: &Standing) -> Section {
     if traced.steps.is_empty() {
         return section.text("No event tells of this person yet: nothing was sent.");
     }
-    section.table(
+    let section = section.table(
         "Events (leaf: index in the log; hash: its first 16 digits)",
         &["n", "leaf", "time", "what", "hash"],
         traced.steps.iter().map(row).collect(),
         &[0, 1],
+    );
+    let Some(proof) = &traced.proof else { return section };
+    let row = |s: &Sibling| vec![s.side.to_owned(), s.hash.clone()];
+    section.block(Block::Copy { caption: format!("Leaf {}", proof.leaf), text: proof.bytes.clone() }).table(
+        &format!("Path from leaf {} to the checkpoint of {} leaves", proof.leaf, figure(proof.size)),
+        &["side", "hash"],
+        proof.path.iter().map(row).collect(),
+        &[],
     )
 }
 

@@ -2,6 +2,7 @@
 
 use crate::model::state::{Channel, MessageState, NoticeState, Reason};
 use duly_ledger::Event;
+use duly_ledger::verify::Equation;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -60,13 +61,13 @@ pub struct Hold {
 
 #[derive(Debug, Clone)]
 struct Person {
-    phase: u64,
+    phase: u32,
     notice: NoticeState,
     at: i64,
 }
 
 /// Send-once key within an incident.
-type MessageKey = ([u8; 16], u64, Channel, Reason, u64);
+type MessageKey = ([u8; 16], u32, Channel, Reason, u32);
 
 #[derive(Debug, Clone)]
 struct Message {
@@ -111,30 +112,6 @@ pub struct Unknowns {
     pub open: u64,
 }
 
-/// People by how they stand; together they are all people of the lists.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct People {
-    /// All, by the frozen lists.
-    pub people: u64,
-    /// By end state.
-    pub notified: u64,
-    /// No step of the route is left.
-    pub unreachable: u64,
-    /// Exempt.
-    pub exempt: u64,
-    /// Withdrawn.
-    pub withdrawn: u64,
-    /// Without an end state.
-    pub open: u64,
-}
-
-impl People {
-    /// Whether the ends and the open ones are everybody.
-    pub fn holds(&self) -> bool {
-        self.people == self.notified + self.unreachable + self.exempt + self.withdrawn + self.open
-    }
-}
-
 /// What the log says up to a moment.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
@@ -162,8 +139,8 @@ pub struct Tally {
     pub possible_duplicates: u64,
     /// Answers that refused, by code.
     pub refusals: BTreeMap<String, u64>,
-    /// People.
-    pub people: People,
+    /// People of the frozen lists by how they stand.
+    pub people: Equation,
     /// When each notified person was, ascending, microseconds.
     pub notified_at: Vec<i64>,
     persons: HashMap<[u8; 16], Person>,
@@ -178,6 +155,11 @@ fn number(event: &Event, key: &str) -> u64 {
     event.detail.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
+/// A number that counts phases or ordinals: there is one entry for each person and message of a million.
+fn small(event: &Event, key: &str) -> u32 {
+    u32::try_from(number(event, key)).unwrap_or(u32::MAX)
+}
+
 fn bit(state: MessageState) -> u32 {
     MessageState::ALL.iter().position(|s| *s == state).map_or(0, |at| 1 << at)
 }
@@ -187,7 +169,10 @@ impl Tally {
     pub fn take(&mut self, event: &Event) {
         self.events += 1;
         self.newest = self.newest.max(event.at_micros);
-        *self.kinds.entry(event.kind.clone()).or_default() += 1;
+        match self.kinds.get_mut(&event.kind) {
+            Some(count) => *count += 1,
+            None => drop(self.kinds.insert(event.kind.clone(), 1)),
+        }
         match event.kind.as_str() {
             "list.frozen" => self.lists.push(List {
                 list: number(event, "list"),
@@ -233,7 +218,7 @@ impl Tally {
             *self.refusals.entry(text(event, "code").to_owned()).or_default() += 1;
         }
         if let Ok(to) = text(event, "notice").parse::<NoticeState>() {
-            let phase = number(event, "phase");
+            let phase = small(event, "phase");
             let now = self.persons.entry(person).or_insert(Person { phase, notice: NoticeState::Open, at: 0 });
             // A person counts by the newest phase.
             if phase >= now.phase {
@@ -244,7 +229,7 @@ impl Tally {
         else {
             return;
         };
-        let key = (person, number(event, "phase"), channel, reason, number(event, "ordinal"));
+        let key = (person, small(event, "phase"), channel, reason, small(event, "ordinal"));
         let message = self.messages.entry(key).or_insert(Message { state: MessageState::Ready, reached: 0, calls: 0 });
         message.calls += u32::from(event.kind == "message.intent");
         let Ok(to) = text(event, "to").parse::<MessageState>() else { return };
@@ -285,23 +270,16 @@ impl Tally {
             *traffic.standing.entry(message.state).or_default() += 1;
             self.unknowns.open += u64::from(matches!(message.state, MessageState::Unknown | MessageState::Asked));
         }
-        let mut people = People { people: self.lists.iter().map(|l| l.people).sum(), ..People::default() };
         for person in self.persons.values() {
-            match person.notice {
-                NoticeState::Notified => people.notified += 1,
-                NoticeState::Unreachable => people.unreachable += 1,
-                NoticeState::Exempt => people.exempt += 1,
-                NoticeState::Withdrawn => people.withdrawn += 1,
-                NoticeState::Open => {}
-            }
+            self.people.count(person.notice.as_str());
             if person.notice == NoticeState::Notified {
                 self.notified_at.push(person.at);
                 *self.notified_days.entry(person.at.div_euclid(DAY_MICROS)).or_default() += 1;
             }
         }
-        let ended = people.notified + people.unreachable + people.exempt + people.withdrawn;
-        people.open = people.people.saturating_sub(ended);
-        self.people = people;
+        // Of most who are open no event tells anything: they are those of the lists who have not ended.
+        self.people.people = self.lists.iter().map(|l| l.people).sum();
+        self.people.open = self.people.people.saturating_sub(self.people.ended());
         self.notified_at.sort_unstable();
         self.lists.sort_by_key(|l| l.list);
     }

@@ -65,8 +65,7 @@ impl Programs {
 
 fn start(starts: &mut BTreeMap<(String, String, String), Start>, event: &Event) {
     let field = |key: &str| event.detail.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let roles = event.detail.get("roles").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let roles = roles.collect::<Vec<_>>().join(", ");
+    let roles = field("roles");
     let key = (field("version"), field("settings"), roles.clone());
     let at = event.at_micros;
     let new = Start { version: key.0.clone(), settings: key.1.clone(), roles, count: 0, first: at, last: at };
@@ -230,7 +229,7 @@ pub fn data(incident: &Incident, replay: &Replay, programs: &Programs, statement
     json!({
         "incident": format!("{}/{}", incident.controller_slug, incident.slug), "log": replay.standing,
         "as_of": super::regulator::when_rfc3339(super::replay::micros(replay.as_of)),
-        "people": tally.people, "equation_holds": tally.people.holds(), "events_by_kind": tally.kinds, "unknown": tally.unknowns,
+        "people": tally.people.to_json(), "equation_holds": tally.people.holds(), "events_by_kind": tally.kinds, "unknown": tally.unknowns,
         "programs": programs, "statement": compared.collect::<Vec<_>>(),
     })
 }

@@ -84,11 +84,21 @@ pub(crate) async fn read_tile(
         log_no,
         generation,
         i32::from(tile.level()),
-        i64::try_from(tile.number()).unwrap_or(i64::MAX)
+        i64_of(tile.number())
     )
     .fetch_optional(from)
     .await?;
     Ok(row.and_then(|row| row.hashes.get(..usize::from(tile.width()) * HASH_BYTES).map(<[u8]>::to_vec)))
+}
+
+/// A tree counts leaves without a sign, the database with one.
+pub fn u64_of(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or_default()
+}
+
+/// The way back.
+pub fn i64_of(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 impl Store {
@@ -162,6 +172,22 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows)
+    }
+
+    /// The smallest checkpoint of a generation over at least so many leaves: the same one for ever, once it is signed.
+    pub async fn find_checkpoint(&self, log_no: i32, generation: i32, leaves: u64) -> Result<Option<Published>, StoreError> {
+        let row = sqlx::query_as!(
+            Published,
+            "select g.log_no, l.log_id, g.generation, g.origin, c.size, c.note from checkpoint c
+               join log_generation g using (log_no, generation) join log l using (log_no)
+              where c.log_no = $1 and c.generation = $2 and c.size >= $3 order by c.size limit 1",
+            log_no,
+            generation,
+            i64_of(leaves)
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row)
     }
 
     /// A tile of hashes exactly as wide as asked for; `None` where it has not grown so far.

@@ -4,7 +4,7 @@
 
 use super::Web;
 use crate::store::StoreError;
-use crate::store::log::Published;
+use crate::store::log::{Published, i64_of, u64_of};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -41,14 +41,14 @@ async fn find(web: &Web, path: &str) -> Result<Found, StoreError> {
     let Some(at) = path.find("/tile/") else { return Ok(None) };
     let (origin, tile) = (&path[..at], Tile::parse(&path[at + 1..]));
     let (Some(tile), Some(log)) = (tile, store.find_published(origin).await?) else { return Ok(None) };
-    if !tile.is_within(u64::try_from(log.size).unwrap_or_default()) {
+    if !tile.is_within(u64_of(log.size)) {
         return Ok(None);
     }
     Ok(read(web, &log, &tile).await?.map(|bytes| (bytes, BYTES, FOR_EVER)))
 }
 
 async fn read(web: &Web, log: &Published, tile: &Tile) -> Result<Option<Vec<u8>>, StoreError> {
-    let (store, number, width) = (&web.office.store, i64::try_from(tile.number()).unwrap_or(i64::MAX), usize::from(tile.width()));
+    let (store, number, width) = (&web.office.store, i64_of(tile.number()), usize::from(tile.width()));
     if tile.is_entries() {
         let first = number.saturating_mul(256);
         let end = first.saturating_add(i64::from(tile.width()));

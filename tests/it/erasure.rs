@@ -1,14 +1,16 @@
 //! Whoever was told can be erased: nothing personal can be read again by any key, and every proof still holds.
 
 use crate::cli::desk::{Ran, run};
-use crate::support::{Lane, Setup, Stage, deadlines};
+use crate::support::{Lane, Setup, Stage, deadlines, produced};
 use duly::intake::job::Job;
 use duly::intake::rows::RowKeys;
 use duly::model::contact::RawPerson;
 use duly::model::seal::{Key, open_with};
 use duly::model::state::Route;
 use duly::model::user_key::UserKey;
+use duly::provider::sandbox::read_request;
 use duly::store::Store;
+use duly::store::audit::record::{Mark, Produced, compare};
 use duly::store::job::NewRejected;
 use duly::store::list::Inserted;
 use duly_ledger::{Event, leaf_hash};
@@ -246,6 +248,30 @@ async fn a_re_import_of_an_erased_person_is_refused_and_counted() {
     assert!(equation.holds(), "{equation:?}");
     assert_eq!((equation.people, equation.erased, equation.quarantined, equation.decided), (4, 1, 3, 1));
     told.audit();
+}
+
+#[tokio::test]
+async fn a_providers_record_still_counts_the_messages_of_somebody_erased() {
+    let told = Told::new().await;
+    told.tell().await;
+    told.stage.audit().await;
+    told.erase("PN0\n").fine();
+
+    told.stage.audit().await;
+
+    let (office, incident) = (&told.stage.office, &told.stage.incident);
+    let sealed = office.store.audit_sealed(incident.key, &office.master, &|_, frozen| read_request(frozen)).await.unwrap();
+    let named: Vec<&Mark> = sealed.sends.iter().map(|send| &send.mark).filter(|mark| matches!(mark, Mark::Named(_))).collect();
+    let [Mark::Named(names)] = named[..] else { panic!("{named:?}") };
+    let record: Vec<Produced> = told.stage.sandbox.state.record().into_iter().map(produced).collect();
+    let (theirs, others): (Vec<Produced>, Vec<Produced>) =
+        record.into_iter().partition(|made| names.contains(&(made.account.clone(), made.reference.clone())));
+    assert_eq!((theirs.len(), others.len()), (1, 2));
+    let codes = |record: &[Produced]| compare(&sealed.sends, record).iter().map(|f| f.code).collect::<Vec<_>>();
+    assert_eq!(codes(&[&theirs[..], &theirs, &others].concat()), ["sent_twice"]);
+    assert_eq!(codes(&others), ["never_sent"]);
+    let stranger = Produced { reference: "0".repeat(32), ..theirs[0].clone() };
+    assert_eq!(codes(&[&theirs[..], &others, &[stranger]].concat()), ["not_ours"]);
 }
 
 #[tokio::test]

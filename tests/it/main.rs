@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod anchors;
+mod attacks;
 mod cli;
 mod clock;
 mod closing;

@@ -9,7 +9,8 @@ use serde_json::Value;
 use std::io::Cursor;
 use uuid::Uuid;
 
-async fn incident_pack(stage: &Stage, audience: Audience, opens: bool) -> Vec<u8> {
+/// The pack of the stage's incident.
+pub async fn incident_pack(stage: &Stage, audience: Audience, opens: bool) -> Vec<u8> {
     let key = stage.office.master.unwrap_key(&stage.incident.wrapped_key, "incident").unwrap();
     let wanted = incident::Wanted { audience, openings: opens.then_some(&key), progress: &|_, _| {} };
     let mut out = Cursor::new(Vec::new());

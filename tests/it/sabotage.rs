@@ -1,6 +1,6 @@
 //! Whoever owns the database can change anything in it, and the audit tells: each sabotage has the finding that names it.
 
-use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
+use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced};
 use duly::model::state::Route;
 use duly::provider::sandbox::read_request;
 use duly::store::audit::record::{Produced, SendKey, compare};
@@ -298,13 +298,7 @@ async fn each_sabotage_by_the_owner_turns_the_audit_red() {
 
 async fn the_record_is_held_against_ours(stage: &Stage) {
     let sends: Vec<SendKey> = sealed(stage).await.sends;
-    let record: Vec<Produced> = stage
-        .sandbox
-        .state
-        .record()
-        .into_iter()
-        .map(|p| Produced { channel: p.channel, destination: p.destination, content_sha256: p.content_sha256 })
-        .collect();
+    let record: Vec<Produced> = stage.sandbox.state.record().into_iter().map(produced).collect();
     assert_eq!(compare(&sends, &record), []);
 
     let twice = [&record[..], &record[..1]].concat();

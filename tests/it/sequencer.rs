@@ -220,6 +220,10 @@ async fn the_audit_finds_what_an_owner_does_to_the_log() {
 
     for (attack, code) in [
         ("delete from event_inbox", "event_out_of_log"),
+        (
+            "update sequenced set seq = 1000 where seq = 1; update sequenced set seq = 1 where seq = 2; update sequenced set seq = 2 where seq = 1000",
+            "tile_differs",
+        ),
         ("delete from sequenced where seq = 1", "event_out_of_log"),
         ("update log_tile set hashes = hashes || hashes", "tile_differs"),
         ("update checkpoint set root = sha256('other')", "checkpoint_differs"),

@@ -16,6 +16,7 @@ mod wait;
 mod world;
 
 pub use approval::Users;
+pub use audit::produced;
 pub use background::{listener, serve};
 pub use broker::{VirtualHost, virtual_host};
 pub use database::{TestDatabase, empty_database, migrated_database};

@@ -12,10 +12,18 @@ const erased = event => ({ ...event, d: { ...event.d, erased: true } });
 const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
 const closed = more => ({ k: 'incident.closed', d: { asked: 0, missing: 0, open: 0, quarantined: 0, unknown: 0, ...BY, ...more } });
 const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found', ...BY } };
+/** A policy that asks for one witness, and that witness's line under a checkpoint. */
+const POLICY = `log ${KEYS.log.vkey(ORIGIN)}\nwitness w ${KEYS.witness.vkey('witness.example', 4)}\nquorum w\n`;
+const cosign = (note, key = KEYS.witness) => key.cosign('witness.example', note.slice(0, note.indexOf('\n\n') + 1), 1763000000);
+/** As much of an RFC 3161 response as says what was stamped, and when. */
+const stamp = bytes => Buffer.concat([Buffer.from('060b2a864886f70d0109100104', 'hex'), Buffer.of(0x04, 0x20), sha256(bytes), Buffer.of(2, 1, 7, 0x18, 15), Buffer.from('20261111100000Z')]);
+const reference = p => fieldKey(p, 'external_reference');
+/** The reader's own rows: people of list 1 in the order of their rows. */
+const rows = people => `External reference;Note\n${people.map(p => `"external_reference of  ${p}";x\n`).join('')}`;
 /** Openings of every person, and where each row went. */
 function keysOf(files, incident, key) {
   const people = [...incident.lists.values()].flat().sort(), lines = of => Buffer.from(of.map(o => `${canonical(o)}\n`).join(''));
-  files.set('keys/openings.jsonl', lines(people.map(p => ({ k: { name: key(p).toString('hex') }, p }))));
+  files.set('keys/openings.jsonl', lines(people.map(p => ({ k: { external_reference: key(p).toString('hex') }, p }))));
   files.set('keys/rows.jsonl', lines(incident.lists.get(1).map((p, row) => ({ fate: 'person', list: 1, p, row: row + 1 }))));
 }
 const at = (incident, k, nth = 0, p) => incident.events.filter(e => e.k === k && (!p || e.p === p))[nth];
@@ -30,14 +38,25 @@ export const CASES = [
   { name: 'a good pack of more than one tile', verdict: 'good', codes: [], people: 400 },
   { name: 'a good pack, key as 64 digits', verdict: 'good', codes: [], key: KEYS.log.public.toString('hex') },
   { name: 'a good pack, key as a policy', verdict: 'good', codes: [], key: `log ${KEYS.log.vkey(ORIGIN)}\nquorum none\n` },
-  { name: 'a good pack, and a policy that asks for witnesses', verdict: 'partial', codes: [], key: `log ${KEYS.log.vkey(ORIGIN)}\nwitness w x+00000000+AA==\nquorum w\n` },
+  { name: 'a good pack, cosigned by a witness of the policy', verdict: 'good', codes: [], key: POLICY, files: (f, i) => f.set(`anchors/${i.leaves.length}.cosig`, Buffer.from(cosign(i.checkpoint()))) },
+  { name: 'a good pack whose checkpoint carries the cosignature', verdict: 'good', codes: [], key: POLICY, files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint() + cosign(i.checkpoint()))) },
+  bad('a policy that asks for a witness who has not cosigned', ['witness'], { key: POLICY }),
+  bad('a cosignature by somebody else', ['witness'], { key: POLICY, files: (f, i) => { const [dash, name, line] = cosign(i.checkpoint()).split(' '), other = Buffer.from(line, 'base64'); other[40] ^= 1; f.set(`anchors/${i.leaves.length}.cosig`, Buffer.from(`${dash} ${name} ${other.toString('base64')}\n`)); } }),
+  bad('a cosignature of another checkpoint', ['witness'], { key: POLICY, files: (f, i) => f.set(`anchors/${i.leaves.length}.cosig`, Buffer.from(cosign(i.checkpoint(11)))) }),
+  { name: 'a good pack with cosignatures, and no policy that names the witness', verdict: 'good', codes: [], files: (f, i) => f.set('anchors/11.cosig', Buffer.from(cosign(i.checkpoint(11)))) },
+  { name: 'a good pack with a time stamp', verdict: 'good', codes: [], files: (f, i) => { f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))); f.set('anchors/11.tsr', stamp(i.checkpoint(11))); } },
+  bad('a time stamp over something else', ['anchor'], { files: (f, i) => { f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))); f.set('anchors/11.tsr', stamp('something else')); } }),
+  { name: 'the reader\u2019s own rows', verdict: 'good', codes: [], csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => keysOf(f, i, reference) },
+  bad('two of the reader\u2019s own rows in each other\u2019s place', ['own_list'], { csv: true, list: i => { const [a, b, ...more] = i.lists.get(1); return rows([b, a, ...more]); }, files: (f, i) => keysOf(f, i, reference) }),
+  bad('a row more than the pack knows', ['own_list'], { csv: true, list: i => rows([...i.lists.get(1), P[5]]), files: (f, i) => keysOf(f, i, reference) }),
+  bad('the reader\u2019s own rows, and a pack without openings', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)) }),
   { name: 'a good pack without a key', verdict: 'unsigned', codes: [], key: '' },
   { name: 'a good pack with an older checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint(11) },
   { name: 'a good pack with the same checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint() },
   { name: 'a good pack with the reader\u2019s own list', verdict: 'good', codes: [], list: i => i.lines(i.lists.get(1)).map(l => `${l}\n`).join('') },
   { name: 'a good pack with an anchored checkpoint', verdict: 'good', codes: [], files: (f, i) => f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))) },
   bad('an anchored checkpoint that this log never had', ['anchor'], { files: f => f.set('anchors/11.checkpoint', Buffer.from(KEYS.log.note(ORIGIN, `${ORIGIN}\n11\n${sha256('x').toString('base64')}\n`))) }),
-  bad('a partial tile of an earlier size', ['size', 'tile'], { files: (f, i) => logFiles(i.leaves.slice(0, 9), (n, b) => f.set(n, b)) }),
+  bad('a partial tile of an earlier size', ['tile'], { files: (f, i) => logFiles(i.leaves.slice(0, 9), (n, b) => f.set(n, b)) }),
   { name: 'a checkpoint of another log beside a good pack', verdict: 'partial', codes: [], older: i => i.checkpoint(11, KEYS.log, ORIGIN.replace('1', '2')) },
   { name: 'a log that was restored and goes on in a second generation', verdict: 'good', codes: [], generations: true },
   { name: 'a person\u2019s pack', kind: 'person', verdict: 'good', codes: [] },
@@ -60,12 +79,12 @@ export const CASES = [
   bad('a key for another log', ['signature'], { key: KEYS.log.vkey('log.example/other') }),
   bad('an older pack than a checkpoint that the reader holds', ['rollback'], { older: i => i.add({ k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver, command: USERS.preparer } }).seal().checkpoint(), olderFirst: true }),
   bad('another log than a checkpoint that the reader holds', ['rollback'], { older: i => { const t = i.checkpoint(11).split('\n'); return i.constructor && KEYS.log.note(ORIGIN, `${t[0]}\n11\n${sha256('x').toString('base64')}\n`); } }),
-  bad('a second generation that hides the end of the first', ['opened'], { generations: true, files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); const first = i.leaves.slice(0, 14); f.set('generation/1/checkpoint', Buffer.from(i.checkpoint(14))); logFiles(first, (n, b) => f.set(n, b), 'generation/1/'); }, also: ['chain', 'move'] }),
-  bad('a first generation that is missing', ['opened'], { generations: true, files: f => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); }, any: true }),
+  bad('a second generation that hides the end of the first', ['opened'], { generations: true, files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); const first = i.leaves.slice(0, 14); f.set('generation/1/checkpoint', Buffer.from(i.checkpoint(14))); logFiles(first, (n, b) => f.set(n, b), 'generation/1/'); } }),
+  bad('a first generation that is missing', ['opened'], { generations: true, files: f => { for (const n of [...f.keys()]) if (n.startsWith('generation/')) f.delete(n); } }),
   bad('bundles without the last event', ['size'], { files: (f, i) => { for (const n of [...f.keys()]) if (n.startsWith('tile/')) f.delete(n); logFiles(i.leaves.slice(0, -1), (n, b) => f.set(n, b)); } }),
   bad('a byte behind the last event', ['size'], { files: f => change(f, name(f, 'tile/entries/'), b => Buffer.concat([b, Buffer.of(0)])) }),
-  bad('a changed byte of an event', ['tile', 'root', 'canonical'], { files: f => change(f, name(f, 'tile/entries/'), b => flip(b, 2)), leaf: 0 }),
-  bad('a changed time in an event', ['tile', 'root', 'chain'], { files: f => change(f, name(f, 'tile/entries/'), b => flip(b, b.indexOf('2026-', b.indexOf('message.intent')) + 22)) }),
+  bad('a changed byte of an event', ['tile', 'root'], { files: f => change(f, name(f, 'tile/entries/'), b => flip(b, 2)), leaf: 0 }),
+  bad('a changed time in an event', ['tile', 'root'], { files: f => change(f, name(f, 'tile/entries/'), b => flip(b, b.indexOf('2026-', b.indexOf('message.intent')) + 22)) }),
   bad('a changed tile', ['tile'], { files: f => change(f, name(f, 'tile/0/'), b => flip(b, 70)), leaf: 2 }),
   bad('a changed tile of level 1', ['tile'], { people: 400, files: f => change(f, name(f, 'tile/1/'), b => flip(b, 40)), leaf: 256 }),
   bad('a missing tile', ['tile'], { files: f => f.delete(name(f, 'tile/0/')) }),
@@ -73,7 +92,7 @@ export const CASES = [
   bad('a tile with a number that is not written so', ['tile'], { files: f => f.set('tile/0/0000', Buffer.alloc(32)) }),
   bad('an event signed again with another size', ['root'], { files: (f, i) => f.set('checkpoint', Buffer.from(KEYS.log.note(ORIGIN, `${ORIGIN}\n${i.leaves.length}\n${sha256('y').toString('base64')}\n`))) }),
 
-  bad('an event with a space', ['canonical', 'plan'], { events: i => { at(i, 'plan.prepared').raw = '{"d": {}}'; } }),
+  bad('an event with a space', ['canonical'], { events: i => { at(i, 'plan.prepared').raw = '{"d": {}}'; } }),
   bad('an event with a key twice', ['canonical'], { events: i => { at(i, 'row.discarded').raw = '{"d":{},"d":{},"id":"x"}'; } }),
   bad('an event with a broken number', ['canonical'], { events: i => { at(i, 'row.discarded').raw = canonical({ d: { x: 1.5 } }); } }),
   bad('an event with a letter beyond ASCII', ['canonical'], { events: i => { at(i, 'row.discarded').raw = '{"d":"\u00e9"}'; } }),
@@ -95,8 +114,8 @@ export const CASES = [
   bad('a person who stands in no list', ['stranger'], { events: i => { const m = message(personId(77), 'sms'); i.add(m.intent(), m.accepted()); } }),
   bad('an event id twice', ['repeated_id'], { events: i => { const id = USERS.preparer; at(i, 'row.discarded').id = id; at(i, 'receipt.late').id = id; } }),
 
-  bad('a person dropped from the manifest', ['manifest', 'stranger', 'contents'], { files: (f, i) => change(f, 'manifest.jsonl', m => m.toString().replace(`${i.lines([P[0]])[0]}\n`, '')) }),
-  bad('a manifest that is not there', ['manifest', 'contents'], { files: f => f.delete('manifest.2.jsonl') }),
+  bad('a person dropped from the manifest', ['manifest'], { files: (f, i) => change(f, 'manifest.jsonl', m => m.toString().replace(`${i.lines([P[0]])[0]}\n`, '')) }),
+  bad('a manifest that is not there', ['manifest'], { files: f => f.delete('manifest.2.jsonl') }),
   bad('a manifest out of order', ['manifest'], { files: f => change(f, 'manifest.jsonl', m => `${m.toString().trimEnd().split('\n').reverse().join('\n')}\n`) }),
   bad('a person in two lists', ['manifest'], { events: i => { i.lists.get(2).push(P[4]); i.contents = () => [...new Set(Object.getPrototypeOf(i).contents.call(i))]; } }),
   bad('a manifest of a list that nobody froze', ['manifest'], { files: (f, i) => f.set('manifest.3.jsonl', Buffer.from(`${i.lines([personId(50)])[0]}\n`)) }),
@@ -105,7 +124,7 @@ export const CASES = [
   bad('a signed list with another count', ['list_signature'], { events: i => { at(i, 'list.signed').d = { count: 4 }; } }),
   bad('rows that do not add up', ['rows'], { events: i => { at(i, 'list.frozen').d = { rows: 9 }; } }),
 
-  bad('a plan without its text', ['plan'], { files: f => { f.delete('plans/1.json'); f.delete('contents.1.jsonl'); f.delete('approvals/1-1.json'); }, also: ['approval'] }),
+  bad('a plan without its text', ['plan'], { files: f => { f.delete('plans/1.json'); f.delete('contents.1.jsonl'); f.delete('approvals/1-1.json'); } }),
   bad('a plan with another text', ['plan'], { files: f => change(f, 'plans/1.json', p => p.toString().replace('"v":1', '"v":2')) }),
   bad('a plan started before it was approved', ['plan'], { events: i => remove(i, at(i, 'plan.approved')) }),
   bad('a plan whose text speaks of another', ['plan'], { events: i => { i.planNumber = 2; } }),
@@ -125,6 +144,8 @@ export const CASES = [
   bad('a call under a hold of the person', ['held'], { events: i => remove(i, at(i, 'hold.lifted')) }),
   bad('a call under a hold of the incident', ['held'], { events: i => after(i, at(i, 'plan.started'), { k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver, command: USERS.preparer } }) }),
   bad('an escalation without cause', ['no_cause'], { events: i => remove(i, at(i, 'receipt', 0, P[1])) }),
+  bad('a further text while the one before has arrived', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { ordinal: 2 }); i.add(m.intent(), m.accepted()); } }),
+  good('a further text after one that failed', i => { const m = message(P[1], 'sms', { ordinal: 2 }); i.add(m.intent(), m.accepted()); }),
   bad('other words than were approved', ['wrong_content'], { events: i => { at(i, 'message.intent').d.content = sha256('q').toString('hex'); } }),
   bad('another address than was listed', ['wrong_destination'], { events: i => { at(i, 'message.intent').d.destination = sha256('q').toString('hex'); } }),
   good('the person\u2019s key destroyed, and a late report', i => i.add(destroyed(P[0]), erased(message(P[0], 'sms').late('sent')))),
@@ -147,7 +168,7 @@ export const CASES = [
   bad('contact data seen by nobody', ['fields'], { events: i => i.add({ k: 'contact.viewed', p: P[0], d: { purpose: 'story' } }) }),
   bad('an export for somebody else', ['fields'], { events: i => i.add({ k: 'export.made', d: { what: 'pack', for: 'press', hash: HASH, ...BY } }) }),
   bad('a failed audit that names nothing', ['fields'], { events: i => i.add({ k: 'audit.failed', d: { findings: 2 } }) }),
-  bad('a plan event without its command', ['fields'], { events: i => { at(i, 'plan.paused').d = { command: null }; }, also: ['plan'] }),
+  bad('a plan event without its command', ['fields'], { events: i => { at(i, 'plan.paused').d = { command: null }; } }),
   bad('a hold lifted that does not stand', ['held'], { events: i => i.add({ k: 'hold.lifted', d: { hold: HOLD, ...BY } }) }),
   bad('a hold set twice', ['held'], { events: i => i.add(...[1, 2].map(() => ({ k: 'hold.set', d: { hold: HOLD, ...BY } }))) }),
   good('a hold of a person who is in no list yet', i => i.add({ k: 'hold.set', p: personId(88), d: { hold: HOLD, ...BY } })),
@@ -158,19 +179,19 @@ export const CASES = [
   bad('a repeat of a call that is not unknown', ['move'], { events: i => { i.add(message(P[5], 'sms').intent({ repeat: true })); } }),
   bad('a repeat while a person must decide', ['second_send'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked(), m.intent({ repeat: true }), m.accepted()); } }),
   bad('a person\u2019s chain that forks in the second generation', ['chain'], { generations: true, events: i => { const e = i.events.filter(e => e.p === P[1]).at(-1); e.top = { n: 1, prev: null }; } }),
-  { name: 'a good pack with keys/openings.jsonl and keys/rows.jsonl', verdict: 'good', codes: [], files: (f, i) => keysOf(f, i, p => fieldKey(p, 'name')) },
+  { name: 'a good pack with keys/openings.jsonl and keys/rows.jsonl', verdict: 'good', codes: [], files: (f, i) => keysOf(f, i, reference) },
   bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
-  bad('an exempt notice that opens again', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; const l = message(P[0], 'sms').late('sent'); l.d.attempt = 1; l.d.notice = 'open'; i.add(l); } }),
+  bad('a message\u2019s event that makes a notice exempt', ['fields'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; } }),
   bad('a call that nothing closed', ['open_call'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), { k: 'row.discarded', d: at(i, 'row.discarded').d, t: '2026-11-11T12:00:00.000000Z' }); } }),
   bad('somebody without an end state, where completeness is demanded', ['incomplete'], { complete: true }),
   bad('times that run back', ['time'], { events: i => { at(i, 'receipt.late').t = '2026-11-11T08:49:00.000000Z'; } }),
 
   bad('a proof for another leaf', ['proof'], { kind: 'person', files: f => change(f, 'events/2.tlog-proof', b => b.toString().replace(/index (\d+)/, (_, n) => `index ${Number(n) + 1}`)) }),
   bad('an event changed in a person\u2019s pack', ['proof'], { kind: 'person', files: f => change(f, 'events/5.json', b => flip(b, b.indexOf('2026-') + 22)) }),
-  bad('an event missing in a person\u2019s pack', ['chain', 'move', 'opening'], { kind: 'person', files: f => { f.delete('events/1.json'); f.delete('events/1.tlog-proof'); } }),
+  bad('an event missing in a person\u2019s pack', ['chain'], { kind: 'person', files: f => { f.delete('events/1.json'); f.delete('events/1.tlog-proof'); } }),
   bad('a line of another list', ['manifest'], { kind: 'person', files: f => change(f, 'manifest-line.proof', b => b.toString().replace('index', 'index ')) }),
-  bad('another line', ['manifest', 'wrong_destination', 'opening'], { kind: 'person', files: f => change(f, 'manifest-line.json', b => b.toString().replace(/"sms":"../, '"sms":"00')) }),
+  bad('another line', ['manifest'], { kind: 'person', files: f => change(f, 'manifest-line.json', b => b.toString().replace(/"sms":"../, '"sms":"00')) }),
   bad('an opened value that is another', ['opening'], { kind: 'person', files: f => change(f, 'keys.json', b => b.toString().replace('sms of', 'SMS of')) }),
   bad('a message that was not sent', ['opening'], { kind: 'person', files: f => f.set('messages/1.txt', Buffer.from('other words')) }),
 ];
@@ -198,5 +219,5 @@ export function build(c) {
   c.files?.(files, incident);
   const entries = c.entries ? c.entries([...files]) : [...files];
   const bytes = zip(entries, c.lie), pack = c.bytes ? c.bytes(bytes) : bytes;
-  return { pack, key: c.key ?? (c.generations ? KEYS.log.public.toString('hex') : KEYS.log.vkey(ORIGIN)), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, complete: c.complete ?? false };
+  return { pack, key: c.key ?? (c.generations ? KEYS.log.public.toString('hex') : KEYS.log.vkey(ORIGIN)), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, listName: c.csv ? 'own.csv' : 'own.jsonl', complete: c.complete ?? false };
 }

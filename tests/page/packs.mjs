@@ -28,11 +28,16 @@ export class Signer {
     this.public = createPublicKey(this.private).export({ format: 'der', type: 'spki' }).subarray(-32);
   }
   sign(bytes) { return sign(null, Buffer.from(bytes), this.private); }
-  id(name) { return sha256(name, '\n', Buffer.of(1), this.public).subarray(0, 4); }
-  vkey(name) { return `${name}+${this.id(name).toString('hex')}+${Buffer.concat([Buffer.of(1), this.public]).toString('base64')}`; }
+  id(name, kind = 1) { return sha256(name, '\n', Buffer.of(kind), this.public).subarray(0, 4); }
+  vkey(name, kind = 1) { return `${name}+${this.id(name, kind).toString('hex')}+${Buffer.concat([Buffer.of(kind), this.public]).toString('base64')}`; }
+  /** A C2SP cosignature line of a witness. */
+  cosign(name, text, seconds) {
+    const time = Buffer.alloc(8); time.writeBigUInt64BE(BigInt(seconds));
+    return `\u2014 ${name} ${Buffer.concat([this.id(name, 4), time, this.sign(`cosignature/v1\ntime ${seconds}\n${text}`)]).toString('base64')}\n`;
+  }
   note(name, text) { return `${text}\n\u2014 ${name} ${Buffer.concat([this.id(name), this.sign(text)]).toString('base64')}\n`; }
 }
-export const KEYS = { log: new Signer(1), controller: new Signer(2), approver: new Signer(3), stranger: new Signer(9) };
+export const KEYS = { log: new Signer(1), controller: new Signer(2), approver: new Signer(3), witness: new Signer(4), stranger: new Signer(9) };
 
 export function canonical(value) {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
@@ -98,8 +103,9 @@ export class Incident {
     this.add(me.exhausted({ attempt: 0 }));
     for (let i = 6; i < people; i++) { const m = message(personId(i), 'sms'); more.push(m.intent(), m.accepted(), m.receipt('delivered_to_handset', notified)); }
     for (const event of more) this.events.push(event);
+    this.add({ k: 'log.marked', d: {} });
   }
-  lines(of) { return [...of].sort().map(p => canonical({ p, c: Object.fromEntries(['letter', 'name', 'sms'].map(f => [f, commit(p, f, `${f} of ${p}`)])) })); }
+  lines(of) { return [...of].sort().map(p => canonical({ p, c: Object.fromEntries(['external_reference', 'letter', 'name', 'sms'].map(f => [f, commit(p, f, `${f} of ${p}`)])) })); }
   contents() { return [...this.lists.values()].flat().sort().map(p => canonical({ p, c: Object.fromEntries(['letter', 'sms'].map(f => [f, contentOf(p, f)])) })); }
 
   /** Fills in what events name by hash, chains them, and writes each as a leaf. */

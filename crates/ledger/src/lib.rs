@@ -24,7 +24,7 @@ pub use event::{Event, EventError};
 pub use hash::{from_hex, leaf_hash, node_hash, to_hex};
 pub use key::{KeyKind, Vkey, verify_ed25519};
 pub use manifest::{ManifestBuilder, ManifestError, ManifestLine};
-pub use merkle::Frontier;
+pub use merkle::{Frontier, inclusion_path};
 pub use note::{Cosigned, Note, NoteError, NoteSignature, Signer, verify_cosignatures};
 pub use policy::{Policy, PolicyError};
 pub use proof::{ProofFile, ProofFileError, ProveError, Prover, verify_consistency, verify_inclusion};

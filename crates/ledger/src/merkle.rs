@@ -44,10 +44,45 @@ impl Frontier {
     }
 }
 
+/// The path of a leaf to the root of these leaves (RFC 6962, 2.1.1), the leaf's sibling first; for trees that lie in
+/// memory, as a list's manifest does. Empty where there is no such leaf.
+pub fn inclusion_path(leaves: &[[u8; 32]], index: usize) -> Vec<[u8; 32]> {
+    let (mut rest, mut at, mut path) = (leaves, index, Vec::new());
+    if index >= leaves.len() {
+        return path;
+    }
+    while rest.len() > 1 {
+        let (left, right) = rest.split_at(1 << (rest.len() - 1).ilog2());
+        let (own, other) = if at < left.len() { (left, right) } else { (right, left) };
+        at -= if at < left.len() { 0 } else { left.len() };
+        let mut tree = Frontier::new();
+        other.iter().for_each(|leaf| tree.append(*leaf));
+        path.push(tree.root());
+        rest = own;
+    }
+    path.reverse();
+    path
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hash::{leaf_hash, to_hex};
+    use crate::proof::verify_inclusion;
+
+    #[test]
+    fn each_line_of_a_list_leads_to_its_root() {
+        for size in [1usize, 2, 3, 7, 8, 13] {
+            let leaves: Vec<[u8; 32]> = (0..size).map(|i| leaf_hash(&i.to_be_bytes())).collect();
+            let mut tree = Frontier::new();
+            leaves.iter().for_each(|leaf| tree.append(*leaf));
+            for (index, leaf) in leaves.iter().enumerate() {
+                let path = inclusion_path(&leaves, index);
+                assert!(verify_inclusion(leaf, index as u64, size as u64, &path, &tree.root()), "{index} of {size}");
+            }
+        }
+        assert!(inclusion_path(&[[0; 32]], 1).is_empty());
+    }
 
     fn root_of(n: u32) -> String {
         let mut tree = Frontier::new();

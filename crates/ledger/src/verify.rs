@@ -3,6 +3,7 @@
 //! The section "Verification" of docs/evidence-format.md says what is checked; each of its groups is a file here.
 
 mod anchors;
+mod follow;
 mod json;
 mod kinds;
 mod lines;
@@ -59,6 +60,8 @@ pub struct Options {
     pub own_list: Option<OwnList>,
     /// Whether people without an end state are findings.
     pub is_complete: bool,
+    /// Whether findings that may follow from others are told too.
+    pub tells_all: bool,
 }
 
 /// Checks a pack of an incident or of a person.
@@ -83,6 +86,9 @@ pub fn verify(pack: impl Read + Seek, trust: &Trust, options: &Options) -> Repor
             report.findings.push(Finding { file, ..Finding::new(Code::Pack, what) });
         }
         Ok(()) => {}
+    }
+    if !options.tells_all {
+        report.findings = report.findings.settled();
     }
     if report.verdict != Verdict::TooOld && report.findings.total() > 0 {
         report.verdict = Verdict::Bad;

@@ -31,5 +31,5 @@ pub async fn run(context: &Context, args: Sample) -> Result<(), Failure> {
         fields.insert("log".to_owned(), json!(replay.standing));
     }
     let words = json!({"command": "audit sample", "incident": incident.incident_id, "n": args.n, "seed": args.seed});
-    args.of.give(context, &incident, &words, &paper(&incident, &replay, &sample), &data).await
+    args.of.give(context, &incident, (&words, "auditor"), &paper(&incident, &replay, &sample), &data).await
 }

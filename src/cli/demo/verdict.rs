@@ -11,7 +11,7 @@ use crate::provider::sandbox::read_request;
 use crate::report::story::story;
 use crate::report::words;
 use crate::store::audit::Finding;
-use crate::store::audit::record::{Produced, SendKey, compare};
+use crate::store::audit::record::{Mark, Produced, SendKey, compare};
 use crate::store::status::Equation;
 use duly_sandbox::FaultKind;
 use serde_json::json;
@@ -77,7 +77,13 @@ impl Run {
         let sealed = store.audit_sealed(key, &self.ground.office.master, &|_, frozen| read_request(frozen)).await?;
         let record = self.ground.sandbox.record().into_iter();
         let produced: Vec<Produced> = record
-            .map(|p| Produced { channel: p.channel, destination: p.destination, content_sha256: p.content_sha256 })
+            .map(|p| Produced {
+                account: p.provider,
+                reference: p.reference,
+                channel: p.channel,
+                destination: p.destination,
+                content_sha256: p.content_sha256,
+            })
             .collect();
         let mut findings = store.audit(key).await?;
         findings.extend(sealed.findings);
@@ -209,7 +215,9 @@ impl Account {
     fn max_sends(&self) -> f64 {
         let mut keys: HashMap<(&str, &str, &str), u32> = HashMap::new();
         for send in &self.sends {
-            *keys.entry((send.channel.as_str(), &send.destination, &send.content_sha256)).or_insert(0) += 1;
+            // Nobody is erased in the demo.
+            let Mark::Carries { destination, content_sha256 } = &send.mark else { continue };
+            *keys.entry((send.channel.as_str(), destination, content_sha256)).or_insert(0) += 1;
         }
         let mut produced: HashMap<(&str, &str, &str), u32> = HashMap::new();
         for p in &self.produced {

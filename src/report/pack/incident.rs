@@ -9,7 +9,7 @@ use crate::report::{document, promised};
 use crate::store::Store;
 use crate::store::anchor::Anchor;
 use crate::store::incident::Incident;
-use crate::store::log::Published;
+use crate::store::log::{Published, i64_of, u64_of};
 use duly_ledger::{Event, Layer, encode_bundle, hash_tiles, tile_at};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,11 +104,11 @@ struct Writer<'a, W: Write + Seek> {
 impl<W: Write + Seek> Writer<'_, W> {
     /// A generation of the log, as C2SP tlog-tiles has it.
     async fn log(&mut self, log: &Published, prefix: &str) -> Result<(), PackError> {
-        let size = u64::try_from(log.size).unwrap_or_default();
+        let size = u64_of(log.size);
         self.zip.put(&format!("{prefix}checkpoint"), log.note.as_bytes())?;
         for first in (0..size).step_by(usize::try_from(BUNDLES * 256).unwrap_or(4096)) {
             let end = (first + BUNDLES * 256).min(size);
-            let entries = self.store.list_entries(log.log_no, log.generation, number(first), number(end)).await?;
+            let entries = self.store.list_entries(log.log_no, log.generation, i64_of(first), i64_of(end)).await?;
             if entries.len() as u64 != end - first {
                 return Err(PackError::Missing { what: format!("an event of the log `{}`", log.origin) });
             }
@@ -116,7 +116,7 @@ impl<W: Write + Seek> Writer<'_, W> {
                 let Some(tile) = tile_at(Layer::Entries, n, size) else { continue };
                 self.zip.put(&format!("{prefix}{tile}"), &encode_bundle(chunk)?)?;
             }
-            (self.wanted.progress)(number(end), log.size);
+            (self.wanted.progress)(i64_of(end), log.size);
         }
         for tile in hash_tiles(size) {
             let hashes = self.store.load_tile(log.log_no, log.generation, tile).await?;
@@ -228,8 +228,4 @@ impl<W: Write + Seek> Writer<'_, W> {
         }
         Ok(())
     }
-}
-
-fn number(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }

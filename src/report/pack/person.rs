@@ -8,13 +8,14 @@ use crate::model::state::Channel;
 use crate::provider::sandbox::read_content;
 use crate::store::Store;
 use crate::store::incident::Incident;
-use crate::store::log::Published;
+use crate::store::log::u64_of;
 use crate::store::pack::Placed;
+use crate::store::proof::Proofs;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use duly_ledger::{Frontier, PersonKey, ProofFile, ProveError, Prover, Tile, field_key, leaf_hash};
+use duly_ledger::{PersonKey, ProofFile, field_key, inclusion_path, leaf_hash};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{Seek, Write};
 use uuid::Uuid;
 
@@ -51,13 +52,13 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
     zip.put("pack.json", about.to_string().as_bytes())?;
     zip.put("README.txt", words::person_readme(wanted.audience, &log.origin).as_bytes())?;
     zip.put("checkpoint", log.note.as_bytes())?;
-    let mut proofs = Proofs { store, log, tiles: HashMap::new() };
+    let mut proofs = Proofs::new(store, log.log_no, log.generation, u64_of(log.size));
     let events = store.list_placed_of(incident.key, wanted.person_id, log).await?;
     for (n, event) in (1..).zip(&events) {
-        proofs.put(&mut zip, &format!("events/{n}"), event).await?;
+        put(&mut zip, &format!("events/{n}"), event, &mut proofs, &log.note).await?;
     }
     for event in store.list_placed_of_incident(incident.key, log).await? {
-        proofs.put(&mut zip, &format!("log/{}", event.seq), &event).await?;
+        put(&mut zip, &format!("log/{}", event.seq), &event, &mut proofs, &log.note).await?;
     }
     manifest_line(store, incident, wanted.person_id, list_no, &mut zip).await?;
     if let Some(incident_key) = wanted.key {
@@ -71,41 +72,19 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
     Ok(events.len())
 }
 
-/// Proofs of one log, from its stored tiles.
-struct Proofs<'a> {
-    store: &'a Store,
-    log: &'a Published,
-    tiles: HashMap<(u8, u64), Vec<u8>>,
+/// Adds an event and its proof.
+async fn put<W: Write + Seek>(
+    zip: &mut Archive<W>,
+    name: &str,
+    event: &Placed,
+    proofs: &mut Proofs<'_>,
+    note: &str,
+) -> Result<(), PackError> {
+    let index = u64_of(event.seq);
+    let proof = ProofFile { extra: None, index, path: proofs.inclusion(index).await?, checkpoint: note.to_owned() };
+    zip.put(&format!("{name}.json"), &event.body)?;
+    zip.put(&format!("{name}.tlog-proof"), proof.to_string().as_bytes())
 }
-
-impl Proofs<'_> {
-    /// Adds an event and its proof.
-    async fn put<W: Write + Seek>(&mut self, zip: &mut Archive<W>, name: &str, event: &Placed) -> Result<(), PackError> {
-        let index = u64::try_from(event.seq).unwrap_or_default();
-        let proof = ProofFile { extra: None, index, path: self.path(index).await?, checkpoint: self.log.note.clone() };
-        zip.put(&format!("{name}.json"), &event.body)?;
-        zip.put(&format!("{name}.tlog-proof"), proof.to_string().as_bytes())
-    }
-
-    /// A tile that is missing is read and the proof made again: a few tiles serve all of a person's events.
-    async fn path(&mut self, index: u64) -> Result<Vec<[u8; 32]>, PackError> {
-        let size = u64::try_from(self.log.size).unwrap_or_default();
-        loop {
-            let known = &self.tiles;
-            let read = |tile: Tile| known.get(&(tile.level(), tile.number())).cloned().ok_or(NotRead(tile));
-            let tile = match Prover::new(size, read).inclusion(index) {
-                Ok(path) => return Ok(path),
-                Err(ProveError::Read(NotRead(tile))) => tile,
-                Err(_) => return Err(PackError::Proof),
-            };
-            let hashes = self.store.load_tile(self.log.log_no, self.log.generation, tile).await?;
-            self.tiles.insert((tile.level(), tile.number()), hashes.ok_or(PackError::Proof)?);
-        }
-    }
-}
-
-#[derive(Debug)]
-struct NotRead(Tile);
 
 /// The person's line of the frozen list, and its path to the list's root.
 async fn manifest_line<W: Write + Seek>(
@@ -131,28 +110,12 @@ async fn manifest_line<W: Write + Seek>(
     }
     let (index, bytes) = line.ok_or_else(|| PackError::Missing { what: "the person's line of the list".to_owned() })?;
     let mut proof = format!("list {list_no}\nindex {index}\nsize {}\n", leaves.len());
-    for hash in path(&leaves, index) {
+    for hash in inclusion_path(&leaves, index) {
         proof.push_str(&BASE64_STANDARD.encode(hash));
         proof.push('\n');
     }
     zip.put("manifest-line.json", &bytes)?;
     zip.put("manifest-line.proof", proof.as_bytes())
-}
-
-/// The path of a leaf to the root (RFC 6962, 2.1.1), the leaf's sibling first.
-fn path(leaves: &[[u8; 32]], index: usize) -> Vec<[u8; 32]> {
-    let (mut rest, mut at, mut path) = (leaves, index, Vec::new());
-    while rest.len() > 1 {
-        let (left, right) = rest.split_at(1 << (rest.len() - 1).ilog2());
-        let (own, other) = if at < left.len() { (left, right) } else { (right, left) };
-        at -= if at < left.len() { 0 } else { left.len() };
-        let mut tree = Frontier::new();
-        other.iter().for_each(|leaf| tree.append(*leaf));
-        path.push(tree.root());
-        rest = own;
-    }
-    path.reverse();
-    path
 }
 
 /// The fields of a manifest line with the values that they commit to.
@@ -191,25 +154,4 @@ async fn open<W: Write + Seek>(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use duly_ledger::verify_inclusion;
-
-    #[test]
-    fn each_line_of_a_list_leads_to_its_root() {
-        for size in [1usize, 2, 3, 7, 8, 13] {
-            let leaves: Vec<[u8; 32]> = (0..size).map(|i| leaf_hash(&[u8::try_from(i).unwrap_or_default()])).collect();
-            let mut tree = Frontier::new();
-            leaves.iter().for_each(|leaf| tree.append(*leaf));
-            for (index, leaf) in leaves.iter().enumerate() {
-                assert!(
-                    verify_inclusion(leaf, index as u64, size as u64, &path(&leaves, index), &tree.root()),
-                    "{index} of {size}"
-                );
-            }
-        }
-    }
 }

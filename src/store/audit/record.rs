@@ -2,20 +2,33 @@
 
 use super::Finding;
 use crate::model::state::{Channel, MessageState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
-/// A message that was ever in a call: its send-once key, and what its frozen request carries.
+/// By what a message is recognised in a provider's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// What its frozen request carries; the record's references are not looked at.
+    Carries {
+        /// Number, or address lines joined by line ends.
+        destination: String,
+        /// SHA-256 of the content, hex.
+        content_sha256: String,
+    },
+    /// Its person is erased: only the accounts and the references that it had there are left. Where it went and with
+    /// which words cannot be compared any more, only that it was made and how often.
+    Named(Vec<(String, String)>),
+}
+
+/// A message that was ever in a call, one for each send-once key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendKey {
-    /// The message; one for each send-once key.
+    /// The message.
     pub message_id: Uuid,
     /// Channel.
     pub channel: Channel,
-    /// Number, or address lines joined by line ends.
-    pub destination: String,
-    /// SHA-256 of the content, hex.
-    pub content_sha256: String,
+    /// What it is recognised by.
+    pub mark: Mark,
     /// Where the message stands.
     pub state: MessageState,
 }
@@ -23,6 +36,10 @@ pub struct SendKey {
 /// One physical message, as a provider's record shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Produced {
+    /// The account, named like its lane.
+    pub account: String,
+    /// The reference that it came with.
+    pub reference: String,
     /// Channel word.
     pub channel: String,
     /// Number, or address lines joined by line ends.
@@ -31,7 +48,14 @@ pub struct Produced {
     pub content_sha256: String,
 }
 
-/// What both sides say of one triple of channel, destination and content.
+/// What is counted together: one triple of channel, destination and content, or one message of an erased person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Same<'a> {
+    Triple(&'a str, &'a str, &'a str),
+    Erased(Uuid),
+}
+
+/// What both sides say of it.
 #[derive(Debug, Default)]
 struct Sides {
     produced: usize,
@@ -45,29 +69,44 @@ fn may_have_left(state: MessageState) -> bool {
     matches!(state, MessageState::Sending | MessageState::Unknown | MessageState::Asked | MessageState::Superseded)
 }
 
-/// Demands of each triple that the record shows every message that we say was taken, and beyond these at most those
-/// that may have been. Places are message ids; a destination never stands in a finding.
+/// Demands that the record shows every message that we say was taken, and beyond these at most those that may have
+/// been. Places are message ids; a destination never stands in a finding.
 pub fn compare(sends: &[SendKey], record: &[Produced]) -> Vec<Finding> {
-    let mut triples: BTreeMap<(&str, &str, &str), Sides> = BTreeMap::new();
+    let mut counted: BTreeMap<Same<'_>, Sides> = BTreeMap::new();
+    let mut erased: HashMap<(&str, &str, &str), Uuid> = HashMap::new();
     for send in sends {
-        let sides = triples.entry((send.channel.as_str(), &send.destination, &send.content_sha256)).or_default();
+        let same = match &send.mark {
+            Mark::Carries { destination, content_sha256 } => Same::Triple(send.channel.as_str(), destination, content_sha256),
+            Mark::Named(names) => {
+                erased.extend(names.iter().map(|(account, reference)| {
+                    ((send.channel.as_str(), account.as_str(), reference.as_str()), send.message_id)
+                }));
+                Same::Erased(send.message_id)
+            }
+        };
+        let sides = counted.entry(same).or_default();
         match send.state {
             state if state.is_taken() => sides.taken.push(send.message_id),
             state if may_have_left(state) => sides.possible.push(send.message_id),
             _ => sides.others.push(send.message_id),
         }
     }
-    for produced in record {
-        triples.entry((&produced.channel, &produced.destination, &produced.content_sha256)).or_default().produced += 1;
+    for made in record {
+        let of_erased = erased.get(&(made.channel.as_str(), made.account.as_str(), made.reference.as_str()));
+        let triple = Same::Triple(&made.channel, &made.destination, &made.content_sha256);
+        counted.entry(of_erased.map_or(triple, |id| Same::Erased(*id))).or_default().produced += 1;
     }
-    triples.into_iter().filter_map(|((channel, _, content), sides)| judge(channel, content, &sides)).collect()
+    counted.into_iter().filter_map(|(same, sides)| judge(same, &sides)).collect()
 }
 
-fn judge(channel: &str, content: &str, sides: &Sides) -> Option<Finding> {
+fn judge(same: Same<'_>, sides: &Sides) -> Option<Finding> {
     let most = sides.taken.len() + sides.possible.len();
-    let named = sides.taken.iter().chain(&sides.possible).chain(&sides.others).next();
+    let named = sides.taken.iter().chain(&sides.possible).chain(&sides.others).next().copied();
     // A message that nobody here knows is named by its channel and the start of its content's hash.
-    let place = named.map_or_else(|| format!("{channel} {}", content.get(..12).unwrap_or(content)), Uuid::to_string);
+    let place = match (named, same) {
+        (Some(id), _) | (None, Same::Erased(id)) => id.to_string(),
+        (None, Same::Triple(channel, _, content)) => format!("{channel} {}", content.get(..12).unwrap_or(content)),
+    };
     let code = match named {
         None => "not_ours",
         Some(_) if sides.produced > most => "sent_twice",
@@ -88,14 +127,20 @@ mod tests {
         SendKey {
             message_id: Uuid::from_u128(n),
             channel: Channel::Sms,
-            destination: "+447400123456".into(),
-            content_sha256: "ab".repeat(32),
+            mark: Mark::Carries { destination: "+447400123456".into(), content_sha256: "ab".repeat(32) },
             state,
         }
     }
 
     fn produced(times: usize) -> Vec<Produced> {
-        vec![Produced { channel: "sms".into(), destination: "+447400123456".into(), content_sha256: "ab".repeat(32) }; times]
+        let one = Produced {
+            account: "sms".into(),
+            reference: "r1".into(),
+            channel: "sms".into(),
+            destination: "+447400123456".into(),
+            content_sha256: "ab".repeat(32),
+        };
+        vec![one; times]
     }
 
     fn codes(states: &[MessageState], times: usize) -> Vec<&'static str> {
@@ -115,6 +160,26 @@ mod tests {
         assert_eq!(codes(&[Ready], 1), ["sent_twice"]);
         assert_eq!(codes(&[Overdue], 0), ["never_sent"]);
         assert_eq!(codes(&[], 1), ["not_ours"]);
+    }
+
+    #[test]
+    fn an_erased_persons_messages_are_counted_by_the_names_that_are_left() {
+        use MessageState::*;
+        let erased = |n, reference: &str, state| {
+            let names = vec![("sms".to_owned(), reference.to_owned()), ("sms-spare".to_owned(), reference.to_owned())];
+            SendKey { mark: Mark::Named(names), ..send(n, state) }
+        };
+        let found = |sends: &[SendKey], times| compare(sends, &produced(times)).iter().map(|f| f.code).collect::<Vec<_>>();
+        assert!(found(&[erased(1, "r1", Accepted)], 1).is_empty());
+        assert_eq!(found(&[erased(1, "r1", Accepted)], 2), ["sent_twice"]);
+        assert_eq!(found(&[erased(1, "r1", Accepted)], 0), ["never_sent"]);
+        // Nobody hides behind somebody erased: another reference is not theirs, nor theirs on another channel.
+        assert_eq!(found(&[erased(1, "r2", Accepted)], 1), ["not_ours", "never_sent"]);
+        let letter = SendKey { channel: Channel::Letter, ..erased(1, "r1", Accepted) };
+        assert_eq!(found(&[letter], 1), ["not_ours", "never_sent"]);
+        // One of two who share an address and a text.
+        let other = Produced { reference: "r9".into(), ..produced(1)[0].clone() };
+        assert_eq!(compare(&[erased(1, "r1", Accepted), send(2, Accepted)], &[produced(1), vec![other]].concat()), []);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What only the keys can show: contacts are the approved ones, requests went where they say, and what a provider's
 //! own record must therefore contain.
 
-use super::record::SendKey;
+use super::record::{Mark, SendKey};
 use super::rows::read_commitments;
 use super::{Finding, Snapshot, finding, person};
 use crate::model::contact::PersonRecord;
@@ -39,6 +39,7 @@ struct AttemptRow {
     message_id: Uuid,
     attempt: i32,
     lane: String,
+    reference: String,
     request: Vec<u8>,
     content_hash: Vec<u8>,
     person_id: Uuid,
@@ -69,23 +70,26 @@ impl Snapshot {
             let (last, people) = self.open_contacts(incident, &incident_key, after, &mut sealed.findings).await?;
             let Some(last) = last else { return Ok(sealed) };
             for row in self.read_requests(incident, after, last).await? {
-                if let Some(opened) = people.get(&row.person_id) {
-                    sealed.check(&row, opened, read)?;
+                match people.get(&row.person_id) {
+                    Some(Some(opened)) => sealed.check(&row, opened, read)?,
+                    Some(None) => sealed.name(&row)?,
+                    None => {}
                 }
             }
             after = last;
         }
     }
 
+    /// A page of people: who they are, or `None` where they are erased; those who do not open are findings and left out.
     async fn open_contacts(
         &mut self,
         incident: IncidentKey,
         incident_key: &Key,
         after: Uuid,
         findings: &mut Vec<Finding>,
-    ) -> Result<(Option<Uuid>, HashMap<Uuid, Opened>), StoreError> {
+    ) -> Result<(Option<Uuid>, HashMap<Uuid, Option<Opened>>), StoreError> {
         let rows = sqlx::query!(
-            r#"select p.person_id, p.contact, p.commitments, k.wrapped as "wrapped?",
+            r#"select p.person_id, p.contact, p.commitments, p.erased_at is not null as "is_erased!", k.wrapped as "wrapped?",
                       not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
                         and c.person_id = p.person_id and c.person_version <> p.version) as "is_prepared!"
                  from person p left join person_key k on k.controller_id = $1 and k.incident_no = $2 and k.person_id = p.person_id
@@ -100,7 +104,11 @@ impl Snapshot {
         let last = rows.last().map(|row| row.person_id);
         let mut people = HashMap::new();
         for row in rows {
-            let Some(wrapped) = row.wrapped else { continue };
+            let Some(wrapped) = row.wrapped else {
+                // A key that is gone without its event is a finding of the people's part.
+                people.extend(row.is_erased.then_some((row.person_id, None)));
+                continue;
+            };
             let opened =
                 incident_key.unwrap_key(&wrapped, "person").and_then(|key| Ok((key.open("contact", &row.contact)?, key)));
             let record = opened.ok().and_then(|(plain, key)| Some((serde_json::from_slice::<PersonRecord>(&plain).ok()?, key)));
@@ -112,7 +120,7 @@ impl Snapshot {
             if !is_committed(&record, &key, &commitments) {
                 findings.push(finding("contact_differs", person(row.person_id)));
             }
-            people.insert(row.person_id, Opened { key, record, is_prepared: row.is_prepared });
+            people.insert(row.person_id, Some(Opened { key, record, is_prepared: row.is_prepared }));
         }
         Ok((last, people))
     }
@@ -120,7 +128,7 @@ impl Snapshot {
     async fn read_requests(&mut self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
         let rows = sqlx::query_as!(
             AttemptRow,
-            r#"select a.message_id, a.attempt, a.lane, a.request, a.content_hash, a.person_id, m.channel, m.state, m.attempt as newest,
+            r#"select a.message_id, a.attempt, a.lane, a.reference, a.request, a.content_hash, a.person_id, m.channel, m.state, m.attempt as newest,
                       (select e.body from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
                         and e.message_id = a.message_id and e.kind = 'message.intent' and e.attempt = a.attempt limit 1) as intent
                  from attempt a join message m on m.message_id = a.message_id
@@ -161,10 +169,24 @@ impl Sealed {
             self.sends.push(SendKey {
                 message_id: row.message_id,
                 channel,
-                destination,
-                content_sha256: hex::encode(content),
+                mark: Mark::Carries { destination, content_sha256: hex::encode(content) },
                 state,
             });
+        }
+        Ok(())
+    }
+
+    /// An attempt of an erased person's: what its provider knows it by is all that is left. Rows come by message.
+    fn name(&mut self, row: &AttemptRow) -> Result<(), StoreError> {
+        let name = (row.lane.clone(), row.reference.clone());
+        match self.sends.last_mut() {
+            Some(SendKey { message_id, mark: Mark::Named(names), .. }) if *message_id == row.message_id => names.push(name),
+            _ => self.sends.push(SendKey {
+                message_id: row.message_id,
+                channel: word(&row.channel)?,
+                mark: Mark::Named(vec![name]),
+                state: word(&row.state)?,
+            }),
         }
         Ok(())
     }

@@ -120,6 +120,8 @@ impl Provider {
     pub fn record(&self) -> Vec<Produced> {
         let channel = |lane| if lane == "letters" { "letter" } else { "sms" };
         let produced = |p: &Physical| Produced {
+            account: p.lane.to_owned(),
+            reference: String::new(),
             channel: channel(p.lane).to_owned(),
             destination: p.message_id.to_string(),
             content_sha256: String::new(),

@@ -6,7 +6,7 @@ use crate::support::receipt::{Said, apply, keep, receipt_store};
 use crate::support::{World, commitments, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause, Decision};
-use duly::store::audit::record::{SendKey, compare};
+use duly::store::audit::record::{Mark, SendKey, compare};
 use duly::store::claim::{Intent, RepeatWindow};
 use duly::store::due::Quota;
 use duly::store::outcome::Outcome;
@@ -352,8 +352,7 @@ impl Walk {
             .map(|row| SendKey {
                 message_id: row.message_id,
                 channel: row.channel.parse().unwrap(),
-                destination: row.message_id.to_string(),
-                content_sha256: String::new(),
+                mark: Mark::Carries { destination: row.message_id.to_string(), content_sha256: String::new() },
                 state: row.state.parse().unwrap(),
             })
             .collect();

@@ -71,7 +71,8 @@ impl Stage {
     }
 }
 
-fn produced(physical: Physical) -> Produced {
-    let Physical { channel, destination, content_sha256, .. } = physical;
-    Produced { channel, destination, content_sha256 }
+/// A physical message as its record shows it.
+pub fn produced(physical: Physical) -> Produced {
+    let Physical { provider: account, channel, destination, content_sha256, reference } = physical;
+    Produced { account, reference, channel, destination, content_sha256 }
 }

@@ -18,6 +18,7 @@ Usage: duly-verify PACK.zip (--key KEY | --policy FILE) [OPTIONS]
   --known-checkpoint FILE   a signed checkpoint that you kept: the pack must continue it (may be given again)
   --list FILE.jsonl         your own copy of a manifest: its people must be those of the log
   --list FILE.csv           your own list, column `external_reference`; the pack must hold openings
+  --all                     tell also findings that may follow from others
   --complete                a person without an end state is a finding
   --json                    the report as JSON
   --help                    this text
@@ -78,6 +79,7 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Strin
             Long("known-checkpoint") => options.known_checkpoints.push(bytes_of(Path::new(&parser.value().map_err(given)?))?),
             Long("list") => options.own_list = Some(OwnList::file(Path::new(&parser.value().map_err(given)?))?),
             Long("complete") => options.is_complete = true,
+            Long("all") => options.tells_all = true,
             Long("json") => is_json = true,
             Long("help") | Short('h') => return Ok(None),
             Value(path) if pack.is_none() => pack = Some(path.parse::<PathBuf>().map_err(given)?),

@@ -1,9 +1,20 @@
 //! The report for programs: keys that stay.
 
-use super::report::{Anchor, Finding, Report, Verdict};
+use super::report::{Anchor, Code, Equation, Finding, Report, Verdict};
 use super::states::Word;
 use crate::hash::to_hex;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+impl Equation {
+    /// The counts by their words.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "people": self.people, "notified": self.notified, "unreachable": self.unreachable, "exempt": self.exempt,
+            "withdrawn": self.withdrawn, "open": self.open,
+        })
+    }
+}
 
 impl Report {
     /// The same content as the text.
@@ -14,10 +25,10 @@ impl Report {
             Verdict::TooOld => ("too_old", Some("this verifier is too old".to_owned())),
             Verdict::Unchecked(why) => ("unchecked", Some(why.clone())),
         };
-        let e = &self.equation;
         let people: Vec<String> = self.open_people.iter().map(|id| format!("p_{}", to_hex(id))).collect();
-        let counts: serde_json::Map<String, Value> =
-            self.findings.counts.iter().map(|(code, n)| (code.as_str().to_owned(), json!(n))).collect();
+        let by_code = |counts: &BTreeMap<Code, u64>| -> serde_json::Map<String, Value> {
+            counts.iter().map(|(code, n)| (code.as_str().to_owned(), json!(n))).collect()
+        };
         json!({
             "verdict": verdict,
             "reason": reason,
@@ -27,10 +38,7 @@ impl Report {
             "root": to_hex(&self.root),
             "generations": self.generations,
             "checked": self.checked,
-            "equation": {
-                "people": e.people, "notified": e.notified, "unreachable": e.unreachable, "exempt": e.exempt,
-                "withdrawn": e.withdrawn, "open": e.open,
-            },
+            "equation": self.equation.to_json(),
             "channels": self.channels,
             "events": self.events,
             "newest_event": self.newest_event,
@@ -38,7 +46,8 @@ impl Report {
             "open_people": people,
             "own_list": self.own_list,
             "approvers": self.approvers,
-            "finding_counts": counts,
+            "finding_counts": by_code(&self.findings.counts),
+            "follow_counts": by_code(&self.findings.follow),
             "findings": self.findings.kept.iter().map(finding).collect::<Vec<_>>(),
             "not_looked_at": self.not_looked_at,
             "limits": self.limits,

@@ -7,7 +7,7 @@ use crate::hash::from_hex;
 words! {
     /// What happened.
     Kind {
-        LogOpened = "log.opened", ListFrozen = "list.frozen", ListSigned = "list.signed",
+        LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed",
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
@@ -109,7 +109,7 @@ impl Kind {
             Self::RowCorrected => &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)],
             Self::RowDiscarded => OF_COMMAND,
             Self::ExportMade => &[
-                ("for", Is::Word(&["regulator", "court", "person"])),
+                ("for", Is::Word(&["regulator", "court", "person", "auditor"])),
                 ("hash", Is::Hash),
                 ("what", Is::Word(&["pack", "report"])),
             ],

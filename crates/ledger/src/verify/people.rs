@@ -2,7 +2,7 @@
 
 use super::lines::Columns;
 use super::report::Equation;
-use super::states::{Channel, NoticeState, Reason, State};
+use super::states::{Channel, NoticeState, Reason, State, Word};
 use std::collections::HashMap;
 
 /// One frozen list as the pack has it.
@@ -246,14 +246,7 @@ impl People {
     pub fn equation(&self) -> Equation {
         let mut sum = Equation { people: self.index.len() as u64, ..Equation::default() };
         for number in 0..self.index.len() {
-            let count = match self.end_state(number) {
-                NoticeState::Open => &mut sum.open,
-                NoticeState::Notified => &mut sum.notified,
-                NoticeState::Unreachable => &mut sum.unreachable,
-                NoticeState::Exempt => &mut sum.exempt,
-                NoticeState::Withdrawn => &mut sum.withdrawn,
-            };
-            *count += 1;
+            sum.count(self.end_state(number).as_str());
         }
         sum
     }

@@ -1,6 +1,7 @@
 //! The report for people: what was checked, what holds, what does not, and what nobody could see here.
 
 use super::report::{Report, Verdict};
+use super::states::Word;
 use crate::hash::to_hex;
 use std::fmt;
 
@@ -64,7 +65,14 @@ impl Report {
             writeln!(f, "  {finding}")?;
         }
         let more = self.findings.total() - self.findings.kept.len() as u64;
-        if more > 0 { writeln!(f, "  and {more} more") } else { Ok(()) }
+        if more > 0 {
+            writeln!(f, "  and {more} more")?;
+        }
+        if self.findings.follow.is_empty() {
+            return Ok(());
+        }
+        let follow: Vec<String> = self.findings.follow.iter().map(|(code, n)| format!("{} {n}", code.as_str())).collect();
+        writeln!(f, "  Not told, as it may follow from these: {}. `--all` tells it.", follow.join(", "))
     }
 
     fn people_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

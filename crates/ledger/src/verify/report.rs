@@ -70,6 +70,8 @@ pub struct Findings {
     pub kept: Vec<Finding>,
     /// How many there are of each code.
     pub counts: BTreeMap<Code, u64>,
+    /// How many more there are that may follow from these, and are not told.
+    pub follow: BTreeMap<Code, u64>,
 }
 
 impl Findings {
@@ -86,7 +88,7 @@ impl Findings {
     pub fn only(&self, codes: &[Code]) -> Self {
         let kept = self.kept.iter().filter(|finding| codes.contains(&finding.code)).cloned().collect();
         let counts = self.counts.iter().filter(|(code, _)| codes.contains(code)).map(|(code, n)| (*code, *n)).collect();
-        Self { kept, counts }
+        Self { kept, counts, follow: BTreeMap::new() }
     }
 
     /// All, also those that were not kept.
@@ -123,6 +125,30 @@ pub struct Equation {
     pub withdrawn: u64,
     /// Without an end state.
     pub open: u64,
+}
+
+impl Equation {
+    /// Counts a person by the word of the end state; any other word is none.
+    pub fn count(&mut self, end: &str) {
+        let count = match end {
+            "notified" => &mut self.notified,
+            "unreachable" => &mut self.unreachable,
+            "exempt" => &mut self.exempt,
+            "withdrawn" => &mut self.withdrawn,
+            _ => &mut self.open,
+        };
+        *count += 1;
+    }
+
+    /// People with an end state.
+    pub fn ended(&self) -> u64 {
+        self.notified + self.unreachable + self.exempt + self.withdrawn
+    }
+
+    /// Whether the ends and the open ones are everybody.
+    pub fn holds(&self) -> bool {
+        self.people == self.ended() + self.open
+    }
 }
 
 /// A token or cosignature that says when a checkpoint existed at the latest.

@@ -6,6 +6,7 @@ mod case;
 mod cli;
 mod findings;
 mod hostile;
+mod large;
 mod own_list;
 mod person;
 mod speed;
