@@ -19,12 +19,13 @@ const cosign = (note, key = KEYS.witness) => key.cosign('witness.example', note.
 const stamp = bytes => Buffer.concat([Buffer.from('060b2a864886f70d0109100104', 'hex'), Buffer.of(0x04, 0x20), sha256(bytes), Buffer.of(2, 1, 7, 0x18, 15), Buffer.from('20261111100000Z')]);
 const reference = p => fieldKey(p, 'external_reference');
 /** The reader's own rows: people of list 1 in the order of their rows. */
-const rows = people => `External reference;Note\n${people.map(p => `"external_reference of  ${p}";x\n`).join('')}`;
+const rows = people => `External reference;Note\n${[...people, people[0], people[1]].map(p => `"external_reference of  ${p}";x\n`).join('')}nonsense;"a ""quoted"" note"\n`;
 /** Openings of every person, and where each row went. */
 function keysOf(files, incident, key) {
   const people = [...incident.lists.values()].flat().sort(), lines = of => Buffer.from(of.map(o => `${canonical(o)}\n`).join(''));
   files.set('keys/openings.jsonl', lines(people.map(p => ({ k: { external_reference: key(p).toString('hex') }, p }))));
-  files.set('keys/rows.jsonl', lines(incident.lists.get(1).map((p, row) => ({ fate: 'person', list: 1, p, row: row + 1 }))));
+  const one = incident.lists.get(1), fates = [...one.map(p => ['person', p]), ['duplicate_of', one[0]], ['duplicate_of', one[1]], ['quarantined', null]];
+  files.set('keys/rows.jsonl', lines(fates.map(([fate, p], row) => ({ fate, list: 1, p, row: row + 1 }))));
 }
 const at = (incident, k, nth = 0, p) => incident.events.filter(e => e.k === k && (!p || e.p === p))[nth];
 const remove = (incident, event) => incident.events.splice(incident.events.indexOf(event), 1);
@@ -47,8 +48,10 @@ export const CASES = [
   { name: 'a good pack with a time stamp', verdict: 'good', codes: [], files: (f, i) => { f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))); f.set('anchors/11.tsr', stamp(i.checkpoint(11))); } },
   bad('a time stamp over something else', ['anchor'], { files: (f, i) => { f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))); f.set('anchors/11.tsr', stamp('something else')); } }),
   { name: 'the reader\u2019s own rows', verdict: 'good', codes: [], csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => keysOf(f, i, reference) },
-  bad('two of the reader\u2019s own rows in each other\u2019s place', ['own_list'], { csv: true, list: i => { const [a, b, ...more] = i.lists.get(1); return rows([b, a, ...more]); }, files: (f, i) => keysOf(f, i, reference) }),
-  bad('a row more than the pack knows', ['own_list'], { csv: true, list: i => rows([...i.lists.get(1), P[5]]), files: (f, i) => keysOf(f, i, reference) }),
+  bad('two of the reader\u2019s own rows in each other\u2019s place', ['own_list'], { csv: true, list: i => { const [a, b, c, d, e] = i.lists.get(1); return rows([a, b, d, c, e]); }, files: (f, i) => keysOf(f, i, reference) }),
+  bad('a row more than the pack knows', ['own_list'], { csv: true, list: i => `${rows(i.lists.get(1))}external_reference of ${P[5]};x\n`, files: (f, i) => keysOf(f, i, reference) }),
+  bad('a person of the list who is said to be a repeat', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/rows.jsonl', r => r.toString().replace('"person"', '"duplicate_of"')); } }),
+  bad('a person of the list who is said to be nobody', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/rows.jsonl', r => r.toString().replace(/"person","list":1,"p":"[0-9a-f]+"/, '"duplicate_of","list":1,"p":null')); } }),
   bad('the reader\u2019s own rows, and a pack without openings', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)) }),
   { name: 'a good pack without a key', verdict: 'unsigned', codes: [], key: '' },
   { name: 'a good pack with an older checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint(11) },
@@ -73,6 +76,9 @@ export const CASES = [
   bad('another name in its place than in the directory', ['pack'], { lie: n => (n === 'checkpoint' ? { localName: 'checkpoinT' } : {}) }),
   bad('a checksum that differs', ['pack'], { lie: n => (n === 'checkpoint' ? { crc: 1 } : {}) }),
   bad('a text that is not what its name says', ['text'], { files: f => change(f, name(f, 'texts/'), () => 'other') }),
+
+  bad('a text in the place of another, named by its own hash', ['text'], { files: f => { f.delete(name(f, 'texts/')); f.set(`texts/${sha256('other').toString('hex')}.hbs`, Buffer.from('other')); } }),
+  bad('a pack without its texts', ['text'], { files: f => f.delete(name(f, 'texts/')) }),
 
   bad('signed by somebody else', ['signature'], { files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint(undefined, KEYS.stranger))) }),
   bad('a signature with one bit changed', ['signature'], { files: f => change(f, 'checkpoint', c => { const s = c.toString(), line = s.trimEnd().split(' '), v = Buffer.from(line.at(-1), 'base64'); v[20] ^= 1; return s.replace(line.at(-1), v.toString('base64')); }) }),
@@ -193,6 +199,7 @@ export const CASES = [
   bad('a line of another list', ['manifest'], { kind: 'person', files: f => change(f, 'manifest-line.proof', b => b.toString().replace('index', 'index ')) }),
   bad('another line', ['manifest'], { kind: 'person', files: f => change(f, 'manifest-line.json', b => b.toString().replace(/"sms":"../, '"sms":"00')) }),
   bad('an opened value that is another', ['opening'], { kind: 'person', files: f => change(f, 'keys.json', b => b.toString().replace('sms of', 'SMS of')) }),
+  bad('a message that was not sent, and no key to compare it with', ['opening'], { kind: 'person', files: f => { f.delete('keys.json'); f.set('messages/1.txt', Buffer.from('other words')); } }),
   bad('a message that was not sent', ['opening'], { kind: 'person', files: f => f.set('messages/1.txt', Buffer.from('other words')) }),
 ];
 

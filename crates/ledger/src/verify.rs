@@ -31,7 +31,7 @@ pub use trust::Trust;
 
 use crate::checkpoint::Checkpoint;
 use crate::event::time_text;
-use crate::hash::from_hex;
+use crate::hash::{from_hex, to_hex};
 use crate::note::Note;
 use opened::{Opened, opened};
 use pack::{Pack, PackError};
@@ -154,14 +154,26 @@ fn verify_incident<R: Read + Seek>(
     Ok(())
 }
 
-/// A text is what its name says: the SHA-256 of its bytes.
+/// The texts are those that the plans name, and each is what its name says: the SHA-256 of its bytes.
 fn check_texts<R: Read + Seek>(pack: &mut Pack<R>, world: &mut World) -> Result<(), PackError> {
+    let mut missing = world.named_texts();
+    let named = missing.clone();
     for name in pack.names().into_iter().filter(|name| name.starts_with("texts/")) {
         let said = name.strip_prefix("texts/").and_then(|rest| rest.split('.').next()).and_then(from_hex::<32>);
         let bytes = pack.read(&name, TEXT_MAX)?.unwrap_or_default();
         if said != Some(Sha256::digest(&bytes).into()) {
             world.findings.push(Finding::new(Code::Text, "it is not what its name says").file(&name));
+            continue;
         }
+        let hash = said.unwrap_or_default();
+        missing.remove(&hash);
+        if !named.contains(&hash) {
+            world.findings.push(Finding::new(Code::Text, "no plan names it").file(&name));
+        }
+    }
+    for hash in missing {
+        let text = format!("a plan names the text {}, and it is not in the pack", to_hex(&hash));
+        world.findings.push(Finding::new(Code::Text, text));
     }
     Ok(())
 }

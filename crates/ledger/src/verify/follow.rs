@@ -87,7 +87,7 @@ fn may_follow(finding: &Finding, cause: &Finding) -> bool {
         Code::Manifest => {
             is(&[Code::Stranger, Code::Contents, Code::WrongDestination, Code::Opening, Code::OwnList, Code::Incomplete])
         }
-        Code::Plan => is(&[Code::Approval, Code::Contents, Code::NoPlan, Code::WrongContent]),
+        Code::Plan => is(&[Code::Text, Code::Approval, Code::Contents, Code::NoPlan, Code::WrongContent]),
         Code::Contents => is(&[Code::WrongContent]),
         _ => false,
     }

@@ -50,6 +50,7 @@ impl World {
         let number = |name| fact.number(name).unwrap_or_default();
         let (count, root) = (number("count"), fact.hex::<32>("root").unwrap_or_default());
         let sum = count.saturating_add(number("duplicates")).saturating_add(number("quarantined"));
+        self.frozen_rows.insert(number("list"), [number("rows"), count, number("duplicates")]);
         if number("rows") != sum {
             self.find(Code::Rows, format!("{} rows are not {sum} people, duplicates and quarantined rows", number("rows")));
         }

@@ -25,7 +25,11 @@ pub fn check<R: Read + Seek>(
     leaves: &BTreeMap<u64, Leaf>,
     world: &mut World,
 ) -> Result<Vec<String>, PackError> {
-    let Some(text) = pack.text("keys.json")? else { return Ok(Vec::new()) };
+    let Some(text) = pack.text("keys.json")? else {
+        let mut opened = Vec::new();
+        messages(pack, None, leaves, world, &mut opened)?;
+        return Ok(opened);
+    };
     let wrong = |what: &str| Finding::new(Code::Opening, what).file("keys.json");
     let Some(keys) = canonical_json(&text) else {
         world.findings.push(wrong("it is no canonical JSON"));
@@ -67,7 +71,10 @@ fn messages<R: Read + Seek>(
         if made.is_some() && made == said {
             opened.push(format!("{name} holds the bytes that the intent {} commits to", n.unwrap_or_default()));
         } else {
-            let text = "its bytes are not those that the intent commits to";
+            let text = match key {
+                Some(_) => "its bytes are not those that the intent commits to",
+                None => "the key with which it could be compared is not in the pack",
+            };
             world.findings.push(Finding::new(Code::Opening, text).file(&name));
         }
     }

@@ -85,12 +85,14 @@ fn check_manifest(bytes: &[u8], world: &mut World, report: &mut Report) {
 struct Rows {
     /// List and row: person, or the fate of a row that is nobody.
     fates: BTreeMap<u64, HashMap<u64, (Option<usize>, String)>>,
+    /// Rows of each list, jobs among them: all, people, repeats.
+    sums: BTreeMap<u64, [u64; 3]>,
     /// Key of the external reference, by person.
     keys: HashMap<usize, [u8; 32]>,
 }
 
 fn rows_of<R: Read + Seek>(pack: &mut Pack<R>, world: &World) -> Result<Option<Rows>, PackError> {
-    let mut rows = Rows { fates: BTreeMap::new(), keys: HashMap::new() };
+    let mut rows = Rows { fates: BTreeMap::new(), sums: BTreeMap::new(), keys: HashMap::new() };
     let has_keys = pack.lines("keys/openings.jsonl", |line| {
         let (person, fields) = parse_keyed(line, "k").ok_or("a line is no opening")?;
         let key = fields.iter().find(|(name, _)| *name == "external_reference").map(|(_, key)| *key);
@@ -105,6 +107,13 @@ fn rows_of<R: Read + Seek>(pack: &mut Pack<R>, world: &World) -> Result<Option<R
         };
         let fate = value.get("fate").and_then(Value::as_str).ok_or("a row has no fate")?;
         let person = value.get("p").and_then(Value::as_str).and_then(from_hex::<16>);
+        if let Some(list) = number("list") {
+            let [all, people, repeats] = rows.sums.entry(list).or_default();
+            *all += 1;
+            // Who is somebody must be named.
+            *people += u64::from(fate == "person" && person.is_some());
+            *repeats += u64::from(fate == "duplicate_of" && person.is_some());
+        }
         // A row that came as a job has no number, and stands in no file.
         if let (Some(list), Some(row)) = (number("list"), number("row")) {
             let person = person.and_then(|id| world.people.find(&id));
@@ -126,6 +135,13 @@ fn check_rows(rows: &Rows, references: &[String], world: &mut World, report: &mu
     };
     let mut lines = vec![format!("your {} rows were compared with list {list} of the pack", references.len())];
     let mut wrong = Vec::new();
+    let said = rows.sums.get(list).copied().unwrap_or_default();
+    if world.frozen_rows.get(list).is_some_and(|frozen| *frozen != said) {
+        wrong.push(format!(
+            "what the pack says became of the rows of list {list} is not what was frozen: {} rows, {} people, {} repeats",
+            said[0], said[1], said[2]
+        ));
+    }
     for (row, reference) in (1u64..).zip(references) {
         match fates.get(&row) {
             None => wrong.push(format!("row {row} of your list is unknown to the pack")),

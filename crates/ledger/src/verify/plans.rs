@@ -11,7 +11,7 @@ use crate::hash::to_hex;
 use crate::key::verify_ed25519;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
 
 /// Where a plan stands.
@@ -212,6 +212,15 @@ impl World {
         for plan in never {
             self.findings.push(Finding::new(Code::Plan, format!("no event prepared plan {plan}")));
         }
+    }
+
+    /// Every text that a plan names by its hash: templates, the incident's texts, the profile.
+    pub fn named_texts(&self) -> BTreeSet<[u8; 32]> {
+        let texts = self.plan_files.values().flat_map(|files| {
+            let templates = files.body.get("templates").and_then(Value::as_array).into_iter().flatten();
+            templates.chain(["texts", "profile_text"].into_iter().filter_map(|key| files.body.get(key)))
+        });
+        texts.filter_map(|hash| from_hex(hash.as_str()?)).collect()
     }
 
     /// Whether sending under a plan is allowed at this leaf.

@@ -17,6 +17,9 @@ pub fn limits(report: &Report) -> Vec<&'static str> {
         "That nothing was sent outside of this log: compare the accepted calls with the providers' own records.",
         "Who holds the keys of approvers: compare them with what you know of these users.",
     ];
+    if report.kind == "incident" {
+        limits.push("What summary.html and certificate.pdf say: they are for people, and were not compared with the log.");
+    }
     if report.kind == "person" {
         limits.push("That nothing more follows, and that nothing was sent twice: for that a reader needs all leaves.");
     }

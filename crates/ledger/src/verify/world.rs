@@ -36,6 +36,8 @@ pub struct World {
     pub plans: HashMap<u64, Plan>,
     /// Lists as they were frozen: number, count, root.
     pub frozen: Vec<(u64, u64, [u8; 32])>,
+    /// Rows of each frozen list: all, people, repeats.
+    pub(super) frozen_rows: BTreeMap<u64, [u64; 3]>,
     /// Open holds with their person; `None`: of the whole incident.
     pub(super) holds: HashMap<[u8; 16], Option<usize>>,
     pub(super) incident_holds: usize,

@@ -375,6 +375,15 @@ fn text_a_template_that_is_not_what_its_name_says() {
     use sha2::Digest;
     let name = |bytes: &[u8]| format!("texts/{}.hbs", duly_ledger::to_hex(&sha2::Sha256::digest(bytes)));
     let put = |name: String, bytes: &[u8]| changed(|case| drop(case.files.insert(name, bytes.to_vec())));
-    assert_eq!(put(name(b"Dear"), b"Dear").found(), []);
-    assert_eq!(put(name(b"Dear"), b"dear").found(), [("text", None)]);
+    assert_eq!(put(name(b"Dear"), b"Dear").found(), [("text", None)], "no plan names it");
+    let of_plan = |texts: &[&[u8]]| {
+        changed(|c| {
+            let hash = duly_ledger::to_hex(&sha2::Sha256::digest(b"Dear"));
+            rewrite_plan(c, |body| body["templates"] = json!([hash]));
+            texts.iter().for_each(|bytes| drop(c.files.insert(name(b"Dear"), bytes.to_vec())));
+        })
+    };
+    assert_eq!(of_plan(&[b"Dear"]).found(), []);
+    assert_eq!(of_plan(&[b"dear"]).found(), [("text", None), ("text", None)], "another, and so the named one is not there");
+    assert_eq!(of_plan(&[]).found(), [("text", None)], "it is not there");
 }
