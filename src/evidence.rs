@@ -78,7 +78,10 @@ impl EvidenceError {
             Self::Contradiction { .. } => {
                 "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()
             }
-            Self::Copy { .. } => "bring `evidence.outside` back as it was; if it is lost for ever, `duly restore reconcile --new-generation`".into(),
+            Self::Copy { .. } => {
+                "bring `evidence.outside` back as it was; if it is lost for ever, `duly restore reconcile --new-generation`"
+                    .into()
+            }
             Self::Led => "stop every `duly serve` and run the command again".into(),
             Self::Behind { .. } => {
                 "the database was restored to an earlier moment: run `duly restore reconcile` before anything is sent".into()

@@ -8,15 +8,15 @@ use crate::evidence::restore::{Lost, list_lost, list_strangers, put_back};
 use crate::evidence::{Archive, high_water};
 use crate::failpoint;
 use crate::model::statement::hold_set;
+use crate::store::Store;
 use crate::store::bring_back::Leaf;
 use crate::store::incident::Incident;
 use crate::store::restore::{Counts, Forgotten};
 use crate::store::sequencing::LogScope;
-use crate::store::Store;
 use crate::store::unit::IncidentKey;
 use crate::store::user::Signer;
-use clap::Subcommand;
 use bring_back::{Bringer, lanes, references};
+use clap::Subcommand;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -145,7 +145,10 @@ async fn announce(context: &Context, office: &Office, strangers: &[String], lost
             count(total(lost.len()), "log was", "logs were"),
             count(events, "event comes", "events come")
         ),
-        format!("{} written to in the time that was lost: known again, and not written to again.", count(told, "person was", "people were")),
+        format!(
+            "{} written to in the time that was lost: known again, and not written to again.",
+            count(told, "person was", "people were")
+        ),
         format!("{} erased in the time that was lost: erased again.", count(erased, "person was", "people were")),
         format!(
             "{} may have left besides: become unknown, are looked up, and none is sent again blindly.",
@@ -153,10 +156,16 @@ async fn announce(context: &Context, office: &Office, strangers: &[String], lost
         ),
     ];
     if !unreadable.is_empty() {
-        lines.push(format!("Cannot be read outside, go on in a new generation, their incidents are held: {}", unreadable.join(", ")));
+        lines.push(format!(
+            "Cannot be read outside, go on in a new generation, their incidents are held: {}",
+            unreadable.join(", ")
+        ));
     }
     if !strangers.is_empty() {
-        lines.push(format!("Published, and not known here at all; restore a newer backup if you have one: {}", strangers.join(", ")));
+        lines.push(format!(
+            "Published, and not known here at all; restore a newer backup if you have one: {}",
+            strangers.join(", ")
+        ));
     }
     context.print(
         &json!({"restored": true, "dry_run": dry_run, "logs": lost.len(), "events": events, "told": told, "erased": erased,

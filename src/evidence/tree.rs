@@ -63,7 +63,13 @@ impl Tree {
         let mut tree = if part.from > 0 {
             Self { edge: load_edge(tx, &known).await?, head: known }
         } else {
-            let head = LogHead { generation: part.generation, origin: part.checkpoint.origin.clone(), size: 0, root: Vec::new(), ..known };
+            let head = LogHead {
+                generation: part.generation,
+                origin: part.checkpoint.origin.clone(),
+                size: 0,
+                root: Vec::new(),
+                ..known
+            };
             tx.insert_generation(head.log_no, head.generation, &head.origin).await?;
             Self { head, edge: Appender::new() }
         };

@@ -22,14 +22,16 @@ use uuid::Uuid;
 async fn is_stopped(stage: &Stage, office: &Office) {
     let mut early = serve(stage);
     eventually("the restore is noticed", async || office.store.open_restore().await.is_ok_and(|found| found.is_some())).await;
-    let (before, events) = (stage.sandbox.state.requests(), stage.count("select count(*) from event where person_id is not null").await);
+    let (before, events) =
+        (stage.sandbox.state.requests(), stage.count("select count(*) from event where person_id is not null").await);
     // A lead that was renewed has gone round many times.
     for role in ["scheduler", "sweep"] {
         let renewed = format!("select count(*) from leadership where role = '{role}' and expires_at > $1");
         let first: time::OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&stage.owner).await.unwrap();
         eventually("the lead is renewed", async || {
             let later = first + std::time::Duration::from_secs(8);
-            sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(renewed.clone())).bind(later).fetch_one(&stage.owner).await.unwrap() == 1
+            sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(renewed.clone())).bind(later).fetch_one(&stage.owner).await.unwrap()
+                == 1
         })
         .await;
     }
@@ -105,7 +107,10 @@ async fn what_was_sent_and_never_published_is_found_at_the_provider_or_decided_b
         assert_eq!(ground::told(&stage), PEOPLE as usize, "{capability:?} {rule}");
         assert!(stage.count("select count(*) from message where state in ('ready', 'sending', 'unknown')").await == 0);
         let settled = stage.words("select state from message group by state order by state").await;
-        assert!(settled.iter().all(|state| state == "accepted" || state == found) && settled.contains(&found.to_owned()), "{settled:?}");
+        assert!(
+            settled.iter().all(|state| state == "accepted" || state == found) && settled.contains(&found.to_owned()),
+            "{settled:?}"
+        );
         holds(&stage).await;
     }
 }

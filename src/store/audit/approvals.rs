@@ -86,8 +86,14 @@ impl Snapshot {
                         PlanEvent { incident_id: row.incident_id, event, moved, hashes: &hashes, commands: &commands };
                     // The signature behind one that was brought back is lost, and so may be its plan; approvals are asked for below.
                     let code = plan_event.judge().filter(|code| !row.is_brought_back || *code != "event_not_signed");
-                    let is_known = event.detail.get("plan").and_then(Value::as_i64).is_some_and(|no| plans.iter().any(|p| i64::from(p.plan_no) == no));
-                    code.map(|code| if row.is_brought_back && !is_known { "plan_missing" } else { code }).into_iter().for_each(&mut bad);
+                    let is_known = event
+                        .detail
+                        .get("plan")
+                        .and_then(Value::as_i64)
+                        .is_some_and(|no| plans.iter().any(|p| i64::from(p.plan_no) == no));
+                    code.map(|code| if row.is_brought_back && !is_known { "plan_missing" } else { code })
+                        .into_iter()
+                        .for_each(&mut bad);
                 }
                 Some(_) if moved.is_some() => bad("move_differs"),
                 Some(_) => {}

@@ -73,7 +73,7 @@ pub async fn restore(stage: &Stage, backup: &Path) {
 }
 
 /// The pools of the stage have thrown away what the restore cut.
-async fn connections_are_new(stage: &Stage) {
+pub async fn connections_are_new(stage: &Stage) {
     eventually("the pools have new connections", async || {
         let mut good = true;
         for _ in 0..6 {

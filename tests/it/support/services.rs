@@ -48,7 +48,8 @@ impl Services {
     pub async fn put_files_back(&self, recovers: bool) {
         let recovery = "install -o \"$(stat -c %u pg/data)\" -m 600 /dev/null pg/data/recovery.signal
             printf \"restore_command='false'\\nrecovery_target_timeline='current'\\n\" >> pg/data/postgresql.conf";
-        self.exchange(&format!("rm -rf pg && cp -a kept pg{}", if recovers { format!("\n{recovery}") } else { String::new() })).await;
+        self.exchange(&format!("rm -rf pg && cp -a kept pg{}", if recovers { format!("\n{recovery}") } else { String::new() }))
+            .await;
     }
 
     async fn exchange(&self, script: &str) {
