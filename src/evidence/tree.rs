@@ -1,5 +1,6 @@
 //! One log in the sequencer's memory: its right edge, from which it goes on.
 
+use super::restore::Part;
 use super::{Archive, EvidenceError};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
 use duly_ledger::{Appender, Checkpoint, Event, Growth, leaf_hash};
@@ -54,7 +55,41 @@ impl Tree {
         Ok(())
     }
 
-    /// Opens another generation where the database forgot what was published; its first leaf says which checkpoint that was.
+    /// Gives events that a restored database forgot the places in which they were published, under the checkpoint that
+    /// was signed then: nothing is signed here.
+    pub async fn put_back(tx: &mut Sequencing, scope: LogScope, part: &Part) -> Result<(), EvidenceError> {
+        let contradiction = |what| EvidenceError::Contradiction { origin: part.checkpoint.origin.clone(), what };
+        let known = tx.head(scope).await?;
+        let mut tree = if part.from > 0 {
+            Self { edge: load_edge(tx, &known).await?, head: known }
+        } else {
+            let head = LogHead {
+                generation: part.generation,
+                origin: part.checkpoint.origin.clone(),
+                size: 0,
+                root: Vec::new(),
+                ..known
+            };
+            tx.insert_generation(head.log_no, head.generation, &head.origin).await?;
+            Self { head, edge: Appender::new() }
+        };
+        let leaves: Vec<[u8; 32]> = part.leaves.iter().flatten().map(|leaf| leaf_hash(&leaf.body)).collect();
+        let ords = tx.take_back(scope, &leaves).await?;
+        if ords.len() != leaves.len() || tree.edge.size() != part.from {
+            return Err(contradiction("an event that was published is not on record"));
+        }
+        tx.place(&tree.head, number(part.from), &ords).await?;
+        leaves.iter().for_each(|leaf| tree.edge.append(*leaf));
+        let growths: Vec<TileGrowth> = tree.edge.take_growth().into_iter().map(growth).collect();
+        tx.grow(&tree.head, &growths).await?;
+        if (tree.edge.size(), tree.edge.root()) != (part.checkpoint.size, part.checkpoint.root) {
+            return Err(contradiction("this database's events before the restore are not those that were published"));
+        }
+        tx.sign(&tree.head, number(part.checkpoint.size), &part.checkpoint.root, &part.note).await?;
+        Ok(tx.insert_published(&tree.head, number(part.checkpoint.size)).await?)
+    }
+
+    /// Opens another generation where what was published cannot be read any more; its first leaf says which checkpoint that was.
     pub async fn open_next(
         archive: &Archive,
         tx: &mut Sequencing,
@@ -74,7 +109,7 @@ impl Tree {
 
     /// Gives events their places and signs the new size, inside the transaction; nobody sees it before the commit.
     pub async fn append(&mut self, archive: &Archive, tx: &mut Sequencing, events: &[Waiting]) -> Result<(), EvidenceError> {
-        let first = i64::try_from(self.edge.size()).unwrap_or(i64::MAX);
+        let first = number(self.edge.size());
         let ords: Vec<i64> = events.iter().map(|e| e.ord).collect();
         tx.place(&self.head, first, &ords).await?;
         for event in events {
@@ -84,15 +119,19 @@ impl Tree {
         tx.grow(&self.head, &growths).await?;
         let (size, root) = (self.edge.size(), self.edge.root());
         let note = archive.signer(&self.head.origin)?.sign_checkpoint(size, root);
-        tx.sign(&self.head, i64::try_from(size).unwrap_or(i64::MAX), &root, &note).await?;
+        tx.sign(&self.head, number(size), &root, &note).await?;
         Ok(())
     }
+}
+
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn growth(growth: Growth) -> TileGrowth {
     TileGrowth {
         level: i32::from(growth.level),
-        tile_no: i64::try_from(growth.tile).unwrap_or(i64::MAX),
+        tile_no: number(growth.tile),
         offset: i32::try_from(growth.offset).unwrap_or(i32::MAX),
         hashes: growth.hashes,
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::io::Cursor;
 use uuid::Uuid;
 
-async fn incident_pack(stage: &Stage, audience: Audience, opens: bool) -> Vec<u8> {
+pub async fn incident_pack(stage: &Stage, audience: Audience, opens: bool) -> Vec<u8> {
     let key = stage.office.master.unwrap_key(&stage.incident.wrapped_key, "incident").unwrap();
     let wanted = incident::Wanted { audience, openings: opens.then_some(&key), progress: &|_, _| {} };
     let mut out = Cursor::new(Vec::new());
@@ -17,7 +17,7 @@ async fn incident_pack(stage: &Stage, audience: Audience, opens: bool) -> Vec<u8
     out.into_inner()
 }
 
-async fn person_pack(stage: &Stage, person_id: Uuid, fields: &[&str], messages: bool) -> Result<Vec<u8>, PackError> {
+pub async fn person_pack(stage: &Stage, person_id: Uuid, fields: &[&str], messages: bool) -> Result<Vec<u8>, PackError> {
     let key = stage.office.master.unwrap_key(&stage.incident.wrapped_key, "incident").unwrap();
     let fields: Vec<String> = fields.iter().map(|f| (*f).to_owned()).collect();
     let opens = messages || !fields.is_empty();
