@@ -31,6 +31,18 @@ begin
     end if;
 end $$;
 
+-- The stop is lifted once, by an active user's signature over exactly that.
+create function check_reconciled() returns trigger language plpgsql as $$
+begin
+    if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
+         where s.command_id = new.command_id
+           and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', old.restored_id)))) then
+        raise exception 'a restore is reconciled once, by an active user''s signature over exactly that' using errcode = 'DU072';
+    end if;
+    return new;
+end $$;
+create trigger check_reconciled before update on restored for each row execute function check_reconciled();
+
 -- What a message would be called at its provider, had it left in the time that was lost; asked for by the resolver.
 create table restored_call (
     controller_id uuid not null,                             -- tenant

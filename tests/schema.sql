@@ -677,6 +677,7 @@ table restored
     constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text])))
     constraint restored_pkey PRIMARY KEY (restored_id)
     UNIQUE index restored_open ON public.restored USING btree ((true)) WHERE (reconciled_at IS NULL)
+    trigger check_reconciled BEFORE UPDATE ON public.restored FOR EACH ROW EXECUTE FUNCTION check_reconciled()
     grant select to duly_app
     grant insert (restored_id, ground) to duly_app
     grant update (imported_at, command_id, reconciled_at) to duly_app
@@ -910,6 +911,17 @@ begin
         and position(encode(new.public_key, 'hex') in convert_from(s.statement, 'UTF8')) > 0
         and (new.key_no = 1 or convert_from(s.statement, 'UTF8')::jsonb ->> 'command' = 'list replace-key');
     if not found then raise exception 'a list key needs a signed command that names it' using errcode = 'DU066'; end if;
+    return new;
+end 
+
+function check_reconciled() returns trigger
+
+begin
+    if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
+         where s.command_id = new.command_id
+           and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', old.restored_id)))) then
+        raise exception 'a restore is reconciled once, by an active user''s signature over exactly that' using errcode = 'DU072';
+    end if;
     return new;
 end 
 

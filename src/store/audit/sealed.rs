@@ -157,11 +157,13 @@ impl Snapshot {
     async fn read_forgotten(&mut self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<ForgottenRow>, StoreError> {
         let rows = sqlx::query_as!(
             ForgottenRow,
-            "select m.message_id, m.person_id, m.channel, m.state, c.content_hash from restored_call r
-               join message m on m.controller_id = $1 and m.incident_no = $2 and m.message_id = r.message_id
+            "select m.message_id, m.person_id, m.channel, m.state, c.content_hash from message m
                join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
-              where r.controller_id = $1 and r.incident_no = $2 and m.person_id > $3 and m.person_id <= $4
+              where m.controller_id = $1 and m.incident_no = $2 and m.person_id > $3 and m.person_id <= $4
                 and not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = m.message_id)
+                and (exists (select from restored_call r where r.controller_id = $1 and r.incident_no = $2 and r.message_id = m.message_id)
+                  or exists (select from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = m.person_id
+                      and e.message_id = m.message_id and e.kind = 'message.intent' and e.restored_id is not null))
               order by m.message_id",
             incident.controller_id,
             incident.incident_no,

@@ -28,6 +28,26 @@ async fn an_escalation_of_the_lost_time_is_made_again_and_its_letter_is_not_sent
 }
 
 #[tokio::test]
+async fn where_several_lanes_were_possible_the_log_is_believed_and_no_name_is_made_up() {
+    let lanes = ["sms", "sms-b"].map(|name| Lane { provider: Capability::Nothing.provider(), ..Lane::named(name) });
+    let stage = stage(lanes.into(), Setup::default()).await;
+    come_back(&stage).await;
+    let before = stage.count("select count(*) from attempt").await;
+    assert!(before < i64::from(PEOPLE));
+
+    duly(&stage, &["restore", "reconcile"]).fine();
+
+    // Those that had a lane in the backup have their name again.
+    let bare = "select count(*) from message m where lane is null and not exists (select from attempt a where a.message_id = m.message_id)";
+    assert!(stage.count(bare).await > 0);
+    assert_eq!(stage.count("select count(*) from message where state = 'accepted'").await, i64::from(PEOPLE));
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize);
+    // The audit of a test counts requests by name; all else holds.
+    assert_eq!(stage.findings().await, BTreeSet::from(["more_requests_than_attempts".to_owned()]));
+}
+
+#[tokio::test]
 async fn people_and_plans_that_only_the_lost_time_knew_stand_in_the_log_and_hold_the_incident() {
     let mut stage = stage(vec![lane(Capability::StrongLookup)], Setup::default()).await;
     serve_to_the_end(&stage).await;

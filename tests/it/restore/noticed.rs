@@ -32,7 +32,12 @@ async fn files_of_an_earlier_day_and_a_recovery_to_another_timeline_give_themsel
     serve_to_the_end(&stage).await;
     services.keep_files().await;
     connections_are_new(&stage).await;
-    serve_to_the_end(&stage).await;
+    // More than a start of Postgres writes by itself.
+    sqlx::raw_sql("create table ballast as select generate_series(1, 200000) as n").execute(&stage.owner).await.unwrap();
+    let beat = stage.count("select beat from pulse").await;
+    let mut process = serve(&stage);
+    eventually("the mark is set", async || stage.count("select beat from pulse").await > beat + 2).await;
+    process.terminate().await;
 
     for (recovers, ground) in [(false, "position"), (true, "timeline")] {
         services.put_files_back(recovers).await;
@@ -74,6 +79,25 @@ async fn nobodys_chain_goes_on_before_the_published_log_is_here_again() {
     let refused = office.store.set_hold(stage.incident.key, Some(person), "x", by).await.unwrap_err();
     assert!(matches!(refused, StoreError::Database(_)) && refused.remedy().contains("duly restore reconcile"), "{refused}");
     duly(&stage, &["restore", "reconcile"]).fine();
+}
+
+#[tokio::test]
+async fn events_come_back_only_in_a_restore_and_only_a_signature_ends_one() {
+    let stage = Stage::new(Setup { people: 1, ..Setup::default() }).await;
+    let refused = async |attack: &'static str, code: &str| {
+        let error = sqlx::raw_sql(attack).execute(&stage.owner).await.unwrap_err();
+        assert_eq!(error.into_database_error().unwrap().code().as_deref(), Some(code), "{attack}");
+    };
+    let back = "insert into event (controller_id, incident_no, kind, restored_id, body, leaf)
+        select controller_id, incident_no, kind, gen_random_uuid(), body, leaf from event where kind = 'list.frozen'";
+    refused(back, "DU070").await;
+    stage.office.store.insert_restored("pulse").await.unwrap();
+    refused(back, "DU070").await;
+    refused(
+        "update restored set reconciled_at = now(), command_id = (select min(command_id::text)::uuid from signed_command)",
+        "DU072",
+    )
+    .await;
 }
 
 #[tokio::test]
