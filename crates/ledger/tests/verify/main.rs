@@ -4,6 +4,7 @@
 
 mod case;
 mod cli;
+mod closed;
 mod findings;
 mod hostile;
 mod own_list;
