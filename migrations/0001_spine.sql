@@ -463,6 +463,7 @@ create table event (
     lease_in_ms bigint,                                      -- ms of lease; null: none
     body bytea not null check (octet_length(body) <= 4096),  -- the leaf, canonical bytes
     leaf bytea not null check (leaf = sha256('\x00'::bytea || body)), -- RFC 6962 leaf hash
+    restored_id uuid,                                        -- brought back from the published log by this reconciliation; null: written here
     unique (controller_id, incident_no, person_id, n),
     check ((person_id is null) = (n is null)),
     check ((message_from is null) = (message_to is null)),
@@ -537,7 +538,12 @@ $$;
 create function apply_events() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
 declare wanted bigint; moved bigint;
 begin
-    select count(*) into wanted from fresh where person_id is not null;
+    perform check_restored(r.n_brought, r.n_moving, r.restored_id)
+       from (select count(f.restored_id) as n_brought, min(f.restored_id::text)::uuid as restored_id,
+                    count(*) filter (where f.restored_id is null and (f.person_id is not null or f.plan_to is not null)) as n_moving from fresh f) r;
+    -- Somebody whom only the published log knows has no head here.
+    select count(*) into wanted from fresh f where f.person_id is not null and (f.restored_id is null or exists (select from person p
+        where p.controller_id = f.controller_id and p.incident_no = f.incident_no and p.person_id = f.person_id));
     update person p set last_n = e.n, last_leaf = e.leaf from fresh e
      where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
        and p.last_n = e.n - 1 and convert_from(e.body, 'UTF8') like event_shape(e.kind, e.n, e.person_id, p.last_leaf);
@@ -589,10 +595,11 @@ begin
           join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no and i.closed_at is null
          where q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no and q.state = e.plan_from
            and e.d = jsonb_build_object('command', e.d -> 'command', 'hash', encode(q.hash, 'hex'), 'plan', q.plan_no, 'user', e.d -> 'user')
-           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
-                 'command', v.command, 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
-           and (e.plan_to <> 'approved' or i.approvals_required <= (select count(*) from plan_approval a
-                 where a.controller_id = q.controller_id and a.incident_no = q.incident_no and a.plan_no = q.plan_no));
+           and (e.restored_id is not null
+             or (is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
+                   'command', v.command, 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
+               and (e.plan_to <> 'approved' or i.approvals_required <= (select count(*) from plan_approval a
+                     where a.controller_id = q.controller_id and a.incident_no = q.incident_no and a.plan_no = q.plan_no))));
         get diagnostics moved = row_count;
         if moved <> wanted then
             raise exception 'event moves a plan as it may not, or without its approvals and signed command' using errcode = 'DU004';
@@ -605,8 +612,9 @@ begin
           from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.kind in ('incident.closed', 'incident.reopened')) e
          where i.controller_id = e.controller_id and i.incident_no = e.incident_no and e.person_id is null
            and (i.closed_at is null) = (e.kind = 'incident.closed')
-           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object('incident', i.incident_id, 'reason', e.d -> 'reason',
-                 'command', case e.kind when 'incident.closed' then 'incident close' else 'incident reopen' end));
+           and (e.restored_id is not null
+             or is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object('incident', i.incident_id, 'reason', e.d -> 'reason',
+                   'command', case e.kind when 'incident.closed' then 'incident close' else 'incident reopen' end)));
         get diagnostics moved = row_count;
         if moved <> wanted then
             raise exception 'event closes or reopens an incident as it may not, or without its signed command' using errcode = 'DU009';
@@ -625,7 +633,8 @@ declare
 begin
     perform from event e where e.controller_id = new.controller_id and e.incident_no = new.incident_no
         and e.person_id is not distinct from new.person_id and e.kind = told
-        and convert_from(e.body, 'UTF8') like '{"d":{"command":"' || command || '","hold":"' || new.hold_id || '",%';
+        and convert_from(e.body, 'UTF8') like '{"d":{"command":"' || case when e.restored_id is null then command::text else '%' end
+            || '","hold":"' || new.hold_id || '",%';
     if not found then raise exception 'a hold is set and lifted with its event' using errcode = 'DU008'; end if;
     return null;
 end $$;

@@ -25,7 +25,7 @@ grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_
 grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) on notice to duly_app;
 grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at) on message to duly_app;
 grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from,
-    notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf) on event to duly_app;
+    notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) on event to duly_app;
 
 -- Locks need the right to update one column; queueing leaves no evidence.
 grant update (locked_by, hold_version) on incident to duly_app;

@@ -28,10 +28,11 @@ begin
     select * into e from erasure r
      where r.controller_id = new.controller_id and r.incident_no = new.incident_no and r.person_id = new.person_id;
     if not found then raise exception 'a key is destroyed without saying what it sealed' using errcode = 'DU061'; end if;
-    if exists (select from notice o where o.controller_id = e.controller_id and o.incident_no = e.incident_no
+    -- What the published log tells was allowed then; here the plan that told the person may be forgotten.
+    if new.restored_id is null and (exists (select from notice o where o.controller_id = e.controller_id and o.incident_no = e.incident_no
                   and o.person_id = e.person_id having count(*) = 0 or bool_or(o.state = 'open'))
        or exists (select from message m where m.controller_id = e.controller_id and m.incident_no = e.incident_no
-                  and m.person_id = e.person_id and m.state in ('ready', 'sending', 'unknown', 'asked')) then
+                  and m.person_id = e.person_id and m.state in ('ready', 'sending', 'unknown', 'asked'))) then
         raise exception 'a key is destroyed before the person''s notices have ended' using errcode = 'DU062';
     end if;
     delete from person_key k where k.controller_id = e.controller_id and k.incident_no = e.incident_no and k.person_id = e.person_id;

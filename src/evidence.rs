@@ -45,6 +45,14 @@ pub enum EvidenceError {
         /// What does not fit.
         what: &'static str,
     },
+    /// What was published cannot be read any more.
+    #[error("the copy outside of the log `{origin}` cannot be read: {what}")]
+    Copy {
+        /// The log.
+        origin: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Another process gives events their places.
     #[error("another process still leads the sequencer")]
     Led,
@@ -73,6 +81,10 @@ impl EvidenceError {
             Self::Event(_) | Self::Note(_) => "report this as a fault of Duly".into(),
             Self::Contradiction { .. } => {
                 "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()
+            }
+            Self::Copy { .. } => {
+                "bring `evidence.outside` back as it was; if it is lost for ever, `duly restore reconcile --new-generation`"
+                    .into()
             }
             Self::Led => "stop every `duly serve` and run the command again".into(),
             Self::NotEnded => "see whether `duly serve scheduler` says why it publishes nothing, and ask again".into(),
@@ -118,10 +130,14 @@ impl Archive {
 
     /// The newest checkpoint of a log at the place outside; `None` where there is none.
     async fn checkpoint_outside(&self, origin: &str) -> Result<Option<Checkpoint>, EvidenceError> {
+        Ok(self.note_outside(origin).await?.map(|(checkpoint, _)| checkpoint))
+    }
+
+    /// The same with its bytes.
+    async fn note_outside(&self, origin: &str) -> Result<Option<(Checkpoint, String)>, EvidenceError> {
         let Some(note) = self.outside.get(&format!("{origin}/checkpoint")).await? else { return Ok(None) };
-        let opened = self.signer(origin)?.open(&note);
-        match opened {
-            Ok(checkpoint) if checkpoint.origin == origin => Ok(Some(checkpoint)),
+        match (self.signer(origin)?.open(&note), String::from_utf8(note)) {
+            (Ok(checkpoint), Ok(note)) if checkpoint.origin == origin => Ok(Some((checkpoint, note))),
             _ => Err(EvidenceError::Contradiction {
                 origin: origin.to_owned(),
                 what: "the checkpoint outside is not signed by this log's key",

@@ -6,6 +6,7 @@
 pub mod alarm;
 pub mod anchor;
 pub mod audit;
+pub mod bring_back;
 pub mod claim;
 pub mod close;
 pub mod controller;
@@ -122,6 +123,9 @@ impl StoreError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
+            Self::Database(sqlx::Error::Database(e)) if e.code().as_deref() == Some("DU071") => {
+                "run `duly restore reconcile` first: this database was restored, and the published log knows more"
+            }
             Self::Database(_) => {
                 "check that Postgres is up and `database.url` right, then run the command again: nothing was half done"
             }

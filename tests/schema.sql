@@ -188,6 +188,7 @@ table event
     lease_in_ms bigint
     body bytea not null
     leaf bytea not null
+    restored_id uuid
     constraint a_person_has_an_incident CHECK (((person_id IS NULL) OR (incident_no IS NOT NULL)))
     constraint an_incident_has_a_controller CHECK (((incident_no IS NULL) OR (controller_id IS NOT NULL)))
     constraint event_body_check CHECK ((octet_length(body) <= 4096))
@@ -204,7 +205,7 @@ table event
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
     grant select to duly_app
-    grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf) to duly_app
+    grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
 
 table event_inbox
     ord bigint not null
@@ -668,6 +669,7 @@ table restored
     restored_id uuid not null
     ground text not null
     found_at timestamp with time zone not null default duly_now()
+    imported_at timestamp with time zone
     command_id uuid
     reconciled_at timestamp with time zone
     constraint restored_check CHECK (((command_id IS NULL) = (reconciled_at IS NULL)))
@@ -675,9 +677,10 @@ table restored
     constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text])))
     constraint restored_pkey PRIMARY KEY (restored_id)
     UNIQUE index restored_open ON public.restored USING btree ((true)) WHERE (reconciled_at IS NULL)
+    trigger check_reconciled BEFORE UPDATE ON public.restored FOR EACH ROW EXECUTE FUNCTION check_reconciled()
     grant select to duly_app
     grant insert (restored_id, ground) to duly_app
-    grant update (command_id, reconciled_at) to duly_app
+    grant update (imported_at, command_id, reconciled_at) to duly_app
 
 table restored_call
     controller_id uuid not null
@@ -759,7 +762,12 @@ function apply_events() returns trigger security definer set search_path=public,
 
 declare wanted bigint; moved bigint;
 begin
-    select count(*) into wanted from fresh where person_id is not null;
+    perform check_restored(r.n_brought, r.n_moving, r.restored_id)
+       from (select count(f.restored_id) as n_brought, min(f.restored_id::text)::uuid as restored_id,
+                    count(*) filter (where f.restored_id is null and (f.person_id is not null or f.plan_to is not null)) as n_moving from fresh f) r;
+    -- Somebody whom only the published log knows has no head here.
+    select count(*) into wanted from fresh f where f.person_id is not null and (f.restored_id is null or exists (select from person p
+        where p.controller_id = f.controller_id and p.incident_no = f.incident_no and p.person_id = f.person_id));
     update person p set last_n = e.n, last_leaf = e.leaf from fresh e
      where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
        and p.last_n = e.n - 1 and convert_from(e.body, 'UTF8') like event_shape(e.kind, e.n, e.person_id, p.last_leaf);
@@ -811,10 +819,11 @@ begin
           join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no and i.closed_at is null
          where q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no and q.state = e.plan_from
            and e.d = jsonb_build_object('command', e.d -> 'command', 'hash', encode(q.hash, 'hex'), 'plan', q.plan_no, 'user', e.d -> 'user')
-           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
-                 'command', v.command, 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
-           and (e.plan_to <> 'approved' or i.approvals_required <= (select count(*) from plan_approval a
-                 where a.controller_id = q.controller_id and a.incident_no = q.incident_no and a.plan_no = q.plan_no));
+           and (e.restored_id is not null
+             or (is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object(
+                   'command', v.command, 'incident', i.incident_id, 'plan', q.plan_no, 'hash', encode(q.hash, 'hex')))
+               and (e.plan_to <> 'approved' or i.approvals_required <= (select count(*) from plan_approval a
+                     where a.controller_id = q.controller_id and a.incident_no = q.incident_no and a.plan_no = q.plan_no))));
         get diagnostics moved = row_count;
         if moved <> wanted then
             raise exception 'event moves a plan as it may not, or without its approvals and signed command' using errcode = 'DU004';
@@ -827,8 +836,9 @@ begin
           from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.kind in ('incident.closed', 'incident.reopened')) e
          where i.controller_id = e.controller_id and i.incident_no = e.incident_no and e.person_id is null
            and (i.closed_at is null) = (e.kind = 'incident.closed')
-           and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object('incident', i.incident_id, 'reason', e.d -> 'reason',
-                 'command', case e.kind when 'incident.closed' then 'incident close' else 'incident reopen' end));
+           and (e.restored_id is not null
+             or is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object('incident', i.incident_id, 'reason', e.d -> 'reason',
+                   'command', case e.kind when 'incident.closed' then 'incident close' else 'incident reopen' end)));
         get diagnostics moved = row_count;
         if moved <> wanted then
             raise exception 'event closes or reopens an incident as it may not, or without its signed command' using errcode = 'DU009';
@@ -904,6 +914,28 @@ begin
     return new;
 end 
 
+function check_reconciled() returns trigger
+
+begin
+    if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
+         where s.command_id = new.command_id
+           and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', old.restored_id)))) then
+        raise exception 'a restore is reconciled once, by an active user''s signature over exactly that' using errcode = 'DU072';
+    end if;
+    return new;
+end 
+
+function check_restored(brought bigint, moving bigint, by_restore uuid) returns void
+
+begin
+    if brought > 0 and not exists (select from restored r where r.restored_id = by_restore and r.reconciled_at is null) then
+        raise exception 'an event is brought back without a restore' using errcode = 'DU070';
+    end if;
+    if moving > 0 and exists (select from restored r where r.reconciled_at is null and r.imported_at is null) then
+        raise exception 'nobody''s events go on before `duly restore reconcile` has brought back those that were lost' using errcode = 'DU071';
+    end if;
+end 
+
 function check_user() returns trigger
 
 begin
@@ -937,10 +969,11 @@ begin
     select * into e from erasure r
      where r.controller_id = new.controller_id and r.incident_no = new.incident_no and r.person_id = new.person_id;
     if not found then raise exception 'a key is destroyed without saying what it sealed' using errcode = 'DU061'; end if;
-    if exists (select from notice o where o.controller_id = e.controller_id and o.incident_no = e.incident_no
+    -- What the published log tells was allowed then; here the plan that told the person may be forgotten.
+    if new.restored_id is null and (exists (select from notice o where o.controller_id = e.controller_id and o.incident_no = e.incident_no
                   and o.person_id = e.person_id having count(*) = 0 or bool_or(o.state = 'open'))
        or exists (select from message m where m.controller_id = e.controller_id and m.incident_no = e.incident_no
-                  and m.person_id = e.person_id and m.state in ('ready', 'sending', 'unknown', 'asked')) then
+                  and m.person_id = e.person_id and m.state in ('ready', 'sending', 'unknown', 'asked'))) then
         raise exception 'a key is destroyed before the person''s notices have ended' using errcode = 'DU062';
     end if;
     delete from person_key k where k.controller_id = e.controller_id and k.incident_no = e.incident_no and k.person_id = e.person_id;
@@ -993,7 +1026,8 @@ declare
 begin
     perform from event e where e.controller_id = new.controller_id and e.incident_no = new.incident_no
         and e.person_id is not distinct from new.person_id and e.kind = told
-        and convert_from(e.body, 'UTF8') like '{"d":{"command":"' || command || '","hold":"' || new.hold_id || '",%';
+        and convert_from(e.body, 'UTF8') like '{"d":{"command":"' || case when e.restored_id is null then command::text else '%' end
+            || '","hold":"' || new.hold_id || '",%';
     if not found then raise exception 'a hold is set and lifted with its event' using errcode = 'DU008'; end if;
     return null;
 end 

@@ -10,7 +10,7 @@ use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::report::story::{Story, story};
 use crate::report::words;
 use crate::store::Store;
-use crate::store::erase::{SealedPerson, already_erased};
+use crate::store::erase::{SealedPerson, Tombstone, already_erased};
 use crate::store::incident::Incident;
 use crate::store::quarantine::Decider;
 use crate::store::story::NoticeRow;
@@ -95,18 +95,15 @@ async fn erase(context: &Context, args: &Erase) -> Result<(), Failure> {
     let (store, settings) = (context.store().await?, context.settings()?);
     let incident = store.load_incident(&args.incident).await?;
     let master = settings.master_key()?;
-    let incident_key = master.unwrap_key(&incident.wrapped_key, "incident")?;
     let person_id = match &args.person {
         Some(text) => person_id(text)?,
         None => find(context, store, &incident).await?,
     };
-    let person = store.load_sealed_person(incident.key, person_id).await?.ok_or_else(already_erased)?;
+    let (seeker, tombstone) = seek(store, &master, &incident, person_id).await?.ok_or_else(already_erased)?;
     let shown = format!("p_{}", person_id.simple());
     refuse_open(&shown, &store.list_notices_of(incident.key, person_id).await?)?;
-    let seeker = Seeker::new(&master, &incident, &incident_key, &reference_of(&person, &incident_key)?)?;
     let command = json!({"command": "person erase", "incident": incident.incident_id, "person": shown});
     let (user_id, command_id) = signed(context, &command).await?;
-    let tombstone = incident_key.tombstone(&person.reference_hash);
     let is_theirs = |copy: crate::store::erase::SealedCopy<'_>| seeker.is_theirs(copy);
     let by = Decider { user_id, command_id };
     let erased_at = store.erase_person(incident.key, person_id, &tombstone, by, &is_theirs).await?;
@@ -125,6 +122,19 @@ async fn erase(context: &Context, args: &Erase) -> Result<(), Failure> {
 
 fn rfc3339(at: time::OffsetDateTime) -> Option<String> {
     at.format(&time::format_description::well_known::Rfc3339).ok()
+}
+
+/// What finds a person's copies, and the tombstone that stays; `None` for one who is erased already.
+pub(super) async fn seek(
+    store: &Store,
+    master: &Key,
+    incident: &Incident,
+    person_id: Uuid,
+) -> Result<Option<(Seeker, Tombstone)>, Failure> {
+    let Some(person) = store.load_sealed_person(incident.key, person_id).await? else { return Ok(None) };
+    let incident_key = master.unwrap_key(&incident.wrapped_key, "incident")?;
+    let seeker = Seeker::new(master, incident, &incident_key, &reference_of(&person, &incident_key)?)?;
+    Ok(Some((seeker, incident_key.tombstone(&person.reference_hash))))
 }
 
 /// Opens the record one last time: copies elsewhere are known by its reference.

@@ -118,7 +118,7 @@ async fn start(
     if runs(Role::Scheduler) {
         let (office, stop) = (office.clone(), stop.clone());
         let archive = Arc::new(Archive::open(&office.settings, &office.store)?);
-        if !restore::list_lost(&archive).await?.is_empty() {
+        if !restore::list_lost(&archive, true).await?.is_empty() {
             high_water::stop(&archive.store, &archive.outside, "checkpoint").await?;
         }
         tasks.spawn({

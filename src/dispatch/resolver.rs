@@ -50,6 +50,10 @@ async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead) ->
     if !lead.is_held(&office.store).await? {
         return Ok(0);
     }
+    // Nobody's chain goes on before the published log is here again.
+    if office.store.open_restore().await?.is_some() {
+        return Ok(0);
+    }
     let receipts = apply_receipts(office).await?;
     let due = office.store.list_due(SWEEP, office.settings.dispatch.attempts_max).await?;
     let swept = due.len();
@@ -101,9 +105,9 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
     if let Some(lag) = account.capabilities.lookup_lag {
         return resolve_by_lookup(office, row, account, lag).await;
     }
-    // What a restored database forgot has no frozen bytes: only what was claimed before can be repeated.
+    // What a restored database forgot has no frozen bytes: only what was claimed here can be repeated.
     if let Some(life) = account.capabilities.idempotent_for
-        && row.attempt > 0
+        && row.has_request
     {
         return resolve_by_repeat(office, watch, row, life).await;
     }

@@ -94,6 +94,13 @@ impl Outside {
         Ok(())
     }
 
+    /// Names of the folders directly in a folder.
+    pub async fn list_folders(&self, folder: &str) -> Result<Vec<String>, OutsideError> {
+        let listed = self.store.list_with_delimiter(Some(&self.path(folder))).await;
+        let listed = listed.map_err(|source| OutsideError::Store { what: "listed", source })?;
+        Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
     fn path(&self, name: &str) -> Path {
         name.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
     }

@@ -1,9 +1,11 @@
-//! What a restored database forgot, read from what was published, and the logs that go on after it.
+//! What a restored database forgot, read from what was published, and put back in its places.
 
 use super::tree::Tree;
 use super::{Archive, EvidenceError};
+use crate::failpoint;
+use crate::store::bring_back::Leaf;
 use crate::store::leadership::Lead;
-use crate::store::sequencing::{LogHead, LogScope};
+use crate::store::sequencing::{LogHead, LogScope, Sequencing};
 use duly_ledger::{Checkpoint, Event, Frontier, bundle_entries, entry_bundles, leaf_hash};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,91 +22,139 @@ pub struct Lost {
     pub scope: LogScope,
     /// As far as the database knows it.
     pub head: LogHead,
-    /// The newest generation that was published, and its checkpoint.
-    pub newest: (i32, Checkpoint),
-    /// People whom the lost events name with an intent.
-    pub told: BTreeSet<Uuid>,
-    /// People whose keys were destroyed meanwhile.
-    pub erased: BTreeSet<Uuid>,
+    /// What was published beyond that, oldest generation first.
+    pub parts: Vec<Part>,
 }
 
-/// Logs that were published further than this database knows.
-pub async fn list_lost(archive: &Archive) -> Result<Vec<Lost>, EvidenceError> {
+/// What is lost of one generation.
+pub struct Part {
+    /// The generation.
+    pub generation: i32,
+    /// Leaves of it that the database has.
+    pub from: u64,
+    /// The newest checkpoint that was published of it.
+    pub checkpoint: Checkpoint,
+    /// The checkpoint's bytes.
+    pub note: String,
+    /// The leaves in between; `None` where the copy outside cannot be read.
+    pub leaves: Option<Vec<Leaf>>,
+}
+
+impl Lost {
+    /// Whether all that was published can be read.
+    pub fn is_readable(&self) -> bool {
+        self.parts.iter().all(|part| part.leaves.is_some())
+    }
+
+    /// The lost events, in order.
+    pub fn leaves(&self) -> impl Iterator<Item = &Leaf> {
+        self.parts.iter().flat_map(|part| part.leaves.iter().flatten())
+    }
+
+    /// People of whom the lost events tell this kind.
+    pub fn people(&self, kind: &str) -> BTreeSet<Uuid> {
+        self.leaves().filter(|l| l.event.kind == kind).filter_map(|l| l.event.person.map(Uuid::from_bytes)).collect()
+    }
+}
+
+/// Logs that were published further than this database knows. What cannot be read outside is an error, or with
+/// `may_miss` a part without leaves.
+pub async fn list_lost(archive: &Archive, may_miss: bool) -> Result<Vec<Lost>, EvidenceError> {
     let mut lost = Vec::new();
     for (scope, head) in archive.store.list_log_heads().await? {
-        if let Some(found) = lost_of(archive, scope, head).await? {
-            lost.push(found);
+        let parts = parts_of(archive, &head, may_miss).await?;
+        if !parts.is_empty() {
+            lost.push(Lost { scope, head, parts });
         }
     }
     Ok(lost)
 }
 
-async fn lost_of(archive: &Archive, scope: LogScope, head: LogHead) -> Result<Option<Lost>, EvidenceError> {
-    let (mut newest, mut bodies) = (None, Vec::new());
-    let mut generation = head.generation;
-    let mut known = u64::try_from(head.size).unwrap_or_default();
-    while let Some(published) = archive.checkpoint_outside(&archive.origin(head.log_id, generation)).await? {
-        if published.size > known {
-            bodies.extend(read_leaves(archive, &published).await?.split_off(usize::try_from(known).unwrap_or(usize::MAX)));
-            newest = Some((generation, published));
-        }
-        (generation, known) = (generation + 1, 0);
-    }
-    let Some(newest) = newest else { return Ok(None) };
-    let (mut told, mut erased) = (BTreeSet::new(), BTreeSet::new());
-    for body in bodies {
-        let event = Event::parse(&body)?;
-        let Some(person) = event.person.map(Uuid::from_bytes) else { continue };
-        match event.kind.as_str() {
-            "message.intent" => told.insert(person),
-            "key.destroyed" => erased.insert(person),
-            _ => false,
-        };
-    }
-    Ok(Some(Lost { scope, head, newest, told, erased }))
+/// Names of logs that were published and of which this database knows nothing.
+pub async fn list_strangers(archive: &Archive) -> Result<Vec<String>, EvidenceError> {
+    let known: BTreeSet<String> =
+        archive.store.list_log_heads().await?.into_iter().map(|(_, head)| head.log_id.to_string()).collect();
+    let outside = archive.outside.list_folders(&archive.host).await?;
+    Ok(outside.into_iter().filter(|name| name.parse::<Uuid>().is_ok() && !known.contains(name)).collect())
 }
 
-/// All leaves under a published checkpoint; they are believed only if their root is the signed one.
-async fn read_leaves(archive: &Archive, published: &Checkpoint) -> Result<Vec<Vec<u8>>, EvidenceError> {
-    let contradiction = |what| EvidenceError::Contradiction { origin: published.origin.clone(), what };
+async fn parts_of(archive: &Archive, head: &LogHead, may_miss: bool) -> Result<Vec<Part>, EvidenceError> {
+    let mut parts = Vec::new();
+    let mut generation = head.generation.max(1);
+    let mut from = u64::try_from(head.size).unwrap_or_default();
+    while let Some((checkpoint, note)) = archive.note_outside(&archive.origin(head.log_id, generation)).await? {
+        if checkpoint.size > from {
+            let leaves = match read_leaves(archive, &checkpoint, from).await {
+                Ok(leaves) => Some(leaves),
+                Err(EvidenceError::Copy { .. }) if may_miss => None,
+                Err(error) => return Err(error),
+            };
+            parts.push(Part { generation, from, checkpoint, note, leaves });
+        }
+        (generation, from) = (generation + 1, 0);
+    }
+    Ok(parts)
+}
+
+/// The leaves of a published checkpoint from `from` on; they are believed only if the root of all is the signed one.
+async fn read_leaves(archive: &Archive, published: &Checkpoint, from: u64) -> Result<Vec<Leaf>, EvidenceError> {
+    let unreadable = |what| EvidenceError::Copy { origin: published.origin.clone(), what };
     let (mut tree, mut leaves) = (Frontier::new(), Vec::new());
     for tile in entry_bundles(published.size) {
         let bundle = archive.outside.get(&format!("{}/{tile}", published.origin)).await?;
-        let bundle = bundle.ok_or_else(|| contradiction("a bundle is missing outside"))?;
+        let bundle = bundle.ok_or_else(|| unreadable("a bundle is missing"))?;
         for entry in bundle_entries(&bundle) {
-            let entry = entry.map_err(|_| contradiction("a bundle outside cannot be read"))?;
+            let entry = entry.map_err(|_| unreadable("a bundle is no bundle"))?;
+            if tree.size() >= from {
+                let event = Event::parse(entry).map_err(|_| unreadable("an event is none"))?;
+                leaves.push(Leaf { body: entry.to_vec(), event });
+            }
             tree.append(leaf_hash(entry));
-            leaves.push(entry.to_vec());
         }
     }
     if (tree.size(), tree.root()) != (published.size, published.root) {
-        return Err(contradiction("the events outside are not those of the signed checkpoint"));
+        return Err(unreadable("its events are not those of the signed checkpoint"));
     }
     Ok(leaves)
 }
 
-/// Opens the next generation of every such log, all in one transaction: a size that was published is not signed again.
-pub async fn open_generations(archive: &Archive, lost: &[Lost]) -> Result<(), EvidenceError> {
+/// Gives lost events, which wait in the inbox by now, the places that they had; a transaction per log. A log that
+/// cannot be read goes on in a new generation, which says after which checkpoint.
+pub async fn put_back(archive: &Archive, lost: &[Lost]) -> Result<(), EvidenceError> {
     if lost.is_empty() {
         return Ok(());
     }
     let mut lead = Lead::new("sequencer", &Uuid::now_v7().to_string());
-    let mut tries = 0;
-    let epoch = loop {
-        if let Some(epoch) = lead.epoch(&archive.store).await? {
-            break epoch;
+    for log in lost {
+        let mut tx = begin(archive, &mut lead).await?;
+        put_back_log(archive, &mut tx, log).await?;
+        tx.commit().await?;
+        failpoint::reach("restore_put_back").await;
+    }
+    Ok(lead.resign(&archive.store).await?)
+}
+
+async fn put_back_log(archive: &Archive, tx: &mut Sequencing, log: &Lost) -> Result<(), EvidenceError> {
+    if log.is_readable() {
+        for part in &log.parts {
+            Tree::put_back(tx, log.scope, part).await?;
         }
-        tries += 1;
-        if tries > LEAD_TRIES {
-            return Err(EvidenceError::Led);
+        return Ok(());
+    }
+    match log.parts.last() {
+        Some(newest) => Tree::open_next(archive, tx, (log.scope, &log.head), (newest.generation + 1, &newest.checkpoint)).await,
+        None => Ok(()),
+    }
+}
+
+async fn begin(archive: &Archive, lead: &mut Lead) -> Result<Sequencing, EvidenceError> {
+    for _ in 0..LEAD_TRIES {
+        if let Some(epoch) = lead.epoch(&archive.store).await?
+            && let Some(tx) = archive.store.begin_sequencing(lead.holder(), epoch).await?
+        {
+            return Ok(tx);
         }
         tokio::time::sleep(LEAD_PAUSE).await;
-    };
-    let Some(mut tx) = archive.store.begin_sequencing(lead.holder(), epoch).await? else { return Err(EvidenceError::Led) };
-    for log in lost {
-        let (generation, from) = &log.newest;
-        Tree::open_next(archive, &mut tx, (log.scope, &log.head), (generation + 1, from)).await?;
     }
-    tx.commit().await?;
-    Ok(lead.resign(&archive.store).await?)
+    Err(EvidenceError::Led)
 }

@@ -1,5 +1,6 @@
 //! One log in the sequencer's memory: its right edge, from which it goes on.
 
+use super::restore::Part;
 use super::{Archive, EvidenceError};
 use crate::store::log::{i64_of, u64_of};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
@@ -55,7 +56,41 @@ impl Tree {
         Ok(())
     }
 
-    /// Opens another generation where the database forgot what was published; its first leaf says which checkpoint that was.
+    /// Gives events that a restored database forgot the places in which they were published, under the checkpoint that
+    /// was signed then: nothing is signed here.
+    pub async fn put_back(tx: &mut Sequencing, scope: LogScope, part: &Part) -> Result<(), EvidenceError> {
+        let contradiction = |what| EvidenceError::Contradiction { origin: part.checkpoint.origin.clone(), what };
+        let known = tx.head(scope).await?;
+        let mut tree = if part.from > 0 {
+            Self { edge: load_edge(tx, &known).await?, head: known }
+        } else {
+            let head = LogHead {
+                generation: part.generation,
+                origin: part.checkpoint.origin.clone(),
+                size: 0,
+                root: Vec::new(),
+                ..known
+            };
+            tx.insert_generation(head.log_no, head.generation, &head.origin).await?;
+            Self { head, edge: Appender::new() }
+        };
+        let leaves: Vec<[u8; 32]> = part.leaves.iter().flatten().map(|leaf| leaf_hash(&leaf.body)).collect();
+        let ords = tx.take_back(scope, &leaves).await?;
+        if ords.len() != leaves.len() || tree.edge.size() != part.from {
+            return Err(contradiction("an event that was published is not on record"));
+        }
+        tx.place(&tree.head, i64_of(part.from), &ords).await?;
+        leaves.iter().for_each(|leaf| tree.edge.append(*leaf));
+        let growths: Vec<TileGrowth> = tree.edge.take_growth().into_iter().map(growth).collect();
+        tx.grow(&tree.head, &growths).await?;
+        if (tree.edge.size(), tree.edge.root()) != (part.checkpoint.size, part.checkpoint.root) {
+            return Err(contradiction("this database's events before the restore are not those that were published"));
+        }
+        tx.sign(&tree.head, i64_of(part.checkpoint.size), &part.checkpoint.root, &part.note).await?;
+        Ok(tx.insert_published(&tree.head, i64_of(part.checkpoint.size)).await?)
+    }
+
+    /// Opens another generation where what was published cannot be read any more; its first leaf says which checkpoint that was.
     pub async fn open_next(
         archive: &Archive,
         tx: &mut Sequencing,

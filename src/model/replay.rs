@@ -209,7 +209,8 @@ impl Phase {
     }
 }
 
-fn read_key(detail: &Map<String, Value>) -> Result<MessageKey, Unreadable> {
+/// Which message an event speaks of.
+pub fn read_key(detail: &Map<String, Value>) -> Result<MessageKey, Unreadable> {
     let text = |name: &str| detail.get(name).and_then(Value::as_str).ok_or(Unreadable::Field);
     let number =
         |name: &str| detail.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(Unreadable::Field);
@@ -221,7 +222,8 @@ fn read_key(detail: &Map<String, Value>) -> Result<MessageKey, Unreadable> {
     })
 }
 
-fn read_state<T: std::str::FromStr>(detail: &Map<String, Value>, name: &str) -> Result<Option<T>, Unreadable> {
+/// A state that an event names; `None` where it names none.
+pub fn read_state<T: std::str::FromStr>(detail: &Map<String, Value>, name: &str) -> Result<Option<T>, Unreadable> {
     let Some(value) = detail.get(name) else { return Ok(None) };
     value.as_str().and_then(|word| word.parse().ok()).map(Some).ok_or(Unreadable::Field)
 }

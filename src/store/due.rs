@@ -31,6 +31,8 @@ pub struct Due {
     pub since_first_claim_ms: i64,
     /// Whether our own deadline for sending passed.
     pub is_expired: bool,
+    /// Whether the newest attempt's frozen bytes are on record; those of the time before a restore may be lost.
+    pub has_request: bool,
     /// Whether it is known that the letter was posted; the same again is no news.
     pub was_posted: bool,
 }
@@ -104,7 +106,7 @@ impl Store {
                       m.expires_at <= duly_now() as "is_expired!",
                       m.state = 'overdue' and exists (select from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no
                           and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!",
-                      coalesce(r.reference, a.reference) as reference,
+                      coalesce(r.reference, a.reference) as reference, coalesce(octet_length(a.request), 0) > 0 as "has_request!",
                       (extract(epoch from duly_now() - greatest(a.send_by, r.at)) * 1000)::bigint as since_send_by_ms,
                       (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
                       (select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
@@ -147,6 +149,7 @@ impl Store {
                     since_send_by_ms: row.since_send_by_ms.unwrap_or(0),
                     since_first_claim_ms: row.since_first_claim_ms.unwrap_or(0),
                     is_expired: row.is_expired,
+                    has_request: row.has_request,
                     was_posted: row.was_posted,
                 })
             })

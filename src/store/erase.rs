@@ -43,6 +43,9 @@ pub enum SealedCopy<'a> {
 /// Whether a copy is the person's; `None` where it does not open.
 pub type IsTheirs<'a> = &'a (dyn Fn(SealedCopy<'_>) -> Option<bool> + Sync);
 
+/// Keyed hash by which a re-import of an erased person is refused.
+pub type Tombstone = [u8; 32];
+
 #[derive(Default)]
 struct Copies {
     lists: Vec<i32>,
@@ -73,16 +76,11 @@ impl Store {
         &self,
         incident: IncidentKey,
         person_id: Uuid,
-        tombstone: &[u8; 32],
+        tombstone: &Tombstone,
         by: Decider,
         is_theirs: IsTheirs<'_>,
     ) -> Result<OffsetDateTime, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        // Exclusive: rows of this person that come in are either there before and found, or see the tombstone.
-        super::list::lock_incident(&mut tx, incident).await?;
-        let mut unit = self.unit_in(tx, incident, &[person_id], Wait::Wait).await?;
-        let copies = unit.find_copies(is_theirs).await?;
-        let erased_at = unit.insert_erasure(person_id, tombstone, by, &copies).await?;
+        let (mut unit, erased_at) = self.begin_erasure(incident, person_id, tombstone, by, is_theirs).await?;
         let detail = Map::from_iter([
             ("command".to_owned(), json!(by.command_id.to_string())),
             ("user".to_owned(), json!(by.user_id.to_string())),
@@ -91,6 +89,24 @@ impl Store {
         // If we die before this, the person is as before; after it nothing of them can be read again.
         unit.commit().await.map_err(refusal)?;
         Ok(erased_at)
+    }
+
+    /// Says what an erasure reaches; the event must follow in the same unit.
+    pub(crate) async fn begin_erasure(
+        &self,
+        incident: IncidentKey,
+        person_id: Uuid,
+        tombstone: &Tombstone,
+        by: Decider,
+        is_theirs: IsTheirs<'_>,
+    ) -> Result<(Unit, OffsetDateTime), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // Exclusive: rows of this person that come in are either there before and found, or see the tombstone.
+        super::list::lock_incident(&mut tx, incident).await?;
+        let mut unit = self.unit_in(tx, incident, &[person_id], Wait::Wait).await?;
+        let copies = unit.find_copies(is_theirs).await?;
+        let erased_at = unit.insert_erasure(person_id, tombstone, by, &copies).await?;
+        Ok((unit, erased_at))
     }
 }
 
@@ -174,7 +190,7 @@ impl Unit {
     async fn insert_erasure(
         &mut self,
         person_id: Uuid,
-        tombstone: &[u8; 32],
+        tombstone: &Tombstone,
         by: Decider,
         copies: &Copies,
     ) -> Result<OffsetDateTime, StoreError> {

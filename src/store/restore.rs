@@ -112,52 +112,30 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.message_id, row.person_id)).collect())
     }
 
-    /// Every log at its newest generation.
+    /// Every log at its newest generation, also those of which no event has a place yet.
     pub async fn list_log_heads(&self) -> Result<Vec<(LogScope, LogHead)>, StoreError> {
         let rows = sqlx::query!(
-            r#"select l.controller_id, l.incident_no, l.log_no, l.log_id, g.generation, g.origin, coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!"
-                 from log l
-                 join lateral (select generation, origin from log_generation where log_no = l.log_no order by generation desc limit 1) g on true
+            r#"select s.controller_id, s.incident_no, s.log_id as "log_id!", coalesce(l.log_no, 0) as "log_no!", coalesce(g.generation, 0) as "generation!",
+                      coalesce(g.origin, '') as "origin!", coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!"
+                 from (select null::uuid as controller_id, null::bigint as incident_no, installation_id as log_id from installation
+                       union all select controller_id, null, controller_id from controller
+                       union all select controller_id, incident_no, incident_id from incident) s
+                 left join log l on l.controller_id is not distinct from s.controller_id and l.incident_no is not distinct from s.incident_no
+                 left join lateral (select generation, origin from log_generation where log_no = l.log_no order by generation desc limit 1) g on true
                  left join lateral (select size, root from checkpoint where log_no = l.log_no and generation = g.generation order by size desc limit 1) c on true
-                order by l.log_no"#
+                order by s.incident_no nulls first, s.controller_id nulls first"#
         )
         .fetch_all(&self.pool)
         .await?;
-        let head = |scope, log_no, log_id, generation, origin, size, root| {
-            (scope, LogHead { log_no, log_id, generation, origin, size, root })
-        };
+        let head = |log_no, log_id, generation, origin, size, root| LogHead { log_no, log_id, generation, origin, size, root };
+        let scope = LogScope::from_columns;
         Ok(rows
             .into_iter()
-            .map(|r| {
-                let scope = LogScope::from_columns(r.controller_id, r.incident_no);
-                head(scope, r.log_no, r.log_id, r.generation, r.origin, r.size, r.root)
-            })
+            .map(|r| (scope(r.controller_id, r.incident_no), head(r.log_no, r.log_id, r.generation, r.origin, r.size, r.root)))
             .collect())
     }
 
-    /// Which of these people are in this database, and not held since the restore.
-    pub async fn list_unheld(
-        &self,
-        incident: IncidentKey,
-        people: &[Uuid],
-        reason: &str,
-    ) -> Result<(Vec<Uuid>, i64), StoreError> {
-        let rows = sqlx::query!(
-            r#"select p.person_id, exists (select from hold h where h.controller_id = $1 and h.incident_no = $2 and h.person_id = p.person_id
-                      and h.lifted_at is null and h.reason = $4) as "is_held!"
-                 from person p where p.controller_id = $1 and p.incident_no = $2 and p.person_id = any($3) order by p.person_id"#,
-            incident.controller_id,
-            incident.incident_no,
-            people,
-            reason
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let known = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        Ok((rows.into_iter().filter(|row| !row.is_held).map(|row| row.person_id).collect(), known))
-    }
-
-    /// How many those are.
+    /// How many those are at present.
     pub async fn count_forgotten(&self, incident: IncidentKey) -> Result<i64, StoreError> {
         let row = sqlx::query!(
             r#"select count(*) as "n!" from message where controller_id = $1 and incident_no = $2 and state in ('ready', 'sending')"#,
@@ -218,17 +196,37 @@ impl Store {
         Ok(moved)
     }
 
+    /// What a reconciliation has done so far in an incident, also in runs that were cut off.
+    pub async fn count_restored(&self, incident: IncidentKey, reason: &str, restored: &Restored) -> Result<Counts, StoreError> {
+        let row = sqlx::query_as!(
+            Counts,
+            r#"select (select count(*) from event e where e.controller_id = $1 and e.incident_no = $2 and e.restored_id = $3) as "imported!",
+                      (select count(*) from event e cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as body) b
+                        where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.unknown' and e.restored_id is null
+                          and b.body -> 'd' ->> 'ground' = 'restored' and (b.body ->> 't')::timestamptz >= $4) as "unknown!",
+                      (select count(*) from hold h where h.controller_id = $1 and h.incident_no = $2 and h.reason = $5 and h.set_at >= $4) as "held!""#,
+            incident.controller_id,
+            incident.incident_no,
+            restored.restored_id,
+            restored.found_at,
+            reason
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row)
+    }
+
     /// Writes what was found out into every log that it concerns, and lets sending go on.
     pub async fn finish_restore(
         &self,
-        restored: Uuid,
+        restored_id: Uuid,
         incidents: &[(IncidentKey, Counts)],
         by: Decider,
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
-        let mut all = Counts::default();
+        let imported = self.count_brought_back(restored_id).await?;
+        let mut all = Counts { imported, ..Counts::default() };
         for (incident, counts) in incidents {
-            all.imported += counts.imported;
             all.unknown += counts.unknown;
             all.held += counts.held;
             let scope = LogScope::Incident(incident.controller_id, incident.incident_no);
@@ -237,7 +235,7 @@ impl Store {
         insert_log_events(&mut tx, LogScope::System, [reconciled(all, by)]).await?;
         sqlx::query!(
             "update restored set command_id = $2, reconciled_at = duly_now() where restored_id = $1 and reconciled_at is null",
-            restored,
+            restored_id,
             by.command_id
         )
         .execute(&mut *tx)

@@ -7,6 +7,7 @@ use super::log::read_tile;
 use super::{Store, StoreError};
 use duly_ledger::Tile;
 use sqlx::{Postgres, Transaction};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A sequencer that stands still in its transaction is thrown out after so long: it holds the lead's row.
@@ -174,9 +175,7 @@ impl Sequencing {
         (generation, origin): (i32, &str),
         (body, leaf): (&[u8], &[u8; 32]),
     ) -> Result<i64, StoreError> {
-        sqlx::query!("insert into log_generation (log_no, generation, origin) values ($1, $2, $3)", log_no, generation, origin)
-            .execute(&mut *self.tx)
-            .await?;
+        self.insert_generation(log_no, generation, origin).await?;
         let (controller_id, incident_no) = scope.columns();
         let row = sqlx::query!(
             "insert into event (controller_id, incident_no, kind, body, leaf) values ($1, $2, 'log.opened', $3, $4) returning ord",
@@ -189,6 +188,45 @@ impl Sequencing {
         .await?;
         sqlx::query!("delete from event_inbox where ord = $1", row.ord).execute(&mut *self.tx).await?;
         Ok(row.ord)
+    }
+
+    /// Notes that there is a generation.
+    pub async fn insert_generation(&mut self, log_no: i32, generation: i32, origin: &str) -> Result<(), StoreError> {
+        sqlx::query!("insert into log_generation (log_no, generation, origin) values ($1, $2, $3)", log_no, generation, origin)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes exactly these leaves of a log out of the inbox; returns their rows in the leaves' order, without those that
+    /// are not there.
+    pub async fn take_back(&mut self, scope: LogScope, leaves: &[[u8; 32]]) -> Result<Vec<i64>, StoreError> {
+        let (controller_id, incident_no) = scope.columns();
+        let rows = sqlx::query!(
+            "with taken as (delete from event_inbox i using event e where e.ord = i.ord and e.leaf = any($3)
+                      and i.controller_id is not distinct from $1 and i.incident_no is not distinct from $2 returning e.ord, e.leaf)
+             select ord, leaf from taken",
+            controller_id,
+            incident_no,
+            &leaves.iter().map(|leaf| leaf.to_vec()).collect::<Vec<_>>()
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let ords: HashMap<Vec<u8>, i64> = rows.into_iter().map(|row| (row.leaf, row.ord)).collect();
+        Ok(leaves.iter().filter_map(|leaf| ords.get(leaf.as_slice()).copied()).collect())
+    }
+
+    /// Notes a checkpoint that is outside already.
+    pub async fn insert_published(&mut self, head: &LogHead, size: i64) -> Result<(), StoreError> {
+        sqlx::query!(
+            "insert into publication (log_no, generation, size) values ($1, $2, $3)",
+            head.log_no,
+            head.generation,
+            size
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
     }
 
     /// A tile of hashes exactly as wide as asked for; `None` where it has not grown so far.

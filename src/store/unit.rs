@@ -9,6 +9,7 @@ use crate::model::step::{Case, Cause, Effect, Message, Step, step};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
 use sqlx::{Postgres, Transaction};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -59,7 +60,7 @@ struct Notice {
 struct Pending {
     person_id: Option<Uuid>,
     n: Option<i64>,
-    kind: &'static str,
+    kind: Cow<'static, str>,
     message: Option<(Uuid, MessageState, MessageState)>,
     message_id: Option<Uuid>,
     phase: Option<i32>,
@@ -69,8 +70,33 @@ struct Pending {
     attempt: Option<i32>,
     due_in_ms: Option<i64>,
     lease_in_ms: Option<i64>,
+    /// The reconciliation that brings it back from the published log; `None`: it is written now.
+    restored_id: Option<Uuid>,
     body: Vec<u8>,
     leaf: [u8; 32],
+}
+
+impl Pending {
+    /// An event that moves nothing.
+    fn plain(person_id: Option<Uuid>, n: Option<i64>, kind: Cow<'static, str>, (body, leaf): (Vec<u8>, [u8; 32])) -> Self {
+        Self {
+            person_id,
+            n,
+            kind,
+            message: None,
+            message_id: None,
+            phase: None,
+            notice: None,
+            plan: None,
+            alerted: false,
+            attempt: None,
+            due_in_ms: None,
+            lease_in_ms: None,
+            restored_id: None,
+            body,
+            leaf,
+        }
+    }
 }
 
 /// An open transaction with locked people, and the events that it will write.
@@ -162,25 +188,32 @@ impl Unit {
         if decided.effects.contains(&Effect::PossibleDuplicate) {
             detail.insert("possible_duplicate".into(), json!(true));
         }
-        let notice_from = self.notices.get(&(row.person_id, row.phase)).map(|n| n.state);
-        let notice = notice_from.zip(decided.notice);
-        if let Some((_, to)) = notice {
+        if let Some(to) = decided.notice {
             detail.insert("notice".into(), json!(to.as_str()));
         }
-        let after = decided.message.map(|to| Message { state: to, ..row.model.clone() });
-        let (due_in_ms, lease_in_ms) = after.map_or((None, None), |after| self.times(&after, note.due_in_ms));
-        let mut pending = self.event(Some(row.person_id), cause.kind(decided.message.is_some()), detail)?;
-        pending.message_id = Some(message_id);
-        pending.message = decided.message.map(|to| (message_id, row.model.state, to));
-        pending.phase = Some(row.phase);
-        pending.notice = notice;
-        pending.alerted = decided.alerted;
-        pending.attempt = matches!(cause, Cause::Claimed { .. }).then(|| i32::try_from(attempt).unwrap_or(i32::MAX));
-        pending.due_in_ms = due_in_ms;
-        pending.lease_in_ms = lease_in_ms;
-        self.pending.push(pending);
+        let pending = self.event(Some(row.person_id), cause.kind(decided.message.is_some()), detail)?;
+        self.pending.push(self.moving(pending, &row, (cause, decided), note.due_in_ms));
         self.settle(message_id, cause, decided, attempt);
         Ok(())
+    }
+
+    /// An event with the moves that its cause makes.
+    fn moving(&self, pending: Pending, row: &MessageRow, (cause, decided): (Cause, &Step), due_in_ms: Option<i64>) -> Pending {
+        let attempt = cause.attempt(row.model.attempt);
+        let notice_from = self.notices.get(&(row.person_id, row.phase)).map(|n| n.state);
+        let after = decided.message.map(|to| Message { state: to, ..row.model.clone() });
+        let (due_in_ms, lease_in_ms) = after.map_or((None, None), |after| self.times(&after, due_in_ms));
+        Pending {
+            message_id: Some(row.message_id),
+            message: decided.message.map(|to| (row.message_id, row.model.state, to)),
+            phase: Some(row.phase),
+            notice: notice_from.zip(decided.notice),
+            alerted: decided.alerted,
+            attempt: matches!(cause, Cause::Claimed { .. }).then(|| i32::try_from(attempt).unwrap_or(i32::MAX)),
+            due_in_ms,
+            lease_in_ms,
+            ..pending
+        }
     }
 
     /// Keeps what this unit has read in step with what it will write.
@@ -283,22 +316,7 @@ impl Unit {
             head.last_n = n;
             head.last_leaf = Some(leaf);
         }
-        Ok(Pending {
-            person_id,
-            n,
-            kind,
-            message: None,
-            message_id: None,
-            phase: None,
-            notice: None,
-            plan: None,
-            alerted: false,
-            attempt: None,
-            due_in_ms: None,
-            lease_in_ms: None,
-            body,
-            leaf,
-        })
+        Ok(Pending::plain(person_id, n, Cow::Borrowed(kind), (body, leaf)))
     }
 
     /// Writes new messages, then the events in rounds of one per person, and commits.
@@ -317,6 +335,7 @@ impl Unit {
     }
 }
 
+mod bring_back;
 mod read;
 mod write;
 

@@ -18,7 +18,7 @@ pub async fn incident_pack(stage: &Stage, audience: Audience, opens: bool) -> Ve
     out.into_inner()
 }
 
-async fn person_pack(stage: &Stage, person_id: Uuid, fields: &[&str], messages: bool) -> Result<Vec<u8>, PackError> {
+pub async fn person_pack(stage: &Stage, person_id: Uuid, fields: &[&str], messages: bool) -> Result<Vec<u8>, PackError> {
     let key = stage.office.master.unwrap_key(&stage.incident.wrapped_key, "incident").unwrap();
     let fields: Vec<String> = fields.iter().map(|f| (*f).to_owned()).collect();
     let opens = messages || !fields.is_empty();

@@ -23,6 +23,13 @@ const SABOTAGES: &[(&str, &str, &str)] = &[
          update list_freeze set people = people - 1",
         "manifest_differs",
     ),
+    ("call an event brought back", "update event set restored_id = gen_random_uuid() where kind = 'message.accepted'", "brought_back_unsigned"),
+    (
+        "forget a plan and call its events brought back",
+        "set local session_replication_role = replica;
+         update event set restored_id = gen_random_uuid() where kind like 'plan.%'; delete from plan",
+        "plan_missing",
+    ),
     ("delete a row", "delete from source_row where row_no = 2", "row_missing"),
     ("delete the last row", "delete from source_row where row_no = 4", "row_missing"),
     ("delete a row", "delete from source_row where row_no = 2", "person_without_row"),

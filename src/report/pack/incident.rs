@@ -6,10 +6,10 @@ use crate::model::seal::Key;
 use crate::report::replay::replay_whole;
 use crate::report::summary::{certificate, summary};
 use crate::report::{document, promised};
-use crate::store::Store;
 use crate::store::anchor::Anchor;
 use crate::store::incident::Incident;
 use crate::store::log::{Published, i64_of, u64_of};
+use crate::store::{Store, StoreError};
 use duly_ledger::{Event, Layer, encode_bundle, hash_tiles, tile_at};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,7 +165,12 @@ impl<W: Write + Seek> Writer<'_, W> {
 
     /// A plan, who signed it, and what it promised; returns the hashes of its texts.
     async fn plan(&mut self, plan_no: i32) -> Result<BTreeSet<String>, PackError> {
-        let plan = self.store.load_plan(self.incident.key, plan_no).await?;
+        let plan = match self.store.load_plan(self.incident.key, plan_no).await {
+            Err(StoreError::Missing { .. }) => {
+                return Err(PackError::Missing { what: format!("plan {plan_no}, of which the log tells,") });
+            }
+            plan => plan?,
+        };
         self.zip.put(&format!("plans/{plan_no}.json"), &plan.body)?;
         let approvals = self.store.list_signed_approvals(self.incident.key, plan_no).await?;
         for (i, approval) in approvals.iter().enumerate() {

@@ -59,9 +59,9 @@ impl Snapshot {
         findings: &mut Vec<Finding>,
     ) -> Result<HashMap<i32, String>, StoreError> {
         let rows = sqlx::query!(
-            "select e.ord, e.kind, e.body, e.leaf, e.plan_no, e.plan_from, e.plan_to, i.incident_id
+            r#"select e.ord, e.kind, e.body, e.leaf, e.plan_no, e.plan_from, e.plan_to, e.restored_id is not null as "is_brought_back!", i.incident_id
                from event e join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
-              where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null order by e.ord",
+              where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null order by e.ord"#,
             incident.controller_id,
             incident.incident_no
         )
@@ -84,7 +84,16 @@ impl Snapshot {
                 Some(event) if event.kind.starts_with("plan.") => {
                     let plan_event =
                         PlanEvent { incident_id: row.incident_id, event, moved, hashes: &hashes, commands: &commands };
-                    plan_event.judge().into_iter().for_each(&mut bad);
+                    // The signature behind one that was brought back is lost, and so may be its plan; approvals are asked for below.
+                    let code = plan_event.judge().filter(|code| !row.is_brought_back || *code != "event_not_signed");
+                    let is_known = event
+                        .detail
+                        .get("plan")
+                        .and_then(Value::as_i64)
+                        .is_some_and(|no| plans.iter().any(|p| i64::from(p.plan_no) == no));
+                    code.map(|code| if row.is_brought_back && !is_known { "plan_missing" } else { code })
+                        .into_iter()
+                        .for_each(&mut bad);
                 }
                 Some(_) if moved.is_some() => bad("move_differs"),
                 Some(_) => {}
@@ -199,7 +208,7 @@ impl Snapshot {
             r#"select code as "code!", place as "place!" from (
                select 'intent_outside_run' as code, e.message_id || '/' || e.attempt as place
                  from event e join message m on m.message_id = e.message_id
-                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent'
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent' and e.restored_id is null
                   and coalesce((select p.plan_to from event p where p.controller_id = $1 and p.incident_no = $2 and p.person_id is null
                       and p.plan_no = m.plan_no and p.plan_to is not null and p.ord < e.ord order by p.ord desc limit 1), '') <> 'running'
                union all
@@ -213,7 +222,10 @@ impl Snapshot {
                select 'intent_under_hold' as code, a.message_id || '/' || a.attempt
                  from attempt a join hold h on h.controller_id = $1 and h.incident_no = $2 and (h.person_id is null or h.person_id = a.person_id)
                 where a.controller_id = $1 and a.incident_no = $2 and a.claimed_at > h.set_at
-                  and (h.lifted_at is null or a.claimed_at < h.lifted_at)) as found (code, place)"#,
+                  and (h.lifted_at is null or a.claimed_at < h.lifted_at)
+                  -- The times of holds that were brought back are later than those in the log.
+                  and not exists (select from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
+                    and e.message_id = a.message_id and e.kind = 'message.intent' and e.attempt = a.attempt and e.restored_id is not null)) as found (code, place)"#,
             incident.controller_id,
             incident.incident_no
         )

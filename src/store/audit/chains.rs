@@ -19,6 +19,8 @@ pub(super) struct EventRow {
     pub notice: Option<(String, String)>,
     pub alerted: bool,
     pub attempt: Option<i32>,
+    /// Whether it was brought back after a restore: what the provider said is then told by the event alone.
+    pub is_brought_back: bool,
     pub body: Vec<u8>,
     pub leaf: Vec<u8>,
 }
@@ -33,6 +35,8 @@ pub(super) struct PersonAudit<'a> {
     /// A chain or move that does not fit would only be followed by others.
     is_lost: bool,
     outcomes: HashSet<(Uuid, i32, String)>,
+    /// Those of them whose row was lost in a restore.
+    bare: HashSet<(Uuid, i32, String)>,
     receipts: HashMap<(Uuid, String), i64>,
     findings: Vec<Finding>,
 }
@@ -47,6 +51,7 @@ impl<'a> PersonAudit<'a> {
             head: None,
             is_lost: false,
             outcomes: HashSet::new(),
+            bare: HashSet::new(),
             receipts: HashMap::new(),
             findings: Vec::new(),
         }
@@ -104,6 +109,11 @@ impl<'a> PersonAudit<'a> {
         if self.is_lost {
             return;
         }
+        // Its plan or list was lost as well: it is in the log and could be applied to nothing; its person is held.
+        if row.is_brought_back && row.message_id.is_none() && speaks_of_a_message(&event.kind) {
+            self.is_lost = true;
+            return;
+        }
         if !speaks_of_a_message(&event.kind) {
             if row.message.is_some() || row.notice.is_some() || row.alerted {
                 self.bad("move_differs", row.n);
@@ -145,13 +155,17 @@ impl<'a> PersonAudit<'a> {
         match event.kind.strip_prefix("message.") {
             Some("unknown") if matches!(ground, Some("lease" | "restored")) => {}
             Some(word @ ("accepted" | "rejected" | "not_taken" | "lane_stopped" | "unknown")) => {
-                let is_first = self.outcomes.insert((message_id, attempt, word.to_owned()));
+                let outcome = (message_id, attempt, word.to_owned());
+                if row.is_brought_back {
+                    self.bare.insert(outcome.clone());
+                }
+                let is_first = self.outcomes.insert(outcome);
                 if !is_first {
                     self.bad("event_without_outcome", row.n);
                 }
             }
             // A status that we asked for came without a receipt.
-            None if ground.is_none() => {
+            None if ground.is_none() && !row.is_brought_back => {
                 let status = event.detail.get("status").and_then(Value::as_str).unwrap_or_default();
                 *self.receipts.entry((message_id, status.to_owned())).or_insert(0) += 1;
             }
@@ -196,7 +210,7 @@ impl<'a> PersonAudit<'a> {
     fn compare_words_of_providers(&mut self) {
         let place = |message: &Uuid| message.to_string();
         let mut found = Vec::new();
-        for (message, _, _) in self.outcomes.difference(&self.stored.outcomes) {
+        for (message, _, _) in self.outcomes.difference(&self.stored.outcomes).filter(|outcome| !self.bare.contains(outcome)) {
             found.push(Finding { code: "event_without_outcome", place: place(message) });
         }
         for (message, _, _) in self.stored.outcomes.difference(&self.outcomes) {

@@ -27,6 +27,8 @@ struct Told {
     person_id: Option<Uuid>,
     by: Option<(Uuid, Uuid)>,
     at_micros: i64,
+    /// Brought back after a restore: who reconciled vouches for the row, later and in their own name.
+    is_brought_back: bool,
 }
 
 impl Side {
@@ -34,8 +36,9 @@ impl Side {
         let mut of_kind = told.iter().filter(|t| t.kind == self.kind);
         let fits = |t: &Told| {
             t.person_id == person_id
-                && t.by == Some((self.user_id, self.command_id))
-                && t.at_micros.abs_diff(self.at_micros) <= APART_MICROS_MAX.unsigned_abs()
+                && (t.is_brought_back
+                    || (t.by == Some((self.user_id, self.command_id))
+                        && t.at_micros.abs_diff(self.at_micros) <= APART_MICROS_MAX.unsigned_abs()))
         };
         of_kind.next().is_some_and(fits) && of_kind.next().is_none()
     }
@@ -88,7 +91,8 @@ impl Snapshot {
     /// What all events tell, by hold. One that names no hold counts for the nil id, which no row has.
     async fn read_hold_events(&mut self, incident: IncidentKey) -> Result<HashMap<Uuid, Vec<Told>>, StoreError> {
         let rows = sqlx::query!(
-            "select person_id, kind, body from event where controller_id = $1 and incident_no = $2 and kind in ('hold.set', 'hold.lifted') order by ord",
+            r#"select person_id, kind, body, restored_id is not null as "is_brought_back!" from event
+                where controller_id = $1 and incident_no = $2 and kind in ('hold.set', 'hold.lifted') order by ord"#,
             incident.controller_id,
             incident.incident_no
         )
@@ -101,7 +105,13 @@ impl Snapshot {
             let hold = event.as_ref().and_then(|e| e.detail.get("hold")?.as_str()?.parse().ok()).unwrap_or(Uuid::nil());
             let by = event.as_ref().and_then(read_decider);
             let at_micros = event.map_or(0, |e| e.at_micros);
-            told.entry(hold).or_default().push(Told { kind: row.kind, person_id: row.person_id, by, at_micros });
+            told.entry(hold).or_default().push(Told {
+                kind: row.kind,
+                person_id: row.person_id,
+                by,
+                at_micros,
+                is_brought_back: row.is_brought_back,
+            });
         }
         Ok(told)
     }

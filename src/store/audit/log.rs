@@ -4,7 +4,9 @@ use super::{Finding, Snapshot, finding};
 use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, hash};
 use duly_ledger::Frontier;
+use serde_json::json;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// Tiles read at once.
 const TILES: i64 = 64;
@@ -19,6 +21,7 @@ impl Snapshot {
     /// Findings about the incident's log.
     pub(super) async fn audit_log(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let mut findings = self.events_out_of_log(incident).await?;
+        findings.extend(self.events_brought_back(incident).await?);
         let generations = sqlx::query_as!(
             Generation,
             "select g.log_no, g.generation from log l join log_generation g using (log_no) where l.controller_id = $1 and l.incident_no = $2",
@@ -45,6 +48,33 @@ impl Snapshot {
         .fetch_all(&mut *self.tx)
         .await?;
         Ok(rows.into_iter().map(|ord| finding("event_out_of_log", format!("event {ord}"))).collect())
+    }
+
+    /// Events are brought back by a reconciliation that somebody signed, and as many as it says in the log.
+    async fn events_brought_back(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select e.restored_id as "restored_id!", r.command_id, c.user_id as "user_id?", count(*) as "n!",
+                      (select coalesce(sum((convert_from(t.body, 'UTF8')::jsonb -> 'd' ->> 'imported')::bigint), 0)::bigint from event t
+                        where t.controller_id = $1 and t.incident_no = $2 and t.person_id is null and t.kind = 'restore.reconciled'
+                          and convert_from(t.body, 'UTF8')::jsonb -> 'd' ->> 'command' = r.command_id::text) as "said!"
+                 from event e left join restored r on r.restored_id = e.restored_id left join signed_command c on c.command_id = r.command_id
+                where e.controller_id = $1 and e.incident_no = $2 and e.restored_id is not null
+                  and not exists (select from restored o where o.restored_id = e.restored_id and o.reconciled_at is null)
+                group by 1, 2, 3"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let ids: Vec<Uuid> = rows.iter().filter_map(|row| row.command_id).collect();
+        let commands = self.read_commands(&ids).await?;
+        let is_signed = |restored_id: Uuid, command_id: Option<Uuid>, user_id: Option<Uuid>| {
+            let words = json!({"command": "restore reconcile", "restored": restored_id});
+            let signed = command_id.and_then(|id| commands.get(&id));
+            signed.zip(user_id).is_some_and(|(signed, user)| signed.says(user, &words))
+        };
+        let bad = rows.into_iter().filter(|row| row.n != row.said || !is_signed(row.restored_id, row.command_id, row.user_id));
+        Ok(bad.map(|row| finding("brought_back_unsigned", format!("restore {}", row.restored_id))).collect())
     }
 
     /// Leaves as the events on record make them, beside the tile that was signed.

@@ -173,7 +173,7 @@ impl Snapshot {
     async fn read_events(&mut self, incident: IncidentKey, ids: &[Uuid], people: &mut People) -> Result<(), StoreError> {
         let rows = sqlx::query!(
             r#"select person_id as "person_id!", n as "n!", kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to,
-                      alerted, attempt, body, leaf
+                      alerted, attempt, restored_id is not null as "is_brought_back!", body, leaf
                  from event where controller_id = $1 and incident_no = $2 and person_id = any($3) order by person_id, n"#,
             incident.controller_id,
             incident.incident_no,
@@ -192,6 +192,7 @@ impl Snapshot {
                 notice: row.notice_from.zip(row.notice_to),
                 alerted: row.alerted,
                 attempt: row.attempt,
+                is_brought_back: row.is_brought_back,
                 body: row.body,
                 leaf: row.leaf,
             });

@@ -46,7 +46,16 @@ struct AttemptRow {
     channel: String,
     state: String,
     newest: i32,
+    is_brought_back: bool,
     intent: Option<Vec<u8>>,
+}
+
+struct ForgottenRow {
+    message_id: Uuid,
+    person_id: Uuid,
+    channel: String,
+    state: String,
+    content_hash: Vec<u8>,
 }
 
 impl Snapshot {
@@ -74,6 +83,11 @@ impl Snapshot {
                     Some(Some(opened)) => sealed.check(&row, opened, read)?,
                     Some(None) => sealed.name(&row)?,
                     None => {}
+                }
+            }
+            for row in self.read_forgotten(incident, after, last).await? {
+                if let Some(Some(opened)) = people.get(&row.person_id) {
+                    sealed.sends.extend(row.send_key(opened)?);
                 }
             }
             after = last;
@@ -129,9 +143,10 @@ impl Snapshot {
         let rows = sqlx::query_as!(
             AttemptRow,
             r#"select a.message_id, a.attempt, a.lane, a.reference, a.request, a.content_hash, a.person_id, m.channel, m.state, m.attempt as newest,
-                      (select e.body from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
-                        and e.message_id = a.message_id and e.kind = 'message.intent' and e.attempt = a.attempt limit 1) as intent
+                      coalesce(e.restored_id is not null, false) as "is_brought_back!", e.body as "intent?"
                  from attempt a join message m on m.message_id = a.message_id
+                 left join lateral (select body, restored_id from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
+                        and e.message_id = a.message_id and e.kind = 'message.intent' and e.attempt = a.attempt limit 1) e on true
                 where a.controller_id = $1 and a.incident_no = $2 and a.person_id > $3 and a.person_id <= $4
                 order by a.message_id, a.attempt"#,
             incident.controller_id,
@@ -145,12 +160,49 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Messages that may have left in a time that a restore lost, without anything on record of the call.
+    async fn read_forgotten(&mut self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<ForgottenRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            ForgottenRow,
+            "select m.message_id, m.person_id, m.channel, m.state, c.content_hash from message m
+               join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
+              where m.controller_id = $1 and m.incident_no = $2 and m.person_id > $3 and m.person_id <= $4
+                and not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = m.message_id)
+                and (exists (select from restored_call r where r.controller_id = $1 and r.incident_no = $2 and r.message_id = m.message_id)
+                  or exists (select from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = m.person_id
+                      and e.message_id = m.message_id and e.kind = 'message.intent' and e.restored_id is not null))
+              order by m.message_id",
+            incident.controller_id,
+            incident.incident_no,
+            after,
+            last
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows)
+    }
+}
+
+impl ForgottenRow {
+    fn send_key(&self, opened: &Opened) -> Result<Option<SendKey>, StoreError> {
+        let channel: Channel = word(&self.channel)?;
+        let Some(destination) = opened.record.destination(channel) else { return Ok(None) };
+        let content_sha256 = hex::encode(&self.content_hash);
+        Ok(Some(SendKey { message_id: self.message_id, channel, destination, content_sha256, state: word(&self.state)? }))
+    }
+}
+
 impl Sealed {
     fn check(&mut self, row: &AttemptRow, opened: &Opened, read: ReadRequest<'_>) -> Result<(), StoreError> {
         let place = || format!("{}/{}", row.message_id, row.attempt);
         let channel: Channel = word(&row.channel)?;
         let state: MessageState = word(&row.state)?;
-        let request = opened.key.open("request", &row.request).ok().and_then(|plain| read(&row.lane, &plain));
+        let request = match row.request.is_empty() && row.is_brought_back {
+            // The bytes are lost; the intent says what they carried, and where they went.
+            true => opened.record.destination(channel).zip(<[u8; 32]>::try_from(row.content_hash.as_slice()).ok()),
+            false => opened.key.open("request", &row.request).ok().and_then(|plain| read(&row.lane, &plain)),
+        };
         let Some((destination, content)) = request else {
             self.findings.push(finding("request_does_not_open", place()));
             return Ok(());

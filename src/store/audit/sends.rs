@@ -17,6 +17,9 @@ impl Snapshot {
                select 'outcome_without_attempt' as code, o.message_id::text as place from outcome o
                 where o.controller_id = $1 and o.incident_no = $2 and not exists (select from attempt a
                   where a.controller_id = $1 and a.incident_no = $2 and a.message_id = o.message_id and a.attempt = o.attempt)
+                  and not exists (select from message m join event e on e.controller_id = $1 and e.incident_no = $2 and e.person_id = m.person_id
+                      and e.message_id = m.message_id and e.kind = 'message.intent' and e.attempt = o.attempt and e.restored_id is not null
+                  where m.controller_id = $1 and m.incident_no = $2 and m.message_id = o.message_id)
                union all
                select 'attempt_without_intent' as code, a.message_id || '/' || a.attempt from attempt a
                  left join event e on e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
@@ -25,7 +28,7 @@ impl Snapshot {
                 group by a.message_id, a.attempt having count(e.ord) <> 1
                union all
                select 'intent_without_attempt' as code, e.message_id || '/' || e.attempt from event e
-                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent' and not exists (select from attempt a
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent' and e.restored_id is null and not exists (select from attempt a
                   where a.controller_id = $1 and a.incident_no = $2 and a.message_id = e.message_id and a.attempt = e.attempt
                     and a.person_id = e.person_id)
                union all
@@ -57,7 +60,7 @@ impl Snapshot {
                   where m.controller_id = $1 and m.incident_no = $2 and r.verdict = 'verified' and r.status is not null
                     and r.result in ('applied', 'no_change')),
                taken as (
-                 select m.message_id, m.due_at, m.state, m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset',
+                 select m.message_id, m.person_id, m.due_at, m.state, m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset',
                         'carrier_delivered', 'returned', 'failed', 'expired', 'overdue') as is_taken
                    from message m where m.controller_id = $1 and m.incident_no = $2)
                select code as "code!", place as "place!" from (
@@ -67,6 +70,8 @@ impl Snapshot {
                select 'said_without_proof' as code, t.message_id::text from taken t
                 where t.is_taken and not exists (select from said s where s.message_id = t.message_id)
                   and not exists (select from lookup l where l.controller_id = $1 and l.incident_no = $2 and l.message_id = t.message_id)
+                  and not exists (select from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = t.person_id
+                      and e.message_id = t.message_id and e.restored_id is not null)
                union all
                select 'duplicate_without_alarm' as code, s.message_id::text from said s
                 where not exists (select from alarm a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = s.message_id
@@ -76,7 +81,7 @@ impl Snapshot {
                select 'receipt_differs' as code, e.message_id::text from event e
                  join person p on p.controller_id = $1 and p.incident_no = $2 and p.person_id = e.person_id and p.erased_at is null
                 cross join lateral (select convert_from(e.body, 'utf8')::jsonb -> 'd' ->> 'body' as hash) b
-                where e.controller_id = $1 and e.incident_no = $2 and e.kind in ('receipt', 'receipt.late') and b.hash is not null
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind in ('receipt', 'receipt.late') and b.hash is not null and e.restored_id is null
                   and not exists (select from receipt r where r.message_id = e.message_id and encode(sha256(r.sealed), 'hex') = b.hash)
                union all
                select 'posted_without_deadline' as code, m.message_id::text from message m

@@ -74,7 +74,7 @@ impl Unit {
         let text = |f: fn(&Pending) -> Option<&'static str>| round.iter().map(|p| f(p).map(str::to_owned)).collect::<Vec<_>>();
         let people: Vec<Option<Uuid>> = round.iter().map(|p| p.person_id).collect();
         let ns: Vec<Option<i64>> = round.iter().map(|p| p.n).collect();
-        let kinds: Vec<String> = round.iter().map(|p| p.kind.to_owned()).collect();
+        let kinds: Vec<String> = round.iter().map(|p| p.kind.to_string()).collect();
         let messages: Vec<Option<Uuid>> = round.iter().map(|p| p.message_id).collect();
         let message_from = text(|p| p.message.map(|(_, from, _)| from.as_str()));
         let message_to = text(|p| p.message.map(|(_, _, to)| to.as_str()));
@@ -88,14 +88,15 @@ impl Unit {
         let attempts: Vec<Option<i32>> = round.iter().map(|p| p.attempt).collect();
         let due: Vec<Option<i64>> = round.iter().map(|p| p.due_in_ms).collect();
         let lease: Vec<Option<i64>> = round.iter().map(|p| p.lease_in_ms).collect();
+        let restored: Vec<Option<Uuid>> = round.iter().map(|p| p.restored_id).collect();
         let bodies: Vec<Vec<u8>> = round.iter().map(|p| p.body.clone()).collect();
         let leaves: Vec<Vec<u8>> = round.iter().map(|p| p.leaf.to_vec()).collect();
         sqlx::query!(
             "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase,
-                    notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf)
+                    notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, restored_id, body, leaf)
              select $1, $2, * from unnest($3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::int[],
                     $10::text[], $11::text[], $12::int[], $13::text[], $14::text[], $15::bool[], $16::int[], $17::bigint[],
-                    $18::bigint[], $19::bytea[], $20::bytea[])",
+                    $18::bigint[], $19::uuid[], $20::bytea[], $21::bytea[])",
             self.incident.controller_id,
             self.incident.incident_no,
             &people as &[Option<Uuid>],
@@ -114,6 +115,7 @@ impl Unit {
             &attempts as &[Option<i32>],
             &due as &[Option<i64>],
             &lease as &[Option<i64>],
+            &restored as &[Option<Uuid>],
             &bodies,
             &leaves
         )

@@ -43,9 +43,14 @@ impl Stage {
 
     /// No attempt may make more than one request: nothing in the HTTP client tries again by itself.
     async fn has_more_requests_than_attempts(&self) -> bool {
-        let rows = sqlx::query("select lane || ' ' || reference as name, count(*) as n from attempt group by 1")
-            .fetch_all(&self.owner)
-            .await;
+        // Of a call that a restored database forgot it knows only under which name it would have been made.
+        let rows = sqlx::query(
+            "select lane || ' ' || reference as name, count(*) as n from attempt group by 1
+             union all select m.lane || ' ' || r.reference, 1 from restored_call r join message m using (message_id)
+              where not exists (select from attempt a where a.reference = r.reference)",
+        )
+        .fetch_all(&self.owner)
+        .await;
         let attempts: BTreeMap<String, i64> = rows.unwrap().iter().map(|row| (row.get("name"), row.get("n"))).collect();
         let requests = self.sandbox.state.requests();
         requests.iter().any(|(name, n)| i64::from(*n) > attempts.get(name).copied().unwrap_or(0))

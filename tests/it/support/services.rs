@@ -39,6 +39,27 @@ impl Services {
         assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
     }
 
+    /// Stops the pair, keeps a copy of Postgres' files, and starts it again.
+    pub async fn keep_files(&self) {
+        self.exchange("rm -rf kept && cp -a pg kept").await;
+    }
+
+    /// Stops the pair, puts the kept files back, and starts it again; with a recovery that ends in another timeline, if asked.
+    pub async fn put_files_back(&self, recovers: bool) {
+        let recovery = "install -o \"$(stat -c %u pg/data)\" -m 600 /dev/null pg/data/recovery.signal
+            printf \"restore_command='false'\\nrecovery_target_timeline='current'\\n\" >> pg/data/postgresql.conf";
+        self.exchange(&format!("rm -rf pg && cp -a kept pg{}", if recovers { format!("\n{recovery}") } else { String::new() }))
+            .await;
+    }
+
+    async fn exchange(&self, script: &str) {
+        assert!(self.run(&["down"]).await.status.success());
+        let done = Command::new("sh").args(["-ec", script]).current_dir(self.folder.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let up = self.run(&["up"]).await;
+        assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
+    }
+
     async fn run(&self, args: &[&str]) -> Output {
         let mut command = self.command(args);
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()

@@ -175,6 +175,12 @@ impl Stage {
         self.others.push(incident);
     }
 
+    /// Takes in another list of people whose numbers end in these, and starts a plan of their own.
+    pub async fn add_people(&self, people: RangeInclusive<u32>, routes: &[Route]) {
+        import_people(&self.office, &self.incident, self.folder.path(), people).await;
+        approve_and_go(&self.office, &self.incident, &self.users, routes, false).await;
+    }
+
     /// Starts a process with these roles.
     pub fn start(&self, roles: &[&str]) -> Process {
         self.start_with(roles, None, &[])

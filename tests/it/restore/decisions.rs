@@ -1,0 +1,113 @@
+//! What people decided in the time that was lost stands again: erasures, holds, pauses.
+
+use super::ground::{PEOPLE, duly, dump, holds, office, restore, serve, serve_to_the_end, stage, told};
+use crate::support::{Lane, Setup, Stage, eventually};
+use crate::told::sequence;
+use duly::model::state::Route;
+use duly::model::statement::{incident_close, user_revoke};
+use duly_sandbox::ProviderConfig;
+use uuid::Uuid;
+
+/// A stage whose letters are told to have been posted.
+async fn letters() -> Stage {
+    let provider = ProviderConfig { channel: "letter".into(), receipts: true, receipt_delay_ms: 0, ..ProviderConfig::default() };
+    let stage =
+        stage(vec![Lane { provider, ..Lane::named("letters") }], Setup { routes: vec![Route::Letter], ..Setup::default() }).await;
+    stage.serve_receipts().await;
+    stage
+}
+
+async fn person(stage: &Stage, query: &'static str) -> Uuid {
+    sqlx::query_scalar(query).fetch_one(&stage.owner).await.unwrap()
+}
+
+#[tokio::test]
+async fn whoever_was_erased_in_the_lost_time_is_erased_again() {
+    let stage = letters().await;
+    let backup = dump(&stage);
+    let mut process = serve(&stage);
+    stage.drain_to_the_end().await;
+    process.terminate().await;
+    let erased = person(&stage, "select min(person_id::text)::uuid from person").await;
+    duly(&stage, &["person", "erase", "--incident", "test", "--person", &format!("p_{}", erased.simple())]).fine();
+    sequence(&stage).await;
+    restore(&stage, &backup).await;
+    let has_key = "select count(*) from person_key where person_id = (select min(person_id::text)::uuid from person)";
+    assert_eq!(stage.count(has_key).await, 1);
+
+    super::ground::killed_at(&stage, "restore_erased").await;
+    assert!(duly(&stage, &["restore", "reconcile", "--json"]).fine().json()["erased"].is_number());
+
+    assert_eq!(stage.count(has_key).await, 0);
+    assert_eq!(stage.count("select count(*) from person where erased_at is not null and contact = ''").await, 1);
+    assert_eq!(stage.count("select count(*) from event where kind = 'key.destroyed'").await, 1);
+    assert_eq!(stage.count("select count(*) from notice where state = 'notified'").await, i64::from(PEOPLE));
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize);
+    let office = office(&stage).await;
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
+    let report = super::ground::verdict(&stage).await;
+    assert_eq!(report.verdict, duly_ledger::verify::Verdict::Good, "{:?}", report.findings.kept);
+}
+
+#[tokio::test]
+async fn holds_and_pauses_of_the_lost_time_stand_again() {
+    let stage = letters().await;
+    let store = &stage.office.store;
+    let (one, two) = (
+        person(&stage, "select min(person_id::text)::uuid from person").await,
+        person(&stage, "select max(person_id::text)::uuid from person").await,
+    );
+    let lifted = stage.users.hold(store, &stage.incident, Some(one)).await;
+    let backup = dump(&stage);
+    stage.users.lift(store, lifted).await;
+    let set = stage.users.hold(store, &stage.incident, Some(two)).await;
+    let mut process = serve(&stage);
+    let posted = "select count(*) from message where state = 'handed_to_carrier'";
+    eventually("all others are told", async || stage.count(posted).await == i64::from(PEOPLE) - 1).await;
+    process.terminate().await;
+    stage.users.move_plan(store, &stage.incident, 1, ("plan.paused", "plan pause", "running", "paused")).await;
+    sequence(&stage).await;
+    restore(&stage, &backup).await;
+
+    duly(&stage, &["restore", "reconcile"]).fine();
+
+    assert_eq!(stage.words("select state from plan").await, ["paused"]);
+    assert_eq!(stage.words("select hold_id::text from hold where lifted_at is null").await, [set.to_string()]);
+    let office = office(&stage).await;
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
+    stage.users.move_plan(&office.store, &stage.incident, 1, ("plan.resumed", "plan resume", "paused", "running")).await;
+    stage.users.lift(&office.store, set).await;
+    let mut process = serve(&stage);
+    stage.drain_to_the_end().await;
+    process.terminate().await;
+    sequence(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize);
+    holds(&stage).await;
+}
+
+#[tokio::test]
+async fn an_incident_that_was_closed_and_a_user_who_was_revoked_in_the_lost_time_stay_so() {
+    let stage = letters().await;
+    let backup = dump(&stage);
+    let mut process = serve(&stage);
+    stage.drain_to_the_end().await;
+    process.terminate().await;
+    let (store, users) = (&stage.office.store, &stage.users);
+    store.revoke_user("bob", users.ann.sign(store, &user_revoke("bob")).await.unwrap()).await.unwrap();
+    let by = users.ann.sign(store, &incident_close(stage.incident.incident_id, None)).await.unwrap();
+    store.close_incident(stage.incident.key, None, by).await.unwrap();
+    sequence(&stage).await;
+    restore(&stage, &backup).await;
+
+    duly(&stage, &["restore", "reconcile"]).fine();
+
+    assert_eq!(stage.count("select count(*) from incident where closed_at is not null").await, 1);
+    assert_eq!(stage.words("select name from app_user where revoked_at is not null").await, ["bob"]);
+    assert_eq!(stage.count("select count(*) from event where kind in ('incident.closed', 'user.revoked')").await, 2);
+    let office = office(&stage).await;
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize);
+    holds(&stage).await;
+}
