@@ -15,6 +15,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     if settings.receipts.in_flight_max == 0 {
         return refuse("receipts.in_flight_max".to_owned(), "must be at least 1, else no receipt is ever taken");
     }
+    if settings.web.connections_max == 0 {
+        return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");
+    }
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))
 }
 
