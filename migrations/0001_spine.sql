@@ -112,12 +112,13 @@ create table source_row (
     controller_id uuid not null,                             -- tenant
     incident_no bigint not null,                             -- incident
     list_no int not null,                                    -- list
-    identity bytea not null,                                 -- row number (8 bytes, big-endian) or keyed hash of the job id (16 bytes)
+    identity bytea not null,                                 -- row number (8 bytes, big-endian) or keyed hash of the job id (16 bytes); of id and content where the id was given twice
     row_no bigint,                                           -- 1.. of a file; null for jobs
     fate text not null check (fate in ('person', 'duplicate_of', 'quarantined')), -- what became of it at intake
     person_id uuid,                                          -- the person, or the one it duplicates
     faults jsonb,                                            -- quarantined: [{column, code}]; never values
     sealed bytea,                                            -- quarantined: the row as read, under the list's key
+    content_hash bytea check (octet_length(content_hash) = 32), -- of a job: keyed hash of its fields, by which the same job is known again; null once its person is erased
     taken_at timestamptz not null default duly_now(),        -- database time
     primary key (controller_id, incident_no, list_no, identity),
     check ((fate = 'quarantined') = (person_id is null)),
@@ -358,23 +359,25 @@ create table lookup (
 );
 create index lookup_message on lookup (message_id);
 
--- Whatever arrives is kept; the role that inserts here can do nothing else.
+-- Whatever arrives is noted, and kept where it proved itself; the role that inserts here can do nothing else.
 create table receipt (
     receipt_id uuid primary key,                             -- client-made UUIDv7
     controller_id uuid not null,                             -- tenant from the URL
     provider text not null,                                  -- lane from the URL
-    sealed bytea,                                            -- raw body; null once nobody may read it any more
+    sealed bytea,                                            -- raw body; null where it did not prove itself, and once nobody may read it any more
     sealed_under text not null default 'controller' check (sealed_under in ('controller', 'person')), -- whose key opens it
     verdict text not null check (verdict in ('verified', 'bad_signature', 'stale', 'malformed', 'too_large')), -- what the endpoint found
     event_name text,                                         -- the provider's id of this receipt
     reference text,                                          -- our reference in it
     provider_id text,                                        -- the provider's id of the message
-    status text,                                             -- neutral status, null if its word is not known
+    status text check (status in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered',
+        'returned', 'failed', 'expired')),                   -- neutral status, a word that a provider can say; null if its word is not known
     received_at timestamptz not null default duly_now(),     -- database time
     due_at timestamptz default duly_now(),                   -- when the sweep applies it; null once done
     result text check (result in ('applied', 'no_change', 'replay', 'unmatched', 'refused')), -- what became of it
     message_id uuid,                                         -- the message that it speaks of
     constraint only_false_receipts_are_refused check (result is distinct from 'refused' or verdict <> 'verified'),
+    constraint only_signed_receipts_have_a_body check (sealed is null or verdict in ('verified', 'malformed')),
     constraint receipts_wait_or_have_a_result check (due_at is not null or result is not null)
 );
 create index receipt_due on receipt (due_at) where due_at is not null;

@@ -54,7 +54,9 @@ begin
       join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no and a.message_id = m.message_id
      where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.person_id = e.person_id
        and r.controller_id = e.controller_id and r.reference = a.reference and r.due_at is not null;
-    update source_row s set sealed = nothing from unnest(e.copy_lists, e.copy_identities) as copy (list_no, identity)
+    update source_row s set content_hash = null
+     where s.controller_id = e.controller_id and s.incident_no = e.incident_no and s.person_id = e.person_id and s.content_hash is not null;
+    update source_row s set sealed = nothing, content_hash = null from unnest(e.copy_lists, e.copy_identities) as copy (list_no, identity)
      where s.controller_id = e.controller_id and s.incident_no = e.incident_no and s.list_no = copy.list_no
        and s.identity = copy.identity and s.fate = 'quarantined';
     update rejected_job j set sealed = nothing where j.rejected_id = any (e.copy_jobs);

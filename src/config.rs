@@ -15,7 +15,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -115,6 +114,8 @@ settings! {
     Web {
         /// Address.
         listen: String,
+        /// Connections.
+        connections_max: usize,
     }
     /// Receipts.
     Receipts {
@@ -370,14 +371,19 @@ fn read_key(variable: &'static str, setting: &'static str, path: &Path) -> Resul
         return Ok(Key::from_hex(&Zeroizing::new(text))?);
     }
     let unusable = |source| SettingsError::KeyFile { variable, setting, path: path.to_owned(), source };
-    // The mode is asked of the open file, so that it cannot be exchanged in between.
-    let mut file = File::open(path).map_err(unusable)?;
-    if file.metadata().map_err(unusable)?.permissions().mode() & 0o077 != 0 {
-        return Err(SettingsError::KeyFileExposed { path: path.to_owned() });
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.read_to_string(&mut text).map_err(unusable)?;
+    let text = read_private(path).map_err(unusable)?.ok_or_else(|| SettingsError::KeyFileExposed { path: path.to_owned() })?;
     Ok(Key::from_hex(&text)?)
+}
+
+/// Reads a file that only its owner may read; `None` if others may.
+pub fn read_private(path: &Path) -> std::io::Result<Option<Zeroizing<String>>> {
+    // The mode is asked of the open file, so that it cannot be exchanged in between.
+    let file = File::open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        return Ok(None);
+    }
+    let text = std::io::read_to_string(&file)?;
+    Ok(Some(Zeroizing::new(text)))
 }
 
 /// Takes a secret from its file where one is named; the file wins over the value.

@@ -3,6 +3,7 @@
 pub mod cause;
 pub mod contact;
 pub mod list_key;
+pub mod name;
 pub mod person;
 pub mod profile;
 pub mod replay;

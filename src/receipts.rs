@@ -6,7 +6,7 @@ mod inbox;
 
 use crate::config::Settings;
 use crate::dispatch::{DispatchError, accounts};
-use crate::model::seal::{generate_pair, seal_to};
+use crate::model::seal::seal_to;
 use crate::provider::sandbox::{Account, ReceiptReader, ReceiptRefusal, Signed};
 use crate::store::receipt::{NewReceipt, ReceiptStore};
 use axum::Router;
@@ -40,7 +40,6 @@ pub struct Desk {
     body_bytes_max: usize,
     window_seconds: i64,
     nobody: ReceiptReader,
-    nobodys_key: [u8; 32],
 }
 
 impl Desk {
@@ -56,7 +55,6 @@ impl Desk {
             body_bytes_max: settings.receipts.body_bytes_max,
             window_seconds: settings.receipts.replay_window_seconds,
             nobody: ReceiptReader::of_nobody(),
-            nobodys_key: generate_pair().0,
         }))
     }
 
@@ -70,10 +68,11 @@ impl Desk {
             .with_state(self)
     }
 
-    /// Keeps a receipt; without a `body` it was too large to be read, and only that is kept.
+    /// Keeps a receipt; without a `body` it was too large to be read, and only that is noted.
     ///
     /// A place that is not there gets the answer of a wrong signature, after the same work: an outsider must not learn
-    /// who has a breach to notify.
+    /// who has a breach to notify. Of what did not prove itself no body is kept, wherever it went: a stranger must not
+    /// decide how much we store.
     async fn keep(
         &self,
         controller: &str,
@@ -83,8 +82,7 @@ impl Desk {
     ) -> Result<StatusCode, StatusCode> {
         let (controllers, now_seconds) = self.directory.read().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
         let place = controllers.by_slug.get(controller).zip(self.accounts.get(provider));
-        let (reader, public_key) =
-            place.map_or((&self.nobody, &self.nobodys_key), |(controller, account)| (&account.receipts, &controller.public_key));
+        let reader = place.map_or(&self.nobody, |(_, account)| &account.receipts);
         let header = |name: &str| headers.get(name).and_then(|h| h.to_str().ok()).unwrap_or_default();
         let (stamp, signature) = (header("X-Sandbox-Timestamp"), header("X-Sandbox-Signature"));
         let path = format!("/receipts/{controller}/{provider}");
@@ -97,14 +95,15 @@ impl Desk {
             Some(Err(ReceiptRefusal::Stale)) => ("stale", StatusCode::UNAUTHORIZED),
             Some(Err(ReceiptRefusal::Malformed)) => ("malformed", StatusCode::BAD_REQUEST),
         };
-        let sealed = body.map(|body| seal_to(public_key, body)).transpose();
+        let proved = body.zip(place).filter(|_| matches!(verdict, "verified" | "malformed"));
+        let sealed = proved.map(|(body, (controller, _))| seal_to(&controller.public_key, body)).transpose();
         let sealed = sealed.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         let read = read.and_then(Result::ok);
         let receipt = NewReceipt {
             controller_id: place.map(|(controller, _)| controller.controller_id),
             // What strangers write into a URL is kept nowhere.
             provider: place.map_or("-", |_| provider).to_owned(),
-            sealed: sealed.filter(|_| place.is_some()),
+            sealed,
             verdict,
             event_name: read.as_ref().map(|r| r.event_name.clone()),
             reference: read.as_ref().map(|r| r.reference.clone()),
@@ -124,7 +123,7 @@ async fn one_of_few(State(desk): State<Arc<Desk>>, request: Request, next: Next)
     timeout(TAKEN_WITHIN, next.run(request)).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
-/// 200 kept, 400 not understood, 401 not believed or no such place, 413 too large (kept or noted all the same), 408 too
+/// 200 kept, 400 not understood, 401 not believed or no such place, 413 too large (noted all the same), 408 too
 /// slow, 503 again.
 async fn take(
     State(desk): State<Arc<Desk>>,

@@ -108,6 +108,12 @@ pub enum StoreError {
         /// The migration.
         version: i64,
     },
+    /// Somebody holds a lock that is needed and does not let go.
+    #[error("the database waits for a lock that {holder} holds")]
+    Locked {
+        /// Session: its process id, role and age.
+        holder: String,
+    },
     /// A stored value does not read back.
     #[error("a stored {what} cannot be read")]
     Corrupt {
@@ -126,6 +132,9 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(e)) if e.code().as_deref() == Some("DU071") => {
                 "run `duly restore reconcile` first: this database was restored, and the published log knows more"
             }
+            Self::Database(_) if self.is_about_values() => {
+                "read the cause, and change what you gave: the database refuses it, and the same again is refused again"
+            }
             Self::Database(_) => {
                 "check that Postgres is up and `database.url` right, then run the command again: nothing was half done"
             }
@@ -139,6 +148,9 @@ impl StoreError {
             Self::Schema { .. } => "run `duly migrate`",
             Self::Altered { .. } => {
                 "use the program that migrated this database, or a database of this program's: `duly migrate` cannot repair it"
+            }
+            Self::Locked { .. } => {
+                "run the command again when that session has ended; one that should not be there is ended as an owner with `select pg_terminate_backend(PID)`"
             }
             Self::Corrupt { .. } => "check that the master key belongs to this database, then run `duly audit`",
             Self::Event(_) => "report this as a fault of Duly with the command that you ran",
@@ -219,9 +231,18 @@ impl Store {
 
     /// Applies the migrations as the owner, under a lock, so that many processes may start at once.
     pub async fn migrate(url: &str) -> Result<(), StoreError> {
+        Self::migrate_within(url, LOCK_WAIT).await
+    }
+
+    /// Applies the migrations; whoever holds a lock for longer than `wait` is named instead.
+    pub async fn migrate_within(url: &str, wait: Duration) -> Result<(), StoreError> {
         let owner = pool(url, 1, None).await?;
         check_version(&owner).await?;
-        sqlx::migrate!().run(&owner).await?;
+        let wait_ms = wait.as_millis().to_string();
+        sqlx::query!("select set_config('lock_timeout', $1, false)", wait_ms).fetch_one(&owner).await?;
+        if let Err(error) = sqlx::migrate!().run(&owner).await {
+            return Err(if is_lock_timeout(&error) { locked(&owner).await } else { error.into() });
+        }
         owner.close().await;
         Ok(())
     }
@@ -265,6 +286,40 @@ pub(crate) async fn pool(url: &str, connections: u32, role: Option<Role>) -> Res
         .connect_with(options)
         .await?;
     Ok(pool)
+}
+
+/// How long a statement that may stop others waits for a lock itself.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// Whether the database gave up waiting for a lock.
+pub(crate) fn is_lock_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| {
+        error
+            .downcast_ref::<sqlx::Error>()
+            .and_then(|e| e.as_database_error())
+            .is_some_and(|e| e.code().as_deref() == Some("55P03"))
+    })
+}
+
+/// Names the oldest other session that holds an advisory lock of this database.
+pub(crate) async fn locked(pool: &PgPool) -> StoreError {
+    let found = sqlx::query!(
+        r#"select a.pid as "pid!", coalesce(a.usename::text, '?') as "role!", (extract(epoch from clock_timestamp() - a.backend_start))::bigint as "age"
+             from pg_locks l join pg_stat_activity a using (pid)
+            where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid()
+              and l.database = (select oid from pg_database where datname = current_database())
+            order by a.backend_start limit 1"#
+    )
+    .fetch_optional(pool)
+    .await;
+    match found {
+        Ok(Some(row)) => {
+            let age = row.age.map_or_else(String::new, |seconds| format!(", connected for {seconds} s"));
+            StoreError::Locked { holder: format!("session {} of login {}{age}", row.pid, row.role) }
+        }
+        Ok(None) => StoreError::Locked { holder: "a session that has just ended, or one at work on the same tables,".to_owned() },
+        Err(error) => error.into(),
+    }
 }
 
 pub(crate) async fn check_version(pool: &PgPool) -> Result<(), StoreError> {

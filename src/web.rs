@@ -1,5 +1,6 @@
 //! The HTTP server: health, metrics and the published logs in every process, and the receipts' desk.
 
+mod connections;
 mod health;
 mod log;
 mod metrics;
@@ -24,12 +25,14 @@ struct Web {
 /// Serves health, metrics and receipts until `stop`.
 pub async fn run(office: Arc<Office>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let receipts = Desk::open(&office.settings).await.map_err(std::io::Error::other)?.router();
-    serve(listener, watch(office).merge(receipts), stop).await
+    let router = watch(office.clone()).merge(receipts);
+    connections::serve(listener, router, office.settings.web.connections_max, stop).await
 }
 
 /// Serves health and metrics until `stop`, for processes that take no receipts.
 pub async fn run_watch(office: Arc<Office>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
-    serve(listener, watch(office), stop).await
+    let connections_max = office.settings.web.connections_max;
+    connections::serve(listener, watch(office), connections_max, stop).await
 }
 
 fn watch(office: Arc<Office>) -> Router {
@@ -50,11 +53,6 @@ pub async fn run_receipts(settings: &Settings, listener: TcpListener, stop: Canc
         );
     }
     let desk = Desk::open(settings).await.map_err(std::io::Error::other)?.router();
-    serve(listener, Router::new().route("/health/live", get(|| async { "live" })).merge(desk), stop).await
-}
-
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
-    // With port 0 the system chooses: whoever started it reads here where it is.
-    tracing::info!(address = %listener.local_addr()?, "listening for HTTP");
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    let router = Router::new().route("/health/live", get(|| async { "live" })).merge(desk);
+    connections::serve(listener, router, settings.web.connections_max, stop).await
 }

@@ -621,9 +621,11 @@ table receipt
     result text
     message_id uuid
     constraint only_false_receipts_are_refused CHECK (((result IS DISTINCT FROM 'refused'::text) OR (verdict <> 'verified'::text)))
+    constraint only_signed_receipts_have_a_body CHECK (((sealed IS NULL) OR (verdict = ANY (ARRAY['verified'::text, 'malformed'::text]))))
     constraint receipt_pkey PRIMARY KEY (receipt_id)
     constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
     constraint receipt_sealed_under_check CHECK ((sealed_under = ANY (ARRAY['controller'::text, 'person'::text])))
+    constraint receipt_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text])))
     constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
     constraint receipts_wait_or_have_a_result CHECK (((due_at IS NOT NULL) OR (result IS NOT NULL)))
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
@@ -749,9 +751,11 @@ table source_row
     person_id uuid
     faults jsonb
     sealed bytea
+    content_hash bytea
     taken_at timestamp with time zone not null default duly_now()
     constraint source_row_check CHECK (((fate = 'quarantined'::text) = (person_id IS NULL)))
     constraint source_row_check1 CHECK (((fate = 'quarantined'::text) = ((faults IS NOT NULL) AND (sealed IS NOT NULL))))
+    constraint source_row_content_hash_check CHECK ((octet_length(content_hash) = 32))
     constraint source_row_fate_check CHECK ((fate = ANY (ARRAY['person'::text, 'duplicate_of'::text, 'quarantined'::text])))
     constraint source_row_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
     index source_row_quarantined ON public.source_row USING btree (controller_id, incident_no, list_no, identity) WHERE (fate = 'quarantined'::text)
@@ -995,7 +999,9 @@ begin
       join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no and a.message_id = m.message_id
      where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.person_id = e.person_id
        and r.controller_id = e.controller_id and r.reference = a.reference and r.due_at is not null;
-    update source_row s set sealed = nothing from unnest(e.copy_lists, e.copy_identities) as copy (list_no, identity)
+    update source_row s set content_hash = null
+     where s.controller_id = e.controller_id and s.incident_no = e.incident_no and s.person_id = e.person_id and s.content_hash is not null;
+    update source_row s set sealed = nothing, content_hash = null from unnest(e.copy_lists, e.copy_identities) as copy (list_no, identity)
      where s.controller_id = e.controller_id and s.incident_no = e.incident_no and s.list_no = copy.list_no
        and s.identity = copy.identity and s.fate = 'quarantined';
     update rejected_job j set sealed = nothing where j.rejected_id = any (e.copy_jobs);

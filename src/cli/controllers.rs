@@ -1,5 +1,6 @@
 //! Controllers: the organisations that must notify.
 
+use super::failure::check_visible;
 use super::output::table;
 use super::sign::signed;
 use super::{Context, Failure};
@@ -55,6 +56,8 @@ async fn add(context: &Context, args: AddController) -> Result<(), Failure> {
             "choose a name such as NORTHMERE: networks show no other",
         ));
     }
+    check_visible("name", &args.name)?;
+    args.address.iter().try_for_each(|line| check_visible("address", line))?;
     let store = context.store().await?;
     let master = context.settings()?.master_key()?;
     if store.list_controllers().await?.iter().any(|(slug, _)| *slug == args.slug) {

@@ -19,6 +19,7 @@ use crate::intake::csv::ListError;
 use crate::intake::job::{JobError, PublishError};
 use crate::intake::list::ImportError;
 use crate::model::list_key::ListKeyError;
+use crate::model::name::is_visible;
 use crate::model::seal::SealError;
 use crate::model::sheet::SheetError;
 use crate::model::user_key::UserKeyError;
@@ -30,6 +31,7 @@ use crate::store::StoreError;
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 /// Exit code of a check that was made and found something bad.
 const FOUND_BAD: u8 = 1;
@@ -178,6 +180,25 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|cause| {
         Refusal::because(format!("`{}` cannot be read", path.display()), "check the path and that this user may read it", cause)
     })
+}
+
+/// Reads a key or a passphrase from a file that nobody else may read.
+pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let text = crate::config::read_private(path).map_err(|cause| {
+        Refusal::because(format!("`{}` cannot be read", path.display()), "check the path and that this user may read it", cause)
+    })?;
+    Ok(text.ok_or_else(|| SettingsError::KeyFileExposed { path: path.to_owned() })?)
+}
+
+/// Refuses a text of which its readers would not see every character.
+pub fn check_visible(what: &str, text: &str) -> Result<(), Failure> {
+    match is_visible(text) {
+        true => Ok(()),
+        false => Err(Refusal::of(
+            format!("the {what} has characters that nobody sees: controls, line ends, or marks of direction"),
+            "type it anew instead of copying it, on one line",
+        )),
+    }
 }
 
 /// Reads a file's bytes.

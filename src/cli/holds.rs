@@ -1,5 +1,6 @@
 //! Holds: a stop set by someone who may. The person still counts.
 
+use super::failure::check_visible;
 use super::output::{table, when};
 use super::person::person_id;
 use super::sign::signer;
@@ -53,6 +54,7 @@ pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure>
             if let Some(person) = person {
                 store.load_person_card(incident.key, person).await?;
             }
+            check_visible("reason", &reason)?;
             if reason.trim().is_empty() {
                 return Err(Refusal::of("the reason is empty", "say why, for example --reason 'police request 412'"));
             }

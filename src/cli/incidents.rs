@@ -5,6 +5,7 @@ use super::failure::read_text;
 use super::output::{figure, table, when};
 use super::sign::signed;
 use super::{Context, Failure, Refusal};
+use crate::model::name::is_slug;
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
 use crate::store::StoreError;
@@ -73,11 +74,10 @@ pub async fn run(context: &Context, command: IncidentCommand) -> Result<(), Fail
 
 /// Refuses a short name that could not stand in an address.
 pub fn check_slug(slug: &str) -> Result<(), Failure> {
-    let fits = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    match fits && !slug.is_empty() && slug.len() <= 63 && !slug.starts_with('-') {
+    match is_slug(slug) {
         true => Ok(()),
         false => Err(Refusal::of(
-            format!("`{slug}` is no short name"),
+            format!("`{}` is no short name", slug.escape_debug()),
             "use up to 63 lower-case letters, digits and hyphens, such as northmere-2026",
         )),
     }
@@ -87,6 +87,14 @@ fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
     let texts: toml::Table = toml::from_str(&read_text(&args.texts)?)?;
     let is_missing = |t: &&&str| texts.get(**t).and_then(toml::Value::as_str).is_none_or(|v| v.trim().is_empty());
     let missing: Vec<&str> = TEXTS.iter().filter(is_missing).copied().collect();
+    let is_broken =
+        |text: &toml::Value| text.as_str().is_some_and(|t| t.contains(|c: char| c.is_control() && !"\n\r\t".contains(c)));
+    if let Some((name, _)) = texts.iter().find(|(_, text)| is_broken(text)) {
+        return Err(Refusal::of(
+            format!("the text `{name}` of `{}` has control characters", args.texts.display()),
+            "take them out: they cannot be printed",
+        ));
+    }
     match missing.is_empty() {
         true => Ok(texts),
         false => Err(Refusal::of(

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
 use crate::store::quarantine::Decider;
-use crate::store::user::Approval;
+use crate::store::user::{Approval, Vouched};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal};
@@ -217,10 +217,19 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
     row("profile", incident.profile.clone());
     row("prepared by", name_of(store, plan.prepared_by).await?);
     for approval in &approvals {
-        row("approved by", format!("{}, {}", approval.name, when(approval.at)));
+        let vouched = approval.added_by_preparer.map_or_else(String::new, |how| format!(", {}", vouched_words(how)));
+        row("approved by", format!("{}, {}{vouched}", approval.name, when(approval.at)));
     }
     row("hash", hex::encode(&plan.hash));
     Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+/// Four eyes are worth as much as the word of who brought the second pair.
+fn vouched_words(how: Vouched) -> &'static str {
+    match how {
+        Vouched::Directly => "added by the one who prepared",
+        Vouched::ThroughOthers => "added through the one who prepared",
+    }
 }
 
 fn heading(incident: &Incident, plan: &Plan, approvals: &[Approval]) -> String {
@@ -255,6 +264,9 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == signer.user_id) {
         eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
         return Ok(());
+    }
+    if let Some(how) = store.find_vouched(signer.user_id, plan.prepared_by).await? {
+        eprintln!("Your key was {}: the approval will say so.", vouched_words(how));
     }
     let by = signer.sign(store, &plan_command("plan approve", incident.incident_id, plan.plan_no, &plan.hash)).await?;
     approve_in(store, &incident, &plan, by.user_id, by.command_id).await

@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -143,7 +144,8 @@ impl Export {
         let mut part = out.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
-        File::create_new(&part).map_err(|cause| {
+        // What leaves may hold personal data: whoever made it decides who else reads it.
+        File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(|cause| {
             Refusal::because(
                 format!("`{}` cannot be made", part.display()),
                 "check the folder; if an earlier try was killed, remove that file",

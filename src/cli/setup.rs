@@ -2,6 +2,7 @@
 
 pub use super::sign::signed;
 
+use super::failure::check_visible;
 use super::output::{Paint, table};
 use super::sign::new_passphrase;
 use super::{Context, Failure, Refusal};
@@ -52,6 +53,7 @@ pub async fn init(context: &Context, args: Init) -> Result<(), Failure> {
     if args.key.exists() {
         return Err(Refusal::of(format!("`{}` exists", args.key.display()), "choose another path: a key is never written over"));
     }
+    check_visible("name", &args.name)?;
     migrate(context).await?;
     let store = context.store().await?;
     if !store.list_users().await?.is_empty() {

@@ -1,6 +1,6 @@
 //! Signatures of commands: the key that `DULY_USER_KEY` points to, opened by a passphrase. No option names a user.
 
-use super::failure::read_text;
+use super::failure::read_private;
 use super::{Context, Failure, Refusal};
 use crate::model::user_key::{self, UserKey};
 use crate::store::user::Signer;
@@ -36,9 +36,9 @@ pub async fn signer(context: &Context) -> Result<Signer, Failure> {
 
 /// Opens a key file with the passphrase from the file that `variable` names, or from a prompt.
 pub fn unlock_key(path: &Path, variable: &str, asks: &str) -> Result<UserKey, Failure> {
-    let file = read_text(path)?;
+    let file = read_private(path)?;
     let passphrase = match std::env::var_os(variable) {
-        Some(path) => read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned(),
+        Some(path) => read_private(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned(),
         None => prompt(asks)?,
     };
     Ok(user_key::unlock(&file, &passphrase)?)
@@ -47,7 +47,7 @@ pub fn unlock_key(path: &Path, variable: &str, asks: &str) -> Result<UserKey, Fa
 /// A new passphrase, from the file of `DULY_NEW_PASSPHRASE_FILE`, or typed twice.
 pub fn new_passphrase(name: &str) -> Result<String, Failure> {
     let text = match std::env::var_os("DULY_NEW_PASSPHRASE_FILE") {
-        Some(path) => read_text(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned(),
+        Some(path) => read_private(Path::new(&path))?.trim_end_matches(['\r', '\n']).to_owned(),
         None => {
             let first = prompt(&format!("New passphrase for {name}: "))?;
             if prompt("The same again: ")? != first {

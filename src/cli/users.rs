@@ -1,5 +1,6 @@
 //! Users: each is a key of their own; no command names a user as its author.
 
+use super::failure::check_visible;
 use super::output::table;
 use super::setup::write_secret;
 use super::sign::{new_passphrase, signed, signer};
@@ -55,6 +56,7 @@ pub async fn run(context: &Context, command: UserCommand) -> Result<(), Failure>
     match command {
         UserCommand::Add { name, key, public } => add(context, &name, key, public).await,
         UserCommand::Key { name, key } => {
+            check_visible("name", &name)?;
             let (file, public) = user_key::create(&name, &new_passphrase(&name)?)?;
             write_secret(&key, &file)?;
             let public = hex::encode(public);
@@ -75,6 +77,7 @@ pub async fn run(context: &Context, command: UserCommand) -> Result<(), Failure>
 }
 
 async fn add(context: &Context, name: &str, path: Option<PathBuf>, public: Option<String>) -> Result<(), Failure> {
+    check_visible("name", name)?;
     let store = context.store().await?;
     let made = match &path {
         Some(path) if path.exists() => {

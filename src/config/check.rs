@@ -18,6 +18,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     if !(1..=3600).contains(&settings.receipts.refusals_every_seconds) {
         return refuse("receipts.refusals_every_seconds".to_owned(), "must lie between 1 and 3600");
     }
+    if settings.web.connections_max == 0 {
+        return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");
+    }
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))
 }
 

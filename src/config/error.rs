@@ -69,8 +69,8 @@ pub enum SettingsError {
         /// Cause.
         source: std::io::Error,
     },
-    /// A key that other users of the machine may read.
-    #[error("the key file {path} is open to other users")]
+    /// A key or passphrase that other users of the machine may read.
+    #[error("the secret file {path} is open to other users")]
     KeyFileExposed {
         /// File.
         path: PathBuf,

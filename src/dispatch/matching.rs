@@ -6,16 +6,25 @@ use crate::provider::sandbox::SCHEME;
 use crate::store::receipt::{Match, Matched, Waiting};
 use crate::store::unit::IncidentKey;
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use uuid::Uuid;
 
 /// Receipts looked at in one sweep.
 const SWEEP: i64 = 1000;
 /// Next look at a receipt that matches nothing yet, ms.
 const LOOK_AGAIN_MS: i64 = 2000;
+/// Next look at a receipt that cannot be applied, ms.
+const SET_ASIDE_MS: i64 = 3_600_000;
 
-/// Applies what is due; returns how many receipts were looked at.
+/// Applies what is due; returns how many receipts were looked at. One that cannot be applied is set aside for a while, so
+/// that it stops no other.
 pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
     let every_ms = office.settings.receipts.refusals_every_seconds * 1000;
-    let refused = office.store.refuse_receipts(every_ms).await?;
+    // What was not believed is only counted: it never stops what is true.
+    let refused = office.store.refuse_receipts(every_ms).await.unwrap_or_else(|error| {
+        tracing::warn!(error = %error, "refused receipts were not counted and are tried again");
+        0
+    });
     let waiting = office.store.list_waiting_receipts(SWEEP, every_ms).await?;
     let looked_at = waiting.len() + usize::try_from(refused).unwrap_or(0);
     let (early, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(|receipt| receipt.is_early);
@@ -23,26 +32,49 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         let ids: Vec<_> = early.iter().map(|receipt| receipt.receipt_id).collect();
         office.store.postpone_replays(&ids, every_ms).await?;
     }
-    let mut unmatched = Vec::new();
+    let (mut unmatched, mut aside) = (Vec::new(), Vec::new());
     let mut matched: BTreeMap<IncidentKey, Vec<Matched>> = BTreeMap::new();
     for receipt in waiting {
-        match &receipt.place {
-            None => unmatched.push(receipt.receipt_id),
-            Some(place) => {
-                let incident = place.incident;
-                let resealed = reseal(office, &receipt, place)?;
-                matched.entry(incident).or_default().push(Matched { receipt, resealed, scheme: SCHEME });
-            }
+        let Some(place) = &receipt.place else {
+            unmatched.push(receipt.receipt_id);
+            continue;
+        };
+        let incident = place.incident;
+        match reseal(office, &receipt, place) {
+            Ok(resealed) => matched.entry(incident).or_default().push(Matched { receipt, resealed, scheme: SCHEME }),
+            Err(error) => aside.push(set_aside(&receipt, &error)),
         }
     }
     for (incident, rows) in &matched {
-        office.store.apply_receipts(*incident, rows, every_ms).await?;
+        aside.extend(apply(office, *incident, rows, every_ms).await);
     }
-    if !unmatched.is_empty() {
-        let keep_seconds = office.settings.receipts.unmatched_retention_days * 86_400;
-        office.store.settle_unmatched(&unmatched, LOOK_AGAIN_MS, keep_seconds).await?;
+    let keep_seconds = office.settings.receipts.unmatched_retention_days * 86_400;
+    for (receipts, again_ms) in [(unmatched, LOOK_AGAIN_MS), (aside, SET_ASIDE_MS)] {
+        if !receipts.is_empty() {
+            office.store.settle_unmatched(&receipts, again_ms, keep_seconds).await?;
+        }
     }
     Ok(looked_at)
+}
+
+/// Applies receipts of one incident together, or one by one where they cannot be applied together; answers those that
+/// cannot be applied at all.
+async fn apply(office: &Office, incident: IncidentKey, rows: &[Matched], every_ms: i64) -> Vec<Uuid> {
+    if office.store.apply_receipts(incident, rows, every_ms).await.is_ok() {
+        return Vec::new();
+    }
+    let mut aside = Vec::new();
+    for row in rows {
+        if let Err(error) = office.store.apply_receipts(incident, std::slice::from_ref(row), every_ms).await {
+            aside.push(set_aside(&row.receipt, &error));
+        }
+    }
+    aside
+}
+
+fn set_aside(receipt: &Waiting, error: &dyn Display) -> Uuid {
+    tracing::warn!(receipt = %receipt.receipt_id, error = %error, "a receipt cannot be applied and is set aside for an hour");
+    receipt.receipt_id
 }
 
 /// The raw body under the person's key, so that destroying that key destroys it too; nothing for an erased person.

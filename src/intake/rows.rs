@@ -4,7 +4,7 @@ use super::csv::ParsedRow;
 use super::job::Job;
 use crate::model::contact::{Checked, Fault, PersonRecord, draw_reference_code};
 use crate::model::seal::Key;
-use crate::store::list::{NewPerson, NewRow};
+use crate::store::list::{JobIdentity, NewPerson, NewRow};
 use duly_ledger::{PersonKey, commit, to_hex};
 use rand::RngExt;
 use serde_json::{Map, Value, json};
@@ -35,8 +35,12 @@ impl RowKeys {
     pub fn job_row(&self, job: &Job) -> NewRow {
         let raw = serde_json::to_vec(&job.person).unwrap_or_default();
         let result = PersonRecord::check(&job.person);
-        let hash = self.incident.search_hash("job", job.job_id.as_bytes());
-        NewRow { identity: hash[..16].to_vec(), row_no: None, ..self.row(&job.person.external_reference, result, &raw) }
+        let row = self.row(&job.person.external_reference, result, &raw);
+        // Equal normalised fields are one person, as in a file; what could not be read is compared as it came.
+        let content = row.person.as_ref().map_or_else(|| self.incident.search_hash("row", &raw), |person| person.fields_hash);
+        let id = self.incident.search_hash("job", job.job_id.as_bytes());
+        let reused = self.incident.search_hash("job reused", &[id, content].concat());
+        NewRow { identity: id[..16].to_vec(), job: Some(JobIdentity { content, if_reused: reused[..16].to_vec() }), ..row }
     }
 
     fn reference_hash(&self, normal: &str) -> [u8; 32] {
@@ -51,6 +55,7 @@ impl RowKeys {
         NewRow {
             identity: Vec::new(),
             row_no: None,
+            job: None,
             tombstone: (!reference.is_empty()).then(tombstone),
             person: result.ok().map(|checked| self.person(&checked)),
             faults: Value::Array(faults),

@@ -219,6 +219,11 @@ impl MessageState {
         }
     }
 
+    /// Whether a provider can say it of a message; `overdue` is what we say where none does.
+    pub fn is_report(self) -> bool {
+        self.report_rank().is_some() && self != Self::Overdue
+    }
+
     /// Whether nothing more is expected by itself; late facts may still move it. `Message::awaits_news` knows the
     /// exception: a posted letter whose delivery alone counts.
     pub fn is_settled(self) -> bool {

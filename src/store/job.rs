@@ -119,17 +119,24 @@ impl Store {
         Ok(jobs)
     }
 
-    /// Puts on record that a rejected job is a row now; the row must be there.
-    pub async fn record_taken(&self, id: Uuid, incident: IncidentKey, identity: &[u8], by: Decider) -> Result<(), StoreError> {
+    /// Puts on record that a rejected job is a row now, by the first of its identities that is one; the row must be there.
+    pub async fn record_taken(
+        &self,
+        id: Uuid,
+        incident: IncidentKey,
+        identities: &[Vec<u8>],
+        by: Decider,
+    ) -> Result<(), StoreError> {
         let taken = sqlx::query!(
             "insert into rejected_job_decision (rejected_id, fate, controller_id, incident_no, list_no, identity, decided_by, command_id)
              select $1, 'taken', s.controller_id, s.incident_no, s.list_no, s.identity, $5, $6
                from source_row s join affected_list l using (controller_id, incident_no, list_no)
-              where s.controller_id = $2 and s.incident_no = $3 and s.identity = $4 and l.source = 'jobs' limit 1",
+              where s.controller_id = $2 and s.incident_no = $3 and s.identity = any($4) and l.source = 'jobs'
+              order by array_position($4, s.identity) limit 1",
             id,
             incident.controller_id,
             incident.incident_no,
-            identity,
+            identities,
             by.user_id,
             by.command_id
         )

@@ -64,6 +64,15 @@ pub struct NewPerson {
     pub commitments: Value,
 }
 
+/// How a job is told from another one with the same `job_id`.
+#[derive(Debug, Clone)]
+pub struct JobIdentity {
+    /// Keyed hash of what the job says.
+    pub content: [u8; 32],
+    /// Its identity where another job has taken that of its `job_id`.
+    pub if_reused: Vec<u8>,
+}
+
 /// One row of a batch.
 #[derive(Debug, Clone)]
 pub struct NewRow {
@@ -71,6 +80,8 @@ pub struct NewRow {
     pub identity: Vec<u8>,
     /// Row number of a file, 1..; `None` for a job.
     pub row_no: Option<i64>,
+    /// What a job is known by; `None` for a row of a file, whose number tells one from the other.
+    pub job: Option<JobIdentity>,
     /// By which the row is refused if its person was erased; `None` without a reference.
     pub tombstone: Option<[u8; 32]>,
     /// The person, if the row is valid.
@@ -137,6 +148,11 @@ impl ManifestRow {
 /// The fault of a reference that stands elsewhere with other fields.
 pub fn duplicate_reference() -> Value {
     json!([{"column": "external_reference", "code": "duplicate_reference"}])
+}
+
+/// The fault of a job whose `job_id` came before with other content.
+pub fn job_id_reused() -> Value {
+    json!([{"column": "job_id", "code": "job_id_reused"}])
 }
 
 /// The fault of a row that brings an erased person again.
@@ -244,7 +260,7 @@ impl Store {
         identities: &[Vec<u8>],
     ) -> Result<HashSet<Vec<u8>>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        insert::known(&mut tx, incident, list_no, identities).await
+        Ok(insert::known(&mut tx, incident, list_no, identities).await?.into_keys().collect())
     }
 
     /// Which of these tombstones are of erased people.

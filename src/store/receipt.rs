@@ -4,7 +4,7 @@ use super::log_event::insert_log_events;
 use super::outcome::is_other;
 use super::refusal::{Refused, facts};
 use super::sequencing::LogScope;
-use super::unit::{IncidentKey, Note, Wait, word};
+use super::unit::{IncidentKey, Note, Wait};
 use super::{Role, Store, StoreError, check_version, pool};
 use crate::model::state::MessageState;
 use crate::model::step::Cause;
@@ -21,7 +21,7 @@ pub struct NewReceipt {
     pub controller_id: Option<Uuid>,
     /// Lane of the URL.
     pub provider: String,
-    /// Raw body, sealed to the controller; `None` where it was too large to be kept.
+    /// Raw body, sealed to the controller; `None` where it did not prove itself.
     pub sealed: Option<Vec<u8>>,
     /// `verified`, `bad_signature`, `stale`, `malformed` or `too_large`.
     pub verdict: &'static str,
@@ -234,7 +234,8 @@ impl Store {
                 results.push(result.clone());
                 continue;
             }
-            let report: Option<MessageState> = row.receipt.status.as_deref().map(word).transpose()?;
+            let report =
+                row.receipt.status.as_deref().and_then(|word| word.parse().ok()).filter(|s: &MessageState| s.is_report());
             results.push(match (row.receipt.is_replay, report) {
                 (true, _) => "replay".to_owned(),
                 // A word that we do not know is kept and counted, and moves nothing.

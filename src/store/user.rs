@@ -4,7 +4,8 @@ use super::log_event::insert_log_events;
 use super::quarantine::Decider;
 use super::sequencing::LogScope;
 use super::unit::IncidentKey;
-use super::{Store, StoreError};
+use super::{LOCK_WAIT, Store, StoreError, is_lock_timeout, locked};
+use crate::model::name::{is_visible, look};
 use crate::model::statement::{AGE_SECONDS_MAX, made_at, statement, user_add};
 use crate::model::user_key::{UserKey, verify};
 use rand::RngExt;
@@ -36,6 +37,18 @@ pub struct Approval {
     /// When it was signed.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
+    /// Whether the approver is there by the word of who prepared the plan.
+    pub added_by_preparer: Option<Vouched>,
+}
+
+/// How somebody came to be a user by another one's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vouched {
+    /// That one signed for their key.
+    Directly,
+    /// That one signed for somebody who signed for them, or for somebody before.
+    ThroughOthers,
 }
 
 /// A user whose key is open.
@@ -76,26 +89,25 @@ fn forbidden(what: &'static str, remedy: &'static str) -> StoreError {
 }
 
 impl Store {
-    /// Refuses a name or key that is in use, before anybody signs for it.
+    /// Refuses a name that could be taken for another user's, and a key that is in use, before anybody signs for it.
     pub async fn check_new_user(&self, name: &str, public_key: &[u8; 32]) -> Result<(), StoreError> {
-        let row = sqlx::query!(
-            r#"select exists (select from app_user where name = $1 or public_key = $2) as "is_taken!""#,
-            name,
-            public_key.as_slice()
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        match row.is_taken {
-            true => Err(StoreError::Taken { what: "user or key", name: name.to_owned() }),
-            false => Ok(()),
+        check_name(name)?;
+        let users = self.list_users().await?;
+        match users.into_iter().find(|user| user.public_key == public_key || look(&user.name) == look(name)) {
+            Some(user) => Err(StoreError::Taken { what: "user or key", name: user.name }),
+            None => Ok(()),
         }
     }
 
     /// Adds a user whom the signed `user add` of an active one vouches for; the database compares name and key.
     pub async fn insert_user(&self, name: &str, public_key: &[u8; 32], command_id: Uuid) -> Result<Uuid, StoreError> {
+        check_name(name)?;
         let user_id = Uuid::now_v7();
         let mut tx = self.pool.begin().await?;
-        sqlx::query!(
+        // Users are added one after the other, under a lock that any login of this database could hold.
+        let wait_ms = LOCK_WAIT.as_millis().to_string();
+        sqlx::query!("select set_config('lock_timeout', $1, true)", wait_ms).fetch_one(&mut *tx).await?;
+        let inserted = sqlx::query!(
             "insert into app_user (user_id, name, public_key, added_command_id) values ($1, $2, $3, $4)",
             user_id,
             name,
@@ -103,8 +115,11 @@ impl Store {
             command_id
         )
         .execute(&mut *tx)
-        .await
-        .map_err(|e| StoreError::taken(e, "user or key", name))?;
+        .await;
+        match inserted {
+            Err(error) if is_lock_timeout(&error) => return Err(locked(&self.pool).await),
+            inserted => inserted.map_err(|e| StoreError::taken(e, "user or key", name))?,
+        };
         let voucher =
             sqlx::query!("select user_id from signed_command where command_id = $1", command_id).fetch_one(&mut *tx).await?;
         let mut detail = added(user_id, public_key);
@@ -117,6 +132,7 @@ impl Store {
 
     /// Adds the first user of all, whom nobody can vouch for; refuses once there is one.
     pub async fn insert_first_user(&self, name: &str, public_key: &[u8; 32]) -> Result<Uuid, StoreError> {
+        check_name(name)?;
         let user_id = Uuid::now_v7();
         let mut tx = self.pool.begin().await?;
         // Two at once: the second waits here and then finds the first.
@@ -248,10 +264,10 @@ impl Store {
 
     /// Who approved a plan, in order.
     pub async fn list_approvals(&self, incident: IncidentKey, plan_no: i32) -> Result<Vec<Approval>, StoreError> {
-        let rows = sqlx::query_as!(
-            Approval,
-            "select a.user_id, u.name, s.at from plan_approval a join app_user u on u.user_id = a.user_id
+        let rows = sqlx::query!(
+            "select a.user_id, u.name, s.at, q.prepared_by from plan_approval a join app_user u on u.user_id = a.user_id
                join signed_command s on s.command_id = a.command_id
+               join plan q on q.controller_id = a.controller_id and q.incident_no = a.incident_no and q.plan_no = a.plan_no
               where a.controller_id = $1 and a.incident_no = $2 and a.plan_no = $3 order by s.at",
             incident.controller_id,
             incident.incident_no,
@@ -259,6 +275,39 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows)
+        let mut approvals = Vec::new();
+        for row in rows {
+            let added_by_preparer = self.find_vouched(row.user_id, row.prepared_by).await?;
+            approvals.push(Approval { user_id: row.user_id, name: row.name, at: row.at, added_by_preparer });
+        }
+        Ok(approvals)
+    }
+
+    /// How a user came to be one by the word of another; `None` if by somebody else's.
+    pub async fn find_vouched(&self, user_id: Uuid, by: Uuid) -> Result<Option<Vouched>, StoreError> {
+        let steps = sqlx::query_scalar!(
+            r#"with recursive voucher (user_id, steps) as (
+                 select s.user_id, 1 from app_user u join signed_command s on s.command_id = u.added_command_id where u.user_id = $1
+                 union all
+                 select s.user_id, v.steps + 1 from voucher v join app_user u on u.user_id = v.user_id
+                   join signed_command s on s.command_id = u.added_command_id where v.steps < 100)
+               select min(steps) from voucher where user_id = $2"#,
+            user_id,
+            by
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(steps.map(|steps| if steps == 1 { Vouched::Directly } else { Vouched::ThroughOthers }))
+    }
+}
+
+/// Refuses a name that would be shown as something else than it is.
+fn check_name(name: &str) -> Result<(), StoreError> {
+    match is_visible(name) && !look(name).is_empty() {
+        true => Ok(()),
+        false => Err(forbidden(
+            "the name is empty, or has characters that nobody sees",
+            "type the name anew instead of copying it; nobody was added",
+        )),
     }
 }

@@ -34,6 +34,10 @@ type Found = Option<(Vec<u8>, HeaderValue, HeaderValue)>;
 
 async fn find(web: &Web, path: &str) -> Result<Found, StoreError> {
     let store = &web.office.store;
+    // No origin has other characters, and the database could not even look for some.
+    if !path.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(None);
+    }
     if let Some(origin) = path.strip_suffix("/checkpoint") {
         let published = store.find_published(origin).await?;
         return Ok(published.map(|log| (log.note.into_bytes(), TEXT, NOT_AT_ALL)));

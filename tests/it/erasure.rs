@@ -1,7 +1,7 @@
 //! Whoever was told can be erased: nothing personal can be read again by any key, and every proof still holds.
 
 use crate::cli::desk::{Ran, run};
-use crate::support::{Lane, Setup, Stage, deadlines, produced};
+use crate::support::{Lane, Setup, Stage, deadlines, produced, write_private};
 use duly::intake::job::Job;
 use duly::intake::rows::RowKeys;
 use duly::model::contact::RawPerson;
@@ -37,8 +37,8 @@ impl Told {
         let letters = Lane { provider, ..Lane::named("letters") };
         let stage = Stage::new(Setup { people: 3, routes: vec![Route::Letter], lanes: vec![letters], ..Setup::default() }).await;
         let key = UserKey::generate("cleo");
-        std::fs::write(stage.folder.path().join("cleo.key"), key.to_file("the long passphrase of cleo").unwrap()).unwrap();
-        std::fs::write(stage.folder.path().join("cleo.pass"), "the long passphrase of cleo").unwrap();
+        write_private(&stage.folder.path().join("cleo.key"), &key.to_file("the long passphrase of cleo").unwrap());
+        write_private(&stage.folder.path().join("cleo.pass"), "the long passphrase of cleo");
         stage.users.ann.add_user(&stage.office.store, "cleo", &key.public()).await.unwrap();
         let url = stage.serve_receipts().await;
         Self { stage, url }

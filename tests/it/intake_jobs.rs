@@ -1,5 +1,6 @@
 //! A job is a person: however often it comes and whatever is wrong with it, it has one fate and nobody else's suffers.
 
+mod named;
 mod retries;
 
 use super::intake_world::{HEADER, IntakeWorld};

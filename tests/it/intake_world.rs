@@ -1,6 +1,6 @@
 //! A database with an incident of known keys, files to import into it, and the real binary beside them.
 
-use crate::support::{TestDatabase, migrated_database};
+use crate::support::{TestDatabase, migrated_database, write_private};
 use duly::intake::correction::{Correction, CorrectionError};
 use duly::intake::csv::ListError;
 use duly::intake::dry_run::dry_run;
@@ -58,8 +58,8 @@ impl IntakeWorld {
         let incident = make_incident(&store, &master, &key).await;
         let folder = tempfile::tempdir().unwrap();
         let (file, public) = user_key::create("ann", "a passphrase").unwrap();
-        std::fs::write(folder.path().join("ann.key"), &file).unwrap();
-        std::fs::write(folder.path().join("passphrase"), "a passphrase").unwrap();
+        write_private(&folder.path().join("ann.key"), &file);
+        write_private(&folder.path().join("passphrase"), "a passphrase");
         let user_id = store.insert_first_user("ann", &public).await.unwrap();
         let signer = user_key::unlock(&file, "a passphrase").unwrap();
         let statement = statement(&json!({"command": "quarantine correct"}), store.now().await.unwrap(), [7; 16]);

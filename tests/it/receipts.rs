@@ -1,6 +1,7 @@
 //! Receipts: whoever sends what, the answer and the record are right, and only the truth moves anything.
 
 mod refused;
+mod doors;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use duly::model::state::Route;
@@ -146,6 +147,8 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
     }
     assert_eq!(stage.count(MOVES).await, moves);
     assert_eq!(stage.words(STRANGERS).await, ["- true"; 4], "what strangers write is not kept");
+    let kept = "select distinct verdict from receipt where sealed is not null order by 1";
+    assert_eq!(stage.words(kept).await, ["malformed", "verified"], "nor what did not prove itself, wherever it went");
     stage.audit().await;
 }
 

@@ -5,7 +5,9 @@
 use crate::support::{deadlines, migrated_database};
 use duly::store::{Store, StoreError};
 use sqlx::Connection;
+use sqlx::migrate::Migrate;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// One line per fact, in the words of the catalogue: other versions of Postgres and of its tools print dumps otherwise.
 const FACTS: &str = r#"
@@ -88,4 +90,20 @@ async fn a_migration_that_was_changed_since_it_was_applied_is_named_and_not_take
     sqlx::raw_sql("delete from _sqlx_migrations where version > 1").execute(&mut owner).await.unwrap();
     let old = store.check_schema().await.unwrap_err();
     assert!(matches!(old, StoreError::Schema { found: 1, .. }), "{old}");
+}
+
+#[tokio::test]
+async fn whoever_holds_the_lock_of_the_migrations_is_named_and_not_waited_for_without_end() {
+    let database = migrated_database("locked").await;
+    let mut thief = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("set role duly_receipts").execute(&mut thief).await.unwrap();
+    thief.lock().await.unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut thief).await.unwrap();
+
+    let refused = Store::migrate_within(&database.url, Duration::from_millis(200)).await.unwrap_err();
+
+    assert!(refused.to_string().contains(&format!("session {pid} of login")), "{refused}");
+    assert!(refused.remedy().contains("pg_terminate_backend"), "{}", refused.remedy());
+    thief.close().await.unwrap();
+    Store::migrate(&database.url).await.unwrap();
 }

@@ -198,6 +198,7 @@ async fn the_published_log_is_served_at_the_paths_of_its_format() {
     assert_eq!((status, age.as_deref(), note), (200, Some("no-cache"), std::fs::read(outside(&stage, "checkpoint")).unwrap()));
     for path in [
         format!("tile/0/000.p/{}", size + 1),
+        "x%00/checkpoint".to_owned(),
         "tile/0/001".into(),
         "tile/0/../0/000".into(),
         "tile/00/000.p/1".into(),

@@ -1,6 +1,7 @@
 //! The bytes of a job, `duly.job.v1`: an envelope that names the incident, and one person sealed to its intake key.
 
 use crate::model::contact::RawPerson;
+use crate::model::name::is_slug;
 use crate::model::seal::{SealError, seal_to};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -108,7 +109,8 @@ pub fn read_envelope(body: &[u8], accept_plain: bool) -> Result<Envelope, &'stat
         (Some(_), Some(_)) => return Err("unknown_field"),
         (None, None) => return Err("missing_field"),
     };
-    Ok(Envelope { controller: text(envelope, "controller")?, incident: text(envelope, "incident")?, content })
+    let name = |field: &str| text(envelope, field).and_then(|n| if is_slug(&n) { Ok(n) } else { Err("unknown_incident") });
+    Ok(Envelope { controller: name("controller")?, incident: name("incident")?, content })
 }
 
 /// Reads the inside of a job.
@@ -171,6 +173,8 @@ mod tests {
         assert_eq!(code(&envelope(|v| v["format"] = json!("duly.job.v2"))), Some("wrong_version"));
         assert_eq!(code(&envelope(|v| v["incident"] = json!(""))), Some("missing_field"));
         assert_eq!(code(&envelope(|v| v["incident"] = json!(7))), Some("wrong_type"));
+        assert_eq!(code(&envelope(|v| v["controller"] = json!("northmere\0"))), Some("unknown_incident"));
+        assert_eq!(code(&envelope(|v| v["incident"] = json!("Northmere/2026"))), Some("unknown_incident"));
         assert_eq!(code(&envelope(|v| v["phnoe"] = json!(""))), Some("unknown_field"));
         assert_eq!(code(&envelope(|v| v["sealed"] = json!("not base64"))), Some("does_not_open"));
         assert_eq!(

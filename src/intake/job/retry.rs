@@ -75,7 +75,9 @@ impl Retry<'_> {
         };
         let Some(desk) = &mut desk else { return Ok(Some("unknown_incident")) };
         insert(self.store, &desk.incident, &mut desk.list, std::slice::from_ref(&*row)).await?;
-        self.store.record_taken(job.id, desk.incident.key, &row.identity, self.by).await?;
+        // Where its `job_id` was given twice, it waits under the identity that it got instead.
+        let identities: Vec<Vec<u8>> = row.job.map(|job| job.if_reused).into_iter().chain([row.identity]).collect();
+        self.store.record_taken(job.id, desk.incident.key, &identities, self.by).await?;
         Ok(None)
     }
 }

@@ -38,6 +38,10 @@ const REMEDIES: &[(&str, &str)] = &[
         "duplicate_reference",
         "the reference stands elsewhere with other fields: correct it if they are two people, else discard this row",
     ),
+    (
+        "job_id_reused",
+        "this job_id brought other fields before: take the row with `duly quarantine correct` if it is another person, else discard it",
+    ),
     ("erased", "discard the row: this person was told and then erased, and is not told again; nothing of the row was kept"),
 ];
 

@@ -1,12 +1,13 @@
 //! The statements that give rows their fates, inside a transaction that holds the incident.
 
-use super::{Inserted, NewPerson, NewRow, Tally, Tx, duplicate_reference, erased};
+use super::{Inserted, JobIdentity, NewPerson, NewRow, Tally, Tx, duplicate_reference, erased, job_id_reused};
 use crate::model::contact::draw_reference_code;
 use crate::store::StoreError;
 use crate::store::log_event::{Fact, insert_log_events};
 use crate::store::sequencing::LogScope;
 use crate::store::unit::IncidentKey;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -14,6 +15,8 @@ use uuid::Uuid;
 const DRAWS_MAX: usize = 8;
 
 type Existing = HashMap<Vec<u8>, (Uuid, Vec<u8>)>;
+/// Rows that were taken before: identity to what the job said. `None` for a row of a file, and once nothing is kept of it.
+type Known = HashMap<Vec<u8>, Option<Vec<u8>>>;
 
 struct Fate {
     word: &'static str,
@@ -23,7 +26,7 @@ struct Fate {
 
 impl Fate {
     fn of(row: &NewRow, inserted: &HashSet<Uuid>, existing: &Existing, gone: &HashSet<Vec<u8>>) -> Self {
-        if row.tombstone.is_some_and(|t| gone.contains(t.as_slice())) {
+        if is_gone(row, gone) {
             return Self { word: "quarantined", person_id: None, faults: Some(erased()) };
         }
         let Some(person) = &row.person else {
@@ -41,20 +44,56 @@ impl Fate {
     }
 }
 
+fn is_gone(row: &NewRow, gone: &HashSet<Vec<u8>>) -> bool {
+    row.tombstone.is_some_and(|t| gone.contains(t.as_slice()))
+}
+
+/// Under which names a row may be known.
+fn identities(row: &NewRow) -> impl Iterator<Item = Vec<u8>> {
+    std::iter::once(row.identity.clone()).chain(row.job.as_ref().map(|job| job.if_reused.clone()))
+}
+
+/// Rows that were not taken before. A job whose `job_id` came before with other content is not the same job: it gets an
+/// identity of its own and waits, so that nobody is lost behind a number that was given twice.
+fn find_fresh<'a>(rows: &'a [NewRow], mut known: Known, gone: &HashSet<Vec<u8>>) -> Vec<Cow<'a, NewRow>> {
+    let mut fresh = Vec::new();
+    for row in rows {
+        let content = row.job.as_ref().map(|job| job.content.to_vec());
+        let Some(before) = known.get(&row.identity) else {
+            // The same job may stand in one batch twice.
+            known.insert(row.identity.clone(), content);
+            fresh.push(Cow::Borrowed(row));
+            continue;
+        };
+        if let Some(job) = &row.job
+            && is_another(job, before.as_deref(), is_gone(row, gone))
+            && !known.contains_key(&job.if_reused)
+        {
+            known.insert(job.if_reused.clone(), content);
+            let identity = job.if_reused.clone();
+            fresh.push(Cow::Owned(NewRow { identity, person: None, faults: job_id_reused(), ..row.clone() }));
+        }
+    }
+    fresh
+}
+
+/// Whether a job says something else than the one before it; of an erased person nothing is left but that it was erased.
+fn is_another(job: &JobIdentity, before: Option<&[u8]>, is_gone: bool) -> bool {
+    before.map_or(!is_gone, |before| before != job.content)
+}
+
 /// Gives each row its fate. The caller holds the incident, commits or rolls back.
 pub async fn insert_into(tx: &mut Tx, incident: IncidentKey, list_no: i32, rows: &[NewRow]) -> Result<Inserted, StoreError> {
     let is_frozen = lock_list(tx, incident, list_no).await?;
-    let identities: Vec<Vec<u8>> = rows.iter().map(|r| r.identity.clone()).collect();
-    let mut known = known(tx, incident, list_no, &identities).await?;
-    // The same job may stand in one batch twice.
-    let fresh: Vec<&NewRow> = rows.iter().filter(|r| known.insert(r.identity.clone())).collect();
+    let identities: Vec<Vec<u8>> = rows.iter().flat_map(identities).collect();
+    let known = known(tx, incident, list_no, &identities).await?;
+    let tombstones: Vec<Vec<u8>> = rows.iter().filter_map(|r| r.tombstone).map(|t| t.to_vec()).collect();
+    let gone = find_erased(tx, incident, &tombstones).await?;
+    let fresh = find_fresh(rows, known, &gone);
     if is_frozen && !fresh.is_empty() {
         return Ok(Inserted::Frozen);
     }
-    let tombstones: Vec<Vec<u8>> = fresh.iter().filter_map(|r| r.tombstone).map(|t| t.to_vec()).collect();
-    let gone = find_erased(tx, incident, &tombstones).await?;
-    let is_gone = |row: &NewRow| row.tombstone.is_some_and(|t| gone.contains(t.as_slice()));
-    let mut people: Vec<&NewPerson> = fresh.iter().filter(|r| !is_gone(r)).filter_map(|r| r.person.as_ref()).collect();
+    let mut people: Vec<&NewPerson> = fresh.iter().filter(|r| !is_gone(r, &gone)).filter_map(|r| r.person.as_ref()).collect();
     // One order for all transactions: two that bring the same people wait for each other instead of dying.
     people.sort_by_key(|p| p.reference_hash);
     let (inserted, existing) = insert_people(tx, incident, list_no, &people).await?;
@@ -115,12 +154,7 @@ async fn lock_list(tx: &mut Tx, incident: IncidentKey, list_no: i32) -> Result<b
 }
 
 /// Identities that any list of the same origin has already.
-pub async fn known(
-    tx: &mut Tx,
-    incident: IncidentKey,
-    list_no: i32,
-    identities: &[Vec<u8>],
-) -> Result<HashSet<Vec<u8>>, StoreError> {
+pub async fn known(tx: &mut Tx, incident: IncidentKey, list_no: i32, identities: &[Vec<u8>]) -> Result<Known, StoreError> {
     let origin = sqlx::query_scalar!(
         "select l.list_no from affected_list this
            join affected_list l on l.controller_id = this.controller_id and l.incident_no = this.incident_no
@@ -134,9 +168,9 @@ pub async fn known(
     .await?;
     // The fence makes one look-up of each: without it the planner, that knows nothing of a growing table, reads the whole
     // list for every batch.
-    let rows = sqlx::query_scalar!(
-        r#"select i.identity as "identity!" from unnest($3::int[]) as l (list_no) cross join unnest($4::bytea[]) as i (identity)
-            cross join lateral (select 1 from source_row s where s.controller_id = $1 and s.incident_no = $2
+    let rows = sqlx::query!(
+        r#"select i.identity as "identity!", s.content_hash from unnest($3::int[]) as l (list_no) cross join unnest($4::bytea[]) as i (identity)
+            cross join lateral (select s.content_hash from source_row s where s.controller_id = $1 and s.incident_no = $2
                 and s.list_no = l.list_no and s.identity = i.identity offset 0) as s"#,
         incident.controller_id,
         incident.incident_no,
@@ -145,7 +179,7 @@ pub async fn known(
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().map(|row| (row.identity, row.content_hash)).collect())
 }
 
 /// Inserts who is new, drawing reference codes again where one is taken; answers who was inserted and who was there.
@@ -252,7 +286,7 @@ async fn insert_source_rows(
     tx: &mut Tx,
     incident: IncidentKey,
     list_no: i32,
-    rows: &[&NewRow],
+    rows: &[Cow<'_, NewRow>],
     fates: &[Fate],
 ) -> Result<(), StoreError> {
     if rows.is_empty() {
@@ -267,9 +301,12 @@ async fn insert_source_rows(
     let copy = |r: &NewRow, faults: &Value| if *faults == erased() { Vec::new() } else { r.sealed.clone() };
     let sealed: Vec<Option<Vec<u8>>> =
         rows.iter().zip(fates).map(|(r, f)| f.faults.as_ref().map(|faults| copy(r, faults))).collect();
+    let is_kept = |f: &Fate| f.faults.as_ref() != Some(&erased());
+    let contents: Vec<Option<Vec<u8>>> =
+        rows.iter().zip(fates).map(|(r, f)| r.job.as_ref().filter(|_| is_kept(f)).map(|job| job.content.to_vec())).collect();
     sqlx::query!(
-        "insert into source_row (controller_id, incident_no, list_no, identity, row_no, fate, person_id, faults, sealed)
-         select $1, $2, $3, j.* from unnest($4::bytea[], $5::bigint[], $6::text[], $7::uuid[], $8::jsonb[], $9::bytea[]) as j",
+        "insert into source_row (controller_id, incident_no, list_no, identity, row_no, fate, person_id, faults, sealed, content_hash)
+         select $1, $2, $3, j.* from unnest($4::bytea[], $5::bigint[], $6::text[], $7::uuid[], $8::jsonb[], $9::bytea[], $10::bytea[]) as j",
         incident.controller_id,
         incident.incident_no,
         list_no,
@@ -278,7 +315,8 @@ async fn insert_source_rows(
         &words,
         &people as &[Option<Uuid>],
         &faults as &[Option<Value>],
-        &sealed as &[Option<Vec<u8>>]
+        &sealed as &[Option<Vec<u8>>],
+        &contents as &[Option<Vec<u8>>]
     )
     .execute(&mut **tx)
     .await?;

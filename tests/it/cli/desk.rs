@@ -1,12 +1,12 @@
 //! A desk with a terminal: the real binary, a folder and a database of its own.
 
-use crate::support::{TestDatabase, VirtualHost, deadlines, empty_database, virtual_host};
+use crate::support::{TestDatabase, VirtualHost, deadlines, empty_database, virtual_host, write_private};
 use duly::model::user_key::unlock;
 use duly::store::Store;
 use duly::store::user::Signer;
 use serde_json::Value;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -160,7 +160,11 @@ impl Desk {
     }
 
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
+        write_private(&self.path(name), text);
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     pub fn command(&self, args: &[&str]) -> Command {

@@ -5,6 +5,7 @@ use duly::model::statement::{plan_command, statement};
 use duly::store::user::Signer;
 use duly::store::{Store, StoreError};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use time::Duration;
 
 async fn store(desk: &Desk) -> Store {
@@ -245,4 +246,60 @@ async fn the_statement_holds_command_incident_arguments_time_and_nonce_and_nothi
         );
         assert_eq!(super::PERSONAL.iter().find(|p| bytes.contains(**p)), None, "{bytes}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_added_under_a_name_that_could_be_taken_for_anothers() {
+    let desk = Desk::with_incident("names", "1").await;
+    let add = |name: &'static str| desk.new_user("cleo", &["user", "add", "--name", name, "--key", "cleo.key"]);
+
+    for alike in ["ann price", "Ann  Price", "ANNPRICE", "Ａｎｎ Price"] {
+        add(alike).refused("there is a user or key `Ann Price` already", "another name");
+    }
+    for unseen in ["Ann\u{200b} Price", "Cleo\nHart", "\u{1b}[2JCleo", "\u{202e}oelC"] {
+        add(unseen).refused("the name has characters that nobody sees", "type it anew");
+    }
+    desk.duly("ann", &["hold", "set", "--incident", "cards", "--reason", "a\u{202e}b"])
+        .refused("the reason has characters that nobody sees", "type it anew");
+    let address = ["--name", "N", "--sms-sender", "NNN", "--address", "a\nb"];
+    desk.duly("ann", &[&["controller", "add", "other"], &address[..]].concat()).refused("the address has", "on one line");
+    add("Cleo Hart").fine();
+}
+
+#[tokio::test]
+async fn a_plan_says_who_was_added_by_the_one_who_prepared_it() {
+    let desk = Desk::with_plan("vouched", "2").await;
+    desk.new_user("cleo", &["user", "add", "--name", "Cleo Hart", "--key", "cleo.key"]).fine();
+    let approve = ["plan", "approve", "--incident", "cards"];
+    let show = |json: &[&str]| desk.duly("ann", &[&["plan", "show", "--incident", "cards"], json].concat()).fine();
+
+    // Ann prepared and is the first user: she added bob, and cleo too.
+    assert!(desk.duly("bob", &approve).fine().err.contains("Your key was added by the one who prepared"));
+    assert!(show(&[]).out.contains(", added by the one who prepared"));
+    assert_eq!(show(&["--json"]).json()["approvals"][0]["added_by_preparer"], json!("directly"));
+
+    // Whoever bob adds is there through ann all the same.
+    desk.write("dora.pass", "the long passphrase of dora\n");
+    let public = desk.new_user("dora", &["user", "key", "--name", "Dora Lane", "--key", "dora.key"]).fine().out;
+    desk.duly("bob", &["user", "add", "--name", "Dora Lane", "--public", public.trim()]).fine();
+    desk.duly("dora", &approve).fine();
+    assert_eq!(show(&["--json"]).json()["approvals"][1]["added_by_preparer"], json!("through_others"));
+}
+
+#[tokio::test]
+async fn keys_that_others_may_read_serve_nobody_and_exports_are_the_makers_alone() {
+    let desk = Desk::with_plan("modes", "1").await;
+    let path = |name: &str| desk.path(name);
+    let mode = |name: &str, mode| std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    let hold = ["hold", "set", "--incident", "cards", "--reason", "request 412"];
+
+    for file in ["ann.key", "ann.pass"] {
+        mode(file, 0o644);
+        desk.duly("ann", &hold).refused(&format!("the secret file {file} is open to other users"), "chmod 600");
+        mode(file, 0o600);
+    }
+    desk.duly("ann", &hold).fine();
+    desk.duly("ann", &["pack", "incident", "--incident", "cards", "--out", "pack.zip"]).fine();
+
+    assert_eq!(std::fs::metadata(path("pack.zip")).unwrap().permissions().mode() & 0o777, 0o600);
 }

@@ -112,6 +112,7 @@ fn row(i: u8) -> NewRow {
     NewRow {
         identity: vec![i],
         row_no: Some(i64::from(i)),
+        job: None,
         tombstone: None,
         person: Some(NewPerson {
             person_id: Uuid::from_bytes([i + 1; 16]),
