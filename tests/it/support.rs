@@ -17,7 +17,7 @@ mod world;
 
 pub use background::{listener, serve};
 pub use broker::{VirtualHost, virtual_host};
-pub use database::{TestDatabase, empty_database, migrated_database};
+pub use database::{TestDatabase, database_on, empty_database, migrated_database, server};
 pub use process::Process;
 pub use provider::{Capability, lane};
 pub use services::Services;
