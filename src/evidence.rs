@@ -72,6 +72,15 @@ pub enum EvidenceError {
 }
 
 impl EvidenceError {
+    /// Whether one log is odd: others can go on meanwhile. A database that came back older stops all of them.
+    pub(crate) fn is_of_one_log(&self) -> bool {
+        match self {
+            Self::Contradiction { .. } => true,
+            Self::Store(error) => error.is_refusal(),
+            _ => false,
+        }
+    }
+
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> String {
         match self {

@@ -163,6 +163,16 @@ impl StoreError {
         refusal.code().is_some_and(|code| ["22", "23", "P0"].iter().any(|class| code.starts_with(class)))
     }
 
+    /// Whether what is stored contradicts what is asked: a value does not read back, or a constraint or guard refuses.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let is_guard = |refused: &dyn sqlx::error::DatabaseError| refused.code().is_some_and(|code| code.starts_with("DU"));
+        match self {
+            Self::Corrupt { .. } => true,
+            Self::Database(sqlx::Error::Database(refused)) => self.is_about_values() || is_guard(refused.as_ref()),
+            _ => false,
+        }
+    }
+
     /// A unique name that is in use, or the database's own error.
     pub(crate) fn taken(error: sqlx::Error, what: &'static str, name: &str) -> Self {
         match error.as_database_error() {

@@ -200,9 +200,11 @@ table event
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
     constraint kinds_are_words CHECK ((kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text))
+    UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
+    trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
@@ -311,6 +313,7 @@ table leadership
     expires_at timestamp with time zone not null
     locked_by text
     constraint leadership_pkey PRIMARY KEY (role)
+    trigger check_lead BEFORE INSERT OR UPDATE OF expires_at ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
     grant insert, select to duly_app
     grant update (epoch, holder, expires_at, locked_by) to duly_app
 
@@ -679,7 +682,11 @@ table restored
     constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text])))
     constraint restored_pkey PRIMARY KEY (restored_id)
     UNIQUE index restored_open ON public.restored USING btree ((true)) WHERE (reconciled_at IS NULL)
+<<<<<<< HEAD
     trigger check_reconciled BEFORE UPDATE ON public.restored FOR EACH ROW EXECUTE FUNCTION check_reconciled()
+=======
+    trigger check_reconciled BEFORE UPDATE OF command_id, reconciled_at ON public.restored FOR EACH ROW EXECUTE FUNCTION check_reconciled()
+>>>>>>> vaults
     grant select to duly_app
     grant insert (restored_id, ground) to duly_app
     grant update (imported_at, command_id, reconciled_at) to duly_app
@@ -715,7 +722,9 @@ table row_decision
     constraint row_decision_controller_id_incident_no_new_list_no_new_ide_fkey FOREIGN KEY (controller_id, incident_no, new_list_no, new_identity) REFERENCES source_row(controller_id, incident_no, list_no, identity)
     constraint row_decision_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES app_user(user_id)
     constraint row_decision_fate_check CHECK ((fate = ANY (ARRAY['superseded'::text, 'discarded'::text])))
+    constraint row_decision_has_event TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint row_decision_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
+    CREATE CONSTRAINT TRIGGER row_decision_has_event AFTER INSERT ON public.row_decision DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION row_decision_has_event()
     grant insert, select to duly_app
 
 table sequenced
@@ -726,6 +735,7 @@ table sequenced
     constraint sequenced_pkey PRIMARY KEY (log_no, generation, seq)
     constraint sequenced_seq_check CHECK ((seq >= 0))
     UNIQUE index sequenced_ord ON public.sequenced USING btree (ord)
+    trigger check_places AFTER INSERT ON public.sequenced REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_places()
     grant insert, select to duly_app
 
 table signed_command
@@ -859,7 +869,7 @@ begin
     return null;
 end 
 
-function check_approval() returns trigger
+function check_approval() returns trigger set search_path=public, pg_temp
 
 begin
     perform from plan q
@@ -885,7 +895,33 @@ begin
     return null;
 end 
 
-function check_hold() returns trigger
+function check_events() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from (select distinct controller_id, incident_no from fresh where controller_id is not null) e
+         where not exists (select from controller c where c.controller_id = e.controller_id)
+            or (e.incident_no is not null and not exists (select from incident i where i.controller_id = e.controller_id and i.incident_no = e.incident_no))) then
+        raise exception 'an event of a controller or incident that is not there' using errcode = 'DU013';
+    end if;
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded')) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                 join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+                cross join lateral (select signed_words(s.statement) as words) w
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and coalesce(w.words -> 'deadline_ms', 'null') = coalesce(e.d -> 'deadline_ms', 'null')
+                  and w.words @> (jsonb_build_object('incident', i.incident_id) || case e.kind
+                        when 'message.decided' then jsonb_build_object('command', 'unknown decide', 'message', e.message_id,
+                             'choice', replace(e.d ->> 'ground', '_', '-'))
+                        when 'key.destroyed' then jsonb_build_object('command', 'person erase', 'person', 'p_' || replace(e.person_id::text, '-', ''))
+                        when 'row.corrected' then jsonb_build_object('command', 'quarantine correct')
+                        else jsonb_build_object('command', 'quarantine discard', 'rows', jsonb_build_array((e.d ->> 'list') || '/' || (e.d ->> 'row'))) end))) then
+        raise exception 'somebody''s decision without their signature over exactly that' using errcode = 'DU014';
+    end if;
+    return null;
+end 
+
+function check_hold() returns trigger set search_path=public, pg_temp
 
 declare is_good boolean;
 begin
@@ -904,6 +940,15 @@ begin
     return new;
 end 
 
+function check_lead() returns trigger set search_path=public, pg_temp
+
+begin
+    if new.expires_at > duly_now() + interval '1 minute' then
+        raise exception 'a lead that would not run out' using errcode = 'DU017';
+    end if;
+    return new;
+end 
+
 function check_list_key() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -911,13 +956,17 @@ begin
         raise exception 'a list key does not follow the one before' using errcode = 'DU065';
     end if;
     perform from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+       join controller c on c.controller_id = new.controller_id
+      cross join lateral (select signed_words(s.statement) as words) w
       where s.command_id = new.command_id and s.user_id = new.user_id
-        and position(encode(new.public_key, 'hex') in convert_from(s.statement, 'UTF8')) > 0
-        and (new.key_no = 1 or convert_from(s.statement, 'UTF8')::jsonb ->> 'command' = 'list replace-key');
+        and (w.words @> jsonb_build_object('command', 'list replace-key', 'controller', c.slug, 'public', encode(new.public_key, 'hex'))
+          or (new.key_no = 1 and w.words ->> 'command' in ('list sign', 'list attach') and w.words ->> 'key' = encode(new.public_key, 'hex')
+              and exists (select from incident i where i.controller_id = new.controller_id and i.incident_id::text = w.words ->> 'incident')));
     if not found then raise exception 'a list key needs a signed command that names it' using errcode = 'DU066'; end if;
     return new;
 end 
 
+<<<<<<< HEAD
 function check_reconciled() returns trigger
 
 begin
@@ -941,6 +990,30 @@ begin
 end 
 
 function check_user() returns trigger
+=======
+function check_places() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from fresh s where not exists (select from event e
+           join log l on l.log_no = s.log_no and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
+           join log_generation g on g.log_no = s.log_no and g.generation = s.generation where e.ord = s.ord)) then
+        raise exception 'an event is placed in a log to which it does not belong' using errcode = 'DU016';
+    end if;
+    return null;
+end 
+
+function check_reconciled() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    perform from signed_command s where s.command_id = new.command_id and old.reconciled_at is null
+        and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', new.restored_id));
+    if not found then raise exception 'a restore is reconciled once, by the signed command for it' using errcode = 'DU018'; end if;
+    new.reconciled_at := duly_now();
+    return new;
+end 
+
+function check_user() returns trigger set search_path=public, pg_temp
+>>>>>>> vaults
 
 begin
     if tg_op = 'UPDATE' then
@@ -964,6 +1037,17 @@ begin
         raise exception 'a user needs an active user''s signature over exactly this name and key' using errcode = 'DU007';
     end if;
     return new;
+end 
+
+function command_use(kind text, incident_no bigint, body bytea) returns text
+
+declare words text; d jsonb;
+begin
+    if kind like 'receipt%' or (kind like 'message.%' and kind <> 'message.decided') then return null; end if;
+    words := convert_from(body, 'UTF8');
+    if strpos(words, '"command":"') = 0 then return null; end if;
+    d := words::jsonb -> 'd';
+    return (d ->> 'command') || ' ' || kind || coalesce(' ' || incident_no, '') || coalesce(' ' || (d ->> 'list') || '/' || (d ->> 'row'), '');
 end 
 
 function destroy_key() returns trigger security definer set search_path=public, pg_temp
@@ -1038,13 +1122,26 @@ begin
     return null;
 end 
 
-function is_signed(command uuid, by_user uuid, words jsonb) returns boolean
+function is_signed(command uuid, by_user uuid, words jsonb) returns boolean set search_path=public, pg_temp
 
     select exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
       where s.command_id = command and s.user_id = by_user and signed_words(s.statement) = words)
 
 
-function only_append() returns trigger
+function is_told(d row_decision) returns boolean set search_path=public, pg_temp
+
+    select exists (select from event e join signed_command s on s.command_id = d.command_id and s.user_id = d.decided_by
+        cross join lateral (select convert_from(e.body, 'UTF8')::jsonb -> 'd' as d, signed_words(s.statement) as words) w
+      where command_use(e.kind, e.incident_no, e.body) = d.command_id || case d.fate when 'discarded' then ' row.discarded ' else ' row.corrected ' end
+              || d.incident_no || ' ' || row_name(d.list_no, d.identity)
+        and e.controller_id = d.controller_id and e.incident_no = d.incident_no and w.d ->> 'user' = d.decided_by::text
+        and case d.fate when 'discarded' then w.words ->> 'reason' = d.reason
+            else (w.d ->> 'new_list') || '/' || (w.d ->> 'new_row') = row_name(d.new_list_no, d.new_identity)
+             and exists (select from affected_list l where l.controller_id = d.controller_id and l.incident_no = d.incident_no
+                   and l.list_no = d.new_list_no and l.source = 'corrections' and encode(l.file_hash, 'hex') = w.words ->> 'file') end)
+
+
+function only_append() returns trigger set search_path=public, pg_temp
 
 begin
     if octet_length(new.hashes) <= octet_length(old.hashes) or substr(new.hashes, 1, octet_length(old.hashes)) <> old.hashes then
@@ -1053,7 +1150,7 @@ begin
     return new;
 end 
 
-function only_grow() returns trigger
+function only_grow() returns trigger set search_path=public, pg_temp
 
 begin
     perform from checkpoint c where c.log_no = new.log_no and (c.generation > new.generation
@@ -1062,6 +1159,7 @@ begin
     return new;
 end 
 
+<<<<<<< HEAD
 function only_while_open() returns trigger
 
 begin
@@ -1073,6 +1171,9 @@ begin
 end 
 
 function receipt_begins_undecided() returns trigger
+=======
+function receipt_begins_undecided() returns trigger set search_path=public, pg_temp
+>>>>>>> vaults
 
 begin
     if new.controller_id <> '00000000-0000-0000-0000-000000000000' and (new.result is not null or new.due_at is null) then
@@ -1080,6 +1181,20 @@ begin
     end if;
     return new;
 end 
+
+function row_decision_has_event() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if not is_told(new) then
+        raise exception 'a quarantined row gets its last fate with its event, by what was signed' using errcode = 'DU015';
+    end if;
+    return null;
+end 
+
+function row_name(list_no integer, identity bytea) returns text
+
+    select list_no || '/' || case octet_length(identity) when 8 then ('x' || encode(identity, 'hex'))::bit(64)::bigint::text else encode(identity, 'hex') end
+
 
 function signed_words(statement bytea) returns jsonb
 

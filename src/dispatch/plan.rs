@@ -285,6 +285,7 @@ fn body(
     let lists: Vec<Value> =
         lists.iter().map(|l| json!({"list": l.list_no, "people": l.people, "root": hex::encode(l.root)})).collect();
     json!({
+        "approvals": incident.approvals_required,
         "closing": incident.closing,
         "contents": {"people": root.people(), "root": hex::encode(root.root())},
         "date": [date.0, date.1, date.2],

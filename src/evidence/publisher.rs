@@ -28,14 +28,19 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes the newest checkpoint of every log that has one nobody has seen.
+    /// Publishes the newest checkpoint of every log that has one nobody has seen. A log that contradicts itself keeps
+    /// no other back; it is what the error tells in the end.
     pub async fn publish(&mut self, archive: &Archive) -> Result<(), EvidenceError> {
+        let mut odd = None;
         for log in archive.store.list_unpublished().await? {
             let copy = Copy { archive, from: u64_of(log.published), size: u64_of(log.size), log };
-            copy.run().await?;
-            self.note(&copy).await?;
+            match copy.run().await {
+                Ok(()) => self.note(&copy).await?,
+                Err(error) if error.is_of_one_log() => odd = odd.or(Some(error)),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        odd.map_or(Ok(()), Err)
     }
 
     /// Whoever anchors the system's log anchors all logs: it has their checkpoints, once a minute while they grow.
@@ -62,6 +67,7 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     async fn run(&self) -> Result<(), EvidenceError> {
+        self.check_note()?;
         self.copy_bundles().await?;
         self.copy_tiles().await?;
         failpoint::reach("tiles_published").await;
@@ -69,6 +75,14 @@ impl Copy<'_> {
         failpoint::reach("checkpoint_published").await;
         self.archive.store.insert_publication(self.log.log_no, self.log.generation, self.log.size).await?;
         self.remove_partial_tiles().await
+    }
+
+    /// Nothing is published that this log's key did not sign: the row may have been written by another hand.
+    fn check_note(&self) -> Result<(), EvidenceError> {
+        let opened = self.archive.signer(&self.log.origin)?.open(self.log.note.as_bytes());
+        let is_ours =
+            opened.is_ok_and(|c| c.origin == self.log.origin && c.size == self.size && c.root.as_slice() == self.log.root);
+        if is_ours { Ok(()) } else { Err(self.contradiction("a checkpoint is not signed by this log's key")) }
     }
 
     async fn copy_bundles(&self) -> Result<(), EvidenceError> {

@@ -8,7 +8,8 @@ use super::tree::Tree;
 use super::{Archive, EvidenceError, high_water};
 use crate::failpoint;
 use crate::store::leadership::Lead;
-use crate::store::sequencing::{LogScope, Waiting};
+use crate::store::sequencing::{LogScope, Sequencing, Waiting};
+use crate::store::unit::IncidentKey;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub const LATE_SECONDS: f64 = 60.0;
 const ALARM_EVERY: Duration = Duration::from_secs(60);
 /// How often the high-water mark is compared and set.
 const MARK_EVERY: Duration = Duration::from_millis(500);
+/// A log that contradicts itself is tried again after so long; the others go on meanwhile.
+const ASIDE: Duration = Duration::from_secs(60);
 /// Pause after a round that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -55,13 +58,37 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
 pub async fn run_once(archive: Arc<Archive>) -> Result<(), EvidenceError> {
     let mut sequencer = Sequencer::new(archive);
     while sequencer.round().await? > 0 {}
-    Ok(sequencer.lead.resign(&sequencer.archive.store).await?)
+    sequencer.lead.resign(&sequencer.archive.store).await?;
+    sequencer.aside.into_values().next().map_or(Ok(()), |aside| Err(aside.error))
+}
+
+/// Why a log is not gone on with, and until when.
+struct Aside {
+    until: Instant,
+    error: EvidenceError,
+}
+
+/// A log with further events in their places, under a checkpoint that is signed and not yet committed.
+async fn grown(
+    archive: &Archive,
+    tx: &mut Sequencing,
+    scope: LogScope,
+    tree: Option<Tree>,
+    events: &[Waiting],
+) -> Result<Tree, EvidenceError> {
+    let mut tree = match tree {
+        Some(tree) => tree,
+        None => Tree::load(archive, tx, scope).await?,
+    };
+    tree.append(archive, tx, events).await?;
+    Ok(tree)
 }
 
 struct Sequencer {
     archive: Arc<Archive>,
     lead: Lead,
     trees: HashMap<LogScope, Tree>,
+    aside: BTreeMap<LogScope, Aside>,
     publisher: Publisher,
     alarmed: Option<Instant>,
     marked: Option<Instant>,
@@ -73,6 +100,7 @@ impl Sequencer {
             archive,
             lead: Lead::new("sequencer", &Uuid::now_v7().to_string()),
             trees: HashMap::new(),
+            aside: BTreeMap::new(),
             publisher: Publisher::default(),
             alarmed: None,
             marked: None,
@@ -110,7 +138,9 @@ impl Sequencer {
             return Ok(0);
         };
         let mut groups: BTreeMap<LogScope, Vec<Waiting>> = BTreeMap::new();
-        let waiting = tx.take(archive.batch).await?;
+        let now = Instant::now();
+        let aside: Vec<LogScope> = self.aside.iter().filter(|(_, aside)| aside.until > now).map(|(scope, _)| *scope).collect();
+        let waiting = tx.take(archive.batch, &aside).await?;
         let took = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
         for event in waiting {
             groups.entry(event.scope).or_default().push(event);
@@ -119,18 +149,39 @@ impl Sequencer {
         // A tree that this transaction touches is out of memory until the commit: if we fail, it is read again.
         let mut touched = Vec::new();
         for (scope, events) in &groups {
-            let mut tree = match self.trees.remove(scope) {
-                Some(tree) => tree,
-                None => Tree::load(&archive, &mut tx, *scope).await?,
-            };
-            tree.append(&archive, &mut tx, events).await?;
-            touched.push((*scope, tree));
+            let tree = self.trees.remove(scope);
+            match grown(&archive, &mut tx, *scope, tree, events).await {
+                Ok(tree) => touched.push((*scope, tree)),
+                Err(error) if error.is_of_one_log() => {
+                    drop(tx);
+                    self.set_aside(*scope, error).await?;
+                    return Ok(took);
+                }
+                Err(error) => return Err(error),
+            }
         }
         failpoint::reach("checkpoint_signed").await;
         tx.commit().await?;
         failpoint::reach("checkpoint_committed").await;
+        for (scope, _) in &touched {
+            self.aside.remove(scope);
+        }
         self.trees.extend(touched);
         Ok(took)
+    }
+
+    /// Leaves a log alone for a while, loudly: what follows in it would stand on what does not fit. The transaction is
+    /// gone, and its events of all logs are in the inbox again.
+    async fn set_aside(&mut self, scope: LogScope, error: EvidenceError) -> Result<(), EvidenceError> {
+        self.trees.clear();
+        tracing::error!(log = ?scope, error = %error, cause = ?std::error::Error::source(&error), remedy = error.remedy(), "a log is set aside; the others go on");
+        let is_new = self.aside.insert(scope, Aside { until: Instant::now() + ASIDE, error }).is_none();
+        match scope {
+            LogScope::Incident(controller_id, incident_no) if is_new => {
+                Ok(self.archive.store.raise_alarm(IncidentKey { controller_id, incident_no }, "log_set_aside").await?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Says, once a minute while it lasts, that evidence is late: a state without its proof in time is an incident.

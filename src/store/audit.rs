@@ -7,8 +7,11 @@
 mod approvals;
 mod chains;
 mod close;
+mod commands;
 mod decisions;
+mod fates;
 mod holds;
+mod installation;
 mod log;
 mod people;
 pub mod record;
@@ -67,6 +70,18 @@ pub const CODES: &[(&str, &str)] = &[
     ("close_differs_from_events", "find out who closed or reopened the incident: its events tell otherwise"),
     ("intent_while_closed", "find out who sent: a call was claimed while the incident was closed"),
     ("event_not_signed", "find out who decided it: no signature of the user that is named asks for exactly this"),
+    ("command_used_twice", "find out who wrote the later event: a signature serves once"),
+    ("row_decision_differs", "find out who decided about the row: no event and no signature tells of this fate"),
+    (
+        "frozen_rows_differ",
+        "compare the list with a backup: its rows, repeats or quarantined rows are not as many as when it was frozen",
+    ),
+    ("approvals_differ", "stop the plan: it asks for another number of approvals than was signed with the incident"),
+    ("text_missing", "restore the text from a backup: a plan was approved with it"),
+    ("list_key_not_signed", "find out who pinned the key for lists: no signature of a user names it"),
+    ("restore_not_signed", "find out who let sending go on after the restore: no signature asks for it"),
+    ("anchor_without_checkpoint", "find out who wrote the anchor or hand-over: no such checkpoint was signed here"),
+    ("lead_without_end", "find out who took the lead: it does not run out, and no other process can take it"),
     ("hold_differs_from_events", "find out who set or lifted the hold: its events tell otherwise"),
     ("due_too_late", "find out who put the message off: nobody would look after it within its term"),
     ("receipt_put_aside", "find out who laid the receipt aside: its provider proved it and it was not applied"),
@@ -101,6 +116,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("posted_without_deadline", "find out who changed the letter: its delivery alone counts, and nobody would ask after it"),
     ("contact_does_not_open", "restore the person's key and contact from one backup: they do not belong together"),
     ("contact_differs", "restore the contact from a backup: it is not the one that was on the approved list"),
+    ("row_does_not_open", "restore the quarantined row and its list's key from one backup: they do not belong together"),
     ("request_does_not_open", "restore the attempt from a backup: its frozen request is not this person's"),
     ("request_differs", "ask the provider what it was sent: the frozen request carries other content than was approved"),
     ("request_elsewhere", "ask the provider where it sent the message: the frozen request has another destination"),
@@ -140,7 +156,9 @@ impl Store {
         let mut snapshot = self.snapshot().await?;
         let mut findings = snapshot.audit_rows(incident).await?;
         findings.extend(snapshot.audit_lists(incident).await?);
+        findings.extend(snapshot.audit_fates(incident).await?);
         findings.extend(snapshot.audit_plans(incident).await?);
+        findings.extend(snapshot.audit_commands(incident).await?);
         findings.extend(snapshot.audit_users().await?);
         findings.extend(snapshot.audit_holds(incident).await?);
         findings.extend(snapshot.audit_close(incident).await?);
@@ -149,6 +167,7 @@ impl Store {
         findings.extend(snapshot.audit_sends(incident).await?);
         findings.extend(snapshot.audit_people(incident).await?);
         findings.extend(snapshot.audit_log(incident).await?);
+        findings.extend(snapshot.audit_installation(incident).await?);
         Ok(findings)
     }
 
@@ -189,6 +208,8 @@ mod tests {
             include_str!("audit/sends.rs"),
             include_str!("audit/approvals.rs"),
             include_str!("audit/terms.rs"),
+            include_str!("audit/fates.rs"),
+            include_str!("audit/installation.rs"),
         ] {
             let words: Vec<&str> =
                 source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();

@@ -119,14 +119,20 @@ impl Store {
 }
 
 impl Sequencing {
-    /// Takes the oldest events out of the inbox, in the order in which they were written.
-    pub async fn take(&mut self, limit: i64) -> Result<Vec<Waiting>, StoreError> {
+    /// Takes the oldest events out of the inbox, in the order in which they were written, but none of the logs `aside`.
+    pub async fn take(&mut self, limit: i64, aside: &[LogScope]) -> Result<Vec<Waiting>, StoreError> {
+        let (controllers, incidents): (Vec<_>, Vec<_>) = aside.iter().map(|scope| scope.columns()).unzip();
         let rows = sqlx::query!(
-            r#"with taken as (delete from event_inbox i using (select ord from event_inbox order by ord limit $1) o
+            r#"with taken as (delete from event_inbox i using (select ord from event_inbox w
+                         where not exists (select from unnest($2::uuid[], $3::bigint[]) as a (controller_id, incident_no)
+                           where a.controller_id is not distinct from w.controller_id and a.incident_no is not distinct from w.incident_no)
+                         order by ord limit $1) o
                       where i.ord = o.ord returning i.ord, i.controller_id, i.incident_no)
                select t.ord as "ord!", t.controller_id, t.incident_no, e.leaf as "leaf!"
                  from taken t join event e on e.ord = t.ord order by t.ord"#,
-            limit
+            limit,
+            &controllers as &[Option<Uuid>],
+            &incidents as &[Option<i64>]
         )
         .fetch_all(&mut *self.tx)
         .await?;

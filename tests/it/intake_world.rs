@@ -4,13 +4,13 @@ use crate::support::{TestDatabase, migrated_database, write_private};
 use duly::intake::correction::{Correction, CorrectionError};
 use duly::intake::csv::ListError;
 use duly::intake::dry_run::dry_run;
-use duly::intake::list::{ImportError, Report, Target, import};
+use duly::intake::list::{ImportError, Report, Target, count_list, import};
 use duly::model::seal::{Key, generate_pair};
-use duly::model::statement::statement;
 use duly::model::user_key;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
-use duly::store::quarantine::{Decider, RowName};
+use duly::store::quarantine::RowName;
+use duly::store::user::Signer;
 use duly::store::{Deadlines, Store};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -36,7 +36,7 @@ pub struct IntakeWorld {
     pub master: Key,
     pub incident: Incident,
     pub key: Key,
-    pub by: Decider,
+    pub ann: Signer,
     pub folder: tempfile::TempDir,
 }
 
@@ -61,10 +61,8 @@ impl IntakeWorld {
         write_private(&folder.path().join("ann.key"), &file);
         write_private(&folder.path().join("passphrase"), "a passphrase");
         let user_id = store.insert_first_user("ann", &public).await.unwrap();
-        let signer = user_key::unlock(&file, "a passphrase").unwrap();
-        let statement = statement(&json!({"command": "quarantine correct"}), store.now().await.unwrap(), [7; 16]);
-        let command_id = store.insert_command(user_id, &statement, &signer.sign(&statement)).await.unwrap();
-        Self { database, store, owner, master, incident, key, by: Decider { user_id, command_id }, folder }
+        let ann = Signer { user_id, key: user_key::unlock(&file, "a passphrase").unwrap() };
+        Self { database, store, owner, master, incident, key, ann, folder }
     }
 
     pub fn target(&self) -> Target<'_> {
@@ -93,7 +91,10 @@ impl IntakeWorld {
     pub async fn correct(&self, one: Option<&str>, text: &str) -> Result<Report, CorrectionError> {
         let path = self.file("corrected.csv", text);
         let one: Option<RowName> = one.map(|name| name.parse().unwrap());
-        Correction::read(self.target(), &path, one.as_ref()).await?.take(self.by).await
+        let file = count_list(&path).await.ok().map(|counted| hex::encode(self.target().file_hash(&counted)));
+        let words = json!({"command": "quarantine correct", "incident": self.incident.incident_id, "file": file});
+        let by = self.ann.sign(&self.store, &words).await.unwrap();
+        Correction::read(self.target(), &path, one.as_ref()).await?.take(by).await
     }
 
     /// As `plan prepare` does it: no more people for the lists that are open now.

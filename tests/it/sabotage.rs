@@ -115,6 +115,60 @@ const SABOTAGES: &[(&str, &str, &str)] = &[
         "event_not_signed",
     ),
     (
+        "let a command serve twice",
+        "set local session_replication_role = replica; drop index event_command;
+         insert into event (controller_id, incident_no, kind, body, leaf)
+         select controller_id, incident_no, kind, body, leaf from event where kind = 'plan.started'",
+        "command_used_twice",
+    ),
+    ("sign for another key of a user's", "update signed_command set signature = sha256('x') || sha256('y')", "event_not_signed"),
+    (
+        "discard a row that nobody decided about",
+        "set local session_replication_role = replica;
+         insert into row_decision (controller_id, incident_no, list_no, identity, fate, reason, decided_by, command_id)
+         select controller_id, incident_no, list_no, identity, 'discarded', 'none', prepared_by, gen_random_uuid()
+           from source_row join plan using (controller_id, incident_no) where row_no = 1",
+        "row_decision_differs",
+    ),
+    (
+        "take a frozen row away, and the person and the counts",
+        "delete from source_row where row_no = 4; update affected_list set row_count = 3; update list_freeze set people = 3;
+         delete from person where person_id not in (select person_id from source_row where person_id is not null)",
+        "frozen_rows_differ",
+    ),
+    ("ask for another number of approvals", "update incident set approvals_required = 2", "approvals_differ"),
+    ("lose the words that were approved", "delete from approved_text", "text_missing"),
+    (
+        "pin a key for lists",
+        "set local session_replication_role = replica;
+         insert into controller_list_key (controller_id, key_no, public_key, user_id, command_id)
+         select controller_id, 1, sha256('e'), prepared_by, gen_random_uuid() from plan",
+        "list_key_not_signed",
+    ),
+    (
+        "let sending go on after a restore",
+        "set local session_replication_role = replica;
+         insert into restored (restored_id, ground, command_id, reconciled_at)
+         select gen_random_uuid(), 'pulse', command_id, now() from plan_approval",
+        "restore_not_signed",
+    ),
+    (
+        "make up a hand-over",
+        "insert into hand_over (log_id, generation, size, way, to_name, occasion) select log_id, 1, 4711, 'mail', 'court', 'daily' from log",
+        "anchor_without_checkpoint",
+    ),
+    (
+        "make up an anchor",
+        "insert into anchor (anchor_id, log_id, generation, size, kind, name, response, checkpoint)
+         select gen_random_uuid(), log_id, c.generation, c.size, 'tsa', 'tsa.example', 'x', 'another' from log join checkpoint c using (log_no)",
+        "anchor_without_checkpoint",
+    ),
+    ("lead for ever", "set local session_replication_role = replica; update leadership set expires_at = 'infinity'", "lead_without_end"),
+    ("alter the system's log", "set local session_replication_role = replica; update log_tile set hashes = sha256('x') where level = 0 and log_no = (select log_no from log where kind = 'system')", "tile_differs"),
+    ("empty the system's log", "delete from event where controller_id is null", "tile_differs"),
+    ("alter a fact of the system's log", "update event set body = body || ' '::bytea, leaf = sha256('\\x00'::bytea || body || ' '::bytea) where controller_id is null", "event_not_canonical"),
+    ("place events in another log", "set local session_replication_role = replica; update sequenced set log_no = log_no + 424242", "event_out_of_log"),
+    (
         "add a user",
         "set local session_replication_role = replica;
          insert into app_user (user_id, name, public_key) values (gen_random_uuid(), 'eve', sha256('e'))",
@@ -227,6 +281,12 @@ const SEALED: &[(&str, &str, &str)] = &[
         "write another text",
         "update prepared_content set content_hash = sha256('x'); update attempt set content_hash = sha256('x')",
         "request_differs",
+    ),
+    (
+        "alter a quarantined row",
+        "insert into source_row (controller_id, incident_no, list_no, identity, fate, faults, sealed)
+         select controller_id, incident_no, list_no, 'x', 'quarantined', '[]', 'x' from affected_list",
+        "row_does_not_open",
     ),
     ("swap two requests", "update attempt set request = (select request from attempt order by message_id limit 1)", "request_does_not_open"),
 ];
@@ -360,8 +420,6 @@ async fn a_second_send_with_forged_evidence_is_no_step_of_the_model() {
 fn every_code_has_a_sabotage_that_shows_it() {
     const ELSEWHERE: &[&str] = &[
         // The log's own: tests/it/sequencer.rs.
-        "event_out_of_log",
-        "tile_differs",
         "checkpoint_differs",
         // Two events of one step: the trigger writes both or none, and a person's chain shows the missing one first.
         "event_missing",

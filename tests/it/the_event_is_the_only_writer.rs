@@ -1,5 +1,7 @@
 //! The application's role cannot change a fact but by an event, and an event must fit and say so in its bytes.
 
+mod guards;
+
 use crate::support::{World, world};
 use duly::model::statement::plan_command;
 use duly_ledger::{Event, leaf_hash};

@@ -1,6 +1,6 @@
 //! Nothing was sent that was not approved, by somebody else than who prepared it, or while it was stopped.
 
-use super::decisions::{PlanEvent, read_decider};
+use super::decisions::{PlanEvent, SignedCommand, read_decider};
 use super::{Finding, Snapshot, finding, found};
 use crate::model::statement::plan_command;
 use crate::store::StoreError;
@@ -18,6 +18,14 @@ struct PlanRow {
     hash: Vec<u8>,
     needs: i64,
     has_attempts: bool,
+}
+
+impl PlanRow {
+    /// How many approvals its body, that they sign, asks for.
+    fn promised(&self) -> Option<i64> {
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        body.get("approvals").and_then(Value::as_i64)
+    }
 }
 
 impl Snapshot {
@@ -43,10 +51,11 @@ impl Snapshot {
                 findings.push(finding("plan_differs_from_events", place.clone()));
             }
             let valid = self.count_valid_approvals(incident, &plan, &mut findings).await?;
-            if valid < plan.needs && (plan.state != "prepared" || plan.has_attempts) {
+            if valid < plan.needs.max(plan.promised().unwrap_or(0)) && (plan.state != "prepared" || plan.has_attempts) {
                 findings.push(finding("plan_not_approved", place.clone()));
             }
             findings.extend(self.audit_plan_body(incident, &plan).await?);
+            findings.extend(self.audit_plan_terms(incident, &plan).await?);
         }
         Ok(findings)
     }
@@ -174,6 +183,39 @@ impl Snapshot {
             body.get("contents").map(|c| (c.get("people").and_then(Value::as_u64), c.get("root").and_then(Value::as_str)));
         if bound != Some((Some(people), Some(hex::encode(root).as_str()))) {
             findings.push(finding("contents_differ", place));
+        }
+        Ok(findings)
+    }
+
+    /// The approvals that it asks for are those of the incident and of whoever signed it, and its words are kept.
+    async fn audit_plan_terms(&mut self, incident: IncidentKey, plan: &PlanRow) -> Result<Vec<Finding>, StoreError> {
+        let place = plan.plan_no.to_string();
+        let mut findings = Vec::new();
+        let ids = sqlx::query_scalar!(
+            "select s.command_id from signed_command s join incident i on i.controller_id = $1 and i.incident_no = $2
+              where signed_words(s.statement) @> jsonb_build_object('command', 'incident add', 'incident', i.incident_id)",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let commands = self.read_commands(&ids).await?;
+        let signed = |command: &SignedCommand| command.words_of(command.user_id)?.get("approvals_required")?.as_i64();
+        let differs = commands.values().any(|command| signed(command) != Some(plan.needs));
+        if differs || plan.promised().is_some_and(|promised| promised != plan.needs) {
+            findings.push(finding("approvals_differ", place.clone()));
+        }
+        let missing = sqlx::query_scalar!(
+            r#"select count(*) as "n!" from (select convert_from($1, 'UTF8')::jsonb as body) q
+                cross join lateral (select jsonb_array_elements_text(coalesce(q.body -> 'templates', '[]')) union select q.body ->> 'texts'
+                     union select q.body ->> 'profile_text') as named (hash)
+                where named.hash is not null and not exists (select from approved_text t where t.hash = decode(named.hash, 'hex') and sha256(t.body) = t.hash)"#,
+            plan.body
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        if missing > 0 {
+            findings.push(finding("text_missing", place));
         }
         Ok(findings)
     }

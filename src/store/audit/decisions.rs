@@ -27,7 +27,12 @@ pub(super) struct SignedCommand {
 impl SignedCommand {
     /// Whether this user signed exactly these words while their key was good.
     pub fn says(&self, user_id: Uuid, words: &Value) -> bool {
-        self.user_id == user_id && self.words.as_ref() == Some(words)
+        self.words_of(user_id) == Some(words)
+    }
+
+    /// What this user signed while their key was good.
+    pub fn words_of(&self, user_id: Uuid) -> Option<&Value> {
+        self.words.as_ref().filter(|_| self.user_id == user_id)
     }
 }
 

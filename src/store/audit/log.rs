@@ -11,20 +11,28 @@ use uuid::Uuid;
 /// Tiles read at once.
 const TILES: i64 = 64;
 
-/// A generation of the incident's log.
+/// A generation of a log.
 struct Generation {
     log_no: i32,
     generation: i32,
 }
 
+impl std::fmt::Display for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "log {}, generation {}", self.log_no, self.generation)
+    }
+}
+
 impl Snapshot {
-    /// Findings about the incident's log.
+    /// Findings about the incident's log, its controller's and the system's.
     pub(super) async fn audit_log(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let mut findings = self.events_out_of_log(incident).await?;
         findings.extend(self.events_brought_back(incident).await?);
         let generations = sqlx::query_as!(
             Generation,
-            "select g.log_no, g.generation from log l join log_generation g using (log_no) where l.controller_id = $1 and l.incident_no = $2",
+            "select g.log_no, g.generation from log l join log_generation g using (log_no)
+              where (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2)
+              order by g.log_no, g.generation",
             incident.controller_id,
             incident.incident_no
         )
@@ -39,9 +47,11 @@ impl Snapshot {
 
     async fn events_out_of_log(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query_scalar!(
-            "select ord from event e where controller_id = $1 and incident_no = $2
-                and not exists (select from sequenced s where s.ord = e.ord) and not exists (select from event_inbox i where i.ord = e.ord)
-              order by ord",
+            "select e.ord from event e where (e.controller_id is null or e.controller_id = $1) and (e.incident_no is null or e.incident_no = $2)
+                and not exists (select from event_inbox i where i.ord = e.ord)
+                and not exists (select from sequenced s join log_generation g using (log_no, generation) join log l using (log_no)
+                  where s.ord = e.ord and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no)
+              order by e.ord",
             incident.controller_id,
             incident.incident_no
         )
@@ -90,10 +100,7 @@ impl Snapshot {
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| finding("tile_differs", format!("tile 0/{} of generation {}", row.tile_no, of.generation)))
-            .collect())
+        Ok(rows.into_iter().map(|row| finding("tile_differs", format!("tile 0/{} of {of}", row.tile_no))).collect())
     }
 
     /// The root at each size that was signed, from the leaves of the lowest tiles.
@@ -125,13 +132,11 @@ impl Snapshot {
             for leaf in tiles.concat().chunks(32) {
                 tree.append(hash(leaf)?);
                 if signed.remove(&tree.size()).is_some_and(|root| root != tree.root()) {
-                    findings.push(finding("checkpoint_differs", format!("size {} of generation {}", tree.size(), of.generation)));
+                    findings.push(finding("checkpoint_differs", format!("size {} of {of}", tree.size())));
                 }
             }
         }
-        findings.extend(
-            signed.keys().map(|size| finding("checkpoint_differs", format!("size {size} of generation {}", of.generation))),
-        );
+        findings.extend(signed.keys().map(|size| finding("checkpoint_differs", format!("size {size} of {of}"))));
         Ok(findings)
     }
 }

@@ -73,7 +73,7 @@ impl Snapshot {
         .fetch_one(&mut *self.tx)
         .await?;
         let incident_key = master.unwrap_key(&wrapped, "incident").map_err(|_| StoreError::Corrupt { what: "incident key" })?;
-        let mut sealed = Sealed::default();
+        let mut sealed = Sealed { findings: self.open_rows(incident, &incident_key).await?, ..Sealed::default() };
         let mut after = Uuid::nil();
         loop {
             let (last, people) = self.open_contacts(incident, &incident_key, after, &mut sealed.findings).await?;
@@ -91,6 +91,34 @@ impl Snapshot {
                 }
             }
             after = last;
+        }
+    }
+
+    /// Quarantined rows open under their list's key, those of erased people apart.
+    async fn open_rows(&mut self, incident: IncidentKey, incident_key: &Key) -> Result<Vec<Finding>, StoreError> {
+        let (mut findings, mut after) = (Vec::new(), (0, Vec::new()));
+        loop {
+            let rows = sqlx::query!(
+                r#"select s.list_no, s.identity, s.sealed as "sealed!", l.wrapped_key, row_name(s.list_no, s.identity) as "name!"
+                     from source_row s join affected_list l using (controller_id, incident_no, list_no)
+                    where s.controller_id = $1 and s.incident_no = $2 and s.fate = 'quarantined' and (s.list_no, s.identity) > ($3, $4)
+                    order by s.list_no, s.identity limit $5"#,
+                incident.controller_id,
+                incident.incident_no,
+                after.0,
+                after.1,
+                PAGE
+            )
+            .fetch_all(&mut *self.tx)
+            .await?;
+            let Some(last) = rows.last() else { return Ok(findings) };
+            after = (last.list_no, last.identity.clone());
+            for row in rows.iter().filter(|row| !row.sealed.is_empty()) {
+                let opened = incident_key.unwrap_key(&row.wrapped_key, "list").and_then(|key| key.open("row", &row.sealed));
+                if opened.is_err() {
+                    findings.push(finding("row_does_not_open", row.name.clone()));
+                }
+            }
         }
     }
 

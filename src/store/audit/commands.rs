@@ -1,0 +1,105 @@
+//! Every event that names a signed command: the signature holds, asks for what the event tells, and serves once.
+
+use super::decisions::SignedCommand;
+use super::{Finding, Snapshot, finding};
+use crate::store::StoreError;
+use crate::store::unit::IncidentKey;
+use duly_ledger::Event;
+use serde_json::{Map, Value, json};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+struct EventRow {
+    ord: i64,
+    usage: Option<String>,
+    kind: String,
+    person_id: Option<Uuid>,
+    message_id: Option<Uuid>,
+    incident_id: Option<Uuid>,
+    body: Vec<u8>,
+}
+
+impl Snapshot {
+    /// Events of the incident, of its controller's log and of the system's; signatures of the time that a restore lost are
+    /// gone, and what it brought back rests on the published log.
+    pub(super) async fn audit_commands(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query_as!(
+            EventRow,
+            r#"select e.ord, command_use(e.kind, e.incident_no, e.body) as usage, e.kind, e.person_id, e.message_id,
+                      i.incident_id as "incident_id?", e.body
+                 from event e left join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+                where (e.controller_id is null or e.controller_id = $1) and (e.incident_no is null or e.incident_no = $2)
+                  and command_use(e.kind, e.incident_no, e.body) is not null and e.restored_id is null order by e.ord"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let events: Vec<Option<Event>> = rows.iter().map(|row| Event::parse(&row.body).ok()).collect();
+        let ids: Vec<Uuid> = events.iter().flatten().filter_map(|event| id(&event.detail, "command")).collect();
+        let commands = self.read_commands(&ids).await?;
+        let (mut findings, mut used) = (Vec::new(), HashSet::new());
+        for (row, event) in rows.iter().zip(&events) {
+            if !used.insert(&row.usage) {
+                findings.push(finding("command_used_twice", row.ord.to_string()));
+            }
+            // Bytes that cannot be read are a finding of their chain's.
+            if event.as_ref().is_some_and(|event| !row.is_signed(event, &commands)) {
+                findings.push(finding("event_not_signed", row.ord.to_string()));
+            }
+        }
+        Ok(findings)
+    }
+}
+
+impl EventRow {
+    fn is_signed(&self, event: &Event, commands: &HashMap<Uuid, SignedCommand>) -> bool {
+        let detail = &event.detail;
+        let decider = id(detail, "by").or_else(|| id(detail, "user"));
+        let signed = id(detail, "command").and_then(|command| commands.get(&command));
+        let Some(words) = decider.zip(signed).and_then(|(user, signed)| signed.words_of(user)) else { return false };
+        let is_of_here = match (self.incident_id, words.get("incident")) {
+            (Some(id), Some(told)) => *told == json!(id),
+            // A restore is one of all incidents, and a hold is named by its own id.
+            (Some(_), None) => matches!(self.kind.as_str(), "hold.lifted" | "restore.reconciled"),
+            (None, told) => told.is_none(),
+        };
+        is_of_here && self.is_asked(detail, words)
+    }
+
+    /// Whether the words ask for what the event tells, field by field. What is not listed here has rules of its own.
+    fn is_asked(&self, detail: &Map<String, Value>, words: &Value) -> bool {
+        let told = |field: &str| detail.get(field).unwrap_or(&Value::Null);
+        let asks = |field: &str, value: Value| *words.get(field).unwrap_or(&Value::Null) == value;
+        let command = words.get("command").and_then(Value::as_str).unwrap_or_default();
+        let person = json!(self.person_id.map(|id| format!("p_{}", id.simple())));
+        match self.kind.as_str() {
+            "message.decided" => {
+                let ground = told("ground").as_str().unwrap_or_default();
+                command == "unknown decide"
+                    && asks("message", json!(self.message_id))
+                    && asks("choice", json!(ground.replace('_', "-")))
+                    && asks("deadline_ms", told("deadline_ms").clone())
+            }
+            "key.destroyed" => command == "person erase" && asks("person", person),
+            "contact.viewed" => asks("person", person),
+            "row.discarded" => {
+                let row = told("row").as_str().map_or_else(|| told("row").to_string(), str::to_owned);
+                let name = json!(format!("{}/{row}", told("list")));
+                let rows = words.get("rows").and_then(Value::as_array);
+                command == "quarantine discard" && rows.is_some_and(|rows| rows.contains(&name))
+            }
+            "row.corrected" => command == "quarantine correct",
+            "export.made" => ["pack ", "report ", "audit "].iter().any(|group| command.starts_with(group)),
+            "restore.reconciled" => command == "restore reconcile",
+            "user.added" => command == "user add" && asks("public", told("key").clone()),
+            "user.revoked" => command == "user revoke",
+            "controller.added" => command == "controller add",
+            _ => true,
+        }
+    }
+}
+
+fn id(detail: &Map<String, Value>, field: &str) -> Option<Uuid> {
+    detail.get(field)?.as_str()?.parse().ok()
+}
