@@ -38,6 +38,7 @@ pub mod status;
 pub mod story;
 pub mod unit;
 pub mod unknown;
+pub mod untold;
 pub mod user;
 
 use sqlx::PgPool;
@@ -79,7 +80,7 @@ pub enum StoreError {
         name: String,
     },
     /// The name is in use.
-    #[error("there is a {what} `{name}` already")]
+    #[error("the {what} `{name}` is there already")]
     Taken {
         /// Kind of thing.
         what: &'static str,
@@ -141,7 +142,7 @@ impl StoreError {
             Self::Migrate(_) => "run `duly migrate` with an owner's `database.url` and read the cause",
             Self::TooOld { .. } => "use PostgreSQL 15 or newer",
             Self::Closed => "reopen it first: `duly incident reopen`, for a reason that stays on record",
-            Self::Missing { .. } => "check the name; `duly status` lists what there is",
+            Self::Missing { what, .. } => where_listed(what),
             Self::Taken { .. } => "choose another name; what is there was not changed",
             Self::Forbidden { remedy, .. } => remedy,
             Self::Schema { found, needed } if found > needed => "use the newer program that migrated this database",
@@ -195,6 +196,21 @@ impl From<sqlx::Error> for StoreError {
             Some(code) if code == CLOSED => Self::Closed,
             _ => Self::Database(error),
         }
+    }
+}
+
+/// Where somebody who mistyped a name finds the right one.
+fn where_listed(what: &str) -> &'static str {
+    match what {
+        "controller" => "check the name; `duly controller list` has them all",
+        "plan" => "check the number; `duly status` names every plan of the incident",
+        "hold" => "check the id; `duly hold list` has them all",
+        "active user" => "check the name; `duly user list` has them all",
+        "message of this incident" => "check the id; `duly unknown list` has those that wait for a decision",
+        "person" | "person of this incident" => {
+            "check incident and id, or leave `--person` out: the external reference is asked for"
+        }
+        _ => "check the name; `duly incident list` has all incidents",
     }
 }
 

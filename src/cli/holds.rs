@@ -1,7 +1,7 @@
 //! Holds: a stop set by someone who may. The person still counts.
 
 use super::failure::check_visible;
-use super::output::{table, when};
+use super::output::{count, table, when};
 use super::person::person_id;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
@@ -72,7 +72,7 @@ pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure>
             }
             let by = signer(context).await?.sign(store, &hold_lift(hold)).await?;
             store.lift_hold(hold, by).await?;
-            eprintln!("Lifted. What waited for this hold may go.");
+            eprintln!("{}", lifted(store.count_holds_beside(hold).await?));
             Ok(())
         }
         HoldCommand::List { incident } => {
@@ -80,6 +80,21 @@ pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure>
             let holds = store.list_hold_history(incident.key).await?;
             context.print(&json!(holds), &lines(&holds));
             Ok(())
+        }
+    }
+}
+
+/// What lifting did, beside the holds that still stand: of the whole incident, and of single people.
+fn lifted(beside: (i64, i64)) -> String {
+    match beside {
+        (0, 0) => "Lifted. What waited for this hold may go.".to_owned(),
+        (0, single) => {
+            let stand = count(single, "person is", "people are");
+            format!("Lifted. What waited for this hold may go; {stand} still held by a hold of their own.")
+        }
+        (whole, _) => {
+            let stand = count(whole, "hold on the whole incident still stands", "holds on the whole incident still stand");
+            format!("Lifted. {stand}: nothing is sent.")
         }
     }
 }

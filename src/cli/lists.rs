@@ -1,13 +1,16 @@
 //! Lists.
 
 use super::list_signatures::{self, Attach, ReplaceKey, Sign, Statement};
-use super::{Context, Failure, pair, setup};
+use super::output::{count, figure};
+use super::serve::terminated;
+use super::{Context, Failure, Refusal, pair, setup};
 use crate::intake::dry_run::dry_run;
 use crate::intake::list::{Progress, Report, Target, check_list, count_list, import_counted};
 use crate::model::contact::Fault;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -70,7 +73,15 @@ async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String
             "command": "list import", "incident": incident.incident_id, "file": hex::encode(target.file_hash(&counted)), "rows": counted.rows,
         });
         setup::signed(context, &statement).await?;
-        import_counted(&target, &file, &map, &counted, |p| show(bar.as_ref(), p)).await?
+        let taken = Cell::new(0);
+        let progress = |p: Progress| {
+            taken.set(p.rows);
+            show(bar.as_ref(), p);
+        };
+        tokio::select! {
+            report = import_counted(&target, &file, &map, &counted, progress) => report?,
+            () = terminated() => return Err(cut(taken.get(), counted.rows)),
+        }
     };
     if let Some(bar) = bar {
         bar.finish_and_clear();
@@ -80,13 +91,34 @@ async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String
     Ok(())
 }
 
+/// What was taken in stays: no row is lost, and none is taken in twice.
+fn cut(taken: u64, rows: u64) -> Failure {
+    let number = |n: u64| figure(i64::try_from(n).unwrap_or(i64::MAX));
+    Refusal::of(
+        format!("the import was stopped at row {} of {}", number(taken), number(rows)),
+        "run the same command again: it goes on from there. Until then the list is not whole, and no plan is made of it",
+    )
+}
+
 /// What became of the rows: one line of counts, then faults, at most twenty of them.
 pub fn lines(report: &Report, slug: &str, prefix: &str) -> Vec<String> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let counts = format!(
-        "{prefix}{} rows = {} people + {} duplicates + {} quarantined + {} known before",
-        report.rows, report.people, report.duplicates, report.quarantined, report.known
+        "{prefix}{} = {} + {} + {} quarantined + {} known before",
+        count(number(report.rows), "row", "rows"),
+        count(number(report.people), "person", "people"),
+        count(number(report.duplicates), "duplicate", "duplicates"),
+        figure(number(report.quarantined)),
+        figure(number(report.known))
     );
     let mut lines = vec![counts];
+    lines.extend(faults_lines(report, slug));
+    lines
+}
+
+/// The first faults, each with its remedy.
+pub fn faults_lines(report: &Report, slug: &str) -> Vec<String> {
+    let mut lines = Vec::new();
     lines.extend(
         report.faults.iter().map(|f| format!("  row {}, column {}: {}: {}", f.row, f.column, f.code, Fault::remedy(&f.code))),
     );

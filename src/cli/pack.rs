@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub enum PackCommand {
     /// Write the whole log of an incident and everything that it names by hash
     #[command(
-        after_help = "Examples:\n  duly pack incident --incident cards-2026 --for regulator --out cards-2026.zip\n  duly pack incident --incident cards-2026 --for court --open external_reference --out cards-2026.zip\n\n`--open external_reference` adds keys with which the controller can compare its own list, row by row. Whoever has such a\npack can test guesses of references: give it to nobody else."
+        after_help = "Examples:\n  duly pack incident --incident cards-2026 --for regulator --out cards-2026.zip\n  duly pack incident --incident cards-2026 --for court --open external_reference --out cards-2026.zip\n\n`--open external_reference` adds keys with which the controller can compare its own list, row by row. Whoever has such a pack can test guesses of references: give it to nobody else."
     )]
     Incident(Incident),
     /// Write one person's events, each with its proof
@@ -98,6 +98,12 @@ async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
         bar.set_length(u64::try_from(all).unwrap_or_default());
         bar.set_position(u64::try_from(done).unwrap_or_default());
     };
+    let (waiting, unfrozen) =
+        (store.count_quarantined(of.key).await?, store.count_unfrozen(of.incident_id, store.now().await?).await?);
+    if waiting + unfrozen > 0 {
+        let (rows, people) = (count(waiting, "row", "rows"), count(unfrozen, "person", "people"));
+        eprintln!("Mind: {rows} in quarantine and {people} on lists that are not frozen: nobody of them is told.");
+    }
     let wanted = incident::Wanted { audience: args.reader, openings: key.as_ref(), progress: &progress };
     let packed = incident::write_wanted(store, &of, &wanted, BufWriter::new(export.file()?)).await?;
     bar.finish_and_clear();

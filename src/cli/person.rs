@@ -35,7 +35,7 @@ pub enum PersonCommand {
 /// `duly person erase`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly person erase --incident cards-2026              asks for the external reference\n  duly person erase --incident cards-2026 --person p_0f6c…\n\nIt cannot be undone. Backups keep the person until they expire: the command prints that date."
+    after_help = "Examples:\n  duly person erase --incident cards-2026              asks for the external reference\n  duly person erase --incident cards-2026 --person p_0f6c…\n  duly person erase --incident cards-2026 --yes < reference.txt\n\nIt cannot be undone. Backups keep the person until they expire: the command prints that date."
 )]
 pub struct Erase {
     /// Incident, or controller/incident
@@ -44,6 +44,9 @@ pub struct Erase {
     /// Person (p_…); without one the external reference is asked for
     #[arg(long, value_name = "P_…")]
     person: Option<String>,
+    /// Erase without asking; needed where there is no terminal
+    #[arg(long)]
+    yes: bool,
 }
 
 /// `duly person show`.
@@ -101,7 +104,11 @@ async fn erase(context: &Context, args: &Erase) -> Result<(), Failure> {
     };
     let (seeker, tombstone) = seek(store, &master, &incident, person_id).await?.ok_or_else(already_erased)?;
     let shown = format!("p_{}", person_id.simple());
-    refuse_open(&shown, &store.list_notices_of(incident.key, person_id).await?)?;
+    let notices = store.list_notices_of(incident.key, person_id).await?;
+    refuse_open(&shown, &notices)?;
+    if !args.yes {
+        confirm(&shown, &notices)?;
+    }
     let command = json!({"command": "person erase", "incident": incident.incident_id, "person": shown});
     let (user_id, command_id) = signed(context, &command).await?;
     let is_theirs = |copy: crate::store::erase::SealedCopy<'_>| seeker.is_theirs(copy);
@@ -118,6 +125,31 @@ async fn erase(context: &Context, args: &Erase) -> Result<(), Failure> {
     );
     eprintln!("  What providers, the controller and whoever was given opened fields hold is theirs to erase: docs/keys.md.");
     Ok(())
+}
+
+/// Shows whom it is about and has a part of the id typed: what a wrong key press destroys nobody brings back.
+fn confirm(shown: &str, notices: &[NoticeRow]) -> Result<(), Failure> {
+    let (_, last) = shown.split_at(shown.len().saturating_sub(4));
+    if !std::io::stdin().is_terminal() {
+        return Err(Refusal::of(
+            format!("{shown} would be erased for ever, and there is no terminal to ask"),
+            "give `--yes` if that is meant; look before with `duly person show`",
+        ));
+    }
+    eprintln!("{shown}");
+    for notice in notices {
+        eprintln!("  phase {}, plan {}: {}", notice.phase, notice.plan_no, notice.state);
+    }
+    eprintln!("Everything personal of this person is destroyed and cannot be brought back.");
+    eprint!("To erase, type the last four digits of the id: ");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    match line.trim() == last {
+        true => Ok(()),
+        false => {
+            Err(Refusal::of("nothing was erased: these are not the last four digits", "run the command again and type them"))
+        }
+    }
 }
 
 fn rfc3339(at: time::OffsetDateTime) -> Option<String> {

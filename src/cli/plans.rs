@@ -1,5 +1,9 @@
 //! Plans: prepared by one, approved by another, and only then sent.
 
+mod choose;
+
+pub use choose::waits;
+
 use super::output::{Paint, count, figure, table, when};
 use super::sign::{signed, signer};
 use super::{Context, Failure, Refusal};
@@ -12,6 +16,8 @@ use crate::store::incident::Incident;
 use crate::store::plan::Plan;
 use crate::store::quarantine::Decider;
 use crate::store::user::{Approval, Vouched};
+use choose::newest;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal};
@@ -23,7 +29,7 @@ pub struct Which {
     /// Incident, or controller/incident
     #[arg(long)]
     incident: String,
-    /// Plan number; the newest by default
+    /// Plan number; without it the one that the command can be meant for, or the newest
     #[arg(long)]
     plan: Option<i32>,
 }
@@ -40,11 +46,14 @@ pub enum PlanCommand {
         #[arg(long)]
         incident: String,
         /// Routes in order of preference
-        #[arg(long, value_delimiter = ',', required = true)]
+        #[arg(long, value_delimiter = ',', required = true, value_parser = routes())]
         route: Vec<Route>,
         /// Its messages go before those of other plans
         #[arg(long)]
         urgent: bool,
+        /// Freeze a list of which not every row was taken in: the rest is left to a later plan
+        #[arg(long)]
+        incomplete: bool,
     },
     /// Show what exactly goes to whom, and who approved it
     #[command(after_help = "Example:\n  duly plan show --incident cards-2026")]
@@ -64,8 +73,10 @@ pub enum PlanCommand {
     /// Start sending an approved plan
     #[command(after_help = "Example:\n  duly plan go --incident cards-2026")]
     Go(Which),
-    /// Stop sending; a call that had begun may still end
-    #[command(after_help = "Example:\n  duly plan pause --incident cards-2026")]
+    /// Stop sending, of one plan or of all that run; a call that had begun may still end
+    #[command(
+        after_help = "Examples:\n  duly plan pause --incident cards-2026               pauses every running plan\n  duly plan pause --incident cards-2026 --plan 2"
+    )]
     Pause(Which),
     /// Go on after a pause
     #[command(after_help = "Example:\n  duly plan resume --incident cards-2026")]
@@ -87,16 +98,27 @@ const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Prepare { incident, route, urgent } => prepare(context, &incident, &route, urgent).await,
+        PlanCommand::Prepare { incident, route, urgent, incomplete } => {
+            prepare(context, &incident, &route, (urgent, incomplete)).await
+        }
         PlanCommand::Show(which) => show(context, &which).await,
         PlanCommand::Approve { which, people } => approve_signed(context, &which, people).await,
         PlanCommand::Go(which) => move_plan(context, &which, &GO).await,
-        PlanCommand::Pause(which) => move_plan(context, &which, &PAUSE).await,
+        PlanCommand::Pause(which) => pause(context, &which).await,
         PlanCommand::Resume(which) => move_plan(context, &which, &RESUME).await,
     }
 }
 
-async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: bool) -> Result<(), Failure> {
+fn routes() -> impl TypedValueParser<Value = Route> {
+    PossibleValuesParser::new(Route::ALL.iter().map(|route| route.as_str())).try_map(|word| word.parse::<Route>())
+}
+
+async fn prepare(
+    context: &Context,
+    name: &str,
+    routes: &[Route],
+    (is_urgent, takes_incomplete): (bool, bool),
+) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
     incident.check_open()?;
@@ -104,9 +126,7 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: boo
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
     let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "date": [date.0, date.1, date.2]});
-    if office.store.list_open_lists(incident.key).await?.is_empty() {
-        return Err(PlanError::Nobody.into());
-    }
+    choose::check_lists(&office.store, &incident, takes_incomplete).await?;
     let (user_id, command_id) = signed(context, &command).await?;
     let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
@@ -115,7 +135,11 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: boo
             eprint!("\r{n} people rendered and checked");
         }
     })
-    .await?;
+    .await;
+    let summary = match summary {
+        Err(PlanError::Nobody) => return Err(choose::nobody(&office.store, &incident).await?),
+        made => made?,
+    };
     if is_terminal {
         eprintln!();
     }
@@ -123,15 +147,6 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: boo
     context.print(&json!(summary), &describe(&office.store, &incident, &plan).await?);
     eprintln!("Nothing was sent. Somebody else approves it: duly plan approve --incident {name}");
     Ok(())
-}
-
-async fn find(store: &Store, which: &Which) -> Result<(Incident, Plan), Failure> {
-    let incident = store.load_incident(&which.incident).await?;
-    let last = store.find_last_plan(incident.key).await?;
-    let plan_no =
-        which.plan.or(last).ok_or_else(|| Refusal::of("the incident has no plan", "make one with `duly plan prepare`"))?;
-    let plan = store.load_plan(incident.key, plan_no).await?;
-    Ok((incident, plan))
 }
 
 /// What the plan's body, the bytes under its hash, says.
@@ -150,7 +165,7 @@ fn people_written_to(body: &Value) -> i64 {
 
 async fn show(context: &Context, which: &Which) -> Result<(), Failure> {
     let store = context.store().await?;
-    let (incident, plan) = find(store, which).await?;
+    let (incident, plan) = newest(store, which).await?;
     let data = json!({
         "plan": plan.plan_no, "state": plan.state, "hash": hex::encode(&plan.hash), "people": people_written_to(&body(&plan)?),
         "prepared_by": name_of(store, plan.prepared_by).await?, "approvals": store.list_approvals(incident.key, plan.plan_no).await?,
@@ -185,9 +200,9 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
         row("route", format!("{route}: {}", figure(n)));
     }
     for (channel, parts) in body.get("parts").and_then(Value::as_object).into_iter().flatten() {
-        let number = |key: &str| figure(parts.get(key).and_then(Value::as_i64).unwrap_or(0));
-        let noun = if channel == "letter" { "pages" } else { "segments" };
-        row(channel, format!("{} {noun} at first, {} with every next step", number("first"), number("most")));
+        let number = |key: &str| parts.get(key).and_then(Value::as_i64).unwrap_or(0);
+        let (one, many) = if channel == "letter" { ("page", "pages") } else { ("segment", "segments") };
+        row(channel, format!("{} at first, {} with every next step", count(number("first"), one, many), figure(number("most"))));
     }
     for cost in body.get("cost").and_then(Value::as_array).into_iter().flatten() {
         let money = |key: &str| {
@@ -203,14 +218,18 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
         let root = list.get("root").and_then(Value::as_str).unwrap_or_default();
         row("list", format!("{}: {}, root {root}", number("list"), count(number("people"), "person", "people")));
     }
+    for (what, n) in untold(store, incident).await? {
+        row(what, n);
+    }
     row("contents root", text_at(&body, "/contents/root"));
     row("lanes", list_at(&body, "lanes"));
     row("templates", list_at(&body, "templates"));
     row("sender", text_at(&body, "/sender"));
-    row(
-        "letters",
-        format!("dated {}, posted {} class", list_at(&body, "date").replace(", ", "-"), text_at(&body, "/postage_class")),
-    );
+    let dated = list_at(&body, "date").replace(", ", "-");
+    match body.pointer("/parts/letter") {
+        Some(_) => row("letters", format!("dated {dated}, posted {} class", text_at(&body, "/postage_class"))),
+        None => row("dated", dated),
+    }
     if body.get("urgent") == Some(&Value::Bool(true)) {
         row("urgent", "its messages go before those of other plans".to_owned());
     }
@@ -232,6 +251,21 @@ fn vouched_words(how: Vouched) -> &'static str {
     }
 }
 
+/// Who is told by this plan no more than by any other.
+async fn untold(store: &Store, incident: &Incident) -> Result<Vec<(&'static str, String)>, Failure> {
+    let (waiting, unplanned) = (store.count_quarantined(incident.key).await?, store.count_unplanned(incident.key).await?);
+    let mut rows = Vec::new();
+    if waiting > 0 {
+        let waiting = count(waiting, "row waits", "rows wait");
+        rows.push(("not told", format!("{waiting} in quarantine: nobody of them is told")));
+    }
+    if unplanned > 0 {
+        let unplanned = count(unplanned, "person is", "people are");
+        rows.push(("not told", format!("{unplanned} in no plan yet")));
+    }
+    Ok(rows)
+}
+
 fn heading(incident: &Incident, plan: &Plan, approvals: &[Approval]) -> String {
     let missing = i64::from(incident.approvals_required) - i64::try_from(approvals.len()).unwrap_or(i64::MAX);
     match plan.state.as_str() {
@@ -244,10 +278,17 @@ fn heading(incident: &Incident, plan: &Plan, approvals: &[Approval]) -> String {
 
 async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -> Result<(), Failure> {
     let store = context.store().await?;
-    let (incident, plan) = find(store, which).await?;
+    let (incident, plan) = choose::only(store, which, "prepared").await?;
     incident.check_open()?;
     if plan.state != "prepared" {
         eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
+        return Ok(());
+    }
+    // Who may not approve is told so before being asked for anything but the key.
+    let signer = signer(context).await?;
+    check_approver(&plan, signer.user_id)?;
+    if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == signer.user_id) {
+        eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
         return Ok(());
     }
     eprintln!("{}", describe(store, &incident, &plan).await?);
@@ -258,12 +299,6 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
             format!("the plan writes to {}, not to the number you gave", figure(wanted)),
             "look at `duly plan show` again",
         ));
-    }
-    let signer = signer(context).await?;
-    check_approver(&plan, signer.user_id)?;
-    if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == signer.user_id) {
-        eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
-        return Ok(());
     }
     if let Some(how) = store.find_vouched(signer.user_id, plan.prepared_by).await? {
         eprintln!("Your key was {}: the approval will say so.", vouched_words(how));
@@ -310,24 +345,54 @@ async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uu
 
 async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Failure> {
     let store = context.store().await?;
-    let (incident, plan) = find(store, which).await?;
+    let (incident, plan) = choose::only(store, which, to.from).await?;
     incident.check_open()?;
-    if is_there_already(&plan, to) {
+    move_plans(context, &incident, &[plan], to).await?;
+    let holds = i64::try_from(store.list_holds(incident.key).await?.len()).unwrap_or(i64::MAX);
+    if holds > 0 {
+        let stand = count(holds, "hold stands", "holds stand");
+        eprintln!("{stand}: whoever is held is not sent to. duly hold list --incident {}", incident.slug);
+    }
+    Ok(())
+}
+
+/// Stops one plan, or all that run; says which others go on.
+async fn pause(context: &Context, which: &Which) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let (incident, plans) = choose::running(store, which).await?;
+    move_plans(context, &incident, &plans, &PAUSE).await?;
+    for line in choose::still_running(store, &incident).await? {
+        eprintln!("{line}");
+    }
+    Ok(())
+}
+
+async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: &Move) -> Result<(), Failure> {
+    let mut rest = Vec::new();
+    for plan in plans {
+        if plan.state != to.from && plan.state != to.to {
+            let remedy =
+                if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
+            return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
+        }
+        if !is_there_already(plan, to) {
+            rest.push(plan);
+        }
+    }
+    if rest.is_empty() {
         return Ok(());
     }
-    if plan.state != to.from {
-        let remedy = if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
-        return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
+    let (store, signer) = (context.store().await?, signer(context).await?);
+    for plan in rest {
+        let by = signer.sign(store, &plan_command(to.command, incident.incident_id, plan.plan_no, &plan.hash)).await?;
+        let moved = store.move_plan(incident.key, plan, to.kind, to.from, to.to, by).await;
+        // Two clicks at one moment: the second is refused by the state it finds, and what both wanted is so.
+        if moved.is_err() && is_there_already(&store.load_plan(incident.key, plan.plan_no).await?, to) {
+            continue;
+        }
+        moved?;
+        eprintln!("Plan {} is {}.", plan.plan_no, to.to);
     }
-    let command = plan_command(to.command, incident.incident_id, plan.plan_no, &plan.hash);
-    let by = signer(context).await?.sign(store, &command).await?;
-    let moved = store.move_plan(incident.key, &plan, to.kind, to.from, to.to, by).await;
-    // Two clicks at one moment: the second is refused by the state it finds, and what both wanted is so.
-    if moved.is_err() && is_there_already(&store.load_plan(incident.key, plan.plan_no).await?, to) {
-        return Ok(());
-    }
-    moved?;
-    eprintln!("Plan {} is {}.", plan.plan_no, to.to);
     Ok(())
 }
 

@@ -1,16 +1,16 @@
 //! Rows that wait for a correction or a decision.
 
-use super::lists::lines;
-use super::output::count;
+use super::lists::faults_lines;
+use super::output::{count, figure};
+use super::report::Export;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::intake::correction::{Correction, export};
-use crate::intake::list::Target;
+use crate::intake::list::{Report, Target};
 use crate::model::contact::Fault;
 use crate::store::quarantine::RowName;
 use clap::Subcommand;
 use serde_json::{Value, json};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Rows fetched at a time.
@@ -118,17 +118,12 @@ async fn write(context: &Context, slug: &str, file: &Path) -> Result<(), Failure
     let office = context.office().await?;
     let incident = office.store.load_incident(slug).await?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
-    let signer = signer(context).await?;
-    let out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(|e| {
-        Refusal::of(format!("the file {} cannot be made: {e}", file.display()), "choose another path: nothing is written over")
-    })?;
-    // Whoever reads contacts leaves a signature.
+    let target = Target { store: &office.store, incident: &incident, incident_key: &key };
+    // Whoever reads contacts leaves a signature, and the file leaves a trace in the log.
     let command = json!({"command": "quarantine export", "incident": incident.incident_id});
-    if let Err(refused) = signer.sign(&office.store, &command).await {
-        std::fs::remove_file(file)?;
-        return Err(refused.into());
-    }
-    let written = export(&Target { store: &office.store, incident: &incident, incident_key: &key }, out).await?;
+    let out = Export::begin(context, file, &command).await?;
+    let written = export(&target, out.file()?).await?;
+    out.keep_hashed(&office.store, &incident, ("quarantine", "controller"), |hash| key.search_hash("export", &hash)).await?;
     context.print(
         &json!({"rows": written, "file": file}),
         &format!(
@@ -154,8 +149,30 @@ async fn correct(context: &Context, slug: &str, row: Option<&RowName>, file: &Pa
     });
     let by = signer.sign(&office.store, &statement).await?;
     let report = correction.take(by).await?;
-    context.print(&json!(report), &lines(&report, slug, "corrected: ").join("\n"));
+    let waiting = office.store.count_quarantined(incident.key).await?;
+    let mut lines = vec![corrected(&report, waiting)];
+    lines.extend(faults_lines(&report, slug));
+    context.print(&json!(report), &lines.join("\n"));
+    if report.quarantined > 0 {
+        eprintln!("hint: what still waits has a new place; `duly quarantine export` again gives you those rows to go on with.");
+    }
     Ok(())
+}
+
+/// How many rows are people now, and how many wait on.
+fn corrected(report: &Report, waiting: i64) -> String {
+    let corrected = report.people + report.duplicates;
+    let mut text = format!("{corrected} corrected, {} still wrong", report.quarantined);
+    if report.known > 0 {
+        text.push_str(&format!(", {} known before", report.known));
+    }
+    format!(
+        "{text}; {} of this incident for a correction",
+        match waiting {
+            1 => "1 row waits".to_owned(),
+            n => format!("{} rows wait", figure(n)),
+        }
+    )
 }
 
 async fn discard(context: &Context, slug: &str, rows: &[RowName], reason: &str) -> Result<(), Failure> {

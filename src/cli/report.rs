@@ -6,7 +6,7 @@ use super::{Context, Failure, Refusal};
 use crate::evidence::{Archive, moment};
 use crate::report::document::{self, Document};
 use crate::report::replay::{Replay, micros, replay};
-use crate::report::{promised, regulator, witness};
+use crate::report::{figures, promised, regulator, witness};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::quarantine::Decider;
@@ -83,6 +83,9 @@ impl Of {
         let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
         end(context, scope, incident.incident_id, as_of).await?;
         let replay = replay(store, incident.incident_id, as_of).await?;
+        if let Some(untold) = figures::untold(&replay.tally) {
+            eprintln!("Mind: {untold}");
+        }
         Ok((incident, replay))
     }
 
@@ -144,7 +147,7 @@ impl Export {
         let mut part = out.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
-        // What leaves may hold personal data: whoever made it decides who else reads it.
+        // It may hold opened data: nobody but its maker reads it.
         File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(|cause| {
             Refusal::because(
                 format!("`{}` cannot be made", part.display()),
@@ -164,10 +167,21 @@ impl Export {
 
     /// Gives it its name, then says in the log what left; returns the hash of its bytes.
     pub async fn keep(self, store: &Store, incident: &Incident, what: &str, reader: &str) -> Result<String, Failure> {
+        self.keep_hashed(store, incident, (what, reader), |hash| hash).await
+    }
+
+    /// The same with a hash of the hash, where the bytes themselves could be guessed.
+    pub async fn keep_hashed(
+        self,
+        store: &Store,
+        incident: &Incident,
+        (what, reader): (&str, &str),
+        stands_for: impl Fn([u8; 32]) -> [u8; 32],
+    ) -> Result<String, Failure> {
         let mut hasher = Sha256::new();
         let mut file = self.file()?;
         std::io::copy(&mut file, &mut Hashing(&mut hasher))?;
-        let hash: [u8; 32] = hasher.finalize().into();
+        let hash = stands_for(hasher.finalize().into());
         file.sync_all()?;
         store.record_export(incident.key, what, reader, &hash, self.by).await?;
         // A link is refused where the name has been taken meanwhile; the part goes when this is dropped.

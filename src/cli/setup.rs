@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// `duly init`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  duly init --name 'Ann Price' --key ann.key\n\nAsks for a new passphrase, or reads it from the file of DULY_NEW_PASSPHRASE_FILE. Nothing that exists is written over.\n\nNobody vouches for the first user: write its public half, as `duly user list` shows it, where others can read it. Every\nlater user is added by the signature of one who is there, and `duly audit` follows these back to the first."
+    after_help = "Example:\n  duly init --name 'Ann Price' --key ann.key\n\nAsks for a new passphrase, or reads it from the file of DULY_NEW_PASSPHRASE_FILE. Nothing that exists is written over.\n\nNobody vouches for the first user: write its public half, as `duly user list` shows it, where others can read it. Every later user is added by the signature of one who is there, and `duly audit` follows these back to the first."
 )]
 pub struct Init {
     /// Name of the first user, as plans and stories show it

@@ -1,17 +1,23 @@
 //! What an operator looks at: are we on course, and does anyone need me.
 
+mod fit;
+
 use super::incidents::lines as incident_lines;
 use super::output::{Paint, count, data, figure, span, table, when};
+use super::plans::waits;
 use super::{Context, Failure};
 use crate::model::person::ShownState;
 use crate::model::state::Misfit;
 use crate::report::progress::{LaneStatus, Progress, progress};
 use crate::report::words;
+use crate::store::metrics::LaneLoad;
 use crate::store::status::Rejected;
 use clap::Args;
+use fit::fit;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
+use terminal_size::terminal_size;
 
 /// `duly status`.
 #[derive(Args)]
@@ -60,8 +66,8 @@ pub async fn run(context: &Context, args: Status) -> Result<(), Failure> {
             return Ok(());
         }
         // Home, the page, clear what an earlier and longer page left: no flicker and no scrolling away.
-        let page = lines(&now, Paint::stdout()).replace('\n', "\x1b[K\n");
-        data(&format!("\x1b[H{page}\x1b[K\n\x1b[J"));
+        let page = fit(&lines(&now, Paint::stdout()), terminal_size()).replace('\n', "\x1b[K\n");
+        data(&format!("\x1b[H{page}\x1b[K\x1b[J"));
         tokio::time::sleep(INTERVAL).await;
     }
 }
@@ -88,7 +94,7 @@ pub fn lines(progress: &Progress, paint: Paint) -> String {
     }
     lines.push(format!("\n{}", paint.strong("Sending")));
     lines.extend(sending(progress));
-    lines.push(format!("\n{}", paint.strong("Lanes")));
+    lines.push(format!("\n{}", paint.strong("Lanes (all incidents)")));
     lines.push(lane_table(&progress.lanes));
     if !progress.messages.is_empty() {
         lines.push(format!("\n{}", paint.strong("Messages")));
@@ -101,12 +107,15 @@ fn plan_words(progress: &Progress) -> String {
     if let Some(at) = progress.closed_at {
         return format!("closed {}: nothing is sent", when(at));
     }
-    match &progress.plan {
-        None => "no plan yet: nothing was sent".to_owned(),
-        Some(plan) if plan.state == "prepared" => {
+    match (&progress.plan, progress.plans.as_slice()) {
+        (None, _) => "no plan yet: nothing was sent".to_owned(),
+        (Some(plan), [_]) if plan.state == "prepared" => {
             format!("plan {} has {} of {} approvals: nothing was sent", plan.plan, plan.approvals, plan.approvals_required)
         }
-        Some(plan) => format!("plan {} {}", plan.plan, plan.state),
+        (_, plans) => {
+            let named: Vec<String> = plans.iter().map(|p| format!("plan {} {}", p.plan, p.state)).collect();
+            named.join(", ")
+        }
     }
 }
 
@@ -179,6 +188,30 @@ fn equation(progress: &Progress, paint: Paint) -> Vec<String> {
     lines
 }
 
+/// Whoever is told by nothing that runs.
+fn unsent(progress: &Progress, paint: Paint) -> Vec<String> {
+    let name = &progress.incident;
+    let mut lines = Vec::new();
+    for plan in &progress.plans {
+        let command = match plan.state.as_str() {
+            "prepared" => "approve",
+            "approved" => "go",
+            _ => "resume",
+        };
+        let what = waits(plan).map(|what| paint.asks(&format!("{what}:")));
+        lines.extend(what.map(|what| format!("  {what} duly plan {command} --incident {name} --plan {}", plan.plan)));
+    }
+    for list in &progress.cut_lists {
+        let what = paint.asks(&format!("list {list} is not whole, its import was cut or goes on:"));
+        lines.push(format!("  {what} run it again"));
+    }
+    if progress.unplanned > 0 {
+        let what = format!("{} in no plan:", count(progress.unplanned, "person is", "people are"));
+        lines.push(format!("  {} duly plan prepare --incident {name}", paint.asks(&what)));
+    }
+    lines
+}
+
 fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     let (pulse, name) = (&progress.pulse, &progress.incident);
     let mut needs = Vec::new();
@@ -194,6 +227,7 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
             paint.bad("the equation does not balance:")
         ));
     }
+    needs.extend(unsent(progress, paint));
     for (code, n) in &pulse.alarms {
         needs.push(format!(
             "  {} duly audit --incident {name}",
@@ -238,9 +272,10 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     }
     for lane in progress.lanes.iter().filter(|lane| lane.pause.is_some()) {
         let lane_name = lane.lane.as_deref().unwrap_or_default();
+        let until = lane.pause.as_ref().map_or_else(String::new, |p| format!(" until {} ({})", when(p.until), p.code));
         needs.push(format!(
             "  {} see its credentials and credit; nothing is lost and no attempt is spent",
-            paint.asks(&format!("lane {lane_name} is paused:"))
+            paint.asks(&format!("lane {lane_name} is paused{until}:"))
         ));
     }
     needs
@@ -270,45 +305,68 @@ fn sending(progress: &Progress) -> Vec<String> {
     lines
 }
 
-/// Lanes carry every incident, so their load is that of all.
+/// Lanes carry every incident, so their load is that of all. One that has nothing to do is only named.
 fn lane_table(lanes: &[LaneStatus]) -> String {
     if lanes.is_empty() {
         return "  No lane is configured here: set [lanes.NAME] in the settings.".to_owned();
     }
-    let mut rows = vec![
-        ["", "lane", "channel", "pace", "last minute", "queued", "in call", "due", "later", "stopped", "state"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    for lane in lanes {
-        let state = match (&lane.pause, lane.per_second) {
-            (Some(pause), _) => format!("paused until {} ({})", when(pause.until), pause.code),
-            (None, Some(_)) => "open".to_owned(),
-            (None, None) => "not configured here".to_owned(),
-        };
-        rows.push(vec![
-            String::new(),
-            lane.lane.clone().unwrap_or_else(|| "no lane yet".to_owned()),
-            lane.channel.clone(),
-            lane.per_second.map_or_else(String::new, |n| format!("{n} a second")),
-            figure(lane.accepted_last_minute),
-            figure(lane.load.queued),
-            figure(lane.load.sending),
-            figure(lane.load.due),
-            figure(lane.load.later),
-            figure(lane.load.stopped),
-            if lane.lane.is_none() { "waits for its first turn".to_owned() } else { state },
-        ]);
+    let (idle, busy): (Vec<&LaneStatus>, Vec<&LaneStatus>) = lanes.iter().partition(|lane| is_idle(lane));
+    let mut lines = Vec::new();
+    if !busy.is_empty() {
+        let head = ["", "lane", "pace", "last min", "queued", "in call", "due", "later", "stopped", "state"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        rows.extend(busy.into_iter().map(lane_row));
+        lines.push(table(&rows, &[2, 3, 4, 5, 6, 7, 8]));
     }
-    table(&rows, &[4, 5, 6, 7, 8, 9])
+    if !idle.is_empty() {
+        let names: Vec<&str> = idle.iter().filter_map(|lane| lane.lane.as_deref()).collect();
+        lines.push(format!("  Nothing to do: {}", names.join(", ")));
+    }
+    lines.join("\n")
 }
 
-fn message_table(progress: &Progress) -> String {
-    let row = |(key, n): (&String, &i64)| {
-        let (channel, state) = key.split_once(' ')?;
-        let channel = channel.parse().ok()?;
-        let state = words::message(channel, state.parse().ok()?, None);
-        Some(vec![String::new(), figure(*n), words::noun(channel).to_owned(), state])
+fn is_idle(lane: &LaneStatus) -> bool {
+    let LaneLoad { queued, sending, due, later, stopped } = lane.load;
+    lane.lane.is_some() && lane.pause.is_none() && queued + sending + due + later + stopped + lane.accepted_last_minute == 0
+}
+
+fn lane_row(lane: &LaneStatus) -> Vec<String> {
+    let LaneLoad { queued, sending, due, later, stopped } = lane.load;
+    let state = match (&lane.lane, &lane.pause, lane.per_second) {
+        // Messages that were never queued: of plans that do not run, or of people on hold, or new ones.
+        (None, ..) if due + later == 0 => "no go, or held",
+        (None, ..) => "to be queued",
+        (_, Some(_), _) => "paused",
+        (_, None, Some(_)) => "open",
+        (_, None, None) => "not set here",
     };
-    table(&progress.messages.iter().filter_map(row).collect::<Vec<_>>(), &[1])
+    vec![
+        String::new(),
+        lane.lane.clone().unwrap_or_else(|| format!("({})", lane.channel)),
+        lane.per_second.map_or_else(String::new, |n| format!("{n}/s")),
+        figure(lane.accepted_last_minute),
+        figure(queued),
+        figure(sending),
+        figure(due),
+        figure(later),
+        figure(stopped),
+        state.to_owned(),
+    ]
+}
+
+/// Messages in words; states that people call the same stand in one line.
+fn message_table(progress: &Progress) -> String {
+    let mut merged: Vec<(&'static str, String, i64)> = Vec::new();
+    for (key, n) in &progress.messages {
+        let Some((channel, state)) = key.split_once(' ') else { continue };
+        let (Ok(channel), Ok(state)) = (channel.parse(), state.parse()) else { continue };
+        let (noun, said) = (words::noun(channel), words::message(channel, state, None));
+        match merged.iter_mut().find(|(of, what, _)| *of == noun && *what == said) {
+            Some((_, _, sum)) => *sum += n,
+            None => merged.push((noun, said, *n)),
+        }
+    }
+    let rows: Vec<Vec<String>> =
+        merged.into_iter().map(|(noun, said, n)| vec![String::new(), figure(n), noun.to_owned(), said]).collect();
+    table(&rows, &[1])
 }

@@ -65,7 +65,7 @@ pub fn layers_with(
         }
     }
     for (key, value) in flags {
-        figment = figment.merge(One::new(key, value, format!("--{key}")));
+        figment = figment.merge(One::new(key, value, format!("--set {key}")));
     }
     figment
 }

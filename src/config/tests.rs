@@ -83,7 +83,7 @@ fn a_later_layer_wins_and_says_where_it_comes_from() {
     assert!(from.contains("tmp"), "{from}");
     let variable = [("DULY_DISPATCH__PREFETCH", "400")];
     assert_eq!(source(&variable, &[]), (400, "DULY_DISPATCH__PREFETCH".to_owned()));
-    assert_eq!(source(&variable, &[("dispatch.prefetch", "500")]), (500, "--dispatch.prefetch".to_owned()));
+    assert_eq!(source(&variable, &[("dispatch.prefetch", "500")]), (500, "--set dispatch.prefetch".to_owned()));
 }
 
 #[test]

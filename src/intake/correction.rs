@@ -63,7 +63,9 @@ impl CorrectionError {
             Self::TooMany { .. } => "split the file",
             Self::Unnamed { .. } => "give each row the `list` and `row` that `duly quarantine list` prints",
             Self::NamedTwice { .. } => "keep one correction for each quarantined row",
-            Self::NotQuarantined { .. } => "take these rows out of the file; `duly quarantine list` says which rows wait",
+            Self::NotQuarantined { .. } => {
+                "`duly quarantine export` again writes the rows that wait now, under their new places: correct those, or take the decided ones out"
+            }
             Self::Write(_) => "check the path and that this user may write there",
         }
     }

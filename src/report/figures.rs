@@ -2,9 +2,10 @@
 
 use super::document::{Block, Section, Tone, figure};
 use super::replay::Replay;
-use super::tally::{Tally, Traffic};
+use super::tally::{Quarantine, Tally, Traffic, Unknowns};
 use super::words::{message, noun};
 use crate::model::state::{Channel, MessageState};
+use crate::store::anchor::Outside;
 use time::OffsetDateTime;
 
 /// `Wed 11 Nov 2026, 14:06:12 UTC`, from microseconds since 1970.
@@ -44,9 +45,24 @@ pub fn span(micros: i64) -> String {
     }
 }
 
+/// `12 calls`, `1 call`.
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", figure(n), if n == 1 { one } else { many })
+}
+
 /// `12 people`, `1 person`.
 pub fn people(n: u64) -> String {
-    format!("{} {}", figure(n), if n == 1 { "person" } else { "people" })
+    count(n, "person", "people")
+}
+
+/// `1 row waits for a correction`, and people whom no log knows yet; `None` where there are none.
+pub fn untold(tally: &Tally) -> Option<String> {
+    let (rows, unfrozen) = (tally.quarantine.waiting, tally.unfrozen);
+    let rows = (rows > 0).then(|| count(rows, "row waits for a correction", "rows wait for a correction"));
+    let unfrozen =
+        (unfrozen > 0).then(|| format!("{} on a list that was not frozen", count(unfrozen, "person stands", "people stand")));
+    let parts: Vec<String> = rows.into_iter().chain(unfrozen).collect();
+    (!parts.is_empty()).then(|| format!("{}: nobody of them is told.", parts.join(", and ")))
 }
 
 /// Year, month, day of a moment.
@@ -62,19 +78,36 @@ pub fn ground(replay: &Replay) -> Vec<(String, String)> {
         pair("As of", said(replay.as_of)),
         pair("Log", replay.standing.origin.clone()),
         pair("Events", figure(replay.tally.events)),
-        pair("Root", format!("{} of {} leaves", hex::encode(replay.standing.root), figure(replay.standing.size))),
+        pair("Root", format!("{} of {}", hex::encode(replay.standing.root), count(replay.standing.size, "leaf", "leaves"))),
+        pair("Last anchor", anchor(replay.outside.as_ref())),
     ]
 }
 
-/// The answer in one sentence.
+/// Who outside held which checkpoint: without one the log proves that it is consistent, and not that it is honest.
+fn anchor(outside: Option<&Outside>) -> String {
+    let Some(newest) = outside else {
+        return "none: no checkpoint was stamped, witnessed or handed over".to_owned();
+    };
+    let how = match newest.kind.as_str() {
+        "tsa" => format!("stamped by {}", newest.name),
+        "witness" => format!("witnessed by {}", newest.name),
+        way => format!("handed over ({way})"),
+    };
+    let leaves = count(newest.size.unsigned_abs(), "leaf", "leaves");
+    format!("{}: checkpoint of {leaves}, {how}", said(newest.at))
+}
+
+/// The answer in one sentence, and in a second one who is not even among those counted.
 pub fn answer(tally: &Tally) -> String {
     let people_of = &tally.people;
-    match (people_of.people, people_of.notified) {
+    let told = match (people_of.people, people_of.notified) {
         (0, _) => "No list of affected people is frozen yet, and nobody has been told.".to_owned(),
         (all, 0) => format!("None of the {} on the frozen lists has been notified yet.", people(all)),
+        (1, _) => "The one person on the frozen lists has been notified.".to_owned(),
         (all, told) if all == told => format!("All {} on the frozen lists have been notified.", people(all)),
         (all, told) => format!("{} of {} on the frozen lists have been notified.", figure(told), people(all)),
-    }
+    };
+    untold(tally).into_iter().fold(told, |told, untold| format!("{told} {untold}"))
 }
 
 /// People by how they stand, drawn, and the equation.
@@ -88,18 +121,19 @@ pub fn standing(tally: &Tally) -> Section {
         part("exempt or withdrawn", p.exempt + p.withdrawn, Tone::Wait),
     ];
     let equation = format!(
-        "{} = {} notified + {} unreachable + {} exempt + {} withdrawn + {} open. {}",
+        "{} on the frozen lists = {} notified + {} unreachable + {} exempt + {} withdrawn + {} open.{}",
         people(p.people),
         figure(p.notified),
         figure(p.unreachable),
         figure(p.exempt),
         figure(p.withdrawn),
         figure(p.open),
-        if p.holds() { "Nobody is missing and nobody is counted twice." } else { "THE EQUATION DOES NOT HOLD." }
+        if p.holds() { "" } else { " THE EQUATION DOES NOT HOLD." }
     );
-    Section::new("Where everybody stands")
+    let section = Section::new("Where everybody stands")
         .block(Block::Bar { caption: format!("{}, by how their notice stands", people(p.people)), parts })
-        .text(equation)
+        .text(equation);
+    untold(tally).into_iter().fold(section, |section, untold| section.text(format!("Not in this sum: {untold}")))
 }
 
 /// Messages by channel, in words that say only what is known.
@@ -195,32 +229,24 @@ pub fn obstacles(tally: &Tally) -> Section {
         for (at, what, _) in plan.moves.iter().filter(|(_, what, _)| what == "paused" || what == "resumed") {
             facts.push((*at, format!("Plan {number} was {what} {}.", when(*at))));
         }
+        let never = ["approved", "started"].into_iter().find(|what| plan.first(what).is_none());
+        if let Some((never, prepared)) = never.zip(plan.first("prepared")) {
+            facts.push((
+                prepared,
+                format!("Plan {number} was prepared {} and never {never}: nothing was sent under it.", when(prepared)),
+            ));
+        }
     }
     facts.sort();
     let mut items: Vec<String> = facts.into_iter().map(|(_, text)| text).collect();
-    let u = &tally.unknowns;
-    if u.made > 0 {
-        items.push(format!(
-            "{} calls ended without an answer that proves anything. {} were found at the provider, {} were proven absent and sent again, {} went on by the plan's rule, {} were put to a person, who decided {} times; {} are not known at this moment.",
-            figure(u.made), figure(u.found), figure(u.absent), figure(u.rule), figure(u.asked), figure(u.send_again + u.next_step), figure(u.open)
-        ));
-    }
-    items.extend(
-        tally
-            .refusals
-            .iter()
-            .map(|(code, n)| format!("{} answers of providers did not take a message (code {code}).", figure(*n))),
-    );
+    items.extend(unknown(&tally.unknowns));
+    let took = |n: u64| count(n, "answer of a provider did not take a message", "answers of providers did not take a message");
+    items.extend(tally.refusals.iter().map(|(code, n)| format!("{} (code {code}).", took(*n))));
     if tally.possible_duplicates > 0 {
-        items.push(format!("{} times the alarm of a possible duplicate was raised.", figure(tally.possible_duplicates)));
+        let times = count(tally.possible_duplicates, "time", "times");
+        items.push(format!("The alarm of a possible duplicate was raised {times}."));
     }
-    let waiting: u64 = tally.lists.iter().map(|l| l.quarantined).sum();
-    if waiting > 0 {
-        items.push(format!(
-            "{} rows of the lists could not become people when their list was frozen and waited for a correction.",
-            figure(waiting)
-        ));
-    }
+    items.extend(quarantine(&tally.quarantine));
     let section = Section::new("Holds, pauses and what was not known");
     if items.is_empty() {
         return section.text("The log has no hold, no pause and no call of which it was not known how it ended.");
@@ -228,6 +254,32 @@ pub fn obstacles(tally: &Tally) -> Section {
     section
         .list(items)
         .text("Why a hold was set is kept outside the log, because a reason may name somebody; the controller has it.")
+}
+
+/// Calls of which nobody knew how they ended, each in exactly one class.
+fn unknown(u: &Unknowns) -> Option<String> {
+    let was = |n: u64, what: &str| (n > 0).then(|| format!("{} {} {what}", figure(n), if n == 1 { "was" } else { "were" }));
+    let ends = [
+        was(u.found, "found at the provider"),
+        was(u.absent, "proven absent and sent again"),
+        was(u.repeated, "repeated under a key by which the provider makes one of both"),
+        was(u.settled, "settled by a provider's report or late answer"),
+        was(u.rule, "left to the plan's rule: on to the next step"),
+        was(u.send_again + u.next_step, "decided by a person"),
+        (u.open > 0).then(|| format!("{} not known at this moment", count(u.open, "is", "are"))),
+    ];
+    let ends: Vec<String> = ends.into_iter().flatten().collect();
+    let calls = count(u.made, "call", "calls");
+    (u.made > 0).then(|| format!("{calls} ended without an answer that proves anything: {}.", ends.join(", ")))
+}
+
+/// Rows that could not become people when they came.
+fn quarantine(q: &Quarantine) -> Option<String> {
+    let rows = count(q.rows, "row of the lists", "rows of the lists");
+    let (corrected, discarded, waiting) = (figure(q.corrected()), figure(q.discarded), figure(q.waiting));
+    (q.rows > 0).then(|| {
+        format!("{rows} could not become people when they came: {corrected} corrected since, {discarded} discarded, {waiting} still waiting.")
+    })
 }
 
 /// The lists as they were frozen.
@@ -250,4 +302,81 @@ pub fn lists(tally: &Tally) -> Section {
         rows.collect(),
         &[0, 2, 3, 4, 5],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duly_ledger::Event;
+    use serde_json::{Value, json};
+
+    fn tally(facts: &[(&str, Value)]) -> Tally {
+        let mut tally = Tally::default();
+        for (kind, detail) in facts {
+            let Value::Object(detail) = detail.clone() else { continue };
+            let is_of_person = kind.starts_with("message.") || *kind == "receipt";
+            tally.take(&Event {
+                id: String::new(),
+                inc: String::new(),
+                kind: (*kind).to_owned(),
+                n: None,
+                person: is_of_person.then_some([7; 16]),
+                prev: None,
+                at_micros: 0,
+                detail,
+            });
+        }
+        tally.finish();
+        tally
+    }
+
+    #[test]
+    fn every_call_that_was_not_known_stands_in_one_class() {
+        let of = |ordinal: u64, to: &str, ground: &str| json!({"channel": "sms", "reason": "first", "phase": 1, "ordinal": ordinal, "to": to, "ground": ground});
+        let all = tally(&[
+            ("message.unknown", of(1, "unknown", "answer")),
+            ("message.resolved", of(1, "accepted", "found")),
+            ("message.unknown", of(2, "unknown", "lease")),
+            ("receipt", of(2, "delivered_to_handset", "")),
+            ("message.unknown", of(3, "unknown", "lease")),
+            ("message.intent", of(3, "sending", "")),
+            ("message.unknown", of(3, "unknown", "lease")),
+            ("message.asked", of(3, "asked", "no_answer")),
+            ("message.accepted", of(3, "accepted", "")),
+            ("message.unknown", of(4, "unknown", "lease")),
+            ("message.asked", of(4, "asked", "no_lookup")),
+            ("message.decided", of(4, "ready", "send_again")),
+            ("receipt", of(5, "sent", "")),
+            ("message.unknown", of(5, "", "answer")),
+            ("message.unknown", of(6, "unknown", "answer")),
+        ]);
+
+        let u = &all.unknowns;
+        assert_eq!((u.made, u.found, u.repeated, u.settled, u.send_again, u.open), (7, 1, 1, 3, 1, 1));
+        assert_eq!(u.made, u.found + u.absent + u.repeated + u.settled + u.rule + u.send_again + u.next_step + u.open);
+        let sentence = unknown(u).unwrap_or_default();
+        assert!(
+            sentence.contains("7 calls") && sentence.contains("3 were settled") && sentence.contains("1 is not known"),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn a_row_whose_correction_waits_too_is_one_row() {
+        let row = |list: u64, row: u64| json!({"list": list, "row": row});
+        let corrected = |row: u64, new: u64| json!({"list": 1, "row": row, "new_list": 2, "new_row": new});
+        let all = tally(&[
+            ("row.quarantined", row(1, 1)),
+            ("row.quarantined", row(1, 2)),
+            ("row.quarantined", row(1, 3)),
+            ("row.quarantined", row(2, 1)),
+            ("row.corrected", corrected(1, 1)),
+            ("row.corrected", corrected(2, 2)),
+            ("row.discarded", row(1, 3)),
+        ]);
+
+        let q = &all.quarantine;
+        assert_eq!((q.rows, q.corrected(), q.discarded, q.waiting), (3, 1, 1, 1));
+        assert!(answer(&all).ends_with("1 row waits for a correction: nobody of them is told."), "{}", answer(&all));
+    }
 }

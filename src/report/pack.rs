@@ -1,6 +1,7 @@
 //! Packs: plain zips that prove, to somebody who does not trust us, with software that is not ours.
 //!
-//! docs/evidence-format.md says what stands where. A pack of the same log at the same checkpoint has the same bytes.
+//! docs/evidence-format.md says what stands where. The same checkpoint gives the same bytes of evidence; the pages for people
+//! beside it also say who stands on a list that is not frozen, and which checkpoint is outside, when the pack is made.
 
 mod archive;
 pub mod incident;

@@ -6,6 +6,7 @@ use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::metrics::{LaneLoad, LanePause};
 use crate::store::status::{Counts, Equation, Pulse};
+use crate::store::untold::PlanStanding;
 use std::collections::BTreeMap;
 
 /// A lane as shown: its settings, its load over all incidents, and whether it is paused.
@@ -49,6 +50,12 @@ pub struct Progress {
     pub closed_at: Option<time::OffsetDateTime>,
     /// Newest plan.
     pub plan: Option<PlanMark>,
+    /// Every plan, oldest first.
+    pub plans: Vec<PlanStanding>,
+    /// People whom no plan covers.
+    pub unplanned: i64,
+    /// Rows that files have and that were never taken in, by open list.
+    pub cut_lists: Vec<i32>,
     /// The equation, each side from a source of its own.
     pub equation: Equation,
     /// Whether it holds.
@@ -70,18 +77,18 @@ pub struct Progress {
 pub async fn progress(store: &Store, lanes: &BTreeMap<String, Lane>, incident: &Incident) -> Result<Progress, ReportError> {
     let equation = store.equation(incident.key).await?;
     let pulse = store.pulse(incident.key).await?;
-    let plan = match store.find_last_plan(incident.key).await? {
-        Some(plan_no) => {
-            let plan = store.load_plan(incident.key, plan_no).await?;
-            let approvals_required = incident.approvals_required;
-            Some(PlanMark { plan: plan_no, state: plan.state, approvals: plan.approvals, approvals_required })
-        }
-        None => None,
-    };
+    let plans = store.list_plan_standings(incident.key).await?;
+    let approvals_required = incident.approvals_required;
+    let plan =
+        plans.last().map(|p| PlanMark { plan: p.plan, state: p.state.clone(), approvals: p.approvals, approvals_required });
+    let cut_lists = store.list_cut_lists(incident.key).await?;
     Ok(Progress {
         incident: format!("{}/{}", incident.controller_slug, incident.slug),
         closed_at: incident.closed_at,
         plan,
+        plans,
+        unplanned: store.count_unplanned(incident.key).await?,
+        cut_lists: cut_lists.into_iter().map(|list| list.list_no).collect(),
         equation_holds: equation.holds(),
         equation,
         messages: store.count_messages(incident.key).await?,

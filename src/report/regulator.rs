@@ -3,27 +3,34 @@
 
 use super::ReportError;
 use super::document::{Block, Document, Section, figure};
-use super::figures::{answer, channels, date, ground, lists, obstacles, people, said, span, standing, times, when};
+use super::figures::{answer, channels, count, date, ground, lists, obstacles, people, said, span, standing, times, when};
 use super::promised::Promised;
 use super::replay::Replay;
 use super::tally::Tally;
 use super::words::noun;
+use crate::model::state::Channel;
 use crate::store::incident::Incident;
 use serde_json::{Value, json};
 
 /// Whether the affected people were informed, in the words of the authorities' forms.
 fn informed(tally: &Tally) -> &'static str {
     let p = &tally.people;
-    match (p.notified, p.open + p.unreachable) {
+    // Whoever waits in quarantine or on a list that is not frozen is affected, too.
+    match (p.notified, p.open + p.unreachable + tally.quarantine.waiting + tally.unfrozen) {
         (0, _) => "no",
         (_, 0) => "yes",
         _ => "in part",
     }
 }
 
-/// Channels by which somebody was written to.
-fn by(tally: &Tally) -> Vec<&'static str> {
-    tally.traffic.iter().filter(|(_, t)| t.taken > 0).map(|(channel, _)| noun(*channel)).collect()
+/// Channels whose messages ended somebody's notice, with how many; and those that were tried and ended none.
+fn by(tally: &Tally) -> (String, Option<String>) {
+    let ended = |(channel, n): (&Channel, &u64)| format!("{} ({})", noun(*channel), people(*n));
+    let ended: Vec<String> = tally.notified_by_channel.iter().map(ended).collect();
+    let tried = tally.traffic.iter().filter(|(channel, t)| t.messages > 0 && !tally.notified_by_channel.contains_key(channel));
+    let tried: Vec<&str> = tried.map(|(channel, _)| noun(*channel)).collect();
+    let ended = if ended.is_empty() { "none yet".to_owned() } else { ended.join(", ") };
+    (ended, (!tried.is_empty()).then(|| tried.join(", ")))
 }
 
 /// The report; `profile` must be one that a plan of the incident was made under.
@@ -60,7 +67,7 @@ fn questions(replay: &Replay) -> Section {
     let tally = &replay.tally;
     let p = &tally.people;
     let pair = |name: &str, value: String| (name.to_owned(), value);
-    let channels = by(tally);
+    let (channels, tried) = by(tally);
     let first = tally.notified_by(0).map_or("nobody yet".to_owned(), when);
     let last = tally.notified_by(100).map_or("nobody yet".to_owned(), when);
     let delay = tally.frozen_at().zip(tally.notified_by(0)).zip(tally.notified_by(100));
@@ -72,8 +79,11 @@ fn questions(replay: &Replay) -> Section {
         pair("Not informed yet", figure(p.open)),
         pair("Cannot be reached", figure(p.unreachable)),
         pair("Exempt or withdrawn", figure(p.exempt + p.withdrawn)),
-        pair("Channels", if channels.is_empty() { "none yet".to_owned() } else { channels.join(", ") }),
+        pair("Waiting for a correction", count(tally.quarantine.waiting, "row", "rows")),
+        pair("On no frozen list", figure(tally.unfrozen)),
+        pair("Informed by", channels),
     ];
+    facts.extend(tried.map(|tried| pair("Tried, and nobody informed by it", tried)));
     if let Some(((frozen, first), last)) = delay {
         facts.push(pair(
             "From freeze to notice",
@@ -85,7 +95,7 @@ fn questions(replay: &Replay) -> Section {
 
 fn wordings(plans: &[&Promised]) -> Section {
     let mut section = Section::new("Copy of the texts").text(
-        "The wording as it was approved, without anybody's name. Each file's SHA-256 stands in the plan that two people signed.",
+        "The wording of each plan, without the name of an affected person. Each file's SHA-256 stands in the plan's text, and an approval is a signature over the hash of that.",
     );
     let mut seen = std::collections::BTreeSet::new();
     for wording in plans.iter().flat_map(|p| &p.wordings) {
@@ -109,7 +119,7 @@ fn pretty(name: &str, text: &str) -> String {
 /// The same for programs.
 pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &str) -> Value {
     let tally = &replay.tally;
-    let channel = |(channel, t): (&crate::model::state::Channel, &super::tally::Traffic)| {
+    let channel = |(channel, t): (&Channel, &super::tally::Traffic)| {
         let reached: serde_json::Map<String, Value> = t.reached.iter().map(|(s, n)| (s.as_str().to_owned(), json!(n))).collect();
         (channel.as_str().to_owned(), json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "reached": reached}))
     };
@@ -121,6 +131,9 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         "informed": informed(tally), "people": tally.people.to_json(), "equation_holds": tally.people.holds(),
         "first_informed_at": time(tally.notified_by(0)), "last_informed_at": time(tally.notified_by(100)),
         "channels": tally.traffic.iter().map(channel).collect::<serde_json::Map<_, _>>(),
+        "quarantine": tally.quarantine, "people_not_on_a_frozen_list": tally.unfrozen,
+        "notified_by_channel": tally.notified_by_channel.iter().map(|(c, n)| (c.as_str().to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
+        "last_anchor": replay.outside.as_ref().map(|o| json!({"kind": o.kind, "leaves": o.size, "at": when_rfc3339(super::replay::micros(o.at))})),
         "frozen_at": time(tally.frozen_at()), "unknown": tally.unknowns, "possible_duplicates": tally.possible_duplicates,
         "holds": tally.holds.values().map(|h| json!({
             "covers": if h.person.is_some() { "person" } else { "incident" }, "set_at": when_rfc3339(h.set_at), "lifted_at": time(h.lifted_at)

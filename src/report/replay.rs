@@ -1,4 +1,5 @@
-//! What an incident's log says at a moment: one pass over its leaves, and nothing else is asked.
+//! What an incident's log says at a moment: one pass over its leaves. Beside it only what no log can hold is asked: who
+//! stood on a list that was not frozen, and which checkpoint was outside.
 //!
 //! To a moment belong the leaves before the first one whose time is later. Once there is such a leaf (`evidence::moment`
 //! sees to it) the same moment gives the same replay for ever: what stands before a leaf never changes. An event whose
@@ -7,6 +8,7 @@
 use super::ReportError;
 use super::tally::Tally;
 use crate::store::Store;
+use crate::store::anchor::Outside;
 use crate::store::log::Published;
 use duly_ledger::{Event, Frontier, leaf_hash};
 use time::OffsetDateTime;
@@ -108,6 +110,8 @@ pub struct Replay {
     pub standing: Standing,
     /// What it says.
     pub tally: Tally,
+    /// What somebody outside held of it by then.
+    pub outside: Option<Outside>,
 }
 
 /// Replays an incident's log up to a moment.
@@ -127,5 +131,8 @@ async fn replay_to(store: &Store, generations: &[Published], as_of: OffsetDateTi
     let standing = visit(store, generations, as_of, |leaf| tally.take(leaf.event)).await?;
     let standing = standing.ok_or(ReportError::NothingYet)?;
     tally.finish();
-    Ok(Replay { as_of, standing, tally })
+    let log_id = generations.last().map_or_else(Uuid::nil, |log| log.log_id);
+    tally.unfrozen = store.count_unfrozen(log_id, as_of).await?.unsigned_abs();
+    let outside = store.find_newest_outside(log_id, as_of).await?;
+    Ok(Replay { as_of, standing, tally, outside })
 }

@@ -223,7 +223,9 @@ pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document 
                 "A LIST HAS ANOTHER ROOT THAN THE LOG FROZE."
             }
             .to_owned(),
-            if broken == 0 {
+            if sample.people.iter().all(|p| p.steps.is_empty()) {
+                "No event tells of these people yet: there is no chain to be checked.".to_owned()
+            } else if broken == 0 {
                 "Each chain of events numbers 1, 2, … and names the event before by its hash.".to_owned()
             } else {
                 format!("{broken} CHAINS OF EVENTS ARE BROKEN.")
@@ -237,7 +239,7 @@ pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document 
     sections.extend(sample.people.iter().zip(1..).map(|(traced, number)| section(traced, number)));
     Document {
         title: "Work paper: people drawn from the log and traced".to_owned(),
-        lead: format!("{} traced from the list to the end state, as of {}.", people(sample.people.len() as u64), said(replay.as_of)),
+        lead: format!("{} traced from the list to where they stand, as of {}.", people(sample.people.len() as u64), said(replay.as_of)),
         date: date(replay.as_of),
         about,
         sections,
@@ -266,11 +268,19 @@ fn by_hand(sample: &Sample) -> Section {
     })
 }
 
+fn chain(traced: &Traced) -> &'static str {
+    match (traced.chain_holds, traced.steps.is_empty()) {
+        (true, true) => "none yet",
+        (true, false) => "holds",
+        (false, _) => "BROKEN",
+    }
+}
+
 fn section(traced: &Traced, number: usize) -> Section {
     let facts = vec![
         ("List line".to_owned(), format!("list {}, index {}", traced.place.list, traced.place.index)),
         ("Rank".to_owned(), traced.rank.clone()),
-        ("Chain".to_owned(), if traced.chain_holds { "holds" } else { "BROKEN" }.to_owned()),
+        ("Chain".to_owned(), chain(traced).to_owned()),
         ("End state".to_owned(), traced.end.clone()),
     ];
     let row = |s: &Step| {

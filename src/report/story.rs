@@ -1,10 +1,12 @@
 //! A person's story: every fact on record, in order, each in a sentence that claims no more than the fact.
 
+use super::figures::{people, said};
 use super::{ReportError, words};
 use crate::model::person::{Facts, ShownState, shown_state};
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::store::incident::Incident;
-use crate::store::story::{EventRow, HoldRow, NoticeRow, PersonCard, RowMark};
+use crate::store::pack::Placed;
+use crate::store::story::{CorrectedRow, EventRow, HoldRow, NoticeRow, PersonCard, RowMark};
 use crate::store::unit::word;
 use crate::store::{Store, StoreError};
 use duly_ledger::Event;
@@ -87,6 +89,7 @@ pub async fn story(store: &Store, incident: &Incident, person_id: Uuid) -> Resul
     let holds: Vec<HoldRow> = store.list_hold_history(key).await?.into_iter().filter(covers).collect();
 
     let mut events: Vec<Entry> = store.list_rows_of(key, person_id).await?.iter().map(row_entry).collect();
+    events.extend(store.list_corrected_rows(key, person_id).await?.iter().flat_map(corrected_entries));
     for row in store.list_incident_events(key).await? {
         events.extend(incident_entry(&row, &card, &notices, &names)?);
     }
@@ -146,11 +149,72 @@ fn notice_view(notice: NoticeRow) -> Result<NoticeView, StoreError> {
     })
 }
 
+/// The story as a person's pack tells it: from its events alone, oldest first, without names of users and reasons of holds.
+pub fn told_by_log(
+    card: &PersonCard,
+    notices: &[NoticeRow],
+    of_person: &[Placed],
+    of_incident: &[Placed],
+) -> Result<String, ReportError> {
+    let names = Names::new();
+    let mut entries = Vec::new();
+    for placed in of_incident {
+        let row = event_row(placed)?;
+        match row.kind.as_str() {
+            "hold.set" | "hold.lifted" => entries.push(hold_entry(&row, "the whole incident")?),
+            _ => entries.extend(incident_entry(&row, card, notices, &names)?),
+        }
+    }
+    for placed in of_person {
+        let row = event_row(placed)?;
+        entries.push(match row.kind.as_str() {
+            "hold.set" | "hold.lifted" => hold_entry(&row, "this person")?,
+            _ => person_entry(&row, &names)?,
+        });
+    }
+    entries.sort_by_key(|entry| entry.at);
+    let mut lines =
+        vec![format!("What was recorded of the notification of the person p_{}, oldest first\n", card.person_id.simple())];
+    for entry in &entries {
+        let notice = entry.notice.map_or_else(String::new, |n| format!(". {n}"));
+        lines.push(format!("{}  {}{notice}", said(entry.at), entry.text));
+    }
+    if of_person.is_empty() {
+        lines.push("\nUp to the checkpoint of this pack nothing was sent to this person.".to_owned());
+    }
+    Ok(lines.join("\n") + "\n")
+}
+
+fn event_row(placed: &Placed) -> Result<EventRow, ReportError> {
+    Ok(EventRow { kind: Event::parse(&placed.body)?.kind, body: placed.body.clone(), lane: None, postage_class: None })
+}
+
+fn hold_entry(row: &EventRow, scope: &str) -> Result<Entry, ReportError> {
+    let what = if row.kind == "hold.set" { "set on" } else { "lifted from" };
+    Ok(Entry { at: read(row)?.0, kind: row.kind.clone(), text: format!("A hold was {what} {scope}"), notice: None })
+}
+
+fn place(list_no: i32, row_no: Option<i64>) -> String {
+    row_no.map_or_else(|| format!("a job of list {list_no}"), |row_no| format!("list {list_no}, row {row_no}"))
+}
+
+/// A row that waited, and whose place was taken by one that could become this person.
+fn corrected_entries(row: &CorrectedRow) -> [Entry; 2] {
+    let old = place(row.list_no, row.row_no);
+    let codes = row.faults.as_array().into_iter().flatten().filter_map(|fault| fault.get("code")?.as_str());
+    let codes = codes.collect::<Vec<_>>().join(", ");
+    let waited = format!("Could not be taken in from {old} ({codes}): the row waited in quarantine");
+    let corrected = format!("{} corrected {old}: {} took its place", row.by, place(row.new_list_no, row.new_row_no));
+    [(row.taken_at, "row.quarantined", waited), (row.decided_at, "row.corrected", corrected)].map(|(at, kind, text)| Entry {
+        at,
+        kind: kind.to_owned(),
+        text,
+        notice: None,
+    })
+}
+
 fn row_entry(row: &RowMark) -> Entry {
-    let place = match row.row_no {
-        Some(row_no) => format!("list {}, row {row_no}", row.list_no),
-        None => format!("a job of list {}", row.list_no),
-    };
+    let place = place(row.list_no, row.row_no);
     let text = match row.fate.as_str() {
         "person" => format!("Taken in from {place}"),
         _ => format!("The same person stands again in {place}: counted as a duplicate, told once"),
@@ -191,10 +255,11 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
     let plan = number("plan").unwrap_or(0);
     let text = match row.kind.as_str() {
         "list.frozen" => {
-            let people = number("count").unwrap_or(0);
-            format!("List {} frozen with {people} {}", card.list_no, if people == 1 { "person" } else { "people" })
+            format!("List {} frozen with {}", card.list_no, people(number("count").unwrap_or(0).unsigned_abs()))
         }
-        "list.signed" => format!("The controller signed list {} with {} people", card.list_no, number("count").unwrap_or(0)),
+        "list.signed" => {
+            format!("The controller signed list {} with {}", card.list_no, people(number("count").unwrap_or(0).unsigned_abs()))
+        }
         "plan.prepared" => format!("{who} prepared plan {plan}: every message rendered and checked"),
         "plan.approved" => format!("{who} approved plan {plan}"),
         "plan.started" => format!("{who} started plan {plan}"),
@@ -218,6 +283,9 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
         Ok(channel) => message_sentence(row, &detail, channel, names),
         Err(_) if row.kind == "key.destroyed" => {
             format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
+        }
+        Err(_) if row.kind == "contact.viewed" => {
+            format!("{} opened contact data or messages of this person for a pack", user_name(&detail, names))
         }
         Err(_) => format!("Recorded: {}", row.kind),
     };

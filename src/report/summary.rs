@@ -57,11 +57,11 @@ fn proves(audience: Audience) -> Section {
             "It proves that the people are those of the lists as they were frozen, and how the notice of each stands.",
             "It proves that by the sender's own record nobody was sent the same message twice, and that only approved words were sent.",
             "It does not prove that anybody opened a message: `posted` and `reported delivered` are what providers and carriers said.",
-            "It does not prove that the lists were complete when the controller handed them over.",
+            "It does not prove that the lists were complete when the controller handed them over, and it holds nobody of a list that was not frozen.",
             "It does not prove that nothing was sent outside of this record: compare the counts with the providers' own statements.",
             "It does not prove times more closely than the time stamps and witnesses beside the checkpoint do.",
         ])
-        .text("No name, number or address stands in this pack, only commitments, unless something was opened on request in `keys/`.")
+        .text("No name, number or address of an affected person stands in this pack, only commitments, unless something was opened on request in `keys/`.")
 }
 
 fn check() -> Section {
@@ -83,7 +83,7 @@ pub fn certificate(incident: &Incident, audience: Audience, replay: &Replay, pla
         Audience::Person => "an affected person",
     };
     let statement = format!(
-        "By the log of this incident, as it stood on {}, {} stand on the frozen lists. Of them {} are notified, {} are unreachable, {} are exempt or withdrawn, and the notice of {} is open.",
+        "By the log of this incident, as it stood on {}, the frozen lists hold {}: {} notified, {} unreachable, {} exempt or withdrawn, {} with an open notice.",
         said(replay.as_of),
         people(p.people),
         figure(p.notified),

@@ -4,7 +4,7 @@ use crate::model::state::{Channel, MessageState, NoticeState, Reason};
 use duly_ledger::Event;
 use duly_ledger::verify::Equation;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Days since 1970, UTC.
 pub type Day = i64;
@@ -63,6 +63,7 @@ pub struct Hold {
 struct Person {
     phase: u32,
     notice: NoticeState,
+    by: Option<Channel>,
     at: i64,
 }
 
@@ -102,6 +103,10 @@ pub struct Unknowns {
     pub absent: u64,
     /// Resolved by the plan's rule: on to the next step.
     pub rule: u64,
+    /// Repeated under a key by which the provider makes one of both.
+    pub repeated: u64,
+    /// Settled by a provider's report, or by an answer that came late.
+    pub settled: u64,
     /// Put to a person.
     pub asked: u64,
     /// A person decided to send again.
@@ -110,6 +115,40 @@ pub struct Unknowns {
     pub next_step: u64,
     /// Messages not known, or asked about, at the moment.
     pub open: u64,
+}
+
+impl Unknowns {
+    /// How a call that was not known ended, where its own event does not say so.
+    fn ends(&mut self, event: &Event, from: MessageState, to: Option<MessageState>) {
+        let is_open = |state| matches!(state, MessageState::Unknown | MessageState::Asked);
+        match (event.kind.as_str(), to) {
+            // A report came before the call ended: nothing was left to be found out.
+            ("message.unknown", to) if to != Some(MessageState::Unknown) => self.settled += 1,
+            ("message.resolved" | "message.decided", _) => {}
+            ("message.intent", Some(_)) if is_open(from) => self.repeated += 1,
+            (_, Some(to)) if is_open(from) && !is_open(to) => self.settled += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Rows that could not become people when they came, and what became of them. A correction that could not become a person
+/// either is the same row again.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Quarantine {
+    /// Rows of the controller's lists and jobs.
+    pub rows: u64,
+    /// Of them discarded: somebody decided that they are nobody.
+    pub discarded: u64,
+    /// Of them still waiting; nobody of them is told.
+    pub waiting: u64,
+}
+
+impl Quarantine {
+    /// Rows that became people, or repeats of people, by a correction.
+    pub fn corrected(&self) -> u64 {
+        self.rows.saturating_sub(self.discarded + self.waiting)
+    }
 }
 
 /// What the log says up to a moment.
@@ -135,6 +174,12 @@ pub struct Tally {
     pub notified_days: BTreeMap<Day, u64>,
     /// Calls not known.
     pub unknowns: Unknowns,
+    /// Rows that could not become people.
+    pub quarantine: Quarantine,
+    /// People on lists that were not frozen at the moment. No event tells of them: counted beside the log.
+    pub unfrozen: u64,
+    /// People by the channel whose message ended their notice as notified.
+    pub notified_by_channel: BTreeMap<Channel, u64>,
     /// Alarms of a possible duplicate.
     pub possible_duplicates: u64,
     /// Answers that refused, by code.
@@ -143,6 +188,7 @@ pub struct Tally {
     pub people: Equation,
     /// When each notified person was, ascending, microseconds.
     pub notified_at: Vec<i64>,
+    waited: HashSet<String>,
     persons: HashMap<[u8; 16], Person>,
     messages: HashMap<MessageKey, Message>,
 }
@@ -197,8 +243,30 @@ impl Tally {
                     hold.lifted_at = Some(event.at_micros);
                 }
             }
+            kind if kind.starts_with("row.") => self.row(kind, event),
             kind if kind.starts_with("plan.") => self.plan(kind, event),
             kind if kind.starts_with("message.") || kind.starts_with("receipt") => self.message(event),
+            _ => {}
+        }
+    }
+
+    fn row(&mut self, kind: &str, event: &Event) {
+        let place = |list: &str, row: &str| format!("{}/{}", number(event, list), event.detail.get(row).unwrap_or(&Value::Null));
+        match kind {
+            "row.quarantined" => {
+                self.quarantine.rows += 1;
+                self.quarantine.waiting += 1;
+                self.waited.insert(place("list", "row"));
+            }
+            "row.corrected" => {
+                self.quarantine.waiting = self.quarantine.waiting.saturating_sub(1);
+                // The correction waits in its turn: it is no row more.
+                self.quarantine.rows -= u64::from(self.waited.contains(&place("new_list", "new_row")));
+            }
+            "row.discarded" => {
+                self.quarantine.waiting = self.quarantine.waiting.saturating_sub(1);
+                self.quarantine.discarded += 1;
+            }
             _ => {}
         }
     }
@@ -219,10 +287,10 @@ impl Tally {
         }
         if let Ok(to) = text(event, "notice").parse::<NoticeState>() {
             let phase = small(event, "phase");
-            let now = self.persons.entry(person).or_insert(Person { phase, notice: NoticeState::Open, at: 0 });
+            let now = self.persons.entry(person).or_insert(Person { phase, notice: NoticeState::Open, by: None, at: 0 });
             // A person counts by the newest phase.
             if phase >= now.phase {
-                *now = Person { phase, notice: to, at: event.at_micros };
+                *now = Person { phase, notice: to, by: text(event, "channel").parse().ok(), at: event.at_micros };
             }
         }
         let (Ok(channel), Ok(reason)) = (text(event, "channel").parse::<Channel>(), text(event, "reason").parse::<Reason>())
@@ -232,7 +300,9 @@ impl Tally {
         let key = (person, small(event, "phase"), channel, reason, small(event, "ordinal"));
         let message = self.messages.entry(key).or_insert(Message { state: MessageState::Ready, reached: 0, calls: 0 });
         message.calls += u32::from(event.kind == "message.intent");
-        let Ok(to) = text(event, "to").parse::<MessageState>() else { return };
+        let to = text(event, "to").parse::<MessageState>().ok();
+        self.unknowns.ends(event, message.state, to);
+        let Some(to) = to else { return };
         if message.reached & bit(to) == 0 && to.report_rank().is_some() {
             let day = event.at_micros.div_euclid(DAY_MICROS);
             *self.days.entry(day).or_default().entry((channel, to)).or_default() += 1;
@@ -274,6 +344,7 @@ impl Tally {
             self.people.count(person.notice.as_str());
             if person.notice == NoticeState::Notified {
                 self.notified_at.push(person.at);
+                person.by.into_iter().for_each(|channel| *self.notified_by_channel.entry(channel).or_default() += 1);
                 *self.notified_days.entry(person.at.div_euclid(DAY_MICROS)).or_default() += 1;
             }
         }

@@ -132,10 +132,10 @@ pub fn witness(
 fn opening(incident: &Incident, replay: &Replay) -> Section {
     Section::new("How the record was made").list([
         format!("I am [name, office] of [organisation]. I am responsible for the system that notified the people affected by this incident of {}.", incident.controller_name),
-        "The system is Duly. It writes an entry for each act in the same transaction as the act itself: the intent to send before the call to a provider, and the outcome after it. Nobody writes or changes entries by hand.".to_owned(),
+        "The system is Duly. It writes an entry for each act in the same transaction as the act itself: the intent to send before the call to a provider, and the outcome after it. The role under which the program works in the database cannot change an entry; the owner of the database could, and the checkpoints that others hold would show it.".to_owned(),
         format!("The entries are leaves of a Merkle tree (RFC 6962). At {} leaves its root was {}. A change to any entry changes that root.", figure(replay.standing.size), hex::encode(replay.standing.root)),
         "Times in the record are those of the database's clock. They are not proven more closely than by the time stamps and witnesses that stand beside the checkpoints.".to_owned(),
-        "The record holds no name, number or address. People stand in it under random ids, and their data as commitments.".to_owned(),
+        "The record holds no name, number or address of an affected person. People stand in it under random ids, and their data as commitments.".to_owned(),
     ])
 }
 

@@ -26,7 +26,7 @@ pub fn provider(channel: Channel) -> &'static str {
 pub fn message(channel: Channel, state: MessageState, postage_class: Option<&str>) -> String {
     use MessageState::*;
     match (state, channel) {
-        (Ready, _) => "Queued".to_owned(),
+        (Ready, _) => "Waiting".to_owned(),
         (Sending, _) => "Being handed to the provider".to_owned(),
         (Unknown, _) => "Not known".to_owned(),
         (Asked, _) => "Not known; a person must decide".to_owned(),

@@ -124,7 +124,36 @@ pub struct AnchorAge {
     pub age_seconds: f64,
 }
 
+/// What somebody outside holds of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    /// `tsa`, `witness`, or the way of a hand-over.
+    pub kind: String,
+    /// Who.
+    pub name: String,
+    /// Leaves.
+    pub size: i64,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
 impl Store {
+    /// The newest checkpoint of a log that left this house until a moment: stamped, witnessed or handed over.
+    pub async fn find_newest_outside(&self, log_id: Uuid, as_of: OffsetDateTime) -> Result<Option<Outside>, StoreError> {
+        let row = sqlx::query_as!(
+            Outside,
+            r#"select kind as "kind!", name as "name!", size as "size!", made_at as "at!"
+                 from (select log_id, kind, name, size, made_at from anchor
+                       union all select log_id, way, to_name, size, made_at from hand_over) a
+                where log_id = $1 and made_at <= $2 order by made_at desc, size desc, kind, name limit 1"#,
+            log_id,
+            as_of
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row)
+    }
+
     /// Every log at its newest published checkpoint.
     pub async fn list_logs_now(&self) -> Result<Vec<LogNow>, StoreError> {
         let rows = sqlx::query_as!(

@@ -70,6 +70,20 @@ impl Store {
         row.map(|row| row.is_open).ok_or_else(|| StoreError::missing("hold", &hold_id.to_string()))
     }
 
+    /// Holds that still stand where this one stood: of the whole incident, and of single people.
+    pub async fn count_holds_beside(&self, hold_id: Uuid) -> Result<(i64, i64), StoreError> {
+        let row = sqlx::query!(
+            r#"select count(*) filter (where h.person_id is null) as "whole!", count(h.person_id) as "single!"
+                 from hold this join hold h using (controller_id, incident_no)
+                where this.hold_id = $1 and h.lifted_at is null
+                  and (this.person_id is null or h.person_id is null or h.person_id = this.person_id)"#,
+            hold_id
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok((row.whole, row.single))
+    }
+
     /// Takes the incident exclusively: every claim is either committed before, or sees what this unit writes.
     pub(super) async fn hold_unit(&self, incident: IncidentKey, person_id: Option<Uuid>) -> Result<Unit, StoreError> {
         let mut tx = self.pool.begin().await?;

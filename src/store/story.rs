@@ -39,6 +39,27 @@ pub struct RowMark {
     pub taken_at: OffsetDateTime,
 }
 
+/// A quarantined row in whose place, at last, a row of the person stands.
+#[derive(Debug, Clone)]
+pub struct CorrectedRow {
+    /// List.
+    pub list_no: i32,
+    /// Row of a file; `None` for a job.
+    pub row_no: Option<i64>,
+    /// Why it waited: `[{column, code}]`.
+    pub faults: serde_json::Value,
+    /// When it was taken in.
+    pub taken_at: OffsetDateTime,
+    /// List of the row that took its place.
+    pub new_list_no: i32,
+    /// That row of a file; `None` for a job.
+    pub new_row_no: Option<i64>,
+    /// Who corrected it.
+    pub by: String,
+    /// When.
+    pub decided_at: OffsetDateTime,
+}
+
 /// The duty to tell the person in one phase.
 #[derive(Debug, Clone)]
 pub struct NoticeRow {
@@ -145,6 +166,36 @@ impl Store {
             RowMark,
             "select list_no, row_no, fate, taken_at from source_row
               where controller_id = $1 and incident_no = $2 and person_id = $3 order by taken_at, list_no, row_no",
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Quarantined rows that were corrected, in one step or several, into a row of the person.
+    pub async fn list_corrected_rows(&self, incident: IncidentKey, person_id: Uuid) -> Result<Vec<CorrectedRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            CorrectedRow,
+            r#"with recursive chain as (
+                 select d.* from source_row s
+                   join row_decision d on d.controller_id = s.controller_id and d.incident_no = s.incident_no
+                        and d.new_list_no = s.list_no and d.new_identity = s.identity
+                  where s.controller_id = $1 and s.incident_no = $2 and s.person_id = $3
+                 union
+                 select d.* from chain c
+                   join row_decision d on d.controller_id = c.controller_id and d.incident_no = c.incident_no
+                        and d.new_list_no = c.list_no and d.new_identity = c.identity)
+               select s.list_no as "list_no!", s.row_no, s.faults as "faults!", s.taken_at as "taken_at!", n.list_no as "new_list_no!",
+                      n.row_no as new_row_no, u.name as "by!", c.decided_at as "decided_at!"
+                 from chain c join app_user u on u.user_id = c.decided_by
+                 join source_row s on s.controller_id = c.controller_id and s.incident_no = c.incident_no and s.list_no = c.list_no
+                      and s.identity = c.identity
+                 join source_row n on n.controller_id = c.controller_id and n.incident_no = c.incident_no and n.list_no = c.new_list_no
+                      and n.identity = c.new_identity
+                order by c.decided_at, s.list_no, s.identity"#,
             incident.controller_id,
             incident.incident_no,
             person_id

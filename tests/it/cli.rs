@@ -1,5 +1,6 @@
 //! The command line, driven as people and programs drive it: the real binary against a database of its own.
 
+mod answers;
 mod close;
 pub mod desk;
 mod plans;
@@ -153,7 +154,10 @@ async fn no_secret_is_printed_by_settings_and_each_line_says_where_it_comes_from
     assert!(!own.err.contains(SHARED) && !own.out.contains("hidden-"), "{own:?}");
     let lines = desk.duly("ann", &[&args[..], &["--json"]].concat()).fine().json();
     let source = |key: &str| lines.as_array().unwrap().iter().find(|l| l["key"] == key).unwrap()["source"].clone();
-    assert_eq!((source("dispatch.lease_ms"), source("broker.url")), (json!("--dispatch.lease_ms"), json!("DULY_BROKER__URL")));
+    assert_eq!(
+        (source("dispatch.lease_ms"), source("broker.url")),
+        (json!("--set dispatch.lease_ms"), json!("DULY_BROKER__URL"))
+    );
 
     desk.duly("ann", &["--set", "dispatch.leas_ms=1", "settings"]).refused("`dispatch.leas_ms`", "config/default.toml");
 }
@@ -164,7 +168,7 @@ async fn errors_say_what_happened_why_and_what_to_do_and_wrong_use_ends_with_2()
 
     desk.duly("ann", &["user", "list"]).refused("the database's schema is 0", "duly migrate");
     desk.duly("ann", &["migrate"]).fine();
-    desk.duly("ann", &["incident", "show", "nowhere"]).refused("there is no incident `nowhere`", "duly status");
+    desk.duly("ann", &["incident", "show", "nowhere"]).refused("there is no incident `nowhere`", "duly incident list");
     desk.duly("ann", &["plan", "go", "--incident", "nowhere"]).refused("there is no incident", "check the name");
     let mut gone = desk.command(&["user", "list"]);
     gone.env("DATABASE_URL", "postgres://duly@127.0.0.1:1/nowhere");

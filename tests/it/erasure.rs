@@ -67,7 +67,7 @@ impl Told {
     }
 
     fn erase(&self, input: &str) -> Ran {
-        self.duly(&["person", "erase", "--incident", "test", "--json"], input)
+        self.duly(&["person", "erase", "--incident", "test", "--yes", "--json"], input)
     }
 
     /// Asks for the person whom the reference names.
@@ -168,6 +168,9 @@ async fn an_erased_person_cannot_be_read_by_any_key_and_every_proof_still_holds(
     );
     let person = told.person().await;
 
+    // Without a terminal nobody can be asked: it must be said that this is meant.
+    told.duly(&["person", "erase", "--incident", "test"], "PN0\n").refused("p_", "--yes");
+    assert_eq!(told.readable().await, before);
     let erased = told.erase("PN0\n").fine();
 
     assert_eq!(told.readable().await, [""; 0]);
@@ -280,7 +283,7 @@ async fn nobody_is_erased_before_being_told() {
     let person = told.person().await;
 
     let refused = told.erase("PN0\n").refused(&format!("p_{}", person.simple()), "duly person show");
-    assert!(refused.err.contains("open: the notice of phase 1, letter: queued"), "{}", refused.err);
+    assert!(refused.err.contains("open: the notice of phase 1, letter: waiting"), "{}", refused.err);
     assert!(!refused.err.contains("PN0"), "{}", refused.err);
     told.import("late.csv", "PN7,Late,+44 7400 000007,7 High Street,Leeds,LS1 4AP\n");
     let uncovered = told.erase("PN7\n").refused("p_", "duly person show");

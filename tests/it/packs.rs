@@ -79,6 +79,9 @@ async fn a_persons_pack_verifies_and_opens_exactly_what_was_asked_for() {
         assert_eq!(personal(&bytes), Vec::<&str>::new(), "{name}");
     }
 
+    let story = String::from_utf8(file(&closed, "story.txt")).unwrap();
+    assert!(story.contains("Letter: call to print provider begins") && story.contains("Posted. Notified."), "{story}");
+
     let opened = person_pack(&stage, id, &["letter"], true).await.unwrap();
     let report = check(&stage, &opened);
     assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);

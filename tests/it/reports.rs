@@ -255,3 +255,32 @@ async fn a_witness_statement_says_where_a_providers_own_count_differs() {
         BTreeMap::from([(duly::model::state::Channel::Sms, 2)])
     );
 }
+
+#[tokio::test]
+async fn nobody_is_called_informed_as_a_whole_while_a_row_waits_or_somebody_is_on_no_frozen_list() {
+    let stage = told().await;
+    let before = at(&stage, stage.office.store.now().await.unwrap()).await;
+    let page = regulator_page(&stage, &before).await;
+    assert!(page.contains("\"informed\":\"yes\"") && !page.contains("nobody of them is told"), "{page}");
+
+    let list = stage.folder.path().join("late.csv");
+    std::fs::write(
+        &list,
+        "reference,name,phone,address_1,town,postcode\nL1,Jo Hill,,9 High Street,Leeds,LS1 4AP\nL2,Bo Hill,12,,,\n",
+    )
+    .unwrap();
+    let key = stage.office.master.unwrap_key(&stage.incident.wrapped_key, "incident").unwrap();
+    duly::intake::list::import(&stage.office.store, &stage.incident, &key, &list, &[], |_| {}).await.unwrap();
+    sequence(&stage).await;
+
+    let after = at(&stage, stage.office.store.now().await.unwrap()).await;
+    let now = regulator_page(&stage, &after).await;
+    assert!(now.contains("\"informed\":\"in part\""), "{now}");
+    assert!(
+        now.contains("1 row waits for a correction, and 1 person stands on a list that was not frozen: nobody of them is told.")
+    );
+    assert_eq!((after.tally.quarantine.waiting, after.tally.unfrozen), (1, 1));
+    // What was said of the moment before stays as it was.
+    assert_eq!(regulator_page(&stage, &at(&stage, before.as_of).await).await, page);
+    assert!(page.contains("letter (7 people)") && page.contains("none: no checkpoint was stamped, witnessed or handed over"));
+}

@@ -36,7 +36,10 @@ pub const REMEDIES: &[(&str, &str)] = &[
     ("missing_field", "give `format`, `controller`, `incident`, and `sealed`; within it `job_id` and `person`"),
     ("unknown_field", "take out the field that docs/duly.job.v1.schema.json does not know, or mend its name"),
     ("wrong_type", "write every field as text, the address as a list of lines"),
-    ("unknown_incident", "check controller and incident; `duly status` lists what there is; then publish the job again"),
+    (
+        "unknown_incident",
+        "check controller and incident; `duly controller list` and `duly incident list` name them; then publish the job again",
+    ),
     ("incident_closed", "run `duly incident reopen`, then `duly job retry`: it is kept until then"),
     ("does_not_open", "seal the job to the key that `duly job key` prints for this incident, then publish it again"),
     ("plain_refused", "seal the job to the incident's intake key, or set `intake.accept_plain = true`"),

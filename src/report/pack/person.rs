@@ -6,6 +6,7 @@ use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::Channel;
 use crate::provider::sandbox::read_content;
+use crate::report::story;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::log::u64_of;
@@ -45,7 +46,7 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
             return Err(PackError::OlderGeneration);
         }
     }
-    let list_no = store.load_person_card(incident.key, wanted.person_id).await?.list_no;
+    let card = store.load_person_card(incident.key, wanted.person_id).await?;
     let mut zip = Archive::new(out);
     let about = json!({"for": wanted.audience.as_str(), "format": 1, "kind": "person", "origin": log.origin,
         "p": wanted.person_id.simple().to_string(), "size": log.size});
@@ -57,10 +58,13 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
     for (n, event) in (1..).zip(&events) {
         put(&mut zip, &format!("events/{n}"), event, &mut proofs, &log.note).await?;
     }
-    for event in store.list_placed_of_incident(incident.key, log).await? {
-        put(&mut zip, &format!("log/{}", event.seq), &event, &mut proofs, &log.note).await?;
+    let of_incident = store.list_placed_of_incident(incident.key, log).await?;
+    for event in &of_incident {
+        put(&mut zip, &format!("log/{}", event.seq), event, &mut proofs, &log.note).await?;
     }
-    manifest_line(store, incident, wanted.person_id, list_no, &mut zip).await?;
+    let notices = store.list_notices_of(incident.key, wanted.person_id).await?;
+    zip.put("story.txt", story::told_by_log(&card, &notices, &events, &of_incident)?.as_bytes())?;
+    manifest_line(store, incident, wanted.person_id, card.list_no, &mut zip).await?;
     if let Some(incident_key) = wanted.key {
         let sealed = store.load_sealed_person(incident.key, wanted.person_id).await?.ok_or(PackError::Erased)?;
         let key = incident_key.unwrap_key(&sealed.wrapped_key, "person")?;

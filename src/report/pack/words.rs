@@ -30,7 +30,7 @@ How to check it, without Duly:
 - any software for C2SP tlog-tiles           checkpoint, tile/ and tile/entries/ are exactly that format
 
 Get the log's key from the controller or the sender's published list, never from here.
-The format: docs/evidence-format.md of Duly. Personal data stand in no part of this pack, unless opened on request (keys/).
+The format: docs/evidence-format.md of Duly. No name, number or address of an affected person stands in this pack, unless opened on request (keys/).
 "
     )
 }
@@ -63,9 +63,10 @@ pub fn person_readme(audience: Audience, origin: &str) -> String {
         Audience::Regulator => "about one person, for a supervisory authority",
     };
     format!(
-        "This is the evidence of how one person was notified of a personal data breach, {reader}.
+        "This is what was recorded of one person's notification of a personal data breach, {reader}.
 Log: {origin}
 
+story.txt       the same in sentences, for people; nothing in it is evidence
 events/         what was recorded of the person, in order, each with a proof that it stands in the log
 log/            the lists, plans and holds that it rests on, likewise
 manifest-line   the person's line of the frozen list, with a proof that it stands in it

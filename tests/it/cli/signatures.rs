@@ -150,7 +150,8 @@ async fn an_approval_of_one_plan_approves_no_other() {
          select controller_id, incident_no, 2, user_id, command_id from plan_approval where plan_no = 1",
     );
     assert!(reused.await.is_err());
-    desk.duly("ann", &["plan", "go", "--incident", "cards"]).refused("plan 2 is prepared, not approved", "duly plan approve");
+    desk.duly("ann", &["plan", "go", "--incident", "cards", "--plan", "2"])
+        .refused("plan 2 is prepared, not approved", "duly plan approve");
 }
 
 #[tokio::test]
@@ -162,8 +163,10 @@ async fn what_is_refused_leaves_no_signature() {
 
     desk.duly("ann", &["plan", "approve", "--incident", "cards"]).refused("who prepared a plan", "somebody else");
     desk.duly("ann", &["plan", "go", "--incident", "cards"]).refused("plan 1 is prepared", "duly plan approve");
-    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms"]).refused("", "duly list import");
-    desk.new_user("cleo", &["user", "add", "--name", "Bob Evans", "--key", "cleo.key"]).refused("there is a user or key", "");
+    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms"])
+        .refused("there is nobody to plan for", "duly plan show");
+    desk.new_user("cleo", &["user", "add", "--name", "Bob Evans", "--key", "cleo.key"])
+        .refused("the user or key `Bob Evans` is there already", "");
     assert!(!desk.folder.path().join("cleo.key").exists());
     desk.duly("ann", &["user", "revoke", "Nobody"]).refused("there is no active user", "");
     desk.duly("ann", &["hold", "set", "--incident", "cards", "--reason", " "]).refused("the reason is empty", "--reason");

@@ -95,6 +95,6 @@ async fn an_asked_message_waits_for_a_signed_decision_and_takes_one_only() {
     let id = format!("p_{}", person.simple());
     let story = desk.duly("ann", &["person", "show", "--incident", "cards", "--person", &id]).fine().out;
     assert!(story.contains("Not known whether SMS provider sms-a took the text. It was not sent again"), "{story}");
-    assert!(story.contains("Bob Evans decided: go on with the next step") && story.contains("letter: Queued"), "{story}");
+    assert!(story.contains("Bob Evans decided: go on with the next step") && story.contains("letter: Waiting"), "{story}");
     desk.duly("ann", &["audit"]).fine();
 }

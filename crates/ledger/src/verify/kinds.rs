@@ -109,9 +109,9 @@ impl Kind {
             Self::RowCorrected => &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)],
             Self::RowDiscarded => OF_COMMAND,
             Self::ExportMade => &[
-                ("for", Is::Word(&["regulator", "court", "person", "auditor"])),
+                ("for", Is::Word(&["regulator", "court", "person", "auditor", "controller"])),
                 ("hash", Is::Hash),
-                ("what", Is::Word(&["pack", "report"])),
+                ("what", Is::Word(&["pack", "report", "quarantine"])),
             ],
             Self::IncidentClosed => &[
                 ("asked", Is::Count),
@@ -135,7 +135,7 @@ impl Kind {
             Self::ProgramStarted => &[("roles", Is::Text), ("settings", Is::Hash), ("version", Is::Text)],
             Self::CheckpointNoted => &[("origin", Is::Text), ("root", Is::Hash), ("size", Is::Count)],
             Self::AccountStopped => &[("code", Is::Code), ("lane", Is::Text)],
-            Self::ContactViewed => &[("purpose", Is::Word(&["story", "message", "pack"]))],
+            Self::ContactViewed => &[("purpose", Is::Word(&["pack"]))],
             Self::Intent => &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("repeat", Is::Flag)],
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],

@@ -1,0 +1,104 @@
+//! Which of an incident's plans a command means, and what must be whole before one is made. Plans run side by side: a
+//! command that took the newest for the only one would let another go on.
+
+use super::Which;
+use crate::cli::output::{count, figure};
+use crate::cli::{Failure, Refusal};
+use crate::dispatch::plan::PlanError;
+use crate::store::Store;
+use crate::store::incident::Incident;
+use crate::store::plan::Plan;
+use crate::store::untold::PlanStanding;
+
+/// The plan that is named, or the newest.
+pub async fn newest(store: &Store, which: &Which) -> Result<(Incident, Plan), Failure> {
+    let incident = store.load_incident(&which.incident).await?;
+    let last = store.find_last_plan(incident.key).await?;
+    let plan_no =
+        which.plan.or(last).ok_or_else(|| Refusal::of("the incident has no plan", "make one with `duly plan prepare`"))?;
+    let plan = store.load_plan(incident.key, plan_no).await?;
+    Ok((incident, plan))
+}
+
+/// The plan that is named, or the only one in this state; the newest where none is.
+pub async fn only(store: &Store, which: &Which, state: &str) -> Result<(Incident, Plan), Failure> {
+    let (incident, plan) = newest(store, which).await?;
+    let plans = store.list_plan_standings(incident.key).await?;
+    let found: Vec<&PlanStanding> = plans.iter().filter(|p| p.state == state).collect();
+    match (which.plan, found.as_slice()) {
+        (Some(_), _) | (None, []) => Ok((incident, plan)),
+        (None, [one]) => {
+            let plan = store.load_plan(incident.key, one.plan).await?;
+            Ok((incident, plan))
+        }
+        (None, [.., last]) => Err(Refusal::of(
+            format!("{} plans are {state}: {}", found.len(), names(&found)),
+            format!("say which one, such as `--plan {}`", last.plan),
+        )),
+    }
+}
+
+/// The plan that is named, or all that are running; the newest where none is.
+pub async fn running(store: &Store, which: &Which) -> Result<(Incident, Vec<Plan>), Failure> {
+    let (incident, plan) = newest(store, which).await?;
+    let mut plans = Vec::new();
+    if which.plan.is_none() {
+        for standing in store.list_plan_standings(incident.key).await?.iter().filter(|p| p.state == "running") {
+            plans.push(store.load_plan(incident.key, standing.plan).await?);
+        }
+    }
+    if plans.is_empty() {
+        plans.push(plan);
+    }
+    Ok((incident, plans))
+}
+
+fn names(plans: &[&PlanStanding]) -> String {
+    plans.iter().map(|p| p.plan.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// `Plan 1 goes on sending to 40 people.`, of every running plan.
+pub async fn still_running(store: &Store, incident: &Incident) -> Result<Vec<String>, Failure> {
+    let plans = store.list_plan_standings(incident.key).await?;
+    let running = plans.iter().filter(|p| p.state == "running");
+    Ok(running.map(|p| format!("Plan {} goes on sending: {} not told yet.", p.plan, count(p.open, "person", "people"))).collect())
+}
+
+/// What a plan waits for, where it does: `plan 1 waits for approval: 2 people`.
+pub fn waits(plan: &PlanStanding) -> Option<String> {
+    let (for_what, n) = match plan.state.as_str() {
+        "prepared" => ("waits for approval", plan.people),
+        "approved" => ("waits for go", plan.people),
+        "paused" if plan.open > 0 => ("is paused", plan.open),
+        _ => return None,
+    };
+    Some(format!("plan {} {for_what}: {}", plan.plan, count(n, "person", "people")))
+}
+
+/// Refuses to freeze a list of which rows are missing, and to plan for nobody.
+pub async fn check_lists(store: &Store, incident: &Incident, takes_incomplete: bool) -> Result<(), Failure> {
+    if store.list_open_lists(incident.key).await?.is_empty() {
+        return Err(nobody(store, incident).await?);
+    }
+    match store.list_cut_lists(incident.key).await?.first() {
+        Some(cut) if !takes_incomplete => Err(Refusal::of(
+            format!("list {} is not whole: {} of {} rows were taken in", cut.list_no, figure(cut.taken), figure(cut.counted)),
+            "run its import again, it goes on where it was cut; with `--incomplete` the rest is left to a later plan",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Why there is nobody to plan for: where everybody is.
+pub async fn nobody(store: &Store, incident: &Incident) -> Result<Failure, Failure> {
+    let plans = store.list_plan_standings(incident.key).await?;
+    let held: Vec<String> = plans.iter().filter_map(waits).collect();
+    let last = plans.iter().rev().find(|p| waits(p).is_some()).map(|p| p.plan);
+    Ok(match last {
+        None => PlanError::Nobody.into(),
+        Some(last) => Refusal::of(
+            format!("{}; {}", PlanError::Nobody, held.join("; ")),
+            format!("look at it with `duly plan show --plan {last}`: a plan cannot be withdrawn, so approve it, or add people"),
+        ),
+    })
+}
