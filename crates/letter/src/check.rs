@@ -25,6 +25,7 @@ pub(crate) fn check(letter: &Letter<'_>, inks: &[Ink<'_>], pages: usize) -> Resu
         }
         any_page(letter, zones, ink)?;
     }
+    eprintln!("{:?} {:?}", bare(&printed.address), bare(&letter.address.join("\n")));
     if bare(&printed.address) != bare(&letter.address.join("\n")) {
         return Err(LetterError::AddressDiffers);
     }

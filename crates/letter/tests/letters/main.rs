@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod given;
+mod pdf;
+mod text;
 
 #[test]
 fn every_kind_of_letter_passes_every_check() {
