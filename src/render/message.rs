@@ -3,7 +3,7 @@
 use super::{RenderError, TemplateSet, sms};
 use crate::model::contact::PersonRecord;
 use crate::model::state::{Channel, Content};
-use duly_letter::{Letter, LetterDate, LetterError, Typesetter};
+use duly_letter::{Labels, Letter, LetterDate, LetterError, Letterhead, Part, Print, Sheet, Typesetter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, PoisonError};
@@ -56,7 +56,7 @@ impl MessageError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Text(error) => error.remedy(),
-            Self::Letter(_) => "correct the letter's template or the incident's texts, then prepare again",
+            Self::Letter(error) => error.remedy(),
         }
     }
 
@@ -134,15 +134,23 @@ impl Composer {
             None => Typesetter::new()?,
         };
         let (year, month, day) = setting.date;
+        let labels = Labels {
+            date: &date_text(setting.date),
+            reference: "Your reference",
+            page: "Page {page} of {pages}",
+            check: "Check that this letter is real",
+        };
+        let title = "Your personal data: what happened and what you can do";
         let result = typesetter.typeset(&Letter {
+            sheet: Sheet::A4,
+            print: Print::Standard,
+            letterhead: Letterhead { lines: &setting.controller_address, logo: None, discreet: false },
             address: &person.address_block(),
-            sender: &setting.controller_address,
             reference_code,
+            check_page: None,
             date: LetterDate { year, month, day },
-            date_text: &date_text(setting.date),
-            language: "en",
-            title: "Your personal data: what happened and what you can do",
-            body,
+            part: Part { language: "en", title, labels, body },
+            translation: None,
             ident: reference_code,
         });
         pool().push(typesetter);

@@ -1,62 +1,130 @@
-//! Reads the laid-out pages: every character has a glyph, the address and nothing else lies in the window.
+//! Reads the laid-out letter: what shows in the window, what is printed where no printer reaches, what no font has.
 
-use crate::{LetterError, PAGES_MAX};
+use crate::hygiene::{code_points, printable, tidy};
+use crate::ink::{Block, Ink, Kind};
+use crate::printed::{Printed, printed};
+use crate::sheet::{Area, Zones};
+use crate::{Letter, LetterError, PAGES_MAX, Place};
 use std::collections::BTreeSet;
-use typst::layout::{Frame, FrameItem, Point};
-use typst_layout::PagedDocument;
 
-/// The window of a UK DL envelope as the print zone allows it, mm from the page's edge: left, top, right, bottom.
-const WINDOW: [f64; 4] = [22.0, 50.0, 112.0, 82.0];
-/// Where the letter puts its address block, mm.
-const ADDRESS: [f64; 4] = [23.5, 51.5, 110.5, 80.5];
+/// Room between a picture and a fold, mm.
+const FOLD: f64 = 1.0;
 
-pub(crate) fn check(document: &PagedDocument) -> Result<(), LetterError> {
-    let pages = document.pages();
-    if pages.len() > PAGES_MAX {
-        return Err(LetterError::TooManyPages(pages.len()));
+/// Every rule for one letter, given all that its pages show.
+pub(crate) fn check(letter: &Letter<'_>, inks: &[Ink<'_>], pages: usize) -> Result<Printed, LetterError> {
+    if pages > PAGES_MAX {
+        return Err(LetterError::TooManyPages(pages));
     }
-    if let Some(page) = pages.first() {
-        walk(&page.frame, Point::zero(), &mut |item, at| {
-            let FrameItem::Text(text) = item else { return Ok(()) };
-            let (x, y) = (at.x.to_mm(), at.y.to_mm());
-            let end = x + text.width().to_mm();
-            let touches = x < WINDOW[2] && end > WINDOW[0] && y > WINDOW[1] && y < WINDOW[3];
-            let is_inside = x >= ADDRESS[0] && end <= ADDRESS[2] && (ADDRESS[1]..=ADDRESS[3]).contains(&y);
-            if touches && !is_inside { Err(LetterError::OutsideWindow) } else { Ok(()) }
-        })?;
+    glyphs(inks)?;
+    let printed = printed(inks);
+    printable(&printed.text).map_err(|refused| LetterError::Unprintable(refused.0))?;
+    let zones = letter.sheet.zones();
+    for ink in inks.iter().filter(|ink| ink.area.left.is_finite()) {
+        if ink.page == 0 {
+            first_page(letter, zones, ink)?;
+        }
+        any_page(letter, zones, ink)?;
     }
-    check_glyphs(document)
+    eprintln!("{:?} {:?}", bare(&printed.address), bare(&letter.address.join("\n")));
+    if bare(&printed.address) != bare(&letter.address.join("\n")) {
+        return Err(LetterError::AddressDiffers);
+    }
+    page_numbers(letter, zones, inks, pages)?;
+    Ok(printed)
 }
 
-pub(crate) fn check_glyphs(document: &PagedDocument) -> Result<(), LetterError> {
+/// No glyph is the box that stands for a missing one.
+pub(crate) fn glyphs(inks: &[Ink<'_>]) -> Result<(), LetterError> {
     let mut missing = BTreeSet::new();
-    for page in document.pages() {
-        walk(&page.frame, Point::zero(), &mut |item, _| {
-            let FrameItem::Text(text) = item else { return Ok(()) };
-            for glyph in text.glyphs.iter().filter(|g| g.id == 0) {
-                missing.extend(text.text.get(glyph.range()).unwrap_or_default().chars());
-            }
-            Ok(())
-        })?;
+    for ink in inks {
+        let Kind::Text(text) = ink.kind else { continue };
+        for glyph in text.glyphs.iter().filter(|glyph| glyph.id == 0) {
+            missing.extend(text.text.get(glyph.range()).unwrap_or_default().chars());
+        }
     }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let codes: Vec<String> = missing.into_iter().map(|c| format!("U+{:04X}", u32::from(c))).collect();
-    Err(LetterError::MissingGlyph(codes.join(" ")))
+    if missing.is_empty() { Ok(()) } else { Err(LetterError::MissingGlyph(code_points(missing))) }
 }
 
-fn walk(
-    frame: &Frame,
-    origin: Point,
-    visit: &mut impl FnMut(&FrameItem, Point) -> Result<(), LetterError>,
-) -> Result<(), LetterError> {
-    for (position, item) in frame.items() {
-        let at = origin + *position;
-        visit(item, at)?;
-        if let FrameItem::Group(group) = item {
-            walk(&group.frame, at, visit)?;
+/// The window, the panel around it and the letterhead beside it.
+fn first_page(letter: &Letter<'_>, zones: &Zones, ink: &Ink<'_>) -> Result<(), LetterError> {
+    if ink.block == Block::Address {
+        // The window less the room for a returns mark.
+        let own = Area { right: zones.address.right, ..zones.window };
+        return if own.holds(&ink.area) { Ok(()) } else { Err(LetterError::AddressOverflow(beyond(ink, &own))) };
+    }
+    if letter.letterhead.discreet && ink.area.top < zones.folds[0] {
+        return Err(LetterError::NotDiscreet(place(ink)));
+    }
+    if ink.block == Block::Letterhead && !zones.letterhead.holds(&ink.area) {
+        return Err(LetterError::LetterheadOverflow(beyond(ink, &zones.letterhead)));
+    }
+    if zones.clear.touches(&ink.area) {
+        return Err(LetterError::InWindow(place(ink)));
+    }
+    Ok(())
+}
+
+fn any_page(letter: &Letter<'_>, zones: &Zones, ink: &Ink<'_>) -> Result<(), LetterError> {
+    if !zones.printable.holds(&ink.area) {
+        return Err(LetterError::OutsidePrintable(beyond(ink, &zones.printable)));
+    }
+    match ink.kind {
+        Kind::Text(text) => {
+            let least = if ink.block == Block::Address { 10.0 } else { letter.print.least_pt() };
+            let pt = text.size.to_pt();
+            if pt < least - 1e-6 {
+                return Err(LetterError::TooSmall { place: place(ink), pt, least });
+            }
+        }
+        Kind::Picture => {
+            let [left, top, right, bottom] = zones.margins;
+            let inside = Area::new(left, top, zones.width - right, zones.height - bottom);
+            let is_logo = ink.page == 0 && zones.logo.holds(&ink.area);
+            if !inside.holds(&ink.area) && !is_logo {
+                return Err(LetterError::PictureOutsideMargins(beyond(ink, &inside)));
+            }
+            if zones.folds.iter().any(|fold| ink.area.top - FOLD < *fold && *fold < ink.area.bottom + FOLD) {
+                return Err(LetterError::OnFold(place(ink)));
+            }
+        }
+        Kind::Shape => {}
+    }
+    Ok(())
+}
+
+/// Each page says in its foot, in each language, which it is and how many there are.
+fn page_numbers(letter: &Letter<'_>, zones: &Zones, inks: &[Ink<'_>], pages: usize) -> Result<(), LetterError> {
+    let foot = zones.height - zones.margins[3];
+    for page in 0..pages {
+        let foot: String = inks
+            .iter()
+            .filter(|ink| ink.page == page && ink.area.top >= foot)
+            .filter_map(|ink| if let Kind::Text(text) = ink.kind { Some(text.text.as_str()) } else { None })
+            .collect();
+        let foot = bare(&foot);
+        for part in letter.parts() {
+            let label = part.labels.page;
+            let number = label.replace("{page}", &(page + 1).to_string()).replace("{pages}", &pages.to_string());
+            if !label.contains("{page}") || !label.contains("{pages}") || !foot.contains(&bare(&number)) {
+                return Err(LetterError::PageNumber(page + 1));
+            }
         }
     }
     Ok(())
+}
+
+/// Text without spaces and what shows nothing.
+fn bare(text: &str) -> String {
+    tidy(text).chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{200c}' | '\u{200d}')).collect()
+}
+
+fn place(ink: &Ink<'_>) -> Place {
+    Place { page: ink.page + 1, x: ink.area.left, y: ink.area.top }
+}
+
+/// Where the ink leaves an area.
+fn beyond(ink: &Ink<'_>, area: &Area) -> Place {
+    let x = if ink.area.right > area.right { ink.area.right } else { ink.area.left };
+    let y = if ink.area.bottom > area.bottom { ink.area.bottom } else { ink.area.top };
+    Place { page: ink.page + 1, x, y }
 }

@@ -1,7 +1,7 @@
 //! Documents that are no letters: a page of this program's own Typst, and data.
 
 use crate::world::LetterWorld;
-use crate::{LetterError, check, pdf};
+use crate::{LetterError, check, ink, pdf};
 use serde_json::Value;
 use typst_layout::PagedDocument;
 
@@ -11,7 +11,7 @@ pub fn document(source: &'static str, data: &Value, ident: &str) -> Result<Vec<u
     let world = LetterWorld::document(source, data).ok_or(LetterError::Typst)?;
     let compiled = typst::compile(&world).output.map_err(|_| LetterError::Typst);
     let exported = compiled.and_then(|document: PagedDocument| {
-        check::check_glyphs(&document)?;
+        check::glyphs(&ink::read(document.pages()))?;
         pdf(&document, ident)
     });
     // Data may be a secret, and Typst remembers what it laid out.

@@ -1,71 +1,174 @@
-//! What Typst may read: a static source, this person's body and data, and the fonts of this program. Nothing else.
+//! What Typst may read: a static source, these people's bodies and data, pictures, and the fonts of this program.
+//! Nothing else.
 
-use crate::Letter;
-use typst::diag::{FileError, FileResult};
+use crate::hygiene::tidy;
+use crate::{Letter, LetterError, Part, fonts, qr};
+use serde_json::{Value, json};
+use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime, Duration};
 use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
 use typst::text::{Font, FontBook};
 use typst::utils::LazyHash;
-use typst::{Library, LibraryExt, World};
+use typst::{Library, LibraryExt, World, WorldExt};
 
 const LETTER: &str = include_str!("letter.typ");
-const FONTS: [&[u8]; 4] = [
-    include_bytes!("../fonts/NotoSans-Regular.ttf"),
-    include_bytes!("../fonts/NotoSans-Bold.ttf"),
-    include_bytes!("../fonts/NotoSansArabic-Regular.ttf"),
-    include_bytes!("../fonts/NotoSansHebrew-Regular.ttf"),
-];
+/// The drawing of the check page's address, for all letters of one call.
+const CHECK: &str = "/check.svg";
+const LOGO: &str = "/logo";
 
 pub(crate) struct LetterWorld {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
     main: Source,
-    body: Source,
-    data: (FileId, Bytes),
+    /// Bodies, `/letter-part.typ`. The same few ids for every letter: Typst never frees a path, and has room for 65,535.
+    bodies: Vec<Source>,
+    data: File,
+    logo: File,
+    check: File,
+    /// What `check` draws.
+    check_page: String,
+}
+
+struct File {
+    id: FileId,
+    bytes: Bytes,
+}
+
+impl File {
+    fn new(path: &str) -> Option<Self> {
+        Some(Self { id: id(path)?, bytes: Bytes::new(Vec::<u8>::new()) })
+    }
 }
 
 fn id(path: &str) -> Option<FileId> {
-    // The same few ids for every letter and document: Typst never frees a path, and has room for 65,535.
     Some(RootedPath::new(VirtualRoot::Project, VirtualPath::new(path).ok()?).intern())
 }
 
 impl LetterWorld {
     pub(crate) fn new() -> Option<Self> {
-        Self::of("/letter.typ", LETTER, "/person.json")
+        Self::of("/letter.typ", LETTER, "/letters.json")
     }
 
-    pub(crate) fn document(source: &'static str, data: &serde_json::Value) -> Option<Self> {
+    pub(crate) fn document(source: &'static str, data: &Value) -> Option<Self> {
         let mut world = Self::of("/document.typ", source, "/data.json")?;
-        world.data.1 = Bytes::new(data.to_string().into_bytes());
+        world.data.bytes = Bytes::new(data.to_string().into_bytes());
         Some(world)
     }
 
     fn of(path: &str, source: &'static str, data: &str) -> Option<Self> {
-        let fonts: Vec<Font> = FONTS.iter().flat_map(|data| Font::iter(Bytes::new(*data))).collect();
+        let fonts: Vec<Font> = fonts::FACES.iter().flat_map(|data| Font::iter(Bytes::new(*data))).collect();
         Some(Self {
             library: LazyHash::new(<Library as LibraryExt>::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
             fonts,
             main: Source::new(id(path)?, source.to_owned()),
-            body: Source::new(id("/body.typ")?, String::new()),
-            data: (id(data)?, Bytes::new(Vec::<u8>::new())),
+            bodies: Vec::new(),
+            data: File::new(data)?,
+            logo: File::new(LOGO)?,
+            check: File::new(CHECK)?,
+            check_page: String::new(),
         })
     }
 
-    pub(crate) fn set(&mut self, letter: &Letter<'_>) {
-        self.body.replace(letter.body);
-        let data = serde_json::json!({
-            "address": letter.address,
-            "sender": letter.sender,
-            "reference": letter.reference_code,
-            "date": letter.date_text,
-            "year": letter.date.year, "month": letter.date.month, "day": letter.date.day,
-            "language": letter.language,
-            "title": letter.title,
+    /// Takes letters that share sheet, logo and check page with the first.
+    pub(crate) fn set(&mut self, title: &str, letters: &[&Letter<'_>]) -> Result<(), LetterError> {
+        let first = letters.first().ok_or(LetterError::Batch)?;
+        if let Some(logo) = first.letterhead.logo {
+            if logo.alt.trim().is_empty() {
+                return Err(LetterError::AltMissing);
+            }
+            if self.logo.bytes.as_slice() != logo.bytes {
+                self.logo.bytes = Bytes::new(logo.bytes.to_vec());
+            }
+        }
+        if let Some(url) = first.check_page
+            && url != self.check_page
+        {
+            self.check.bytes = Bytes::new(qr::svg(url)?.into_bytes());
+            url.clone_into(&mut self.check_page);
+        }
+        let mut values = Vec::with_capacity(letters.len());
+        self.bodies.truncate(0);
+        for (number, letter) in letters.iter().enumerate() {
+            for (part, text) in letter.parts().enumerate() {
+                let id = id(&format!("/{number}-{part}.typ")).ok_or(LetterError::Typst)?;
+                self.bodies.push(Source::new(id, text.body.to_owned()));
+            }
+            values.push(letter_value(letter)?);
+        }
+        let (language, region) = language(first.part.language)?;
+        let data = json!({
+            "title": tidy(title),
+            "year": first.date.year, "month": first.date.month, "day": first.date.day,
+            "language": language, "region": region,
+            "sheet": first.sheet.zones().value(),
+            "fonts": fonts::FAMILIES,
+            "letters": values,
         });
-        self.data.1 = Bytes::new(data.to_string().into_bytes());
+        self.data.bytes = Bytes::new(data.to_string().into_bytes());
+        Ok(())
     }
+
+    /// What a mistake of Typst's is about, without its words: they may hold values.
+    pub(crate) fn error(&self, errors: &[SourceDiagnostic], has_logo: bool) -> LetterError {
+        let Some((span, at)) = errors.first().and_then(|error| Some((error.span, error.span.id()?))) else {
+            return LetterError::Typst;
+        };
+        if let Some(body) = self.bodies.iter().find(|body| body.id() == at) {
+            let line = self.range(span).and_then(|range| body.lines().byte_to_line(range.start));
+            return line.map_or(LetterError::Typst, |line| LetterError::Markup(line + 1));
+        }
+        // The layout itself has no mistakes; what it reads and cannot vouch for is the logo.
+        if has_logo { LetterError::LogoUnreadable } else { LetterError::Typst }
+    }
+}
+
+fn letter_value(letter: &Letter<'_>) -> Result<Value, LetterError> {
+    let lines = |lines: &[String]| -> Vec<String> {
+        lines.iter().map(|line| tidy(line)).filter(|line| !line.trim().is_empty()).collect()
+    };
+    let address = lines(letter.address);
+    if address.is_empty() {
+        return Err(LetterError::AddressEmpty);
+    }
+    let parts = letter.parts().map(part_value).collect::<Result<Vec<_>, _>>()?;
+    let mut value = json!({
+        "size": letter.print.body_pt(),
+        "discreet": letter.letterhead.discreet,
+        "sender": lines(letter.letterhead.lines),
+        "address": address,
+        "reference": tidy(letter.reference_code),
+        "parts": parts,
+    });
+    if let Some(logo) = letter.letterhead.logo {
+        value["logo"] = json!({ "path": LOGO, "alt": tidy(logo.alt) });
+    }
+    if let Some(url) = letter.check_page {
+        let shown = url.strip_prefix("https://").unwrap_or(url);
+        value["check"] = json!({ "url": shown, "alt": format!("QR code: {url}") });
+    }
+    Ok(value)
+}
+
+fn part_value(part: &Part<'_>) -> Result<Value, LetterError> {
+    let (language, region) = language(part.language)?;
+    Ok(json!({
+        "language": language, "region": region,
+        "title": tidy(part.title),
+        "date": tidy(part.labels.date),
+        "reference": tidy(part.labels.reference),
+        "page": tidy(part.labels.page),
+        "check": tidy(part.labels.check),
+    }))
+}
+
+/// Language and region of a BCP 47 tag.
+fn language(tag: &str) -> Result<(&str, Option<&str>), LetterError> {
+    let (language, region) = tag.split_once('-').map_or((tag, None), |(language, region)| (language, Some(region)));
+    let is_language = matches!(language.len(), 2 | 3) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let is_region = region.is_none_or(|region| region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase()));
+    if is_language && is_region { Ok((language, region)) } else { Err(LetterError::Language) }
 }
 
 impl World for LetterWorld {
@@ -82,11 +185,13 @@ impl World for LetterWorld {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        [&self.main, &self.body].into_iter().find(|s| s.id() == id).cloned().ok_or(FileError::AccessDenied)
+        let mut sources = std::iter::once(&self.main).chain(&self.bodies);
+        sources.find(|source| source.id() == id).cloned().ok_or(FileError::AccessDenied)
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        if id == self.data.0 { Ok(self.data.1.clone()) } else { Err(FileError::AccessDenied) }
+        let mut files = [&self.data, &self.logo, &self.check].into_iter();
+        files.find(|file| file.id == id).map(|file| file.bytes.clone()).ok_or(FileError::AccessDenied)
     }
 
     fn font(&self, index: usize) -> Option<Font> {
