@@ -49,7 +49,7 @@ settings! {
         /// Lists and jobs.
         intake: Intake,
         /// Templates.
-        templates: Folder,
+        templates: Templates,
         /// Profiles.
         profiles: Folder,
         /// Sending.
@@ -136,6 +136,13 @@ settings! {
     Folder {
         /// Path.
         folder: PathBuf,
+    }
+    /// Templates.
+    Templates {
+        /// Those that come with Duly.
+        folder: PathBuf,
+        /// The controllers' own; one of the same name goes before. Empty: none.
+        own: PathBuf,
     }
     /// Sending.
     Dispatch {
@@ -314,6 +321,14 @@ fn fifty() -> u32 {
 
 fn ask() -> String {
     "ask".to_owned()
+}
+
+impl Templates {
+    /// The folders to load, the controllers' own last.
+    pub fn folders(&self) -> Vec<&Path> {
+        let own = (!self.own.as_os_str().is_empty()).then_some(self.own.as_path());
+        std::iter::once(self.folder.as_path()).chain(own).collect()
+    }
 }
 
 impl Database {

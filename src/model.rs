@@ -11,4 +11,5 @@ pub mod sheet;
 pub mod state;
 pub mod statement;
 pub mod step;
+pub mod texts;
 pub mod user_key;

@@ -7,6 +7,7 @@ use crate::dispatch::plan::{PlanError, PlanRequest};
 use crate::dispatch::{Office, plan};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
+use crate::render::check::{Report, Severity};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
@@ -14,6 +15,7 @@ use crate::store::quarantine::Decider;
 use crate::store::user::Approval;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
 
@@ -45,6 +47,9 @@ pub enum PlanCommand {
         /// Its messages go before those of other plans
         #[arg(long)]
         urgent: bool,
+        /// Why a warning of the content check is accepted, such as C030='the statute is quoted'; once for each rule
+        #[arg(long, value_name = "RULE=REASON", value_parser = reason)]
+        accept: Vec<(String, String)>,
     },
     /// Show what exactly goes to whom, and who approved it
     #[command(after_help = "Example:\n  duly plan show --incident cards-2026")]
@@ -87,7 +92,9 @@ const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Prepare { incident, route, urgent } => prepare(context, &incident, &route, urgent).await,
+        PlanCommand::Prepare { incident, route, urgent, accept } => {
+            prepare(context, &incident, &route, urgent, accept.into_iter().collect()).await
+        }
         PlanCommand::Show(which) => show(context, &which).await,
         PlanCommand::Approve { which, people } => approve_signed(context, &which, people).await,
         PlanCommand::Go(which) => move_plan(context, &which, &GO).await,
@@ -96,32 +103,76 @@ pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure>
     }
 }
 
-async fn prepare(context: &Context, name: &str, routes: &[Route], is_urgent: bool) -> Result<(), Failure> {
+fn reason(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((rule, reason)) if !reason.trim().is_empty() => Ok((rule.trim().to_uppercase(), reason.trim().to_owned())),
+        _ => Err("write the rule, `=` and the reason, such as C030='the statute is quoted'".to_owned()),
+    }
+}
+
+async fn prepare(
+    context: &Context,
+    name: &str,
+    routes: &[Route],
+    is_urgent: bool,
+    accepted: BTreeMap<String, String>,
+) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
     let now = office.store.now().await?;
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
-    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "date": [date.0, date.1, date.2]});
+    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "accepted": accepted, "date": [date.0, date.1, date.2]});
     if office.store.list_open_lists(incident.key).await?.is_empty() {
         return Err(PlanError::Nobody.into());
     }
     let (user_id, command_id) = signed(context, &command).await?;
     let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
-    let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, is_urgent, by }, |n| {
+    let request = PlanRequest { routes: routes.to_vec(), date, is_urgent, accepted, by };
+    let made = plan::prepare(&office, &incident, &request, |n| {
         if is_terminal {
             eprint!("\r{n} people rendered and checked");
         }
     })
-    .await?;
+    .await;
     if is_terminal {
         eprintln!();
     }
+    if let Err(PlanError::Content { report, .. }) = &made {
+        context.print(&json!(report.lines().collect::<Vec<_>>()), &findings(report));
+    }
+    let summary = made?;
     let plan = office.store.load_plan(incident.key, summary.plan).await?;
     context.print(&json!(summary), &describe(&office.store, &incident, &plan).await?);
     eprintln!("Nothing was sent. Somebody else approves it: duly plan approve --incident {name}");
     Ok(())
+}
+
+/// The content check for people: errors first, each with its place, its people and what to do.
+fn findings(report: &Report) -> String {
+    let blocks = report.lines().map(|line| {
+        let found = line.finding;
+        let word = if found.severity == Severity::Error { "error" } else { "warning" };
+        let place = match (&found.element, found.line) {
+            (Some(element), 0) => format!(" in `{element}`"),
+            (Some(element), line) => format!(" in `{element}`, line {line}"),
+            (None, 0) => String::new(),
+            (None, line) => format!(" in line {line}"),
+        };
+        let examples: Vec<String> = line.concerned.examples.iter().map(|id| format!("p_{}", id.simple())).collect();
+        let who = if examples.is_empty() { String::new() } else { format!(", such as {}", examples.join(", ")) };
+        let unread = if found.is_confirmed { "" } else { " (unconfirmed: its own text was not read)" };
+        format!(
+            "{word} {}{place}: {}\n  {}{who}\n  source: {}{unread}\n  hint: {}",
+            found.rule,
+            found.what,
+            count(i64::try_from(line.concerned.people).unwrap_or(i64::MAX), "person", "people"),
+            found.source,
+            found.remedy
+        )
+    });
+    blocks.collect::<Vec<_>>().join("\n\n")
 }
 
 async fn find(store: &Store, which: &Which) -> Result<(Incident, Plan), Failure> {

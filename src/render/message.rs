@@ -1,8 +1,10 @@
 //! One message of one person, as the exact bytes that are hashed, approved and sent.
 
-use super::{RenderError, TemplateSet, sms};
+use super::marked::Marked;
+use super::{RenderError, Template, TemplateSet, sms};
 use crate::model::contact::PersonRecord;
 use crate::model::state::{Channel, Content};
+use crate::model::texts::TEXTS_OPTIONAL;
 use duly_letter::{Letter, LetterDate, LetterError, Typesetter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -38,6 +40,8 @@ pub struct Rendered {
     pub content_hash: [u8; 32],
     /// SHA-256 of the template.
     pub template_hash: [u8; 32],
+    /// The text as it is read, a letter's title first, with its parts.
+    pub marked: Marked,
 }
 
 /// Why a person's message was refused.
@@ -87,37 +91,30 @@ impl Composer {
         &self.templates
     }
 
-    /// What the template of a channel declares to say.
-    pub fn declared(&self, profile: &str, channel: Channel, wants: Content) -> Result<Content, RenderError> {
-        Ok(self.templates.find(profile, channel, wants)?.1.content)
-    }
-
     /// Renders one message of a person. Letters take milliseconds of CPU: call it off the async threads.
     pub fn compose(
         &self,
         setting: &Setting,
         person: &PersonRecord,
         reference_code: &str,
-        channel: Channel,
-        wants: Content,
+        template: &Template,
     ) -> Result<Rendered, MessageError> {
-        let (name, template) = self.templates.find(&setting.profile, channel, wants)?;
-        let data = json!({
-            "incident": setting.texts,
-            "controller": { "name": setting.controller_name },
-            "person": { "name": person.name },
-            "reference_code": reference_code,
-        });
-        let text = self.templates.render(&name, channel, &data)?;
-        let (bytes, parts) = match channel {
-            Channel::Letter => self.typeset(setting, person, reference_code, &text)?,
+        let data = data(setting, person, reference_code, template);
+        let text = self.templates.render(template, &data)?;
+        let marked = Marked::read(&text);
+        let (bytes, parts) = match template.channel {
+            Channel::Letter => {
+                let body = self.templates.render_markup(template, &data)?;
+                self.typeset(setting, person, reference_code, template, &body)?
+            }
             Channel::Sms | Channel::Email => {
-                let segments = sms::measure(&text).segments;
-                (text.into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX))
+                let segments = sms::measure(&marked.text).segments;
+                (marked.text.clone().into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX))
             }
         };
+        let marked = if template.title.is_empty() { marked } else { Marked::read(&format!("{}\n{text}", template.title)) };
         let content_hash = Sha256::digest(&bytes).into();
-        Ok(Rendered { bytes, parts, content: template.content, content_hash, template_hash: template.hash })
+        Ok(Rendered { bytes, parts, content: template.content, content_hash, template_hash: template.hash, marked })
     }
 
     fn typeset(
@@ -125,6 +122,7 @@ impl Composer {
         setting: &Setting,
         person: &PersonRecord,
         reference_code: &str,
+        template: &Template,
         body: &str,
     ) -> Result<(Vec<u8>, u32), MessageError> {
         let pool = || self.typesetters.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,8 +138,8 @@ impl Composer {
             reference_code,
             date: LetterDate { year, month, day },
             date_text: &date_text(setting.date),
-            language: "en",
-            title: "Your personal data: what happened and what you can do",
+            language: template.languages.first().map_or("en", String::as_str),
+            title: &template.title,
             body,
             ident: reference_code,
         });
@@ -149,6 +147,29 @@ impl Composer {
         let typeset = result?;
         Ok((typeset.pdf, typeset.pages))
     }
+}
+
+/// What a template may name; texts that the incident does not have are empty, so that `{{#if}}` can ask for them.
+fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Value {
+    let mut texts = setting.texts.clone();
+    let fill = |table: &mut Value| {
+        if let Value::Object(fields) = table {
+            for name in TEXTS_OPTIONAL {
+                fields.entry(*name).or_insert_with(|| Value::String(String::new()));
+            }
+        }
+    };
+    fill(&mut texts);
+    for language in template.languages.iter().skip(1) {
+        texts.get_mut(language).into_iter().for_each(fill);
+    }
+    json!({
+        "incident": texts,
+        "controller": { "name": setting.controller_name },
+        "person": { "name": person.name },
+        "reference_code": reference_code,
+        "date": date_text(setting.date),
+    })
 }
 
 fn date_text((year, month, day): (i32, u8, u8)) -> String {
