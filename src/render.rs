@@ -7,6 +7,7 @@
 pub mod check;
 pub mod marked;
 pub mod message;
+pub mod preview;
 pub mod sms;
 pub mod template;
 pub mod variables;
