@@ -260,6 +260,12 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
         "letters",
         format!("dated {}, posted {} class", list_at(&body, "date").replace(", ", "-"), text_at(&body, "/postage_class")),
     );
+    for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
+        let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
+        let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
+        let reason = text_at(warning, "/reason");
+        row("accepted", format!("{rule}, {what}, {}: {reason}", count(people, "person", "people")));
+    }
     if body.get("urgent") == Some(&Value::Bool(true)) {
         row("urgent", "its messages go before those of other plans".to_owned());
     }

@@ -105,7 +105,10 @@ fn given(texts: Option<&Path>) -> Result<Value, Failure> {
 
 /// Made-up texts for a template whose own words are to be checked.
 fn made_up() -> Result<Value, Failure> {
-    Ok(json!(toml::from_str::<toml::Table>(include_str!("../../examples/texts.toml"))?))
+    let mut texts: toml::Table = toml::from_str(include_str!("../../examples/texts.toml"))?;
+    // Laws of the United States want a way to reach the controller, not a person's name.
+    texts.insert("contact_phone".to_owned(), "0808 157 0100".into());
+    Ok(json!(texts))
 }
 
 fn list(context: &Context) -> Result<(), Failure> {
@@ -142,7 +145,7 @@ fn check(context: &Context, name: &str, texts: Option<&Path>) -> Result<(), Fail
     let mut lines = Vec::new();
     let mut is_bad = false;
     for template in composer.templates().all().iter().filter(|t| t.name.starts_with(name)) {
-        let found = preview(&composer, template, &profile(&settings, template)?, &fill_optional(&texts, template))?.findings;
+        let found = preview(&composer, template, &profile(&settings, template)?, &complete(&texts, template))?.findings;
         let errors = found.iter().filter(|f| f.severity == Severity::Error).count();
         // A draft is not held to it: nobody can send it before it is reviewed.
         is_bad |= errors > 0 && !template.is_draft;
@@ -173,19 +176,27 @@ fn check(context: &Context, name: &str, texts: Option<&Path>) -> Result<(), Fail
 }
 
 /// Made-up or given texts, with a sentence for every text that a template may print and that is missing.
-fn fill_optional(texts: &Value, template: &Template) -> Value {
+fn complete(texts: &Value, template: &Template) -> Value {
     let mut filled = fill(texts, template);
-    fn write(value: &mut Value) {
+    let first = template.languages.first().map_or("en", String::as_str).to_owned();
+    for (name, value) in filled.as_object_mut().into_iter().flatten() {
         match value {
-            Value::String(text) if text.starts_with('[') => {
-                *text = "This made-up text stands for one of the incident.".to_owned()
-            }
-            Value::Object(fields) => fields.values_mut().for_each(write),
-            _ => {}
+            Value::Object(texts) => texts.values_mut().for_each(|text| write(text, name)),
+            text => write(text, &first),
         }
     }
-    write(&mut filled);
     filled
+}
+
+/// Writes a text that nobody has written yet.
+fn write(text: &mut Value, language: &str) {
+    let sentence = match language {
+        "cy" => "Mae'r testun hwn wedi ei ysgrifennu yn lle un y digwyddiad.",
+        _ => "This made-up text stands for one of the incident.",
+    };
+    if text.as_str().is_some_and(|text| text.starts_with('[')) {
+        *text = json!(sentence);
+    }
 }
 
 fn indented(text: &str) -> String {
@@ -251,6 +262,7 @@ fn begin(context: &Context, name: &str) -> Result<(), Failure> {
     if own.as_os_str().is_empty() {
         return Err(Refusal::of("there is no folder of your own templates", "set `templates.own` to a folder of yours"));
     }
+    std::fs::create_dir_all(own)?;
     let composer = load(&settings)?;
     let template = find(&composer, name)?;
     let (profile, file) = name.split_once('/').unwrap_or(("", name));

@@ -33,3 +33,4 @@ mod the_event_is_the_only_writer;
 mod told;
 mod turns;
 mod unsent;
+mod wording;
