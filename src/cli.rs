@@ -24,6 +24,7 @@ pub mod serve;
 pub mod setup;
 pub mod sign;
 pub mod status;
+pub mod templates;
 pub mod unknown;
 pub mod users;
 pub mod verify;
@@ -95,6 +96,9 @@ enum Command {
     /// Jobs on duly.intake: publish, rejected, retry, discard, key
     #[command(subcommand)]
     Job(jobs::JobCommand),
+    /// Templates: list, check, preview, new
+    #[command(subcommand)]
+    Template(templates::TemplateCommand),
     /// Plans: prepare, show, approve, go, pause, resume
     #[command(subcommand)]
     Plan(plans::PlanCommand),
@@ -224,6 +228,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(command) => lists::run(&context, command).await,
         Command::Quarantine(command) => quarantine::run(&context, command).await,
         Command::Job(command) => jobs::run(&context, command).await,
+        Command::Template(command) => templates::run(&context, command).await,
         Command::Plan(command) => plans::run(&context, command).await,
         Command::Hold(command) => holds::run(&context, command).await,
         Command::Status(args) => status::run(&context, args).await,

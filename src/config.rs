@@ -48,7 +48,7 @@ settings! {
         /// Lists and jobs.
         intake: Intake,
         /// Templates.
-        templates: Folder,
+        templates: Templates,
         /// Profiles.
         profiles: Folder,
         /// Sending.
@@ -139,6 +139,13 @@ settings! {
     Folder {
         /// Path.
         folder: PathBuf,
+    }
+    /// Templates.
+    Templates {
+        /// Those that come with Duly.
+        folder: PathBuf,
+        /// The controllers' own; one of the same name goes before. Empty: none.
+        own: PathBuf,
     }
     /// Sending.
     Dispatch {
@@ -317,6 +324,14 @@ fn fifty() -> u32 {
 
 fn ask() -> String {
     "ask".to_owned()
+}
+
+impl Templates {
+    /// The folders to load, the controllers' own last.
+    pub fn folders(&self) -> Vec<&Path> {
+        let own = (!self.own.as_os_str().is_empty()).then_some(self.own.as_path());
+        std::iter::once(self.folder.as_path()).chain(own).collect()
+    }
 }
 
 impl Database {

@@ -78,7 +78,7 @@ impl Office {
         let accounts = accounts(&settings)?;
         let store =
             Store::connect(settings.database.url.expose_secret(), settings.database.connections, deadlines(&settings)).await?;
-        let templates = crate::render::TemplateSet::load(&settings.templates.folder)?;
+        let templates = crate::render::TemplateSet::load(&settings.templates.folders())?;
         Ok(Self { master: settings.master_key()?, store, accounts, composer: Composer::new(templates), settings })
     }
 }

@@ -12,4 +12,5 @@ pub mod sheet;
 pub mod state;
 pub mod statement;
 pub mod step;
+pub mod texts;
 pub mod user_key;

@@ -58,8 +58,11 @@ pub async fn incident(office: &Arc<Office>) -> Incident {
         profile: profile.id,
         closing: json!(profile.closing),
         texts: json!({
-            "nature": "A file was copied.", "consequences": "Somebody could pretend to know you.", "measures": "The server is closed.",
-            "advice": "Be wary of calls.", "dpo_name": "Jo Example", "dpo_contact": "0808 157 0100",
+            "nature": "On 9 November 2026 a file with names was copied from a server of ours.",
+            "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
+            "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
+            "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
+            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk"] },
         }),
         wrapped_key: office.master.wrap(&key, "incident"),
         intake_public_key: public,

@@ -8,6 +8,8 @@ use super::{Context, Failure, Refusal};
 use crate::model::name::is_slug;
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
+use crate::model::texts::{self, TEXTS_ALWAYS};
+use crate::render::check::is_sample;
 use crate::store::StoreError;
 use crate::store::incident::{Incident, IncidentSummary, NewIncident};
 use clap::{Args, Subcommand};
@@ -58,9 +60,6 @@ pub struct AddIncident {
     pub approvals_required: i32,
 }
 
-/// The texts that the law requires; none has a default.
-const TEXTS: &[&str] = &["nature", "consequences", "measures", "advice", "dpo_name", "dpo_contact"];
-
 /// Runs an incident command.
 pub async fn run(context: &Context, command: IncidentCommand) -> Result<(), Failure> {
     match command {
@@ -86,7 +85,6 @@ pub fn check_slug(slug: &str) -> Result<(), Failure> {
 fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
     let texts: toml::Table = toml::from_str(&read_text(&args.texts)?)?;
     let is_missing = |t: &&&str| texts.get(**t).and_then(toml::Value::as_str).is_none_or(|v| v.trim().is_empty());
-    let missing: Vec<&str> = TEXTS.iter().filter(is_missing).copied().collect();
     let is_broken =
         |text: &toml::Value| text.as_str().is_some_and(|t| t.contains(|c: char| c.is_control() && !"\n\r\t".contains(c)));
     if let Some((name, _)) = texts.iter().find(|(_, text)| is_broken(text)) {
@@ -95,18 +93,39 @@ fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
             "take them out: they cannot be printed",
         ));
     }
-    match missing.is_empty() {
-        true => Ok(texts),
-        false => Err(Refusal::of(
-            format!("`{}` has no text for {}", args.texts.display(), missing.join(", ")),
+    let missing: Vec<&str> = TEXTS_ALWAYS.iter().filter(is_missing).copied().collect();
+    let file = args.texts.display();
+    if !missing.is_empty() {
+        return Err(Refusal::of(
+            format!("`{file}` has no text for {}", missing.join(", ")),
             "write it: the law requires it, and Duly has no default",
-        )),
+        ));
     }
+    match texts::fault(&json!(texts)) {
+        None => Ok(texts),
+        Some(fault) => Err(Refusal::of(format!("`{file}`: {fault}"), "correct it at that place and run the command again")),
+    }
+}
+
+/// The first text that somebody left unwritten.
+fn sample_text(texts: &toml::Table) -> Option<(&String, &str)> {
+    texts.iter().find_map(|(name, value)| match value {
+        toml::Value::String(text) if is_sample(text) => Some((name, text.as_str())),
+        toml::Value::Table(inner) => sample_text(inner),
+        _ => None,
+    })
 }
 
 async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
     check_slug(&args.slug)?;
-    let texts = json!(read_texts(&args)?);
+    let texts = read_texts(&args)?;
+    if let Some((name, _)) = sample_text(&texts) {
+        return Err(Refusal::of(
+            format!("`{}`: `{name}` is sample wording", args.texts.display()),
+            "write what happened in your own incident: brackets, TBC and the like are never sent",
+        ));
+    }
+    let texts = json!(texts);
     let settings = context.settings()?;
     let master = settings.master_key()?;
     let profile = Profile::parse(&read_text(&settings.profiles.folder.join(format!("{}.toml", args.profile)))?)?;
@@ -203,7 +222,7 @@ fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
             format!("a {} {} ends the notice when it is {}", word("content"), word("channel"), word("state")),
         ]);
     }
-    for name in TEXTS {
+    for name in TEXTS_ALWAYS {
         rows.push(vec![(*name).to_owned(), incident.texts.get(*name).and_then(Value::as_str).unwrap_or_default().to_owned()]);
     }
     table(&rows, &[])

@@ -11,6 +11,7 @@ use crate::dispatch::plan::{PlanError, PlanRequest};
 use crate::dispatch::{Office, plan};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
+use crate::render::check::{Report, Severity};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
@@ -20,6 +21,7 @@ use choose::newest;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
 
@@ -54,6 +56,9 @@ pub enum PlanCommand {
         /// Freeze a list of which not every row was taken in: the rest is left to a later plan
         #[arg(long)]
         incomplete: bool,
+        /// Why a warning of the content check is accepted, such as C030='the statute is quoted'; once for each rule
+        #[arg(long, value_name = "RULE=REASON", value_parser = reason)]
+        accept: Vec<(String, String)>,
     },
     /// Show what exactly goes to whom, and who approved it
     #[command(after_help = "Example:\n  duly plan show --incident cards-2026")]
@@ -98,8 +103,9 @@ const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Prepare { incident, route, urgent, incomplete } => {
-            prepare(context, &incident, &route, (urgent, incomplete)).await
+        PlanCommand::Prepare { incident, route, urgent, incomplete, accept } => {
+            let wanted = Wanted { is_urgent: urgent, takes_incomplete: incomplete, accepted: accept.into_iter().collect() };
+            prepare(context, &incident, &route, wanted).await
         }
         PlanCommand::Show(which) => show(context, &which).await,
         PlanCommand::Approve { which, people } => approve_signed(context, &which, people).await,
@@ -113,40 +119,79 @@ fn routes() -> impl TypedValueParser<Value = Route> {
     PossibleValuesParser::new(Route::ALL.iter().map(|route| route.as_str())).try_map(|word| word.parse::<Route>())
 }
 
-async fn prepare(
-    context: &Context,
-    name: &str,
-    routes: &[Route],
-    (is_urgent, takes_incomplete): (bool, bool),
-) -> Result<(), Failure> {
+fn reason(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((rule, reason)) if !reason.trim().is_empty() => Ok((rule.trim().to_uppercase(), reason.trim().to_owned())),
+        _ => Err("write the rule, `=` and the reason, such as C030='the statute is quoted'".to_owned()),
+    }
+}
+
+/// How a plan is prepared.
+struct Wanted {
+    is_urgent: bool,
+    takes_incomplete: bool,
+    accepted: BTreeMap<String, String>,
+}
+
+async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted) -> Result<(), Failure> {
+    let Wanted { is_urgent, takes_incomplete, accepted } = wanted;
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
     incident.check_open()?;
     let now = office.store.now().await?;
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
-    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "date": [date.0, date.1, date.2]});
+    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "accepted": accepted, "date": [date.0, date.1, date.2]});
     choose::check_lists(&office.store, &incident, takes_incomplete).await?;
     let (user_id, command_id) = signed(context, &command).await?;
     let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
-    let summary = plan::prepare(&office, &incident, &PlanRequest { routes: routes.to_vec(), date, is_urgent, by }, |n| {
+    let request = PlanRequest { routes: routes.to_vec(), date, is_urgent, accepted, by };
+    let made = plan::prepare(&office, &incident, &request, |n| {
         if is_terminal {
             eprint!("\r{n} people rendered and checked");
         }
     })
     .await;
-    let summary = match summary {
-        Err(PlanError::Nobody) => return Err(choose::nobody(&office.store, &incident).await?),
-        made => made?,
-    };
     if is_terminal {
         eprintln!();
     }
+    if let Err(PlanError::Content { report, .. }) = &made {
+        context.print(&json!(report.lines().collect::<Vec<_>>()), &findings(report));
+    }
+    let summary = match made {
+        Err(PlanError::Nobody) => return Err(choose::nobody(&office.store, &incident).await?),
+        made => made?,
+    };
     let plan = office.store.load_plan(incident.key, summary.plan).await?;
     context.print(&json!(summary), &describe(&office.store, &incident, &plan).await?);
     eprintln!("Nothing was sent. Somebody else approves it: duly plan approve --incident {name}");
     Ok(())
+}
+
+/// The content check for people: errors first, each with its place, its people and what to do.
+pub fn findings(report: &Report) -> String {
+    let blocks = report.lines().map(|line| {
+        let found = line.finding;
+        let word = if found.severity == Severity::Error { "error" } else { "warning" };
+        let place = match (&found.element, found.line) {
+            (Some(element), 0) => format!(" in `{element}`"),
+            (Some(element), line) => format!(" in `{element}`, line {line}"),
+            (None, 0) => String::new(),
+            (None, line) => format!(" in line {line}"),
+        };
+        let people = count(i64::try_from(line.concerned.people).unwrap_or(i64::MAX), "person", "people");
+        let examples: Vec<String> = line.concerned.examples.iter().map(|id| format!("p_{}", id.simple())).collect();
+        let who = match (&line.concerned.examples[..], examples.is_empty()) {
+            // A preview's reader does not exist.
+            ([id], _) if id.is_nil() => String::new(),
+            (_, true) => format!("\n  {people}"),
+            _ => format!("\n  {people}, such as {}", examples.join(", ")),
+        };
+        let unread = if found.is_confirmed { "" } else { " (unconfirmed: its own text was not read)" };
+        format!("{word} {}{place}: {}{who}\n  source: {}{unread}\n  hint: {}", found.rule, found.what, found.source, found.remedy)
+    });
+    blocks.collect::<Vec<_>>().join("\n\n")
 }
 
 /// What the plan's body, the bytes under its hash, says.
@@ -229,6 +274,12 @@ async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<Str
     match body.pointer("/parts/letter") {
         Some(_) => row("letters", format!("dated {dated}, posted {} class", text_at(&body, "/postage_class"))),
         None => row("dated", dated),
+    }
+    for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
+        let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
+        let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
+        let reason = text_at(warning, "/reason");
+        row("accepted", format!("{rule}, {what}, {}: {reason}", count(people, "person", "people")));
     }
     if body.get("urgent") == Some(&Value::Bool(true)) {
         row("urgent", "its messages go before those of other plans".to_owned());

@@ -3,7 +3,7 @@
 use super::Office;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, MessageName};
-use crate::model::state::{Channel, Content, MessageState, Misfit};
+use crate::model::state::{Channel, MessageState, Misfit};
 use crate::provider::sandbox::Account;
 use crate::render::message::{Rendered, Setting};
 use crate::store::claim::{Intent, RepeatWindow};
@@ -137,8 +137,11 @@ pub fn approved_bytes(office: &Office, draft: &Draft) -> Result<Vec<u8>, Unfit> 
 /// Renders the approved bytes of a message again; refuses other bytes than were approved.
 fn render(office: &Office, account: &Account, draft: &Draft, person: &PersonRecord) -> Result<Rendered, Unfit> {
     let setting = setting(draft).ok_or(Unfit::Plan)?;
-    let wants: Content = draft.prepared.content.parse().map_err(|_| Unfit::Plan)?;
-    let composed = office.composer.compose(&setting, person, &draft.person.reference_code, account.channel, wants);
+    // The very template that was approved: a message pins its version for ever.
+    let hash = draft.prepared.template_hash.as_slice().try_into().map_err(|_| Unfit::Plan)?;
+    let template =
+        office.composer.templates().of_hash(&hash).filter(|t| t.channel == account.channel).ok_or(Unfit::NotAsApproved)?;
+    let composed = office.composer.compose(&setting, person, &draft.person.reference_code, template);
     let rendered = composed.map_err(|_| Unfit::Render)?;
     if rendered.content_hash.as_slice() != draft.prepared.content_hash || draft.prepared.person_version != draft.person.version {
         return Err(Unfit::NotAsApproved);

@@ -7,16 +7,18 @@ mod contents;
 mod cost;
 
 use super::Office;
-use crate::model::profile::closes;
+use crate::model::profile::{Profile, closes};
 use crate::model::seal::SealError;
 use crate::model::state::{Channel, Route};
+use crate::render::Want;
+use crate::render::check::{Coverage, Report};
 use crate::render::message::Setting;
 use crate::store::StoreError;
 use crate::store::incident::Incident;
 use crate::store::pack::ApprovedText;
 use crate::store::plan::{FrozenList, PlanDraft, PreparedNotice, Terms};
 use crate::store::quarantine::Decider;
-use contents::{ContentsRoot, Renderer};
+use contents::{ContentsRoot, Renderer, Rules};
 pub use cost::{Cost, Parts};
 use duly_ledger::{ManifestBuilder, ManifestError};
 use serde_json::{Value, json};
@@ -70,9 +72,34 @@ pub enum PlanError {
         /// Cause.
         source: std::io::Error,
     },
+    /// The legal profile says something that Duly does not know.
+    #[error("the legal profile {path} is not valid: {what}")]
+    ProfileInvalid {
+        /// File.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The content check found what must be mended, or what somebody has to explain.
+    #[error("{}", refusal(.report, .unexplained))]
+    Content {
+        /// All that it found.
+        report: Report,
+        /// Rules of warnings without a reason.
+        unexplained: Vec<&'static str>,
+    },
     /// The rendering task died.
     #[error("rendering stopped")]
     Rendering,
+}
+
+fn refusal(report: &Report, unexplained: &[&str]) -> String {
+    match report.has_errors() {
+        true => "the content check found what must be mended; nothing was frozen".to_owned(),
+        false => {
+            format!("the content check warns of {}, and nobody has said why it is sent all the same", unexplained.join(", "))
+        }
+    }
 }
 
 impl PlanError {
@@ -89,6 +116,13 @@ impl PlanError {
             Self::NeverNotifies { .. } => {
                 "choose a route with a letter, or a template that declares `content = full` for the text message".to_owned()
             }
+            Self::ProfileInvalid { .. } => "correct the profile at that place".to_owned(),
+            Self::Content { report, .. } if report.has_errors() => {
+                "mend each as the report says, in the incident's texts or in the template, and prepare again".to_owned()
+            }
+            Self::Content { unexplained, .. } => {
+                format!("mend it, or give a reason for each: `--accept {}='…'`", unexplained.first().unwrap_or(&"C030"))
+            }
             Self::Profile { .. } => "check `profiles.folder`: the plan keeps the rules that it was made under".to_owned(),
             Self::NoLane { channel, .. } => format!("add a lane for `{channel}` to the settings, or leave the route out"),
         }
@@ -104,6 +138,8 @@ pub struct PlanRequest {
     pub date: (i32, u8, u8),
     /// Whether its messages go before those of other plans.
     pub is_urgent: bool,
+    /// Reasons why warnings of the content check are accepted, by rule id.
+    pub accepted: BTreeMap<String, String>,
     /// Who prepares, and so cannot approve, by which signed command.
     pub by: Decider,
 }
@@ -123,6 +159,8 @@ pub struct PlanSummary {
     pub parts: BTreeMap<&'static str, Parts>,
     /// What it costs by the lanes' prices.
     pub cost: Vec<Cost>,
+    /// What the content check warned of; somebody gave a reason for each.
+    pub check: Value,
     #[serde(skip)]
     templates: BTreeSet<String>,
     #[serde(skip)]
@@ -137,6 +175,7 @@ pub async fn prepare(
     progress: impl Fn(u64),
 ) -> Result<PlanSummary, PlanError> {
     let terms = terms(office, incident, request)?;
+    let profile = profile(office, incident)?;
     let store = &office.store;
     let lists = store.list_open_lists(incident.key).await?;
     let mut draft = store.begin_plan(incident.key).await?;
@@ -146,17 +185,22 @@ pub async fn prepare(
         setting: setting(incident, request.date),
         incident_key: office.master.unwrap_key(&incident.wrapped_key, "incident")?,
         routes: request.routes.clone(),
+        rules: Arc::new(Rules::of(incident, profile)),
     };
     let (mut after, mut done, mut root) = (Uuid::nil(), 0, ContentsRoot::default());
     let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
+    let (mut report, mut coverage) = (Report::default(), Coverage::default());
     loop {
         let people = store.list_recipients(incident.key, &lists, PHASE, after, BATCH).await?;
         let Some(last) = people.last() else { break };
         after = last.person_id;
-        let notices = renderer.render_all(people).await?;
-        for notice in &notices {
-            summary.count(notice);
-            root.push(notice)?;
+        let mut notices = Vec::with_capacity(people.len());
+        for rendered in renderer.render_all(people).await? {
+            report.add(rendered.notice.person_id, rendered.findings);
+            rendered.wishes.into_iter().for_each(|wish| coverage.add(wish));
+            summary.count(&rendered.notice);
+            root.push(&rendered.notice)?;
+            notices.push(rendered.notice);
         }
         done += notices.len() as u64;
         draft.insert_notices(PHASE, &notices, &terms).await?;
@@ -165,6 +209,12 @@ pub async fn prepare(
     if done == 0 {
         return Err(PlanError::Nobody);
     }
+    coverage.gaps(office.composer.templates()).for_each(|(gap, people)| report.add_gap(gap, people));
+    let unexplained = report.unexplained(&request.accepted);
+    if report.has_errors() || !unexplained.is_empty() {
+        return Err(PlanError::Content { report, unexplained });
+    }
+    summary.check = check_table(&report, &request.accepted);
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
     let texts = texts(office, incident, &mut summary)?;
     let body = body(incident, request.date, &frozen, &terms, &root, &summary);
@@ -197,7 +247,10 @@ fn terms(office: &Office, incident: &Incident, request: &PlanRequest) -> Result<
     for &route in &request.routes {
         let mut notifies = false;
         for &channel in route.channels() {
-            let content = office.composer.declared(&incident.profile, channel, contents::wants(route))?;
+            let content = contents::wants(route, channel);
+            // In some language: who has none of their own is found by the check of coverage.
+            let want = Want { profile: &incident.profile, channel, content, language: "en", format: "standard" };
+            office.composer.templates().find(want)?;
             notifies |= closes(&incident.closing, channel, content);
             let of_channel: Vec<&String> =
                 office.accounts.iter().filter(|(_, a)| a.channel == channel).map(|(name, _)| name).collect();
@@ -228,10 +281,24 @@ fn texts(office: &Office, incident: &Incident, summary: &mut PlanSummary) -> Res
     for hash in &summary.templates {
         let mut bytes = [0; 32];
         let found = hex::decode_to_slice(hash, &mut bytes).ok().and_then(|()| templates.of_hash(&bytes));
-        let (name, template) = found.ok_or(PlanError::Rendering)?;
-        texts.push(text(format!("{}.hbs", name.replace('/', "-")), template.source.clone().into_bytes()));
+        let template = found.ok_or(PlanError::Rendering)?;
+        texts.push(text(format!("{}.hbs", template.name.replace('/', "-")), template.source.clone().into_bytes()));
     }
     Ok(texts)
+}
+
+fn profile(office: &Office, incident: &Incident) -> Result<Profile, PlanError> {
+    let path = office.settings.profiles.folder.join(format!("{}.toml", incident.profile));
+    let text = std::fs::read_to_string(&path).map_err(|source| PlanError::Profile { path: path.clone(), source })?;
+    Profile::parse(&text).map_err(|what| PlanError::ProfileInvalid { path, what })
+}
+
+/// The warnings that the plan goes out with, each with its reason, for the approver's eyes and for the log.
+fn check_table(report: &Report, accepted: &BTreeMap<String, String>) -> Value {
+    let lines = report.lines().map(|line| {
+        json!({"rule": line.finding.rule, "what": line.finding.what, "people": line.concerned.people, "reason": accepted.get(line.finding.rule)})
+    });
+    Value::Array(lines.collect())
 }
 
 fn setting(incident: &Incident, date: (i32, u8, u8)) -> Setting {
@@ -292,6 +359,7 @@ fn body(
         "incident": incident.incident_id.to_string(),
         "lanes": terms.lanes,
         "lists": lists,
+        "check": summary.check,
         "cost": summary.cost,
         "message_deadline_ms": terms.message_deadline_ms,
         "parts": summary.parts,

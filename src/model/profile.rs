@@ -1,7 +1,40 @@
-//! Legal profiles: versioned data that says what ends the duty to tell.
+//! Legal profiles: versioned data that says what a message must hold and what ends the duty to tell.
+//!
+//! A profile is no legal advice: rules whose primary text nobody read are marked, and reports show the mark.
 
 use super::state::{Channel, Content, MessageState};
 use serde::Deserialize;
+use time::Date;
+
+/// The parts of a message that laws speak of; a template marks them with `{{#element "nature"}}`.
+pub const ELEMENTS: &[&str] = &[
+    "nature",
+    "dates",
+    "discovery_date",
+    "data_types",
+    "consequences",
+    "measures",
+    "measures.investigate",
+    "measures.mitigate",
+    "measures.prevent",
+    "advice",
+    "contact_dpo",
+    "contact_general",
+    "controller_identity",
+    "other_entities",
+    "delayed_by_le",
+    "credit_agencies",
+    "mitigation_offer",
+    "freeze_howto",
+    "police_report",
+    "regulator_contacts",
+    "number_affected",
+    "complaint_right",
+    "how_to_check_real",
+    "notice_date",
+    "ref_code",
+    "marketing",
+];
 
 /// The rules of a jurisdiction.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,8 +46,74 @@ pub struct Profile {
     pub version: String,
     /// Source.
     pub law: String,
+    /// First legal day, in the controller's zone.
+    #[serde(deserialize_with = "day")]
+    pub effective_from: Date,
+    /// ISO 3166 codes of the people for whom it is the profile; empty where a sector decides and not a place.
+    #[serde(default)]
+    pub jurisdictions: Vec<String>,
+    /// What the profile says of each part of a message.
+    #[serde(rename = "element")]
+    pub elements: Vec<ElementRule>,
+    /// Form that the law prescribes word for word.
+    #[serde(default)]
+    pub form: Form,
     /// What ends a notice.
     pub closing: Vec<Closing>,
+}
+
+/// What a profile demands of one part of a message.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ElementRule {
+    /// One of `ELEMENTS`.
+    pub id: String,
+    /// What is demanded.
+    pub demand: Demand,
+    /// Only where one of these kinds of data was exposed, such as `ssn`; empty: always.
+    #[serde(default)]
+    pub when_exposed: Vec<String>,
+    /// Only where the controller itself was the source of the breach.
+    #[serde(default)]
+    pub when_source: bool,
+    /// Months that an offer must last at least.
+    #[serde(default)]
+    pub months_min: u32,
+    /// Statute or guidance.
+    pub source: String,
+    /// Whether the source's own text was read.
+    #[serde(default = "yes")]
+    pub confirmed: bool,
+}
+
+/// What a law says of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// Must be there.
+    Required,
+    /// Must be there if the incident has a text for it.
+    IfKnown,
+    /// Should be there.
+    Recommended,
+    /// Must not be there.
+    Forbidden,
+}
+
+/// Form that a law prescribes.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Form {
+    /// The title, literally; empty: free.
+    pub title: String,
+    /// Headings, literally and in this order; empty: free.
+    pub headings: Vec<String>,
+    /// Smallest type, points; 0: free.
+    pub font_pt_min: f64,
+    /// Statute.
+    pub source: String,
+    /// Whether the source's own text was read.
+    pub confirmed: bool,
 }
 
 /// One channel and content, and the state that ends the notice.
@@ -38,7 +137,26 @@ impl Profile {
             row.content.parse::<Content>().map_err(|e| e.to_string())?;
             row.state.parse::<MessageState>().map_err(|e| e.to_string())?;
         }
-        Ok(profile)
+        match profile.elements.iter().find(|rule| !ELEMENTS.contains(&rule.id.as_str())) {
+            Some(rule) => Err(format!("`{}` is no part of a message", rule.id)),
+            None => Ok(profile),
+        }
+    }
+
+    /// What the profile says of a part, whether or not its condition holds.
+    pub fn element(&self, id: &str) -> Option<&ElementRule> {
+        self.elements.iter().find(|rule| rule.id == id)
+    }
+
+    /// Whether a message of this channel and content can end a notice.
+    pub fn closes(&self, channel: Channel, content: Content) -> bool {
+        self.closing.iter().any(|row| row.channel == channel.as_str() && row.content == content.as_str())
+    }
+
+    /// Whether it is the profile of a person's jurisdiction: `GB-WLS` belongs to `GB`, unless a profile names it.
+    pub fn governs(&self, jurisdiction: &str) -> bool {
+        let country = jurisdiction.split('-').next().unwrap_or_default();
+        self.jurisdictions.iter().any(|code| code == jurisdiction || code == country)
     }
 }
 
@@ -47,4 +165,13 @@ pub fn closes(closing: &serde_json::Value, channel: Channel, content: Content) -
     let is = |row: &serde_json::Value, key: &str, word: &str| row.get(key).and_then(serde_json::Value::as_str) == Some(word);
     let rows = closing.as_array().map(Vec::as_slice).unwrap_or_default();
     rows.iter().any(|row| is(row, "channel", channel.as_str()) && is(row, "content", content.as_str()))
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Date::parse(&text, time::macros::format_description!("[year]-[month]-[day]")).map_err(serde::de::Error::custom)
 }

@@ -1,9 +1,11 @@
 //! One message of one person, as the exact bytes that are hashed, approved and sent.
 
-use super::{RenderError, TemplateSet, sms};
+use super::marked::Marked;
+use super::{RenderError, Template, TemplateSet, sms};
 use crate::model::contact::PersonRecord;
 use crate::model::state::{Channel, Content};
-use duly_letter::{Labels, Letter, LetterDate, LetterError, Letterhead, Part, Print, Sheet, Typesetter};
+use crate::model::texts::TEXTS_OPTIONAL;
+use duly_letter::{Labels, Letter, LetterDate, LetterError, Letterhead, Part, Print, Sheet, Typeset, Typesetter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, PoisonError};
@@ -32,12 +34,16 @@ pub struct Rendered {
     pub bytes: Vec<u8>,
     /// Segments or pages.
     pub parts: u32,
+    /// Smallest type of a letter as laid out, points; 0 for what has none.
+    pub font_pt: f64,
     /// What it says.
     pub content: Content,
     /// SHA-256 of the bytes.
     pub content_hash: [u8; 32],
     /// SHA-256 of the template.
     pub template_hash: [u8; 32],
+    /// The text as it is read, a letter's title first, with its parts.
+    pub marked: Marked,
 }
 
 /// Why a person's message was refused.
@@ -87,37 +93,31 @@ impl Composer {
         &self.templates
     }
 
-    /// What the template of a channel declares to say.
-    pub fn declared(&self, profile: &str, channel: Channel, wants: Content) -> Result<Content, RenderError> {
-        Ok(self.templates.find(profile, channel, wants)?.1.content)
-    }
-
     /// Renders one message of a person. Letters take milliseconds of CPU: call it off the async threads.
     pub fn compose(
         &self,
         setting: &Setting,
         person: &PersonRecord,
         reference_code: &str,
-        channel: Channel,
-        wants: Content,
+        template: &Template,
     ) -> Result<Rendered, MessageError> {
-        let (name, template) = self.templates.find(&setting.profile, channel, wants)?;
-        let data = json!({
-            "incident": setting.texts,
-            "controller": { "name": setting.controller_name },
-            "person": { "name": person.name },
-            "reference_code": reference_code,
-        });
-        let text = self.templates.render(&name, channel, &data)?;
-        let (bytes, parts) = match channel {
-            Channel::Letter => self.typeset(setting, person, reference_code, &text)?,
+        let data = data(setting, person, reference_code, template);
+        let text = self.templates.render(template, &data)?;
+        let marked = Marked::read(&text);
+        let (bytes, parts, font_pt) = match template.channel {
+            Channel::Letter => {
+                let body = self.templates.render_markup(template, &data)?;
+                let typeset = self.typeset(setting, person, reference_code, template, &body)?;
+                (typeset.pdf, typeset.pages, typeset.printed.smallest_pt)
+            }
             Channel::Sms | Channel::Email => {
-                let segments = sms::measure(&text).segments;
-                (text.into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX))
+                let segments = sms::measure(&marked.text).segments;
+                (marked.text.clone().into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX), 0.0)
             }
         };
+        let marked = if template.title.is_empty() { marked } else { Marked::read(&format!("{}\n{text}", template.title)) };
         let content_hash = Sha256::digest(&bytes).into();
-        Ok(Rendered { bytes, parts, content: template.content, content_hash, template_hash: template.hash })
+        Ok(Rendered { bytes, parts, font_pt, content: template.content, content_hash, template_hash: template.hash, marked })
     }
 
     fn typeset(
@@ -125,8 +125,9 @@ impl Composer {
         setting: &Setting,
         person: &PersonRecord,
         reference_code: &str,
+        template: &Template,
         body: &str,
-    ) -> Result<(Vec<u8>, u32), MessageError> {
+    ) -> Result<Typeset, MessageError> {
         let pool = || self.typesetters.lock().unwrap_or_else(PoisonError::into_inner);
         let spare = pool().pop();
         let mut typesetter = match spare {
@@ -140,23 +141,44 @@ impl Composer {
             page: "Page {page} of {pages}",
             check: "Check that this letter is real",
         };
-        let title = "Your personal data: what happened and what you can do";
         let result = typesetter.typeset(&Letter {
-            sheet: Sheet::A4,
-            print: Print::Standard,
+            sheet: if template.profile.starts_with("us-") { Sheet::UsLetter } else { Sheet::A4 },
+            print: if person.format == "large-print" { Print::Large } else { Print::Standard },
             letterhead: Letterhead { lines: &setting.controller_address, logo: None, discreet: false },
             address: &person.address_block(),
             reference_code,
             check_page: None,
             date: LetterDate { year, month, day },
-            part: Part { language: "en", title, labels, body },
+            part: Part { language: template.languages.first().map_or("en", String::as_str), title: &template.title, labels, body },
             translation: None,
             ident: reference_code,
         });
         pool().push(typesetter);
-        let typeset = result?;
-        Ok((typeset.pdf, typeset.pages))
+        Ok(result?)
     }
+}
+
+/// What a template may name; texts that the incident does not have are empty, so that `{{#if}}` can ask for them.
+fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Value {
+    let mut texts = setting.texts.clone();
+    let fill = |table: &mut Value| {
+        if let Value::Object(fields) = table {
+            for name in TEXTS_OPTIONAL {
+                fields.entry(*name).or_insert_with(|| Value::String(String::new()));
+            }
+        }
+    };
+    fill(&mut texts);
+    for language in template.languages.iter().skip(1) {
+        texts.get_mut(language).into_iter().for_each(fill);
+    }
+    json!({
+        "incident": texts,
+        "controller": { "name": setting.controller_name },
+        "person": { "name": person.name },
+        "reference_code": reference_code,
+        "date": date_text(setting.date),
+    })
 }
 
 fn date_text((year, month, day): (i32, u8, u8)) -> String {

@@ -35,3 +35,4 @@ mod the_event_is_the_only_writer;
 mod told;
 mod turns;
 mod unsent;
+mod wording;

@@ -157,15 +157,17 @@ async fn nothing_is_given_up_under_a_hold_however_often_it_was_tried() {
 /// A copy of the shipped templates in which the text message says something else.
 fn other_templates(stage: &Stage) -> String {
     let folder = stage.folder.path().join("templates");
-    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/uk-gdpr");
-    std::fs::create_dir_all(folder.join("uk-gdpr")).unwrap();
-    for file in std::fs::read_dir(shipped).unwrap() {
-        let file = file.unwrap();
-        let mut text = std::fs::read_to_string(file.path()).unwrap();
-        if file.file_name() == "sms-full.en.hbs" {
-            text.push_str(" And more.");
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    for part in ["uk-gdpr", "partials"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
+        for file in std::fs::read_dir(shipped.join(part)).unwrap() {
+            let file = file.unwrap();
+            let mut text = std::fs::read_to_string(file.path()).unwrap();
+            if file.file_name() == "sms-full.en.hbs" {
+                text.push_str(" And more.");
+            }
+            std::fs::write(folder.join(part).join(file.file_name()), text).unwrap();
         }
-        std::fs::write(folder.join("uk-gdpr").join(file.file_name()), text).unwrap();
     }
     folder.to_str().unwrap().to_owned()
 }

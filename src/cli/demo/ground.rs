@@ -64,6 +64,7 @@ impl Ground {
         let now = time::OffsetDateTime::now_utc();
         let incident_id = self.incident.incident_id;
         let request = PlanRequest {
+            accepted: std::collections::BTreeMap::new(),
             routes: vec![Route::SmsThenLetter, Route::Letter, Route::Sms],
             date: (now.year(), now.month().into(), now.day()),
             is_urgent: false,
@@ -143,11 +144,15 @@ async fn make_incident(office: &Office) -> Result<Incident, Failure> {
         closing: json!(profile.closing),
         texts: json!({
             "nature": "On 9 November 2026 a file with names and pay numbers was copied from a supplier's server.",
+            "dates": "It was copied on 9 November 2026, and we learned of it two days later.",
+            "data_types": "Your name and your pay number. No address, bank detail or password was in it.",
             "consequences": "Somebody could pretend to know you, or to be us.",
             "measures": "The server is closed, the regulator is informed and the police investigate.",
             "advice": "Be wary of calls and messages that ask for details about you. We will never ask for a password.",
-            "dpo_name": "Jo Example",
+            "dpo_name": "Mary Holt",
             "dpo_contact": "0808 157 0100",
+            "signatory": "Ruth Amis, Chief Constable",
+            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk"] },
         }),
         wrapped_key: office.master.wrap(&key, "incident"),
         intake_public_key: public,

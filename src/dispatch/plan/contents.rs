@@ -3,17 +3,22 @@
 use super::PlanError;
 use crate::dispatch::Office;
 use crate::model::contact::PersonRecord;
+use crate::model::profile::Profile;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, Content, Route};
-use crate::render::message::Setting;
+use crate::model::texts::{Facts, Published, table};
+use crate::render::check::{Finding, Subject, Wish, check};
+use crate::render::message::{Rendered, Setting};
+use crate::render::{RenderError, Template};
+use crate::store::incident::Incident;
 use crate::store::plan::{PreparedContent, PreparedNotice, Recipient};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine, PersonKey, commit};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// An SMS beside a letter only alerts; one that may end the notice says everything.
-pub fn wants(route: Route) -> Content {
-    if route == Route::SmsAndLetter { Content::Alert } else { Content::Full }
+/// An SMS beside a letter only alerts; whatever may end the notice says everything.
+pub fn wants(route: Route, channel: Channel) -> Content {
+    if route == Route::SmsAndLetter && channel == Channel::Sms { Content::Alert } else { Content::Full }
 }
 
 /// The root over the commitments to every person's contents, in ascending order of their ids. A leaf's `content` is
@@ -42,18 +47,48 @@ impl ContentsRoot {
     }
 }
 
-/// Renders people off the async threads.
+/// What every message of a plan is checked by.
+pub struct Rules {
+    profile: Profile,
+    facts: Facts,
+    published: Published,
+}
+
+impl Rules {
+    /// The rules of an incident under its profile.
+    pub fn of(incident: &Incident, profile: Profile) -> Self {
+        Self { profile, facts: table(&incident.texts, "facts"), published: table(&incident.texts, "published") }
+    }
+}
+
+/// One person's notice, and what the content check says of it.
+pub struct RenderedNotice {
+    pub notice: PreparedNotice,
+    pub findings: Vec<Finding>,
+    pub wishes: Vec<Wish>,
+}
+
+/// Renders and checks people off the async threads.
 #[derive(Clone)]
 pub struct Renderer {
     pub office: Arc<Office>,
     pub setting: Setting,
     pub incident_key: Key,
     pub routes: Vec<Route>,
+    pub rules: Arc<Rules>,
+}
+
+/// The messages of one route: contents where all of them could be made, and what was seen on the way.
+#[derive(Default)]
+struct RenderedRoute {
+    contents: Vec<PreparedContent>,
+    findings: Vec<Finding>,
+    wishes: Vec<Wish>,
 }
 
 impl Renderer {
     /// Renders all channels of everybody's route, in the order given, on two threads.
-    pub async fn render_all(&self, mut people: Vec<Recipient>) -> Result<Vec<PreparedNotice>, PlanError> {
+    pub async fn render_all(&self, mut people: Vec<Recipient>) -> Result<Vec<RenderedNotice>, PlanError> {
         let rest = people.split_off(people.len().div_ceil(2));
         let tasks = [people, rest].map(|half| {
             let renderer = self.clone();
@@ -66,7 +101,7 @@ impl Renderer {
         Ok(notices)
     }
 
-    fn render_one(&self, person: &Recipient) -> PreparedNotice {
+    fn render_one(&self, person: &Recipient) -> RenderedNotice {
         let reaches = |route: &&Route| {
             route.channels().iter().all(|channel| match channel {
                 Channel::Sms => person.has_phone,
@@ -76,40 +111,72 @@ impl Renderer {
         };
         let reachable = self.routes.iter().find(reaches).copied();
         let route = reachable.or(self.routes.first().copied()).unwrap_or(Route::Letter);
-        let rendered = match reachable {
-            Some(route) => self.render_route(person, route),
-            None => Err("no_route".to_owned()),
+        let mut rendered = RenderedRoute::default();
+        let problem = match reachable {
+            Some(route) => self.render_route(person, route, &mut rendered).err(),
+            None => Some("no_route".to_owned()),
         };
-        let is_ready = rendered.is_ok();
-        let (contents, problem) = rendered.map_or_else(|code| (Vec::new(), Some(code)), |contents| (contents, None));
-        PreparedNotice {
+        if problem.is_some() {
+            rendered.contents.clear();
+        }
+        let notice = PreparedNotice {
             person_id: person.person_id,
             version: person.version,
             route: route.as_str(),
+            contents: rendered.contents,
+            first: route.first_channels().iter().filter(|_| problem.is_none()).map(|c| (Uuid::now_v7(), c.as_str())).collect(),
             problem,
-            contents,
-            first: route.first_channels().iter().filter(|_| is_ready).map(|c| (Uuid::now_v7(), c.as_str())).collect(),
-        }
+        };
+        RenderedNotice { notice, findings: rendered.findings, wishes: rendered.wishes }
     }
 
-    fn render_route(&self, person: &Recipient, route: Route) -> Result<Vec<PreparedContent>, String> {
+    fn render_route(&self, person: &Recipient, route: Route, rendered: &mut RenderedRoute) -> Result<(), String> {
         let sealed = |_| "sealed".to_owned();
         let key = self.incident_key.unwrap_key(&person.wrapped_key, "person").map_err(sealed)?;
         let opened = key.open("contact", &person.contact).map_err(sealed)?;
         let record: PersonRecord = serde_json::from_slice(&opened).map_err(|_| "sealed".to_owned())?;
-        let mut contents = Vec::new();
-        for channel in route.channels() {
-            let composed = self.office.composer.compose(&self.setting, &record, &person.reference_code, *channel, wants(route));
-            let rendered = composed.map_err(|e| e.code())?;
-            contents.push(PreparedContent {
+        for &channel in route.channels() {
+            let wish = Wish::of(&record, &self.setting.profile, channel, wants(route, channel), &self.rules.facts);
+            let found = self.office.composer.templates().find(wish.want());
+            rendered.wishes.push(wish.clone());
+            let template = found.map_err(|error| template_code(&error))?;
+            let composed = self.office.composer.compose(&self.setting, &record, &person.reference_code, template);
+            let message = composed.map_err(|e| e.code())?;
+            rendered.findings.extend(self.check(&record, &person.reference_code, template, &message));
+            rendered.contents.push(PreparedContent {
                 channel: channel.as_str(),
-                content: rendered.content.as_str(),
-                content_hash: rendered.content_hash,
-                template_hash: rendered.template_hash,
-                parts: rendered.parts,
-                commitment: commit(&PersonKey::new(*key.bytes()), "content", &rendered.content_hash),
+                content: message.content.as_str(),
+                content_hash: message.content_hash,
+                template_hash: message.template_hash,
+                parts: message.parts,
+                commitment: commit(&PersonKey::new(*key.bytes()), "content", &message.content_hash),
             });
         }
-        Ok(contents)
+        Ok(())
+    }
+
+    fn check(&self, person: &PersonRecord, code: &str, template: &Template, message: &Rendered) -> Vec<Finding> {
+        check(&Subject {
+            profile: &self.rules.profile,
+            channel: template.channel,
+            content: template.content,
+            message: &message.marked,
+            languages: &template.languages,
+            font_pt: message.font_pt,
+            person,
+            reference_code: code,
+            controller_name: &self.setting.controller_name,
+            sms_sender: &self.setting.sms_sender,
+            texts: &self.setting.texts,
+            facts: &self.rules.facts,
+            published: &self.rules.published,
+        })
+    }
+}
+
+fn template_code(error: &RenderError) -> String {
+    match error {
+        RenderError::Missing { .. } => "no_template".to_owned(),
+        _ => "template".to_owned(),
     }
 }

@@ -37,13 +37,20 @@ PN3,Olu,Adeyemi,,3 High Street,Leeds,LS1 4AB
 PN5,Zofia,Nowak,07400 123459,,,
 ";
 
-const TEXTS: &str = "\
+/// The texts of the desk's incident.
+pub const TEXTS: &str = "\
 nature = \"On 9 November 2026 a file was copied from a supplier's server.\"
+dates = \"It was copied on 9 November 2026.\"
+data_types = \"Your name and your pay number.\"
 consequences = \"Somebody could pretend to know you.\"
-measures = \"The server is closed.\"
-advice = \"Be wary of calls.\"
-dpo_name = \"Jo Example\"
+measures = \"The server is closed and we told the police.\"
+advice = \"Be wary of calls from people you do not know.\"
+dpo_name = \"Mary Holt\"
 dpo_contact = \"0808 157 0100\"
+
+[published]
+phones = [\"0808 157 0100\", \"0303 123 1113\"]
+domains = [\"ico.org.uk\"]
 ";
 
 /// How a command ended.

@@ -303,8 +303,11 @@ async fn make_incident(office: &Office, controller_id: Uuid, slug: &str) -> Inci
         profile: profile.id,
         closing: json!(profile.closing),
         texts: json!({
-            "nature": "A file was copied.", "consequences": "Somebody could pretend to know you.", "measures": "The server is closed.",
-            "advice": "Be wary.", "dpo_name": "Jo Example", "dpo_contact": "0808 157 0100",
+            "nature": "On 9 November 2026 a file with names was copied from a server of ours.",
+            "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
+            "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
+            "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
+            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk"] },
         }),
         wrapped_key: office.master.wrap(&key, "incident"),
         intake_public_key: public,
@@ -331,10 +334,14 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
 
 async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route], is_urgent: bool) {
     let by = users.prepare(&office.store, incident).await;
-    let summary =
-        plan::prepare(office, incident, &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent, by }, |_| {})
-            .await
-            .unwrap();
+    let summary = plan::prepare(
+        office,
+        incident,
+        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent, accepted: Default::default(), by },
+        |_| {},
+    )
+    .await
+    .unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
     users.approve_and_start(&office.store, incident, summary.plan).await;
 }

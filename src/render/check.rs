@@ -1,0 +1,180 @@
+//! The content check: reads every person's rendered message before anybody approves it. A hard gate.
+//!
+//! A notice without the content that the law demands is treated as no notice. Each rule is one small function with its
+//! statute or source; profiles say which parts are demanded. Nothing here guesses: no language model, no network.
+
+mod contact;
+mod content;
+mod coverage;
+mod form;
+mod privacy;
+pub mod readability;
+mod report;
+mod sms;
+mod wording;
+
+pub use coverage::{Coverage, Wish};
+pub use report::{Concerned, Line, Report};
+pub use wording::is_sample;
+
+use super::marked::{Marked, Part};
+use crate::model::contact::PersonRecord;
+use crate::model::profile::Profile;
+use crate::model::state::{Channel, Content};
+use crate::model::texts::{Facts, Published};
+use serde::Serialize;
+
+/// Whether a finding stops the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Nothing is sent before it is mended.
+    Error,
+    /// Somebody has to write why it is sent all the same.
+    Warning,
+}
+
+/// One rule of the check.
+pub struct Rule {
+    /// Stable id, such as `C001`.
+    pub id: &'static str,
+    /// What follows.
+    pub severity: Severity,
+    /// What is wrong where it finds something.
+    pub says: &'static str,
+    /// Statute, guidance or reason.
+    pub source: &'static str,
+    /// Whether the source's own text was read; the profile knows better where it names the part.
+    pub is_confirmed: bool,
+    /// What to do.
+    pub remedy: &'static str,
+    check: fn(&Subject<'_>, &mut Vec<Found>),
+}
+
+/// What is checked: one message of one person, as it will be read.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The rules of the person's jurisdiction.
+    pub profile: &'a Profile,
+    /// How it travels.
+    pub channel: Channel,
+    /// What its template declares to say.
+    pub content: Content,
+    /// The text, with its parts.
+    pub message: &'a Marked,
+    /// Languages of the document, the first one first, such as `en` and `cy`.
+    pub languages: &'a [String],
+    /// Smallest type of a letter, points; 0 where there is none.
+    pub font_pt: f64,
+    /// The person told.
+    pub person: &'a PersonRecord,
+    /// The person's code.
+    pub reference_code: &'a str,
+    /// The controller's printed name.
+    pub controller_name: &'a str,
+    /// Sender of text messages.
+    pub sms_sender: &'a str,
+    /// The incident's texts.
+    pub texts: &'a serde_json::Value,
+    /// The incident's facts.
+    pub facts: &'a Facts,
+    /// What the controller published.
+    pub published: &'a Published,
+}
+
+/// What a rule found: never a value of the person's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// What follows.
+    pub severity: Severity,
+    /// Rule id.
+    pub rule: &'static str,
+    /// Part of the message, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub element: Option<String>,
+    /// Line of the rendered text, from 1; 0: the whole.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+    /// Statute, guidance or reason.
+    pub source: String,
+    /// Whether the source's own text was read.
+    pub is_confirmed: bool,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// What a rule's function notes; the rule adds the rest.
+struct Found {
+    element: Option<String>,
+    line: usize,
+    what: String,
+    source: Option<(String, bool)>,
+}
+
+impl Found {
+    /// Something wrong with the whole message.
+    fn whole(what: impl Into<String>) -> Self {
+        Self { element: None, line: 0, what: what.into(), source: None }
+    }
+
+    /// Something wrong with a part that the profile names.
+    fn element(id: &str, line: usize, what: impl Into<String>) -> Self {
+        Self { element: Some(id.to_owned()), line, what: what.into(), source: None }
+    }
+
+    /// Where in the text it stands, and in which part.
+    fn at(subject: &Subject<'_>, at: usize, what: impl Into<String>) -> Self {
+        let inner = subject.message.parts.iter().rev().find(|part| part.range.contains(&at));
+        Self { element: inner.map(|part| part.id.clone()), line: subject.message.line(at), what: what.into(), source: None }
+    }
+
+    fn by(mut self, profile: &Profile) -> Self {
+        let rule = self.element.as_deref().and_then(|id| profile.element(id));
+        self.source = rule.map(|rule| (rule.source.clone(), rule.confirmed));
+        self
+    }
+}
+
+impl Subject<'_> {
+    /// Parts of a name and a language that hold something.
+    fn parts<'a>(&'a self, id: &'a str, language: &'a str) -> impl Iterator<Item = &'a Part> {
+        let first = self.languages.first().map_or("", String::as_str);
+        self.message.parts_of(id).filter(move |part| match part.language.as_str() {
+            "" => language == first,
+            own => own == language,
+        })
+    }
+
+    fn reads_english(&self) -> bool {
+        self.languages.len() == 1 && self.languages.first().is_some_and(|l| l == "en" || l.starts_with("en-"))
+    }
+}
+
+/// All rules of one message, by id.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    [content::RULES, form::RULES, wording::RULES, readability::RULES, sms::RULES, privacy::RULES, contact::RULES]
+        .into_iter()
+        .flatten()
+}
+
+/// Checks one message by every rule.
+pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut found = Vec::new();
+    for rule in rules() {
+        (rule.check)(subject, &mut found);
+        findings.extend(found.drain(..).map(|f| {
+            let (source, is_confirmed) = f.source.unwrap_or((rule.source.to_owned(), rule.is_confirmed));
+            let what = if f.what.is_empty() { rule.says.to_owned() } else { f.what };
+            let Found { element, line, .. } = Found { what: String::new(), source: None, ..f };
+            Finding { rule: rule.id, severity: rule.severity, element, line, what, source, is_confirmed, remedy: rule.remedy }
+        }));
+    }
+    findings.sort_by_key(|f| f.severity);
+    findings
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -1,0 +1,148 @@
+//! How the reader reaches somebody, checks that the message is real, and complains.
+
+use super::wording::pattern;
+use super::{Found, Rule, Severity, Subject};
+use crate::model::profile::Demand;
+use crate::model::state::Content;
+use regex::Regex;
+use std::sync::LazyLock;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "C051",
+        severity: Severity::Error,
+        says: "a domain that the controller did not publish",
+        source: "NCSC guidance on breach messages",
+        is_confirmed: true,
+        remedy: "write the controller's own domain, or publish this one: `domains` under `[published]`",
+        check: domain,
+    },
+    Rule {
+        id: "C055",
+        severity: Severity::Error,
+        says: "a telephone number that was not published, or that costs the caller",
+        source: "GDPR Art. 12(5); NCSC guidance on breach messages",
+        is_confirmed: true,
+        remedy: "use a freephone or ordinary number and publish it: `phones` under `[published]`",
+        check: phone,
+    },
+    Rule {
+        id: "C090",
+        severity: Severity::Error,
+        says: "the contact has no name, or no way to reach it",
+        source: "GDPR Art. 33(3)(b): name and contact details",
+        is_confirmed: true,
+        remedy: "write the name of the data protection officer or of another contact, with a telephone number, an email or an address",
+        check: nameless,
+    },
+    Rule {
+        id: "C091",
+        severity: Severity::Error,
+        says: "the reader cannot check that the message is real",
+        source: "NCSC guidance on breach messages",
+        is_confirmed: true,
+        remedy: "print the reference code and say how to reach the controller by a way that the reader finds without the message",
+        check: unverifiable,
+    },
+    Rule {
+        id: "C092",
+        severity: Severity::Warning,
+        says: "the authority to complain to is missing",
+        source: "ICO guidance; GDPR Art. 77",
+        is_confirmed: true,
+        remedy: "add the part `complaint_right`, or write why it is left out",
+        check: no_authority,
+    },
+];
+
+static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|ie|us|ca|au|link)\b",
+    )
+});
+
+/// P1: links and addresses lead to the controller's own, registered domains, or to an authority that it published.
+fn domain(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    for hit in DOMAIN.find_iter(&subject.message.text) {
+        let name = hit.as_str().to_lowercase();
+        let is_known = subject.published.domains.iter().any(|own| {
+            let own = own.to_lowercase();
+            name == own || name.strip_suffix(&own).is_some_and(|rest| rest.ends_with('.'))
+        });
+        if !is_known {
+            found.push(Found::at(subject, hit.start(), "a domain that was not published"));
+        }
+    }
+}
+
+static PHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\+|\b0|\b1[ -]?8|\()[\d ()./-]{6,}\d\b"));
+/// UK numbers that cost more than a call, by how they begin in the country.
+const PREMIUM: &[&str] = &["084", "087", "09", "070", "118"];
+
+/// F5 and P1: a number in a notice is published beforehand, and calling it is free or an ordinary call.
+fn phone(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    for hit in PHONE.find_iter(&subject.message.text) {
+        let digits = national(hit.as_str());
+        // Dates such as 01.02.2026 are no numbers.
+        if !(9..=15).contains(&digits.len()) {
+            continue;
+        }
+        if PREMIUM.iter().any(|start| digits.starts_with(start)) {
+            found.push(Found::at(subject, hit.start(), "a number that costs the caller"));
+        } else if !subject.published.phones.iter().any(|own| national(own) == digits) {
+            found.push(Found::at(subject, hit.start(), "a telephone number that was not published"));
+        }
+    }
+}
+
+/// Digits as dialled in the country, for the United Kingdom and North America.
+fn national(number: &str) -> String {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    match (number.trim_start().starts_with('+'), digits.strip_prefix("44"), digits.strip_prefix('1')) {
+        (true, Some(rest), _) => format!("0{}", rest.trim_start_matches('0')),
+        (_, _, Some(rest)) if rest.len() == 10 => rest.to_owned(),
+        _ => digits,
+    }
+}
+
+static REACHES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)\d[\d ()-]{6,}\d|\S+@\S+\.\S+|\bwww\.|https?://|\b[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}\b|\b\d{5}(-\d{4})?\b")
+});
+
+/// Art. 33(3)(b): the name, and how to reach it. A department's number alone is not a name.
+fn nameless(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    for id in ["contact_dpo", "contact_general"] {
+        for part in subject.message.parts_of(id) {
+            let text = subject.message.of(part);
+            let line = subject.message.line(part.range.start);
+            let capitals = text.split_whitespace().filter(|word| word.chars().next().is_some_and(char::is_uppercase)).count();
+            // The sentence's own first word is one capital.
+            if id == "contact_dpo" && capitals < 3 {
+                found.push(Found::element(id, line, format!("`{id}` names nobody")));
+            }
+            if !REACHES.is_match(text) {
+                found.push(Found::element(id, line, format!("`{id}` has no telephone number, email, page or address")));
+            }
+        }
+    }
+}
+
+/// P2, P3: a code that stands in the message, and words that say how to check it.
+fn unverifiable(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    let demands = subject.profile.element("how_to_check_real").map(|rule| rule.demand);
+    if demands == Some(Demand::Required) && subject.message.parts_of("how_to_check_real").next().is_none() {
+        found.push(Found::element("how_to_check_real", 0, "it does not say how to check that it is real").by(subject.profile));
+    }
+    if !subject.message.text.contains(subject.reference_code) {
+        found.push(Found::element("ref_code", 0, "the reference code is not in the text"));
+    }
+}
+
+/// ICO guidance, Art. 77: people are told where to complain.
+fn no_authority(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    let recommends = subject.profile.element("complaint_right").is_some_and(|rule| rule.demand == Demand::Recommended);
+    let is_missing = subject.languages.iter().any(|language| subject.parts("complaint_right", language).next().is_none());
+    if recommends && subject.content == Content::Full && is_missing {
+        found.push(Found::element("complaint_right", 0, "the authority to complain to is missing").by(subject.profile));
+    }
+}

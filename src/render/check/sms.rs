@@ -1,0 +1,117 @@
+//! Rules of text messages: no links, a sender that is a name.
+
+use super::wording::pattern;
+use super::{Found, Rule, Severity, Subject};
+use crate::model::state::{Channel, Content};
+use regex::Regex;
+use std::sync::LazyLock;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "C050",
+        severity: Severity::Error,
+        says: "a link in a text message",
+        source: "NCSC guidance on breach messages",
+        is_confirmed: true,
+        remedy: "take it out and name the page in words; or have it allowed by name: `sms_links = true` under `[published]`",
+        check: link,
+    },
+    Rule {
+        id: "C052",
+        severity: Severity::Error,
+        says: "a shortened link",
+        source: "NCSC guidance on breach messages",
+        is_confirmed: true,
+        remedy: "nobody can see where a shortened link leads: write the controller's own domain",
+        check: shortened,
+    },
+    Rule {
+        id: "C056",
+        severity: Severity::Error,
+        says: "the sender of text messages is no name that networks and readers accept",
+        source: "UK networks' sender rules of 2023, GOV.UK Service Manual",
+        is_confirmed: true,
+        remedy: "3 to 11 letters, digits, hyphens, at least one letter, and the controller's name in it: `duly controller`",
+        check: sender,
+    },
+    Rule {
+        id: "C080",
+        severity: Severity::Warning,
+        says: "this channel alone cannot end the duty to tell",
+        source: "the profile's table of channels that close",
+        is_confirmed: true,
+        remedy: "keep a letter or an email in the route: until then the person counts as alerted, not as notified",
+        check: only_alerts,
+    },
+    Rule {
+        id: "C081",
+        severity: Severity::Error,
+        says: "the breach may have opened this channel to others",
+        source: "EDPB 9/2022; ICO audit toolkit",
+        is_confirmed: true,
+        remedy: "choose a route without it, or correct `compromised_channels` under `[facts]`",
+        check: compromised,
+    },
+];
+
+static LINK: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\bhttps?://|\bwww\.|\b[a-z0-9-]+(\.[a-z0-9-]+)*\.(uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|link)\b(/\S*)?",
+    )
+});
+
+/// NCSC and the GOV.UK Service Manual: readers are told not to follow links in messages about a breach.
+fn link(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    if subject.channel != Channel::Sms || subject.published.sms_links {
+        return;
+    }
+    for hit in LINK.find_iter(&subject.message.text) {
+        let is_mail = subject.message.text[..hit.start()].ends_with('@');
+        if !is_mail {
+            found.push(Found::at(subject, hit.start(), "a link in a text message"));
+        }
+    }
+}
+
+static SHORTENERS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(bit\.ly|tinyurl\.com|t\.co|goo\.gl|ow\.ly|is\.gd|buff\.ly|rebrand\.ly|cutt\.ly|shorturl\.at|tiny\.cc|lnkd\.in|rb\.gy|t\.ly|s\.id)\b",
+    )
+});
+
+/// The same: nobody can see where such a link leads, in whatever channel.
+fn shortened(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    for hit in SHORTENERS.find_iter(&subject.message.text) {
+        found.push(Found::at(subject, hit.start(), "a shortened link"));
+    }
+}
+
+/// Senders that networks block or that say nothing.
+const GENERIC: &[&str] =
+    &["INFO", "ALERT", "ALERTS", "VERIFY", "SMS", "NOTICE", "NOTIFY", "SECURE", "SECURITY", "BANK", "POLICE", "GOV", "TEXT"];
+
+/// The strictest common subset of the networks' rules: sources differ on spaces, points and ampersands.
+fn sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    let sender = subject.sms_sender;
+    let fits = (3..=11).contains(&sender.len())
+        && sender.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && sender.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && sender.bytes().any(|b| b.is_ascii_alphabetic());
+    if subject.channel == Channel::Sms && (!fits || GENERIC.contains(&sender.to_uppercase().as_str())) {
+        found.push(Found::whole(format!("`{sender}` is no sender that networks and readers accept")));
+    }
+}
+
+/// 45 CFR 164.404(d), Cal. Civ. Code 1798.82(j): some laws never accept a text message; no law accepts an alert.
+fn only_alerts(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    if subject.content == Content::Full && !subject.profile.closes(subject.channel, subject.content) {
+        found.push(Found::whole(format!("`{}` does not end a notice under `{}`", subject.channel, subject.profile.id)));
+    }
+}
+
+/// Cal. Civ. Code 1798.82(j), EDPB 9/2022: never through what the breach opened.
+fn compromised(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    if subject.facts.compromised_channels.iter().any(|channel| channel == subject.channel.as_str()) {
+        found.push(Found::whole(format!("`{}` is compromised", subject.channel)));
+    }
+}

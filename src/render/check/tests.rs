@@ -1,0 +1,260 @@
+//! Each rule has a message that passes and one that fails; taking any part from a shipped template turns the check red.
+
+use super::*;
+use crate::model::profile::{Demand, Profile};
+use crate::model::texts::table;
+use crate::render::template::{Template, TemplateSet, Want};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::LazyLock;
+
+static TEMPLATES: LazyLock<TemplateSet> =
+    LazyLock::new(|| TemplateSet::load(&[&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")]).unwrap());
+
+fn profile(id: &str) -> Profile {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/profiles/{id}.toml"));
+    Profile::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// One message, good until a test makes it bad.
+#[derive(Clone)]
+struct Case {
+    template: Template,
+    /// Instead of what the template renders.
+    text: Option<String>,
+    profile: Profile,
+    person: PersonRecord,
+    controller_name: String,
+    sms_sender: String,
+    code: String,
+    texts: Value,
+    font_pt: f64,
+}
+
+fn template(profile: &str, channel: Channel, content: Content) -> Template {
+    TEMPLATES.find(Want { profile, channel, content, language: "en", format: "standard" }).unwrap().clone()
+}
+
+fn case(id: &str, channel: Channel, content: Content) -> Case {
+    Case {
+        template: template(id, channel, content),
+        text: None,
+        profile: profile(id),
+        person: PersonRecord {
+            external_reference: "PN0042117".into(),
+            name: "Siân O'Brien-Ŵyn".into(),
+            phone: Some("+447400123456".into()),
+            address: Some(vec!["1 Heol y Bont".into(), "Aberystwyth".into(), "SY23 2AX".into()]),
+            language: "en".into(),
+            format: "standard".into(),
+            jurisdiction: "GB".into(),
+        },
+        controller_name: "Northmere Police".into(),
+        sms_sender: "NORTHMERE".into(),
+        code: "KXRB-72WQ".into(),
+        texts: texts(id),
+        font_pt: 10.5,
+    }
+}
+
+fn texts(id: &str) -> Value {
+    let mut texts = json!({
+        "nature": "On 9 November 2026 a file with names and pay numbers was copied from a supplier's server.",
+        "dates": "It was copied on 9 November 2026, and we learned of it two days later.",
+        "discovery_date": "We found out on 11 November 2026.",
+        "data_types": "Your name and your pay number. No address, bank detail or password was in it.",
+        "consequences": "Somebody could pretend to know you, or to be us.",
+        "measures": "The server is closed, the regulator is informed and the police investigate.",
+        "measures_investigate": "Two outside experts read the server's records.",
+        "measures_mitigate": "We asked the supplier to change every pay number.",
+        "measures_prevent": "The supplier keeps no such files any more.",
+        "advice": "Be wary of calls and messages that ask for details about you. We will never ask for a password.",
+        "dpo_name": "Mary Holt",
+        "dpo_contact": "0808 157 0100",
+        "contact_phone": "0808 157 0100",
+        "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk"] },
+    });
+    if id == "us-ca" {
+        texts["delayed_by_le"] = json!("No authority asked us to wait with this letter.");
+    }
+    texts
+}
+
+fn rendered(case: &Case) -> String {
+    let mut texts = case.texts.clone();
+    for name in crate::model::texts::TEXTS_OPTIONAL {
+        texts.as_object_mut().unwrap().entry(*name).or_insert(json!(""));
+    }
+    let data = json!({
+        "incident": texts, "controller": { "name": case.controller_name }, "person": { "name": case.person.name },
+        "reference_code": case.code, "date": "25 November 2026",
+    });
+    TEMPLATES.render(&case.template, &data).unwrap()
+}
+
+fn run(case: &Case) -> Vec<Finding> {
+    let text = case.text.clone().unwrap_or_else(|| rendered(case));
+    let message = Marked::read(&format!("{}\n{text}", case.template.title));
+    check(&Subject {
+        profile: &case.profile,
+        channel: case.template.channel,
+        content: case.template.content,
+        message: &message,
+        languages: &case.template.languages,
+        font_pt: case.font_pt,
+        person: &case.person,
+        reference_code: &case.code,
+        controller_name: &case.controller_name,
+        sms_sender: &case.sms_sender,
+        texts: &case.texts,
+        facts: &table(&case.texts, "facts"),
+        published: &table(&case.texts, "published"),
+    })
+}
+
+fn ids(findings: &[Finding]) -> Vec<&'static str> {
+    findings.iter().map(|f| f.rule).collect()
+}
+
+const LETTER: (Channel, Content) = (Channel::Letter, Content::Full);
+const SMS: (Channel, Content) = (Channel::Sms, Content::Full);
+
+/// A message that fails one rule: which, under which profile and channel, and what makes it bad.
+type Bad = (&'static str, &'static str, (Channel, Content), fn(&mut Case));
+
+/// Says one more sentence in the advice.
+fn says(case: &mut Case, sentence: &str) {
+    let advice = case.texts["advice"].as_str().unwrap().to_owned();
+    case.texts["advice"] = json!(format!("{advice} {sentence}"));
+}
+
+const BAD: &[Bad] = &[
+    ("C001", "us-hipaa", LETTER, |c| c.texts["data_types"] = json!("")),
+    ("C002", "uk-gdpr", LETTER, |c| c.texts["nature"] = json!("A breach.")),
+    ("C003", "us-ma", LETTER, |_| {}),
+    ("C004", "uk-gdpr", LETTER, |c| c.texts["data_types"] = json!("")),
+    ("C005", "uk-gdpr", LETTER, |c| {
+        let text = rendered(c);
+        c.text = Some(format!("{text}{text}"));
+    }),
+    ("C010", "us-ca", LETTER, |c| c.text = Some(rendered(c).replace("What We Are Doing", "What we are doing"))),
+    ("C011", "us-ca", LETTER, |c| c.font_pt = 8.5),
+    ("C020", "uk-gdpr", SMS, |c| c.text = Some(rendered(c) + " {{person.name}}")),
+    ("C021", "uk-gdpr", LETTER, |c| c.person.name = "Se&#39;an O&amp;Brien".into()),
+    ("C030", "uk-gdpr", LETTER, |c| {
+        says(
+            c,
+            "Notwithstanding the aforementioned organisational countermeasures, unauthorised individuals subsequently obtained \
+             considerable quantities of identifying documentation regarding approximately all contemporaneous personnel, \
+             consequently necessitating comprehensive organisational reconsideration of administrative responsibilities \
+             concerning confidentiality obligations towards participating individuals and associated representatives.",
+        );
+    }),
+    ("C031", "uk-gdpr", LETTER, |c| c.texts["nature"] = json!("There was a security incident here.")),
+    ("C040", "uk-gdpr", LETTER, |c| says(c, "Follow us on social media and get 10% off.")),
+    ("C050", "uk-gdpr", SMS, |c| says(c, "See https://ico.org.uk/help.")),
+    ("C051", "uk-gdpr", LETTER, |c| says(c, "See northmere-help.co.uk for more.")),
+    ("C052", "uk-gdpr", LETTER, |c| says(c, "See bit.ly/3xyz for more.")),
+    ("C053", "uk-gdpr", SMS, |c| says(c, "Please confirm your date of birth.")),
+    ("C054", "uk-gdpr", SMS, |c| says(c, "Act now!")),
+    ("C055", "uk-gdpr", LETTER, |c| says(c, "Call 0808 157 0199.")),
+    ("C056", "uk-gdpr", SMS, |c| c.sms_sender = "INFO".into()),
+    ("C060", "uk-gdpr", LETTER, |c| says(c, "Your number is PN-004 2117.")),
+    ("C061", "uk-gdpr", SMS, |c| c.texts["facts"] = json!({"discreet": true})),
+    ("C070", "uk-gdpr", LETTER, |c| c.texts["measures"] = json!("Mae'r gweinydd wedi cau ac mae ein heddlu yn gwybod.")),
+    ("C080", "us-hipaa", LETTER, |c| c.profile.closing.clear()),
+    ("C081", "uk-gdpr", SMS, |c| c.texts["facts"] = json!({"compromised_channels": ["sms"]})),
+    ("C090", "uk-gdpr", LETTER, |c| c.texts["dpo_name"] = json!("our office")),
+    ("C091", "uk-gdpr", SMS, |c| c.text = Some(rendered(c).replace(&c.code, "the code"))),
+    ("C092", "uk-gdpr", LETTER, |c| c.text = Some(rendered(c).replace("complaint_right", "advice.x"))),
+    ("C093", "uk-gdpr", LETTER, |c| c.texts["consequences"] = json!("TBC by the legal department of ours.")),
+];
+
+/// The shipped template of a profile; where there is none, the one whose parts the law forbids.
+fn of(id: &str, (channel, content): (Channel, Content)) -> Case {
+    if id == "us-ma" {
+        return Case { profile: profile("us-ma"), ..case("us-ca", channel, content) };
+    }
+    case(id, channel, content)
+}
+
+#[test]
+fn every_rule_has_a_message_that_passes_and_one_that_fails() {
+    for rule in rules() {
+        let bad: Vec<&Bad> = BAD.iter().filter(|(id, ..)| *id == rule.id).collect();
+        assert!(!bad.is_empty(), "{} has no failing message", rule.id);
+        for (_, id, kind, spoil) in bad {
+            let mut case = of(id, *kind);
+            if *id != "us-ma" {
+                assert!(!ids(&run(&case)).contains(&rule.id), "{} finds something in a good message: {:?}", rule.id, run(&case));
+            }
+            spoil(&mut case);
+            assert!(ids(&run(&case)).contains(&rule.id), "{} finds nothing in a bad message: {:?}", rule.id, run(&case));
+        }
+        assert!(!rule.remedy.is_empty() && !rule.says.is_empty() && !rule.source.is_empty());
+    }
+}
+
+/// Drafts are checked where a profile of the same name is there; their texts in other languages are given here.
+fn shipped() -> impl Iterator<Item = Case> {
+    TEMPLATES.all().iter().map(|template| {
+        let mut case = Case { template: template.clone(), ..case("uk-gdpr", Channel::Letter, Content::Full) };
+        case.profile = profile(&template.profile);
+        case.texts = texts(&template.profile);
+        case.texts["cy"] = json!({
+            "nature": "Ar 9 Tachwedd 2026 cafodd ffeil ac enwau ynddi ei chopïo o weinydd ein cyflenwr.",
+            "consequences": "Gallai rhywun esgus ei fod yn eich adnabod chi.",
+            "measures": "Mae'r gweinydd wedi ei gau ac mae'r heddlu yn ymchwilio.",
+            "advice": "Byddwch yn ofalus os bydd rhywun yn gofyn am eich manylion.",
+            "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
+        });
+        case
+    })
+}
+
+#[test]
+fn every_shipped_template_passes_under_its_profile() {
+    for case in shipped() {
+        let errors: Vec<Finding> = run(&case).into_iter().filter(|f| f.severity == Severity::Error).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", case.template.name);
+        if !case.template.is_draft {
+            assert!(run(&case).is_empty(), "{}: {:#?}", case.template.name, run(&case));
+        }
+    }
+}
+
+#[test]
+fn any_part_taken_from_a_shipped_template_turns_the_check_red() {
+    for case in shipped() {
+        let text = rendered(&case);
+        let good = Marked::read(&text);
+        for part in &good.parts {
+            let rule = case.profile.element(&part.id);
+            let is_demanded = rule.is_some_and(|r| r.demand != Demand::Forbidden) && case.template.content == Content::Full;
+            if !is_demanded {
+                continue;
+            }
+            let open = format!("\u{e000}{} {}\u{e001}", part.id, part.language);
+            let changed = Case { text: Some(text.replace(&open, "\u{e000}advice.x \u{e001}")), ..case.clone() };
+            let (before, after) = (run(&case), run(&changed));
+            let says_so = |f: &&Finding| f.element.as_deref() == Some(part.id.as_str()) && !before.contains(f);
+            assert!(after.iter().any(|f| says_so(&f)), "{} without `{}`: {after:#?}", case.template.name, part.id);
+        }
+    }
+}
+
+#[test]
+fn a_value_that_holds_markup_or_another_rules_words_is_no_part_and_no_code() {
+    let mut case = case("uk-gdpr", Channel::Letter, Content::Full);
+    case.person.name = "\u{e000}marketing \u{e001}#panic(\"x\") *b* _i_ $x$ `raw` {{x}}\u{e002}".into();
+    let message = Marked::read(&rendered(&case));
+    assert!(message.parts_of("marketing").next().is_none());
+    assert!(message.text.contains("#panic(\"x\") *b* _i_ $x$ `raw`"));
+}
+
+#[test]
+fn a_phone_is_known_however_it_is_written_and_a_date_is_none() {
+    let mut case = case("uk-gdpr", Channel::Letter, Content::Full);
+    says(&mut case, "Call +44 808 157 0100 or 0808-157-0100. It happened on 09.11.2026, between 10.00 and 11.30.");
+    assert_eq!(ids(&run(&case)), Vec::<&str>::new());
+}

@@ -1,0 +1,248 @@
+//! Words that must not stand in a message: what was never filled in, what sells, what frightens, what asks for secrets.
+
+use super::{Found, Rule, Severity, Subject};
+use crate::model::state::Channel;
+use regex::{Regex, RegexSet};
+use std::sync::LazyLock;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "C020",
+        severity: Severity::Error,
+        says: "a placeholder was not filled in",
+        source: "Duly: what is approved is what is read",
+        is_confirmed: true,
+        remedy: "give the field a value, or take it out of the template",
+        check: placeholder,
+    },
+    Rule {
+        id: "C021",
+        severity: Severity::Error,
+        says: "a character is printed as its HTML name",
+        source: "Duly: a message reads as it was written",
+        is_confirmed: true,
+        remedy: "write the character itself in the list or the text",
+        check: html_name,
+    },
+    Rule {
+        id: "C031",
+        severity: Severity::Warning,
+        says: "a word that few readers know, or a nature that only says `an incident`",
+        source: "UK GDPR Art. 12(1), 34(2): clear and plain language",
+        is_confirmed: true,
+        remedy: "say in common words what happened: what was taken, when, from where",
+        check: jargon,
+    },
+    Rule {
+        id: "C040",
+        severity: Severity::Error,
+        says: "words that sell",
+        source: "EDPB 9/2022 section III.C: a message of its own",
+        is_confirmed: false,
+        remedy: "take them out: a notice carries nothing else",
+        check: marketing,
+    },
+    Rule {
+        id: "C053",
+        severity: Severity::Error,
+        says: "it asks for a secret or for data",
+        source: "NCSC guidance on breach messages",
+        is_confirmed: true,
+        remedy: "never ask for data in a notice: a forger would",
+        check: asks,
+    },
+    Rule {
+        id: "C054",
+        severity: Severity::Error,
+        says: "words that press",
+        source: "NCSC guidance on breach messages",
+        is_confirmed: true,
+        remedy: "say calmly what to do: words that press are the mark of a forger",
+        check: presses,
+    },
+    Rule {
+        id: "C093",
+        severity: Severity::Error,
+        says: "sample wording",
+        source: "UODO Bank Millennium: a notice without its content is no notice",
+        is_confirmed: true,
+        remedy: "write what happened in your own incident",
+        check: sample,
+    },
+];
+
+/// Patterns that are looked for at once, and then one by one for their places.
+struct Patterns {
+    all: RegexSet,
+    each: Vec<Regex>,
+}
+
+impl Patterns {
+    /// The patterns are of this program: one that does not compile is found by its first test.
+    #[expect(clippy::expect_used, reason = "constants, each compiled by a test")]
+    fn new(patterns: &[&str]) -> Self {
+        let insensitive = patterns.iter().map(|p| format!("(?i){p}"));
+        let each: Vec<Regex> = insensitive.clone().map(|p| Regex::new(&p).expect("a pattern of this file")).collect();
+        Self { all: RegexSet::new(insensitive).expect("the same patterns"), each }
+    }
+
+    fn find<'t>(&'t self, text: &'t str) -> impl Iterator<Item = regex::Match<'t>> {
+        self.all.matches(text).into_iter().filter_map(move |index| self.each[index].find(text))
+    }
+}
+
+static PLACEHOLDERS: LazyLock<Patterns> = LazyLock::new(|| {
+    Patterns::new(&[r"\{\{|\}\}", r"\$\{", r"<<|>>", r"%[sd]\b", r"__\w+__", r"\bundefined\b", r"\bnull\b", r"\bNaN\b"])
+});
+
+/// A template engine, a mail merge or a program left something.
+fn placeholder(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    note(subject, &PLACEHOLDERS, "a placeholder was not filled in", found);
+}
+
+static HTML_NAMES: LazyLock<Patterns> =
+    LazyLock::new(|| Patterns::new(&[r"&(amp|lt|gt|quot|apos|nbsp|#\d{1,5}|#x[0-9a-f]{1,4});"]));
+
+/// `O&#39;Brien` tells a reader that nobody looked. An email's HTML part is made from the checked text.
+fn html_name(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    note(subject, &HTML_NAMES, "", found);
+}
+
+/// Words of the trade, whatever their case.
+static JARGON: LazyLock<Patterns> = LazyLock::new(|| {
+    Patterns::new(&[
+        r"\bexfiltrat\w*",
+        r"\bthreat actors?\b",
+        r"\bthreat vector\w*",
+        r"\bdata subjects?\b",
+        r"\bpersonally identifiable information\b",
+        r"\bPII\b",
+        r"\bmalicious actors?\b",
+        r"\bincident response\b",
+        r"\bremediat\w*",
+        r"\bmitigat\w*",
+        r"\bhereinafter\b|\bhereby\b|\bpursuant to\b",
+        r"\butili[sz]\w*",
+        r"\bin the event (of|that)\b",
+    ])
+});
+/// Words of a sentence that only says that something happened.
+const NATURE_WORDS_MIN: usize = 9;
+
+/// Art. 34(2), 12(1): what happened, in words that a reader knows; `an incident` alone says nothing.
+fn jargon(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    if !subject.reads_english() {
+        return;
+    }
+    note(subject, &JARGON, "a word of the trade", found);
+    for part in subject.message.parts_of("nature") {
+        let text = subject.message.of(part);
+        if text.split_whitespace().count() < NATURE_WORDS_MIN && text.to_lowercase().contains("incident") {
+            found.push(Found::element(
+                "nature",
+                subject.message.line(part.range.start),
+                "`nature` only says that there was an incident",
+            ));
+        }
+    }
+}
+
+static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
+    Patterns::new(&[
+        r"\bnewsletters?\b",
+        r"\bunsubscribe\b",
+        r"\bour (new|latest) (products?|services?|app)\b",
+        r"\bspecial offers?\b|\bexclusive offers?\b",
+        r"\b\d+ ?% off\b",
+        r"\bdiscounts?\b",
+        r"\bfollow us on\b",
+        r"\bdownload our app\b",
+        r"\brefer a friend\b",
+        r"\bupgrade (now|today)\b",
+        r"\bas a valued customer\b",
+        r"\bcwsmer gwerthfawr\b",
+    ])
+});
+
+/// EDPB 9/2022 section III.C, Reg. 611/2013 Art. 3(4): nothing else travels with a notice.
+fn marketing(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    note(subject, &SELLS, "words that sell", found);
+}
+
+static ASKS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(reply|respond|text|send|enter|confirm|provide|give|tell|update|verify)\b[^.!?]{0,40}\b(passwords?|pass ?codes?|PIN|bank (account|details)|card (number|details)|account number|security (code|answers?)|date of birth|National Insurance number|Social Security number|personal (details|data|information))\b",
+    )
+});
+static DENIES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)\b(never|not|nobody|no one|anyone who|if (somebody|anybody|someone|anyone)|peidiwch|byth)\b|n[’']t\b")
+});
+
+/// A message that asks trains its readers to answer the next one, which is a forger's.
+fn asks(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    for hit in ASKS.find_iter(&subject.message.text) {
+        let sentence = subject.message.text[..hit.start()].rfind(['.', '!', '?', '\n']).map_or(0, |at| at + 1);
+        if !DENIES.is_match(&subject.message.text[sentence..hit.end()]) {
+            found.push(Found::at(subject, hit.start(), "it asks for a secret or for data"));
+        }
+    }
+}
+
+static PRESSES: LazyLock<Patterns> = LazyLock::new(|| {
+    Patterns::new(&[
+        r"\burgent(ly)?\b",
+        r"\bimmediately\b",
+        r"\bact (now|fast|today)\b",
+        r"\bas soon as possible\b|\bASAP\b",
+        r"\bwithin (the next )?(24|48|72) hours\b",
+        r"\bfinal (notice|warning)\b",
+        r"\byour account (will be|has been) (closed|suspended|locked|limited)\b",
+        r"\bfailure to\b",
+        r"!!",
+        r"\bWARNING\b|\bALERT\b",
+    ])
+});
+
+/// NCSC: panic words are how forged messages work. In a letter there is room to say calmly what is pressing.
+fn presses(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    if subject.channel == Channel::Sms {
+        note(subject, &PRESSES, "words that press", found);
+    }
+}
+
+static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
+    Patterns::new(&[
+        r"\[[^\]\n]{0,80}\]?",
+        r"\bTB[CAD]\b",
+        r"\bTO ?DO\b:?",
+        r"\bX{3,}\b",
+        r"\blorem ipsum\b",
+        r"\bsample (text|wording)\b",
+        r"\binsert (your|the|name|date|text)\b",
+        r"\b(example\.(com|org|net)|test@)",
+        r"\bJo Example\b|\bJohn Doe\b|\bJane Doe\b",
+        r"_{3,}|\.{4,}",
+    ])
+});
+
+/// Whatever was left of somebody's template, in the words of the incident.
+fn sample(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    note(subject, &SAMPLES, "sample wording", found);
+}
+
+/// Sample wording in a text that somebody wrote, before it stands in any message.
+pub fn is_sample(text: &str) -> bool {
+    SAMPLES.all.is_match(text)
+}
+
+/// Notes each place; quotes only what the patterns of this file matched in the template's and the incident's words.
+fn note(subject: &Subject<'_>, patterns: &Patterns, what: &str, found: &mut Vec<Found>) {
+    for hit in patterns.find(&subject.message.text) {
+        found.push(Found::at(subject, hit.start(), what));
+    }
+}
+
+#[expect(clippy::expect_used, reason = "constants, each compiled by a test")]
+pub(super) fn pattern(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a pattern of this program")
+}

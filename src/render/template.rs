@@ -1,0 +1,253 @@
+//! Templates: `<folder>/<profile>/<channel>[-full].<languages>[.<format>].hbs`, compiled once.
+//!
+//! The first line declares what a template says: `{{!-- content = full; title = Notice of Data Breach --}}`. Partials
+//! are put in before anything else happens, so that a template's hash covers every word that it prints.
+
+use super::marked::{element, unmarked};
+use super::variables::{self, Variable};
+use super::{RenderError, entries};
+use crate::model::state::{Channel, Content};
+use handlebars::Handlebars;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Folder of parts that several templates share.
+const PARTIALS: &str = "partials";
+/// Folder of templates that nobody has reviewed.
+const DRAFTS: &str = "drafts";
+
+/// A compiled template's facts.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// `profile/channel.languages.format`.
+    pub name: String,
+    /// Profile id.
+    pub profile: String,
+    /// Channel.
+    pub channel: Channel,
+    /// What it says.
+    pub content: Content,
+    /// Languages of the document, the first one first.
+    pub languages: Vec<String>,
+    /// Format, such as `standard`.
+    pub format: String,
+    /// Title of a letter or an email.
+    pub title: String,
+    /// Nobody has reviewed it: no live plan may use it.
+    pub is_draft: bool,
+    /// SHA-256 of the source.
+    pub hash: [u8; 32],
+    /// The file with its partials put in.
+    pub source: String,
+    /// What it prints of the incident and the person.
+    pub variables: Vec<Variable>,
+}
+
+/// What somebody needs a template for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Want<'a> {
+    /// Profile id.
+    pub profile: &'a str,
+    /// Channel.
+    pub channel: Channel,
+    /// What it must say.
+    pub content: Content,
+    /// BCP 47, or languages joined by `+` for one document in both.
+    pub language: &'a str,
+    /// Format, such as `standard` or `large-print`.
+    pub format: &'a str,
+}
+
+impl std::fmt::Display for Want<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}.{}.{} ({})", self.profile, self.channel, self.language, self.format, self.content)
+    }
+}
+
+/// All templates, compiled once.
+pub struct TemplateSet {
+    plain: Handlebars<'static>,
+    typst: Handlebars<'static>,
+    templates: Vec<Template>,
+}
+
+impl TemplateSet {
+    /// Loads every template of the folders; one of a later folder takes the place of one of the same name.
+    pub fn load(folders: &[&Path]) -> Result<Self, RenderError> {
+        let mut set =
+            Self { plain: engine(unmarked), typst: engine(|v| duly_letter::escape(&unmarked(v))), templates: Vec::new() };
+        for folder in folders {
+            set.add_folder(folder, folders, false)?;
+            let drafts = folder.join(DRAFTS);
+            if drafts.is_dir() {
+                set.add_folder(&drafts, folders, true)?;
+            }
+        }
+        Ok(set)
+    }
+
+    fn add_folder(&mut self, folder: &Path, folders: &[&Path], is_draft: bool) -> Result<(), RenderError> {
+        let is_profile = |path: &PathBuf| path.is_dir() && !path.ends_with(PARTIALS) && !path.ends_with(DRAFTS);
+        for profile in entries(folder)?.into_iter().filter(is_profile) {
+            for path in entries(&profile)? {
+                if path.extension().is_some_and(|e| e == "hbs") {
+                    self.add(&profile, &path, folders, is_draft)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, profile: &Path, path: &Path, folders: &[&Path], is_draft: bool) -> Result<(), RenderError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RenderError::Read { path: path.to_owned(), source })?;
+        let stem = |p: &Path| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let template = parse(&stem(profile), &stem(path), &text, path, folders, is_draft)?;
+        let body = template.source.split_once('\n').map_or("", |(_, body)| body).trim();
+        for engine in [&mut self.plain, &mut self.typst] {
+            let broken = |e: handlebars::TemplateError| {
+                let (line, column) = e.pos().unwrap_or((0, 0));
+                RenderError::Invalid { path: path.to_owned(), line: line + 1, column, what: e.reason().to_string() }
+            };
+            engine.register_template_string(&hex::encode(template.hash), body).map_err(broken)?;
+        }
+        self.templates.retain(|other| other.name != template.name);
+        self.templates.push(template);
+        Ok(())
+    }
+
+    /// Every template, by name.
+    pub fn all(&self) -> &[Template] {
+        &self.templates
+    }
+
+    /// The template for a want: the very language and format, or one document that holds the language, or the standard
+    /// letter in a larger size. Never silently another language.
+    pub fn find(&self, want: Want<'_>) -> Result<&Template, RenderError> {
+        let fits = |t: &&Template| t.profile == want.profile && t.channel == want.channel && t.content == want.content;
+        let rank = |t: &Template| {
+            let languages = t.languages.join("+");
+            let primary = want.language.split('-').next().unwrap_or_default();
+            let language = match &t.languages[..] {
+                _ if languages == want.language => 0,
+                [only] if only == primary => 1,
+                all if all.iter().any(|l| l == want.language || l == primary) && want.language != "en" => 2,
+                _ => return None,
+            };
+            let is_larger = want.format == "large-print" || t.channel != Channel::Letter;
+            match t.format.as_str() {
+                format if format == want.format => Some((language, 0)),
+                "standard" if is_larger && matches!(want.format, "large-print" | "standard") => Some((language, 1)),
+                _ => None,
+            }
+        };
+        let ranked = self.templates.iter().filter(fits).filter_map(|t| rank(t).map(|r| (r, t)));
+        let best = ranked.min_by_key(|(rank, _)| *rank).map(|(_, t)| t);
+        best.ok_or_else(|| RenderError::Missing { name: want.to_string() })
+    }
+
+    /// The template of a hash.
+    pub fn of_hash(&self, hash: &[u8; 32]) -> Option<&Template> {
+        self.templates.iter().find(|t| t.hash == *hash)
+    }
+
+    /// Renders a text for its readers' eyes, with the marks of its parts.
+    pub fn render(&self, template: &Template, data: &Value) -> Result<String, RenderError> {
+        render(&self.plain, template, data)
+    }
+
+    /// Renders the body of a letter as markup for the typesetter.
+    pub fn render_markup(&self, template: &Template, data: &Value) -> Result<String, RenderError> {
+        render(&self.typst, template, data).map(|text| super::marked::Marked::read(&text).text)
+    }
+}
+
+fn render(engine: &Handlebars<'_>, template: &Template, data: &Value) -> Result<String, RenderError> {
+    engine.render(&hex::encode(template.hash), data).map_err(|error| match error.reason() {
+        handlebars::RenderErrorReason::MissingVariable(variable) => {
+            RenderError::Unresolved { variable: variable.clone().unwrap_or_default() }
+        }
+        _ => RenderError::Unresolved { variable: "?".to_owned() },
+    })
+}
+
+fn engine(escape: impl Fn(&str) -> String + Send + Sync + 'static) -> Handlebars<'static> {
+    let mut engine = Handlebars::new();
+    engine.set_strict_mode(true);
+    engine.register_escape_fn(escape);
+    engine.register_helper("element", Box::new(element));
+    engine
+}
+
+fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], is_draft: bool) -> Result<Template, RenderError> {
+    let invalid = |what: &str| RenderError::Invalid { path: path.to_owned(), line: 1, column: 1, what: what.to_owned() };
+    let mut words = stem.split('.');
+    let kind = words.next().unwrap_or_default();
+    let channel =
+        kind.strip_suffix("-full").unwrap_or(kind).parse().map_err(|_| invalid("the file's name begins with no channel"))?;
+    let languages: Vec<String> =
+        words.next().ok_or_else(|| invalid("the file's name has no language"))?.split('+').map(str::to_owned).collect();
+    let format = words.next().unwrap_or("standard").to_owned();
+    let source = put_partials_in(text, path, folders)?;
+    let header = source.lines().next().unwrap_or_default();
+    let (content, title) = declaration(header)
+        .ok_or_else(|| invalid("the first line must be {{!-- content = full --}} or {{!-- content = alert --}}"))?;
+    let variables = variables::lint(&source, channel, path)?;
+    let hash = Sha256::digest(source.as_bytes()).into();
+    let name = format!("{profile}/{stem}");
+    Ok(Template {
+        name,
+        profile: profile.to_owned(),
+        channel,
+        content,
+        languages,
+        format,
+        title,
+        is_draft,
+        hash,
+        source,
+        variables,
+    })
+}
+
+/// `{{!-- content = full; title = … --}}`.
+fn declaration(line: &str) -> Option<(Content, String)> {
+    let inner = line.trim().strip_prefix("{{!--")?.strip_suffix("--}}")?;
+    let mut content = None;
+    let mut title = String::new();
+    for pair in inner.split(';') {
+        let (key, value) = pair.split_once('=')?;
+        match key.trim() {
+            "content" => content = value.trim().parse().ok(),
+            "title" => title = value.trim().to_owned(),
+            _ => return None,
+        }
+    }
+    Some((content?, title))
+}
+
+/// Puts `{{> name}}` in: from the controller's own folder first, then from the shipped one. Partials hold none.
+fn put_partials_in(text: &str, path: &Path, folders: &[&Path]) -> Result<String, RenderError> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{>") {
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        let name = name.trim();
+        let line = 1 + out.matches('\n').count() + before.matches('\n').count();
+        let invalid = |what: String| RenderError::Invalid { path: path.to_owned(), line, column: 1, what };
+        let is_name =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+.".contains(&b)) && !name.starts_with('.');
+        if !is_name {
+            return Err(invalid(format!("`{name}` is no name of a partial")));
+        }
+        let files = folders.iter().rev().map(|folder| folder.join(PARTIALS).join(format!("{name}.hbs")));
+        let file =
+            files.into_iter().find(|file| file.is_file()).ok_or_else(|| invalid(format!("there is no partial `{name}`")))?;
+        let partial = std::fs::read_to_string(&file).map_err(|source| RenderError::Read { path: file, source })?;
+        out.push_str(before);
+        out.push_str(partial.trim_end());
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
