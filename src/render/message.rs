@@ -149,7 +149,12 @@ impl Composer {
             reference_code,
             check_page: None,
             date: LetterDate { year, month, day },
-            part: Part { language: template.languages.first().map_or("en", String::as_str), title: &template.title, labels, body },
+            part: Part {
+                language: template.languages.first().map_or("en", String::as_str),
+                title: &template.title,
+                labels,
+                body,
+            },
             translation: None,
             ident: reference_code,
         });

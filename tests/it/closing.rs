@@ -99,7 +99,15 @@ async fn a_closed_incident_takes_no_list_row_plan_or_approval_by_any_way() {
     let (store, key) = (&world.store, world.incident.key);
     close(&world, Some("abroad")).await.unwrap();
 
-    let row = NewRow { identity: vec![9], row_no: Some(9), tombstone: None, person: None, faults: json!([]), sealed: vec![1] };
+    let row = NewRow {
+        identity: vec![9],
+        row_no: Some(9),
+        job: None,
+        tombstone: None,
+        person: None,
+        faults: json!([]),
+        sealed: vec![1],
+    };
     let closed = |error: StoreError| matches!(error, StoreError::Closed);
     assert!(closed(store.insert_rows(key, 1, &[row]).await.unwrap_err()));
     assert!(closed(store.open_list(key, "file", Some(b"another"), b"key").await.unwrap_err()));

@@ -217,7 +217,12 @@ impl ForgottenRow {
         let channel: Channel = word(&self.channel)?;
         let Some(destination) = opened.record.destination(channel) else { return Ok(None) };
         let content_sha256 = hex::encode(&self.content_hash);
-        Ok(Some(SendKey { message_id: self.message_id, channel, destination, content_sha256, state: word(&self.state)? }))
+        Ok(Some(SendKey {
+            message_id: self.message_id,
+            channel,
+            mark: Mark::Carries { destination, content_sha256 },
+            state: word(&self.state)?,
+        }))
     }
 }
 

@@ -71,7 +71,8 @@ fn read_font(document: &Document, font: &Dictionary) -> Font {
 /// `bfchar` and `bfrange` of a CMap.
 fn unicode(map: &str) -> HashMap<u16, String> {
     let utf16 = |hex: &str| {
-        let units: Vec<u16> = hex.as_bytes().chunks(4).map(|unit| u16::from_str_radix(str::from_utf8(unit).unwrap(), 16).unwrap()).collect();
+        let units: Vec<u16> =
+            hex.as_bytes().chunks(4).map(|unit| u16::from_str_radix(str::from_utf8(unit).unwrap(), 16).unwrap()).collect();
         String::from_utf16(&units).unwrap()
     };
     let mut codes = HashMap::new();
