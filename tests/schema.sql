@@ -682,11 +682,7 @@ table restored
     constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text])))
     constraint restored_pkey PRIMARY KEY (restored_id)
     UNIQUE index restored_open ON public.restored USING btree ((true)) WHERE (reconciled_at IS NULL)
-<<<<<<< HEAD
     trigger check_reconciled BEFORE UPDATE ON public.restored FOR EACH ROW EXECUTE FUNCTION check_reconciled()
-=======
-    trigger check_reconciled BEFORE UPDATE OF command_id, reconciled_at ON public.restored FOR EACH ROW EXECUTE FUNCTION check_reconciled()
->>>>>>> vaults
     grant select to duly_app
     grant insert (restored_id, ground) to duly_app
     grant update (imported_at, command_id, reconciled_at) to duly_app
@@ -904,7 +900,7 @@ begin
         raise exception 'an event of a controller or incident that is not there' using errcode = 'DU013';
     end if;
     if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
-                             where f.kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded')) e
+                             where f.restored_id is null and f.kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded')) e
          where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
                  join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
                 cross join lateral (select signed_words(s.statement) as words) w
@@ -966,31 +962,6 @@ begin
     return new;
 end 
 
-<<<<<<< HEAD
-function check_reconciled() returns trigger
-
-begin
-    if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
-         where s.command_id = new.command_id
-           and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', old.restored_id)))) then
-        raise exception 'a restore is reconciled once, by an active user''s signature over exactly that' using errcode = 'DU072';
-    end if;
-    return new;
-end 
-
-function check_restored(brought bigint, moving bigint, by_restore uuid) returns void
-
-begin
-    if brought > 0 and not exists (select from restored r where r.restored_id = by_restore and r.reconciled_at is null) then
-        raise exception 'an event is brought back without a restore' using errcode = 'DU070';
-    end if;
-    if moving > 0 and exists (select from restored r where r.reconciled_at is null and r.imported_at is null) then
-        raise exception 'nobody''s events go on before `duly restore reconcile` has brought back those that were lost' using errcode = 'DU071';
-    end if;
-end 
-
-function check_user() returns trigger
-=======
 function check_places() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1002,18 +973,29 @@ begin
     return null;
 end 
 
-function check_reconciled() returns trigger security definer set search_path=public, pg_temp
+function check_reconciled() returns trigger set search_path=public, pg_temp
 
 begin
-    perform from signed_command s where s.command_id = new.command_id and old.reconciled_at is null
-        and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', new.restored_id));
-    if not found then raise exception 'a restore is reconciled once, by the signed command for it' using errcode = 'DU018'; end if;
-    new.reconciled_at := duly_now();
+    if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
+         where s.command_id = new.command_id
+           and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', old.restored_id)))) then
+        raise exception 'a restore is reconciled once, by an active user''s signature over exactly that' using errcode = 'DU072';
+    end if;
     return new;
 end 
 
+function check_restored(brought bigint, moving bigint, by_restore uuid) returns void set search_path=public, pg_temp
+
+begin
+    if brought > 0 and not exists (select from restored r where r.restored_id = by_restore and r.reconciled_at is null) then
+        raise exception 'an event is brought back without a restore' using errcode = 'DU070';
+    end if;
+    if moving > 0 and exists (select from restored r where r.reconciled_at is null and r.imported_at is null) then
+        raise exception 'nobody''s events go on before `duly restore reconcile` has brought back those that were lost' using errcode = 'DU071';
+    end if;
+end 
+
 function check_user() returns trigger set search_path=public, pg_temp
->>>>>>> vaults
 
 begin
     if tg_op = 'UPDATE' then
@@ -1159,8 +1141,7 @@ begin
     return new;
 end 
 
-<<<<<<< HEAD
-function only_while_open() returns trigger
+function only_while_open() returns trigger set search_path=public, pg_temp
 
 begin
     if exists (select from (select distinct controller_id, incident_no from fresh) f
@@ -1170,10 +1151,7 @@ begin
     return null;
 end 
 
-function receipt_begins_undecided() returns trigger
-=======
 function receipt_begins_undecided() returns trigger set search_path=public, pg_temp
->>>>>>> vaults
 
 begin
     if new.controller_id <> '00000000-0000-0000-0000-000000000000' and (new.result is not null or new.due_at is null) then
