@@ -10,8 +10,13 @@ from weasyprint import HTML
 from weasyprint.text.fonts import FontConfiguration
 
 COUNT = 12
-CSS = """<style>@page { size: A4; margin: 20mm 20mm 24mm 25mm; @bottom-right { content: "Page " counter(page) " of " counter(pages) } }
-body { font: 10.5pt "Noto Sans", sans-serif } .address { margin: 20mm 0 37mm }</style>"""
+FONTS = (Path(__file__).parent.parent / "fonts").resolve()
+FACES = "".join(
+    f"@font-face {{ font-family: Noto; font-weight: {weight}; src: url(file://{FONTS}/NotoSans-{name}.ttf) }}"
+    for weight, name in [(400, "Regular"), (700, "Bold")]
+)
+CSS = f"<style>{FACES}" + """@page { size: A4; margin: 20mm 20mm 24mm 25mm; @bottom-right { content: "Page " counter(page) " of " counter(pages) } }
+body { font: 10.5pt Noto } .address { margin: 20mm 0 37mm }</style>"""
 
 
 def page(text, number):
@@ -26,7 +31,7 @@ def page(text, number):
 
 text = Path(sys.argv[1]).read_text()
 fonts = FontConfiguration()
-HTML(string=page(text, 0)).write_pdf(font_config=fonts)
+HTML(string=page(text, 0)).write_pdf(font_config=fonts, pdf_variant="pdf/ua-1")
 start = time.process_time()
 for number in range(COUNT):
     HTML(string=page(text, number)).write_pdf(font_config=fonts, pdf_variant="pdf/ua-1")
