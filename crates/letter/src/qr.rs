@@ -2,7 +2,6 @@
 
 use crate::LetterError;
 use fast_qr::{ECL, QRBuilder};
-use std::fmt::Write;
 
 /// Light modules around the code, as its standard asks.
 const QUIET: usize = 4;
@@ -25,8 +24,7 @@ pub(crate) fn svg(url: &str) -> Result<String, LetterError> {
         while x < code.size {
             let run = (x..code.size).take_while(|x| code[y][*x].value()).count();
             if run > 0 {
-                // Writing to a String cannot fail.
-                let _ = write!(svg, "M{} {}.5h{run}", x + QUIET, y + QUIET);
+                svg.push_str(&format!("M{} {}.5h{run}", x + QUIET, y + QUIET));
             }
             x += run.max(1);
         }

@@ -1,5 +1,5 @@
 //! Promises of a letter, checked on the PDF itself.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod facts;
 mod fuzz;
