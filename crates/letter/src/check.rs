@@ -1,5 +1,6 @@
 //! Reads the laid-out letter: what shows in the window, what is printed where no printer reaches, what no font has.
 
+use crate::escape::is_right_to_left;
 use crate::hygiene::{code_points, printable, tidy};
 use crate::ink::{Block, Ink, Kind};
 use crate::printed::{Printed, printed};
@@ -15,9 +16,9 @@ pub(crate) fn check(letter: &Letter<'_>, inks: &[Ink<'_>], pages: usize) -> Resu
     if pages > PAGES_MAX {
         return Err(LetterError::TooManyPages(pages));
     }
-    glyphs(inks)?;
     let printed = printed(inks);
     printable(&printed.text).map_err(|refused| LetterError::Unprintable(refused.0))?;
+    glyphs(inks)?;
     let zones = letter.sheet.zones();
     for ink in inks.iter().filter(|ink| ink.area.left.is_finite()) {
         if ink.page == 0 {
@@ -25,8 +26,7 @@ pub(crate) fn check(letter: &Letter<'_>, inks: &[Ink<'_>], pages: usize) -> Resu
         }
         any_page(letter, zones, ink)?;
     }
-    eprintln!("{:?} {:?}", bare(&printed.address), bare(&letter.address.join("\n")));
-    if bare(&printed.address) != bare(&letter.address.join("\n")) {
+    if !same_address(&printed.address, &letter.address.join("\n")) {
         return Err(LetterError::AddressDiffers);
     }
     page_numbers(letter, zones, inks, pages)?;
@@ -111,6 +111,17 @@ fn page_numbers(letter: &Letter<'_>, zones: &Zones, inks: &[Ink<'_>], pages: usi
         }
     }
     Ok(())
+}
+
+/// Nothing is missing, doubled or changed. Where a line mixes directions, the order in which it shows is not the order in
+/// which it is read, and only the characters are compared.
+fn same_address(printed: &str, given: &str) -> bool {
+    let (mut printed, mut given): (Vec<char>, Vec<char>) = (bare(printed).chars().collect(), bare(given).chars().collect());
+    if given.iter().copied().any(is_right_to_left) {
+        printed.sort_unstable();
+        given.sort_unstable();
+    }
+    printed == given
 }
 
 /// Text without spaces and what shows nothing.

@@ -9,6 +9,7 @@ mod fonts;
 mod qr;
 mod world;
 mod ink;
+mod mend;
 mod printed;
 mod check;
 mod batch;
@@ -82,7 +83,9 @@ impl Typesetter {
         if !compiled.warnings.is_empty() {
             return Err(self.world.error(&compiled.warnings, false));
         }
-        compiled.output.map_err(|errors| self.world.error(&errors, has_logo))
+        let document: PagedDocument = compiled.output.map_err(|errors| self.world.error(&errors, has_logo))?;
+        let needs_mending = mend::is_needed(&ink::read(document.pages()));
+        Ok(if needs_mending { mend::mend(&document) } else { document })
     }
 }
 

@@ -87,7 +87,18 @@ impl<'a> Text<'a> {
             if run.is_apart {
                 self.done.push(' ');
             }
-            self.done.push_str(&run.item.text);
+            self.done.push_str(&shown(run.item));
         }
     }
+}
+
+/// The text that the run's glyphs stand for.
+fn shown(item: &TextItem) -> String {
+    let mut is_shown = vec![false; item.text.len()];
+    for glyph in &item.glyphs {
+        if let Some(own) = is_shown.get_mut(glyph.range()) {
+            own.fill(true);
+        }
+    }
+    item.text.char_indices().filter(|(at, _)| is_shown[*at]).map(|(_, c)| c).collect()
 }

@@ -2,7 +2,6 @@
 
 use crate::LetterError;
 use fast_qr::{ECL, QRBuilder};
-use std::fmt::Write;
 
 /// Light modules around the code, as its standard asks.
 const QUIET: usize = 4;
@@ -16,16 +15,16 @@ pub(crate) fn svg(url: &str) -> Result<String, LetterError> {
     if host.is_empty() || url.len() > URL_MAX || !url.chars().all(plain) {
         return Err(LetterError::CheckPageNotPlain);
     }
-    let code = QRBuilder::new(url).ecl(ECL::Q).build().map_err(|_| LetterError::CheckPageNotPlain)?;
+    let code = QRBuilder::new(url).ecl(ECL::M).build().map_err(|_| LetterError::CheckPageNotPlain)?;
     let side = code.size + 2 * QUIET;
-    let mut svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}"><path d=""#);
+    // Each run of dark modules is one stroke: the shortest drawing.
+    let mut svg = format!(r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}"><path stroke="#000" d=""##);
     for y in 0..code.size {
         let mut x = 0;
         while x < code.size {
             let run = (x..code.size).take_while(|x| code[y][*x].value()).count();
             if run > 0 {
-                // Writing to a String cannot fail.
-                let _ = write!(svg, "M{} {}h{run}v1h-{run}z", x + QUIET, y + QUIET);
+                svg.push_str(&format!("M{} {}.5h{run}", x + QUIET, y + QUIET));
             }
             x += run.max(1);
         }

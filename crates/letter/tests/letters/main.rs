@@ -1,8 +1,12 @@
 //! Promises of a letter, checked on the PDF itself.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod facts;
+mod fuzz;
 mod given;
 mod pdf;
+mod refused;
+mod same;
 mod text;
 
 #[test]

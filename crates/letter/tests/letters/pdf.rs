@@ -226,6 +226,12 @@ pub fn squeeze(text: &str) -> String {
     text.chars().filter(|c| !shows_nothing(*c)).collect()
 }
 
+pub fn sorted(text: &str) -> Vec<char> {
+    let mut chars: Vec<char> = text.chars().collect();
+    chars.sort_unstable();
+    chars
+}
+
 /// The text as poppler reads it, where poppler is installed.
 pub fn poppler(pdf: &[u8]) -> Option<String> {
     let path = std::env::temp_dir().join(format!("duly-letter-{}-{:?}.pdf", std::process::id(), std::thread::current().id()));

@@ -1,0 +1,131 @@
+//! What letters cost: speed of one core, memory over a large run, bytes, and the same letter by WeasyPrint in the same run.
+//! Merges its figures into target/bench/latest.json. `BENCH_SCALE=100` runs a hundredth, to try the benchmark itself.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    reason = "a benchmark stops where something is wrong"
+)]
+
+use duly_letter::{BATCH_MAX, Labels, Letter, LetterDate, Letterhead, Logo, Part, Print, Sheet, Typesetter, escape};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+const TEXT: &str = include_str!("../tests/letters/text.en.typ");
+const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60"><path d="M30 2 54 11V31C54 45 43 54 30 58 17 54 6 45 6 31V11Z" fill="#1d3557"/></svg>"##;
+/// People in a run such as the one that Duly was made for.
+const RUN: usize = 47_000;
+
+fn main() {
+    let scale: usize = std::env::var("BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let count = (RUN / scale.max(1)).max(BATCH_MAX);
+    let (rate, bytes, rss) = run(count);
+    let weasyprint = weasyprint();
+    let conditions = format!(
+        "{count} letters of {} words, A4, logo and QR code, PDF/A-2a and PDF/UA-1, 1 thread",
+        TEXT.split_whitespace().count()
+    );
+    let measured =
+        weasyprint.map_or("WeasyPrint was not found: not measured".to_owned(), |rate| format!("WeasyPrint {rate:.2}/s"));
+    let ratio = weasyprint.map(|baseline| rate / baseline);
+    let entries = [
+        entry("letters_per_second_per_core", json!(rate), "letters/CPU-second", &conditions, &measured, json!(ratio)),
+        entry("letters_vs_weasyprint", json!(ratio), "times", &conditions, &measured, json!(ratio)),
+        entry("letters_rss_mb", json!(rss), "MB", &conditions, "goal 300 MB", json!(300.0 / rss)),
+        entry("letter_kb", json!(bytes), "kB", &conditions, "goal 40 kB", json!(40.0 / bytes)),
+        {
+            let in_batch = in_batch();
+            entry("letter_in_batch_kb", json!(in_batch), "kB", "one PDF of 100 letters", "goal 12 kB", json!(12.0 / in_batch))
+        },
+    ];
+    merge(&entries);
+    eprintln!("{}", serde_json::to_string_pretty(&entries).unwrap());
+}
+
+fn entry(name: &str, value: Value, unit: &str, conditions: &str, baseline: &str, ratio: Value) -> Value {
+    json!({ "name": name, "value": value, "unit": unit, "conditions": conditions, "baseline": baseline, "ratio": ratio })
+}
+
+fn with_letter<T>(number: usize, then: impl FnOnce(&Letter<'_>) -> T) -> T {
+    let name = format!("Person Number {number}");
+    let address = [name.as_str(), "14 Orchard Terrace", "Northmere", "NE3 7QD"].map(str::to_owned);
+    let lines = ["Northmere Police", "1 Station Road", "Northmere NE1 4XF"].map(str::to_owned);
+    let code = format!("7K4T-{number:05}");
+    let labels = Labels {
+        date: "23 November 2026",
+        reference: "Your reference",
+        page: "Page {page} of {pages}",
+        check: "Check that this letter is real",
+    };
+    then(&Letter {
+        sheet: Sheet::A4,
+        print: Print::Standard,
+        letterhead: Letterhead { lines: &lines, logo: Some(Logo { bytes: LOGO.as_bytes(), alt: "Badge" }), discreet: false },
+        address: &address,
+        reference_code: &code,
+        check_page: Some("https://northmere.police.uk/check"),
+        date: LetterDate { year: 2026, month: 11, day: 23 },
+        part: Part { language: "en-GB", title: "Your personal data", labels, body: &TEXT.replace("{name}", &escape(&name)) },
+        translation: None,
+        ident: &code,
+    })
+}
+
+/// Letters per CPU-second, kB per letter, resident MB at the end.
+fn run(count: usize) -> (f64, f64, f64) {
+    let mut typesetter = Typesetter::new().unwrap();
+    let (mut bytes, start) = (0, cpu_seconds());
+    for number in 0..count {
+        bytes += with_letter(number, |letter| typesetter.typeset(letter).unwrap().pdf.len());
+    }
+    let rate = count as f64 / (cpu_seconds() - start);
+    (rate, bytes as f64 / 1000.0 / count as f64, resident_mb())
+}
+
+fn in_batch() -> f64 {
+    fn gather(number: usize, letters: &mut Vec<Letter<'_>>) -> f64 {
+        if number == BATCH_MAX {
+            let batch = Typesetter::new().unwrap().batch(letters, "batch").unwrap();
+            return batch.pdf.len() as f64 / 1000.0 / BATCH_MAX as f64;
+        }
+        with_letter(number, |letter| {
+            let mut letters: Vec<Letter<'_>> = letters.clone();
+            letters.push(*letter);
+            gather(number + 1, &mut letters)
+        })
+    }
+    gather(0, &mut Vec::new())
+}
+
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    // User and system time, in ticks of a hundredth of a second.
+    fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+}
+
+fn resident_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0 / 1e6
+}
+
+/// Letters per CPU-second of WeasyPrint, where python3 has it.
+fn weasyprint() -> Option<f64> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/weasyprint_letters.py");
+    let text = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/letters/text.en.typ");
+    let output = Command::new("python3").args([script, text]).output().ok()?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+}
+
+/// Replaces entries of the same name; the others' figures stay.
+fn merge(entries: &[Value]) {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"));
+    let path = folder.join("latest.json");
+    let mut all: Vec<Value> = std::fs::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+    all.retain(|old| entries.iter().all(|new| new["name"] != old["name"]));
+    all.extend(entries.iter().cloned());
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(path, serde_json::to_string_pretty(&all).unwrap()).unwrap();
+}

@@ -1,0 +1,79 @@
+//! The same letter has the same bytes, alone and in a batch, and a document's values are never markup.
+
+use crate::given::{Given, kinds, letter_to, note_to};
+use crate::pdf;
+use duly_letter::{Print, Sheet, Typesetter, document};
+use sha2::{Digest, Sha256};
+
+#[test]
+fn the_same_letter_has_the_same_bytes_and_another_person_other_ones() {
+    let mut typesetter = Typesetter::new().unwrap();
+    let mut pdf = |name: &str| typesetter.typeset(&letter_to(name).letter()).unwrap().pdf;
+    let one = pdf("Siân O'Brien");
+    assert_ne!(one, pdf("Rhys Price"));
+    assert_eq!(one, pdf("Siân O'Brien"), "after another letter");
+    assert_eq!(one, letter_to("Siân O'Brien").typeset().unwrap().pdf, "by another typesetter");
+}
+
+#[test]
+fn what_is_said_to_be_printed_is_what_other_programs_read() {
+    for (name, given) in kinds() {
+        let typeset = given.typeset().unwrap();
+        let printed = pdf::squeeze(&typeset.printed.text);
+        assert_eq!(printed, pdf::text(&pdf::glyphs(&typeset.pdf)), "{name}");
+        if let Some(text) = pdf::poppler(&typeset.pdf)
+            && name != "a4-arabic-name"
+        {
+            assert_eq!(
+                pdf::sorted(&printed),
+                pdf::sorted(&text),
+                "{name}: poppler reads columns in another order, and nothing else"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_batch_names_where_each_letter_lies_and_what_it_is_alone() {
+    let people = ["Siân O'Brien", "محمد علي", "Rhys Price"];
+    let mut given: Vec<Given> = people.iter().map(|name| letter_to(name)).collect();
+    given[1].print = Print::Large;
+    let letters: Vec<_> = given.iter().map(Given::letter).collect();
+    let batch = Typesetter::new().unwrap().batch(&letters, "batch 1").unwrap();
+    let again = Typesetter::new().unwrap().batch(&letters, "batch 1").unwrap();
+    assert!(batch.pdf == again.pdf && batch.manifest == again.manifest, "the same bytes");
+
+    let glyphs = pdf::glyphs(&batch.pdf);
+    for (given, entry) in given.iter().zip(&batch.manifest) {
+        let alone = given.typeset().unwrap();
+        assert_eq!(entry.sha256, Sha256::digest(&alone.pdf).iter().map(|b| format!("{b:02x}")).collect::<String>());
+        assert_eq!(entry.first_page % 2, 1, "each letter begins on a front page");
+        let own = glyphs.iter().filter(|g| (entry.first_page..=entry.last_page).contains(&(g.page + 1)));
+        assert_eq!(pdf::text(own), pdf::text(&pdf::glyphs(&alone.pdf)));
+    }
+    let pages: Vec<_> = batch.manifest.iter().map(|entry| (entry.first_page, entry.last_page)).collect();
+    assert_eq!(pages, [(1, 2), (3, 5), (7, 8)], "after three pages an empty one");
+    assert!(!glyphs.iter().any(|glyph| glyph.page == 5));
+    assert!(batch.manifest_json().starts_with("[\n{\"first_page\":1,\"ident\":\"7K4T-9QXM-3W\",\"last_page\":2,\"sha256\":\""));
+}
+
+#[test]
+fn a_batch_of_a_refused_letter_or_of_two_sheets_is_refused() {
+    let (good, bad) = (note_to("Rhys Price"), note_to("王"));
+    let error = Typesetter::new().unwrap().batch(&[good.letter(), bad.letter()], "b").err().unwrap();
+    assert_eq!((error.number, error.source.code()), (2, "missing_glyph"));
+    let other = Given { sheet: Sheet::UsLetter, ..good.clone() };
+    let error = Typesetter::new().unwrap().batch(&[good.letter(), other.letter()], "b").err().unwrap();
+    assert_eq!(error.source.code(), "batch");
+}
+
+#[test]
+fn a_value_of_a_document_is_never_markup() {
+    const PAGE: &str = "#let p = json(\"/data.json\")\n#set document(title: \"T\", date: datetime(year: 2026, month: 11, day: 23))\n\
+        #set text(font: \"Noto Sans\", lang: \"en\", fallback: false)\n#heading(level: 1, \"T\")\n#p.value";
+    let value = "#panic(1) *b* $x$ <i> @ref // \\u{41}";
+    let page = document(PAGE, &serde_json::json!({"value": value}), "x").unwrap();
+    assert!(pdf::text(&pdf::glyphs(&page)).contains(&pdf::squeeze(value)));
+    assert_eq!(document(PAGE, &serde_json::json!({"value": "王"}), "x").err().map(|e| e.code()), Some("missing_glyph"));
+    assert_eq!(document("#include \"/etc/passwd\"", &serde_json::json!({}), "x").err().map(|e| e.code()), Some("typst"));
+}
