@@ -3,21 +3,19 @@
 mod check;
 mod error;
 mod layers;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
+pub use secrets::read_private;
 
-use crate::model::seal::Key;
 use figment::Figment;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -350,67 +348,4 @@ impl Settings {
         check::check(&settings)?;
         Ok(settings)
     }
-
-    fn read_secret_files(&mut self) -> Result<(), SettingsError> {
-        read_secret("database.url_file", &self.database.url_file, &mut self.database.url)?;
-        read_secret("database.owner_url_file", &self.database.owner_url_file, &mut self.database.owner_url)?;
-        read_secret("database.receipts_url_file", &self.database.receipts_url_file, &mut self.database.receipts_url)?;
-        read_secret("broker.url_file", &self.broker.url_file, &mut self.broker.url)?;
-        for (name, lane) in &mut self.lanes {
-            read_secret(&format!("lanes.{name}.api_key_file"), &lane.api_key_file, &mut lane.api_key)?;
-            let key = format!("lanes.{name}.receipt_secret_file");
-            read_secret(&key, &lane.receipt_secret_file, &mut lane.receipt_secret)?;
-        }
-        let smtp = &mut self.hand_over.smtp;
-        read_secret("hand_over.smtp.password_file", &smtp.password_file, &mut smtp.password)?;
-        for (name, to) in &mut self.hand_over.to {
-            let key = format!("hand_over.to.{name}.webhook_secret_file");
-            read_secret(&key, &to.webhook_secret_file, &mut to.webhook_secret)?;
-        }
-        Ok(())
-    }
-
-    /// The master key, from `DULY_MASTER_KEY` or its file, which nobody else may read.
-    pub fn master_key(&self) -> Result<Key, SettingsError> {
-        read_key("DULY_MASTER_KEY", "keys.master_file", &self.keys.master_file)
-    }
-
-    /// The seed of the Ed25519 key that signs the logs, from `DULY_LOG_KEY` or its file, which nobody else may read.
-    pub fn log_key(&self) -> Result<Key, SettingsError> {
-        read_key("DULY_LOG_KEY", "keys.log_file", &self.keys.log_file)
-    }
-}
-
-fn read_key(variable: &'static str, setting: &'static str, path: &Path) -> Result<Key, SettingsError> {
-    if let Ok(text) = std::env::var(variable) {
-        return Ok(Key::from_hex(&Zeroizing::new(text))?);
-    }
-    let unusable = |source| SettingsError::KeyFile { variable, setting, path: path.to_owned(), source };
-    let text = read_private(path).map_err(unusable)?.ok_or_else(|| SettingsError::KeyFileExposed { path: path.to_owned() })?;
-    Ok(Key::from_hex(&text)?)
-}
-
-/// Reads a file that only its owner may read; `None` if others may.
-pub fn read_private(path: &Path) -> std::io::Result<Option<Zeroizing<String>>> {
-    // The mode is asked of the open file, so that it cannot be exchanged in between.
-    let file = File::open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        return Ok(None);
-    }
-    let text = std::io::read_to_string(&file)?;
-    Ok(Some(Zeroizing::new(text)))
-}
-
-/// Takes a secret from its file where one is named; the file wins over the value.
-fn read_secret(key: &str, path: &Path, secret: &mut SecretString) -> Result<(), SettingsError> {
-    if path.as_os_str().is_empty() {
-        return Ok(());
-    }
-    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::SecretFile {
-        key: key.to_owned(),
-        path: path.to_owned(),
-        source,
-    })?;
-    *secret = Zeroizing::new(text).trim().into();
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use super::*;
 use secrecy::ExposeSecret;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 
 const DEMO: &str = include_str!("../../config/demo.toml");
 

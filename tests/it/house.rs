@@ -235,7 +235,9 @@ fn the_papers_are_there_and_their_links_lead_somewhere() {
 
 #[test]
 fn every_kind_of_event_stands_in_the_format() {
-    let code: String = files("src", ".rs").into_values().collect();
+    // A template's names look alike, and no event is written there.
+    let sources = files("src", ".rs").into_iter().filter(|(path, _)| !path.contains("src/render/"));
+    let code: String = sources.map(|(_, text)| text).collect();
     let written: BTreeSet<&str> = code
         .split('"')
         .filter(|literal| {

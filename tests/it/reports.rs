@@ -63,7 +63,7 @@ async fn a_report_of_the_same_moment_has_the_same_bytes_however_the_log_grows() 
     assert_ne!(regulator_page(&stage, &now).await, page);
     assert!(now.standing.size > after.standing.size);
     assert_eq!(personal(page.as_bytes()), Vec::<&str>::new());
-    assert!(page.contains("A file was copied."), "the wording is part of the report");
+    assert!(page.contains("a file with names was copied from a server of ours."), "the wording is part of the report");
 }
 
 /// Its event says a time before the moment and comes into the log after it: it was not known then, and never will have been.

@@ -7,7 +7,8 @@ use duly::report::story::story;
 use duly::store::Store;
 use duly::store::claim::Intent;
 use duly::store::due::Quota;
-use duly::store::unit::{IncidentKey, Note};
+use duly::store::incident::Incident;
+use duly::store::unit::Note;
 use duly_ledger::Event;
 use duly_sandbox::{Fault, FaultKind, ProviderConfig};
 use serde_json::{Value, json};
@@ -48,16 +49,12 @@ async fn a_message_that_nobody_takes_is_given_up_after_its_attempts() {
 async fn send_again(
     store: &Store,
     users: &Users,
-    incident: IncidentKey,
+    incident: &Incident,
     (person, message): (Uuid, Uuid),
     deadline_ms: Option<i64>,
 ) {
-    let by = users.ann.sign(store, &json!({"command": "unknown decide", "message": message})).await.unwrap();
-    let mut note = Note::default();
-    note.detail.insert("command".into(), json!(by.command_id.to_string()));
-    note.detail.insert("user".into(), json!(by.user_id.to_string()));
-    note.detail.extend(deadline_ms.map(|ms| ("deadline_ms".to_owned(), json!(ms))));
-    let decided = store.apply_one(incident, person, message, Cause::Decided(Decision::SendAgain), note).await.unwrap();
+    let note = users.decide(store, incident, message, "send-again", deadline_ms).await;
+    let decided = store.apply_one(incident.key, person, message, Cause::Decided(Decision::SendAgain), note).await.unwrap();
     assert_eq!(decided.message, Some(MessageState::Ready));
 }
 
@@ -72,7 +69,7 @@ async fn who_decides_to_send_again_after_the_last_attempt_and_the_deadline_is_ob
     let person = sqlx::query_scalar("select person_id from person").fetch_one(&stage.owner).await.unwrap();
     let message = stage.message().await;
 
-    send_again(&stage.office.store, &stage.users, stage.incident.key, (person, message), Some(3_600_000)).await;
+    send_again(&stage.office.store, &stage.users, &stage.incident, (person, message), Some(3_600_000)).await;
     eventually("it is accepted", async || stage.states().await == ["accepted"]).await;
 
     let decided = details(&stage, "message.decided").await.remove(0);
@@ -106,7 +103,7 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
 
     call(1).await;
     apply(Cause::Ask).await;
-    send_again(store, &world.users, key, place, None).await;
+    send_again(store, &world.users, &world.incident, place, None).await;
     assert_eq!(store.list_due(10, 1).await.unwrap().len(), 0, "its attempts are not used up any more");
     call(2).await;
     apply(Cause::Absent { attempt: 2 }).await;

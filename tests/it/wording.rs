@@ -30,7 +30,7 @@ async fn what_must_be_mended_freezes_nothing_and_is_told_with_its_place_and_its_
     let phone = found.as_array().unwrap().iter().find(|f| f["rule"] == "C055").unwrap();
     assert_eq!(
         (&phone["severity"], &phone["element"], &phone["people"]),
-        (&json!("error"), &json!("complaint_right"), &json!(4))
+        (&json!("error"), &json!("complaint_right"), &json!(3))
     );
     assert!(!PERSONAL.iter().any(|value| refused.out.contains(value) || refused.err.contains(value)), "{refused:?}");
     desk.duly("ann", &["plan", "show", "--incident", "own"]).refused("the incident has no plan", "plan prepare");
@@ -97,13 +97,15 @@ async fn a_template_of_ones_own_goes_before_the_shipped_one_and_is_checked_with_
 
     desk.write("own/uk-gdpr/sms.en.hbs", &own.replace("{{controller.name}}", "\n{{{controller.name}}}"));
     desk.duly("ann", &["template", "list"])
-        .refused("own/uk-gdpr/sms.en.hbs is not valid at line 3, column 1: an unescaped value", "correct");
+        .refused("the template own/uk-gdpr/sms.en.hbs is not valid at line 3, column 1: an unescaped value", "correct");
     desk.write("own/uk-gdpr/sms.en.hbs", &own.replace("{{controller.name}}", "{{person.pay_number}}"));
     desk.duly("ann", &["template", "list"])
-        .refused("own/uk-gdpr/sms.en.hbs is not valid at line 2, column 1: there is no field", "correct");
+        .refused("the template own/uk-gdpr/sms.en.hbs is not valid at line 2, column 1: there is no field", "correct");
     desk.write("own/uk-gdpr/sms.en.hbs", &own.replace("{{controller.name}}", "{{incident.dates}}"));
-    desk.duly("ann", &["template", "list"])
-        .refused("own/uk-gdpr/sms.en.hbs is not valid at line 2, column 1: `incident.dates` may be absent", "correct");
+    desk.duly("ann", &["template", "list"]).refused(
+        "the template own/uk-gdpr/sms.en.hbs is not valid at line 2, column 1: `incident.dates` may be absent",
+        "correct",
+    );
 }
 
 #[tokio::test]

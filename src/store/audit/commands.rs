@@ -90,7 +90,7 @@ impl EventRow {
                 command == "quarantine discard" && rows.is_some_and(|rows| rows.contains(&name))
             }
             "row.corrected" => command == "quarantine correct",
-            "export.made" => ["pack ", "report ", "audit "].iter().any(|group| command.starts_with(group)),
+            "export.made" => ["pack ", "report ", "audit ", "quarantine export"].iter().any(|group| command.starts_with(group)),
             "restore.reconciled" => command == "restore reconcile",
             "user.added" => command == "user add" && asks("public", told("key").clone()),
             "user.revoked" => command == "user revoke",

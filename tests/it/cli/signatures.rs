@@ -172,7 +172,7 @@ async fn what_is_refused_leaves_no_signature() {
     desk.duly("ann", &["hold", "set", "--incident", "cards", "--reason", " "]).refused("the reason is empty", "--reason");
     desk.duly("ann", &["hold", "lift", "0193f3a2-0000-7000-8000-000000000000"]).refused("there is no hold", "");
     desk.duly("ann", &["controller", "add", "northmere", "--name", "N", "--sms-sender", "NNN", "--address", "x"])
-        .refused("there is a controller", "");
+        .refused("the controller `northmere` is there already", "");
     desk.duly("ann", &["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml"]).refused("there is", "");
     desk.write("bad.csv", "Colour,Shape\nred,round\n");
     desk.write("there.csv", "");
@@ -257,7 +257,7 @@ async fn nobody_is_added_under_a_name_that_could_be_taken_for_anothers() {
     let add = |name: &'static str| desk.new_user("cleo", &["user", "add", "--name", name, "--key", "cleo.key"]);
 
     for alike in ["ann price", "Ann  Price", "ANNPRICE", "Ａｎｎ Price"] {
-        add(alike).refused("there is a user or key `Ann Price` already", "another name");
+        add(alike).refused("the user or key `Ann Price` is there already", "another name");
     }
     for unseen in ["Ann\u{200b} Price", "Cleo\nHart", "\u{1b}[2JCleo", "\u{202e}oelC"] {
         add(unseen).refused("the name has characters that nobody sees", "type it anew");

@@ -11,7 +11,6 @@ use duly::store::claim::{Intent, RepeatWindow};
 use duly::store::due::Quota;
 use duly::store::outcome::Outcome;
 use duly::store::receipt::ReceiptStore;
-use duly::store::unit::Note;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sqlx::PgPool;
@@ -295,12 +294,10 @@ impl Walk {
     /// A person decides about a call that nobody can find out about: the next step, never a second send.
     async fn decide(&mut self) {
         for row in self.rows().await.iter().filter(|row| row.state == "asked") {
+            let (store, incident) = (&self.world.store, &self.world.incident);
+            let note = self.world.users.decide(store, incident, row.message_id, "next-step", None).await;
             let cause = Cause::Decided(Decision::NextStep);
-            self.world
-                .store
-                .apply_one(self.world.incident.key, row.person_id, row.message_id, cause, Note::default())
-                .await
-                .unwrap();
+            store.apply_one(incident.key, row.person_id, row.message_id, cause, note).await.unwrap();
         }
     }
 

@@ -1,7 +1,7 @@
 //! A run that went on after its backup was made, and a database that came back from it.
 
 use crate::cli::desk::{Ran, run};
-use crate::support::{Lane, Process, Setup, Stage, eventually};
+use crate::support::{Lane, Process, Setup, Stage, eventually, write_private};
 use crate::told;
 use duly::config::{Settings, layers_with};
 use duly::dispatch::Office;
@@ -18,8 +18,8 @@ const PASSPHRASE: &str = "the long passphrase of ann";
 pub async fn stage(lanes: Vec<Lane>, setup: Setup) -> Stage {
     let lanes = lanes.into_iter().map(|lane| Lane { per_second: 10, ..lane }).collect();
     let stage = Stage::new(Setup { people: PEOPLE, lanes, ..setup }).await;
-    std::fs::write(stage.folder.path().join("ann.key"), stage.users.ann.key.to_file(PASSPHRASE).unwrap()).unwrap();
-    std::fs::write(stage.folder.path().join("ann.pass"), PASSPHRASE).unwrap();
+    write_private(&stage.folder.path().join("ann.key"), &stage.users.ann.key.to_file(PASSPHRASE).unwrap());
+    write_private(&stage.folder.path().join("ann.pass"), PASSPHRASE);
     stage
 }
 

@@ -5,6 +5,7 @@ use duly::model::user_key::UserKey;
 use duly::store::Store;
 use duly::store::incident::Incident;
 use duly::store::quarantine::Decider;
+use duly::store::unit::Note;
 use duly::store::user::Signer;
 use serde_json::json;
 use uuid::Uuid;
@@ -49,6 +50,27 @@ impl Users {
         let plan = store.load_plan(incident.key, plan_no).await.unwrap();
         let by = self.bob.sign(store, &plan_command(command, incident.incident_id, plan_no, &plan.hash)).await.unwrap();
         store.move_plan(incident.key, &plan, kind, from, to, by).await.unwrap();
+    }
+
+    /// Ann decides about a message of which a person was asked; answers what its event tells of her decision.
+    pub async fn decide(
+        &self,
+        store: &Store,
+        incident: &Incident,
+        message: Uuid,
+        choice: &str,
+        deadline_ms: Option<i64>,
+    ) -> Note {
+        let command = json!({
+            "command": "unknown decide", "incident": incident.incident_id, "message": message, "choice": choice, "reason": "seen",
+            "deadline_ms": deadline_ms,
+        });
+        let by = self.ann.sign(store, &command).await.unwrap();
+        let mut note = Note::default();
+        note.detail.insert("command".into(), json!(by.command_id.to_string()));
+        note.detail.insert("user".into(), json!(by.user_id.to_string()));
+        note.detail.extend(deadline_ms.map(|ms| ("deadline_ms".to_owned(), json!(ms))));
+        note
     }
 
     /// Ann sets a hold.

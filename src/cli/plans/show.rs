@@ -1,0 +1,145 @@
+//! A plan for people: what exactly goes to whom, who prepared it and who approved it.
+
+use super::Which;
+use super::choose::newest;
+use crate::cli::output::{Paint, count, figure, table, when};
+use crate::cli::{Context, Failure};
+use crate::store::Store;
+use crate::store::incident::Incident;
+use crate::store::plan::Plan;
+use crate::store::user::{Approval, Vouched};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What the plan's body, the bytes under its hash, says.
+pub fn body(plan: &Plan) -> Result<Value, Failure> {
+    Ok(serde_json::from_slice(&plan.body)?)
+}
+
+fn counts<'a>(body: &'a Value, key: &str) -> impl Iterator<Item = (&'a str, i64)> {
+    body.get(key).and_then(Value::as_object).into_iter().flatten().map(|(word, n)| (word.as_str(), n.as_i64().unwrap_or(0)))
+}
+
+/// People who will be written to: all of the plan, without those for whom no message could be made.
+pub fn people_written_to(body: &Value) -> i64 {
+    counts(body, "routes").map(|(_, n)| n).sum::<i64>() - counts(body, "problems").map(|(_, n)| n).sum::<i64>()
+}
+
+pub async fn show(context: &Context, which: &Which) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let (incident, plan) = newest(store, which).await?;
+    let data = json!({
+        "plan": plan.plan_no, "state": plan.state, "hash": hex::encode(&plan.hash), "people": people_written_to(&body(&plan)?),
+        "prepared_by": name_of(store, plan.prepared_by).await?, "approvals": store.list_approvals(incident.key, plan.plan_no).await?,
+        "approvals_required": incident.approvals_required, "body": body(&plan)?,
+    });
+    context.print(&data, &describe(store, &incident, &plan).await?);
+    Ok(())
+}
+
+async fn name_of(store: &Store, user_id: Uuid) -> Result<String, Failure> {
+    let users = store.list_users().await?;
+    Ok(users.into_iter().find(|u| u.user_id == user_id).map_or_else(|| user_id.to_string(), |u| u.name))
+}
+
+fn text_at(body: &Value, place: &str) -> String {
+    body.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn list_at(body: &Value, key: &str) -> String {
+    let word = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    body.get(key).and_then(Value::as_array).map(|list| list.iter().map(word).collect::<Vec<_>>().join(", ")).unwrap_or_default()
+}
+
+/// The plan for people, its answer first.
+pub async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<String, Failure> {
+    let body = body(plan)?;
+    let approvals = store.list_approvals(incident.key, plan.plan_no).await?;
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    row("people", format!("{} will be written to", figure(people_written_to(&body))));
+    for (route, n) in counts(&body, "routes") {
+        row("route", format!("{route}: {}", figure(n)));
+    }
+    for (channel, parts) in body.get("parts").and_then(Value::as_object).into_iter().flatten() {
+        let number = |key: &str| parts.get(key).and_then(Value::as_i64).unwrap_or(0);
+        let (one, many) = if channel == "letter" { ("page", "pages") } else { ("segment", "segments") };
+        row(channel, format!("{} at first, {} with every next step", count(number("first"), one, many), figure(number("most"))));
+    }
+    for cost in body.get("cost").and_then(Value::as_array).into_iter().flatten() {
+        let money = |key: &str| {
+            cost.get(key).and_then(Value::as_i64).map_or_else(String::new, |n| format!("{}.{:02}", figure(n / 100), n % 100))
+        };
+        row("cost", format!("{} {} to {}, by the lanes' prices", text_at(cost, "/currency"), money("least"), money("most")));
+    }
+    for (code, n) in counts(&body, "problems") {
+        row("no message", format!("{code}: {}; each needs a decision", count(n, "person", "people")));
+    }
+    for list in body.get("lists").and_then(Value::as_array).into_iter().flatten() {
+        let number = |key: &str| list.get(key).and_then(Value::as_i64).unwrap_or(0);
+        let root = list.get("root").and_then(Value::as_str).unwrap_or_default();
+        row("list", format!("{}: {}, root {root}", number("list"), count(number("people"), "person", "people")));
+    }
+    for (what, n) in untold(store, incident).await? {
+        row(what, n);
+    }
+    row("contents root", text_at(&body, "/contents/root"));
+    row("lanes", list_at(&body, "lanes"));
+    row("templates", list_at(&body, "templates"));
+    row("sender", text_at(&body, "/sender"));
+    let dated = list_at(&body, "date").replace(", ", "-");
+    match body.pointer("/parts/letter") {
+        Some(_) => row("letters", format!("dated {dated}, posted {} class", text_at(&body, "/postage_class"))),
+        None => row("dated", dated),
+    }
+    for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
+        let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
+        let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
+        let reason = text_at(warning, "/reason");
+        row("accepted", format!("{rule}, {what}, {}: {reason}", count(people, "person", "people")));
+    }
+    if body.get("urgent") == Some(&Value::Bool(true)) {
+        row("urgent", "its messages go before those of other plans".to_owned());
+    }
+    row("profile", incident.profile.clone());
+    row("prepared by", name_of(store, plan.prepared_by).await?);
+    for approval in &approvals {
+        let vouched = approval.added_by_preparer.map_or_else(String::new, |how| format!(", {}", vouched_words(how)));
+        row("approved by", format!("{}, {}{vouched}", approval.name, when(approval.at)));
+    }
+    row("hash", hex::encode(&plan.hash));
+    Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+/// Four eyes are worth as much as the word of who brought the second pair.
+pub fn vouched_words(how: Vouched) -> &'static str {
+    match how {
+        Vouched::Directly => "added by the one who prepared",
+        Vouched::ThroughOthers => "added through the one who prepared",
+    }
+}
+
+/// Who is told by this plan no more than by any other.
+async fn untold(store: &Store, incident: &Incident) -> Result<Vec<(&'static str, String)>, Failure> {
+    let (waiting, unplanned) = (store.count_quarantined(incident.key).await?, store.count_unplanned(incident.key).await?);
+    let mut rows = Vec::new();
+    if waiting > 0 {
+        let waiting = count(waiting, "row waits", "rows wait");
+        rows.push(("not told", format!("{waiting} in quarantine: nobody of them is told")));
+    }
+    if unplanned > 0 {
+        let unplanned = count(unplanned, "person is", "people are");
+        rows.push(("not told", format!("{unplanned} in no plan yet")));
+    }
+    Ok(rows)
+}
+
+fn heading(incident: &Incident, plan: &Plan, approvals: &[Approval]) -> String {
+    let missing = i64::from(incident.approvals_required) - i64::try_from(approvals.len()).unwrap_or(i64::MAX);
+    match plan.state.as_str() {
+        "prepared" => format!("Plan {} waits for {}", plan.plan_no, count(missing, "approval", "approvals")),
+        "approved" => format!("Plan {} is approved; nothing was sent yet", plan.plan_no),
+        "running" => format!("Plan {} is being sent", plan.plan_no),
+        state => format!("Plan {} is {state}", plan.plan_no),
+    }
+}
