@@ -91,7 +91,7 @@ impl Walk {
             Some(optional) => optional,
             None => return self.fail(at, format!("there is no field `{name}`")),
         };
-        let is_guarded = guards.iter().any(|guard| *guard == name);
+        let is_guarded = guards.contains(&name);
         if optional && !is_guarded {
             return self.fail(at, format!("`{name}` may be absent: guard it with `{{{{#if {name}}}}}…{{{{/if}}}}`"));
         }

@@ -173,7 +173,8 @@ async fn what_is_refused_leaves_no_signature() {
     desk.duly("ann", &["hold", "lift", "0193f3a2-0000-7000-8000-000000000000"]).refused("there is no hold", "");
     desk.duly("ann", &["controller", "add", "northmere", "--name", "N", "--sms-sender", "NNN", "--address", "x"])
         .refused("the controller `northmere` is there already", "");
-    desk.duly("ann", &["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml"]).refused("there is", "");
+    desk.duly("ann", &["incident", "add", "cards", "--controller", "northmere", "--texts", "texts.toml"])
+        .refused("the incident `northmere/cards` is there already", "");
     desk.write("bad.csv", "Colour,Shape\nred,round\n");
     desk.write("there.csv", "");
     desk.write("row.csv", "list,row,Pay number,Surname,Mobile\n1,1,PN9,Price,07400 123499\n");

@@ -29,7 +29,7 @@ async fn whoever_was_erased_in_the_lost_time_is_erased_again() {
     stage.drain_to_the_end().await;
     process.terminate().await;
     let erased = person(&stage, "select min(person_id::text)::uuid from person").await;
-    duly(&stage, &["person", "erase", "--incident", "test", "--person", &format!("p_{}", erased.simple())]).fine();
+    duly(&stage, &["person", "erase", "--yes", "--incident", "test", "--person", &format!("p_{}", erased.simple())]).fine();
     sequence(&stage).await;
     restore(&stage, &backup).await;
     let has_key = "select count(*) from person_key where person_id = (select min(person_id::text)::uuid from person)";
