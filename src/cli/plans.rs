@@ -57,7 +57,8 @@ pub enum PlanCommand {
         /// Freeze a list of which not every row was taken in: the rest is left to a later plan
         #[arg(long)]
         incomplete: bool,
-        /// Why a warning of the content check is accepted, such as C030='the statute is quoted'; once for each rule
+        /// Why a warning of the content check is accepted, such as C030='the statute is quoted'; once for each rule; no personal
+        /// data
         #[arg(long, value_name = "RULE=REASON", value_parser = reason)]
         accept: Vec<(String, String)>,
     },

@@ -122,9 +122,10 @@ impl TemplateSet {
     }
 
     /// The template for a want: the very language and format, or one document that holds the language, or the standard
-    /// letter in a larger size. Never silently another language.
+    /// letter in a larger size. Never silently another language, and never a draft that nobody has reviewed.
     pub fn find(&self, want: Want<'_>) -> Result<&Template, RenderError> {
-        let fits = |t: &&Template| t.profile == want.profile && t.channel == want.channel && t.content == want.content;
+        let fits =
+            |t: &&Template| !t.is_draft && t.profile == want.profile && t.channel == want.channel && t.content == want.content;
         let rank = |t: &Template| {
             let languages = t.languages.join("+");
             let primary = want.language.split('-').next().unwrap_or_default();

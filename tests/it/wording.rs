@@ -80,6 +80,12 @@ async fn a_language_without_a_template_is_a_gap_that_is_named_and_blocks() {
     let found = refused.json();
     assert_eq!((&found[0]["rule"], &found[0]["people"]), (&json!("C070"), &json!(1)), "{refused:?}");
     assert!(found[0]["what"].as_str().unwrap().contains("`pl`"), "{refused:?}");
+
+    // The Welsh letter is a draft: nobody has reviewed it, and so it is none.
+    desk.write("welsh.csv", &list.replace("PN7", "PN8").replace("Polish", "Cymraeg"));
+    desk.duly("ann", &["list", "import", "welsh.csv", "--incident", "cards"]).fine();
+    let refused = desk.duly("ann", &[PREPARE, &["--json"]].concat());
+    assert!(refused.json().as_array().unwrap().iter().any(|f| f["rule"] == "C071"), "{refused:?}");
 }
 
 #[tokio::test]
