@@ -182,7 +182,8 @@ async fn what_is_refused_leaves_no_signature() {
     desk.duly("ann", &["quarantine", "discard", "1/1", "--incident", "cards", "--reason", "test"]).refused("not quarantined", "");
     desk.duly("ann", &["quarantine", "correct", "--incident", "cards", "--file", "row.csv"]).refused("not quarantined", "");
     desk.duly("ann", &["quarantine", "correct", "--incident", "cards", "--file", "affected.csv"]).refused("rows without", "");
-    desk.duly("ann", &["quarantine", "export", "--incident", "cards", "--file", "there.csv"]).refused("the file there.csv", "");
+    desk.duly("ann", &["quarantine", "export", "--incident", "cards", "--file", "there.csv"])
+        .refused("`there.csv` is there already; nothing was written", "");
     desk.duly("ann", &["job", "discard", "0193f3a2-0000-7000-8000-000000000000", "--reason", "test"]).refused("not rejected", "");
     let message: uuid::Uuid =
         sqlx::query_scalar("select message_id from message where channel = 'sms' limit 1").fetch_one(&pool).await.unwrap();
