@@ -156,7 +156,8 @@ fn person(i: u64, seed: u64) -> Vec<String> {
     if row[3].is_empty() && (is_homeless || !draw(i, seed, 8).is_multiple_of(11)) {
         row[3] = format!("+44 7400 {:06}", i % 1_000_000);
     }
-    row[12] = (*pick(&["standard", "", "", "Large print", "braille"], draw(i, seed, 9))).to_owned();
+    // Who reads another language, or Braille, would stop a plan until somebody has written their template.
+    row[12] = (*pick(&["standard", "", "", "Large print"], draw(i, seed, 9))).to_owned();
     row
 }
 

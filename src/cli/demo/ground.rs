@@ -3,7 +3,7 @@
 use crate::cli::{Failure, Refusal, plans, setup};
 use crate::config::{self, Settings};
 use crate::dispatch::Office;
-use crate::dispatch::plan::{PlanRequest, prepare};
+use crate::dispatch::plan::{PlanError, PlanRequest, prepare};
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
 use crate::model::state::Route;
@@ -70,7 +70,11 @@ impl Ground {
             is_urgent: false,
             by: ann.sign(store, &json!({"command": "plan prepare", "incident": incident_id})).await?,
         };
-        let summary = prepare(&self.office, &self.incident, &request, |_| {}).await?;
+        let made = prepare(&self.office, &self.incident, &request, |_| {}).await;
+        if let Err(PlanError::Content { report, .. }) = &made {
+            eprintln!("{}", plans::findings(report));
+        }
+        let summary = made?;
         let plan = store.load_plan(self.incident.key, summary.plan).await?;
         let approval = bob.sign(store, &plan_command("plan approve", incident_id, plan.plan_no, &plan.hash)).await?;
         plans::approve(&self.office, &self.incident, &plan, bob.user_id, approval.command_id).await?;

@@ -258,3 +258,16 @@ fn a_phone_is_known_however_it_is_written_and_a_date_is_none() {
     says(&mut case, "Call +44 808 157 0100 or 0808-157-0100. It happened on 09.11.2026, between 10.00 and 11.30.");
     assert_eq!(ids(&run(&case)), Vec::<&str>::new());
 }
+
+#[test]
+fn a_person_may_be_called_null_or_alert() {
+    for name in ["Jennifer Null", "Alert {{x}} Discount", "Newsletter TBC"] {
+        for kind in [LETTER, SMS] {
+            let mut case = case("uk-gdpr", kind.0, kind.1);
+            case.person.name = name.into();
+            assert_eq!(ids(&run(&case)), Vec::<&str>::new(), "{name}");
+            says(&mut case, "undefined TBC");
+            assert_eq!(ids(&run(&case)), ["C020", "C093"], "{name}");
+        }
+    }
+}

@@ -105,7 +105,9 @@ static HTML_NAMES: LazyLock<Patterns> =
 
 /// `O&#39;Brien` tells a reader that nobody looked. An email's HTML part is made from the checked text.
 fn html_name(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    note(subject, &HTML_NAMES, "", found);
+    for hit in HTML_NAMES.find(&subject.message.text) {
+        found.push(Found::at(subject, hit.start(), ""));
+    }
 }
 
 /// Words of the trade, whatever their case.
@@ -235,10 +237,19 @@ pub fn is_sample(text: &str) -> bool {
     SAMPLES.all.is_match(text)
 }
 
-/// Notes each place; quotes only what the patterns of this file matched in the template's and the incident's words.
+/// Notes each place in the template's and the incident's words. People are called Null, Alert or Discount: a person's own
+/// name is never wording.
 fn note(subject: &Subject<'_>, patterns: &Patterns, what: &str, found: &mut Vec<Found>) {
-    for hit in patterns.find(&subject.message.text) {
-        found.push(Found::at(subject, hit.start(), what));
+    let text = &subject.message.text;
+    if !patterns.all.is_match(text) {
+        return;
+    }
+    let name = &subject.person.name;
+    let is_name = |at: usize| text.match_indices(name.as_str()).any(|(start, name)| (start..start + name.len()).contains(&at));
+    for pattern in &patterns.each {
+        if let Some(hit) = pattern.find_iter(text).find(|hit| !is_name(hit.start())) {
+            found.push(Found::at(subject, hit.start(), what));
+        }
     }
 }
 

@@ -28,8 +28,8 @@ pub const STREETS: &[&str] = &["Heol y Bont", "High Street", "Station Road", "Ch
 
 /// Town, postcode, language and jurisdiction.
 pub const TOWNS: &[(&str, &str, &str, &str)] = &[
-    ("Aberystwyth", "SY23 2AX", "cy", "GB-WLS"),
-    ("Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch", "LL61 5UJ", "Cymraeg", "Wales"),
+    ("Aberystwyth", "SY23 2AX", "en", "GB-WLS"),
+    ("Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch", "LL61 5UJ", "English", "Wales"),
     ("Northmere", "ne1 4xf", "en", ""),
     ("Leeds", "LS14AP", "", "England"),
     ("London", "SW1A 1AA", "EN_gb", ""),
@@ -41,10 +41,10 @@ pub const TOWNS: &[(&str, &str, &str, &str)] = &[
 /// Street, town, postcode, country as written, language, and a mobile number but for its last six digits.
 pub const ABROAD: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("O'Connell Street", "Dublin", "D02 AF30", "Éire", "en", "+353 85 1"),
-    ("rue de l’Église", "Lyon", "69001", "FR", "fr", "+33 6 12 "),
-    ("ulica Świętego Jana", "Kraków", "31-001", "Poland", "pl", "+48 512 "),
+    ("rue de l’Église", "Lyon", "69001", "FR", "en", "+33 6 12 "),
+    ("ulica Świętego Jana", "Kraków", "31-001", "Poland", "English", "+48 512 "),
     ("Burnside Street", "Portland", "97201", "U.S.A.", "en", "+1 503 2"),
-    ("Domstraße", "Köln", "50667", "de", "de", "+49 1511 1"),
-    ("İstiklal Caddesi", "İstanbul", "34433", "Türkiye", "tr", "+90 532 1"),
-    ("Λεωφόρος Νίκης", "Θεσσαλονίκη", "546 22", "Greece", "el", "+30 690 1"),
+    ("Domstraße", "Köln", "50667", "de", "en", "+49 1511 1"),
+    ("İstiklal Caddesi", "İstanbul", "34433", "Türkiye", "en", "+90 532 1"),
+    ("Λεωφόρος Νίκης", "Θεσσαλονίκη", "546 22", "Greece", "en", "+30 690 1"),
 ];
