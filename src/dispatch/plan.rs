@@ -175,7 +175,8 @@ pub async fn prepare(
     progress: impl Fn(u64),
 ) -> Result<PlanSummary, PlanError> {
     let terms = terms(office, incident, request)?;
-    let profile = profile(office, incident)?;
+    // Read once: the rules that were checked are the text that is kept.
+    let (profile, profile_text) = profile(office, incident)?;
     let store = &office.store;
     let lists = store.list_open_lists(incident.key).await?;
     let mut draft = store.begin_plan(incident.key).await?;
@@ -216,7 +217,7 @@ pub async fn prepare(
     }
     summary.check = check_table(&report, &request.accepted);
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
-    let texts = texts(office, incident, &mut summary)?;
+    let texts = texts(office, incident, profile_text, &mut summary)?;
     let body = body(incident, request.date, &frozen, &terms, &root, &summary);
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
@@ -268,12 +269,15 @@ fn terms(office: &Office, incident: &Incident, request: &PlanRequest) -> Result<
 }
 
 /// Every text that the plan names by hash: templates, the legal profile, what the incident says.
-fn texts(office: &Office, incident: &Incident, summary: &mut PlanSummary) -> Result<Vec<ApprovedText>, PlanError> {
+fn texts(
+    office: &Office,
+    incident: &Incident,
+    profile: String,
+    summary: &mut PlanSummary,
+) -> Result<Vec<ApprovedText>, PlanError> {
     let text = |name: String, body: Vec<u8>| ApprovedText { hash: Sha256::digest(&body).to_vec(), name, body };
-    let path = office.settings.profiles.folder.join(format!("{}.toml", incident.profile));
-    let profile = std::fs::read(&path).map_err(|source| PlanError::Profile { path, source })?;
     let mut texts = vec![
-        text(format!("{}.toml", incident.profile), profile),
+        text(format!("{}.toml", incident.profile), profile.into_bytes()),
         text("texts.json".to_owned(), incident.texts.to_string().into_bytes()),
     ];
     summary.profile_text = hex::encode(&texts[0].hash);
@@ -287,10 +291,11 @@ fn texts(office: &Office, incident: &Incident, summary: &mut PlanSummary) -> Res
     Ok(texts)
 }
 
-fn profile(office: &Office, incident: &Incident) -> Result<Profile, PlanError> {
+fn profile(office: &Office, incident: &Incident) -> Result<(Profile, String), PlanError> {
     let path = office.settings.profiles.folder.join(format!("{}.toml", incident.profile));
     let text = std::fs::read_to_string(&path).map_err(|source| PlanError::Profile { path: path.clone(), source })?;
-    Profile::parse(&text).map_err(|what| PlanError::ProfileInvalid { path, what })
+    let profile = Profile::parse(&text).map_err(|what| PlanError::ProfileInvalid { path, what })?;
+    Ok((profile, text))
 }
 
 /// The warnings that the plan goes out with, each with its reason, for the approver's eyes and for the log.

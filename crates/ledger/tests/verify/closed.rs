@@ -4,20 +4,6 @@ use super::case::*;
 use super::story::*;
 use serde_json::{Value, json};
 
-fn leaf(i: usize) -> Option<u64> {
-    Some(i as u64)
-}
-
-/// The new leaf's index, where nobody needs it.
-fn let_go(_: usize) {}
-
-/// The story with one change.
-fn changed(change: impl FnOnce(&mut Case)) -> Case {
-    let mut case = story();
-    change(&mut case);
-    case
-}
-
 #[test]
 fn closed_a_call_a_list_or_a_plan_while_the_incident_is_closed() {
     let close = |open: u64, more: Value| {

@@ -7,20 +7,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Cursor;
 
-fn leaf(i: usize) -> Option<u64> {
-    Some(i as u64)
-}
-
-/// The new leaf's index, where nobody needs it.
-fn let_go(_: usize) {}
-
-/// The story with one change.
-fn changed(change: impl FnOnce(&mut Case)) -> Case {
-    let mut case = story();
-    change(&mut case);
-    case
-}
-
 /// The story with one field of one leaf changed.
 fn with(at: usize, field: &str, value: Value) -> Case {
     changed(|case| case.set(at, field, value))

@@ -164,3 +164,18 @@ fn a_good_pack_is_good_and_says_what_became_of_everybody() {
     assert!(text.contains("no time stamp and no witness"));
     assert_eq!(report.to_json()["verdict"], "good");
 }
+
+/// A leaf's index, as findings name it.
+pub fn leaf(i: usize) -> Option<u64> {
+    Some(i as u64)
+}
+
+/// The new leaf's index, where nobody needs it.
+pub fn let_go(_: usize) {}
+
+/// The story with one change.
+pub fn changed(change: impl FnOnce(&mut Case)) -> Case {
+    let mut case = story();
+    change(&mut case);
+    case
+}
