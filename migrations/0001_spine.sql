@@ -382,7 +382,8 @@ create table receipt (
 );
 create index receipt_due on receipt (due_at) where due_at is not null;
 create index receipt_message on receipt (message_id) where message_id is not null;
-create index receipt_event on receipt (controller_id, provider, event_name) where verdict = 'verified';
+-- Holds the id as well: while statistics are old, no other index may look as good for finding an earlier one.
+create index receipt_event on receipt (controller_id, provider, event_name, receipt_id) where verdict = 'verified';
 
 create table hold (
     hold_id uuid primary key,                                -- client-made UUIDv7

@@ -85,9 +85,8 @@ pub fn check_slug(slug: &str) -> Result<(), Failure> {
 fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
     let texts: toml::Table = toml::from_str(&read_text(&args.texts)?)?;
     let is_missing = |t: &&&str| texts.get(**t).and_then(toml::Value::as_str).is_none_or(|v| v.trim().is_empty());
-    let is_broken =
-        |text: &toml::Value| text.as_str().is_some_and(|t| t.contains(|c: char| c.is_control() && !"\n\r\t".contains(c)));
-    if let Some((name, _)) = texts.iter().find(|(_, text)| is_broken(text)) {
+    let is_broken = |text: &str| text.contains(|c: char| c.is_control() && !"\n\r\t".contains(c));
+    if let Some((name, _)) = find_text(&texts, &is_broken) {
         return Err(Refusal::of(
             format!("the text `{name}` of `{}` has control characters", args.texts.display()),
             "take them out: they cannot be printed",
@@ -107,11 +106,11 @@ fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
     }
 }
 
-/// The first text that somebody left unwritten.
-fn sample_text(texts: &toml::Table) -> Option<(&String, &str)> {
+/// The first text, of whichever language, that is as `is_wanted` says.
+fn find_text<'a>(texts: &'a toml::Table, is_wanted: &dyn Fn(&str) -> bool) -> Option<(&'a String, &'a str)> {
     texts.iter().find_map(|(name, value)| match value {
-        toml::Value::String(text) if is_sample(text) => Some((name, text.as_str())),
-        toml::Value::Table(inner) => sample_text(inner),
+        toml::Value::String(text) if is_wanted(text) => Some((name, text.as_str())),
+        toml::Value::Table(inner) => find_text(inner, is_wanted),
         _ => None,
     })
 }
@@ -119,7 +118,7 @@ fn sample_text(texts: &toml::Table) -> Option<(&String, &str)> {
 async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
     check_slug(&args.slug)?;
     let texts = read_texts(&args)?;
-    if let Some((name, _)) = sample_text(&texts) {
+    if let Some((name, _)) = find_text(&texts, &is_sample) {
         return Err(Refusal::of(
             format!("`{}`: `{name}` is sample wording", args.texts.display()),
             "write what happened in your own incident: brackets, TBC and the like are never sent",

@@ -134,6 +134,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         "quarantine": tally.quarantine, "people_not_on_a_frozen_list": tally.unfrozen,
         "notified_by_channel": tally.notified_by_channel.iter().map(|(c, n)| (c.as_str().to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
         "last_anchor": replay.outside.as_ref().map(|o| json!({"kind": o.kind, "leaves": o.size, "at": when_rfc3339(super::replay::micros(o.at))})),
+        "closed_at": time(tally.closes.last().filter(|(_, is_close)| *is_close).map(|(at, _)| *at)),
         "frozen_at": time(tally.frozen_at()), "unknown": tally.unknowns, "possible_duplicates": tally.possible_duplicates,
         "holds": tally.holds.values().map(|h| json!({
             "covers": if h.person.is_some() { "person" } else { "incident" }, "set_at": when_rfc3339(h.set_at), "lifted_at": time(h.lifted_at)

@@ -172,14 +172,16 @@ impl ReceiptStore {
 }
 
 impl Store {
-    /// Verified receipts that are due, oldest first.
+    /// Verified receipts that are due, oldest first. The few are chosen before anything is looked up for them: in a burst
+    /// the planner believes in a table that is still small, and would look it all up for every receipt that waits.
     pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
-            r#"select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.status, r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
+            r#"with due as materialized (select * from receipt where due_at <= duly_now() and verdict = 'verified' order by due_at limit $1)
+               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.status, r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
                       a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", r.controller_id,
                       i.wrapped_key as "wrapped_incident_key?", k.wrapped as "wrapped_person_key?"
-                 from receipt r
+                 from due r
                  join controller c on c.controller_id = r.controller_id
                  cross join lateral (select exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
                          and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as is_replay) s
@@ -188,7 +190,7 @@ impl Store {
                        limit 1) a on true
                  left join incident i on i.controller_id = r.controller_id and i.incident_no = a.incident_no
                  left join person_key k on k.controller_id = r.controller_id and k.incident_no = a.incident_no and k.person_id = a.person_id
-                where r.due_at <= duly_now() and r.verdict = 'verified' order by r.due_at limit $1"#,
+                order by r.due_at"#,
             limit,
             every_ms
         )

@@ -29,6 +29,7 @@ mod sabotage;
 mod schedulers;
 mod schema;
 mod sequencer;
+mod soak;
 mod states;
 mod support;
 mod the_event_is_the_only_writer;

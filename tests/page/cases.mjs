@@ -74,6 +74,8 @@ export const CASES = [
   bad('a file that unpacks to more than the directory says', ['pack'], { lie: n => (n === 'plans/1.json' ? { size: 3 } : {}) }),
   bad('a bundle that would unpack to a gigabyte', ['pack'], { lie: n => (n.startsWith('tile/entries') ? { size: 1e9 } : {}) }),
   bad('another name in its place than in the directory', ['pack'], { lie: n => (n === 'checkpoint' ? { localName: 'checkpoinT' } : {}) }),
+  bad('a link out of the pack', ['pack'], { lie: n => (n === 'README.txt' || n.startsWith('texts/') ? { mode: 0o120777 } : {}) }),
+  bad('two small files that unpack to 80 MiB', ['pack'], { files: f => { for (const n of ['1', '2']) f.set(`messages/${n}.pdf`, Buffer.alloc(40 * 2 ** 20)); } }),
   bad('a checksum that differs', ['pack'], { lie: n => (n === 'checkpoint' ? { crc: 1 } : {}) }),
   bad('a text that is not what its name says', ['text'], { files: f => change(f, name(f, 'texts/'), () => 'other') }),
 

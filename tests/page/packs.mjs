@@ -210,6 +210,7 @@ export function zip(entries, lie = () => ({})) {
       return h;
     };
     const central = head(0x02014b50, 16, name);
+    if (said.mode) { central[5] = 3; central.writeUInt32LE(said.mode * 65536, 38); }
     central.writeUInt32LE(at, 42);
     directory.push(central, Buffer.from(name));
     const local = Buffer.concat([head(0x04034b50, 0, said.localName), Buffer.from(said.localName), data]);
