@@ -117,6 +117,8 @@ settings! {
     }
     /// Receipts.
     Receipts {
+        /// Scheme, host and perhaps path under which providers reach the receipts; empty: they cannot.
+        url: String,
         /// Bytes.
         body_bytes_max: usize,
         /// Bodies.
@@ -329,6 +331,13 @@ impl Templates {
     pub fn folders(&self) -> Vec<&Path> {
         let own = (!self.own.as_os_str().is_empty()).then_some(self.own.as_path());
         std::iter::once(self.folder.as_path()).chain(own).collect()
+    }
+}
+
+impl Receipts {
+    /// Where receipts of this controller and lane come; `None` where nobody can reach us.
+    pub fn url_of(&self, controller: &str, lane: &str) -> Option<String> {
+        (!self.url.is_empty()).then(|| format!("{}/receipts/{controller}/{lane}", self.url.trim_end_matches('/')))
     }
 }
 

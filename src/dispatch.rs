@@ -1,6 +1,7 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
 mod call;
+mod confirm;
 pub mod draft;
 mod gate;
 mod matching;
@@ -13,7 +14,7 @@ pub mod worker;
 
 use crate::config::{Settings, SettingsError};
 use crate::model::seal::Key;
-use crate::provider::sandbox::Account;
+use crate::provider::Account;
 use crate::render::message::Composer;
 use crate::store::{Deadlines, Store, StoreError};
 use std::collections::BTreeMap;

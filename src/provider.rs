@@ -12,6 +12,7 @@ pub mod sandbox;
 pub mod wire;
 
 pub use choose::{Account, read_content, read_request};
+pub use crate::model::step::Pause;
 pub use frozen::{Frozen, Request};
 
 use crate::model::state::{Channel, MessageState};
@@ -214,15 +215,6 @@ pub struct CallResult {
     pub pause: Option<Pause>,
     /// What the provider said of the message that it took.
     pub returned: Returned,
-}
-
-/// How long a lane rests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pause {
-    /// A minute: bad credentials, no credit, a redirect. The first call after it is the second look.
-    Minute,
-    /// Until the day ends, UTC: its daily limit is used up.
-    UtcDay,
 }
 
 /// What a provider returned beside its id; compared with what we gave it.

@@ -3,7 +3,7 @@
 use super::gate::HoldWatch;
 use super::{DispatchError, Office, resolver};
 use crate::broker::{connect, declare, publish};
-use crate::provider::sandbox::Account;
+use crate::provider::Account;
 use crate::store::due::Quota;
 use crate::store::leadership::Lead;
 use secrecy::ExposeSecret;

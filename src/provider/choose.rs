@@ -4,7 +4,7 @@ use super::frozen::thaw;
 use super::http::HttpProvider;
 use super::sandbox::{self, ReceiptReader, Sandbox};
 use super::wire::ReadBack;
-use super::{Capabilities, Provider, RawReceipt, ReceiptRefusal};
+use super::{Capabilities, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
 use crate::config::Lane;
 use crate::model::state::Channel;
 use sha2::{Digest, Sha256};
@@ -43,6 +43,20 @@ impl Account {
             is_live: lane.live,
             provider,
         })
+    }
+
+    /// Whether its provider says how a message stands when it is asked.
+    pub fn can_be_asked(&self) -> bool {
+        let capabilities = self.capabilities();
+        capabilities.polling || matches!(capabilities.lookup, LookupStrength::Strong { .. })
+    }
+
+    /// How its receipts prove themselves, as their events name it; `None` where it sends none.
+    pub fn scheme(&self) -> Option<&'static str> {
+        match self.capabilities().receipts {
+            ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme) => Some(scheme),
+            ReceiptProof::None => None,
+        }
     }
 
     /// What its provider promises.

@@ -4,7 +4,7 @@ use super::due::Due;
 use super::unit::{IncidentKey, Note, Wait};
 use super::{Store, StoreError};
 use crate::model::state::MessageState;
-use crate::model::step::{Answer, Cause, Step};
+use crate::model::step::{Answer, Cause, Pause, Step};
 use serde_json::json;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -25,7 +25,9 @@ pub struct Outcome {
     /// HTTP status or transport fact.
     pub code: String,
     /// Whether nothing else on this lane will be taken either: the lane pauses, and nobody's attempt is burnt.
-    pub stops_lane: bool,
+    pub pause: Option<Pause>,
+    /// What the provider took differently than we gave it: an alarm, whose code this is.
+    pub differs: Option<&'static str>,
     /// Milliseconds until a call that was not taken is tried again.
     pub retry_in_ms: i64,
 }
@@ -82,9 +84,10 @@ impl Store {
             }
             let cause = Cause::Answered { attempt: outcome.attempt, answer: outcome.answer, other_id };
             unit.apply(outcome.message_id, cause, note)?;
-            if outcome.stops_lane {
+            unit.alarms.extend(outcome.differs.map(|code| (outcome.message_id, code)));
+            if let Some(pause) = outcome.pause {
                 let lane = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone());
-                unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone())));
+                unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone(), pause)));
             }
         }
         unit.commit().await
