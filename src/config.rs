@@ -188,10 +188,23 @@ settings! {
     }
     /// A provider account for one channel.
     Lane {
-        /// `sms` or `letter`.
+        /// `sms`, `letter` or `email`.
         channel: String,
-        /// Base URL of the account.
+        /// Kind of provider.
+        #[serde(default = "sandbox")]
+        provider: String,
+        /// Base URL of the account; empty: the provider's own.
+        #[serde(default)]
         url: String,
+        /// Name of the account at the provider, where its key does not say so.
+        #[serde(default)]
+        account: String,
+        /// The provider's template or service that our text goes out by.
+        #[serde(default)]
+        template: String,
+        /// The provider's id of the sender.
+        #[serde(default)]
+        sender_id: String,
         /// Bearer key.
         #[serde(default)]
         api_key: SecretString,
@@ -204,6 +217,9 @@ settings! {
         /// File with that secret; wins over `receipt_secret`.
         #[serde(default)]
         receipt_secret_file: PathBuf,
+        /// How often the provider is asked about what it has not told, seconds; 0: as it needs.
+        #[serde(default)]
+        poll_seconds: u64,
         /// Messages a second over all workers.
         #[serde(default = "fifty")]
         per_second: u32,
@@ -320,6 +336,10 @@ pub enum SmtpSecurity {
 
 fn fifty() -> u32 {
     50
+}
+
+fn sandbox() -> String {
+    "sandbox".to_owned()
 }
 
 fn ask() -> String {

@@ -4,16 +4,21 @@
 //! provider it is. One request per attempt: no redirect is followed and nothing is retried inside; the scheduler decides.
 //! Whoever speaks HTTP writes a [`wire::Wire`], which is pure; [`http::HttpProvider`] makes a provider of it.
 
+pub mod capability;
 pub mod choose;
 pub mod frozen;
 pub mod guarded;
 pub mod http;
+pub mod notify;
+mod receipt;
 pub mod sandbox;
 pub mod wire;
 
-pub use choose::{Account, read_content, read_request};
 pub use crate::model::step::Pause;
+pub use capability::{Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
+pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
+pub use receipt::{RawReceipt, ReadReceipt, ReceiptRefusal};
 
 use crate::model::state::{Channel, MessageState};
 use crate::model::step::Answer;
@@ -48,80 +53,6 @@ pub trait Provider: Send + Sync {
     /// Believes what came to our door, or says why not; signatures are compared in constant time. Of one call all
     /// messages that it speaks of; none for a call that only tries the door.
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal>;
-}
-
-/// What a provider promises; every figure is the vendor's own, or unconfirmed where its adapter says so.
-#[derive(Debug, Clone)]
-pub struct Capabilities {
-    /// Its name for people.
-    pub name: &'static str,
-    /// Channels that it serves.
-    pub channels: &'static [Channel],
-    /// A repeat of the same bytes under the same key is safe for this long after the first claim.
-    pub idempotent_for: Option<Duration>,
-    /// What a look-up by our reference proves.
-    pub lookup: LookupStrength,
-    /// How its receipts prove themselves.
-    pub receipts: ReceiptProof,
-    /// Whether a receipt carries a signed time, so that an old one can be told from a new one.
-    pub receipts_have_time: bool,
-    /// Whether the status of a message can be asked by its id: everything then works without an inbound connection.
-    pub polling: bool,
-    /// Requests a second that it takes; the lane's pace is never above it.
-    pub per_second_max: Option<u32>,
-    /// Messages a day (UTC) that it takes, where it names a number.
-    pub per_day_max: Option<u32>,
-    /// Longest text, characters; `None`: not a text provider, or no limit named.
-    pub text_chars_max: Option<usize>,
-    /// What a letter may be; `None`: no letters.
-    pub letters: Option<LetterLimits>,
-    /// How long after acceptance a message may be taken back; `None`: never by request.
-    pub cancel_within: Option<Duration>,
-    /// How long it can be asked about a message; `None`: not said.
-    pub retention: Option<Duration>,
-    /// What its best status proves, in a compliance officer's words.
-    pub delivered_means: &'static str,
-    /// How it is tried without reaching a person; empty: it cannot.
-    pub test_mode: &'static str,
-}
-
-/// What a provider takes as a letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LetterLimits {
-    /// Pages.
-    pub pages_max: u32,
-    /// Bytes of the PDF.
-    pub bytes_max: usize,
-    /// Postage classes, in the words of the plan: `first`, `second`, `economy`.
-    pub postage_classes: &'static [&'static str],
-}
-
-/// What a look-up by our reference proves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LookupStrength {
-    /// Finds every message of our reference `lag` after it was made: then "not there" proves that it was not taken.
-    Strong {
-        /// Visibility delay.
-        lag: Duration,
-    },
-    /// What it finds is ours; what it does not find may be there all the same: "not there" proves nothing.
-    Weak {
-        /// How long to go on asking before the lane's rule is taken.
-        patience: Duration,
-    },
-    /// There is none.
-    None,
-}
-
-/// How receipts prove themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptProof {
-    /// Signed: believed as it came. The scheme as its event names it.
-    Signed(&'static str),
-    /// The sender is known and the words are not protected: nothing moves before the status was asked for.
-    Confirmed(&'static str),
-    /// It sends none.
-    None,
 }
 
 /// One message to be sent.
@@ -322,97 +253,10 @@ pub enum Check {
     Good,
     /// It answers, and does not take the credentials.
     BadCredentials,
+    /// It takes the credentials, and cannot be used as the lane is set up; what is wrong.
+    Unfit(&'static str),
     /// Nothing answers, or nothing that means anything.
     Unreachable,
     /// It offers no way to be checked without reaching a person.
     CannotCheck,
-}
-
-/// A receipt as it came: everything that a signature may cover, and the time.
-#[derive(Debug, Clone, Copy)]
-pub struct RawReceipt<'a> {
-    /// Path of the URL, with controller and lane: a receipt for one place proves nothing at another.
-    pub path: &'a str,
-    /// The query as it came, without `?`.
-    pub query: &'a str,
-    /// Scheme, host and port under which the provider called us; empty where the settings do not say.
-    pub origin: &'a str,
-    /// Headers.
-    pub headers: &'a reqwest::header::HeaderMap,
-    /// Body.
-    pub body: &'a [u8],
-    /// The database's time, seconds since 1970 UTC.
-    pub now_seconds: i64,
-    /// How old a signed receipt may be, seconds.
-    pub window_seconds: i64,
-}
-
-impl RawReceipt<'_> {
-    /// A header's text; empty where there is none.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-}
-
-/// What a receipt that proved itself says of one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadReceipt {
-    /// The provider's name of this receipt; the same again is a replay.
-    pub event_name: String,
-    /// Our reference, where it is in the receipt.
-    pub reference: Option<String>,
-    /// The provider's name of the message.
-    pub provider_id: Option<String>,
-    /// The provider's own word.
-    pub word: String,
-    /// Neutral state, where the word is known.
-    pub status: Option<MessageState>,
-    /// The part of the body that speaks of this message alone; `None`: all of it does.
-    pub part: Option<Vec<u8>>,
-}
-
-/// Why a receipt was not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptRefusal {
-    /// The signature is wrong or missing.
-    BadSignature,
-    /// Signed too long ago, or in the future.
-    Stale,
-    /// Signed, but not understood.
-    Malformed,
-}
-
-/// A provider's word for where a message stands, and what it proves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word {
-    /// Channel.
-    pub channel: Channel,
-    /// The provider's word.
-    pub word: &'static str,
-    /// Neutral state; `None`: kept, counted, shown, and moves nothing.
-    pub state: Option<MessageState>,
-    /// Whose word it is.
-    pub claimed_by: ClaimedBy,
-    /// What it proves, in a compliance officer's words.
-    pub proves: &'static str,
-}
-
-/// Whose word a status is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClaimedBy {
-    /// The provider, of its own work.
-    Provider,
-    /// The mobile network or mail server, passed on by the provider.
-    Network,
-    /// The postal carrier, passed on by the provider.
-    Carrier,
-    /// Nobody saw it: the provider calculates.
-    Estimate,
-    /// A named person declared it.
-    Person,
-}
-
-/// The row of a word in a provider's table; an unknown word has none.
-pub fn find_word(words: &'static [Word], channel: Channel, word: &str) -> Option<&'static Word> {
-    words.iter().find(|row| row.channel == channel && row.word == word)
 }

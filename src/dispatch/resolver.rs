@@ -14,6 +14,7 @@ use crate::provider::{Account, Frozen, LookUp, LookupStrength, Seen, Sought, Sta
 use crate::store::claim::RepeatWindow;
 use crate::store::due::Due;
 use crate::store::leadership::Lead;
+use crate::store::outcome::Found;
 use crate::store::unit::Note;
 use futures::StreamExt;
 use serde_json::json;
@@ -108,8 +109,14 @@ async fn apply(office: &Office, row: &Due, cause: Cause, ground: &str) -> Result
 
 async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, account: &Account) -> Result<(), DispatchError> {
     match account.capabilities().lookup {
+        // What a provider has forgotten by now is "not there" all the same.
+        LookupStrength::Strong { .. } if is_forgotten(row, account) => {
+            return follow_rule(office, row, account, "no_answer").await;
+        }
         LookupStrength::Strong { lag } => return resolve_by_lookup(office, row, account, Absence::ProvesAfter(lag)).await,
-        LookupStrength::Weak { patience } => return resolve_by_lookup(office, row, account, Absence::ProvesNothing(patience)).await,
+        LookupStrength::Weak { patience } => {
+            return resolve_by_lookup(office, row, account, Absence::ProvesNothing(patience)).await;
+        }
         LookupStrength::None => {}
     }
     // What a restored database forgot has no frozen bytes: only what was claimed here can be repeated.
@@ -119,6 +126,12 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
         return resolve_by_repeat(office, watch, row, life).await;
     }
     follow_rule(office, row, account, "no_lookup").await
+}
+
+/// Whether the first call lies so far back that its provider may have forgotten what became of it.
+fn is_forgotten(row: &Due, account: &Account) -> bool {
+    let retention = account.capabilities().retention.unwrap_or(Duration::MAX);
+    u128::try_from(row.since_first_claim_ms).is_ok_and(|since| since >= retention.as_millis())
 }
 
 /// The lane's rule, where nothing can be found out.
@@ -231,18 +244,13 @@ pub(super) async fn news(account: &Account, provider_id: Option<&str>, reference
     }
 }
 
-async fn record_found(
-    office: &Office,
-    row: &Due,
-    lookup_id: Uuid,
-    seen: &[Seen],
-    ground: &str,
-) -> Result<(), DispatchError> {
+async fn record_found(office: &Office, row: &Due, lookup_id: Uuid, seen: &[Seen], ground: &str) -> Result<(), DispatchError> {
     let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
     let status = seen.first().and_then(|seen| seen.status);
     let mut note = Note::default();
     note.detail.insert("ground".into(), json!(ground));
-    office.store.record_found(row, lookup_id, &ids, status, note).await?;
+    let Due { incident, person_id, message_id, .. } = *row;
+    office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
     Ok(())
 }
 

@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_frozen_request_reads_back_as_it_was_written() {
-        let mut request = Request::post("/v1/letters?x=1", "application/octet-stream", *b"\n\na\0b\n\n").header("idempotency-key", "0f");
+        let mut request =
+            Request::post("/v1/letters?x=1", "application/octet-stream", *b"\n\na\0b\n\n").header("idempotency-key", "0f");
         request.destination = Some("Ann Price\n1 High Street\nAB1 2CD".to_owned());
 
         let frozen = request.freeze("lob");

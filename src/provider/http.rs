@@ -94,9 +94,7 @@ impl<W: Wire> Provider for HttpProvider<W> {
     }
 
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal> {
-        if !self.capabilities().channels.contains(&outbound.item.channel()) {
-            return Err(Refusal { code: "channel" });
-        }
+        self.capabilities().check(&outbound.item)?;
         Ok(self.wire.prepare(outbound)?.freeze(self.wire.kind()))
     }
 

@@ -7,7 +7,7 @@ mod tests;
 pub use receipt::{ReceiptReader, SCHEME};
 
 use super::frozen::{Request, Thawed};
-use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::wire::{Credential, Page, ReadBack, Reply, Wire, segment, text_at, usual};
 use super::{
     CallResult, Capabilities, ClaimedBy, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt, ReceiptProof,
     ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
@@ -139,7 +139,7 @@ impl Wire for Sandbox {
     }
 
     fn status(&self, provider_id: &str) -> Option<Request> {
-        self.capabilities.polling.then(|| Request::get(format!("{PATH}/{provider_id}")))
+        segment(provider_id).filter(|_| self.capabilities.polling).map(|id| Request::get(format!("{PATH}/{id}")))
     }
 
     fn read_status(&self, reply: &Reply) -> StatusAnswer {

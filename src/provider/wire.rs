@@ -3,11 +3,11 @@
 //! No I/O, no clock, no retry: [`super::http::HttpProvider`] has the client, the guarded body and the timeouts. Requests
 //! are without host and credentials: the host is the lane's, credentials are added at each call by `authorise`.
 
+use super::frozen::{Request, Thawed};
 use super::{
     CallResult, CancelOutcome, Capabilities, Check, Outbound, Pause, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal, Seen,
     Sought, StatusAnswer,
 };
-use super::frozen::{Request, Thawed};
 use crate::model::step::Answer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -165,16 +165,17 @@ pub fn text_at(value: &Value, pointer: &str) -> Option<String> {
 ///
 /// | answer | means |
 /// |---|---|
-/// | 400, 404, 405, 410, 413, 415, 422 | `rejected` |
+/// | 400, 413, 422 | `rejected` |
 /// | 401, 402, 403 | `lane_stopped`: as not taken, the lane pauses, nobody's attempt is burnt |
+/// | 404, 405, 406, 410, 411, 415 | `lane_stopped` too: there is no such place, for anybody |
 /// | 429 | `not_taken`, `Retry-After` honoured |
 /// | 3xx | `unknown`, and the lane pauses: where the body went nobody knows, and the next would go there too |
 /// | 409, 408, 5xx, 2xx that an adapter did not read, all else | `unknown` |
 pub fn usual(reply: &Reply) -> CallResult {
     let code = reply.status.to_string();
     match reply.status {
-        400 | 404 | 405 | 410 | 413 | 415 | 422 => CallResult::new(Answer::Rejected, code),
-        401..=403 => CallResult::new(Answer::LaneStopped, code).pausing(Pause::Minute),
+        400 | 413 | 422 => CallResult::new(Answer::Rejected, code),
+        401..=406 | 410 | 411 | 415 => CallResult::new(Answer::LaneStopped, code).pausing(Pause::Minute),
         429 => {
             let retry_after = reply.retry_after(OffsetDateTime::now_utc());
             CallResult { retry_after, ..CallResult::new(Answer::NotTaken, code) }
@@ -192,6 +193,12 @@ const NAME_MAX: usize = 200;
 pub fn name(text: &str) -> Option<String> {
     let is_name = !text.is_empty() && text.len() <= NAME_MAX && !text.chars().any(char::is_control);
     is_name.then(|| text.to_owned())
+}
+
+/// An id as a part of a path: ids come from receipts too, and one with other signs would lead the request elsewhere.
+pub fn segment(id: &str) -> Option<&str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    ((1..=NAME_MAX).contains(&id.len()) && id.bytes().all(is_plain)).then_some(id)
 }
 
 /// Compares secrets without telling by time how much of them was right, nor how long they are.

@@ -214,15 +214,17 @@ impl Store {
         .await?;
         let waiting = rows.into_iter().map(|row| {
             let place = match (row.incident_no, row.message_id, row.person_id, row.known_as, row.wrapped_incident_key) {
-                (Some(incident_no), Some(message_id), Some(person_id), Some(reference), Some(wrapped_incident_key)) => Some(Match {
-                    incident: IncidentKey { controller_id: row.controller_id, incident_no },
-                    message_id,
-                    person_id,
-                    reference,
-                    provider_id: row.known_id,
-                    wrapped_incident_key,
-                    wrapped_person_key: row.wrapped_person_key,
-                }),
+                (Some(incident_no), Some(message_id), Some(person_id), Some(reference), Some(wrapped_incident_key)) => {
+                    Some(Match {
+                        incident: IncidentKey { controller_id: row.controller_id, incident_no },
+                        message_id,
+                        person_id,
+                        reference,
+                        provider_id: row.known_id,
+                        wrapped_incident_key,
+                        wrapped_person_key: row.wrapped_person_key,
+                    })
+                }
                 _ => None,
             };
             Waiting {

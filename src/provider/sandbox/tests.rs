@@ -33,6 +33,8 @@ fn each_answer_has_its_outcome() {
         (401, "", Answer::LaneStopped, "401", Some(Pause::Minute)),
         (402, "", Answer::LaneStopped, "402", Some(Pause::Minute)),
         (403, "", Answer::LaneStopped, "403", Some(Pause::Minute)),
+        (404, "", Answer::LaneStopped, "404", Some(Pause::Minute)),
+        (405, "", Answer::LaneStopped, "405", Some(Pause::Minute)),
         (408, "", Answer::Unknown, "408", None),
         (409, "", Answer::Unknown, "409", None),
         (422, "", Answer::Rejected, "422", None),

@@ -1,8 +1,8 @@
 //! The statements that a unit writes with.
 
 use super::{Pending, StoreError, Unit};
-use crate::store::log_event::insert_log_events;
 use crate::model::step::Pause;
+use crate::store::log_event::insert_log_events;
 use crate::store::sequencing::LogScope;
 use serde_json::{Map, json};
 use uuid::Uuid;
