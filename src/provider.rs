@@ -9,9 +9,14 @@ pub mod choose;
 pub mod frozen;
 pub mod guarded;
 pub mod http;
+pub mod lob;
+mod money;
+mod multipart;
 pub mod notify;
 mod receipt;
 pub mod sandbox;
+pub mod stannp;
+pub mod twilio;
 pub mod wire;
 
 pub use crate::model::step::Pause;
