@@ -140,6 +140,11 @@ impl PersonRecord {
     }
 }
 
+/// The ISO 3166-1 code of a country by its name, as the last line of an address writes it.
+pub fn country_code(name: &str) -> Option<&'static str> {
+    country::find(name).ok().filter(|_| !name.trim().is_empty()).map(|country| country.code)
+}
+
 /// `ABCD-EFGH`: 40 random bits; the store draws again where one is taken.
 pub fn draw_reference_code() -> String {
     let random: [u8; 8] = rand::rng().random();

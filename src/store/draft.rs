@@ -19,6 +19,8 @@ pub struct Context {
     pub texts: Value,
     /// Controller's printed name.
     pub controller_name: String,
+    /// Controller's short name, as it stands in the address of its receipts.
+    pub controller_slug: String,
     /// Controller's SMS sender.
     pub sms_sender: String,
     /// Controller's letterhead.
@@ -249,7 +251,7 @@ async fn list_frozen(
 async fn load_context(db: &mut PgConnection, incident: IncidentKey, plan_no: i32) -> Result<Context, StoreError> {
     let row = sqlx::query_as!(
         Context,
-        "select i.wrapped_key as wrapped_incident_key, q.body as plan, i.texts, c.name as controller_name, c.sms_sender,
+        "select i.wrapped_key as wrapped_incident_key, q.body as plan, i.texts, c.name as controller_name, c.slug as controller_slug, c.sms_sender,
                     c.address as controller_address
                from plan q
                join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no

@@ -5,7 +5,7 @@
 
 use super::{Deadlines, StoreError};
 use crate::model::state::{Channel, Content, MessageState, Misfit, NoticeState, Reason, Route};
-use crate::model::step::{Case, Cause, Effect, Message, Step, step};
+use crate::model::step::{Case, Cause, Effect, Message, Pause, Step, step};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
 use sqlx::{Postgres, Transaction};
@@ -112,9 +112,9 @@ pub struct Unit {
     closing: Vec<(Channel, Content, MessageState)>,
     pending: Vec<Pending>,
     created: Vec<MessageRow>,
-    alarms: Vec<Uuid>,
+    pub(crate) alarms: Vec<(Uuid, &'static str)>,
     misfits: Vec<(Uuid, i32, Misfit)>,
-    pub(crate) lane_stops: Vec<(String, String)>,
+    pub(crate) lane_stops: Vec<(String, String, Pause)>,
     deadlines: Deadlines,
 }
 
@@ -162,7 +162,7 @@ impl Unit {
                 Effect::Cancel(i) => {
                     self.apply(ids[i], Cause::Cancelled, Note::default())?;
                 }
-                Effect::PossibleDuplicate => self.alarms.push(message_id),
+                Effect::PossibleDuplicate => self.alarms.push((message_id, "possible_duplicate")),
                 Effect::Misfit(misfit) => {
                     let attempt = self.messages.get(&message_id).map_or(0, |m| m.model.attempt);
                     self.misfits.push((message_id, i32::try_from(attempt).unwrap_or(i32::MAX), misfit));

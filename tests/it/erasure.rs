@@ -10,7 +10,7 @@ use duly::model::contact::RawPerson;
 use duly::model::seal::{Key, open_with};
 use duly::model::state::Route;
 use duly::model::user_key::UserKey;
-use duly::provider::sandbox::read_request;
+use duly::provider::read_request;
 use duly::store::Store;
 use duly::store::audit::record::{Mark, Produced, compare};
 use duly::store::job::NewRejected;

@@ -6,6 +6,7 @@ mod attacks;
 mod cli;
 mod clock;
 mod closing;
+mod conformance;
 mod crash_matrix;
 mod erasure;
 mod house;

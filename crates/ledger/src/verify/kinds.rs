@@ -94,8 +94,11 @@ impl Kind {
 
     /// Fields beside those of every message's event: needed, and possible.
     fn own(self) -> (Fields, Fields) {
-        const GROUND_OF_RECEIPT: Fields =
-            &[("body", Is::Hash), ("ground", Is::Word(&["found", "polled"])), ("scheme", Is::Word(&["hmac-sha256"]))];
+        const GROUND_OF_RECEIPT: Fields = &[
+            ("body", Is::Hash),
+            ("ground", Is::Word(&["found", "polled"])),
+            ("scheme", Is::Word(&["bearer", "hmac-sha1", "hmac-sha256"])),
+        ];
         let needed: Fields = match self {
             Self::LogOpened => &[
                 ("format", Is::Count),
