@@ -156,6 +156,8 @@ async fn what_a_provider_took_otherwise_than_it_was_given_is_an_alarm_and_nothin
         provider_id: Some("id-1".into()),
         code: "201".into(),
         pause: None,
+        parts: None,
+        cost: None,
         differs: Some("text_differs"),
         retry_in_ms: 0,
     };
@@ -196,6 +198,7 @@ async fn a_lane_is_checked_without_reaching_anybody_and_says_whom_it_reaches() {
     ]);
     assert!(wrong.code == 1 && wrong.err.contains("refuses the credentials"), "{wrong:?}");
     let own = "lanes.notify.url=https://api.notifications.service.gov.uk";
-    duly(&["--set", own, "provider", "check", "notify"]).refused("is the provider's own address", "correct `lanes.notify.url`");
+    duly(&["--set", own, "provider", "check", "notify"])
+        .refused("`lanes.notify.url` is the provider's own address", "correct `lanes.notify.url`");
     assert_eq!(stage.produced(), 0);
 }
