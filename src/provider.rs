@@ -16,6 +16,8 @@ pub mod notify;
 mod receipt;
 pub mod sandbox;
 pub mod stannp;
+#[cfg(test)]
+mod tests;
 pub mod twilio;
 pub mod wire;
 
