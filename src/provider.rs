@@ -6,6 +6,7 @@
 
 pub mod capability;
 pub mod choose;
+pub mod described;
 pub mod frozen;
 pub mod guarded;
 pub mod http;

@@ -1,5 +1,6 @@
 //! Which provider a lane's settings mean, and whose a frozen request is: the only place that knows their names.
 
+use super::described::{self, DescribedProvider};
 use super::frozen::thaw;
 use super::http::HttpProvider;
 use super::lob::{self, Lob};
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Words that a lane's setting `provider` may be.
-pub const KINDS: &[&str] = &["lob", "notify", "sandbox", "stannp", "twilio"];
+pub const KINDS: &[&str] = &["http", "lob", "notify", "sandbox", "stannp", "twilio"];
 
 /// How often a provider is asked at which nobody can call us back, where the settings do not say.
 const POLL: Duration = Duration::from_secs(300);
@@ -114,6 +115,11 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
                 Twilio::new(lane, channel).ok_or_else(|| wrong("account", "must be the SID of an account at Twilio, `AC…`"))?;
             Ok(("twilio", Box::new(HttpProvider::new(wire, &url, timeout)?)))
         }
+        "http" => {
+            let url = address(name, lane, "")?;
+            let wire = DescribedProvider::new(lane, channel).map_err(|what| wrong("http", what))?;
+            Ok(("http", Box::new(HttpProvider::new(wire, &url, timeout)?)))
+        }
         "lob" => {
             let url = address(name, lane, lob::LIVE_URL)?;
             Ok(("lob", Box::new(HttpProvider::new(Lob::new(lane, channel), &url, timeout)?)))
@@ -193,6 +199,7 @@ impl Nobody {
 fn read_back(frozen: &[u8]) -> Option<ReadBack> {
     let request = thaw(frozen)?;
     match request.kind {
+        "http" => described::read_back(&request),
         "lob" => lob::read_back(&request),
         "notify" => notify::read_back(&request),
         "sandbox" => sandbox::read_back(&request),
