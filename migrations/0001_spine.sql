@@ -340,6 +340,9 @@ create table outcome (
     kind text not null check (kind in ('accepted', 'rejected', 'not_taken', 'lane_stopped', 'unknown')), -- there is no sixth
     provider_id text,                                        -- the provider's name for the message
     code text not null,                                      -- HTTP status or transport fact; never text of the provider
+    parts int check (parts >= 0),                            -- segments or pages by the provider's count, where it tells
+    cost_milli bigint check (cost_milli >= 0),               -- its price, thousandths of the minor unit, where it tells
+    currency text,                                           -- ISO 4217, of the price
     at timestamptz not null default duly_now(),              -- database time
     primary key (controller_id, incident_no, message_id, attempt),
     check (kind <> 'accepted' or provider_id is not null)
@@ -355,7 +358,9 @@ create table lookup (
     message_id uuid not null,                                -- message
     attempt int not null,                                    -- attempt that it asks about
     sent_at timestamptz not null default duly_now(),         -- committed before the look-up leaves
-    found text[]                                             -- provider ids that it found; null: no answer, or none
+    found text[],                                            -- provider ids that it found; null: no answer, or none
+    cost_milli bigint check (cost_milli >= 0),               -- the provider's price by then, thousandths of the minor unit
+    currency text                                            -- ISO 4217, of the price
 );
 create index lookup_message on lookup (message_id);
 
@@ -372,6 +377,9 @@ create table receipt (
     provider_id text,                                        -- the provider's id of the message
     status text check (status in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered',
         'returned', 'failed', 'expired')),                   -- neutral status, a word that a provider can say; null if its word is not known
+    claimed text check (claimed in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered',
+        'returned', 'failed', 'expired')),                   -- neutral status that nothing protects: its provider is asked, and what that says becomes the status
+    unknown_word text check (length(unknown_word) <= 200),   -- the provider's word where it is not known: it moves nothing, and is shown
     received_at timestamptz not null default duly_now(),     -- database time
     due_at timestamptz default duly_now(),                   -- when the sweep applies it; null once done
     result text check (result in ('applied', 'no_change', 'replay', 'unmatched', 'refused')), -- what became of it

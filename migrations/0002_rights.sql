@@ -34,14 +34,14 @@ grant update (locked_by) on affected_list to duly_app;
 grant update (lane, due_at, lease_until) on message to duly_app;
 grant update (revoked_at, revoked_command_id) on app_user to duly_app;
 grant update (lifted_by, lifted_command_id, lifted_at) on hold to duly_app;
-grant update (due_at, result, message_id, sealed, sealed_under) on receipt to duly_app;
+grant update (due_at, result, message_id, sealed, sealed_under, status) on receipt to duly_app;
 grant update (epoch, holder, expires_at, locked_by) on leadership to duly_app;
 grant update (until, code, since), delete on lane_pause to duly_app;
-grant update (found) on lookup to duly_app;
+grant update (found, cost_milli, currency) on lookup to duly_app;
 grant delete on person_key to duly_app;
 
 -- What became of a receipt is decided by others than who takes it in.
-grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status) on receipt to duly_receipts;
+grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word) on receipt to duly_receipts;
 grant select (controller_id, slug, receipts_public_key) on controller to duly_receipts;
 
 revoke execute on function duly_analyze() from public;

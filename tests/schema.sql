@@ -384,10 +384,13 @@ table lookup
     attempt integer not null
     sent_at timestamp with time zone not null default duly_now()
     found text[]
+    cost_milli bigint
+    currency text
+    constraint lookup_cost_milli_check CHECK ((cost_milli >= 0))
     constraint lookup_pkey PRIMARY KEY (lookup_id)
     index lookup_message ON public.lookup USING btree (message_id)
     grant insert, select to duly_app
-    grant update (found) to duly_app
+    grant update (found, cost_milli, currency) to duly_app
 
 table message
     controller_id uuid not null
@@ -477,9 +480,14 @@ table outcome
     kind text not null
     provider_id text
     code text not null
+    parts integer
+    cost_milli bigint
+    currency text
     at timestamp with time zone not null default duly_now()
     constraint outcome_check CHECK (((kind <> 'accepted'::text) OR (provider_id IS NOT NULL)))
+    constraint outcome_cost_milli_check CHECK ((cost_milli >= 0))
     constraint outcome_kind_check CHECK ((kind = ANY (ARRAY['accepted'::text, 'rejected'::text, 'not_taken'::text, 'lane_stopped'::text, 'unknown'::text])))
+    constraint outcome_parts_check CHECK ((parts >= 0))
     constraint outcome_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
     index outcome_at ON public.outcome USING brin (at) WITH (pages_per_range='16', autosummarize='on')
     index outcome_provider_id ON public.outcome USING btree (provider_id) WHERE (provider_id IS NOT NULL)
@@ -619,25 +627,30 @@ table receipt
     reference text
     provider_id text
     status text
+    claimed text
+    unknown_word text
     received_at timestamp with time zone not null default duly_now()
     due_at timestamp with time zone default duly_now()
     result text
     message_id uuid
     constraint only_false_receipts_are_refused CHECK (((result IS DISTINCT FROM 'refused'::text) OR (verdict <> 'verified'::text)))
     constraint only_signed_receipts_have_a_body CHECK (((sealed IS NULL) OR (verdict = ANY (ARRAY['verified'::text, 'malformed'::text]))))
+    constraint receipt_claimed_check CHECK ((claimed = ANY (ARRAY['accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text])))
     constraint receipt_pkey PRIMARY KEY (receipt_id)
     constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
     constraint receipt_sealed_under_check CHECK ((sealed_under = ANY (ARRAY['controller'::text, 'person'::text])))
     constraint receipt_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text])))
+    constraint receipt_unknown_word_check CHECK ((length(unknown_word) <= 200))
     constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
     constraint receipts_wait_or_have_a_result CHECK (((due_at IS NOT NULL) OR (result IS NOT NULL)))
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name, receipt_id) WHERE (verdict = 'verified'::text)
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
     trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
+    trigger receipt_says_what_it_said BEFORE UPDATE OF status ON public.receipt FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION receipt_says_what_it_said()
     grant select to duly_app
-    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result) to duly_receipts
-    grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result) to duly_receipts
+    grant update (sealed, sealed_under, status, due_at, result, message_id) to duly_app
 
 table rejected_job
     rejected_id uuid not null
@@ -1156,6 +1169,15 @@ function receipt_begins_undecided() returns trigger set search_path=public, pg_t
 begin
     if new.controller_id <> '00000000-0000-0000-0000-000000000000' and (new.result is not null or new.due_at is null) then
         raise exception 'a receipt is taken in undecided' using errcode = 'DU021';
+    end if;
+    return new;
+end 
+
+function receipt_says_what_it_said() returns trigger set search_path=public, pg_temp
+
+begin
+    if old.claimed is null or old.status is not null or old.result is not null or new.result is null then
+        raise exception 'what a receipt says does not change' using errcode = 'DU073';
     end if;
     return new;
 end 

@@ -20,6 +20,7 @@ mod model_check;
 mod no_one_twice;
 mod operations;
 mod packs;
+mod providers;
 mod receipts;
 mod recovery;
 mod repeats;

@@ -31,6 +31,8 @@ fn outcome(world: &World, i: usize, attempt: u32, answer: Answer, provider_id: O
         provider_id: provider_id.map(str::to_owned),
         code: "201".into(),
         pause: None,
+        parts: None,
+        cost: None,
         differs: None,
         retry_in_ms: 0,
     }

@@ -234,6 +234,8 @@ impl Walk {
             provider_id: if let Reply::Accepted(id) = reply { Some(id.clone()) } else { None },
             code: if answer == Answer::NotTaken { "429" } else { "test" }.into(),
             pause: (answer == Answer::LaneStopped).then_some(Pause::Minute),
+            parts: None,
+            cost: None,
             differs: None,
             retry_in_ms: 1000,
         };

@@ -34,6 +34,8 @@ async fn a_flood_of_false_receipts_is_told_by_one_event_for_each_lane_and_reason
         reference: None,
         provider_id: None,
         status: None,
+        claimed: None,
+        unknown_word: None,
     };
     let flood = async || {
         for _ in 0..5 {

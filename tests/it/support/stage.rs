@@ -5,7 +5,7 @@ use super::background;
 use super::broker::{VirtualHost, virtual_host, virtual_host_on};
 use super::database::{TestDatabase, database_on, migrated_database};
 use super::process::{Process, Start};
-use super::provider::Sandbox;
+use super::provider::{Sandbox, face_settings};
 use super::proxy::Proxy;
 use super::services::Services;
 use duly::config::{Settings, layers_with};
@@ -268,10 +268,14 @@ fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path,
     }
     for Lane { name, provider, key_life_seconds, per_second, unknown_rule } in &setup.lanes {
         text.push_str(&format!(
-            "[lanes.{name}]\nchannel = \"{}\"\nurl = \"{sandbox}/{name}\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\n\
+            "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{sandbox}/{name}\"\n\
              per_second = {per_second}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
              unknown_rule = \"{unknown_rule}\"\n",
-            provider.channel, provider.idempotent, provider.lookup, provider.lookup_lag_ms,
+            face_settings(provider),
+            provider.channel,
+            provider.idempotent,
+            provider.lookup,
+            provider.lookup_lag_ms,
         ));
     }
     text
