@@ -165,10 +165,10 @@ create unique index signed_command_once on signed_command (sha256(statement));
 alter table app_user add foreign key (added_command_id) references signed_command;
 alter table app_user add foreign key (revoked_command_id) references signed_command;
 
--- What somebody signed, the command with its arguments, without time, nonce and version. Signatures are checked by
--- the program and by the audit: this database cannot verify them.
+-- What somebody signed, the command with its arguments, without installation, time, nonce and version. Signatures are
+-- checked by the program and by the audit: this database cannot verify them.
 create function signed_words(statement bytea) returns jsonb language sql immutable as $$
-    select convert_from(statement, 'UTF8')::jsonb - array['at', 'nonce', 'v']
+    select convert_from(statement, 'UTF8')::jsonb - array['at', 'installation', 'nonce', 'v']
 $$;
 
 -- Whether an active user signed exactly this command.
@@ -267,7 +267,8 @@ create table notice (
     check ((state = 'open') = (ended_at is null))
 );
 
--- What the approver saw, as hashes: a message whose bytes differ is refused at the claim.
+-- What the approver saw, as commitments: a message whose bytes differ is refused at the claim. A plain hash would let
+-- whoever reads it try names until one fits.
 create table prepared_content (
     controller_id uuid not null,                             -- tenant
     incident_no bigint not null,                             -- incident
@@ -276,9 +277,8 @@ create table prepared_content (
     channel text not null check (channel in ('sms', 'letter', 'email')), -- channel
     person_version int not null,                             -- version of the person that was rendered
     content text not null check (content in ('full', 'alert')), -- declared by the template
-    content_hash bytea not null check (octet_length(content_hash) = 32), -- SHA-256 of the rendered bytes
     template_hash bytea not null check (octet_length(template_hash) = 32), -- SHA-256 of the template
-    commitment bytea not null check (octet_length(commitment) = 32), -- to content_hash, under the person's key; bound by the plan
+    commitment bytea not null check (octet_length(commitment) = 32), -- to the SHA-256 of the rendered bytes, under the person's key; bound by the plan
     primary key (controller_id, incident_no, person_id, phase, channel)
 );
 
@@ -324,8 +324,7 @@ create table attempt (
     lane text not null,                                      -- provider account
     is_repeat boolean not null,                              -- from unknown, under the provider's guarantee
     reference text not null check (reference ~ '^[0-9a-f]{32}$'), -- derived; key and reference at the provider
-    request bytea not null,                                  -- sealed frozen bytes under the person's key
-    content_hash bytea not null,                             -- SHA-256 of the content
+    request bytea not null,                                  -- sealed frozen bytes under the person's key; what they say is committed to by the intent's event
     claimed_at timestamptz not null default duly_now(),      -- intent
     send_by timestamptz not null,                            -- after this the call may not start
     primary key (controller_id, incident_no, message_id, attempt)

@@ -1,10 +1,12 @@
--- Rights of the application's roles. The owner migrates; `duly_app` works; `duly_receipts` only inserts receipts.
+-- Rights of the application's roles. The owner migrates; `duly_app` works; `duly_receipts` only inserts receipts;
+-- `duly_audit` only says what an audit found.
 -- Roles are of the whole cluster: other databases may have made them already, perhaps at this very moment.
 do $$
 begin
     perform pg_advisory_xact_lock(hashtext('duly roles'));
     if not exists (select from pg_roles where rolname = 'duly_app') then create role duly_app nologin; end if;
     if not exists (select from pg_roles where rolname = 'duly_receipts') then create role duly_receipts nologin; end if;
+    if not exists (select from pg_roles where rolname = 'duly_audit') then create role duly_audit nologin; end if;
 exception when duplicate_object or unique_violation then null;
 end $$;
 

@@ -14,7 +14,8 @@ pub async fn run() -> Vec<Entry> {
     let path = Path::new("target/bench/affected.csv");
     write_list(path, rows);
     let office = Arc::new(Office::open(setting::settings("duly_bench_import", &[]).await).await.unwrap());
-    let incident = setting::incident(&office).await;
+    let ann = setting::ann(&office.store).await;
+    let incident = setting::incident(&office, &ann).await;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
 
     let read = Instant::now();

@@ -18,6 +18,7 @@ mod list_signatures;
 mod lists;
 mod model_check;
 mod no_one_twice;
+mod nothing_to_guess;
 mod operations;
 mod packs;
 mod providers;

@@ -32,12 +32,6 @@ impl Snapshot {
                   where a.controller_id = $1 and a.incident_no = $2 and a.message_id = e.message_id and a.attempt = e.attempt
                     and a.person_id = e.person_id)
                union all
-               select 'content_not_approved' as code, a.message_id || '/' || a.attempt from attempt a
-                where a.controller_id = $1 and a.incident_no = $2 and not exists (select from message m join prepared_content c
-                      on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
-                  where m.controller_id = $1 and m.incident_no = $2 and m.message_id = a.message_id and m.person_id = a.person_id
-                    and c.content_hash = a.content_hash)
-               union all
                select 'reference_shared' as code, min(a.message_id::text) from attempt a
                 where a.controller_id = $1 and a.incident_no = $2
                 group by a.lane, a.reference having count(distinct a.message_id) > 1) as found (code, place)"#,

@@ -110,7 +110,7 @@ impl Unit {
             self.notices.insert((row.person_id, row.phase), notice);
         }
         let rows = sqlx::query!(
-            "select person_id, phase, channel, content, content_hash from prepared_content
+            "select person_id, phase, channel, content, commitment from prepared_content
               where controller_id = $1 and incident_no = $2 and person_id = any($3)",
             controller_id,
             incident_no,
@@ -119,7 +119,7 @@ impl Unit {
         .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
-            self.prepared.insert((row.person_id, row.phase, word(&row.channel)?), (word(&row.content)?, row.content_hash));
+            self.prepared.insert((row.person_id, row.phase, word(&row.channel)?), (word(&row.content)?, hash(&row.commitment)?));
         }
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Unit {
         .await?;
         for row in rows {
             let channel: Channel = word(&row.channel)?;
-            let (content, content_hash) = self.content(row.person_id, row.phase, channel)?;
+            let (content, commitment) = self.content(row.person_id, row.phase, channel)?;
             let model = Message {
                 channel,
                 reason: word(&row.reason)?,
@@ -160,7 +160,7 @@ impl Unit {
                     ordinal: row.ordinal,
                     plan_no: row.plan_no,
                     lane: row.lane,
-                    content_hash,
+                    content: commitment,
                     model,
                 },
             );

@@ -143,9 +143,9 @@ impl Stage {
         let office = Office::open(Settings::load(&layers_with(Some(&settings), direct, &[])).unwrap()).await.unwrap();
         let office = Arc::new(office);
         let controller_id = make_controller(&office).await;
-        let incident = make_incident(&office, controller_id, "test").await;
-        import_people(&office, &incident, folder.path(), 1..=setup.people).await;
         let users = Users::new(&office.store).await;
+        let incident = make_incident(&office, &users, controller_id, "test").await;
+        import_people(&office, &incident, folder.path(), 1..=setup.people).await;
         approve_and_go(&office, &incident, &users, &setup.routes, false).await;
         let web = CancellationToken::new();
         let services = setup.services;
@@ -168,7 +168,7 @@ impl Stage {
 
     /// Starts another incident of so many people, reached by text message at numbers that nobody else has.
     pub async fn add_incident(&mut self, slug: &str, people: u32, is_urgent: bool) {
-        let incident = make_incident(&self.office, self.incident.key.controller_id, slug).await;
+        let incident = make_incident(&self.office, &self.users, self.incident.key.controller_id, slug).await;
         let first = 100_000 * (u32::try_from(self.others.len()).unwrap() + 1);
         import_people(&self.office, &incident, self.folder.path(), first..=first + people - 1).await;
         approve_and_go(&self.office, &incident, &self.users, &[Route::Sms], is_urgent).await;
@@ -295,7 +295,7 @@ async fn make_controller(office: &Office) -> Uuid {
     office.store.insert_controller(&controller).await.unwrap()
 }
 
-async fn make_incident(office: &Office, controller_id: Uuid, slug: &str) -> Incident {
+async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug: &str) -> Incident {
     let folder = &office.settings.profiles.folder;
     let profile = Profile::parse(&std::fs::read_to_string(folder.join("uk-gdpr.toml")).unwrap()).unwrap();
     let key = Key::generate();
@@ -318,7 +318,7 @@ async fn make_incident(office: &Office, controller_id: Uuid, slug: &str) -> Inci
         intake_secret_key: key.wrap(&secret, "intake"),
         approvals_required: 1,
     };
-    office.store.insert_incident(&incident).await.unwrap();
+    users.ann.add_incident(&office.store, "northmere", &incident).await.unwrap();
     office.store.load_incident(&format!("northmere/{slug}")).await.unwrap()
 }
 

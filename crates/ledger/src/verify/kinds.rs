@@ -13,7 +13,7 @@ words! {
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
         ExportMade = "export.made", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
-        ControllerAdded = "controller.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
+        ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
         AccountStopped = "lane.stopped", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
         HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
@@ -74,7 +74,14 @@ impl Kind {
         use Kind::*;
         !matches!(
             self,
-            ControllerAdded | ReceiptRefused | UserAdded | UserRevoked | ProgramStarted | CheckpointNoted | AccountStopped
+            ControllerAdded
+                | IncidentAdded
+                | ReceiptRefused
+                | UserAdded
+                | UserRevoked
+                | ProgramStarted
+                | CheckpointNoted
+                | AccountStopped
         )
     }
 
@@ -124,6 +131,7 @@ impl Kind {
                 ("unknown", Is::Count),
             ],
             Self::IncidentReopened => &[("reason", Is::Text)],
+            Self::IncidentAdded => &[("approvals", Is::Count), ("incident", Is::Uuid)],
             Self::ReceiptRefused => &[
                 ("count", Is::Count),
                 ("ground", Is::Word(&["bad_signature", "stale", "malformed", "too_large", "replay", "unmatched"])),
@@ -172,7 +180,7 @@ impl Kind {
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
-            Self::IncidentClosed | Self::IncidentReopened => (OF_COMMAND, &[]),
+            Self::IncidentAdded | Self::IncidentClosed | Self::IncidentReopened => (OF_COMMAND, &[]),
             Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),

@@ -47,6 +47,8 @@ pub struct World {
     pub findings: Findings,
     /// Valid approvals with their keys.
     pub approvers: Vec<String>,
+    /// The installation for which the first of them was signed.
+    pub(super) installation: Option<String>,
     /// Lists that the controller signed.
     pub signed_lists: Vec<String>,
     /// Events by kind.
