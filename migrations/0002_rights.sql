@@ -17,6 +17,8 @@ grant insert on controller, affected_list, list_freeze, person_key, source_row, 
 -- States, heads and times of signatures have defaults and are never given at insert.
 grant insert (user_id, name, public_key, added_command_id) on app_user to duly_app;
 grant insert (command_id, user_id, statement, signature) on signed_command to duly_app;
+grant insert (controller_id, letterhead_no, hash, logo, logo_alt, check_page, set_by, command_id) on letterhead to duly_app;
+grant insert (template_hash, template, reviewed_by, command_id) on template_review to duly_app;
 grant insert (hold_id, controller_id, incident_no, person_id, reason, set_by, command_id) on hold to duly_app;
 grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) on incident to duly_app;
 grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code,

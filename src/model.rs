@@ -3,6 +3,7 @@
 pub mod cause;
 pub mod contact;
 pub mod list_key;
+pub mod look;
 pub mod name;
 pub mod person;
 pub mod profile;

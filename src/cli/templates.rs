@@ -9,6 +9,7 @@ use crate::model::profile::Profile;
 use crate::model::state::Channel;
 use crate::render::check::{Report, Severity};
 use crate::render::message::Composer;
+use crate::render::picture::picture;
 use crate::render::preview::{fill, preview};
 use crate::render::{Template, TemplateSet};
 use clap::{Args, Subcommand};
@@ -43,6 +44,17 @@ pub enum TemplateCommand {
         after_help = "Examples:\n  duly template preview uk-gdpr/sms.en\n  duly template preview uk-gdpr/letter.en --texts texts.toml --out letter.pdf --watch\n\nTexts that are missing stand in brackets; a real message with a bracket is refused."
     )]
     Preview(PreviewArgs),
+    /// Sign for a draft that you have read: plans may use it from then on
+    #[command(
+        after_help = "Example:\n  duly template preview uk-gdpr/letter.en+cy --texts texts.toml --out letter.pdf\n  duly template review uk-gdpr/letter.en+cy --hash 3f0a91c2b7de\n\nWho reviews a language reads it as a mother tongue, and a jurisdiction's text with its lawyer. Another word in it, or in one of\nits partials, makes another hash, which nobody has reviewed."
+    )]
+    Review {
+        /// Name of the draft
+        name: String,
+        /// Its hash as `duly template list` shows it, or its first 12 digits: what you read is what you sign for
+        #[arg(long)]
+        hash: String,
+    },
     /// Begin a template of your own from a shipped one
     #[command(
         after_help = "Example:\n  duly template new uk-gdpr/letter.en        copies it into the folder of the setting templates.own"
@@ -61,9 +73,12 @@ pub struct PreviewArgs {
     /// The incident's texts
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
-    /// Write a letter's PDF, or the text, into this file
+    /// Write it into this file: a letter's PDF, or the text; a picture, if the name ends with .png
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Format of the person who does not exist: `large-print`, or `discreet` for an incident that asks for it
+    #[arg(long, default_value = "standard")]
+    format: String,
     /// Do it again whenever the template or the texts change, until stopped
     #[arg(long, requires = "out")]
     watch: bool,
@@ -75,15 +90,16 @@ pub async fn run(context: &Context, command: TemplateCommand) -> Result<(), Fail
         TemplateCommand::List => list(context),
         TemplateCommand::Check { name, texts } => check(context, &name, texts.as_deref()),
         TemplateCommand::Preview(args) => show(context, &args).await,
+        TemplateCommand::Review { name, hash } => super::review::run(context, &name, &hash).await,
         TemplateCommand::New { name } => begin(context, &name),
     }
 }
 
-fn load(settings: &Settings) -> Result<Composer, Failure> {
+pub(super) fn load(settings: &Settings) -> Result<Composer, Failure> {
     Ok(Composer::new(TemplateSet::load(&settings.templates.folders())?))
 }
 
-fn find<'a>(composer: &'a Composer, name: &str) -> Result<&'a Template, Failure> {
+pub(super) fn find<'a>(composer: &'a Composer, name: &str) -> Result<&'a Template, Failure> {
     let found = composer.templates().all().iter().find(|template| template.name == name);
     found.ok_or_else(|| Refusal::of(format!("there is no template `{name}`"), "`duly template list` shows those that are there"))
 }
@@ -126,7 +142,7 @@ fn list(context: &Context) -> Result<(), Failure> {
     let mut rows = vec![["template", "says", "languages", "format", "hash", ""].map(str::to_owned).to_vec()];
     rows.extend(templates.iter().map(|t| {
         let hash = hex::encode(t.hash);
-        let draft = if t.is_draft { "draft: nobody has reviewed it" } else { "" };
+        let draft = if t.is_draft { "draft: for no plan before `duly template review`" } else { "" };
         let says = t.content.as_str().to_owned();
         vec![t.name.clone(), says, t.languages.join("+"), t.format.clone(), hash[..12].to_owned(), draft.to_owned()]
     }));
@@ -145,7 +161,8 @@ fn check(context: &Context, name: &str, texts: Option<&Path>) -> Result<(), Fail
     let mut lines = Vec::new();
     let mut is_bad = false;
     for template in composer.templates().all().iter().filter(|t| t.name.starts_with(name)) {
-        let found = preview(&composer, template, &profile(&settings, template)?, &complete(&texts, template))?.findings;
+        let found =
+            preview(&composer, template, &profile(&settings, template)?, &complete(&texts, template), "standard")?.findings;
         let errors = found.iter().filter(|f| f.severity == Severity::Error).count();
         // A draft is not held to it: nobody can send it before it is reviewed.
         is_bad |= errors > 0 && !template.is_draft;
@@ -236,11 +253,16 @@ fn changed(settings: &Settings, args: &PreviewArgs) -> Option<std::time::SystemT
 fn show_once(context: &Context, settings: &Settings, args: &PreviewArgs) -> Result<(), Failure> {
     let composer = load(settings)?;
     let template = find(&composer, &args.name)?;
-    let texts = fill(&given(args.texts.as_deref())?, template);
-    let made = preview(&composer, template, &profile(settings, template)?, &texts)?;
+    let mut texts = fill(&given(args.texts.as_deref())?, template);
+    if args.format == "discreet" {
+        texts["facts"]["discreet"] = json!(true);
+    }
+    let made = preview(&composer, template, &profile(settings, template)?, &texts, &args.format)?;
     let text = made.rendered.marked.text.clone();
     if let Some(path) = &args.out {
-        std::fs::write(path, &made.rendered.bytes)?;
+        let is_picture = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+        let bytes = if is_picture { picture(template, &made.rendered, made.sender)? } else { made.rendered.bytes };
+        std::fs::write(path, bytes)?;
         eprintln!("{} written", path.display());
     }
     let mut report = Report::default();

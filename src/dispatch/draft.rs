@@ -59,6 +59,7 @@ pub fn setting(draft: &Draft) -> Option<Setting> {
         controller_name: draft.context.controller_name.clone(),
         sms_sender: draft.context.sms_sender.clone(),
         controller_address: draft.context.controller_address.clone(),
+        look: draft.context.look.clone(),
         date: (i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?),
     })
 }

@@ -7,6 +7,7 @@ mod contents;
 mod cost;
 
 use super::Office;
+use crate::model::look::Look;
 use crate::model::profile::{Profile, closes};
 use crate::model::seal::SealError;
 use crate::model::state::{Channel, Route};
@@ -179,11 +180,12 @@ pub async fn prepare(
     let (profile, profile_text) = profile(office, incident)?;
     let store = &office.store;
     let lists = store.list_open_lists(incident.key).await?;
+    let look = store.load_letterhead(incident.key.controller_id).await?;
     let mut draft = store.begin_plan(incident.key).await?;
     let frozen = freeze_all(office, incident, &lists, &mut draft).await?;
     let renderer = Renderer {
         office: office.clone(),
-        setting: setting(incident, request.date),
+        setting: setting(incident, request.date, &look),
         incident_key: office.master.unwrap_key(&incident.wrapped_key, "incident")?,
         routes: request.routes.clone(),
         rules: Arc::new(Rules::of(incident, profile)),
@@ -218,7 +220,7 @@ pub async fn prepare(
     summary.check = check_table(&report, &request.accepted);
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
     let texts = texts(office, incident, profile_text, &mut summary)?;
-    let body = body(incident, request.date, &frozen, &terms, &root, &summary);
+    let body = body(incident, &renderer.setting, &frozen, &terms, &root, &summary);
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
     // Before the plan: a plan that names a text which nobody kept could never be shown again.
@@ -306,13 +308,14 @@ fn check_table(report: &Report, accepted: &BTreeMap<String, String>) -> Value {
     Value::Array(lines.collect())
 }
 
-fn setting(incident: &Incident, date: (i32, u8, u8)) -> Setting {
+fn setting(incident: &Incident, date: (i32, u8, u8), look: &Look) -> Setting {
     Setting {
         profile: incident.profile.clone(),
         texts: incident.texts.clone(),
         controller_name: incident.controller_name.clone(),
         sms_sender: incident.sms_sender.clone(),
         controller_address: incident.controller_address.clone(),
+        look: look.clone(),
         date,
     }
 }
@@ -348,7 +351,7 @@ async fn manifest(office: &Office, incident: &Incident, list_no: i32) -> Result<
 
 fn body(
     incident: &Incident,
-    date: (i32, u8, u8),
+    setting: &Setting,
     lists: &[FrozenList],
     terms: &Terms,
     root: &ContentsRoot,
@@ -360,9 +363,10 @@ fn body(
         "approvals": incident.approvals_required,
         "closing": incident.closing,
         "contents": {"people": root.people(), "root": hex::encode(root.root())},
-        "date": [date.0, date.1, date.2],
+        "date": [setting.date.0, setting.date.1, setting.date.2],
         "incident": incident.incident_id.to_string(),
         "lanes": terms.lanes,
+        "letterhead": hex::encode(setting.look.hash()),
         "lists": lists,
         "check": summary.check,
         "cost": summary.cost,

@@ -1,11 +1,12 @@
 //! One message of one person, as the exact bytes that are hashed, approved and sent.
 
 use super::marked::Marked;
-use super::{RenderError, Template, TemplateSet, sms};
+use super::{RenderError, Template, TemplateSet, sms, words};
 use crate::model::contact::PersonRecord;
+use crate::model::look::Look;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::TEXTS_OPTIONAL;
-use duly_letter::{Labels, Letter, LetterDate, LetterError, Letterhead, Part, Print, Sheet, Typeset, Typesetter};
+use duly_letter::{LetterError, Typeset, Typesetter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +24,8 @@ pub struct Setting {
     pub sms_sender: String,
     /// Letterhead.
     pub controller_address: Vec<String>,
+    /// How its letters look.
+    pub look: Look,
     /// Year, month, day in letters, from the plan.
     pub date: (i32, u8, u8),
 }
@@ -134,32 +137,9 @@ impl Composer {
             Some(typesetter) => typesetter,
             None => Typesetter::new()?,
         };
-        let (year, month, day) = setting.date;
-        let labels = Labels {
-            date: &date_text(setting.date),
-            reference: "Your reference",
-            page: "Page {page} of {pages}",
-            check: "Check that this letter is real",
-        };
-        let result = typesetter.typeset(&Letter {
-            sheet: if template.profile.starts_with("us-") { Sheet::UsLetter } else { Sheet::A4 },
-            print: if person.format == "large-print" { Print::Large } else { Print::Standard },
-            letterhead: Letterhead { lines: &setting.controller_address, logo: None, discreet: false },
-            address: &person.address_block(),
-            reference_code,
-            check_page: None,
-            date: LetterDate { year, month, day },
-            part: Part {
-                language: template.languages.first().map_or("en", String::as_str),
-                title: &template.title,
-                labels,
-                body,
-            },
-            translation: None,
-            ident: reference_code,
-        });
+        let result = super::letter::typeset(&mut typesetter, setting, person, reference_code, template, body);
         pool().push(typesetter);
-        Ok(result?)
+        result
     }
 }
 
@@ -174,6 +154,7 @@ fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template
         }
     };
     fill(&mut texts);
+    let language = template.languages.first().map_or("en", String::as_str);
     for language in template.languages.iter().skip(1) {
         texts.get_mut(language).into_iter().for_each(fill);
     }
@@ -182,24 +163,6 @@ fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template
         "controller": { "name": setting.controller_name },
         "person": { "name": person.name },
         "reference_code": reference_code,
-        "date": date_text(setting.date),
+        "date": words::date(setting.date, language, &template.profile),
     })
-}
-
-fn date_text((year, month, day): (i32, u8, u8)) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    format!("{day} {} {year}", MONTHS[usize::from(month.clamp(1, 12)) - 1])
 }

@@ -4,6 +4,7 @@ use super::check::{Finding, Subject, check};
 use super::message::{Composer, MessageError, Rendered, Setting};
 use super::template::Template;
 use crate::model::contact::PersonRecord;
+use crate::model::look::Look;
 use crate::model::profile::Profile;
 use crate::model::texts::{TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
 use serde_json::{Value, json};
@@ -11,13 +12,48 @@ use serde_json::{Value, json};
 /// Code that no message carries: it has a letter that codes do not use.
 const CODE: &str = "ABCD-0000";
 
+/// Who writes, and from where.
+fn sender(profile: &Profile) -> [&'static str; 3] {
+    match is_american(profile) {
+        true => ["Northmere Health", "1 Station Road", "Northmere, CA 94016"],
+        false => ["Northmere Police", "1 Station Road", "Northmere NE1 4XF"],
+    }
+}
+
+/// Its letters look so.
+fn look() -> Look {
+    let badge = include_bytes!("../../examples/badge.svg");
+    Look {
+        logo: Some((badge.as_slice().into(), "Badge of Northmere".to_owned())),
+        check_page: Some("https://northmere.example/check".to_owned()),
+    }
+}
+
 /// A text of an incident that nobody has written yet.
 fn unwritten(name: &str) -> String {
     format!("[here stands the incident's text `{name}`]")
 }
 
-/// Somebody who does not exist: the number is one of those that Ofcom keeps for drama.
-pub fn person() -> PersonRecord {
+/// Somebody who does not exist: the number is one of those that are kept for drama.
+fn person(profile: &Profile) -> PersonRecord {
+    let person = british();
+    if !is_american(profile) {
+        return person;
+    }
+    PersonRecord {
+        name: "Jordan Alvarez".into(),
+        phone: Some("+12025550123".into()),
+        address: Some(vec!["418 Maple Street".into(), "Northmere, CA 94016".into()]),
+        jurisdiction: "US-CA".into(),
+        ..person
+    }
+}
+
+fn is_american(profile: &Profile) -> bool {
+    profile.id.starts_with("us-")
+}
+
+fn british() -> PersonRecord {
     PersonRecord {
         external_reference: "PN0000000".into(),
         name: "Siân Morgan-Price".into(),
@@ -53,19 +89,28 @@ pub struct Preview {
     pub rendered: Rendered,
     /// What the check found.
     pub findings: Vec<Finding>,
+    /// Who writes.
+    pub sender: &'static str,
 }
 
 /// Renders and checks a template for a made-up person of a made-up controller.
-pub fn preview(composer: &Composer, template: &Template, profile: &Profile, texts: &Value) -> Result<Preview, MessageError> {
+pub fn preview(
+    composer: &Composer,
+    template: &Template,
+    profile: &Profile,
+    texts: &Value,
+    format: &str,
+) -> Result<Preview, MessageError> {
     let setting = Setting {
         profile: profile.id.clone(),
         texts: texts.clone(),
-        controller_name: "Northmere Police".into(),
+        controller_name: sender(profile)[0].into(),
         sms_sender: "NORTHMERE".into(),
-        controller_address: vec!["Northmere Police".into(), "1 Station Road".into(), "Northmere NE1 4XF".into()],
+        controller_address: sender(profile).map(str::to_owned).to_vec(),
+        look: look(),
         date: (2026, 11, 9),
     };
-    let person = person();
+    let person = PersonRecord { format: format.to_owned(), ..person(profile) };
     let rendered = composer.compose(&setting, &person, CODE, template)?;
     let findings = check(&Subject {
         profile,
@@ -82,5 +127,5 @@ pub fn preview(composer: &Composer, template: &Template, profile: &Profile, text
         facts: &table(texts, "facts"),
         published: &table(texts, "published"),
     });
-    Ok(Preview { rendered, findings })
+    Ok(Preview { rendered, findings, sender: sender(profile)[0] })
 }

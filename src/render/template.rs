@@ -1,11 +1,12 @@
 //! Templates: `<folder>/<profile>/<channel>[-full].<languages>[.<format>].hbs`, compiled once.
 //!
-//! The first line declares what a template says: `{{!-- content = full; title = Notice of Data Breach --}}`. Partials
+//! The first line declares what a template says: `{{!-- content = full; title = Notice of Data Breach --}}`; of a document
+//! in two languages `title.cy = …; title.en = …`, in the order in which they stand, and a line `---` parts them. Partials
 //! are put in before anything else happens, so that a template's hash covers every word that it prints.
 
 use super::marked::{element, unmarked};
 use super::variables::{self, Variable};
-use super::{RenderError, entries};
+use super::{RenderError, entries, words};
 use crate::model::state::{Channel, Content};
 use handlebars::Handlebars;
 use serde_json::Value;
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 const PARTIALS: &str = "partials";
 /// Folder of templates that nobody has reviewed.
 const DRAFTS: &str = "drafts";
+/// The line between the languages of a document.
+const NEXT_LANGUAGE: &str = "\n---\n";
 
 /// A compiled template's facts.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub struct Template {
     pub format: String,
     /// Title of a letter or an email.
     pub title: String,
+    /// Language and title of each part of a letter or an email, in the order in which they stand.
+    pub titles: Vec<(String, String)>,
     /// Nobody has reviewed it: no live plan may use it.
     pub is_draft: bool,
     /// SHA-256 of the source.
@@ -42,6 +47,13 @@ pub struct Template {
     pub source: String,
     /// What it prints of the incident and the person.
     pub variables: Vec<Variable>,
+}
+
+impl Template {
+    /// A rendered body's text in each of its languages, as `titles` has them.
+    pub fn bodies<'a>(&self, body: &'a str) -> impl Iterator<Item = &'a str> {
+        body.split(NEXT_LANGUAGE)
+    }
 }
 
 /// What somebody needs a template for.
@@ -116,6 +128,11 @@ impl TemplateSet {
         Ok(())
     }
 
+    /// Takes a draft as reviewed, by the hash that somebody signed for.
+    pub fn admit(&mut self, hash: &[u8]) {
+        self.templates.iter_mut().filter(|template| template.hash == *hash).for_each(|template| template.is_draft = false);
+    }
+
     /// Every template, by name.
     pub fn all(&self) -> &[Template] {
         &self.templates
@@ -154,7 +171,8 @@ impl TemplateSet {
 
     /// Renders a text for its readers' eyes, with the marks of its parts.
     pub fn render(&self, template: &Template, data: &Value) -> Result<String, RenderError> {
-        render(&self.plain, template, data)
+        let title = template.titles.get(1).map_or("", |(_, title)| title);
+        render(&self.plain, template, data).map(|text| text.replace(NEXT_LANGUAGE, &format!("\n\n{title}\n\n")))
     }
 
     /// Renders the body of a letter as markup for the typesetter.
@@ -191,8 +209,14 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
     let format = words.next().unwrap_or("standard").to_owned();
     let source = put_partials_in(text, path, folders)?;
     let header = source.lines().next().unwrap_or_default();
-    let (content, title) = declaration(header)
+    let (content, titles) = declaration(header, &languages)
         .ok_or_else(|| invalid("the first line must be {{!-- content = full --}} or {{!-- content = alert --}}"))?;
+    if channel == Channel::Letter && titles.len() != source.split(NEXT_LANGUAGE).count().max(languages.len()) {
+        return Err(invalid("each language of a letter has a title, and a line `---` stands between them"));
+    }
+    if let Some(language) = languages.iter().find(|language| channel == Channel::Letter && !words::knows(language)) {
+        return Err(invalid(&format!("the words around a letter, such as its date, are not known in `{language}`")));
+    }
     let variables = variables::lint(&source, channel, path)?;
     let hash = Sha256::digest(source.as_bytes()).into();
     let name = format!("{profile}/{stem}");
@@ -203,7 +227,8 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
         content,
         languages,
         format,
-        title,
+        title: titles.first().map(|(_, title)| title.clone()).unwrap_or_default(),
+        titles,
         is_draft,
         hash,
         source,
@@ -211,20 +236,22 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
     })
 }
 
-/// `{{!-- content = full; title = … --}}`.
-fn declaration(line: &str) -> Option<(Content, String)> {
+/// `{{!-- content = full; title = … --}}`: what it says, and each language's title.
+fn declaration(line: &str, languages: &[String]) -> Option<(Content, Vec<(String, String)>)> {
     let inner = line.trim().strip_prefix("{{!--")?.strip_suffix("--}}")?;
     let mut content = None;
-    let mut title = String::new();
+    let mut titles = Vec::new();
     for pair in inner.split(';') {
         let (key, value) = pair.split_once('=')?;
-        match key.trim() {
-            "content" => content = value.trim().parse().ok(),
-            "title" => title = value.trim().to_owned(),
+        let value = value.trim().to_owned();
+        match key.trim().split_once('.') {
+            None if key.trim() == "content" => content = value.parse().ok(),
+            None if key.trim() == "title" => titles.push((languages.first()?.clone(), value)),
+            Some(("title", language)) if languages.iter().any(|l| l == language) => titles.push((language.to_owned(), value)),
             _ => return None,
         }
     }
-    Some((content?, title))
+    Some((content?, titles))
 }
 
 /// Puts `{{> name}}` in: from the controller's own folder first, then from the shipped one. Partials hold none.

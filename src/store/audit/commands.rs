@@ -95,6 +95,8 @@ impl EventRow {
             "user.added" => command == "user add" && asks("public", told("key").clone()),
             "user.revoked" => command == "user revoke",
             "controller.added" => command == "controller add",
+            "controller.letterhead_set" => command == "controller set" && asks("letterhead", told("letterhead").clone()),
+            "template.reviewed" => command == "template review" && asks("hash", told("hash").clone()),
             _ => true,
         }
     }
