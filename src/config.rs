@@ -3,12 +3,14 @@
 mod check;
 mod error;
 mod layers;
+mod profile;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
+pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
 use figment::Figment;

@@ -8,6 +8,7 @@ pub mod check;
 pub mod marked;
 pub mod message;
 pub mod preview;
+mod printed;
 pub mod sms;
 pub mod template;
 pub mod variables;

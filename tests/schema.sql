@@ -8,6 +8,7 @@ table affected_list
     file_hash bytea
     row_count bigint
     wrapped_key bytea not null
+    columns jsonb not null default '{}'::jsonb
     locked_by text
     opened_at timestamp with time zone not null default duly_now()
     constraint affected_list_check CHECK (((source = 'jobs'::text) = (file_hash IS NULL)))
@@ -267,7 +268,6 @@ table incident
     incident_id uuid not null
     slug text not null
     profile text not null
-    closing jsonb not null
     texts jsonb not null
     wrapped_key bytea not null
     intake_public_key bytea not null
@@ -286,7 +286,7 @@ table incident
     constraint incident_pkey PRIMARY KEY (controller_id, incident_no)
     constraint incident_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
     grant select to duly_app
-    grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
+    grant insert (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
     grant update (hold_version, locked_by) to duly_app
 
 table installation
@@ -450,6 +450,7 @@ table notice
     person_id uuid not null
     phase integer not null
     plan_no integer not null
+    profile text not null
     route text not null
     state text not null default 'open'::text
     alerted_at timestamp with time zone
@@ -461,7 +462,7 @@ table notice
     constraint notice_route_check CHECK ((route = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text, 'sms-and-letter'::text, 'sms-then-letter'::text])))
     constraint notice_state_check CHECK ((state = ANY (ARRAY['open'::text, 'notified'::text, 'unreachable'::text, 'exempt'::text, 'withdrawn'::text])))
     grant select to duly_app
-    grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) to duly_app
+    grant insert (controller_id, incident_no, person_id, phase, plan_no, profile, route, problem) to duly_app
 
 table notice_move
     from_state text not null
