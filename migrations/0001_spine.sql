@@ -31,8 +31,7 @@ create table incident (
     incident_no bigint generated always as identity unique,  -- dense, stays inside
     incident_id uuid not null unique,                        -- UUIDv7, the name in evidence (`inc`)
     slug text not null check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'), -- name on the command line
-    profile text not null,                                   -- legal profile, for example uk-gdpr
-    closing jsonb not null,                                  -- [{channel, content, state}]: what ends a notice, by the profile
+    profile text not null,                                   -- legal profile of plans that name none, for example uk-gdpr
     texts jsonb not null,                                    -- nature, consequences, measures … as approved; no personal data
     wrapped_key bytea not null,                              -- incident key under the master key
     intake_public_key bytea not null check (octet_length(intake_public_key) = 32), -- X25519; jobs are sealed to it
@@ -54,6 +53,7 @@ create table affected_list (
     file_hash bytea,                                         -- HMAC of the file's SHA-256 under the incident key; null for jobs. Lists of one source and hash are one origin: a frozen one and its supplements
     row_count bigint check (row_count >= 0),                 -- data rows of the file as a separate reader counted them; null for jobs
     wrapped_key bytea not null,                              -- intake key of this list under the incident key; seals rows
+    columns jsonb not null default '{}',                     -- {name: {type, sensitive}}: columns beside Duly's own; never a value
     locked_by text,                                          -- nobody reads it; the right to update it is the right to lock
     opened_at timestamptz not null default duly_now(),       -- database time
     primary key (controller_id, incident_no, list_no),
@@ -297,6 +297,7 @@ create table notice (
     person_id uuid not null,                                 -- person
     phase int not null check (phase > 0),                    -- 1..
     plan_no int not null,                                    -- plan that covers it
+    profile text not null,                                   -- legal profile of the person's jurisdiction; the plan's text has its closing table
     route text not null check (route in ('sms', 'letter', 'email', 'sms-and-letter', 'sms-then-letter')), -- channels
     state text not null default 'open' check (state in ('open', 'notified', 'unreachable', 'exempt', 'withdrawn')), -- moved by events only
     alerted_at timestamptz,                                  -- first SMS reported delivered; not an end
@@ -421,7 +422,8 @@ create table receipt (
 );
 create index receipt_due on receipt (due_at) where due_at is not null;
 create index receipt_message on receipt (message_id) where message_id is not null;
-create index receipt_event on receipt (controller_id, provider, event_name) where verdict = 'verified';
+-- Holds the id as well: while statistics are old, no other index may look as good for finding an earlier one.
+create index receipt_event on receipt (controller_id, provider, event_name, receipt_id) where verdict = 'verified';
 
 create table hold (
     hold_id uuid primary key,                                -- client-made UUIDv7

@@ -17,6 +17,7 @@ pub mod output;
 pub mod pack;
 pub mod person;
 pub mod plans;
+pub mod providers;
 pub mod quarantine;
 pub mod report;
 pub mod restore;
@@ -130,6 +131,9 @@ enum Command {
     /// After a restore or a move of the database: reconcile, before anything is sent
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
+    /// Providers: what the lanes' can do and how they fare, and whether they answer
+    #[command(subcommand)]
+    Provider(providers::ProviderCommand),
     /// Run roles until told to stop
     Serve(serve::Serve),
     /// Run the simulator of providers
@@ -241,6 +245,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Pack(command) => pack::run(&context, command).await,
         Command::Restore(command) => restore::run(&context, command).await,
         Command::Log(command) => logs::run(&context, command).await,
+        Command::Provider(command) => providers::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,
         Command::Demo(args) => demo::run(args).await,

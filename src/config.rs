@@ -3,12 +3,14 @@
 mod check;
 mod error;
 mod layers;
+mod profile;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
+pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
 use figment::Figment;
@@ -117,6 +119,8 @@ settings! {
     }
     /// Receipts.
     Receipts {
+        /// Scheme, host and perhaps path under which providers reach the receipts; empty: they cannot.
+        url: String,
         /// Bytes.
         body_bytes_max: usize,
         /// Bodies.
@@ -186,10 +190,23 @@ settings! {
     }
     /// A provider account for one channel.
     Lane {
-        /// `sms` or `letter`.
+        /// `sms`, `letter` or `email`.
         channel: String,
-        /// Base URL of the account.
+        /// Kind of provider.
+        #[serde(default = "sandbox")]
+        provider: String,
+        /// Base URL of the account; empty: the provider's own.
+        #[serde(default)]
         url: String,
+        /// Name of the account at the provider, where its key does not say so.
+        #[serde(default)]
+        account: String,
+        /// The provider's template or service that our text goes out by.
+        #[serde(default)]
+        template: String,
+        /// The provider's id of the sender.
+        #[serde(default)]
+        sender_id: String,
         /// Bearer key.
         #[serde(default)]
         api_key: SecretString,
@@ -202,6 +219,9 @@ settings! {
         /// File with that secret; wins over `receipt_secret`.
         #[serde(default)]
         receipt_secret_file: PathBuf,
+        /// How often the provider is asked about what it has not told, seconds; 0: as it needs.
+        #[serde(default)]
+        poll_seconds: u64,
         /// Messages a second over all workers.
         #[serde(default = "fifty")]
         per_second: u32,
@@ -320,6 +340,10 @@ fn fifty() -> u32 {
     50
 }
 
+fn sandbox() -> String {
+    "sandbox".to_owned()
+}
+
 fn ask() -> String {
     "ask".to_owned()
 }
@@ -329,6 +353,13 @@ impl Templates {
     pub fn folders(&self) -> Vec<&Path> {
         let own = (!self.own.as_os_str().is_empty()).then_some(self.own.as_path());
         std::iter::once(self.folder.as_path()).chain(own).collect()
+    }
+}
+
+impl Receipts {
+    /// Where receipts of this controller and lane come; `None` where nobody can reach us.
+    pub fn url_of(&self, controller: &str, lane: &str) -> Option<String> {
+        (!self.url.is_empty()).then(|| format!("{}/receipts/{controller}/{lane}", self.url.trim_end_matches('/')))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
 mod call;
+mod confirm;
 pub mod draft;
 mod gate;
+mod harvest;
 mod matching;
 pub mod plan;
 mod recorder;
@@ -13,7 +15,7 @@ pub mod worker;
 
 use crate::config::{Settings, SettingsError};
 use crate::model::seal::Key;
-use crate::provider::sandbox::Account;
+use crate::provider::Account;
 use crate::render::message::Composer;
 use crate::store::{Deadlines, Store, StoreError};
 use std::collections::BTreeMap;
@@ -52,9 +54,9 @@ pub enum DispatchError {
     /// A template.
     #[error(transparent)]
     Render(#[from] crate::render::RenderError),
-    /// The HTTP client.
-    #[error("the HTTP client cannot be made")]
-    Http(#[from] reqwest::Error),
+    /// A provider account.
+    #[error(transparent)]
+    Account(#[from] crate::provider::choose::AccountError),
 }
 
 impl DispatchError {
@@ -66,7 +68,7 @@ impl DispatchError {
             Self::Settings(error) => error.remedy(),
             Self::Seal(error) => error.remedy().to_owned(),
             Self::Render(error) => error.remedy().to_owned(),
-            Self::Http(_) => "check the lanes' URLs: `duly settings` shows them".to_owned(),
+            Self::Account(error) => error.remedy(),
         }
     }
 }
@@ -87,7 +89,11 @@ impl Office {
 /// The provider accounts of the settings, by lane.
 pub fn accounts(settings: &Settings) -> Result<BTreeMap<String, Arc<Account>>, DispatchError> {
     let timeout = Duration::from_millis(settings.dispatch.request_timeout_ms);
-    settings.lanes.iter().map(|(name, lane)| Ok((name.clone(), Arc::new(Account::new(name, lane, timeout)?)))).collect()
+    let is_reachable = !settings.receipts.url.is_empty();
+    let account = |(name, lane): (&String, &crate::config::Lane)| {
+        Ok((name.clone(), Arc::new(Account::new(name, lane, timeout, is_reachable)?)))
+    };
+    settings.lanes.iter().map(account).collect()
 }
 
 /// The states' deadlines by the settings.

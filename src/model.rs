@@ -1,6 +1,7 @@
 //! Pure types and rules: no database, no network, no clock.
 
 pub mod cause;
+pub mod column;
 pub mod contact;
 pub mod list_key;
 pub mod look;

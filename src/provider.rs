@@ -1,52 +1,267 @@
 //! Providers: what is sent, what their answers mean, what they can tell afterwards.
 //!
-//! One request per attempt: no redirect is followed and nothing is retried inside; the scheduler decides.
+//! `Provider` is all that scheduler, worker, resolver, receipts and checks see; nothing outside this folder asks which
+//! provider it is. One request per attempt: no redirect is followed and nothing is retried inside; the scheduler decides.
+//! Whoever speaks HTTP writes a [`wire::Wire`], which is pure; [`http::HttpProvider`] makes a provider of it.
 
+pub mod capability;
+pub mod choose;
+pub mod frozen;
 pub mod guarded;
+pub mod http;
+pub mod lob;
+mod money;
+mod multipart;
+pub mod notify;
+mod receipt;
 pub mod sandbox;
+pub mod stannp;
+pub mod twilio;
+pub mod wire;
 
-use crate::model::state::MessageState;
+pub use crate::model::step::Pause;
+pub use capability::{Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
+pub use choose::{Account, read_content, read_request};
+pub use frozen::{Frozen, Request};
+pub use receipt::{RawReceipt, ReadReceipt, ReceiptRefusal};
+
+use crate::model::state::{Channel, MessageState};
 use crate::model::step::Answer;
+use futures::future::BoxFuture;
+use guarded::MayStart;
 use std::time::Duration;
+use time::OffsetDateTime;
+
+/// A provider account.
+pub trait Provider: Send + Sync {
+    /// What it promises; everything that is decided about it is decided by this.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// The exact bytes of a request: pure, frozen at the claim, replayed unchanged, and without credentials.
+    fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal>;
+
+    /// Makes one request, if `may_start` still allows it at the first byte. Credentials are added here, never stored.
+    fn submit(&self, frozen: Frozen, may_start: MayStart) -> BoxFuture<'_, CallResult>;
+
+    /// Asks for the message of our reference.
+    fn look_up<'a>(&'a self, sought: Sought<'a>) -> BoxFuture<'a, LookUp>;
+
+    /// Asks how the message of this id stands.
+    fn fetch_status<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, StatusAnswer>;
+
+    /// Asks that the message of this id be taken back before it leaves.
+    fn cancel<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, CancelOutcome>;
+
+    /// Proves credentials and reachability without reaching a person.
+    fn check(&self) -> BoxFuture<'_, Check>;
+
+    /// Believes what came to our door, or says why not; signatures are compared in constant time. Of one call all
+    /// messages that it speaks of; none for a call that only tries the door.
+    fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal>;
+}
+
+/// One message to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Outbound<'a> {
+    /// Our name for it at the provider, also the key under which a repeat is none: 32 hexadecimal digits, no personal data.
+    pub reference: &'a str,
+    /// Where its receipts may come, `https://…/receipts/{controller}/{lane}`; `None`: no inbound connection.
+    pub callback: Option<&'a str>,
+    /// What is sent to whom.
+    pub item: Item<'a>,
+}
+
+/// What is sent to whom.
+#[derive(Debug, Clone, Copy)]
+pub enum Item<'a> {
+    /// A text message.
+    Sms {
+        /// Sender as people see it.
+        from: &'a str,
+        /// E.164.
+        to: &'a str,
+        /// Text.
+        text: &'a str,
+    },
+    /// An email.
+    Email {
+        /// Sender as people see it.
+        from: &'a str,
+        /// Address.
+        to: &'a str,
+        /// Subject.
+        subject: &'a str,
+        /// Text.
+        text: &'a str,
+    },
+    /// A letter that carries its address itself.
+    Letter {
+        /// The controller's letterhead: name, then address lines.
+        from: &'a [String],
+        /// The envelope as it stands in the window: the name first, postcode and foreign country last.
+        address: &'a [String],
+        /// The PDF.
+        pdf: &'a [u8],
+        /// Its pages.
+        pages: u32,
+        /// `first`, `second` or `economy`.
+        postage_class: &'a str,
+    },
+}
+
+impl Item<'_> {
+    /// Channel.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Sms { .. } => Channel::Sms,
+            Self::Email { .. } => Channel::Email,
+            Self::Letter { .. } => Channel::Letter,
+        }
+    }
+
+    /// Where it goes, as `PersonRecord::destination` writes it.
+    pub fn destination(&self) -> String {
+        match self {
+            Self::Sms { to, .. } | Self::Email { to, .. } => (*to).to_owned(),
+            Self::Letter { address, .. } => address.join("\n"),
+        }
+    }
+}
+
+/// Why a provider can never take this message; found before anything is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this provider cannot take the message: {code}")]
+pub struct Refusal {
+    /// `channel`, `pages`, `bytes`, `text_length`, `postage_class`, `address` …
+    pub code: &'static str,
+}
 
 /// How a call ended, in the provider-neutral words of the design.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallResult {
     /// What the answer means.
     pub answer: Answer,
     /// The provider's name for the message.
     pub provider_id: Option<String>,
-    /// HTTP status or transport fact.
+    /// HTTP status or transport fact: lower-case letters, digits and `_`, at most 32; never the provider's text.
     pub code: String,
     /// When the provider asks to be tried again.
     pub retry_after: Option<Duration>,
-    /// Whether nothing else on this lane will be taken either: bad credentials, no credit, a redirect.
-    pub stops_lane: bool,
+    /// Whether nothing else on this lane will be taken either, and until when.
+    pub pause: Option<Pause>,
+    /// What the provider said of the message that it took.
+    pub returned: Returned,
+}
+
+/// What a provider returned beside its id; compared with what we gave it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Returned {
+    /// What is not as we gave it: `text`, `postage_class`, `pages`; an alarm, and no reason to send again.
+    pub differs: Option<&'static str>,
+    /// Segments or pages by the provider's count.
+    pub parts: Option<u32>,
+    /// What it costs, where it is known by now.
+    pub cost: Option<Cost>,
+}
+
+/// A provider's price of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost {
+    /// Thousandths of the currency's minor unit.
+    pub milli: u64,
+    /// ISO 4217.
+    pub currency: String,
 }
 
 impl CallResult {
     /// A result without id.
     pub fn new(answer: Answer, code: impl Into<String>) -> Self {
-        Self { answer, provider_id: None, code: code.into(), retry_after: None, stops_lane: false }
+        Self { answer, provider_id: None, code: code.into(), retry_after: None, pause: None, returned: Returned::default() }
+    }
+
+    /// The provider took it and named it.
+    pub fn accepted(id: impl Into<String>, code: impl Into<String>) -> Self {
+        Self { provider_id: Some(id.into()), ..Self::new(Answer::Accepted, code) }
+    }
+
+    /// The same, and the lane rests.
+    pub fn pausing(self, pause: Pause) -> Self {
+        Self { pause: Some(pause), ..self }
     }
 }
 
-/// What a look-up by reference or id tells.
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought<'a> {
+    /// Our reference.
+    pub reference: &'a str,
+    /// The frozen request, where it is still known: weak look-ups compare with it.
+    pub frozen: Option<&'a Frozen>,
+    /// When the first call was claimed, UTC.
+    pub since: Option<OffsetDateTime>,
+}
+
+/// What a look-up tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookUp {
-    /// Known: ids, and the neutral status of the first where its word is known.
-    Found(Vec<String>, Option<MessageState>),
+    /// Known; more than one is a duplicate.
+    Found(Vec<Seen>),
     /// Not known at this moment.
     Absent,
     /// No answer that means anything.
     CannotKnow,
 }
 
-/// What a provider promises; scheduler and resolver read this and nothing else.
-#[derive(Debug, Clone)]
-pub struct Capabilities {
-    /// A repeat under the same key is safe for this long after the first claim.
-    pub idempotent_for: Option<Duration>,
-    /// Messages can be found by reference, this long after they were made.
-    pub lookup_lag: Option<Duration>,
+/// A message as its provider shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The provider's name for it.
+    pub provider_id: String,
+    /// Our reference, where it is shown.
+    pub reference: Option<String>,
+    /// The provider's own word.
+    pub word: String,
+    /// Its neutral state, where the word is known.
+    pub status: Option<MessageState>,
+    /// What it costs, where it is known by now.
+    pub cost: Option<Cost>,
+}
+
+/// What asking for a status tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatusAnswer {
+    /// Where it stands.
+    Known(Seen),
+    /// The provider does not know the id, or not any more.
+    NotFound,
+    /// No answer that means anything.
+    CannotKnow,
+}
+
+/// What became of a request to take a message back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It will not leave.
+    Cancelled,
+    /// It left, or is being made.
+    TooLate,
+    /// This provider takes nothing back by request.
+    Unsupported,
+    /// No answer that means anything: it may leave.
+    Unknown,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// It answers, and takes the credentials.
+    Good,
+    /// It answers, and does not take the credentials.
+    BadCredentials,
+    /// It takes the credentials, and cannot be used as the lane is set up; what is wrong.
+    Unfit(&'static str),
+    /// Nothing answers, or nothing that means anything.
+    Unreachable,
+    /// It offers no way to be checked without reaching a person.
+    CannotCheck,
 }

@@ -6,18 +6,20 @@ mod inbox;
 
 use crate::config::Settings;
 use crate::dispatch::{DispatchError, accounts};
-use crate::model::seal::seal_to;
-use crate::provider::sandbox::{Account, ReceiptReader, ReceiptRefusal, Signed};
+use crate::model::seal::{SealError, seal_to};
+use crate::provider::choose::Nobody;
+use crate::provider::{Account, RawReceipt, ReadReceipt, ReceiptRefusal};
 use crate::store::receipt::{NewReceipt, ReceiptStore};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use directory::Directory;
+use futures::future::join_all;
 use inbox::Inbox;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
@@ -39,7 +41,9 @@ pub struct Desk {
     slots: Semaphore,
     body_bytes_max: usize,
     window_seconds: i64,
-    nobody: ReceiptReader,
+    /// Scheme and host under which providers call.
+    origin: String,
+    nobody: Nobody,
 }
 
 impl Desk {
@@ -54,7 +58,8 @@ impl Desk {
             slots: Semaphore::new(settings.receipts.in_flight_max),
             body_bytes_max: settings.receipts.body_bytes_max,
             window_seconds: settings.receipts.replay_window_seconds,
-            nobody: ReceiptReader::of_nobody(),
+            origin: settings.receipts.url.trim_end_matches('/').to_owned(),
+            nobody: Nobody::default(),
         }))
     }
 
@@ -68,51 +73,100 @@ impl Desk {
             .with_state(self)
     }
 
-    /// Keeps a receipt; without a `body` it was too large to be read, and only that is noted.
+    /// Keeps what a call says; without a body it was too large to be read, and only that is noted.
     ///
     /// A place that is not there gets the answer of a wrong signature, after the same work: an outsider must not learn
     /// who has a breach to notify. Of what did not prove itself no body is kept, wherever it went: a stranger must not
     /// decide how much we store.
-    async fn keep(
-        &self,
-        controller: &str,
-        provider: &str,
-        headers: &HeaderMap,
-        body: Option<&[u8]>,
-    ) -> Result<StatusCode, StatusCode> {
+    async fn keep(&self, called: &Called<'_>) -> Result<StatusCode, StatusCode> {
         let (controllers, now_seconds) = self.directory.read().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        let place = controllers.by_slug.get(controller).zip(self.accounts.get(provider));
-        let reader = place.map_or(&self.nobody, |(_, account)| &account.receipts);
-        let header = |name: &str| headers.get(name).and_then(|h| h.to_str().ok()).unwrap_or_default();
-        let (stamp, signature) = (header("X-Sandbox-Timestamp"), header("X-Sandbox-Signature"));
-        let path = format!("/receipts/{controller}/{provider}");
-        let read =
-            body.map(|body| reader.read(&Signed { path: &path, stamp, signature, body }, now_seconds, self.window_seconds));
-        let (verdict, answer) = match &read {
-            None => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
-            Some(Ok(_)) => ("verified", StatusCode::OK),
-            Some(Err(ReceiptRefusal::BadSignature)) => ("bad_signature", StatusCode::UNAUTHORIZED),
-            Some(Err(ReceiptRefusal::Stale)) => ("stale", StatusCode::UNAUTHORIZED),
-            Some(Err(ReceiptRefusal::Malformed)) => ("malformed", StatusCode::BAD_REQUEST),
-        };
-        let proved = body.zip(place).filter(|_| matches!(verdict, "verified" | "malformed"));
-        let sealed = proved.map(|(body, (controller, _))| seal_to(&controller.public_key, body)).transpose();
-        let sealed = sealed.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-        let read = read.and_then(Result::ok);
-        let receipt = NewReceipt {
-            controller_id: place.map(|(controller, _)| controller.controller_id),
+        let place = controllers.by_slug.get(called.controller).zip(self.accounts.get(called.lane));
+        let read = called.body.map(|body| self.read(called, body, now_seconds, place.map(|(_, account)| &**account)));
+        let (verdict, answer) = verdict(read.as_ref());
+        let place = place.map(|(controller, _)| controller);
+        let blank = NewReceipt {
+            controller_id: place.map(|controller| controller.controller_id),
             // What strangers write into a URL is kept nowhere.
-            provider: place.map_or("-", |_| provider).to_owned(),
-            sealed,
+            provider: place.map_or("-", |_| called.lane).to_owned(),
+            sealed: None,
             verdict,
-            event_name: read.as_ref().map(|r| r.event_name.clone()),
-            reference: read.as_ref().map(|r| r.reference.clone()),
-            provider_id: read.as_ref().map(|r| r.provider_id.clone()),
-            status: read.and_then(|r| r.status),
+            event_name: None,
+            reference: None,
+            provider_id: None,
+            status: None,
         };
-        // Without this commit the provider is told to send it again.
-        if self.inbox.keep(receipt).await { Ok(answer) } else { Err(StatusCode::SERVICE_UNAVAILABLE) }
+        let seal = |body: &[u8]| place.map(|controller| seal_to(&controller.public_key, body)).transpose();
+        let receipts = match (read, called.body) {
+            (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, body, seal)).collect(),
+            (Some(Err(ReceiptRefusal::Malformed)), Some(body)) => seal(body).map(|sealed| vec![NewReceipt { sealed, ..blank }]),
+            _ => Ok(vec![blank]),
+        };
+        let receipts = receipts.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        // Without these commits the provider is told to send it again.
+        let kept = join_all(receipts.into_iter().map(|receipt| self.inbox.keep(receipt))).await;
+        if kept.into_iter().all(|is_kept| is_kept) { Ok(answer) } else { Err(StatusCode::SERVICE_UNAVAILABLE) }
     }
+
+    fn read(
+        &self,
+        called: &Called<'_>,
+        body: &[u8],
+        now_seconds: i64,
+        account: Option<&Account>,
+    ) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
+        let raw = RawReceipt {
+            path: &format!("/receipts/{}/{}", called.controller, called.lane),
+            query: called.query,
+            origin: &self.origin,
+            headers: called.headers,
+            body,
+            now_seconds,
+            window_seconds: self.window_seconds,
+        };
+        match account {
+            Some(account) => account.provider.parse_receipt(&raw),
+            None => Err(self.nobody.refuse(&raw)),
+        }
+    }
+}
+
+/// One call at the desk.
+struct Called<'a> {
+    controller: &'a str,
+    lane: &'a str,
+    query: &'a str,
+    headers: &'a HeaderMap,
+    /// `None`: too large.
+    body: Option<&'a [u8]>,
+}
+
+/// The word for the record, and the answer.
+fn verdict(read: Option<&Result<Vec<ReadReceipt>, ReceiptRefusal>>) -> (&'static str, StatusCode) {
+    match read {
+        None => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
+        Some(Ok(_)) => ("verified", StatusCode::OK),
+        Some(Err(ReceiptRefusal::BadSignature)) => ("bad_signature", StatusCode::UNAUTHORIZED),
+        Some(Err(ReceiptRefusal::Stale)) => ("stale", StatusCode::UNAUTHORIZED),
+        Some(Err(ReceiptRefusal::Malformed)) => ("malformed", StatusCode::BAD_REQUEST),
+    }
+}
+
+/// A receipt with what was read of it. Of a call that speaks of many messages each gets its own part only: erasing one
+/// person must leave nothing of them among the others'.
+fn filled(
+    blank: &NewReceipt,
+    read: ReadReceipt,
+    body: &[u8],
+    seal: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, SealError>,
+) -> Result<NewReceipt, SealError> {
+    Ok(NewReceipt {
+        sealed: seal(read.part.as_deref().unwrap_or(body))?,
+        event_name: Some(read.event_name),
+        reference: read.reference,
+        provider_id: read.provider_id,
+        status: read.status,
+        ..blank.clone()
+    })
 }
 
 /// Bounds the bodies that this process holds at once; who comes in a crowd waits a moment, then is told to come again.
@@ -127,7 +181,8 @@ async fn one_of_few(State(desk): State<Arc<Desk>>, request: Request, next: Next)
 /// slow, 503 again.
 async fn take(
     State(desk): State<Arc<Desk>>,
-    Path((controller, provider)): Path<(String, String)>,
+    Path((controller, lane)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> StatusCode {
@@ -136,5 +191,7 @@ async fn take(
         Err(refused) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => None,
         Err(refused) => return refused.status(),
     };
-    desk.keep(&controller, &provider, &headers, body).await.unwrap_or_else(|answer| answer)
+    let query = query.unwrap_or_default();
+    let called = Called { controller: &controller, lane: &lane, query: &query, headers: &headers, body };
+    desk.keep(&called).await.unwrap_or_else(|answer| answer)
 }

@@ -10,6 +10,7 @@ pub mod marked;
 pub mod message;
 pub mod picture;
 pub mod preview;
+mod printed;
 pub mod sms;
 pub mod template;
 pub mod variables;

@@ -15,6 +15,7 @@ pub mod due;
 pub mod equation;
 pub mod erase;
 pub mod health;
+pub mod harvest;
 pub mod hold;
 pub mod incident;
 pub mod job;

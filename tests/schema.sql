@@ -8,6 +8,7 @@ table affected_list
     file_hash bytea
     row_count bigint
     wrapped_key bytea not null
+    columns jsonb not null default '{}'::jsonb
     locked_by text
     opened_at timestamp with time zone not null default duly_now()
     constraint affected_list_check CHECK (((source = 'jobs'::text) = (file_hash IS NULL)))
@@ -267,7 +268,6 @@ table incident
     incident_id uuid not null
     slug text not null
     profile text not null
-    closing jsonb not null
     texts jsonb not null
     wrapped_key bytea not null
     intake_public_key bytea not null
@@ -286,7 +286,7 @@ table incident
     constraint incident_pkey PRIMARY KEY (controller_id, incident_no)
     constraint incident_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
     grant select to duly_app
-    grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
+    grant insert (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
     grant update (hold_version, locked_by) to duly_app
 
 table installation
@@ -471,6 +471,7 @@ table notice
     person_id uuid not null
     phase integer not null
     plan_no integer not null
+    profile text not null
     route text not null
     state text not null default 'open'::text
     alerted_at timestamp with time zone
@@ -482,7 +483,7 @@ table notice
     constraint notice_route_check CHECK ((route = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text, 'sms-and-letter'::text, 'sms-then-letter'::text])))
     constraint notice_state_check CHECK ((state = ANY (ARRAY['open'::text, 'notified'::text, 'unreachable'::text, 'exempt'::text, 'withdrawn'::text])))
     grant select to duly_app
-    grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) to duly_app
+    grant insert (controller_id, incident_no, person_id, phase, plan_no, profile, route, problem) to duly_app
 
 table notice_move
     from_state text not null
@@ -653,7 +654,7 @@ table receipt
     constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
     constraint receipts_wait_or_have_a_result CHECK (((due_at IS NOT NULL) OR (result IS NOT NULL)))
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
-    index receipt_event ON public.receipt USING btree (controller_id, provider, event_name) WHERE (verdict = 'verified'::text)
+    index receipt_event ON public.receipt USING btree (controller_id, provider, event_name, receipt_id) WHERE (verdict = 'verified'::text)
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
     trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
     grant select to duly_app

@@ -4,7 +4,7 @@ mod sample;
 
 use super::output::{Paint, count};
 use super::{Context, Failure, Refusal};
-use crate::provider::sandbox::read_request;
+use crate::provider::read_request;
 use crate::store::audit::Finding;
 use crate::store::incident::Incident;
 use clap::{Args, Subcommand};

@@ -3,7 +3,7 @@
 //! `?` takes only errors that can say what to do about them: one without a remedy does not compile.
 
 use crate::broker::BrokerError;
-use crate::config::SettingsError;
+use crate::config::{ProfileError, SettingsError};
 use crate::dispatch::DispatchError;
 use crate::dispatch::plan::PlanError;
 use crate::evidence::EvidenceError;
@@ -23,6 +23,7 @@ use crate::model::name::is_visible;
 use crate::model::seal::SealError;
 use crate::model::sheet::SheetError;
 use crate::model::user_key::UserKeyError;
+use crate::provider::choose::AccountError;
 use crate::render::RenderError;
 use crate::render::message::MessageError;
 use crate::report::ReportError;
@@ -53,6 +54,7 @@ macro_rules! remedies {
 }
 
 remedies! {
+    AccountError,
     AnchorError,
     BrokerError,
     CorrectionError,
@@ -68,6 +70,7 @@ remedies! {
     OutsideError,
     PackError,
     PlanError,
+    ProfileError,
     PublishError,
     RenderError,
     ReportError,

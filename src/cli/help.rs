@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory};
 
 /// Every command under what it is for, in the order in which an incident needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Set up", &["init", "user", "controller", "incident", "settings", "migrate"]),
+    ("Set up", &["init", "user", "controller", "incident", "provider", "settings", "migrate"]),
     ("Prepare", &["list", "job", "quarantine", "template", "plan"]),
     ("Look and decide", &["status", "person", "unknown", "hold", "audit"]),
     ("Prove", &["pack", "report", "verify", "log"]),

@@ -5,6 +5,7 @@ use super::failure::read_text;
 use super::output::{figure, table, when};
 use super::sign::signed;
 use super::{Context, Failure, Refusal};
+use crate::config::ProfileFile;
 use crate::model::name::is_slug;
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
@@ -49,7 +50,7 @@ pub struct AddIncident {
     /// Controller's short name
     #[arg(long)]
     pub controller: String,
-    /// Legal profile
+    /// Legal profile of plans that name none
     #[arg(long, default_value = "uk-gdpr")]
     pub profile: String,
     /// TOML file with nature, consequences, measures, advice, dpo_name, dpo_contact
@@ -85,9 +86,8 @@ pub fn check_slug(slug: &str) -> Result<(), Failure> {
 fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
     let texts: toml::Table = toml::from_str(&read_text(&args.texts)?)?;
     let is_missing = |t: &&&str| texts.get(**t).and_then(toml::Value::as_str).is_none_or(|v| v.trim().is_empty());
-    let is_broken =
-        |text: &toml::Value| text.as_str().is_some_and(|t| t.contains(|c: char| c.is_control() && !"\n\r\t".contains(c)));
-    if let Some((name, _)) = texts.iter().find(|(_, text)| is_broken(text)) {
+    let is_broken = |text: &str| text.contains(|c: char| c.is_control() && !"\n\r\t".contains(c));
+    if let Some((name, _)) = find_text(&texts, &is_broken) {
         return Err(Refusal::of(
             format!("the text `{name}` of `{}` has control characters", args.texts.display()),
             "take them out: they cannot be printed",
@@ -107,11 +107,11 @@ fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
     }
 }
 
-/// The first text that somebody left unwritten.
-fn sample_text(texts: &toml::Table) -> Option<(&String, &str)> {
+/// The first text, of whichever language, that is as `is_wanted` says.
+fn find_text<'a>(texts: &'a toml::Table, is_wanted: &dyn Fn(&str) -> bool) -> Option<(&'a String, &'a str)> {
     texts.iter().find_map(|(name, value)| match value {
-        toml::Value::String(text) if is_sample(text) => Some((name, text.as_str())),
-        toml::Value::Table(inner) => sample_text(inner),
+        toml::Value::String(text) if is_wanted(text) => Some((name, text.as_str())),
+        toml::Value::Table(inner) => find_text(inner, is_wanted),
         _ => None,
     })
 }
@@ -119,7 +119,7 @@ fn sample_text(texts: &toml::Table) -> Option<(&String, &str)> {
 async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
     check_slug(&args.slug)?;
     let texts = read_texts(&args)?;
-    if let Some((name, _)) = sample_text(&texts) {
+    if let Some((name, _)) = find_text(&texts, &is_sample) {
         return Err(Refusal::of(
             format!("`{}`: `{name}` is sample wording", args.texts.display()),
             "write what happened in your own incident: brackets, TBC and the like are never sent",
@@ -128,7 +128,7 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
     let texts = json!(texts);
     let settings = context.settings()?;
     let master = settings.master_key()?;
-    let profile = Profile::parse(&read_text(&settings.profiles.folder.join(format!("{}.toml", args.profile)))?)?;
+    let ProfileFile { profile, .. } = ProfileFile::load(&settings.profiles.folder, &args.profile)?;
     let store = context.store().await?;
     let controller_id = store.load_controller(&args.controller).await?;
     let name = format!("{}/{}", args.controller, args.slug);
@@ -148,7 +148,6 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
         incident_id,
         slug: args.slug,
         profile: profile.id,
-        closing: json!(profile.closing),
         texts,
         wrapped_key: master.wrap(&key, "incident"),
         intake_public_key: public,
@@ -192,17 +191,18 @@ async fn show(context: &Context, name: &str) -> Result<(), Failure> {
     let Some(summary) = summaries.into_iter().find(|s| s.incident_id == incident.incident_id) else {
         return Err(Refusal::of("the incident was removed meanwhile", "run the command again"));
     };
+    let ProfileFile { profile, .. } = ProfileFile::load(&context.settings()?.profiles.folder, &incident.profile)?;
     let mut data = json!(summary);
     if let Value::Object(fields) = &mut data {
         fields.insert("controller_name".to_owned(), json!(incident.controller_name));
-        fields.insert("closing".to_owned(), incident.closing.clone());
+        fields.insert("closing".to_owned(), json!(profile.closing));
         fields.insert("texts".to_owned(), incident.texts.clone());
     }
-    context.print(&data, &show_lines(&summary, &incident));
+    context.print(&data, &show_lines(&summary, &incident, &profile));
     Ok(())
 }
 
-fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
+fn show_lines(summary: &IncidentSummary, incident: &Incident, profile: &Profile) -> String {
     let mut rows = vec![
         vec!["incident".to_owned(), summary.name.clone()],
         vec!["controller".to_owned(), incident.controller_name.clone()],
@@ -215,12 +215,9 @@ fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
     if let Some(at) = summary.closed_at {
         rows.push(vec!["closed".to_owned(), when(at)]);
     }
-    for closing in incident.closing.as_array().into_iter().flatten() {
-        let word = |key: &str| closing.get(key).and_then(Value::as_str).unwrap_or_default().replace('_', " ");
-        rows.push(vec![
-            String::new(),
-            format!("a {} {} ends the notice when it is {}", word("content"), word("channel"), word("state")),
-        ]);
+    for closing in &profile.closing {
+        let state = closing.state.replace('_', " ");
+        rows.push(vec![String::new(), format!("a {} {} ends the notice when it is {state}", closing.content, closing.channel)]);
     }
     for name in TEXTS_ALWAYS {
         rows.push(vec![(*name).to_owned(), incident.texts.get(*name).and_then(Value::as_str).unwrap_or_default().to_owned()]);

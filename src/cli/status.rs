@@ -322,6 +322,11 @@ fn lane_table(lanes: &[LaneStatus]) -> String {
         let names: Vec<&str> = idle.iter().filter_map(|lane| lane.lane.as_deref()).collect();
         lines.push(format!("  Nothing to do: {}", names.join(", ")));
     }
+    let tried = lanes.iter().filter(|lane| lane.is_live == Some(false)).filter_map(|lane| lane.lane.as_deref());
+    let tried: Vec<&str> = tried.collect();
+    if !tried.is_empty() {
+        lines.push(format!("  Not live, nobody is reached: {}", tried.join(", ")));
+    }
     lines.join("\n")
 }
 

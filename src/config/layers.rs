@@ -139,7 +139,8 @@ pub(super) fn origin(metadata: &Metadata) -> String {
 
 fn is_secret(key: &str) -> bool {
     let leaf = key.rsplit('.').next().unwrap_or_default();
-    SECRET_KEYS.contains(&leaf) && !((key.starts_with("lanes.") || key.starts_with("anchors.")) && leaf == "url")
+    SECRET_KEYS.contains(&leaf)
+        && !((key.starts_with("lanes.") || key.starts_with("anchors.") || key.starts_with("receipts.")) && leaf == "url")
 }
 
 /// Every setting in force with the layer it comes from; secrets masked.

@@ -15,7 +15,7 @@ pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32
         (Ok(()), None) => CallResult::new(Answer::NotTaken, "no_lane"),
         (Ok(()), Some(account)) => {
             crate::failpoint::reach("checked_not_written").await;
-            account.submit(prepared.frozen, &intent.reference, gate.for_transport()).await
+            account.provider.submit(prepared.frozen, gate.for_transport()).await
         }
     };
     Outcome {
@@ -25,7 +25,8 @@ pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32
         answer: result.answer,
         provider_id: result.provider_id,
         code: result.code,
-        stops_lane: result.stops_lane,
+        pause: result.pause,
+        differs: result.returned.differs,
         retry_in_ms: backoff_ms(&office.settings, attempt, result.retry_after),
     }
 }

@@ -4,19 +4,23 @@ use super::Office;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, MessageName};
 use crate::model::state::{Channel, MessageState, Misfit};
-use crate::provider::sandbox::Account;
+use crate::model::texts::{Facts, table};
+use crate::provider::{Account, Frozen, Item, Outbound};
+use crate::render::Template;
 use crate::render::message::{Rendered, Setting};
+use crate::store::StoreError;
 use crate::store::claim::{Intent, RepeatWindow};
 use crate::store::draft::Draft;
 use duly_ledger::{PersonKey, commit, to_hex};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// A call that only waits for its claim.
 pub struct Prepared {
     /// What the claim checks and stores.
     pub intent: Intent,
     /// The frozen bytes, open.
-    pub frozen: Vec<u8>,
+    pub frozen: Frozen,
 }
 
 /// Why a draft cannot be sent; the message stays and its lease runs out.
@@ -32,6 +36,8 @@ pub enum Unfit {
     Render,
     /// Its bytes are not the ones that were approved.
     NotAsApproved,
+    /// Its provider can never take it: too long, too large, an address that it does not serve.
+    Refused(&'static str),
     /// It is in no state that can be claimed.
     State,
 }
@@ -41,7 +47,7 @@ impl Unfit {
     pub fn misfit(self) -> Option<Misfit> {
         match self {
             Self::Sealed => Some(Misfit::Sealed),
-            Self::Plan | Self::Render => Some(Misfit::Render),
+            Self::Plan | Self::Render | Self::Refused(_) => Some(Misfit::Render),
             Self::NotAsApproved => Some(Misfit::NotAsApproved),
             Self::Lane | Self::State => None,
         }
@@ -54,13 +60,14 @@ pub fn setting(draft: &Draft) -> Option<Setting> {
     let date: Vec<i64> = plan.get("date")?.as_array()?.iter().filter_map(Value::as_i64).collect();
     let [year, month, day] = date[..] else { return None };
     Some(Setting {
-        profile: plan.get("profile")?.as_str()?.to_owned(),
         texts: draft.context.texts.clone(),
         controller_name: draft.context.controller_name.clone(),
         sms_sender: draft.context.sms_sender.clone(),
         controller_address: draft.context.controller_address.clone(),
         look: draft.context.look.clone(),
         date: (i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?),
+        discreet: table::<Facts>(&draft.context.texts, "facts").discreet,
+        watermark: String::new(),
     })
 }
 
@@ -101,7 +108,7 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
     let content_hash: [u8; 32] = draft.prepared.content_hash.as_slice().try_into().map_err(|_| Unfit::Sealed)?;
     // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
     let frozen = match (&draft.frozen, repeat) {
-        (Some(sealed), Some(_)) => key.open("request", sealed).map_err(|_| Unfit::Sealed)?,
+        (Some(sealed), Some(_)) => Frozen::from_bytes(key.open("request", sealed).map_err(|_| Unfit::Sealed)?),
         _ => freeze(office, account, draft, &person, &reference)?,
     };
     let destination = person.destination(account.channel).unwrap_or_default();
@@ -112,7 +119,7 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
         repeat,
         lane: draft.lane.clone(),
         reference,
-        request: key.seal("request", &frozen),
+        request: key.seal("request", frozen.bytes()),
         content_hash,
         commitments: commitments(&key, account.channel, &destination, &content_hash),
     };
@@ -128,6 +135,23 @@ fn open(office: &Office, draft: &Draft) -> Result<(Key, PersonRecord), Unfit> {
     Ok((key, person))
 }
 
+/// Fetches the templates of drafts whose files are gone or were changed: a plan keeps what was approved.
+pub async fn keep_templates(office: &Office, drafts: &[Draft]) -> Result<(), StoreError> {
+    let hashes: BTreeSet<[u8; 32]> =
+        drafts.iter().filter_map(|draft| draft.prepared.template_hash.as_slice().try_into().ok()).collect();
+    for hash in hashes.iter().filter(|hash| office.composer.of_hash(hash).is_none()) {
+        let Some(text) = office.store.find_text(hash).await? else { continue };
+        let source = String::from_utf8_lossy(&text.body);
+        // One that does not compile any more stays unknown, and its messages are unfit.
+        if let Ok(template) = Template::kept(text.name.trim_end_matches(".hbs"), &source)
+            && template.hash == *hash
+        {
+            office.composer.keep(template);
+        }
+    }
+    Ok(())
+}
+
 /// The approved bytes of a message, for whoever may read it.
 pub fn approved_bytes(office: &Office, draft: &Draft) -> Result<Vec<u8>, Unfit> {
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
@@ -140,9 +164,8 @@ fn render(office: &Office, account: &Account, draft: &Draft, person: &PersonReco
     let setting = setting(draft).ok_or(Unfit::Plan)?;
     // The very template that was approved: a message pins its version for ever.
     let hash = draft.prepared.template_hash.as_slice().try_into().map_err(|_| Unfit::Plan)?;
-    let template =
-        office.composer.templates().of_hash(&hash).filter(|t| t.channel == account.channel).ok_or(Unfit::NotAsApproved)?;
-    let composed = office.composer.compose(&setting, person, &draft.person.reference_code, template);
+    let template = office.composer.of_hash(&hash).filter(|t| t.channel == account.channel).ok_or(Unfit::NotAsApproved)?;
+    let composed = office.composer.compose(&setting, person, &draft.person.reference_code, &template);
     let rendered = composed.map_err(|_| Unfit::Render)?;
     if rendered.content_hash.as_slice() != draft.prepared.content_hash || draft.prepared.person_version != draft.person.version {
         return Err(Unfit::NotAsApproved);
@@ -150,18 +173,35 @@ fn render(office: &Office, account: &Account, draft: &Draft, person: &PersonReco
     Ok(rendered)
 }
 
-fn freeze(office: &Office, account: &Account, draft: &Draft, person: &PersonRecord, reference: &str) -> Result<Vec<u8>, Unfit> {
+fn freeze(office: &Office, account: &Account, draft: &Draft, person: &PersonRecord, reference: &str) -> Result<Frozen, Unfit> {
     let rendered = render(office, account, draft, person)?;
-    match account.channel {
-        Channel::Letter => {
-            let postage = draft.postage_class.as_deref().ok_or(Unfit::Plan)?;
-            Ok(account.freeze_letter(&person.address_block(), &rendered.bytes, rendered.parts, postage, reference))
-        }
-        Channel::Sms | Channel::Email => {
-            let text = String::from_utf8(rendered.bytes).map_err(|_| Unfit::Render)?;
-            Ok(account.freeze_sms(&draft.context.sms_sender, person.phone.as_deref().ok_or(Unfit::Render)?, &text, reference))
-        }
-    }
+    let context = &draft.context;
+    let address = person.address_block();
+    let mut from = vec![context.controller_name.clone()];
+    from.extend(context.controller_address.iter().cloned());
+    let item = match account.channel {
+        Channel::Letter => Item::Letter {
+            from: &from,
+            address: &address,
+            pdf: &rendered.bytes,
+            pages: rendered.parts,
+            postage_class: draft.postage_class.as_deref().ok_or(Unfit::Plan)?,
+        },
+        Channel::Sms | Channel::Email => Item::Sms {
+            from: &context.sms_sender,
+            to: person.phone.as_deref().ok_or(Unfit::Render)?,
+            text: std::str::from_utf8(&rendered.bytes).map_err(|_| Unfit::Render)?,
+        },
+    };
+    let callback = office.settings.receipts.url_of(&context.controller_slug, &draft.lane);
+    let outbound = Outbound { reference, callback: callback.as_deref(), item };
+    account.provider.prepare(&outbound).map_err(|refusal| Unfit::Refused(refusal.code))
+}
+
+/// The frozen request of a draft's newest attempt, where it is still known.
+pub fn frozen(office: &Office, draft: &Draft) -> Option<Frozen> {
+    let (key, _) = open(office, draft).ok()?;
+    Some(Frozen::from_bytes(key.open("request", draft.frozen.as_deref()?).ok()?))
 }
 
 /// Destination and content as commitments: equal to the list's, so "sent to the listed address" can be proved.

@@ -1,8 +1,8 @@
 //! Applies receipts that wait: matched to their message, sealed again under the person's key, decided by `step`.
 
+use super::confirm::confirm_all;
 use super::{DispatchError, Office};
 use crate::model::seal::{SealError, open_with};
-use crate::provider::sandbox::SCHEME;
 use crate::store::receipt::{Match, Matched, Waiting};
 use crate::store::unit::IncidentKey;
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 const SWEEP: i64 = 1000;
 /// Next look at a receipt that matches nothing yet, ms.
 const LOOK_AGAIN_MS: i64 = 2000;
+/// Next try to have a receipt confirmed, ms.
+const CONFIRM_AGAIN_MS: i64 = 30_000;
 /// Next look at a receipt that cannot be applied, ms.
 const SET_ASIDE_MS: i64 = 3_600_000;
 
@@ -32,6 +34,7 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         let ids: Vec<_> = early.iter().map(|receipt| receipt.receipt_id).collect();
         office.store.postpone_replays(&ids, every_ms).await?;
     }
+    let (waiting, unconfirmed) = confirm_all(office, waiting).await;
     let (mut unmatched, mut aside) = (Vec::new(), Vec::new());
     let mut matched: BTreeMap<IncidentKey, Vec<Matched>> = BTreeMap::new();
     for receipt in waiting {
@@ -39,9 +42,13 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
             unmatched.push(receipt.receipt_id);
             continue;
         };
+        let Some(scheme) = office.accounts.get(&receipt.lane).and_then(|account| account.scheme()) else {
+            aside.push(set_aside(&receipt, &"its lane is not set up here"));
+            continue;
+        };
         let incident = place.incident;
         match reseal(office, &receipt, place) {
-            Ok(resealed) => matched.entry(incident).or_default().push(Matched { receipt, resealed, scheme: SCHEME }),
+            Ok(resealed) => matched.entry(incident).or_default().push(Matched { receipt, resealed, scheme }),
             Err(error) => aside.push(set_aside(&receipt, &error)),
         }
     }
@@ -49,7 +56,7 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         aside.extend(apply(office, *incident, rows, every_ms).await);
     }
     let keep_seconds = office.settings.receipts.unmatched_retention_days * 86_400;
-    for (receipts, again_ms) in [(unmatched, LOOK_AGAIN_MS), (aside, SET_ASIDE_MS)] {
+    for (receipts, again_ms) in [(unmatched, LOOK_AGAIN_MS), (unconfirmed, CONFIRM_AGAIN_MS), (aside, SET_ASIDE_MS)] {
         if !receipts.is_empty() {
             office.store.settle_unmatched(&receipts, again_ms, keep_seconds).await?;
         }

@@ -3,17 +3,18 @@
 //! Not knowing is a state. It ends by the provider's answer to our reference, by a receipt, by a repeat that the
 //! provider guarantees, or by the plan's rule; never by blindly sending again.
 
+use super::draft;
 use super::gate::HoldWatch;
 use super::matching::apply_receipts;
 use super::repeat::repeat;
 use super::{DispatchError, Office};
 use crate::model::state::MessageState;
 use crate::model::step::{Cause, Limit};
-use crate::provider::LookUp;
-use crate::provider::sandbox::Account;
+use crate::provider::{Account, Frozen, LookUp, LookupStrength, Seen, Sought, StatusAnswer};
 use crate::store::claim::RepeatWindow;
 use crate::store::due::Due;
 use crate::store::leadership::Lead;
+use crate::store::outcome::Found;
 use crate::store::unit::Note;
 use futures::StreamExt;
 use serde_json::json;
@@ -26,8 +27,9 @@ use uuid::Uuid;
 const SWEEP: i64 = 500;
 /// Look-ups at once.
 const CONCURRENT: usize = 32;
-/// Next look where nothing could be found out, ms.
+/// Next look where nothing could be found out, ms: a quarter of the time since the call, between these two.
 const LOOK_AGAIN_MS: i64 = 1000;
+const LOOK_AGAIN_MS_MAX: i64 = 900_000;
 
 /// Sweeps while this process leads, until `stop`.
 pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, stop: CancellationToken) {
@@ -106,44 +108,90 @@ async fn apply(office: &Office, row: &Due, cause: Cause, ground: &str) -> Result
 }
 
 async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, account: &Account) -> Result<(), DispatchError> {
-    if let Some(lag) = account.capabilities.lookup_lag {
-        return resolve_by_lookup(office, row, account, lag).await;
+    match account.capabilities().lookup {
+        // What a provider has forgotten by now is "not there" all the same.
+        LookupStrength::Strong { .. } if is_forgotten(row, account) => {
+            return follow_rule(office, row, account, "no_answer").await;
+        }
+        LookupStrength::Strong { lag } => return resolve_by_lookup(office, row, account, Absence::ProvesAfter(lag)).await,
+        LookupStrength::Weak { patience } => {
+            return resolve_by_lookup(office, row, account, Absence::ProvesNothing(patience)).await;
+        }
+        LookupStrength::None => {}
     }
     // What a restored database forgot has no frozen bytes: only what was claimed here can be repeated.
-    if let Some(life) = account.capabilities.idempotent_for
+    if let Some(life) = account.capabilities().idempotent_for
         && row.has_request
     {
         return resolve_by_repeat(office, watch, row, life).await;
     }
-    let cause = if account.may_skip_unknown { Cause::NextStep } else { Cause::Ask };
-    apply(office, row, cause, "no_lookup").await
+    follow_rule(office, row, account, "no_lookup").await
 }
 
-async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, lag: Duration) -> Result<(), DispatchError> {
-    let Some(reference) = &row.reference else { return apply(office, row, Cause::Ask, "no_reference").await };
-    // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
-    let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
-    let answer = account.look_up(reference).await;
-    crate::failpoint::reach("lookup_sent_not_committed").await;
-    match answer {
-        LookUp::Found(ids, status) => record_found(office, row, lookup_id, &ids, status, "found").await,
-        LookUp::Absent if absence_counts(office, row, lag) => {
-            apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await
-        }
-        // A provider that answers nothing for as long as we would have tried to send: a person decides.
-        LookUp::CannotKnow if row.is_expired => apply(office, row, Cause::Ask, "no_answer").await,
-        LookUp::Absent | LookUp::CannotKnow => {
-            Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
-        }
+/// Whether the first call lies so far back that its provider may have forgotten what became of it.
+fn is_forgotten(row: &Due, account: &Account) -> bool {
+    let retention = account.capabilities().retention.unwrap_or(Duration::MAX);
+    u128::try_from(row.since_first_claim_ms).is_ok_and(|since| since >= retention.as_millis())
+}
+
+/// The lane's rule, where nothing can be found out.
+async fn follow_rule(office: &Office, row: &Due, account: &Account, ground: &str) -> Result<(), DispatchError> {
+    let cause = if account.may_skip_unknown { Cause::NextStep } else { Cause::Ask };
+    apply(office, row, cause, ground).await
+}
+
+/// What "not there" means at a provider.
+#[derive(Clone, Copy)]
+enum Absence {
+    /// Not taken, once asked so long after the call.
+    ProvesAfter(Duration),
+    /// Nothing; so long after the call the lane's rule is taken.
+    ProvesNothing(Duration),
+}
+
+impl Absence {
+    /// Whether a look-up that leaves now is sent late enough: after `send_by` + timeout + the provider's delay + margin.
+    fn counts(self, office: &Office, row: &Due) -> bool {
+        let d = &office.settings.dispatch;
+        let (Self::ProvesAfter(delay) | Self::ProvesNothing(delay)) = self;
+        let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
+        let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        row.since_send_by_ms > timeout_ms.saturating_add(delay_ms).saturating_add(d.network_margin_ms)
     }
 }
 
-/// "Not found" counts only if the look-up was sent after `send_by` + timeout + visibility delay + network margin.
-fn absence_counts(office: &Office, row: &Due, lag: Duration) -> bool {
-    let d = &office.settings.dispatch;
-    let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
-    let lag_ms = i64::try_from(lag.as_millis()).unwrap_or(i64::MAX);
-    row.since_send_by_ms > timeout_ms + lag_ms + d.network_margin_ms
+async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, absence: Absence) -> Result<(), DispatchError> {
+    let Some(reference) = &row.reference else { return apply(office, row, Cause::Ask, "no_reference").await };
+    // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
+    let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
+    let frozen = frozen(office, row, absence).await?;
+    let since = time::OffsetDateTime::now_utc() - time::Duration::milliseconds(row.since_first_claim_ms);
+    let answer = account.provider.look_up(Sought { reference, frozen: frozen.as_ref(), since: Some(since) }).await;
+    crate::failpoint::reach("lookup_sent_not_committed").await;
+    match (answer, absence) {
+        (LookUp::Found(seen), _) => record_found(office, row, lookup_id, &seen, "found").await,
+        (LookUp::Absent, Absence::ProvesAfter(_)) if absence.counts(office, row) => {
+            apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await
+        }
+        (_, Absence::ProvesNothing(_)) if absence.counts(office, row) => follow_rule(office, row, account, "no_answer").await,
+        // A provider that answers nothing for as long as we would have tried to send: a person decides.
+        (LookUp::CannotKnow, _) if row.is_expired => apply(office, row, Cause::Ask, "no_answer").await,
+        (LookUp::Absent | LookUp::CannotKnow, _) => look_again(office, row).await,
+    }
+}
+
+/// The frozen request, for a provider whose look-up must compare with it.
+async fn frozen(office: &Office, row: &Due, absence: Absence) -> Result<Option<Frozen>, DispatchError> {
+    if matches!(absence, Absence::ProvesAfter(_)) {
+        return Ok(None);
+    }
+    let drafts = office.store.list_drafts(&[row.message_id]).await?;
+    Ok(drafts.first().and_then(|found| draft::frozen(office, found)))
+}
+
+async fn look_again(office: &Office, row: &Due) -> Result<(), DispatchError> {
+    let again_ms = (row.since_send_by_ms / 4).clamp(LOOK_AGAIN_MS, LOOK_AGAIN_MS_MAX);
+    Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, again_ms).await?)
 }
 
 async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, life: Duration) -> Result<(), DispatchError> {
@@ -163,34 +211,46 @@ async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &D
     if row.since_send_by_ms > window.after_send_by_ms && repeat(office, watch, row, window).await? {
         return Ok(());
     }
-    Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, LOOK_AGAIN_MS).await?)
+    look_again(office, row).await
 }
 
 async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(), DispatchError> {
-    let (Some(reference), Some(_)) = (&row.reference, account.capabilities.lookup_lag) else {
+    if !account.can_be_asked() {
         return no_news(office, row).await;
-    };
+    }
     let known = if row.was_posted { MessageState::HandedToCarrier } else { row.state };
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
-    match account.look_up(reference).await {
-        LookUp::Found(ids, Some(report)) if report.report_rank() > known.report_rank() => {
-            record_found(office, row, lookup_id, &ids, Some(report), "polled").await
-        }
-        _ => no_news(office, row).await,
+    let seen = news(account, row.provider_id.as_deref(), row.reference.as_deref()).await;
+    let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
+    match seen.first().is_some_and(is_news) {
+        true => record_found(office, row, lookup_id, &seen, "polled").await,
+        false => no_news(office, row).await,
     }
 }
 
-async fn record_found(
-    office: &Office,
-    row: &Due,
-    lookup_id: Uuid,
-    ids: &[String],
-    status: Option<MessageState>,
-    ground: &str,
-) -> Result<(), DispatchError> {
+/// How a message stands by its provider's own account: asked by its id where that is known, else by our reference. Empty
+/// where it says nothing.
+pub(super) async fn news(account: &Account, provider_id: Option<&str>, reference: Option<&str>) -> Vec<Seen> {
+    if let Some(id) = provider_id.filter(|_| account.capabilities().polling) {
+        return match account.provider.fetch_status(id).await {
+            StatusAnswer::Known(seen) => vec![seen],
+            StatusAnswer::NotFound | StatusAnswer::CannotKnow => Vec::new(),
+        };
+    }
+    let Some(reference) = reference else { return Vec::new() };
+    match account.provider.look_up(Sought { reference, frozen: None, since: None }).await {
+        LookUp::Found(seen) => seen,
+        LookUp::Absent | LookUp::CannotKnow => Vec::new(),
+    }
+}
+
+async fn record_found(office: &Office, row: &Due, lookup_id: Uuid, seen: &[Seen], ground: &str) -> Result<(), DispatchError> {
+    let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
+    let status = seen.first().and_then(|seen| seen.status);
     let mut note = Note::default();
     note.detail.insert("ground".into(), json!(ground));
-    office.store.record_found(row, lookup_id, ids, status, note).await?;
+    let Due { incident, person_id, message_id, .. } = *row;
+    office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
     Ok(())
 }
 

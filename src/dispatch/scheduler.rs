@@ -1,9 +1,9 @@
 //! The leader: queues what is due within each lane's pace, and looks after every deadline.
 
 use super::gate::HoldWatch;
-use super::{DispatchError, Office, resolver};
+use super::{DispatchError, Office, harvest, resolver};
 use crate::broker::{connect, declare, publish};
-use crate::provider::sandbox::Account;
+use crate::provider::Account;
 use crate::store::due::Quota;
 use crate::store::leadership::Lead;
 use secrecy::ExposeSecret;
@@ -26,6 +26,7 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     let watch = HoldWatch::start(&office).await?;
     let watching = tokio::spawn(watch.clone().run(office.clone(), stop.clone()));
     let resolving = tokio::spawn(resolver::run(office.clone(), watch, holder.clone(), stop.clone()));
+    let harvesting = tokio::spawn(harvest::run(office.clone(), holder.clone(), stop.clone()));
     let mut lead = Lead::new("scheduler", &holder);
     while !stop.is_cancelled() {
         if let Err(error) = keep_queueing(&office, &mut lead, &stop).await {
@@ -36,6 +37,9 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     lead.resign(&office.store).await?;
     if let Err(error) = resolving.await {
         tracing::error!(error = %error, "the resolver ended badly");
+    }
+    if let Err(error) = harvesting.await {
+        tracing::error!(error = %error, "the harvest ended badly");
     }
     watching.abort();
     Ok(())

@@ -87,6 +87,8 @@ async fn grown(
 struct Sequencer {
     archive: Arc<Archive>,
     lead: Lead,
+    /// The lead under which `trees` were read.
+    epoch: Option<i64>,
     trees: HashMap<LogScope, Tree>,
     aside: BTreeMap<LogScope, Aside>,
     publisher: Publisher,
@@ -99,6 +101,7 @@ impl Sequencer {
         Self {
             archive,
             lead: Lead::new("sequencer", &Uuid::now_v7().to_string()),
+            epoch: None,
             trees: HashMap::new(),
             aside: BTreeMap::new(),
             publisher: Publisher::default(),
@@ -126,6 +129,10 @@ impl Sequencer {
             return Ok(0);
         }
         let Some(epoch) = self.lead.epoch(&self.archive.store).await? else { return Ok(0) };
+        // Somebody else may have led in between, and made the trees grow.
+        if self.epoch.replace(epoch) != Some(epoch) {
+            self.trees.clear();
+        }
         let took = self.sequence(epoch).await.inspect_err(|_| self.trees.clear())?;
         self.publisher.publish(&self.archive).await?;
         Ok(took)

@@ -69,6 +69,15 @@ pub enum Answer {
     Unknown,
 }
 
+/// How long a lane rests whose provider takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// A minute: bad credentials, no credit, a redirect. The first call after it is the second look.
+    Minute,
+    /// Until the day ends, UTC: its daily limit is used up.
+    UtcDay,
+}
+
 /// Codes of calls that were not taken and are no attempts of the message's: the provider asked us to wait, or we did
 /// not begin.
 pub const UNCOUNTED: &[&str] = &["429", "send_by", "hold_changed", "no_lane"];

@@ -1,23 +1,23 @@
 //! A letter of one person: the body's markup in each of its languages, and what the layout puts around it.
 
 use super::message::{MessageError, Setting};
+use super::printed::is_as_checked;
 use super::{Template, words};
 use crate::model::contact::PersonRecord;
 use crate::model::look::Look;
-use crate::model::texts::{Facts, table};
 use duly_letter::{Letter, LetterDate, Letterhead, Logo, Part, Print, Sheet, Typeset, Typesetter};
 
-/// Typesets what a template says to a person; `body` holds a text for each of its languages.
+/// Typesets what a template says to a person; `body` holds a text for each of its languages, and `checked` what the
+/// check reads of each: a letter that prints anything else is refused.
 pub fn typeset(
     typesetter: &mut Typesetter,
     setting: &Setting,
     person: &PersonRecord,
     reference_code: &str,
     template: &Template,
-    body: &str,
+    (body, checked): (&str, &[String]),
 ) -> Result<Typeset, MessageError> {
     let (year, month, day) = setting.date;
-    let facts: Facts = table(&setting.texts, "facts");
     let mut written = Vec::with_capacity(template.titles.len());
     for ((language, title), body) in template.titles.iter().zip(template.bodies(body)) {
         let date = words::date(setting.date, language, &template.profile);
@@ -30,12 +30,13 @@ pub fn typeset(
         body,
     });
     let part = parts.next().ok_or_else(|| super::RenderError::Missing { name: template.name.clone() })?;
+    let address = person.address_block();
     let logo = setting.look.logo.as_ref().map(|(bytes, alt)| Logo { bytes, alt });
     let letter = Letter {
         sheet: if template.profile.starts_with("us-") { Sheet::UsLetter } else { Sheet::A4 },
         print: if person.format == "large-print" { Print::Large } else { Print::Standard },
-        letterhead: Letterhead { lines: &setting.controller_address, logo, discreet: facts.discreet },
-        address: &person.address_block(),
+        letterhead: Letterhead { lines: &setting.controller_address, logo, discreet: setting.discreet },
+        address: &address,
         reference_code,
         check_page: setting.look.check_page.as_deref(),
         date: LetterDate { year, month, day },
@@ -43,7 +44,9 @@ pub fn typeset(
         translation: parts.next(),
         ident: reference_code,
     };
-    Ok(typesetter.typeset(&letter)?)
+    let typeset = typesetter.typeset(&letter)?;
+    let is_real = setting.watermark.is_empty();
+    if is_real && !is_as_checked(checked, &letter, &typeset) { Err(MessageError::Differs) } else { Ok(typeset) }
 }
 
 /// Refuses a look that no letter can print.

@@ -1,19 +1,25 @@
 //! What a template would say to somebody who does not exist: for whoever writes it, before there is a list.
 
-use super::check::{Finding, Subject, check};
+use super::check::{Finding, Rules};
 use super::message::{Composer, MessageError, Rendered, Setting};
 use super::template::Template;
+use crate::model::column::{Cell, Column};
 use crate::model::contact::PersonRecord;
 use crate::model::look::Look;
 use crate::model::profile::Profile;
-use crate::model::texts::{TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
+use crate::model::texts::{Facts, TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Code that no message carries: it has a letter that codes do not use.
 const CODE: &str = "ABCD-0000";
+/// Beginning of a text that nobody has written yet.
+const UNWRITTEN: &str = "[here stands the";
+/// Across a letter with such texts.
+const WATERMARK: &str = "Preview, not filled in";
 
 /// Who writes, and from where.
-fn sender(profile: &Profile) -> [&'static str; 3] {
+fn sender(profile: &str) -> [&'static str; 3] {
     match is_american(profile) {
         true => ["Northmere Health", "1 Station Road", "Northmere, CA 94016"],
         false => ["Northmere Police", "1 Station Road", "Northmere NE1 4XF"],
@@ -31,11 +37,11 @@ fn look() -> Look {
 
 /// A text of an incident that nobody has written yet.
 fn unwritten(name: &str) -> String {
-    format!("[here stands the incident's text `{name}`]")
+    format!("{UNWRITTEN} incident's text `{name}`]")
 }
 
 /// Somebody who does not exist: the number is one of those that are kept for drama.
-fn person(profile: &Profile) -> PersonRecord {
+fn person(profile: &str) -> PersonRecord {
     let person = british();
     if !is_american(profile) {
         return person;
@@ -49,8 +55,8 @@ fn person(profile: &Profile) -> PersonRecord {
     }
 }
 
-fn is_american(profile: &Profile) -> bool {
-    profile.id.starts_with("us-")
+fn is_american(profile: &str) -> bool {
+    profile.starts_with("us-")
 }
 
 fn british() -> PersonRecord {
@@ -62,6 +68,7 @@ fn british() -> PersonRecord {
         language: "en".into(),
         format: "standard".into(),
         jurisdiction: "GB".into(),
+        columns: BTreeMap::new(),
     }
 }
 
@@ -89,43 +96,50 @@ pub struct Preview {
     pub rendered: Rendered,
     /// What the check found.
     pub findings: Vec<Finding>,
-    /// Who writes.
-    pub sender: &'static str,
 }
 
-/// Renders and checks a template for a made-up person of a made-up controller.
-pub fn preview(
-    composer: &Composer,
-    template: &Template,
-    profile: &Profile,
-    texts: &Value,
-    format: &str,
-) -> Result<Preview, MessageError> {
+/// Whom a message is previewed for.
+pub struct Reader {
+    /// Controller, texts and date.
+    pub setting: Setting,
+    /// The person.
+    pub person: PersonRecord,
+    /// Code printed in the message.
+    pub reference_code: String,
+}
+
+/// Somebody who does not exist, told by a controller that does not exist; `cell` fills the list's own columns.
+pub fn made_up(template: &Template, texts: &Value, cell: impl Fn(&str) -> String) -> Reader {
+    let cells = template.columns().into_keys().map(|name| {
+        let column = Column::default();
+        (name.to_owned(), Cell { column, value: cell(name) })
+    });
     let setting = Setting {
-        profile: profile.id.clone(),
         texts: texts.clone(),
-        controller_name: sender(profile)[0].into(),
+        controller_name: sender(&template.profile)[0].into(),
         sms_sender: "NORTHMERE".into(),
-        controller_address: sender(profile).map(str::to_owned).to_vec(),
+        controller_address: sender(&template.profile).map(str::to_owned).to_vec(),
         look: look(),
         date: (2026, 11, 9),
+        discreet: table::<Facts>(texts, "facts").discreet,
+        watermark: String::new(),
     };
-    let person = PersonRecord { format: format.to_owned(), ..person(profile) };
-    let rendered = composer.compose(&setting, &person, CODE, template)?;
-    let findings = check(&Subject {
-        profile,
-        channel: template.channel,
-        content: template.content,
-        message: &rendered.marked,
-        languages: &template.languages,
-        font_pt: rendered.font_pt,
-        person: &person,
-        reference_code: CODE,
-        controller_name: &setting.controller_name,
-        sms_sender: &setting.sms_sender,
-        texts,
-        facts: &table(texts, "facts"),
-        published: &table(texts, "published"),
-    });
-    Ok(Preview { rendered, findings, sender: sender(profile)[0] })
+    Reader { setting, person: PersonRecord { columns: cells.collect(), ..person(&template.profile) }, reference_code: CODE.to_owned() }
+}
+
+/// Renders and checks a template for a reader.
+pub fn preview(composer: &Composer, template: &Template, profile: &Profile, reader: &Reader) -> Result<Preview, MessageError> {
+    let Reader { setting, person, reference_code } = reader;
+    let is_unwritten = Composer::text(setting, person, reference_code, template)?.contains(UNWRITTEN);
+    let watermark = if is_unwritten { WATERMARK } else { "" };
+    let setting = Setting { watermark: watermark.to_owned(), ..setting.clone() };
+    let rendered = composer.compose(&setting, person, reference_code, template)?;
+    let rules = Rules::of(&setting.texts, profile.clone());
+    let findings = rules.check(&setting, person, reference_code, template, &rendered);
+    Ok(Preview { rendered, findings })
+}
+
+/// A cell that nobody has: it stands in brackets, like a text that nobody has written.
+pub fn unknown_cell(name: &str) -> String {
+    format!("{UNWRITTEN} list's column `{name}`]")
 }

@@ -209,6 +209,9 @@ pub fn times(tally: &Tally) -> Section {
     ] {
         marks.extend(tally.notified_by(percent).map(|at| (name.to_owned(), at)));
     }
+    for (at, is_close) in &tally.closes {
+        marks.push((if *is_close { "Incident closed" } else { "Incident reopened" }.to_owned(), *at));
+    }
     marks.sort_by_key(|(_, at)| *at);
     let since = tally.frozen_at().unwrap_or_default();
     let rows = marks.into_iter().map(|(name, at)| vec![name, when(at), span(at - since)]).collect();

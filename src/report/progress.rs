@@ -18,6 +18,9 @@ pub struct LaneStatus {
     pub channel: String,
     /// Pace, messages a second over all workers; `None` where no such lane is configured here.
     pub per_second: Option<u32>,
+    /// Whether real people are reached; `None` where it is not set up here.
+    #[serde(rename = "live")]
+    pub is_live: Option<bool>,
     /// Messages that wait or are in a call.
     #[serde(flatten)]
     pub load: LaneLoad,
@@ -122,12 +125,13 @@ pub async fn lane_statuses(store: &Store, lanes: &BTreeMap<String, Lane>) -> Res
             lane: Some(name.clone()),
             channel: lane.channel.clone(),
             per_second: Some(lane.per_second),
+            is_live: Some(lane.live),
             load,
         });
     }
     for ((lane, channel), load) in loads {
         let pause = lane.as_ref().and_then(|l| pauses.remove(l));
-        statuses.push(LaneStatus { lane, channel, per_second: None, load, accepted_last_minute: 0, pause });
+        statuses.push(LaneStatus { lane, channel, per_second: None, is_live: None, load, accepted_last_minute: 0, pause });
     }
     Ok(statuses)
 }

@@ -245,6 +245,7 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
     let number = |key: &str| detail.get(key).and_then(Value::as_i64);
     let is_mine = match row.kind.as_str() {
         "list.frozen" | "list.signed" => number("list") == Some(i64::from(card.list_no)),
+        "incident.closed" | "incident.reopened" => true,
         kind if kind.starts_with("plan.") => notices.iter().any(|n| number("plan") == Some(i64::from(n.plan_no))),
         _ => false,
     };
@@ -265,9 +266,15 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
         "plan.started" => format!("{who} started plan {plan}"),
         "plan.paused" => format!("{who} paused plan {plan}"),
         "plan.resumed" => format!("{who} resumed plan {plan}"),
+        "incident.closed" => format!("{who} closed the incident{}", because(&detail)),
+        "incident.reopened" => format!("{who} reopened the incident{}", because(&detail)),
         other => format!("Recorded: {other}"),
     };
     Ok(Some(Entry { at, kind: row.kind.clone(), text, notice: None }))
+}
+
+fn because(detail: &Map<String, Value>) -> String {
+    detail.get("reason").and_then(Value::as_str).map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn user_name(detail: &Map<String, Value>, names: &Names) -> String {
@@ -285,7 +292,7 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
             format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
         }
         Err(_) if row.kind == "contact.viewed" => {
-            format!("{} opened contact data or messages of this person for a pack", user_name(&detail, names))
+            format!("{} opened contact data or messages of this person for a {}", user_name(&detail, names), text("purpose"))
         }
         Err(_) => format!("Recorded: {}", row.kind),
     };

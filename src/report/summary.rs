@@ -4,19 +4,18 @@
 use super::document::{Block, Document, Section, figure};
 use super::figures::{answer, channels, date, ground, lists, obstacles, people, said, standing, times, when};
 use super::pack::Audience;
-use super::promised::Promised;
+use super::promised::{Promised, laws};
 use super::replay::Replay;
 use crate::store::incident::Incident;
 
 const FOOT: &str = "Made by Duly from the log in this pack. This page is no evidence by itself: check the pack.";
 
 fn about(incident: &Incident, replay: &Replay, plans: &[Promised]) -> Vec<(String, String)> {
-    let law = plans.iter().rev().find_map(|p| p.profile.as_ref());
     let mut about = vec![
         ("Controller".to_owned(), incident.controller_name.clone()),
         ("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug)),
     ];
-    about.extend(law.map(|p| ("Law".to_owned(), format!("{} (profile {} {})", p.law, p.id, p.version))));
+    about.extend(laws(&plans.iter().collect::<Vec<_>>()));
     about.extend(ground(replay));
     about
 }
@@ -46,7 +45,7 @@ fn proves(audience: Audience) -> Section {
     let section = Section::new("What this pack proves, and what it does not");
     let section = match audience {
         Audience::Court => section.text(
-            "The record was made by a computer in the ordinary course of sending, each entry at the time of the act that it records. Whether that computer worked properly need not be presumed: the entries can be checked, and the draft statement of `duly report witness` says which programs, settings, errors and reconciliations stand behind them.",
+            "The record was made by a computer in the ordinary course of sending, each entry at the time of the act that it records. Whether that computer worked properly need not be presumed: the entries can be checked, and the draft statement of “duly report witness” says which programs, settings, errors and reconciliations stand behind them.",
         ),
         Audience::Regulator => section.text("Once the pack is verified with a key that did not come with it:"),
         Audience::Person => section.text("You can have this checked by anybody whom you trust. Once it is verified with a key that did not come with it:"),
@@ -56,19 +55,19 @@ fn proves(audience: Audience) -> Section {
             "It proves every event that the sender recorded up to the checkpoint, in order; nothing was changed, dropped or inserted since.",
             "It proves that the people are those of the lists as they were frozen, and how the notice of each stands.",
             "It proves that by the sender's own record nobody was sent the same message twice, and that only approved words were sent.",
-            "It does not prove that anybody opened a message: `posted` and `reported delivered` are what providers and carriers said.",
+            "It does not prove that anybody opened a message: “posted” and “reported delivered” are what providers and carriers said.",
             "It does not prove that the lists were complete when the controller handed them over, and it holds nobody of a list that was not frozen.",
             "It does not prove that nothing was sent outside of this record: compare the counts with the providers' own statements.",
             "It does not prove times more closely than the time stamps and witnesses beside the checkpoint do.",
         ])
-        .text("No name, number or address of an affected person stands in this pack, only commitments, unless something was opened on request in `keys/`.")
+        .text("No name, number or address of an affected person stands in this pack, only commitments, unless something was opened on request in “keys/”.")
 }
 
 fn check() -> Section {
     Section::new("How to check it without Duly").list([
         "duly-verify PACK --key LOG.vkey: one small program, no network, no database.",
         "verify.html: open it in any browser, offline, and drop the pack on it. It shares no code with the program.",
-        "Any software for C2SP tlog-tiles reads `checkpoint`, `tile/` and `tile/entries/`.",
+        "Any software for C2SP tlog-tiles reads “checkpoint”, “tile/” and “tile/entries/”.",
         "Take the log's key from the controller or from the sender's published list, never from here.",
     ])
 }
@@ -91,7 +90,7 @@ pub fn certificate(incident: &Incident, audience: Audience, replay: &Replay, pla
         figure(p.exempt + p.withdrawn),
         figure(p.open)
     );
-    let words = "`Notified` means: a message with the full content that the law demands reached, on a channel that the law accepts, the state that the approved plan's table demands; a letter counts when it was handed to the carrier. It does not mean that anybody opened it.";
+    let words = "“Notified” means: a message with the full content that the law demands reached, on a channel that the law accepts, the state that the approved plan's table demands; a letter counts when it was handed to the carrier. It does not mean that anybody opened it.";
     let mut approvals = Vec::new();
     for (number, plan) in &tally.plans {
         for (at, what, user) in

@@ -172,6 +172,8 @@ pub struct Tally {
     pub days: BTreeMap<Day, BTreeMap<(Channel, MessageState), u64>>,
     /// People whose duty was fulfilled, by day.
     pub notified_days: BTreeMap<Day, u64>,
+    /// When the incident was closed (`true`) and reopened, in order, microseconds.
+    pub closes: Vec<(i64, bool)>,
     /// Calls not known.
     pub unknowns: Unknowns,
     /// Rows that could not become people.
@@ -243,6 +245,8 @@ impl Tally {
                     hold.lifted_at = Some(event.at_micros);
                 }
             }
+            "incident.closed" => self.closes.push((event.at_micros, true)),
+            "incident.reopened" => self.closes.push((event.at_micros, false)),
             kind if kind.starts_with("row.") => self.row(kind, event),
             kind if kind.starts_with("plan.") => self.plan(kind, event),
             kind if kind.starts_with("message.") || kind.starts_with("receipt") => self.message(event),

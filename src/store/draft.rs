@@ -21,6 +21,8 @@ pub struct Context {
     pub texts: Value,
     /// Controller's printed name.
     pub controller_name: String,
+    /// Controller's short name, as it stands in the address of its receipts.
+    pub controller_slug: String,
     /// Controller's SMS sender.
     pub sms_sender: String,
     /// Controller's letterhead.
@@ -252,7 +254,7 @@ async fn list_frozen(
 
 async fn load_context(db: &mut PgConnection, incident: IncidentKey, plan_no: i32) -> Result<Context, StoreError> {
     let row = sqlx::query!(
-        "select i.wrapped_key as wrapped_incident_key, q.body as plan, i.texts, c.name as controller_name, c.sms_sender,
+        "select i.wrapped_key as wrapped_incident_key, q.body as plan, i.texts, c.name as controller_name, c.slug as controller_slug, c.sms_sender,
                     c.address as controller_address
                from plan q
                join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no
@@ -270,6 +272,7 @@ async fn load_context(db: &mut PgConnection, incident: IncidentKey, plan_no: i32
         plan: row.plan,
         texts: row.texts,
         controller_name: row.controller_name,
+        controller_slug: row.controller_slug,
         sms_sender: row.sms_sender,
         controller_address: row.controller_address,
         look,

@@ -1,10 +1,9 @@
 //! Outcomes of calls and answers of look-ups: inserted always, applied by `step`.
 
-use super::due::Due;
 use super::unit::{IncidentKey, Note, Wait};
 use super::{Store, StoreError};
 use crate::model::state::MessageState;
-use crate::model::step::{Answer, Cause, Step};
+use crate::model::step::{Answer, Cause, Pause, Step};
 use serde_json::json;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -25,9 +24,28 @@ pub struct Outcome {
     /// HTTP status or transport fact.
     pub code: String,
     /// Whether nothing else on this lane will be taken either: the lane pauses, and nobody's attempt is burnt.
-    pub stops_lane: bool,
+    pub pause: Option<Pause>,
+    /// What the provider took differently than we gave it: an alarm, whose code this is.
+    pub differs: Option<&'static str>,
     /// Milliseconds until a call that was not taken is tried again.
     pub retry_in_ms: i64,
+}
+
+/// What a look-up found.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    /// Place in every key.
+    pub incident: IncidentKey,
+    /// Person.
+    pub person_id: Uuid,
+    /// Message.
+    pub message_id: Uuid,
+    /// The look-up.
+    pub lookup_id: Uuid,
+    /// Every provider id that it found.
+    pub ids: &'a [String],
+    /// The neutral state of the first, where its word is known.
+    pub status: Option<MessageState>,
 }
 
 impl Answer {
@@ -82,30 +100,25 @@ impl Store {
             }
             let cause = Cause::Answered { attempt: outcome.attempt, answer: outcome.answer, other_id };
             unit.apply(outcome.message_id, cause, note)?;
-            if outcome.stops_lane {
+            unit.alarms.extend(outcome.differs.map(|code| (outcome.message_id, code)));
+            if let Some(pause) = outcome.pause {
                 let lane = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone());
-                unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone())));
+                unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone(), pause)));
             }
         }
         unit.commit().await
     }
 
     /// Records what a look-up found, and applies it: the provider's status where it has a word for it.
-    pub async fn record_found(
-        &self,
-        row: &Due,
-        lookup_id: Uuid,
-        ids: &[String],
-        status: Option<MessageState>,
-        note: Note,
-    ) -> Result<Step, StoreError> {
-        let mut unit = self.unit(row.incident, &[row.person_id], Wait::Wait).await?;
-        let mut known = unit.provider_ids(&[row.message_id]).await?;
-        let others = ids.iter().filter(|id| is_other(&mut known, row.message_id, Some(id))).count();
+    pub async fn record_found(&self, found: &Found<'_>, note: Note) -> Result<Step, StoreError> {
+        let Found { incident, person_id, message_id, lookup_id, ids, status } = *found;
+        let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
+        let mut known = unit.provider_ids(&[message_id]).await?;
+        let others = ids.iter().filter(|id| is_other(&mut known, message_id, Some(id))).count();
         sqlx::query!("update lookup set found = $2 where lookup_id = $1", lookup_id, ids).execute(&mut *unit.tx).await?;
         let other_id = others > 0;
         let cause = status.map_or(Cause::Found { other_id }, |report| Cause::Reported { report, other_id });
-        let decided = unit.apply(row.message_id, cause, note)?;
+        let decided = unit.apply(message_id, cause, note)?;
         unit.commit().await?;
         Ok(decided)
     }

@@ -68,6 +68,10 @@ pub struct Match {
     pub message_id: Uuid,
     /// Person.
     pub person_id: Uuid,
+    /// Our name for the message at this provider.
+    pub reference: String,
+    /// The provider's name for it, by its answer to our call.
+    pub provider_id: Option<String>,
     /// Incident key under the master key.
     pub wrapped_incident_key: Vec<u8>,
     /// Person's key under the incident key; `None` once the person is erased.
@@ -85,9 +89,14 @@ pub struct Waiting {
     pub wrapped_controller_key: Vec<u8>,
     /// Its message, if the receipt proved itself and its reference is known.
     pub place: Option<Match>,
-    status: Option<String>,
-    provider_id: Option<String>,
-    is_replay: bool,
+    /// Lane that it came to.
+    pub lane: String,
+    /// Neutral status that it claims, or that its provider confirmed; `None` where the word is not known.
+    pub status: Option<MessageState>,
+    /// The provider's id of the message, as the receipt names it.
+    pub provider_id: Option<String>,
+    /// Whether it came before.
+    pub is_replay: bool,
     /// Whether it came before and is counted only when its period is over.
     pub is_early: bool,
 }
@@ -172,37 +181,52 @@ impl ReceiptStore {
 }
 
 impl Store {
-    /// Verified receipts that are due, oldest first.
+    /// Verified receipts that are due, oldest first. The few are chosen before anything is looked up for them: in a burst
+    /// the planner believes in a table that is still small, and would look it all up for every receipt that waits.
     pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
-            r#"select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.status, r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
+            r#"with due as materialized (select * from receipt where due_at <= duly_now() and verdict = 'verified' order by due_at limit $1)
+               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.status, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
-                      a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", r.controller_id,
+                      a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.reference as "known_as?", r.controller_id,
+                      (select o.provider_id from outcome o where o.controller_id = r.controller_id and o.incident_no = a.incident_no
+                          and o.message_id = a.message_id and o.provider_id is not null limit 1) as known_id,
                       i.wrapped_key as "wrapped_incident_key?", k.wrapped as "wrapped_person_key?"
-                 from receipt r
+                 from due r
                  join controller c on c.controller_id = r.controller_id
                  cross join lateral (select exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
                          and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as is_replay) s
-                 left join lateral (select incident_no, message_id, person_id from attempt a
-                       where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = r.provider
+                 left join lateral (
+                       (select incident_no, message_id, person_id, reference from attempt a
+                         where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = r.provider limit 1)
+                       union all
+                       (select a.incident_no, a.message_id, a.person_id, a.reference from outcome o
+                          join attempt a on a.controller_id = o.controller_id and a.incident_no = o.incident_no
+                               and a.message_id = o.message_id and a.attempt = o.attempt
+                         where r.reference is null and o.provider_id = r.provider_id and o.controller_id = r.controller_id
+                           and a.lane = r.provider limit 1)
                        limit 1) a on true
                  left join incident i on i.controller_id = r.controller_id and i.incident_no = a.incident_no
                  left join person_key k on k.controller_id = r.controller_id and k.incident_no = a.incident_no and k.person_id = a.person_id
-                where r.due_at <= duly_now() and r.verdict = 'verified' order by r.due_at limit $1"#,
+                order by r.due_at"#,
             limit,
             every_ms
         )
         .fetch_all(&self.pool)
         .await?;
         let waiting = rows.into_iter().map(|row| {
-            let place = match (row.incident_no, row.message_id, row.person_id, row.wrapped_incident_key) {
-                (Some(incident_no), Some(message_id), Some(person_id), Some(wrapped_incident_key)) => Some(Match {
-                    incident: IncidentKey { controller_id: row.controller_id, incident_no },
-                    message_id,
-                    person_id,
-                    wrapped_incident_key,
-                    wrapped_person_key: row.wrapped_person_key,
-                }),
+            let place = match (row.incident_no, row.message_id, row.person_id, row.known_as, row.wrapped_incident_key) {
+                (Some(incident_no), Some(message_id), Some(person_id), Some(reference), Some(wrapped_incident_key)) => {
+                    Some(Match {
+                        incident: IncidentKey { controller_id: row.controller_id, incident_no },
+                        message_id,
+                        person_id,
+                        reference,
+                        provider_id: row.known_id,
+                        wrapped_incident_key,
+                        wrapped_person_key: row.wrapped_person_key,
+                    })
+                }
                 _ => None,
             };
             Waiting {
@@ -210,7 +234,8 @@ impl Store {
                 sealed: row.sealed,
                 wrapped_controller_key: row.receipts_secret_key,
                 place,
-                status: row.status,
+                lane: row.lane,
+                status: row.status.and_then(|word| word.parse().ok()),
                 provider_id: row.provider_id,
                 is_replay: row.is_replay,
                 is_early: row.is_early,
@@ -234,8 +259,7 @@ impl Store {
                 results.push(result.clone());
                 continue;
             }
-            let report =
-                row.receipt.status.as_deref().and_then(|word| word.parse().ok()).filter(|s: &MessageState| s.is_report());
+            let report = row.receipt.status.filter(|status| status.is_report());
             results.push(match (row.receipt.is_replay, report) {
                 (true, _) => "replay".to_owned(),
                 // A word that we do not know is kept and counted, and moves nothing.

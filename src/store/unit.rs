@@ -5,7 +5,7 @@
 
 use super::{Deadlines, StoreError};
 use crate::model::state::{Channel, Content, MessageState, Misfit, NoticeState, Reason, Route};
-use crate::model::step::{Case, Cause, Effect, Message, Step, step};
+use crate::model::step::{Case, Cause, Effect, Message, Pause, Step, closes_at, step};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
 use sqlx::{Postgres, Transaction};
@@ -54,6 +54,8 @@ pub(crate) struct MessageRow {
 #[derive(Debug, Clone)]
 struct Notice {
     route: Route,
+    plan_no: i32,
+    profile: String,
     state: NoticeState,
 }
 
@@ -109,12 +111,12 @@ pub struct Unit {
     pub(crate) messages: HashMap<Uuid, MessageRow>,
     notices: HashMap<(Uuid, i32), Notice>,
     prepared: HashMap<(Uuid, i32, Channel), (Content, Vec<u8>)>,
-    closing: Vec<(Channel, Content, MessageState)>,
+    closing: HashMap<(i32, String), Vec<(Channel, Content, MessageState)>>,
     pending: Vec<Pending>,
     created: Vec<MessageRow>,
-    alarms: Vec<Uuid>,
+    pub(crate) alarms: Vec<(Uuid, &'static str)>,
     misfits: Vec<(Uuid, i32, Misfit)>,
-    pub(crate) lane_stops: Vec<(String, String)>,
+    pub(crate) lane_stops: Vec<(String, String, Pause)>,
     deadlines: Deadlines,
 }
 
@@ -130,6 +132,24 @@ pub struct Note {
 impl Unit {
     fn content(&self, person_id: Uuid, phase: i32, channel: Channel) -> Result<(Content, Vec<u8>), StoreError> {
         self.prepared.get(&(person_id, phase, channel)).cloned().ok_or(StoreError::Corrupt { what: "prepared content" })
+    }
+
+    /// What ends a person's notice on a channel, by the profile that the plan has for them.
+    fn closes_at(
+        &self,
+        person_id: Uuid,
+        phase: i32,
+        channel: Channel,
+        content: Content,
+    ) -> Result<Option<MessageState>, StoreError> {
+        let notice = self.notices.get(&(person_id, phase)).ok_or(StoreError::Corrupt { what: "notice" })?;
+        let table = self.closing.get(&(notice.plan_no, notice.profile.clone()));
+        Ok(closes_at(table.ok_or(StoreError::Corrupt { what: "closing table" })?, channel, content))
+    }
+
+    /// The profile that a person is told under.
+    pub(crate) fn profile(&self, person_id: Uuid, phase: i32) -> Option<&str> {
+        self.notices.get(&(person_id, phase)).map(|notice| notice.profile.as_str())
     }
 
     /// The notice of a message with all its messages, and the message's index among them.
@@ -162,7 +182,7 @@ impl Unit {
                 Effect::Cancel(i) => {
                     self.apply(ids[i], Cause::Cancelled, Note::default())?;
                 }
-                Effect::PossibleDuplicate => self.alarms.push(message_id),
+                Effect::PossibleDuplicate => self.alarms.push((message_id, "possible_duplicate")),
                 Effect::Misfit(misfit) => {
                     let attempt = self.messages.get(&message_id).map_or(0, |m| m.model.attempt);
                     self.misfits.push((message_id, i32::try_from(attempt).unwrap_or(i32::MAX), misfit));
@@ -255,7 +275,7 @@ impl Unit {
             state: MessageState::Ready,
             attempt: 0,
             fresh: 0,
-            closes_at: crate::model::step::closes_at(&self.closing, channel, content),
+            closes_at: self.closes_at(before.person_id, before.phase, channel, content)?,
         };
         let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content_hash, model, ..before };
         self.messages.insert(row.message_id, row.clone());

@@ -2,6 +2,7 @@
 
 mod answers;
 mod close;
+mod cut;
 pub mod desk;
 mod plans;
 mod signatures;

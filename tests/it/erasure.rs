@@ -1,5 +1,7 @@
 //! Whoever was told can be erased: nothing personal can be read again by any key, and every proof still holds.
 
+mod by_hand;
+
 use crate::cli::desk::{Ran, run};
 use crate::support::{Lane, Setup, Stage, deadlines, produced, write_private};
 use duly::intake::job::Job;
@@ -8,7 +10,7 @@ use duly::model::contact::RawPerson;
 use duly::model::seal::{Key, open_with};
 use duly::model::state::Route;
 use duly::model::user_key::UserKey;
-use duly::provider::sandbox::read_request;
+use duly::provider::read_request;
 use duly::store::Store;
 use duly::store::audit::record::{Mark, Produced, compare};
 use duly::store::job::NewRejected;

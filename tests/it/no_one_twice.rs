@@ -30,7 +30,8 @@ fn outcome(world: &World, i: usize, attempt: u32, answer: Answer, provider_id: O
         answer,
         provider_id: provider_id.map(str::to_owned),
         code: "201".into(),
-        stops_lane: false,
+        pause: None,
+        differs: None,
         retry_in_ms: 0,
     }
 }

@@ -5,7 +5,7 @@ mod changes;
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced};
 use changes::{SABOTAGES, SEALED};
 use duly::model::state::Route;
-use duly::provider::sandbox::read_request;
+use duly::provider::read_request;
 use duly::store::audit::record::{Produced, SendKey, compare};
 use duly::store::audit::{CODES, Finding, Sealed};
 use duly_ledger::Event;

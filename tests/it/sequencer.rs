@@ -151,6 +151,26 @@ fn wake(frozen: &Process) {
 }
 
 #[tokio::test]
+async fn who_leads_again_after_another_goes_on_from_where_the_other_ended() {
+    let stage = stage().await;
+    let first = stage.start(&["scheduler"]);
+    let everything = async || waiting(&stage).await == 0 && is_published(&stage).await;
+    eventually("the first one leads", async || checkpoints(&stage).await > 0 && everything().await).await;
+    first.freeze();
+    let mut second = stage.start(&["scheduler"]);
+    one_more_event(&stage).await;
+    eventually("the second one leads", everything).await;
+    second.kill();
+
+    first.thaw();
+    one_more_event(&stage).await;
+    eventually("the first one leads again", everything).await;
+
+    check_outside(&stage).await;
+    assert!(!first.log().contains("set aside"), "{}", first.log());
+}
+
+#[tokio::test]
 async fn a_database_older_than_what_was_published_signs_nothing_more() {
     let stage = stage().await;
     let archive = archive(&stage);
@@ -236,6 +256,37 @@ async fn the_audit_finds_what_an_owner_does_to_the_log() {
         tx.commit().await.unwrap();
         assert!(codes().await.contains(&code), "{attack}: {:?}", codes().await);
     }
+}
+
+#[tokio::test]
+async fn a_log_that_contradicts_itself_is_set_aside_loudly_and_the_others_go_on() {
+    let stage = stage().await;
+    let archive = archive(&stage);
+    sequencer::run_once(archive.clone()).await.unwrap();
+    let tiles = "select l.hashes from log_tile l join log g using (log_no) where g.incident_no is not null and l.level = 0";
+    let whole: Vec<u8> = sqlx::query_scalar(tiles).fetch_one(&stage.owner).await.unwrap();
+    let set_tile = async |hashes: &[u8]| {
+        let mut tx = stage.owner.begin().await.unwrap();
+        sqlx::raw_sql("set local session_replication_role = replica").execute(&mut *tx).await.unwrap();
+        let query = "update log_tile l set hashes = $1 from log g where g.log_no = l.log_no and g.incident_no is not null and l.level = 0";
+        sqlx::query(query).bind(hashes).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    set_tile(&whole.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>()).await;
+    one_more_event(&stage).await;
+    stage.office.store.insert_event(LogScope::System, "audit.passed", Map::new()).await.unwrap();
+
+    let refused = sequencer::run_once(archive.clone()).await.unwrap_err();
+
+    assert!(refused.to_string().contains(&origin(&stage)), "{refused}");
+    assert_eq!(stage.count("select count(*) from event_inbox where incident_no is null").await, 0, "the others go on");
+    assert_eq!(stage.count("select count(*) from event_inbox where incident_no is not null").await, 1, "it waits");
+    assert_eq!(stage.count("select count(*) from alarm where code = 'log_set_aside'").await, 1);
+
+    set_tile(&whole).await;
+    sequencer::run_once(archive).await.unwrap();
+    assert_eq!(waiting(&stage).await, 0);
+    check_outside(&stage).await;
 }
 
 #[tokio::test]

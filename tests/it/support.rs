@@ -27,4 +27,4 @@ pub use provider::{Capability, lane};
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
 pub use wait::eventually;
-pub use world::{World, commitments, deadlines, quota, world};
+pub use world::{World, commitments, deadlines, quota, world, world_under};

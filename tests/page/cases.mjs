@@ -74,6 +74,8 @@ export const CASES = [
   bad('a file that unpacks to more than the directory says', ['pack'], { lie: n => (n === 'plans/1.json' ? { size: 3 } : {}) }),
   bad('a bundle that would unpack to a gigabyte', ['pack'], { lie: n => (n.startsWith('tile/entries') ? { size: 1e9 } : {}) }),
   bad('another name in its place than in the directory', ['pack'], { lie: n => (n === 'checkpoint' ? { localName: 'checkpoinT' } : {}) }),
+  bad('a link out of the pack', ['pack'], { lie: n => (n === 'README.txt' || n.startsWith('texts/') ? { mode: 0o120777 } : {}) }),
+  bad('two small files that unpack to 80 MiB', ['pack'], { files: f => { for (const n of ['1', '2']) f.set(`messages/${n}.pdf`, Buffer.alloc(40 * 2 ** 20)); } }),
   bad('a checksum that differs', ['pack'], { lie: n => (n === 'checkpoint' ? { crc: 1 } : {}) }),
   bad('a text that is not what its name says', ['text'], { files: f => change(f, name(f, 'texts/'), () => 'other') }),
 
@@ -147,6 +149,9 @@ export const CASES = [
   bad('a second call while one is open', ['second_send'], { events: i => { const e = at(i, 'message.intent'); after(i, e, { ...e, d: { ...e.d, attempt: 2 } }); } }),
   bad('a first call while it is not known', ['second_send'], { events: i => { const e = at(i, 'message.intent', 1, P[2]); e.d.repeat = false; } }),
   bad('a call before the plan runs', ['no_plan'], { events: i => { const e = at(i, 'plan.started'); remove(i, e); after(i, at(i, 'message.intent'), e); } }),
+  bad('a call under a profile that the plan does not have', ['no_plan'], { events: i => { at(i, 'message.intent').d.profile = 'us-ca'; } }),
+  bad('a call under another profile than the one before', ['no_plan'], { events: i => { i.profiles = { 'us-ca': { closing: [] } }; at(i, 'message.intent', 1, P[1]).d.profile = 'us-ca'; } }),
+  bad('notified by what ends no notice under the person\u2019s profile', ['notice'], { events: i => { i.profiles = { 'us-ca': { closing: [{ channel: 'letter', content: 'full', state: 'handed_to_carrier' }] } }; at(i, 'message.intent').d.profile = 'us-ca'; } }),
   bad('a call under a hold of the person', ['held'], { events: i => remove(i, at(i, 'hold.lifted')) }),
   bad('a call under a hold of the incident', ['held'], { events: i => after(i, at(i, 'plan.started'), { k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver, command: USERS.preparer } }) }),
   bad('an escalation without cause', ['no_cause'], { events: i => remove(i, at(i, 'receipt', 0, P[1])) }),

@@ -1,8 +1,10 @@
 //! The memory of one provider account: messages as its API shows them, and the record of physical effects.
 
 use crate::config::{FaultKind, ProviderConfig};
+use crate::face::{Asked, Shown, Vendor};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -27,6 +29,14 @@ struct Stored {
     reference: String,
     status: &'static str,
     made: Instant,
+    shown: Value,
+}
+
+impl Stored {
+    fn show(&self, id: &str) -> Shown {
+        let (reference, status) = (self.reference.clone(), self.status.to_owned());
+        Shown { id: id.to_owned(), reference, status, shown: self.shown.clone() }
+    }
 }
 
 struct KeptKey {
@@ -38,16 +48,18 @@ struct KeptKey {
 #[derive(Default)]
 struct Memory {
     messages: HashMap<String, Stored>,
-    by_reference: HashMap<String, Vec<String>>,
+    references: HashSet<String>,
+    found_by: HashMap<String, Vec<String>>,
     keys: HashMap<String, KeptKey>,
     requests: HashMap<String, u32>,
     arrivals: Vec<Instant>,
-    record: Vec<Physical>,
+    record: Vec<(String, Physical)>,
+    failed_receipts: usize,
 }
 
 /// What became of a submit.
 pub(crate) struct Produced {
-    pub id: String,
+    pub message: Shown,
     pub is_new: bool,
 }
 
@@ -105,59 +117,106 @@ impl Account {
     }
 
     pub(crate) fn knows(&self, reference: &str) -> bool {
-        self.memory().by_reference.contains_key(reference)
+        self.memory().references.contains(reference)
+    }
+
+    pub(crate) fn vendor(&self) -> &'static dyn Vendor {
+        self.settings().face.vendor()
     }
 
     /// Produces the message under a new `id`, or replays it where the account honours its key.
-    pub(crate) fn produce(&self, id: String, physical: Physical, key: Option<&str>, body: &[u8]) -> Produced {
+    pub(crate) fn produce(&self, id: String, asked: Asked, body: &[u8]) -> Produced {
         let settings = self.settings();
-        let key = key.filter(|_| settings.idempotent);
-        let body = key.map_or(0, |_| hash(body));
+        let key = asked.key.clone().filter(|_| settings.idempotent);
+        let body = key.as_ref().map_or(0, |_| hash(body));
         let life = Duration::from_millis(settings.key_life_ms);
         let mut memory = self.memory();
-        let kept = key.and_then(|key| memory.keys.get(key)).filter(|kept| kept.body == body && kept.since.elapsed() < life);
-        if let Some(kept) = kept {
-            return Produced { id: kept.id.clone(), is_new: false };
+        let kept = key.as_ref().and_then(|key| memory.keys.get(key));
+        let kept = kept.filter(|kept| kept.body == body && kept.since.elapsed() < life);
+        if let Some(message) = kept.and_then(|kept| Some(memory.messages.get(&kept.id)?.show(&kept.id))) {
+            return Produced { message, is_new: false };
         }
-        let now = Instant::now();
         if let Some(key) = key {
-            memory.keys.insert(key.to_owned(), KeptKey { body, id: id.clone(), since: now });
+            memory.keys.insert(key, KeptKey { body, id: id.clone(), since: Instant::now() });
         }
-        memory.messages.insert(id.clone(), Stored { reference: physical.reference.clone(), status: "queued", made: now });
-        memory.by_reference.entry(physical.reference.clone()).or_default().push(id.clone());
-        memory.record.push(physical);
-        Produced { id, is_new: true }
+        let first_word = settings.face.vendor().first_word();
+        let message = memory.keep(&id, &asked, first_word);
+        memory.record.push((id, asked.physical));
+        Produced { message, is_new: true }
     }
 
-    pub(crate) fn set_status(&self, id: &str, status: &'static str) {
-        if let Some(message) = self.memory().messages.get_mut(id) {
-            message.status = status;
-        }
+    /// Keeps a message of which nothing is printed or sent.
+    pub(crate) fn keep(&self, id: &str, asked: &Asked, status: &'static str) -> Shown {
+        self.memory().keep(id, asked, status)
     }
 
-    /// Messages of a reference that a look-up may see by now: id and status. `None` where there is no look-up.
-    pub(crate) fn look_up(&self, reference: &str) -> Option<Vec<(String, &'static str)>> {
+    /// Moves a message on; false where it was taken back.
+    pub(crate) fn set_status(&self, id: &str, status: &'static str) -> bool {
+        let cancelled = self.vendor().cancelled_word();
+        let mut memory = self.memory();
+        let Some(message) = memory.messages.get_mut(id).filter(|message| message.status != cancelled) else { return false };
+        message.status = status;
+        true
+    }
+
+    /// Takes a message back, if its life has not begun: then nothing of it was printed or sent.
+    pub(crate) fn cancel(&self, id: &str) -> Option<(Shown, bool)> {
+        let vendor = self.vendor();
+        let mut memory = self.memory();
+        let message = memory.messages.get_mut(id)?;
+        let in_time = message.status == vendor.first_word();
+        if in_time {
+            message.status = vendor.cancelled_word();
+        }
+        let shown = message.show(id);
+        if in_time {
+            memory.record.retain(|(other, _)| other != id);
+        }
+        Some((shown, in_time))
+    }
+
+    /// Messages that a look-up may see by now. `None` where there is no look-up.
+    pub(crate) fn look_up(&self, key: &str) -> Option<Vec<Shown>> {
         let settings = self.settings();
         if !settings.lookup {
             return None;
         }
         let lag = Duration::from_millis(settings.lookup_lag_ms);
         let memory = self.memory();
-        let ids = memory.by_reference.get(reference).into_iter().flatten();
+        let ids = memory.found_by.get(key).into_iter().flatten();
         let visible = ids.filter_map(|id| memory.messages.get_key_value(id)).filter(|(_, message)| message.made.elapsed() >= lag);
-        Some(visible.map(|(id, message)| (id.clone(), message.status)).collect())
+        Some(visible.map(|(id, message)| message.show(id)).collect())
     }
 
-    /// Reference and status of one message, where the account has look-ups.
-    pub(crate) fn find(&self, id: &str) -> Option<(String, &'static str)> {
+    /// One message, where the account has look-ups.
+    pub(crate) fn find(&self, id: &str) -> Option<Shown> {
         if !self.settings().lookup {
             return None;
         }
-        self.memory().messages.get(id).map(|message| (message.reference.clone(), message.status))
+        self.memory().messages.get(id).map(|message| message.show(id))
+    }
+
+    /// A message as its receipts show it.
+    pub(crate) fn show(&self, id: &str) -> Option<Shown> {
+        self.memory().messages.get(id).map(|message| message.show(id))
+    }
+
+    /// Counts a try of a receipt that failed.
+    pub(crate) fn count_failed_receipt(&self) {
+        self.memory().failed_receipts += 1;
+    }
+
+    pub(crate) fn failed_receipts(&self) -> usize {
+        self.memory().failed_receipts
+    }
+
+    /// Somebody subscribed again.
+    pub(crate) fn forget_failed_receipts(&self) {
+        self.memory().failed_receipts = 0;
     }
 
     pub(crate) fn record(&self) -> Vec<Physical> {
-        self.memory().record.clone()
+        self.memory().record.iter().map(|(_, physical)| physical.clone()).collect()
     }
 
     pub(crate) fn requests(&self) -> Vec<(String, u32)> {
@@ -186,6 +245,20 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Memory {
+    fn keep(&mut self, id: &str, asked: &Asked, status: &'static str) -> Shown {
+        let reference = asked.physical.reference.clone();
+        let stored = Stored { reference: reference.clone(), status, made: Instant::now(), shown: asked.shown.clone() };
+        let shown = stored.show(id);
+        self.messages.insert(id.to_owned(), stored);
+        self.references.insert(reference);
+        for key in &asked.found_by {
+            self.found_by.entry(key.clone()).or_default().push(id.to_owned());
+        }
+        shown
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the sandbox simulates, as data.
 
+use crate::face::Face;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,8 +44,14 @@ impl Default for SandboxConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderConfig {
+    /// Whose wire format it speaks.
+    pub face: Face,
     /// `sms` or `letter`.
     pub channel: String,
+    /// Key or password of its own; none: the sandbox's `api_key`.
+    pub api_key: Option<String>,
+    /// Secret of its own for receipts; none: the sandbox's `secret`.
+    pub secret: Option<String>,
     /// Whether an idempotency key is honoured: the same key with the same bytes is answered again, nothing is
     /// produced. The same key with other bytes is produced again, as some real providers do.
     pub idempotent: bool,
@@ -60,6 +67,8 @@ pub struct ProviderConfig {
     pub receipt_delay_ms: u64,
     /// Whether receipts are sent.
     pub receipts: bool,
+    /// Wait between the tries of a receipt, ms; none: as the provider waits.
+    pub receipt_retry_ms: Option<u64>,
     /// Faults; of several of one kind the first that fires counts.
     pub faults: Vec<Fault>,
 }
@@ -67,7 +76,10 @@ pub struct ProviderConfig {
 impl Default for ProviderConfig {
     fn default() -> Self {
         Self {
+            face: Face::Plain,
             channel: "sms".into(),
+            api_key: None,
+            secret: None,
             idempotent: false,
             key_life_ms: 86_400_000,
             lookup: true,
@@ -75,6 +87,7 @@ impl Default for ProviderConfig {
             latency_ms: 0,
             receipt_delay_ms: 50,
             receipts: true,
+            receipt_retry_ms: None,
             faults: Vec::new(),
         }
     }
@@ -88,7 +101,7 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Chance of firing per request or message, in thousandths.
     pub per_mille: u32,
-    /// Duration of `slow`, `late`, `receipt_late`; value of Retry-After for `too_many`, rounded up to seconds; ms.
+    /// Duration of `slow`, `late`, `receipt_late`; the wait that `too_many` asks for, in the provider's way; ms.
     #[serde(default)]
     pub ms: u64,
     /// Which requests of a reference it concerns.
@@ -150,10 +163,22 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// 422: never with this recipient.
+    /// Never with this recipient.
     Reject,
-    /// 429 with Retry-After.
+    /// 429, for `ms`.
     TooMany,
+    /// The day's limit is reached.
+    TooManyToday,
+    /// No money is left.
+    NoCredit,
+    /// 403.
+    Forbidden,
+    /// 408, nothing produced.
+    RequestTimeout,
+    /// Success in the status and failure in the body, nothing produced.
+    ErrorInside,
+    /// Produced, answered with a page that is no JSON.
+    NotJson,
     /// 500, nothing produced.
     ErrorBefore,
     /// 500, produced.
@@ -188,6 +213,14 @@ kinds! {
     ReceiptLost,
     /// A forged receipt beside the true ones.
     ReceiptForged,
+    /// A receipt with a word that nobody knows, before the others.
+    ReceiptUnknownWord,
+    /// Receipts without signature.
+    ReceiptUnsigned,
+    /// Receipts signed an hour ago.
+    ReceiptStale,
+    /// A true receipt for a message that is not known here, before the others.
+    ReceiptStranger,
     /// The letter comes back.
     LetterReturned,
     /// The SMS cannot be delivered.

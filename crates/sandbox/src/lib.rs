@@ -3,6 +3,7 @@
 
 mod account;
 mod config;
+mod face;
 mod faults;
 mod people;
 mod receipts;
@@ -13,7 +14,8 @@ mod wire;
 
 pub use account::Physical;
 pub use config::{Fault, FaultKind, ProviderConfig, Requests, SandboxConfig, SandboxError};
+pub use face::Face;
 pub use people::{PeopleSummary, write_people};
 pub use receipts::sign;
 pub use server::serve;
-pub use state::SandboxState;
+pub use state::{SandboxState, WindowReader};

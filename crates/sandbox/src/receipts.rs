@@ -1,6 +1,7 @@
-//! The life of a message after acceptance, and the signed receipts that tell of it.
+//! The life of a message after acceptance, and the receipts that tell of it.
 
 use crate::config::{FaultKind, ProviderConfig};
+use crate::face::{ContentWith, End, Receipt, Secrets, Shown, Step, Vendor};
 use crate::faults::FaultPlan;
 use crate::state::SandboxState;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,11 +12,17 @@ use tokio::sync::Semaphore;
 
 /// Receipts on their way at once.
 const AT_ONCE: usize = 64;
-/// Waits between the tries of a receipt that found nobody, ms.
-const RETRIES_MS: &[u64] = &[200, 400, 800, 1600, 3200];
+/// How long one that takes a receipt may take, if the provider is patient.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How old a stale receipt's signature is.
+const STALE: Duration = Duration::from_secs(3600);
+/// A word that nobody knows.
+const UNKNOWN_WORD: &str = "teleported";
 /// Numbers of receipts that are none of a message's own steps.
 const EARLY: usize = 50;
 const CONTRADICTING: usize = 60;
+const UNKNOWN: usize = 70;
+const STRANGE: usize = 80;
 const FORGED: usize = 99;
 
 /// Sends receipts, a bounded number at once, on connections that stay open.
@@ -29,7 +36,8 @@ pub(crate) struct Receipts {
 pub(crate) struct Birth {
     pub plan: FaultPlan,
     pub id: String,
-    pub reference: String,
+    /// Where its receipts go, if its request said so.
+    pub callback: Option<String>,
 }
 
 impl Birth {
@@ -37,16 +45,21 @@ impl Birth {
         &self.plan.settings
     }
 
+    fn vendor(&self) -> &'static dyn Vendor {
+        self.settings().face.vendor()
+    }
+
     /// The steps of this message's life, in their true order.
-    fn steps(&self) -> &'static [&'static str] {
+    fn steps(&self) -> &'static [Step] {
         let fires = |kind| self.plan.fires(kind).is_some();
-        match self.settings().channel.as_str() {
-            "sms" if fires(FaultKind::Undelivered) => &["sent", "undelivered"],
-            "sms" if fires(FaultKind::Expired) => &["sent", "expired"],
-            "sms" => &["sent", "delivered"],
-            _ if fires(FaultKind::LetterReturned) => &["printed", "dispatched", "returned"],
-            _ => &["printed", "dispatched"],
-        }
+        let end = match self.settings().channel.as_str() {
+            "sms" if fires(FaultKind::Undelivered) => End::Undelivered,
+            "sms" if fires(FaultKind::Expired) => End::Expired,
+            "sms" => End::Good,
+            _ if fires(FaultKind::LetterReturned) => End::Returned,
+            _ => End::Good,
+        };
+        self.vendor().life(&self.settings().channel, end)
     }
 }
 
@@ -57,14 +70,21 @@ impl Receipts {
 
     /// Begins the message's life; costs nothing where nobody will ask or be told.
     pub(crate) fn begin(self: &Arc<Self>, birth: Birth) {
-        let is_told = birth.settings().receipts && self.state.config().callback.is_some();
+        let is_told = birth.settings().receipts && self.url(&birth).is_some();
         if !is_told && birth.settings().receipt_delay_ms == 0 {
             if let Some(last) = birth.steps().last() {
-                birth.plan.account.set_status(&birth.id, last);
+                birth.plan.account.set_status(&birth.id, last.shown);
             }
         } else if is_told || birth.settings().lookup {
             tokio::spawn(self.clone().live(birth));
         }
+    }
+
+    fn url(&self, birth: &Birth) -> Option<String> {
+        if birth.vendor().calls_as_asked() {
+            return birth.callback.clone();
+        }
+        self.state.config().callback.as_ref().map(|callback| format!("{callback}/{}", birth.plan.account.name))
     }
 
     /// Lives the message's life: its status changes, receipts leave, faults fire.
@@ -79,61 +99,96 @@ impl Receipts {
         let is_reordered = fires(FaultKind::ReceiptReorder).is_some();
         let at_once = if is_reordered { 0 } else { times };
         pause(fires(FaultKind::ReceiptLate).unwrap_or(0)).await;
-        if fires(FaultKind::ReceiptForged).is_some() {
-            self.send(&birth, "delivered", FORGED, "not-the-secret").await;
-        }
-        for (number, status) in steps.iter().enumerate() {
+        self.send_strange(&birth, steps, times).await;
+        for (number, step) in steps.iter().enumerate() {
             pause(birth.settings().receipt_delay_ms).await;
-            birth.plan.account.set_status(&birth.id, status);
-            self.send_times(at_once, &birth, status, number).await;
+            if !birth.plan.account.set_status(&birth.id, step.shown) {
+                return;
+            }
+            self.send_times(at_once, &birth, step.told, number).await;
         }
         if is_reordered {
-            for (number, status) in steps.iter().enumerate().rev() {
-                self.send_times(times, &birth, status, number).await;
+            for (number, step) in steps.iter().enumerate().rev() {
+                self.send_times(times, &birth, step.told, number).await;
             }
         }
         if times > 0 && fires(FaultKind::ReceiptContradict).is_some() {
-            let status = if birth.settings().channel == "sms" { "undelivered" } else { "failed" };
-            self.send_times(1, &birth, status, CONTRADICTING).await;
+            let word = birth.vendor().contradiction(&birth.settings().channel);
+            self.send_times(1, &birth, Some(word), CONTRADICTING).await;
         }
     }
 
-    async fn send_times(&self, times: usize, birth: &Birth, status: &str, number: usize) {
-        let secret = &self.state.config().secret;
-        for _ in 0..times {
-            self.send(birth, status, number, secret).await;
+    /// Receipts that are none of the message's own: forged, of a strange message, with a strange word.
+    async fn send_strange(&self, birth: &Birth, steps: &[Step], times: usize) {
+        let fires = |kind| birth.plan.fires(kind).is_some();
+        let Some(last) = steps.iter().rev().find_map(|step| step.told) else { return };
+        if fires(FaultKind::ReceiptForged) {
+            self.send(birth, last, FORGED, Some("not-the-secret")).await;
+        }
+        if times > 0 && fires(FaultKind::ReceiptStranger) {
+            let id = birth.vendor().id(u64::MAX / 2);
+            let stranger = Birth { plan: birth.plan.clone(), id, callback: birth.callback.clone() };
+            self.send(&stranger, last, STRANGE, None).await;
+        }
+        if times > 0 && fires(FaultKind::ReceiptUnknownWord) {
+            self.send_times(1, birth, Some(UNKNOWN_WORD), UNKNOWN).await;
+        }
+    }
+
+    async fn send_times(&self, times: usize, birth: &Birth, word: Option<&str>, number: usize) {
+        for word in word.into_iter().cycle().take(times) {
+            self.send(birth, word, number, None).await;
         }
     }
 
     /// A receipt that is there before the answer.
     pub(crate) async fn send_early(&self, birth: &Birth) {
-        let first = if birth.settings().channel == "sms" { "sent" } else { "printed" };
+        let life = birth.vendor().life(&birth.settings().channel, End::Good);
+        let first = life.iter().find_map(|step| step.told);
         self.send_times(usize::from(birth.settings().receipts), birth, first, EARLY).await;
     }
 
-    async fn send(&self, birth: &Birth, status: &str, number: usize, secret: &str) {
-        let Some(callback) = self.state.config().callback.clone() else { return };
+    /// Sends one receipt, as often as the provider tries; with a `secret` that is not the account's it is forged.
+    async fn send(&self, birth: &Birth, word: &str, number: usize, secret: Option<&str>) {
+        let Some(url) = self.url(birth).and_then(|url| reqwest::Url::parse(&url).ok()) else { return };
+        let account = &birth.plan.account;
+        let (vendor, config, settings) = (birth.vendor(), self.state.config(), birth.settings());
+        let tries = vendor.tries(url.as_str());
+        let own = settings.secret.as_deref().unwrap_or(&config.secret);
+        let secrets = Secrets { api_key: &config.api_key, receipts: secret.unwrap_or(own) };
+        let is_unsigned = birth.plan.fires(FaultKind::ReceiptUnsigned).is_some();
+        let age = if birth.plan.fires(FaultKind::ReceiptStale).is_some() { STALE } else { Duration::ZERO };
+        let unknown = || Shown { id: birth.id.clone(), reference: "stranger".into(), status: word.to_owned(), shown: empty() };
+        let message = account.show(&birth.id).unwrap_or_else(unknown);
         let Ok(_slot) = self.slots.acquire().await else { return };
-        let now = time::OffsetDateTime::now_utc();
-        let at = now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
-        let body = serde_json::json!({
-            "at": at, "event": format!("ev_{}_{number}", birth.id), "id": birth.id, "reference": birth.reference, "status": status
-        })
-        .to_string();
-        let stamp = now.unix_timestamp().to_string();
-        let Ok(url) = reqwest::Url::parse(&format!("{callback}/{}", birth.plan.account.name)) else { return };
-        let signature = sign(secret, &stamp, url.path(), &body);
-        for wait_ms in RETRIES_MS {
-            let request =
-                self.client.post(url.clone()).header("Content-Type", "application/json").timeout(Duration::from_secs(5));
-            let signed = request.header("X-Sandbox-Timestamp", &stamp).header("X-Sandbox-Signature", &signature);
-            match signed.body(body.clone()).send().await {
-                // 4xx will not change by trying again.
-                Ok(answer) if !answer.status().is_server_error() => return,
-                _ => pause(*wait_ms).await,
+        for retries in 0..=tries.waits_ms.len() {
+            if tries.pauses_after.is_some_and(|limit| account.failed_receipts() >= limit) {
+                return;
             }
+            let now = time::OffsetDateTime::now_utc() - age;
+            let receipt = Receipt { message: &message, word, number, url: url.as_str(), path: url.path(), now, retries };
+            let written = vendor.write(&receipt, &secrets);
+            let mut request = self.client.post(url.clone()).header("Content-Type", written.content_type).timeout(PATIENCE);
+            for (name, value) in written.proof.iter().filter(|_| !is_unsigned) {
+                request = request.header(*name, value);
+            }
+            let answer = request.body(written.body).send().await.ok().map(|answer| answer.status());
+            let is_content = answer.is_some_and(|status| match tries.content_with {
+                ContentWith::Success => status.is_success(),
+                ContentWith::NoServerError => !status.is_server_error(),
+                ContentWith::Anything => true,
+            });
+            if is_content {
+                return;
+            }
+            account.count_failed_receipt();
+            pause(settings.receipt_retry_ms.or(tries.waits_ms.get(retries).copied()).unwrap_or(0)).await;
         }
     }
+}
+
+fn empty() -> serde_json::Value {
+    serde_json::json!({})
 }
 
 async fn pause(ms: u64) {
@@ -142,7 +197,8 @@ async fn pause(ms: u64) {
     }
 }
 
-/// `hex(hmac_sha256(secret, timestamp "." path "." body))`, as the header of a receipt carries it; the path is the URL's.
+/// `hex(hmac_sha256(secret, timestamp "." path "." body))`, as the header of a plain receipt carries it; the path is the
+/// URL's.
 pub fn sign(secret: &str, stamp: &str, path: &str, body: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     for part in [stamp, ".", path, ".", body] {

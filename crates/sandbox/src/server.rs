@@ -1,18 +1,14 @@
-//! The HTTP face: submits, look-ups, and what tests and the demo read and set under `/_…`.
+//! The HTTP server: every provider account at its own path, and what tests and the demo read and set under `/_…`.
 
-use crate::account::Account;
 use crate::config::{Fault, SandboxConfig, SandboxError};
 use crate::receipts::Receipts;
 use crate::state::SandboxState;
-use crate::submit::submit;
+use crate::submit::knock;
 use crate::wire::{CuttableListener, Wire};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, State};
+use axum::response::Json;
+use axum::routing::{any, get, post};
 use std::future::Future;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -42,8 +38,7 @@ pub async fn serve(
 ) -> Result<(), SandboxError> {
     let app = App { receipts: Arc::new(Receipts::new(state.clone())), state };
     let router = Router::new()
-        .route("/{provider}/v1/messages", post(submit).get(look_up))
-        .route("/{provider}/v1/messages/{id}", get(find))
+        .route("/{provider}/{*rest}", any(knock))
         .merge(control())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(app);
@@ -68,35 +63,9 @@ fn control() -> Router<App> {
         )
         .route("/_hold/{provider}", post(async |State(s): Shared, Path(p): Path<String>| s.hold(&p, true)))
         .route("/_release/{provider}", post(async |State(s): Shared, Path(p): Path<String>| s.hold(&p, false)))
+        .route("/_resubscribe/{provider}", post(async |State(s): Shared, Path(p): Path<String>| s.resubscribe(&p)))
 }
 
 async fn config(State(state): Shared) -> Json<SandboxConfig> {
     Json(SandboxConfig::clone(&state.config()))
-}
-
-/// A refusal in the providers' own form.
-pub(crate) fn refuse(status: StatusCode, error: &str) -> Response {
-    (status, Json(json!({ "error": error }))).into_response()
-}
-
-#[derive(Deserialize)]
-struct LookUp {
-    #[serde(default)]
-    reference: String,
-}
-
-async fn look_up(State(state): Shared, Path(provider): Path<String>, Query(query): Query<LookUp>) -> Response {
-    let Some(found) = state.account(&provider).and_then(|account: Arc<Account>| account.look_up(&query.reference)) else {
-        return refuse(StatusCode::NOT_FOUND, "no_lookup");
-    };
-    let messages: Vec<Value> =
-        found.iter().map(|(id, status)| json!({ "id": id, "reference": query.reference, "status": status })).collect();
-    Json(json!({ "messages": messages })).into_response()
-}
-
-async fn find(State(state): Shared, Path((provider, id)): Path<(String, String)>) -> Response {
-    match state.account(&provider).and_then(|account| account.find(&id)) {
-        None => refuse(StatusCode::NOT_FOUND, "not_found"),
-        Some((reference, status)) => Json(json!({ "id": id, "reference": reference, "status": status })).into_response(),
-    }
 }

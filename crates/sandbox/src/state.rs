@@ -9,12 +9,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// Reads the address in the window of a letter, as a machine at a printer's would; none: no address was found.
+pub type WindowReader = Arc<dyn Fn(&[u8]) -> Option<String> + Send + Sync>;
+
 /// Shared by all connections.
 pub struct SandboxState {
     config: RwLock<Arc<SandboxConfig>>,
     accounts: RwLock<BTreeMap<String, Arc<Account>>>,
     held: watch::Sender<BTreeSet<String>>,
     last_id: AtomicU64,
+    window: RwLock<Option<WindowReader>>,
     started: Instant,
 }
 
@@ -32,6 +36,7 @@ impl SandboxState {
             accounts: RwLock::default(),
             held: watch::Sender::default(),
             last_id: AtomicU64::new(0),
+            window: RwLock::default(),
             started: Instant::now(),
         };
         state.set_config(config);
@@ -77,8 +82,31 @@ impl SandboxState {
         self.accounts.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    pub(crate) fn next_id(&self) -> String {
-        format!("sb_{:08x}", self.last_id.fetch_add(1, Ordering::Relaxed) + 1)
+    pub(crate) fn next_number(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Says how the window of a letter is read, for faces whose requests name no address; without a reader their
+    /// letters go on record without one.
+    pub fn set_window_reader(&self, reader: WindowReader) {
+        *self.window.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
+    }
+
+    pub(crate) fn read_window(&self, pdf: &[u8]) -> Option<String> {
+        let reader = self.window.read().unwrap_or_else(PoisonError::into_inner).clone();
+        reader.map_or(Some(String::new()), |reader| reader(pdf))
+    }
+
+    /// Tries of receipts that failed, of a provider.
+    pub fn failed_receipts(&self, provider: &str) -> usize {
+        self.account(provider).map_or(0, |account| account.failed_receipts())
+    }
+
+    /// Receipts of a provider that paused them are sent again.
+    pub fn resubscribe(&self, provider: &str) {
+        if let Some(account) = self.account(provider) {
+            account.forget_failed_receipts();
+        }
     }
 
     /// Every physical message, by provider in the order of production.

@@ -1,77 +1,118 @@
-//! One submit: read it, let the fault plan have its way, produce the message, answer or not.
+//! A submit: read by the account's face, spoilt by its fault plan, produced, remembered, answered.
 
-use crate::account::{Account, InFlight, Physical};
+use crate::account::{Account, InFlight};
 use crate::config::FaultKind;
+use crate::face::{Asked, Door, Reply, Request, Secrets, Shown, Trouble, Vendor};
 use crate::faults::FaultPlan;
 use crate::receipts::Birth;
-use crate::server::{App, refuse};
+use crate::server::App;
 use crate::wire::Wire;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Json, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::borrow::Cow;
+use axum::extract::{ConnectInfo, Path, RawQuery, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a request that is never answered stays open, unless its client leaves.
 const HANG: Duration = Duration::from_secs(120);
 
-/// The wire format: an SMS has `to` and `text`, a letter the rest.
-#[derive(Deserialize)]
-struct Request<'a> {
-    #[serde(borrow)]
-    reference: Cow<'a, str>,
-    #[serde(borrow)]
-    to: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
-    address: Option<Vec<String>>,
-    #[serde(borrow)]
-    pdf: Option<Cow<'a, str>>,
-    postage_class: Option<String>,
-}
+/// Faults that produce nothing, and what the provider says to them.
+const REFUSALS: &[(FaultKind, Trouble)] = &[
+    (FaultKind::Reject, Trouble::Recipient),
+    (FaultKind::TooManyToday, Trouble::TooManyToday),
+    (FaultKind::Unauthorised, Trouble::Unauthorised),
+    (FaultKind::Forbidden, Trouble::Forbidden),
+    (FaultKind::NoCredit, Trouble::NoCredit),
+    (FaultKind::RequestTimeout, Trouble::RequestTimeout),
+    (FaultKind::ErrorBefore, Trouble::Internal),
+];
 
 /// A submit that may be produced.
 struct Call {
     app: App,
     plan: FaultPlan,
-    physical: Physical,
-    key: Option<String>,
+    vendor: &'static dyn Vendor,
+    asked: Asked,
     body: Bytes,
     wire: Wire,
 }
 
-pub(crate) async fn submit(
+/// Whatever is asked of a provider account.
+pub(crate) async fn knock(
     State(app): State<App>,
     ConnectInfo(wire): ConnectInfo<Wire>,
-    Path(provider): Path<String>,
+    Path((provider, rest)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Some(account) = app.state.account(&provider) else { return refuse(StatusCode::NOT_FOUND, "no_such_provider") };
-    let settings = account.settings();
-    let Some(physical) = read(&account.name, &settings.channel, &body) else {
-        return refuse(StatusCode::BAD_REQUEST, "bad_request");
+    let Some(account) = app.state.account(&provider) else { return StatusCode::NOT_FOUND.into_response() };
+    let (settings, config) = (account.settings(), app.state.config());
+    let vendor = settings.face.vendor();
+    let window = |pdf: &[u8]| app.state.read_window(pdf);
+    let (path, query) = (format!("/{rest}"), query.unwrap_or_default());
+    let request = Request { method: &method, path: &path, query: &query, headers: &headers, body: &body, window: &window };
+    let secrets = Secrets {
+        api_key: settings.api_key.as_deref().unwrap_or(&config.api_key),
+        receipts: settings.secret.as_deref().unwrap_or(&config.secret),
     };
-    let config = app.state.config();
-    let _in_flight = InFlight::enter(&account);
-    let request = account.count_request(&physical.reference);
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if text("Authorization").and_then(|value| value.strip_prefix("Bearer ")) != Some(&config.api_key) {
-        return refuse(StatusCode::UNAUTHORIZED, "unauthorised");
+    let admitted = vendor.admit(&request, &secrets, time::OffsetDateTime::now_utc());
+    match vendor.door(&request) {
+        None => vendor.refuse(Trouble::NotFound).into(),
+        Some(Door::Submit) => {
+            let asked = vendor.read(&account.name, &settings, &request);
+            submit(app.clone(), &account, vendor, admitted, asked, body.clone(), wire, path).await
+        }
+        Some(door) => match admitted {
+            Err(trouble) => vendor.refuse(trouble).into(),
+            Ok(()) => answer(&account, vendor, door).into(),
+        },
     }
-    let key = text("Idempotency-Key").map(str::to_owned);
-    let plan = FaultPlan::new(config.seed, account.clone(), settings, &physical.reference, request);
-    if let Some(refusal) = before(&plan, &account, &physical.reference, &wire) {
+}
+
+/// What is asked of messages that exist.
+fn answer(account: &Account, vendor: &dyn Vendor, door: Door) -> Reply {
+    let not_found = || vendor.refuse(Trouble::NotFound);
+    match door {
+        Door::Submit => not_found(),
+        Door::Account(reply) => reply,
+        Door::LookUp(key) => account.look_up(&key).map_or_else(not_found, |messages| vendor.list(&messages)),
+        Door::Find(id) => account.find(&id).map_or_else(not_found, |message| vendor.one(&message)),
+        Door::Cancel(id) => {
+            let cancelled = account.cancel(&id).and_then(|(message, in_time)| vendor.cancelled(&message, in_time));
+            cancelled.unwrap_or_else(not_found)
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one request, taken apart once")]
+async fn submit(
+    app: App,
+    account: &Arc<Account>,
+    vendor: &'static dyn Vendor,
+    admitted: Result<(), Trouble>,
+    asked: Result<Asked, Reply>,
+    body: Bytes,
+    wire: Wire,
+    path: String,
+) -> Response {
+    let _in_flight = InFlight::enter(account);
+    let asked = match asked {
+        Ok(asked) => asked,
+        // Who may not ask is not told what is wrong with the question.
+        Err(reply) => return admitted.map_or_else(|trouble| vendor.refuse(trouble), |()| reply).into(),
+    };
+    let request = account.count_request(&asked.physical.reference);
+    if let Err(trouble) = admitted {
+        return vendor.refuse(trouble).into();
+    }
+    let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), &asked.physical.reference, request);
+    if let Some(refusal) = before(&plan, vendor, &asked.physical.reference, &wire, &path) {
         return refusal;
     }
-    let call = Call { app, plan, physical, key, body, wire };
+    let call = Call { app, plan, vendor, asked, body, wire };
     let late_ms = call.plan.fires(FaultKind::Late).unwrap_or(0);
     // In a task of its own: a message is produced, and lives its life, even if its client has left or was killed.
     let work = tokio::spawn(async move {
@@ -80,52 +121,56 @@ pub(crate) async fn submit(
         }
         call.produce_and_answer().await
     });
-    work.await.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal"))
+    work.await.unwrap_or_else(|_| vendor.refuse(Trouble::Internal).into())
 }
 
 /// Faults that produce nothing.
-fn before(plan: &FaultPlan, account: &Account, reference: &str, wire: &Wire) -> Option<Response> {
+fn before(plan: &FaultPlan, vendor: &dyn Vendor, reference: &str, wire: &Wire, path: &str) -> Option<Response> {
     let fires = |kind| plan.fires(kind);
-    if account.knows(reference) && fires(FaultKind::Conflict).is_some() {
-        return Some(refuse(StatusCode::CONFLICT, "duplicate_reference"));
-    }
-    if fires(FaultKind::Reject).is_some() {
-        return Some(refuse(StatusCode::UNPROCESSABLE_ENTITY, "invalid_recipient"));
+    if plan.account.knows(reference) && fires(FaultKind::Conflict).is_some() {
+        return Some(vendor.refuse(Trouble::Conflict).into());
     }
     if let Some(ms) = fires(FaultKind::TooMany) {
-        let wait = [(header::RETRY_AFTER, ms.div_ceil(1000).max(1).to_string())];
-        return Some((StatusCode::TOO_MANY_REQUESTS, wait, Json(json!({ "error": "too_many" }))).into_response());
-    }
-    if fires(FaultKind::Unauthorised).is_some() {
-        return Some(refuse(StatusCode::UNAUTHORIZED, "unauthorised"));
+        return Some(vendor.refuse(Trouble::TooMany(ms)).into());
     }
     if fires(FaultKind::Redirect).is_some() {
         // The new place would produce the message: a client that follows shows in the record.
-        let place = [(header::LOCATION, format!("/{}/v1/messages", account.name))];
-        return Some((StatusCode::TEMPORARY_REDIRECT, place).into_response());
+        let reply = Reply::page(StatusCode::TEMPORARY_REDIRECT).with("location", format!("/{}{path}", plan.account.name));
+        return Some(reply.into());
     }
     if fires(FaultKind::CutBefore).is_some() {
         wire.cut();
         return Some(StatusCode::OK.into_response());
     }
-    fires(FaultKind::ErrorBefore).map(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal"))
+    REFUSALS.iter().find(|(kind, _)| fires(*kind).is_some()).map(|(_, trouble)| vendor.refuse(*trouble).into())
 }
 
 impl Call {
     async fn produce_and_answer(self) -> Response {
-        let Self { app, plan, physical, key, body, wire } = self;
+        let Self { app, plan, vendor, asked, body, wire } = self;
         let account: Arc<Account> = plan.account.clone();
-        let reference = physical.reference.clone();
-        let produced = account.produce(app.state.next_id(), physical, key.as_deref(), &body);
+        let id = vendor.id(app.state.next_number());
+        if asked.is_test {
+            let message = Shown { id: "0".into(), reference: String::new(), status: "test".into(), shown: asked.shown };
+            return vendor.accepted(&message, false).into();
+        }
+        if plan.fires(FaultKind::ErrorInside).is_some() {
+            return fail_inside(&account, vendor, id, &asked).into();
+        }
+        let callback = asked.callback.clone();
+        let produced = account.produce(id, asked, &body);
         if produced.is_new {
-            let birth = Birth { plan: plan.clone(), id: produced.id.clone(), reference };
+            let birth = Birth { plan: plan.clone(), id: produced.message.id.clone(), callback };
             if plan.fires(FaultKind::ReceiptEarly).is_some() {
                 app.receipts.send_early(&birth).await;
             }
             app.receipts.begin(birth);
         }
         if plan.fires(FaultKind::ErrorAfter).is_some() {
-            return refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal");
+            return vendor.refuse(Trouble::Internal).into();
+        }
+        if plan.fires(FaultKind::NotJson).is_some() {
+            return Reply::page(StatusCode::OK).into();
         }
         if plan.fires(FaultKind::CutAfter).is_some() {
             wire.cut();
@@ -140,23 +185,16 @@ impl Call {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
         app.state.released(&account.name).await;
-        (StatusCode::CREATED, Json(json!({ "id": produced.id, "status": "queued" }))).into_response()
+        vendor.accepted(&produced.message, !produced.is_new).into()
     }
 }
 
-fn read(provider: &str, channel: &str, body: &[u8]) -> Option<Physical> {
-    let request: Request<'_> = serde_json::from_slice(body).ok()?;
-    let (destination, digest) = if channel == "sms" {
-        (request.to?.into_owned(), Sha256::digest(request.text?.as_bytes()))
-    } else {
-        request.postage_class?;
-        (request.address?.join("\n"), Sha256::digest(STANDARD.decode(request.pdf?.as_bytes()).ok()?))
+/// Says success and means failure; nothing is printed or sent.
+fn fail_inside(account: &Account, vendor: &dyn Vendor, id: String, asked: &Asked) -> Reply {
+    let status = "failed";
+    let message = match vendor.keeps_failures() {
+        true => account.keep(&id, asked, status),
+        false => Shown { id, reference: String::new(), status: status.into(), shown: asked.shown.clone() },
     };
-    Some(Physical {
-        provider: provider.to_owned(),
-        channel: channel.to_owned(),
-        destination,
-        content_sha256: hex::encode(digest),
-        reference: request.reference.into_owned(),
-    })
+    vendor.error_inside(&message)
 }

@@ -7,7 +7,7 @@ use crate::cli::{Failure, Refusal, person};
 use crate::dispatch::draft::approved_bytes;
 use crate::model::person::ShownState;
 use crate::model::state::Channel;
-use crate::provider::sandbox::read_request;
+use crate::provider::read_request;
 use crate::report::story::story;
 use crate::report::words;
 use crate::store::audit::Finding;

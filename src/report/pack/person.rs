@@ -5,7 +5,7 @@ use super::{Audience, PackError, words};
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::Channel;
-use crate::provider::sandbox::read_content;
+use crate::provider::read_content;
 use crate::report::story;
 use crate::store::Store;
 use crate::store::incident::Incident;

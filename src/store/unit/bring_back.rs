@@ -67,7 +67,7 @@ impl Unit {
             match *effect {
                 Effect::Create(channel) => self.create(message_id, channel)?,
                 Effect::Reopen(_) | Effect::Cancel(_) => {}
-                Effect::PossibleDuplicate => self.alarms.push(message_id),
+                Effect::PossibleDuplicate => self.alarms.push((message_id, "possible_duplicate")),
                 Effect::Misfit(misfit) => {
                     let attempt = self.messages.get(&message_id).map_or(0, |m| m.model.attempt);
                     self.misfits.push((message_id, i32::try_from(attempt).unwrap_or(i32::MAX), misfit));

@@ -1,6 +1,7 @@
 //! The statements that a unit writes with.
 
 use super::{Pending, StoreError, Unit};
+use crate::model::step::Pause;
 use crate::store::log_event::insert_log_events;
 use crate::store::sequencing::LogScope;
 use serde_json::{Map, json};
@@ -32,13 +33,14 @@ impl Unit {
     }
 
     pub(super) async fn insert_alarms(&mut self) -> Result<(), StoreError> {
-        for message_id in std::mem::take(&mut self.alarms) {
+        for (message_id, code) in std::mem::take(&mut self.alarms) {
             sqlx::query!(
-                "insert into alarm (alarm_id, controller_id, incident_no, message_id, code) values ($1, $2, $3, $4, 'possible_duplicate')",
+                "insert into alarm (alarm_id, controller_id, incident_no, message_id, code) values ($1, $2, $3, $4, $5)",
                 Uuid::now_v7(),
                 self.incident.controller_id,
                 self.incident.incident_no,
-                message_id
+                message_id,
+                code
             )
             .execute(&mut *self.tx)
             .await?;
@@ -55,14 +57,17 @@ impl Unit {
             .execute(&mut *self.tx)
             .await?;
         }
-        for (lane, code) in std::mem::take(&mut self.lane_stops) {
+        for (lane, code, pause) in std::mem::take(&mut self.lane_stops) {
             let detail = Map::from_iter([("code".to_owned(), json!(code)), ("lane".to_owned(), json!(lane))]);
             insert_log_events(&mut self.tx, LogScope::System, [("lane.stopped", detail)]).await?;
             sqlx::query!(
-                "insert into lane_pause (lane, until, code) values ($1, duly_now() + interval '60 seconds', $2)
+                "insert into lane_pause (lane, until, code)
+                 values ($1, case when $3 then date_trunc('day', duly_now(), 'UTC') + interval '1 day'
+                                  else duly_now() + interval '60 seconds' end, $2)
                  on conflict (lane) do update set until = excluded.until, code = excluded.code",
                 lane,
-                code
+                code,
+                pause == Pause::UtcDay
             )
             .execute(&mut *self.tx)
             .await?;

@@ -48,6 +48,9 @@ async fn what_is_open_is_named_with_its_command_and_refuses_the_close_until_some
     assert!(desk.duly("ann", &["incident", "list"]).fine().out.contains("closed"));
     assert!(desk.duly("ann", &["incident", "show", "cards", "--json"]).fine().json()["closed_at"].is_string());
 
+    let told = desk.duly_with("ann", &["person", "show", "--incident", "cards"], "PN1\n").fine().out;
+    assert!(told.contains("Ann Price closed the incident: public notice of 3 May"), "{told}");
+
     desk.duly("bob", &["incident", "reopen", "cards", "--reason", ""]).refused("the reason cannot stand", "ASCII");
     desk.duly("bob", &["incident", "reopen", "cards", "--reason", "a second list was found"]).fine();
     desk.duly("ann", &["list", "import", "late.csv", "--incident", "cards"]).fine();

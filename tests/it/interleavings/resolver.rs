@@ -6,6 +6,7 @@ use duly::model::state::MessageState;
 use duly::model::step::{Cause, Limit};
 use duly::store::claim::RepeatWindow;
 use duly::store::due::Due;
+use duly::store::outcome::Found;
 use duly::store::unit::Note;
 use rand::RngExt;
 use uuid::Uuid;
@@ -91,7 +92,15 @@ impl Walk {
         if !ids.is_empty() {
             let mut note = Note::default();
             note.detail.insert("ground".into(), "found".into());
-            self.world.store.record_found(&row, lookup_id, &ids, None, note).await.unwrap();
+            let found = Found {
+                incident: row.incident,
+                person_id: row.person_id,
+                message_id: row.message_id,
+                lookup_id,
+                ids: &ids,
+                status: None,
+            };
+            self.world.store.record_found(&found, note).await.unwrap();
         } else if counts {
             self.apply(&row, Cause::Absent { attempt: u32::try_from(row.attempt).unwrap() }).await;
         }

@@ -5,7 +5,7 @@ use super::resolver::PendingLookUp;
 use crate::support::receipt::{Said, apply, keep, receipt_store};
 use crate::support::{World, commitments, world};
 use duly::model::state::{Channel, MessageState};
-use duly::model::step::{Answer, Cause, Decision};
+use duly::model::step::{Answer, Cause, Decision, Pause};
 use duly::store::audit::record::{Mark, SendKey, compare};
 use duly::store::claim::{Intent, RepeatWindow};
 use duly::store::due::Quota;
@@ -233,7 +233,8 @@ impl Walk {
             answer,
             provider_id: if let Reply::Accepted(id) = reply { Some(id.clone()) } else { None },
             code: if answer == Answer::NotTaken { "429" } else { "test" }.into(),
-            stops_lane: answer == Answer::LaneStopped,
+            pause: (answer == Answer::LaneStopped).then_some(Pause::Minute),
+            differs: None,
             retry_in_ms: 1000,
         };
         self.world.store.record_outcomes(self.world.incident.key, &[outcome]).await.unwrap();

@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use super::world::deadlines;
-use duly::provider::sandbox::read_request;
+use duly::provider::read_request;
 use duly::store::Store;
 use duly::store::audit::record::{Produced, compare};
 use duly_sandbox::Physical;

@@ -2,7 +2,6 @@
 
 use super::world::World;
 use duly::model::state::MessageState;
-use duly::provider::sandbox::SCHEME;
 use duly::store::receipt::{Matched, NewReceipt, ReceiptStore};
 use uuid::Uuid;
 
@@ -35,7 +34,8 @@ pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
 pub async fn apply(world: &World) {
     let (matched, unmatched): (Vec<_>, Vec<_>) =
         world.store.list_waiting_receipts(100, 1).await.unwrap().into_iter().partition(|r| r.place.is_some());
-    let matched: Vec<Matched> = matched.into_iter().map(|receipt| Matched { receipt, resealed: None, scheme: SCHEME }).collect();
+    let matched: Vec<Matched> =
+        matched.into_iter().map(|receipt| Matched { receipt, resealed: None, scheme: "hmac-sha256" }).collect();
     world.store.apply_receipts(world.incident.key, &matched, 1).await.unwrap();
     let unmatched: Vec<Uuid> = unmatched.iter().map(|receipt| receipt.receipt_id).collect();
     world.store.settle_unmatched(&unmatched, 1000, 86_400).await.unwrap();

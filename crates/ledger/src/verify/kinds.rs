@@ -103,8 +103,11 @@ impl Kind {
 
     /// Fields beside those of every message's event: needed, and possible.
     fn own(self) -> (Fields, Fields) {
-        const GROUND_OF_RECEIPT: Fields =
-            &[("body", Is::Hash), ("ground", Is::Word(&["found", "polled"])), ("scheme", Is::Word(&["hmac-sha256"]))];
+        const GROUND_OF_RECEIPT: Fields = &[
+            ("body", Is::Hash),
+            ("ground", Is::Word(&["found", "polled"])),
+            ("scheme", Is::Word(&["bearer", "hmac-sha1", "hmac-sha256"])),
+        ];
         let needed: Fields = match self {
             Self::LogOpened => &[
                 ("format", Is::Count),
@@ -146,8 +149,14 @@ impl Kind {
             Self::AccountStopped => &[("code", Is::Code), ("lane", Is::Text)],
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
-            Self::ContactViewed => &[("purpose", Is::Word(&["pack"]))],
-            Self::Intent => &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("repeat", Is::Flag)],
+            Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
+            Self::Intent => &[
+                ("content", Is::Hash),
+                ("destination", Is::Hash),
+                ("plan", Is::Count),
+                ("profile", Is::Text),
+                ("repeat", Is::Flag),
+            ],
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
             Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],

@@ -11,7 +11,7 @@ const ENTRIES_MAX: usize = 100_000;
 const NAME_MAX: usize = 200;
 /// Largest entry that is read as lines.
 const LINES_MAX: u64 = 4 << 30;
-/// Beyond this size lines may not have been packed to less than a 20th: commitments cannot be.
+/// Beyond this size nothing may have been packed to less than a 20th: commitments cannot be.
 const UNPACKED_FREELY: u64 = 64 << 20;
 const RATIO_MAX: u64 = 20;
 /// Longest line of a manifest.
@@ -62,6 +62,19 @@ impl<R: Read + Seek> Pack<R> {
         }
         if zip.has_overlapping_entries().unwrap_or(true) {
             return Err(hostile("two entries share bytes"));
+        }
+        let (mut size, mut packed) = (0_u64, 1_u64);
+        for index in 0..zip.len() {
+            let file = zip.by_index_raw(index).map_err(|e| PackError::Unreadable(format!("its directory is damaged ({e})")))?;
+            // Whoever unpacks it elsewhere would write through the link.
+            if file.is_symlink() {
+                return Err(hostile("an entry is a link to somewhere else"));
+            }
+            size = size.saturating_add(file.size());
+            packed = packed.saturating_add(file.compressed_size());
+        }
+        if size > UNPACKED_FREELY.max(packed.saturating_mul(RATIO_MAX)) {
+            return Err(hostile("it unpacks to more than 20 times its size"));
         }
         Ok(Self { zip, looked_at: HashSet::new() })
     }

@@ -55,7 +55,8 @@ pub async fn faulty(fault: Fault) -> Town {
     town(ProviderConfig { faults: vec![fault], ..ProviderConfig::default() }).await
 }
 
-async fn town_with(settings: ProviderConfig, callback: Option<String>) -> Town {
+/// The same, with a place where receipts go.
+pub async fn town_with(settings: ProviderConfig, callback: Option<String>) -> Town {
     let client = client();
     let config = SandboxConfig { providers: [("p".to_owned(), settings)].into(), callback, ..SandboxConfig::default() };
     let state = Arc::new(SandboxState::new(config));
@@ -79,6 +80,26 @@ async fn arrive(State(sender): State<mpsc::Sender<Arrived>>, uri: Uri, headers: 
     let stamp = headers["X-Sandbox-Timestamp"].to_str().unwrap();
     let is_signed = headers["X-Sandbox-Signature"] == duly_sandbox::sign("sandbox-secret", stamp, uri.path(), &body);
     sender.send(Arrived { body: serde_json::from_str(&body).unwrap(), is_signed }).await.unwrap();
+}
+
+/// Whatever arrived, as it came.
+pub struct Heard {
+    pub uri: String,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+/// A place that takes receipts of any format.
+pub async fn heard() -> (String, mpsc::Receiver<Heard>) {
+    let (sender, receiver) = mpsc::channel(100);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = format!("http://{}", listener.local_addr().unwrap());
+    let router =
+        Router::new().fallback(async |State(sender): State<mpsc::Sender<Heard>>, uri: Uri, headers: HeaderMap, body: String| {
+            sender.send(Heard { uri: uri.to_string(), headers, body }).await.unwrap();
+        });
+    tokio::spawn(async move { axum::serve(listener, router.with_state(sender)).await });
+    (place, receiver)
 }
 
 impl Town {

@@ -1,0 +1,162 @@
+//! Providers: what each lane's can do and how it fares, and whether it answers.
+
+use super::output::{figure, span, table, when};
+use super::{Context, Failure, Refusal};
+use crate::dispatch::accounts;
+use crate::provider::choose::KINDS;
+use crate::provider::{Account, Capabilities, Check, LookupStrength, ReceiptProof};
+use crate::store::metrics::LanePause;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// `duly provider`.
+#[derive(Subcommand)]
+pub enum ProviderCommand {
+    /// List the lanes: whose they are, what these promise, and how they fare
+    #[command(after_help = "Examples:\n  duly provider list\n  duly provider list --json")]
+    List,
+    /// Prove that a lane's provider answers and takes its credentials; nobody is reached
+    #[command(
+        after_help = "Example:\n  duly provider check letters\n\nExit codes: 0 it answers and takes the credentials; 1 it refuses them, or cannot be used as it is set up; 2 it does not answer."
+    )]
+    Check {
+        /// Lane, as in `[lanes.NAME]`
+        lane: String,
+    },
+}
+
+/// Runs a provider command.
+pub async fn run(context: &Context, command: ProviderCommand) -> Result<(), Failure> {
+    match command {
+        ProviderCommand::List => list(context).await,
+        ProviderCommand::Check { lane } => check(context, &lane).await,
+    }
+}
+
+async fn list(context: &Context) -> Result<(), Failure> {
+    let accounts = accounts(&context.settings()?)?;
+    let pauses = context.store().await?.list_lane_pauses().await?;
+    let lanes: Vec<Value> = accounts.values().map(|account| as_json(account, pauses.get(&account.name))).collect();
+    let mut rows = vec![["lane", "provider", "reaches", "channel", "pace", "a day", "state"].map(str::to_owned).to_vec()];
+    rows.extend(accounts.values().map(|account| row(account, pauses.get(&account.name))));
+    let mut text = if accounts.is_empty() {
+        "No lane is set up: add [lanes.NAME] to the settings.".to_owned()
+    } else {
+        table(&rows, &[4, 5])
+    };
+    for account in accounts.values() {
+        text.push_str(&format!("\n\n{} ({})", account.name, account.capabilities().name));
+        for (what, promise) in promises(account) {
+            text.push_str(&format!("\n  {what:<10} {promise}"));
+        }
+    }
+    text.push_str(&format!("\n\nKinds that `provider` may name: {}", KINDS.join(", ")));
+    context.print(&json!({ "kinds": KINDS, "lanes": lanes }), &text);
+    Ok(())
+}
+
+/// Whom a lane reaches.
+pub fn reaches(account: &Account) -> &'static str {
+    if account.is_live { "people" } else { "nobody: sandbox" }
+}
+
+fn state(pause: Option<&LanePause>) -> String {
+    pause.map_or_else(|| "open".to_owned(), |pause| format!("paused until {} (code {})", when(pause.until), pause.code))
+}
+
+fn row(account: &Account, pause: Option<&LanePause>) -> Vec<String> {
+    let capabilities = account.capabilities();
+    vec![
+        account.name.clone(),
+        capabilities.name.to_owned(),
+        reaches(account).to_owned(),
+        account.channel.to_string(),
+        format!("{}/s", account.per_second),
+        capabilities.per_day_max.map_or_else(|| "no limit".to_owned(), |n| figure(i64::from(n))),
+        state(pause),
+    ]
+}
+
+fn seconds(time: Duration) -> String {
+    span(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// What is promised, in words.
+fn promises(account: &Account) -> Vec<(&'static str, String)> {
+    let Capabilities { idempotent_for, lookup, receipts, cancel_within, retention, .. } = account.capabilities();
+    let lookup = match lookup {
+        LookupStrength::Strong { lag } => format!("finds every message by our reference, {} after it was made", seconds(*lag)),
+        LookupStrength::Weak { patience } => {
+            format!("may not find what is there: after {} the lane's rule is taken", seconds(*patience))
+        }
+        LookupStrength::None => "there is none: the lane's rule is taken".to_owned(),
+    };
+    let receipts = match receipts {
+        ReceiptProof::Signed(scheme) => format!("signed ({scheme})"),
+        ReceiptProof::Confirmed(scheme) => format!("not signed ({scheme}): nothing moves before the provider was asked"),
+        ReceiptProof::None => "it sends none".to_owned(),
+    };
+    let repeat = idempotent_for.map_or_else(
+        || "never: the same request twice may be two messages".to_owned(),
+        |life| format!("safe with the same bytes for {}", seconds(life)),
+    );
+    let cancel = cancel_within.map_or_else(|| "not by request".to_owned(), |time| format!("within {}", seconds(time)));
+    let asked = account.poll.map_or_else(|| "when news are due".to_owned(), |every| format!("every {}", seconds(every)));
+    vec![
+        ("repeat", repeat),
+        ("look-up", lookup),
+        ("receipts", receipts),
+        ("asked", asked),
+        ("cancel", cancel),
+        ("remembers", retention.map_or_else(|| "not said".to_owned(), seconds)),
+        ("delivered", account.capabilities().delivered_means.to_owned()),
+    ]
+}
+
+fn as_json(account: &Account, pause: Option<&LanePause>) -> Value {
+    let capabilities = account.capabilities();
+    json!({
+        "lane": account.name,
+        "kind": account.kind,
+        "provider": capabilities.name,
+        "live": account.is_live,
+        "channel": account.channel.as_str(),
+        "per_second": account.per_second,
+        "per_day_max": capabilities.per_day_max,
+        "paused_until": pause.map(|pause| pause.until.unix_timestamp()),
+        "pause_code": pause.map(|pause| pause.code.clone()),
+        "promises": promises(account).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "test_mode": capabilities.test_mode,
+    })
+}
+
+async fn check(context: &Context, lane: &str) -> Result<(), Failure> {
+    let accounts = accounts(&context.settings()?)?;
+    let Some(account) = accounts.get(lane) else {
+        return Err(Refusal::of(format!("there is no lane `{lane}`"), "`duly provider list` shows the lanes"));
+    };
+    let found = account.provider.check().await;
+    let place = if account.is_live { "" } else { " at the sandbox, not live:" };
+    let name = account.capabilities().name;
+    let settings = format!("correct `[lanes.{lane}]`; `duly settings` shows where each value comes from");
+    match found {
+        Check::Good => {
+            let text = format!("{lane}: {name}{place} answers and takes the credentials. Nobody was reached.");
+            context.print(&json!({ "lane": lane, "live": account.is_live, "good": true }), &text);
+            Ok(())
+        }
+        Check::BadCredentials => {
+            Err(Refusal::found(format!("{lane}: {name}{place} answers, and refuses the credentials"), settings))
+        }
+        Check::Unfit(what) => Err(Refusal::found(format!("{lane}: {name}{place} answers, and {what}"), settings)),
+        Check::Unreachable => Err(Refusal::of(
+            format!("{lane}: {name}{place} gives no answer that means anything"),
+            "check the lane's `url`, the network and the proxy (HTTPS_PROXY), then check again",
+        )),
+        Check::CannotCheck => Err(Refusal::of(
+            format!("{lane}: {name}{place} offers no way to be checked without reaching somebody"),
+            "send a message of your own to yourself through a plan of one person",
+        )),
+    }
+}

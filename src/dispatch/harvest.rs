@@ -1,0 +1,72 @@
+//! Asks providers how their messages stand: often where they cannot call us, else once a day, so that the last word is
+//! ours before they forget it. Everything works with this alone and no inbound connection.
+
+use super::resolver::news;
+use super::{DispatchError, Office};
+use crate::model::state::MessageState;
+use crate::provider::{Account, Seen};
+use crate::store::harvest::{Asking, Untold};
+use crate::store::leadership::Lead;
+use crate::store::outcome::Found;
+use crate::store::unit::Note;
+use futures::StreamExt;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Messages asked about in one round of a lane.
+const ROUND: i64 = 200;
+/// Questions at once.
+const CONCURRENT: usize = 8;
+/// Pause between two rounds: a tenth of the lane's own, between these two.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(600);
+
+/// Asks while this process leads, until `stop`.
+pub async fn run(office: Arc<Office>, holder: String, stop: CancellationToken) {
+    let Some(shortest) = office.accounts.values().filter_map(|account| account.poll).min() else { return };
+    let mut lead = Lead::new("harvest", &holder);
+    while !stop.is_cancelled() {
+        if let Err(error) = round(&office, &mut lead).await {
+            tracing::warn!(error = %error, "providers were not asked how their messages stand, and are asked again");
+        }
+        let pause = (shortest / 10).clamp(PAUSE_MIN, PAUSE_MAX);
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(pause) => {} }
+    }
+}
+
+async fn round(office: &Office, lead: &mut Lead) -> Result<(), DispatchError> {
+    if !lead.is_held(&office.store).await? || office.store.open_restore().await?.is_some() {
+        return Ok(());
+    }
+    for (lane, account) in &office.accounts {
+        let Some(every) = account.poll else { continue };
+        let asking = Asking { lane, every, retention: account.capabilities().retention, limit: ROUND };
+        let untold = office.store.list_untold_news(&asking).await?;
+        futures::stream::iter(untold)
+            .for_each_concurrent(CONCURRENT, |message| async move {
+                if let Err(error) = ask(office, account, &message).await {
+                    tracing::warn!(message = %message.message_id, error = %error, "news of a message were not recorded");
+                }
+            })
+            .await;
+    }
+    Ok(())
+}
+
+async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(), DispatchError> {
+    let Untold { incident, person_id, message_id, .. } = *message;
+    let lookup_id = office.store.insert_lookup(incident, message_id, message.attempt).await?;
+    let seen = news(account, message.provider_id.as_deref(), Some(&message.reference)).await;
+    let known = if message.was_posted { MessageState::HandedToCarrier } else { message.state };
+    let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
+    if seen.first().is_some_and(is_news) {
+        let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
+        let status = seen.first().and_then(|seen| seen.status);
+        let mut note = Note::default();
+        note.detail.insert("ground".into(), json!("polled"));
+        office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What providers promise, and what their words prove: all that is decided about a provider is decided by these.
+
+use super::{Item, Refusal};
+use crate::model::state::{Channel, MessageState};
+use std::time::Duration;
+
+/// What a provider promises; every figure is the vendor's own, or unconfirmed where its adapter says so.
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// Its name for people.
+    pub name: &'static str,
+    /// Channels that it serves.
+    pub channels: &'static [Channel],
+    /// A repeat of the same bytes under the same key is safe for this long after the first claim.
+    pub idempotent_for: Option<Duration>,
+    /// What a look-up by our reference proves.
+    pub lookup: LookupStrength,
+    /// How its receipts prove themselves.
+    pub receipts: ReceiptProof,
+    /// Whether a receipt carries a signed time, so that an old one can be told from a new one.
+    pub receipts_have_time: bool,
+    /// Whether the status of a message can be asked by its id: everything then works without an inbound connection.
+    pub polling: bool,
+    /// Requests a second that it takes; the lane's pace is never above it.
+    pub per_second_max: Option<u32>,
+    /// Messages a day (UTC) that it takes, where it names a number.
+    pub per_day_max: Option<u32>,
+    /// Longest text, characters; `None`: not a text provider, or no limit named.
+    pub text_chars_max: Option<usize>,
+    /// What a letter may be; `None`: no letters.
+    pub letters: Option<LetterLimits>,
+    /// How long after acceptance a message may be taken back; `None`: never by request.
+    pub cancel_within: Option<Duration>,
+    /// How long it can be asked about a message; `None`: not said.
+    pub retention: Option<Duration>,
+    /// What its best status proves, in a compliance officer's words.
+    pub delivered_means: &'static str,
+    /// How it is tried without reaching a person; empty: it cannot.
+    pub test_mode: &'static str,
+}
+
+impl Capabilities {
+    /// Refuses what the stated limits can never take.
+    pub fn check(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        let refuse = |code| Err(Refusal { code });
+        if !self.channels.contains(&item.channel()) {
+            return refuse("channel");
+        }
+        match (item, self.letters, self.text_chars_max) {
+            (Item::Letter { .. }, None, _) => refuse("channel"),
+            (Item::Letter { pages, .. }, Some(limits), _) if *pages > limits.pages_max => refuse("pages"),
+            (Item::Letter { pdf, .. }, Some(limits), _) if pdf.len() > limits.bytes_max => refuse("bytes"),
+            (Item::Letter { postage_class, .. }, Some(limits), _) if !limits.postage_classes.contains(postage_class) => {
+                refuse("postage_class")
+            }
+            (Item::Sms { text, .. }, _, Some(max)) if text.chars().count() > max => refuse("text_length"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a provider takes as a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetterLimits {
+    /// Pages.
+    pub pages_max: u32,
+    /// Bytes of the PDF.
+    pub bytes_max: usize,
+    /// Postage classes, in the words of the plan: `first`, `second`, `economy`.
+    pub postage_classes: &'static [&'static str],
+}
+
+/// What a look-up by our reference proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupStrength {
+    /// Finds every message of our reference `lag` after it was made: then "not there" proves that it was not taken.
+    Strong {
+        /// Visibility delay.
+        lag: Duration,
+    },
+    /// What it finds is ours; what it does not find may be there all the same: "not there" proves nothing.
+    Weak {
+        /// How long to go on asking before the lane's rule is taken.
+        patience: Duration,
+    },
+    /// There is none.
+    None,
+}
+
+/// How receipts prove themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptProof {
+    /// Signed: believed as it came. The scheme as its event names it.
+    Signed(&'static str),
+    /// The sender is known and the words are not protected: nothing moves before the status was asked for.
+    Confirmed(&'static str),
+    /// It sends none.
+    None,
+}
+
+/// A provider's word for where a message stands, and what it proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// Channel.
+    pub channel: Channel,
+    /// The provider's word.
+    pub word: &'static str,
+    /// Neutral state; `None`: kept, counted, shown, and moves nothing.
+    pub state: Option<MessageState>,
+    /// Whose word it is.
+    pub claimed_by: ClaimedBy,
+    /// What it proves, in a compliance officer's words.
+    pub proves: &'static str,
+}
+
+/// Whose word a status is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimedBy {
+    /// The provider, of its own work.
+    Provider,
+    /// The mobile network or mail server, passed on by the provider.
+    Network,
+    /// The postal carrier, passed on by the provider.
+    Carrier,
+    /// Nobody saw it: the provider calculates.
+    Estimate,
+    /// A named person declared it.
+    Person,
+}
+
+/// The row of a word in a provider's table; an unknown word has none.
+pub fn find_word(words: &'static [Word], channel: Channel, word: &str) -> Option<&'static Word> {
+    words.iter().find(|row| row.channel == channel && row.word == word)
+}

@@ -1,0 +1,188 @@
+//! Which provider a lane's settings mean, and whose a frozen request is: the only place that knows their names.
+
+use super::frozen::thaw;
+use super::http::HttpProvider;
+use super::notify::{self, Notify};
+use super::sandbox::{self, ReceiptReader, Sandbox};
+use super::wire::ReadBack;
+use super::{Capabilities, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
+use crate::config::Lane;
+use crate::model::state::Channel;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// Words that a lane's setting `provider` may be.
+pub const KINDS: &[&str] = &["notify", "sandbox"];
+
+/// How often a provider is asked at which nobody can call us back, where the settings do not say.
+const POLL: Duration = Duration::from_secs(300);
+/// How often every other provider is asked about what it has not told by itself, before it forgets.
+const HARVEST: Duration = Duration::from_secs(86_400);
+
+/// A lane as its roles see it.
+pub struct Account {
+    /// Lane's name, also the account's name in receipts.
+    pub name: String,
+    /// Channel.
+    pub channel: Channel,
+    /// Messages a second, never more than the provider takes.
+    pub per_second: u32,
+    /// Whether an unknown call may go on with the next step by itself.
+    pub may_skip_unknown: bool,
+    /// Whether real people are reached.
+    pub is_live: bool,
+    /// The word of its kind.
+    pub kind: &'static str,
+    /// How often its provider is asked about messages of which no last word has come; `None`: only when news are due.
+    pub poll: Option<Duration>,
+    /// Its provider.
+    pub provider: Box<dyn Provider>,
+}
+
+impl Account {
+    /// The account of a lane; `timeout` is the longest wait for an answer, `is_reachable` whether providers can call us.
+    pub fn new(name: &str, lane: &Lane, timeout: Duration, is_reachable: bool) -> Result<Self, AccountError> {
+        let (kind, provider) = choose(name, lane, timeout)?;
+        let capabilities = provider.capabilities();
+        let poll = match lane.poll_seconds {
+            0 if !capabilities.polling || kind == "sandbox" => None,
+            0 if is_reachable => Some(HARVEST),
+            0 => Some(POLL),
+            seconds => Some(Duration::from_secs(seconds)),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            channel: channel_of(lane),
+            per_second: lane.per_second.clamp(1, capabilities.per_second_max.unwrap_or(u32::MAX).max(1)),
+            may_skip_unknown: lane.unknown_rule == "next_step",
+            is_live: lane.live,
+            kind,
+            poll,
+            provider,
+        })
+    }
+
+    /// Whether its provider says how a message stands when it is asked.
+    pub fn can_be_asked(&self) -> bool {
+        let capabilities = self.capabilities();
+        capabilities.polling || matches!(capabilities.lookup, LookupStrength::Strong { .. })
+    }
+
+    /// How its receipts prove themselves, as their events name it; `None` where it sends none.
+    pub fn scheme(&self) -> Option<&'static str> {
+        match self.capabilities().receipts {
+            ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme) => Some(scheme),
+            ReceiptProof::None => None,
+        }
+    }
+
+    /// What its provider promises.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.provider.capabilities()
+    }
+}
+
+fn channel_of(lane: &Lane) -> Channel {
+    lane.channel.parse().unwrap_or(Channel::Sms)
+}
+
+/// The one function that knows which word means which provider.
+fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, Box<dyn Provider>), AccountError> {
+    let channel = channel_of(lane);
+    let wrong = |setting, what| AccountError::Lane { key: format!("lanes.{name}.{setting}"), what };
+    match lane.provider.as_str() {
+        "sandbox" => {
+            let url = address(name, lane, "")?;
+            Ok(("sandbox", Box::new(HttpProvider::new(Sandbox::new(lane, channel), &url, timeout)?)))
+        }
+        "notify" => {
+            let url = address(name, lane, notify::LIVE_URL)?;
+            let wire = Notify::new(lane, channel).ok_or_else(|| {
+                wrong("api_key", "is no API key of GOV.UK Notify: it ends in two UUIDs, the service's and the secret")
+            })?;
+            if channel != Channel::Letter && lane.template.parse::<uuid::Uuid>().is_err() {
+                return Err(wrong("template", "must be the UUID of the template whose whole body is ((body))"));
+            }
+            Ok(("notify", Box::new(HttpProvider::new(wire, &url, timeout)?)))
+        }
+        _ => Err(wrong("provider", "names no kind of provider; `duly provider list` shows them")),
+    }
+}
+
+/// Where a lane's requests go. What is not live never goes to the provider's own address: people could be reached there.
+fn address(name: &str, lane: &Lane, own: &str) -> Result<String, AccountError> {
+    let wrong = |what| Err(AccountError::Lane { key: format!("lanes.{name}.url"), what });
+    let host = |url: &str| reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    match (lane.url.as_str(), lane.live) {
+        ("", true) if !own.is_empty() => Ok(own.to_owned()),
+        ("", true) => wrong("must be set: this provider has no address of its own"),
+        ("", false) => wrong("must be the sandbox's address as long as the lane is not `live = true`"),
+        (url, false) if !own.is_empty() && host(url) == host(own) => {
+            wrong("is the provider's own address, and the lane is not `live = true`: set the sandbox's address, or live = true")
+        }
+        (url, _) if host(url).is_none() => wrong("must be an http or https address"),
+        (url, _) => Ok(url.to_owned()),
+    }
+}
+
+/// Why a lane has no account.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The HTTP client.
+    #[error("the HTTP client cannot be made")]
+    Http(#[from] reqwest::Error),
+    /// A setting of its.
+    #[error("`{key}` {what}")]
+    Lane {
+        /// Setting.
+        key: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+impl AccountError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Http(_) => "check the certificates of this machine".to_owned(),
+            Self::Lane { key, .. } => format!("correct `{key}` in the settings: `duly settings` shows where it comes from"),
+        }
+    }
+}
+
+/// Whoever a receipt for a place that is not there is asked of: believes nothing, with as much work as another.
+pub struct Nobody(ReceiptReader);
+
+impl Default for Nobody {
+    fn default() -> Self {
+        Self(ReceiptReader::of_nobody())
+    }
+}
+
+impl Nobody {
+    /// Says no.
+    pub fn refuse(&self, raw: &RawReceipt<'_>) -> ReceiptRefusal {
+        self.0.read(raw).err().unwrap_or(ReceiptRefusal::BadSignature)
+    }
+}
+
+fn read_back(frozen: &[u8]) -> Option<ReadBack> {
+    let request = thaw(frozen)?;
+    match request.kind {
+        "notify" => notify::read_back(&request),
+        "sandbox" => sandbox::read_back(&request),
+        _ => None,
+    }
+}
+
+/// Reads a frozen request back: destination and SHA-256 of the content. For audits only.
+pub fn read_request(frozen: &[u8]) -> Option<(String, [u8; 32])> {
+    read_back(frozen).map(|read| (read.destination, Sha256::digest(read.content).into()))
+}
+
+/// The content of a frozen request, as it was rendered, and the ending of its file's name; `None` where it is no
+/// provider's.
+pub fn read_content(frozen: &[u8]) -> Option<(Vec<u8>, &'static str)> {
+    read_back(frozen).map(|read| (read.content, read.ending))
+}

@@ -1,0 +1,357 @@
+//! GOV.UK Notify: text messages, emails and precompiled letters of UK public bodies.
+//!
+//! Facts from alphagov/notifications-tech-docs 728dd6b (`openapi/`, `source/documentation/`); limits of a text and of a
+//! letter from alphagov/notifications-utils `__init__.py`. Never run against the live service.
+//!
+//! A second submit under the same reference is a second message (the reference is a label, not a key), so an unknown call
+//! is only ever resolved by its look-up. Our text goes out through a template whose whole body is `((body))`; what Notify
+//! made of it comes back and is compared.
+
+mod jwt;
+mod receipt;
+#[cfg(test)]
+mod tests;
+
+pub use jwt::ApiKey;
+
+use super::frozen::{Request, Thawed};
+use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::{
+    CallResult, Capabilities, Check, ClaimedBy, Cost, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt,
+    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer, Word, find_word,
+};
+use crate::config::Lane;
+use crate::model::state::{Channel, MessageState as S};
+use crate::model::step::Answer;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// The live service.
+pub const LIVE_URL: &str = "https://api.notifications.service.gov.uk";
+const NOTIFICATIONS: &str = "/v2/notifications";
+/// Messages on a page of a look-up; a shorter page is the last.
+const PAGE: usize = 250;
+/// What the check lets the template render.
+const PROBE: &str = "Duly asks whether its text stays as it is.";
+/// Longest text: six parts.
+const TEXT_CHARS_MAX: usize = 918;
+/// Lines of an address that Notify reads out of a letter.
+const ADDRESS_LINES: std::ops::RangeInclusive<usize> = 3..=7;
+/// What no line of an address may begin with.
+const BAD_STARTS: &[char] = &['@', '(', ')', '=', '[', ']', '”', '\\', '/', ',', '<', '>'];
+
+/// unconfirmed: Notify stores a message before it answers, so that a look-up sees it at once; a minute for replicas. A lane
+/// may say otherwise.
+const LAG: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Notify's words (`_notification_statuses.md`).
+pub const WORDS: &[Word] = &[
+    row(Channel::Sms, "created", Some(S::Accepted), ClaimedBy::Provider, "Notify holds it and has not passed it on"),
+    row(
+        Channel::Sms,
+        "sending",
+        Some(S::Sent),
+        ClaimedBy::Provider,
+        "Notify's text provider has it, and tries for up to 72 hours",
+    ),
+    row(Channel::Sms, "pending", Some(S::Sent), ClaimedBy::Network, "the network has it, and the handset has not answered"),
+    row(Channel::Sms, "sent", Some(S::Sent), ClaimedBy::Provider, "handed over to a network abroad; no more news will come"),
+    row(
+        Channel::Sms,
+        "delivered",
+        Some(S::DeliveredToHandset),
+        ClaimedBy::Network,
+        "the network reported delivery to the handset",
+    ),
+    row(Channel::Sms, "permanent-failure", Some(S::Failed), ClaimedBy::Network, "the number is wrong, or the network refused it"),
+    row(
+        Channel::Sms,
+        "temporary-failure",
+        Some(S::Expired),
+        ClaimedBy::Network,
+        "not delivered in 72 hours; this is also the word where no receipt came",
+    ),
+    row(Channel::Sms, "technical-failure", Some(S::Failed), ClaimedBy::Provider, "it was not sent"),
+    row(Channel::Email, "created", Some(S::Accepted), ClaimedBy::Provider, "Notify holds it and has not passed it on"),
+    row(
+        Channel::Email,
+        "sending",
+        Some(S::Sent),
+        ClaimedBy::Provider,
+        "Notify's mail provider has it, and tries for up to 72 hours",
+    ),
+    row(Channel::Email, "delivered", Some(S::DeliveredToHandset), ClaimedBy::Network, "the recipient's mail server took it"),
+    row(Channel::Email, "permanent-failure", Some(S::Failed), ClaimedBy::Network, "the address is wrong"),
+    row(Channel::Email, "temporary-failure", Some(S::Expired), ClaimedBy::Network, "the inbox is full, or the mail was refused"),
+    row(Channel::Email, "technical-failure", Some(S::Failed), ClaimedBy::Provider, "it was not sent"),
+    row(
+        Channel::Letter,
+        "pending-virus-check",
+        Some(S::Accepted),
+        ClaimedBy::Provider,
+        "Notify holds the file and has not checked it",
+    ),
+    row(Channel::Letter, "created", Some(S::Accepted), ClaimedBy::Provider, "Notify holds the checked letter"),
+    row(Channel::Letter, "accepted", Some(S::Accepted), ClaimedBy::Provider, "sent to the printer, and not printed yet"),
+    row(
+        Channel::Letter,
+        "received",
+        Some(S::HandedToCarrier),
+        ClaimedBy::Provider,
+        "the printer says that it printed and dispatched it; nobody says that it arrived",
+    ),
+    row(Channel::Letter, "returned-letter", Some(S::Returned), ClaimedBy::Carrier, "the envelope came back to the printer"),
+    row(Channel::Letter, "validation-failed", Some(S::Failed), ClaimedBy::Provider, "nothing is printed: the file does not fit"),
+    row(
+        Channel::Letter,
+        "virus-scan-failed",
+        Some(S::Failed),
+        ClaimedBy::Provider,
+        "nothing is printed: the virus scan refused it",
+    ),
+    row(Channel::Letter, "permanent-failure", Some(S::Failed), ClaimedBy::Provider, "it cannot be printed and is not dispatched"),
+    row(Channel::Letter, "cancelled", Some(S::Failed), ClaimedBy::Provider, "somebody cancelled it: not printed, not dispatched"),
+    // "Do not try to send the letter again": Notify mends it, so that it is neither sent nor given up.
+    row(Channel::Letter, "technical-failure", None, ClaimedBy::Provider, "not sent yet; Notify asks not to send it again"),
+];
+
+const fn row(channel: Channel, word: &'static str, state: Option<S>, claimed_by: ClaimedBy, proves: &'static str) -> Word {
+    Word { channel, word, state, claimed_by, proves }
+}
+
+/// A service at Notify.
+pub struct Notify {
+    channel: Channel,
+    key: ApiKey,
+    receipt_token: SecretString,
+    template: String,
+    sender_id: String,
+    capabilities: Capabilities,
+}
+
+impl Notify {
+    /// The account of a lane; `None` where its key has not the form of Notify's keys.
+    pub fn new(lane: &Lane, channel: Channel) -> Option<Self> {
+        Some(Self {
+            channel,
+            key: ApiKey::parse(&lane.api_key)?,
+            receipt_token: lane.receipt_secret.clone(),
+            template: lane.template.clone(),
+            sender_id: lane.sender_id.clone(),
+            capabilities: capabilities(channel, Duration::from_millis(lane.lookup_lag_ms.unsigned_abs())),
+        })
+    }
+
+    fn seen(&self, message: &Value) -> Option<Seen> {
+        let word = text_at(message, "/status").unwrap_or_default();
+        Some(Seen {
+            provider_id: text_at(message, "/id")?,
+            reference: text_at(message, "/reference"),
+            status: find_word(WORDS, self.channel, &word).and_then(|row| row.state),
+            word,
+            cost: cost(message),
+        })
+    }
+
+    fn templated(&self, path: &str, to: (&str, &str), sender: &str, texts: Value, reference: &str) -> Request {
+        let mut body = Map::from_iter([
+            (to.0.to_owned(), json!(to.1)),
+            ("personalisation".to_owned(), texts),
+            ("reference".to_owned(), json!(reference)),
+            ("template_id".to_owned(), json!(self.template)),
+        ]);
+        // A field that is empty is refused, and so is one that Notify does not know.
+        if !self.sender_id.is_empty() {
+            body.insert(sender.to_owned(), json!(self.sender_id));
+        }
+        Request::post_json(format!("{NOTIFICATIONS}/{path}"), &Value::Object(body))
+    }
+}
+
+fn capabilities(channel: Channel, lag: Duration) -> Capabilities {
+    let (per_day_max, delivered_means) = match channel {
+        Channel::Sms => (250_000, "the mobile network told Notify's provider that the handset took it"),
+        Channel::Email => (250_000, "the recipient's mail server took it"),
+        Channel::Letter => (20_000, "the printer says that it printed and dispatched it; nobody tracks it from there"),
+    };
+    Capabilities {
+        name: "GOV.UK Notify",
+        channels: &[Channel::Sms, Channel::Email, Channel::Letter],
+        idempotent_for: None,
+        lookup: LookupStrength::Strong { lag: if lag.is_zero() { LAG } else { lag } },
+        receipts: ReceiptProof::Confirmed("bearer"),
+        receipts_have_time: false,
+        polling: true,
+        // 3,000 a minute, rolling, for each type of key.
+        per_second_max: Some(50),
+        per_day_max: Some(per_day_max),
+        text_chars_max: (channel == Channel::Sms).then_some(TEXT_CHARS_MAX),
+        letters: (channel == Channel::Letter).then_some(LetterLimits {
+            pages_max: 10,
+            // unconfirmed: Notify warns from 2 MB on.
+            bytes_max: 2_000_000,
+            postage_classes: &["first", "second", "economy"],
+        }),
+        // Only on its own pages, until 17:30 of the day.
+        cancel_within: None,
+        // A service chooses 3 to 90 days, 7 by default: the least of them is what can be relied on.
+        retention: Some(DAY * 3),
+        delivered_means,
+        test_mode: "its test key, its smoke test numbers, and the preview of its template",
+    }
+}
+
+/// Pounds as thousandths of a penny, once Notify says that the figure is final.
+fn cost(message: &Value) -> Option<Cost> {
+    let pounds = message.get("cost_in_pounds")?.as_f64()?;
+    let is_ready = message.get("is_cost_data_ready")?.as_bool()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a price, bounded below")]
+    let milli = (pounds * 100_000.0).round() as u64;
+    (is_ready && (0.0..1e6).contains(&pounds)).then(|| Cost { milli, currency: "GBP".to_owned() })
+}
+
+fn is_no_address(lines: &[String]) -> bool {
+    !ADDRESS_LINES.contains(&lines.len()) || lines.iter().any(|line| line.starts_with(BAD_STARTS))
+}
+
+/// What Notify took differently than we gave it: another reference, another text, another postage class.
+fn differs(sent: &Thawed<'_>, answer: &Value) -> Option<&'static str> {
+    let ours: Value = serde_json::from_slice(sent.body).ok()?;
+    let pairs = [
+        ("reference_differs", "/reference", "/reference"),
+        ("text_differs", "/personalisation/body", "/content/body"),
+        ("subject_differs", "/personalisation/subject", "/content/subject"),
+        ("postage_differs", "/postage", "/postage"),
+    ];
+    // What we gave must come back; what we did not give is theirs.
+    pairs.into_iter().find(|(_, given, taken)| ours.pointer(given).is_some_and(|g| answer.pointer(taken) != Some(g))).map(|p| p.0)
+}
+
+/// Notify's name of an error: `errors[0].error`; its messages may change at any time and are not read.
+fn error_of(reply: &Reply) -> String {
+    reply.text_at("/errors/0/error").unwrap_or_default()
+}
+
+impl Wire for Notify {
+    fn kind(&self) -> &'static str {
+        "notify"
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
+        let reference = outbound.reference;
+        match outbound.item {
+            Item::Sms { to, text, .. } => {
+                Ok(self.templated("sms", ("phone_number", to), "sms_sender_id", json!({ "body": text }), reference))
+            }
+            Item::Email { to, subject, text, .. } => {
+                let texts = json!({ "body": text, "subject": subject });
+                Ok(self.templated("email", ("email_address", to), "email_reply_to_id", texts, reference))
+            }
+            Item::Letter { address, .. } if is_no_address(address) => Err(Refusal { code: "address" }),
+            Item::Letter { pdf, postage_class, .. } => {
+                let body = json!({ "content": STANDARD.encode(pdf), "postage": postage_class, "reference": reference });
+                let request = Request::post_json(format!("{NOTIFICATIONS}/letter"), &body);
+                Ok(Request { destination: Some(outbound.item.destination()), ..request })
+            }
+        }
+    }
+
+    fn authorise(&self, now: OffsetDateTime) -> Credential {
+        Credential::bearer(&self.key.token(now))
+    }
+
+    /// | answer | means |
+    /// |---|---|
+    /// | 201 with an id | `accepted`; what came back is compared with what we gave |
+    /// | 400 of any error | `rejected`: Notify never takes this message |
+    /// | 403 | `lane_stopped`: key or clock |
+    /// | 429 `TooManyRequestsError` | `lane_stopped` until midnight UTC: the daily limit |
+    /// | 429 `RateLimitError`, or unread | `not_taken` |
+    /// | 500 | `unknown`: Notify says "resend", but may have stored it before it failed |
+    fn read_answer(&self, sent: &Thawed<'_>, reply: &Reply) -> CallResult {
+        match (reply.status, reply.json().and_then(|answer| Some((text_at(&answer, "/id")?, answer)))) {
+            (201, Some((id, answer))) => {
+                let returned = Returned { differs: differs(sent, &answer), ..Returned::default() };
+                CallResult { returned, ..CallResult::accepted(id, "201") }
+            }
+            (429, _) if error_of(reply) == "TooManyRequestsError" => {
+                CallResult::new(Answer::LaneStopped, "429_daily").pausing(Pause::UtcDay)
+            }
+            _ => usual(reply),
+        }
+    }
+
+    fn look_up(&self, sought: &Sought<'_>, page: Option<&str>) -> Option<Request> {
+        let older = page.map(|id| format!("&older_than={id}")).unwrap_or_default();
+        Some(Request::get(format!("{NOTIFICATIONS}?reference={}{older}", sought.reference)))
+    }
+
+    fn read_look_up(&self, sought: &Sought<'_>, reply: &Reply) -> Page {
+        let json = reply.json().filter(|_| reply.status == 200);
+        let Some(messages) = json.as_ref().and_then(|json| json.get("notifications")?.as_array()) else {
+            return Page::CannotKnow;
+        };
+        let all: Option<Vec<Seen>> = messages.iter().map(|message| self.seen(message)).collect();
+        let Some(all) = all else { return Page::CannotKnow };
+        let next = all.last().filter(|_| all.len() >= PAGE).map(|last| last.provider_id.clone());
+        let seen = all.into_iter().filter(|seen| seen.reference.as_deref() == Some(sought.reference)).collect();
+        Page::Shows { seen, next }
+    }
+
+    fn status(&self, provider_id: &str) -> Option<Request> {
+        let id: Uuid = provider_id.parse().ok()?;
+        Some(Request::get(format!("{NOTIFICATIONS}/{id}")))
+    }
+
+    fn read_status(&self, reply: &Reply) -> StatusAnswer {
+        match (reply.status, reply.json().and_then(|message| self.seen(&message))) {
+            (200, Some(seen)) => StatusAnswer::Known(seen),
+            (404, _) => StatusAnswer::NotFound,
+            _ => StatusAnswer::CannotKnow,
+        }
+    }
+
+    /// Lets Notify render the lane's template with a text of ours, for nobody; a letter lane lists templates.
+    fn check(&self) -> Option<Request> {
+        let texts = json!({ "personalisation": { "body": PROBE, "subject": PROBE } });
+        Some(match self.channel {
+            Channel::Letter => Request::get("/v2/templates?type=letter"),
+            Channel::Sms | Channel::Email => Request::post_json(format!("/v2/template/{}/preview", self.template), &texts),
+        })
+    }
+
+    fn read_check(&self, reply: &Reply) -> Check {
+        match reply.status {
+            200 if self.channel == Channel::Letter => Check::Good,
+            200 if reply.text_at("/body").as_deref() == Some(PROBE) => Check::Good,
+            200 => Check::Unfit("its template changes our text: its whole body must be ((body)), and no service name before it"),
+            400 | 404 => Check::Unfit("it does not know the lane's template"),
+            401 | 403 => Check::BadCredentials,
+            _ => Check::Unreachable,
+        }
+    }
+
+    fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
+        receipt::read(raw, &self.receipt_token, self.channel).map(|read| vec![read])
+    }
+}
+
+/// Reads a frozen request back.
+pub fn read_back(request: &Thawed<'_>) -> Option<ReadBack> {
+    let body: Value = serde_json::from_slice(request.body).ok()?;
+    let to = text_at(&body, "/phone_number").or_else(|| text_at(&body, "/email_address"));
+    match to {
+        Some(to) => Some(ReadBack::text(&to, &text_at(&body, "/personalisation/body")?)),
+        None => Some(ReadBack::pdf(request.destination.clone()?, STANDARD.decode(text_at(&body, "/content")?).ok()?)),
+    }
+}

@@ -1,0 +1,119 @@
+//! A long run in which everything goes wrong at once: every fault, three workers, kills at random. Nobody is lost, nobody
+//! told twice, and whatever is not known is resolved or listed. `make soak` runs it with 100,000 messages.
+
+use crate::support::{Lane, Process, Setup, Stage};
+use duly::model::state::Route;
+use duly_sandbox::{Fault, FaultKind, ProviderConfig};
+use std::time::{Duration, Instant};
+
+/// Chance of each fault, in thousandths.
+const OFTEN: u32 = 50;
+/// Faults that end a lane until somebody looks: no run of hours would end with one of them at every twentieth call.
+const STOPPING: [FaultKind; 2] = [FaultKind::Redirect, FaultKind::Unauthorised];
+/// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
+const OF_LETTERS: [FaultKind; 2] = [FaultKind::LetterReturned, FaultKind::Conflict];
+/// Faults of texts alone; a letter whose receipts are lost stays overdue for ever where nobody can be asked.
+const OF_TEXTS: [FaultKind; 3] = [FaultKind::Undelivered, FaultKind::Expired, FaultKind::ReceiptLost];
+/// What is not settled: in our hands, or waiting for news that would end a notice.
+const OPEN: &str = "select count(*) from message m where state in ('ready', 'sending', 'unknown')
+    or state in ('accepted', 'sent', 'printed', 'overdue')
+       and exists (select from notice n where n.person_id = m.person_id and n.state = 'open')";
+
+/// The same by lane, state, attempts, and kinds of what happened to them.
+const STILL_OPEN: &str = "select m.lane || ' ' || m.state || ' ' || m.attempt || ': '
+        || (select string_agg(e.kind || coalesce(' to ' || e.message_to, ''), ', ' order by e.n) from event e where e.message_id = m.message_id)
+      from message m where state in ('ready', 'sending', 'unknown', 'accepted', 'sent', 'printed', 'overdue')
+       and exists (select from notice n where n.person_id = m.person_id and n.state = 'open')";
+
+fn faults(channel: &str) -> Vec<Fault> {
+    let others: &[FaultKind] = if channel == "letter" { &OF_TEXTS } else { &OF_LETTERS };
+    let fits = |kind: &&FaultKind| !STOPPING.contains(kind) && !others.contains(kind);
+    FaultKind::ALL.iter().filter(fits).map(|kind| Fault { per_mille: OFTEN, ..Fault::always(*kind).lasting(700) }).collect()
+}
+
+/// A lane of letters that honours our key, one of texts whose look-up lags, and one with neither.
+fn lanes(per_second: u32) -> Vec<Lane> {
+    let provider = |channel: &str| ProviderConfig {
+        channel: channel.into(),
+        latency_ms: 5,
+        faults: faults(channel),
+        ..ProviderConfig::default()
+    };
+    let letters = ProviderConfig { idempotent: true, lookup: false, ..provider("letter") };
+    let lagging = ProviderConfig { lookup_lag_ms: 300, ..provider("sms") };
+    let blind = ProviderConfig { lookup: false, ..provider("sms") };
+    let lane = |name, provider, unknown_rule| Lane { provider, per_second, unknown_rule, ..Lane::named(name) };
+    vec![lane("letters", letters, "ask"), lane("sms-a", lagging, "ask"), lane("sms-b", blind, "next_step")]
+}
+
+/// Numbers that look random and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// Kills one of the workers now and then, so many times, and starts another; then waits until nothing is open.
+async fn disturb(stage: &Stage, dice: &mut Dice, kills_max: u64, longest: Duration) -> u64 {
+    let (mut workers, mut kills) = (Vec::<Process>::new(), 0);
+    workers.extend((0..3).map(|_| stage.start(&["worker"])));
+    let began = Instant::now();
+    while stage.count(OPEN).await > 0 {
+        assert!(began.elapsed() < longest, "open after {longest:?}: {:?}", stage.words(STILL_OPEN).await);
+        tokio::time::sleep(Duration::from_millis(300 + dice.below(1500))).await;
+        if kills < kills_max {
+            let unlucky = usize::try_from(dice.below(3)).unwrap();
+            workers[unlucky].kill();
+            workers[unlucky] = stage.start(&["worker"]);
+            kills += 1;
+        }
+    }
+    kills
+}
+
+#[tokio::test]
+async fn a_run_in_which_everything_goes_wrong_loses_nobody_and_tells_nobody_twice() {
+    let messages = number("SOAK_MESSAGES", 2000);
+    let mut dice = Dice(number("SOAK_SEED", 20_261_126));
+    // About every fifth text is followed by a letter.
+    let people = u32::try_from(messages * 9 / 10).unwrap();
+    let dispatch = vec![("no_news_after_ms", 3000), ("overdue_again_ms", 2000)];
+    let setup = Setup { people, routes: vec![Route::SmsThenLetter], lanes: lanes(400), dispatch, ..Setup::default() };
+    let stage = Stage::new(setup).await;
+    stage.serve_receipts().await;
+    let _schedulers = [stage.start(&["scheduler"]), stage.start(&["scheduler"])];
+
+    let kills = disturb(&stage, &mut dice, 5 + messages / 400, Duration::from_millis(180_000 + messages * 30)).await;
+
+    stage.audit().await;
+    let tried = stage.count("select count(*) from message").await.unsigned_abs();
+    assert!(tried >= messages, "{tried} messages, {messages} were to be tried");
+    assert!(kills >= 3, "{kills} kills");
+    let unknown = stage.count("select count(*) from event where kind = 'message.unknown'").await;
+    let listed = stage.count("select count(*) from message where state = 'asked'").await;
+    assert!(unknown > kills.cast_signed(), "{unknown} calls were not known");
+    assert_eq!(stage.count("select count(*) from message where state = 'unknown'").await, 0);
+    let undecided = stage.count(
+        "select count(*) from notice n where state = 'open' and not exists
+        (select from message m where m.person_id = n.person_id and m.state = 'asked')",
+    );
+    assert_eq!(undecided.await, 0, "everybody has an end state, or waits for somebody's decision by name");
+    for (lane, fired) in stage.sandbox.state.counts() {
+        let planned = faults(if lane == "letters" { "letter" } else { "sms" });
+        let silent: Vec<FaultKind> = planned.iter().map(|f| f.kind).filter(|kind| !fired.contains_key(kind)).collect();
+        assert!(silent.is_empty(), "{lane}: never fired: {silent:?}");
+    }
+    let sent = stage.produced();
+    println!(
+        "{people} people, {tried} messages, {sent} of them physical, {kills} kills, {unknown} unknown calls, {listed} left to somebody"
+    );
+}
