@@ -124,7 +124,11 @@ pub fn made_up(template: &Template, texts: &Value, cell: impl Fn(&str) -> String
         discreet: table::<Facts>(texts, "facts").discreet,
         watermark: String::new(),
     };
-    Reader { setting, person: PersonRecord { columns: cells.collect(), ..person(&template.profile) }, reference_code: CODE.to_owned() }
+    Reader {
+        setting,
+        person: PersonRecord { columns: cells.collect(), ..person(&template.profile) },
+        reference_code: CODE.to_owned(),
+    }
 }
 
 /// Renders and checks a template for a reader.
