@@ -7,6 +7,8 @@
     reason = "a benchmark stops where something is wrong"
 )]
 
+#[path = "throughput/check.rs"]
+mod check;
 #[path = "throughput/cpu.rs"]
 mod cpu;
 #[path = "throughput/evidence.rs"]
@@ -41,7 +43,16 @@ fn scaled(n: u64) -> u64 {
     n / scale.max(1)
 }
 
+/// Of its figures, those that need no services: `cargo bench --bench throughput -- check`.
+fn only_check() -> bool {
+    std::env::args().any(|arg| arg == "check")
+}
+
 fn main() {
+    if only_check() {
+        eprintln!("{}", serde_json::to_string_pretty(&check::run()).unwrap());
+        return;
+    }
     rustls::crypto::ring::default_provider().install_default().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let entries = runtime.block_on(async {
@@ -49,6 +60,7 @@ fn main() {
         entries.extend(import::run().await);
         entries.extend(evidence::run().await);
         entries.push(verify::run());
+        entries.push(check::run());
         entries
     });
     let json = serde_json::to_string_pretty(&entries).unwrap();

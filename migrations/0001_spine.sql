@@ -31,8 +31,7 @@ create table incident (
     incident_no bigint generated always as identity unique,  -- dense, stays inside
     incident_id uuid not null unique,                        -- UUIDv7, the name in evidence (`inc`)
     slug text not null check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'), -- name on the command line
-    profile text not null,                                   -- legal profile, for example uk-gdpr
-    closing jsonb not null,                                  -- [{channel, content, state}]: what ends a notice, by the profile
+    profile text not null,                                   -- legal profile of plans that name none, for example uk-gdpr
     texts jsonb not null,                                    -- nature, consequences, measures … as approved; no personal data
     wrapped_key bytea not null,                              -- incident key under the master key
     intake_public_key bytea not null check (octet_length(intake_public_key) = 32), -- X25519; jobs are sealed to it
@@ -54,6 +53,7 @@ create table affected_list (
     file_hash bytea,                                         -- HMAC of the file's SHA-256 under the incident key; null for jobs. Lists of one source and hash are one origin: a frozen one and its supplements
     row_count bigint check (row_count >= 0),                 -- data rows of the file as a separate reader counted them; null for jobs
     wrapped_key bytea not null,                              -- intake key of this list under the incident key; seals rows
+    columns jsonb not null default '{}',                     -- {name: {type, sensitive}}: columns beside Duly's own; never a value
     locked_by text,                                          -- nobody reads it; the right to update it is the right to lock
     opened_at timestamptz not null default duly_now(),       -- database time
     primary key (controller_id, incident_no, list_no),
@@ -165,6 +165,30 @@ create unique index signed_command_once on signed_command (sha256(statement));
 alter table app_user add foreign key (added_command_id) references signed_command;
 alter table app_user add foreign key (revoked_command_id) references signed_command;
 
+-- How a controller's letters look beside their words. Rows stay: a plan names the one that it was prepared with.
+create table letterhead (
+    controller_id uuid not null references controller,       -- tenant
+    letterhead_no int not null check (letterhead_no > 0),    -- 1.. within the controller; the newest is for new plans
+    hash bytea not null check (octet_length(hash) = 32),     -- SHA-256 over what follows: its name in plans and evidence
+    logo bytea,                                              -- SVG or PNG; null: none
+    logo_alt text,                                           -- what it shows, for who cannot see it
+    check_page text,                                         -- public page that tells how to check a letter; null: none
+    set_by uuid not null references app_user,                -- who
+    command_id uuid not null unique references signed_command, -- the signed `controller set`
+    set_at timestamptz not null default duly_now(),          -- database time
+    primary key (controller_id, letterhead_no),
+    check ((logo is null) = (logo_alt is null))
+);
+
+-- Drafts that a named user has read and signed for: plans may use them.
+create table template_review (
+    template_hash bytea primary key check (octet_length(template_hash) = 32), -- SHA-256 of the template with its partials
+    template text not null,                                  -- its name when it was read, such as uk-gdpr/letter.en+cy
+    reviewed_by uuid not null references app_user,           -- who
+    command_id uuid not null unique references signed_command, -- signature over the hash
+    reviewed_at timestamptz not null default duly_now()      -- database time
+);
+
 -- What somebody signed, the command with its arguments, without installation, time, nonce and version. Signatures are
 -- checked by the program and by the audit: this database cannot verify them.
 create function signed_words(statement bytea) returns jsonb language sql immutable as $$
@@ -252,12 +276,28 @@ begin
 end $$;
 create trigger check_approval before insert on plan_approval for each row execute function check_approval();
 
+-- A review is the reviewer's own `template review` of exactly this hash.
+create function check_review() returns trigger language plpgsql as $$
+begin
+    perform from app_user u
+      where u.user_id = new.reviewed_by and u.revoked_at is null
+        and is_signed(new.command_id, new.reviewed_by, jsonb_build_object(
+              'command', 'template review', 'template', new.template, 'hash', encode(new.template_hash, 'hex')))
+        for share of u;
+    if not found then
+        raise exception 'a review needs an active user''s signature over the template''s hash' using errcode = 'DU005';
+    end if;
+    return new;
+end $$;
+create trigger check_review before insert on template_review for each row execute function check_review();
+
 create table notice (
     controller_id uuid not null,                             -- tenant
     incident_no bigint not null,                             -- incident
     person_id uuid not null,                                 -- person
     phase int not null check (phase > 0),                    -- 1..
     plan_no int not null,                                    -- plan that covers it
+    profile text not null,                                   -- legal profile of the person's jurisdiction; the plan's text has its closing table
     route text not null check (route in ('sms', 'letter', 'email', 'sms-and-letter', 'sms-then-letter')), -- channels
     state text not null default 'open' check (state in ('open', 'notified', 'unreachable', 'exempt', 'withdrawn')), -- moved by events only
     alerted_at timestamptz,                                  -- first SMS reported delivered; not an end

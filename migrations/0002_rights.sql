@@ -19,12 +19,14 @@ grant insert on controller, affected_list, list_freeze, person_key, source_row, 
 -- States, heads and times of signatures have defaults and are never given at insert.
 grant insert (user_id, name, public_key, added_command_id) on app_user to duly_app;
 grant insert (command_id, user_id, statement, signature) on signed_command to duly_app;
+grant insert (controller_id, letterhead_no, hash, logo, logo_alt, check_page, set_by, command_id) on letterhead to duly_app;
+grant insert (template_hash, template, reviewed_by, command_id) on template_review to duly_app;
 grant insert (hold_id, controller_id, incident_no, person_id, reason, set_by, command_id) on hold to duly_app;
-grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) on incident to duly_app;
+grant insert (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) on incident to duly_app;
 grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code,
     language, format, jurisdiction, has_phone, has_address, commitments) on person to duly_app;
 grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by) on plan to duly_app;
-grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) on notice to duly_app;
+grant insert (controller_id, incident_no, person_id, phase, plan_no, profile, route, problem) on notice to duly_app;
 grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at) on message to duly_app;
 grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from,
     notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) on event to duly_app;

@@ -115,7 +115,7 @@ create table publication (
 -- The words that plans were approved with: templates, legal profile, the incident's texts. A pack shows them by hash.
 create table approved_text (
     hash bytea primary key check (hash = sha256(body)),      -- as the plan's body names it
-    name text not null,                                      -- file name, for people; carries no meaning
+    name text not null,                                      -- file name; of a template with its folder, which says what it is for
     body bytea not null                                      -- the bytes
 );
 

@@ -25,6 +25,7 @@ pub mod serve;
 pub mod setup;
 pub mod sign;
 pub mod status;
+mod review;
 pub mod templates;
 pub mod unknown;
 pub mod users;

@@ -4,6 +4,7 @@ mod check;
 mod described;
 mod error;
 mod layers;
+mod profile;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 pub use described::{Described, DescribedReceipt};
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
+pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
 use figment::Figment;

@@ -80,7 +80,8 @@ impl Office {
         let accounts = accounts(&settings)?;
         let store =
             Store::connect(settings.database.url.expose_secret(), settings.database.connections, deadlines(&settings)).await?;
-        let templates = crate::render::TemplateSet::load(&settings.templates.folders())?;
+        let mut templates = crate::render::TemplateSet::load(&settings.templates.folders())?;
+        store.list_reviews().await?.iter().for_each(|review| templates.admit(&review.template_hash));
         Ok(Self { master: settings.master_key()?, store, accounts, composer: Composer::new(templates), settings })
     }
 }

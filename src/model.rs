@@ -1,8 +1,10 @@
 //! Pure types and rules: no database, no network, no clock.
 
 pub mod cause;
+pub mod column;
 pub mod contact;
 pub mod list_key;
+pub mod look;
 pub mod name;
 pub mod person;
 pub mod profile;

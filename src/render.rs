@@ -5,12 +5,16 @@
 //! rendered text is read before anybody approves it. SMS texts are not escaped; letters escape for Typst.
 
 pub mod check;
+pub mod letter;
 pub mod marked;
 pub mod message;
+pub mod picture;
 pub mod preview;
+mod printed;
 pub mod sms;
 pub mod template;
 pub mod variables;
+pub mod words;
 
 pub use template::{Template, TemplateSet, Want};
 

@@ -8,6 +8,7 @@ table affected_list
     file_hash bytea
     row_count bigint
     wrapped_key bytea not null
+    columns jsonb not null default '{}'::jsonb
     locked_by text
     opened_at timestamp with time zone not null default duly_now()
     constraint affected_list_check CHECK (((source = 'jobs'::text) = (file_hash IS NULL)))
@@ -267,7 +268,6 @@ table incident
     incident_id uuid not null
     slug text not null
     profile text not null
-    closing jsonb not null
     texts jsonb not null
     wrapped_key bytea not null
     intake_public_key bytea not null
@@ -288,7 +288,7 @@ table incident
     constraint incident_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
     CREATE CONSTRAINT TRIGGER incident_has_event AFTER INSERT ON public.incident DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION incident_has_event()
     grant select to duly_app
-    grant insert (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
+    grant insert (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
     grant update (hold_version, locked_by) to duly_app
 
 table installation
@@ -318,6 +318,27 @@ table leadership
     trigger check_lead BEFORE INSERT OR UPDATE OF expires_at ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
     grant insert, select to duly_app
     grant update (epoch, holder, expires_at, locked_by) to duly_app
+
+table letterhead
+    controller_id uuid not null
+    letterhead_no integer not null
+    hash bytea not null
+    logo bytea
+    logo_alt text
+    check_page text
+    set_by uuid not null
+    command_id uuid not null
+    set_at timestamp with time zone not null default duly_now()
+    constraint letterhead_check CHECK (((logo IS NULL) = (logo_alt IS NULL)))
+    constraint letterhead_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint letterhead_command_id_key UNIQUE (command_id)
+    constraint letterhead_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
+    constraint letterhead_hash_check CHECK ((octet_length(hash) = 32))
+    constraint letterhead_letterhead_no_check CHECK ((letterhead_no > 0))
+    constraint letterhead_pkey PRIMARY KEY (controller_id, letterhead_no)
+    constraint letterhead_set_by_fkey FOREIGN KEY (set_by) REFERENCES app_user(user_id)
+    grant select to duly_app
+    grant insert (controller_id, letterhead_no, hash, logo, logo_alt, check_page, set_by, command_id) to duly_app
 
 table list_freeze
     controller_id uuid not null
@@ -458,6 +479,7 @@ table notice
     person_id uuid not null
     phase integer not null
     plan_no integer not null
+    profile text not null
     route text not null
     state text not null default 'open'::text
     alerted_at timestamp with time zone
@@ -469,7 +491,7 @@ table notice
     constraint notice_route_check CHECK ((route = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text, 'sms-and-letter'::text, 'sms-then-letter'::text])))
     constraint notice_state_check CHECK ((state = ANY (ARRAY['open'::text, 'notified'::text, 'unreachable'::text, 'exempt'::text, 'withdrawn'::text])))
     grant select to duly_app
-    grant insert (controller_id, incident_no, person_id, phase, plan_no, route, problem) to duly_app
+    grant insert (controller_id, incident_no, person_id, phase, plan_no, profile, route, problem) to duly_app
 
 table notice_move
     from_state text not null
@@ -786,6 +808,21 @@ table source_row
     trigger only_while_open AFTER INSERT ON public.source_row REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant insert, select to duly_app
 
+table template_review
+    template_hash bytea not null
+    template text not null
+    reviewed_by uuid not null
+    command_id uuid not null
+    reviewed_at timestamp with time zone not null default duly_now()
+    constraint template_review_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
+    constraint template_review_command_id_key UNIQUE (command_id)
+    constraint template_review_pkey PRIMARY KEY (template_hash)
+    constraint template_review_reviewed_by_fkey FOREIGN KEY (reviewed_by) REFERENCES app_user(user_id)
+    constraint template_review_template_hash_check CHECK ((octet_length(template_hash) = 32))
+    trigger check_review BEFORE INSERT ON public.template_review FOR EACH ROW EXECUTE FUNCTION check_review()
+    grant select to duly_app
+    grant insert (template_hash, template, reviewed_by, command_id) to duly_app
+
 function apply_events() returns trigger security definer set search_path=public, pg_temp
 
 declare wanted bigint; moved bigint;
@@ -1077,6 +1114,20 @@ begin
     if moving > 0 and exists (select from restored r where r.reconciled_at is null and r.imported_at is null) then
         raise exception 'nobody''s events go on before `duly restore reconcile` has brought back those that were lost' using errcode = 'DU071';
     end if;
+end 
+
+function check_review() returns trigger set search_path=public, pg_temp
+
+begin
+    perform from app_user u
+      where u.user_id = new.reviewed_by and u.revoked_at is null
+        and is_signed(new.command_id, new.reviewed_by, jsonb_build_object(
+              'command', 'template review', 'template', new.template, 'hash', encode(new.template_hash, 'hex')))
+        for share of u;
+    if not found then
+        raise exception 'a review needs an active user''s signature over the template''s hash' using errcode = 'DU005';
+    end if;
+    return new;
 end 
 
 function check_user() returns trigger set search_path=public, pg_temp

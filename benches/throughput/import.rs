@@ -22,7 +22,8 @@ pub async fn run() -> Vec<Entry> {
     assert_eq!(csv::open(File::open(path).unwrap(), &[]).unwrap().filter(|row| row.is_ok()).count() as u64, rows);
     let read_per_second = rows as f64 / read.elapsed().as_secs_f64();
     let started = Instant::now();
-    let report = list::import(&office.store, &incident, &key, path, &[], |_| {}).await.unwrap();
+    let report =
+        list::import(&office.store, &incident, &key, path, &duly::intake::csv::Mapping::default(), |_| {}).await.unwrap();
     let per_second = rows as f64 / started.elapsed().as_secs_f64();
     assert_eq!(report.people + report.duplicates, rows);
 

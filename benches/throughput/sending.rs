@@ -170,13 +170,21 @@ async fn plan(office: &Arc<Office>, incident: &Incident, ann: &Signer, people: u
     }
     out.flush().unwrap();
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
-    list::import(&office.store, incident, &key, path, &[], |_| {}).await.unwrap();
+    list::import(&office.store, incident, &key, path, &duly::intake::csv::Mapping::default(), |_| {}).await.unwrap();
     let store = &office.store;
     let key = UserKey::generate("bob");
     let bob = Signer { user_id: ann.add_user(store, "bob", &key.public()).await.unwrap(), key };
     let id = incident.incident_id;
     let by = ann.sign(store, &serde_json::json!({"command": "plan prepare", "incident": id})).await.unwrap();
-    let request = PlanRequest { routes: vec![Route::Sms], date: (2026, 11, 24), is_urgent: false, accepted: BTreeMap::new(), by };
+    let request = PlanRequest {
+        routes: vec![Route::Sms],
+        date: (2026, 11, 24),
+        is_urgent: false,
+        accepted: BTreeMap::new(),
+        profiles: Vec::new(),
+        under: BTreeMap::new(),
+        by,
+    };
     let summary = prepare(office, incident, &request, |_| {}).await.unwrap();
     let plan = store.load_plan(incident.key, summary.plan).await.unwrap();
     let approval = bob.sign(store, &plan_command("plan approve", id, plan.plan_no, &plan.hash)).await.unwrap();

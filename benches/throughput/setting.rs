@@ -2,7 +2,6 @@
 
 use duly::config::{self, Settings};
 use duly::dispatch::Office;
-use duly::model::profile::Profile;
 use duly::model::seal::{Key, generate_pair};
 use duly::model::user_key::UserKey;
 use duly::store::controller::NewController;
@@ -57,14 +56,12 @@ pub async fn incident(office: &Arc<Office>, by: &Signer) -> Incident {
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
         added_by: None,
     };
-    let profile = Profile::parse(&std::fs::read_to_string("config/profiles/uk-gdpr.toml").unwrap()).unwrap();
     let key = Key::generate();
     let new = NewIncident {
         controller_id: office.store.insert_controller(&controller).await.unwrap(),
         incident_id: Uuid::now_v7(),
         slug: "bench".into(),
-        profile: profile.id,
-        closing: json!(profile.closing),
+        profile: "uk-gdpr".into(),
         texts: json!({
             "nature": "On 9 November 2026 a file with names was copied from a server of ours.",
             "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",

@@ -1,21 +1,26 @@
 //! Controllers: the organisations that must notify.
 
-use super::failure::check_visible;
+use super::failure::{check_visible, read_bytes};
 use super::output::table;
-use super::sign::signed;
+use super::sign::{signed, signer};
 use super::{Context, Failure};
+use crate::model::look::LOGO_BYTES_MAX;
 use crate::model::seal::generate_pair;
+use crate::model::statement::controller_set;
 use crate::store::StoreError;
 use crate::store::controller::NewController;
 use crate::store::quarantine::Decider;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// `duly controller`.
 #[derive(Subcommand)]
 pub enum ControllerCommand {
     /// Add a controller
     Add(AddController),
+    /// Set what a controller's letters look like: logo, page that tells how to check a letter
+    Set(SetController),
     /// List controllers
     #[command(after_help = "Example:\n  duly controller list --json")]
     List,
@@ -40,10 +45,30 @@ pub struct AddController {
     pub address: Vec<String>,
 }
 
+/// `duly controller set`.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  duly controller set northmere --logo badge.svg --logo-alt 'Badge of Northmere Police' \\\n    --check-page https://northmere.police.uk/check\n\nWhat is not given stays; `none` takes it away. Plans that are prepared already keep what they had."
+)]
+pub struct SetController {
+    /// Short name
+    pub slug: String,
+    /// Logo: SVG or PNG; or `none`
+    #[arg(long, value_name = "FILE", requires = "logo_alt")]
+    pub logo: Option<PathBuf>,
+    /// What the logo shows, for who cannot see it
+    #[arg(long, value_name = "TEXT", requires = "logo")]
+    pub logo_alt: Option<String>,
+    /// Public page that tells how to check a letter, printed with a QR code, the same for everybody; or `none`
+    #[arg(long, value_name = "URL")]
+    pub check_page: Option<String>,
+}
+
 /// Runs a controller command.
 pub async fn run(context: &Context, command: ControllerCommand) -> Result<(), Failure> {
     match command {
         ControllerCommand::Add(args) => add(context, args).await,
+        ControllerCommand::Set(args) => set(context, args).await,
         ControllerCommand::List => list(context).await,
     }
 }
@@ -81,6 +106,46 @@ async fn add(context: &Context, args: AddController) -> Result<(), Failure> {
     context.print(&json!({"controller": new.slug, "controller_id": id}), "");
     eprintln!("Controller {} added. Its providers send receipts to /receipts/{}/LANE.", new.slug, new.slug);
     Ok(())
+}
+
+async fn set(context: &Context, args: SetController) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let controller_id = store.load_controller(&args.slug).await?;
+    let mut look = store.load_letterhead(controller_id).await?;
+    if args.logo.is_none() && args.check_page.is_none() {
+        return Err(super::Refusal::of("there is nothing to set", "give --logo with --logo-alt, or --check-page"));
+    }
+    if let Some(path) = args.logo {
+        look.logo = match path.as_os_str() == "none" {
+            true => None,
+            false => Some((read_logo(&path)?.into(), args.logo_alt.unwrap_or_default())),
+        };
+    }
+    if let Some(url) = args.check_page {
+        look.check_page = (url != "none").then_some(url);
+    }
+    // A logo that no letter can print is found here, and not when a plan is prepared.
+    crate::render::letter::try_on(&look)?;
+    let by = signer(context).await?.sign(store, &controller_set(&args.slug, &look.hash())).await?;
+    store.insert_letterhead(controller_id, &look, by).await?;
+    let hash = hex::encode(look.hash());
+    context.print(&json!({"controller": args.slug, "letterhead": hash}), "");
+    eprintln!(
+        "Letters of {} look so from the next plan on. See them: duly template preview --controller {}",
+        args.slug, args.slug
+    );
+    Ok(())
+}
+
+fn read_logo(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+    let bytes = read_bytes(path)?;
+    if bytes.len() > LOGO_BYTES_MAX {
+        return Err(super::Refusal::of(
+            format!("the logo has {} kB, more than {}", bytes.len() / 1024, LOGO_BYTES_MAX / 1024),
+            "it lies in every letter: save it smaller, as SVG without pictures inside",
+        ));
+    }
+    Ok(bytes)
 }
 
 async fn list(context: &Context) -> Result<(), Failure> {

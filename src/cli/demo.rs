@@ -8,6 +8,7 @@ use super::output::figure;
 use super::{Failure, Refusal};
 use crate::config::{self, Settings};
 use crate::dispatch::Office;
+use crate::intake::csv::Mapping;
 use crate::intake::{csv, list};
 use crate::store::incident::Incident;
 use clap::Args;
@@ -87,7 +88,7 @@ async fn import(ground: &Ground, folder: &Path, args: &Demo) -> Result<u64, Fail
     let path = folder.join("affected.csv");
     write_people(&mut BufWriter::new(File::create(&path)?), args.people, args.seed)?;
     let key = ground.office.master.unwrap_key(&ground.incident.wrapped_key, "incident")?;
-    let report = list::import(&ground.office.store, &ground.incident, &key, &path, &[], |_| {}).await?;
+    let report = list::import(&ground.office.store, &ground.incident, &key, &path, &Mapping::default(), |_| {}).await?;
     // A reader of its own counts the file again: one side of the equation.
     let rows_read = csv::count_rows(File::open(&path)?)?;
     let [people, duplicates, quarantined] = [report.people, report.duplicates, report.quarantined].map(figure_of);

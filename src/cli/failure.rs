@@ -3,7 +3,7 @@
 //! `?` takes only errors that can say what to do about them: one without a remedy does not compile.
 
 use crate::broker::BrokerError;
-use crate::config::SettingsError;
+use crate::config::{ProfileError, SettingsError};
 use crate::dispatch::DispatchError;
 use crate::dispatch::plan::PlanError;
 use crate::evidence::EvidenceError;
@@ -70,6 +70,7 @@ remedies! {
     OutsideError,
     PackError,
     PlanError,
+    ProfileError,
     PublishError,
     RenderError,
     ReportError,

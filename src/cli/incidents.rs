@@ -5,6 +5,7 @@ use super::failure::read_text;
 use super::output::{figure, table, when};
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
+use crate::config::ProfileFile;
 use crate::model::name::is_slug;
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
@@ -50,7 +51,7 @@ pub struct AddIncident {
     /// Controller's short name
     #[arg(long)]
     pub controller: String,
-    /// Legal profile
+    /// Legal profile of plans that name none
     #[arg(long, default_value = "uk-gdpr")]
     pub profile: String,
     /// TOML file with nature, consequences, measures, advice, dpo_name, dpo_contact
@@ -128,7 +129,7 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
     let texts = json!(texts);
     let settings = context.settings()?;
     let master = settings.master_key()?;
-    let profile = Profile::parse(&read_text(&settings.profiles.folder.join(format!("{}.toml", args.profile)))?)?;
+    let ProfileFile { profile, .. } = ProfileFile::load(&settings.profiles.folder, &args.profile)?;
     let store = context.store().await?;
     let controller_id = store.load_controller(&args.controller).await?;
     let name = format!("{}/{}", args.controller, args.slug);
@@ -154,7 +155,6 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
         incident_id,
         slug: args.slug,
         profile: profile.id,
-        closing: json!(profile.closing),
         texts,
         wrapped_key: master.wrap(&key, "incident"),
         intake_public_key: public,
@@ -198,17 +198,18 @@ async fn show(context: &Context, name: &str) -> Result<(), Failure> {
     let Some(summary) = summaries.into_iter().find(|s| s.incident_id == incident.incident_id) else {
         return Err(Refusal::of("the incident was removed meanwhile", "run the command again"));
     };
+    let ProfileFile { profile, .. } = ProfileFile::load(&context.settings()?.profiles.folder, &incident.profile)?;
     let mut data = json!(summary);
     if let Value::Object(fields) = &mut data {
         fields.insert("controller_name".to_owned(), json!(incident.controller_name));
-        fields.insert("closing".to_owned(), incident.closing.clone());
+        fields.insert("closing".to_owned(), json!(profile.closing));
         fields.insert("texts".to_owned(), incident.texts.clone());
     }
-    context.print(&data, &show_lines(&summary, &incident));
+    context.print(&data, &show_lines(&summary, &incident, &profile));
     Ok(())
 }
 
-fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
+fn show_lines(summary: &IncidentSummary, incident: &Incident, profile: &Profile) -> String {
     let mut rows = vec![
         vec!["incident".to_owned(), summary.name.clone()],
         vec!["controller".to_owned(), incident.controller_name.clone()],
@@ -221,12 +222,9 @@ fn show_lines(summary: &IncidentSummary, incident: &Incident) -> String {
     if let Some(at) = summary.closed_at {
         rows.push(vec!["closed".to_owned(), when(at)]);
     }
-    for closing in incident.closing.as_array().into_iter().flatten() {
-        let word = |key: &str| closing.get(key).and_then(Value::as_str).unwrap_or_default().replace('_', " ");
-        rows.push(vec![
-            String::new(),
-            format!("a {} {} ends the notice when it is {}", word("content"), word("channel"), word("state")),
-        ]);
+    for closing in &profile.closing {
+        let state = closing.state.replace('_', " ");
+        rows.push(vec![String::new(), format!("a {} {} ends the notice when it is {state}", closing.content, closing.channel)]);
     }
     for name in TEXTS_ALWAYS {
         rows.push(vec![(*name).to_owned(), incident.texts.get(*name).and_then(Value::as_str).unwrap_or_default().to_owned()]);

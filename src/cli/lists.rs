@@ -4,6 +4,7 @@ use super::list_signatures::{self, Attach, ReplaceKey, Sign, Statement};
 use super::output::{count, figure};
 use super::serve::terminated;
 use super::{Context, Failure, Refusal, pair, setup};
+use crate::intake::csv::Mapping;
 use crate::intake::dry_run::dry_run;
 use crate::intake::list::{Progress, Report, Target, check_list, count_list, import_counted};
 use crate::model::contact::Fault;
@@ -21,7 +22,7 @@ pub enum ListCommand {
     ///
     /// Good rows become people, bad ones wait in quarantine with row, column, code and remedy.
     #[command(
-        after_help = "Examples:\n  duly list import affected.csv --incident northmere-2026 --dry-run\n  duly list import affected.csv --incident northmere-2026 --map phone='Mobile no'"
+        after_help = "Examples:\n  duly list import affected.csv --incident northmere-2026 --dry-run\n  duly list import affected.csv --incident northmere-2026 --map phone='Mobile no'\n  duly list import affected.csv --incident northmere-2026 --map pay_number_type='Kind of pay number' --sensitive pay_grade"
     )]
     Import {
         /// UTF-8 CSV with comma, semicolon or tab
@@ -29,9 +30,13 @@ pub enum ListCommand {
         /// Incident, or controller/incident
         #[arg(long)]
         incident: String,
-        /// Column of Duly = header of the list; repeat for more
+        /// Column = header of the list; repeat for more. A column that is none of Duly's is one of the list's own, which
+        /// templates may print as `person.column`: text, or `COLUMN:number=HEADER`, `COLUMN:date=HEADER`
         #[arg(long = "map", value_name = "COLUMN=HEADER", value_parser = pair)]
         map: Vec<(String, String)>,
+        /// A column of the list's own whose values may stand in no message; repeat for more
+        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+        sensitive: Vec<String>,
         /// Say what would happen and change nothing
         #[arg(long)]
         dry_run: bool,
@@ -49,7 +54,9 @@ pub enum ListCommand {
 /// Runs a list command.
 pub async fn run(context: &Context, command: ListCommand) -> Result<(), Failure> {
     match command {
-        ListCommand::Import { file, incident, map, dry_run } => import(context, file, incident, map, dry_run).await,
+        ListCommand::Import { file, incident, map, sensitive, dry_run } => {
+            import(context, file, incident, &Mapping::of(&map, &sensitive)?, dry_run).await
+        }
         ListCommand::Statement(args) => list_signatures::statement(context, args).await,
         ListCommand::Sign(args) => list_signatures::sign(context, args).await,
         ListCommand::Attach(args) => list_signatures::attach(context, args).await,
@@ -57,7 +64,7 @@ pub async fn run(context: &Context, command: ListCommand) -> Result<(), Failure>
     }
 }
 
-async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String, String)>, is_dry: bool) -> Result<(), Failure> {
+async fn import(context: &Context, file: PathBuf, slug: String, mapping: &Mapping, is_dry: bool) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(&slug).await?;
     incident.check_open()?;
@@ -65,12 +72,12 @@ async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String
     let target = Target { store: &office.store, incident: &incident, incident_key: &key };
     let bar = bar();
     let report = if is_dry {
-        dry_run(&target, &file, &map, |p| show(bar.as_ref(), p)).await?
+        dry_run(&target, &file, mapping, |p| show(bar.as_ref(), p)).await?
     } else {
         let counted = count_list(&file).await?;
-        check_list(&file, &map, &counted)?;
+        check_list(&file, mapping, &counted)?;
         let statement = json!({
-            "command": "list import", "incident": incident.incident_id, "file": hex::encode(target.file_hash(&counted)), "rows": counted.rows,
+            "command": "list import", "incident": incident.incident_id, "file": hex::encode(target.file_hash(&counted)), "rows": counted.rows, "columns": mapping.own(),
         });
         setup::signed(context, &statement).await?;
         let taken = Cell::new(0);
@@ -79,7 +86,7 @@ async fn import(context: &Context, file: PathBuf, slug: String, map: Vec<(String
             show(bar.as_ref(), p);
         };
         tokio::select! {
-            report = import_counted(&target, &file, &map, &counted, progress) => report?,
+            report = import_counted(&target, &file, mapping, &counted, progress) => report?,
             () = terminated() => return Err(cut(taken.get(), counted.rows)),
         }
     };

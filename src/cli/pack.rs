@@ -138,7 +138,7 @@ async fn of_person(context: &Context, args: Person) -> Result<(), Failure> {
     let export = Export::begin(context, &args.out, &command).await?;
     if opens {
         // Before anything is opened: a look that fails was tried all the same.
-        store.record_view(of.key, id, export.by).await?;
+        store.record_view(of.key, id, "pack", export.by).await?;
     }
     let archive = Arc::new(Archive::open(&context.settings()?, store)?);
     sequencer::run_once(archive.clone()).await?;

@@ -9,7 +9,7 @@ pub use findings::findings;
 
 use super::output::{Paint, count, figure};
 use super::sign::{signed, signer};
-use super::{Context, Failure, Refusal};
+use super::{Context, Failure, Refusal, pair};
 use crate::dispatch::plan::{PlanError, PlanRequest};
 use crate::dispatch::{Office, plan};
 use crate::model::state::Route;
@@ -42,7 +42,7 @@ pub struct Which {
 pub enum PlanCommand {
     /// Freeze the open lists, render and check every message, make a plan
     #[command(
-        after_help = "Example:\n  duly plan prepare --incident cards-2026 --route sms-then-letter,letter,sms\n\nEach person gets the first route that can reach them. Nothing is sent."
+        after_help = "Examples:\n  duly plan prepare --incident cards-2026 --route sms-then-letter,letter,sms\n  duly plan prepare --incident cards-2026 --route letter --profile uk-gdpr,us-ca --under FR=uk-gdpr\n\nEach person gets the first route that can reach them and ends their notice under their profile. Nothing is sent."
     )]
     Prepare {
         /// Incident, or controller/incident
@@ -51,6 +51,13 @@ pub enum PlanCommand {
         /// Routes in order of preference
         #[arg(long, value_delimiter = ',', required = true, value_parser = routes())]
         route: Vec<Route>,
+        /// Legal profiles, each for the people of its jurisdictions; without it the incident's
+        #[arg(long, value_delimiter = ',')]
+        profile: Vec<String>,
+        /// The profile that a lawyer chose for people of a jurisdiction whom no profile governs, such as FR=uk-gdpr; repeat for
+        /// more
+        #[arg(long, value_name = "JURISDICTION=PROFILE", value_parser = pair)]
+        under: Vec<(String, String)>,
         /// Its messages go before those of other plans
         #[arg(long)]
         urgent: bool,
@@ -105,8 +112,14 @@ const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Prepare { incident, route, urgent, incomplete, accept } => {
-            let wanted = Wanted { is_urgent: urgent, takes_incomplete: incomplete, accepted: accept.into_iter().collect() };
+        PlanCommand::Prepare { incident, route, profile, under, urgent, incomplete, accept } => {
+            let wanted = Wanted {
+                profiles: profile,
+                under: under.into_iter().map(|(place, profile)| (place.to_uppercase(), profile)).collect(),
+                is_urgent: urgent,
+                takes_incomplete: incomplete,
+                accepted: accept.into_iter().collect(),
+            };
             prepare(context, &incident, &route, wanted).await
         }
         PlanCommand::Show(which) => show(context, &which).await,
@@ -130,25 +143,28 @@ fn reason(text: &str) -> Result<(String, String), String> {
 
 /// How a plan is prepared.
 struct Wanted {
+    profiles: Vec<String>,
+    under: BTreeMap<String, String>,
     is_urgent: bool,
     takes_incomplete: bool,
     accepted: BTreeMap<String, String>,
 }
 
 async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted) -> Result<(), Failure> {
-    let Wanted { is_urgent, takes_incomplete, accepted } = wanted;
+    let Wanted { profiles, under, is_urgent, takes_incomplete, accepted } = wanted;
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
     incident.check_open()?;
     let now = office.store.now().await?;
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
-    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "urgent": is_urgent, "accepted": accepted, "date": [date.0, date.1, date.2]});
+    let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "profiles": profiles, "under": under,
+        "urgent": is_urgent, "accepted": accepted, "date": [date.0, date.1, date.2]});
     choose::check_lists(&office.store, &incident, takes_incomplete).await?;
     let (user_id, command_id) = signed(context, &command).await?;
     let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
-    let request = PlanRequest { routes: routes.to_vec(), date, is_urgent, accepted, by };
+    let request = PlanRequest { routes: routes.to_vec(), profiles, under, date, is_urgent, accepted, by };
     let made = plan::prepare(&office, &incident, &request, |n| {
         if is_terminal {
             eprint!("\r{n} people rendered and checked");

@@ -4,12 +4,16 @@ use super::Office;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::{Key, MessageName};
 use crate::model::state::{Channel, MessageState, Misfit};
+use crate::model::texts::{Facts, table};
 use crate::provider::{Account, Frozen, Item, Outbound};
+use crate::render::Template;
 use crate::render::message::{Rendered, Setting};
+use crate::store::StoreError;
 use crate::store::claim::{Intent, RepeatWindow};
 use crate::store::draft::Draft;
 use duly_ledger::{PersonKey, commit, verify};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A call that only waits for its claim.
 pub struct Prepared {
@@ -56,12 +60,14 @@ pub fn setting(draft: &Draft) -> Option<Setting> {
     let date: Vec<i64> = plan.get("date")?.as_array()?.iter().filter_map(Value::as_i64).collect();
     let [year, month, day] = date[..] else { return None };
     Some(Setting {
-        profile: plan.get("profile")?.as_str()?.to_owned(),
         texts: draft.context.texts.clone(),
         controller_name: draft.context.controller_name.clone(),
         sms_sender: draft.context.sms_sender.clone(),
         controller_address: draft.context.controller_address.clone(),
+        look: draft.context.look.clone(),
         date: (i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?),
+        discreet: table::<Facts>(&draft.context.texts, "facts").discreet,
+        watermark: String::new(),
     })
 }
 
@@ -130,6 +136,23 @@ fn open(office: &Office, draft: &Draft) -> Result<(Key, PersonRecord), Unfit> {
     Ok((key, person))
 }
 
+/// Fetches the templates of drafts whose files are gone or were changed: a plan keeps what was approved.
+pub async fn keep_templates(office: &Office, drafts: &[Draft]) -> Result<(), StoreError> {
+    let hashes: BTreeSet<[u8; 32]> =
+        drafts.iter().filter_map(|draft| draft.prepared.template_hash.as_slice().try_into().ok()).collect();
+    for hash in hashes.iter().filter(|hash| office.composer.of_hash(hash).is_none()) {
+        let Some(text) = office.store.find_text(hash).await? else { continue };
+        let source = String::from_utf8_lossy(&text.body);
+        // One that does not compile any more stays unknown, and its messages are unfit.
+        if let Ok(template) = Template::kept(text.name.trim_end_matches(".hbs"), &source)
+            && template.hash == *hash
+        {
+            office.composer.keep(template);
+        }
+    }
+    Ok(())
+}
+
 /// The approved bytes of a message, for whoever may read it.
 pub fn approved_bytes(office: &Office, draft: &Draft) -> Result<Vec<u8>, Unfit> {
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
@@ -147,9 +170,8 @@ fn render(office: &Office, account: &Account, draft: &Draft, (key, person): (&Ke
     let setting = setting(draft).ok_or(Unfit::Plan)?;
     // The very template that was approved: a message pins its version for ever.
     let hash = draft.prepared.template_hash.as_slice().try_into().map_err(|_| Unfit::Plan)?;
-    let template =
-        office.composer.templates().of_hash(&hash).filter(|t| t.channel == account.channel).ok_or(Unfit::NotAsApproved)?;
-    let composed = office.composer.compose(&setting, person, &draft.person.reference_code, template);
+    let template = office.composer.of_hash(&hash).filter(|t| t.channel == account.channel).ok_or(Unfit::NotAsApproved)?;
+    let composed = office.composer.compose(&setting, person, &draft.person.reference_code, &template);
     let rendered = composed.map_err(|_| Unfit::Render)?;
     let is_approved = verify(&PersonKey::new(*key.bytes()), "content", &rendered.content_hash, &commitment(draft)?);
     if !is_approved || draft.prepared.person_version != draft.person.version {

@@ -5,11 +5,14 @@
 
 mod contents;
 mod cost;
+mod laws;
 
 use super::Office;
-use crate::model::profile::{Profile, closes};
+use crate::config::ProfileError;
+use crate::model::look::Look;
 use crate::model::seal::SealError;
 use crate::model::state::{Channel, Route};
+use crate::model::texts::{Facts, table};
 use crate::render::Want;
 use crate::render::check::{Coverage, Report};
 use crate::render::message::Setting;
@@ -18,9 +21,10 @@ use crate::store::incident::Incident;
 use crate::store::pack::ApprovedText;
 use crate::store::plan::{FrozenList, PlanDraft, PreparedNotice, Terms};
 use crate::store::quarantine::Decider;
-use contents::{ContentsRoot, Renderer, Rules};
+use contents::{ContentsRoot, Renderer};
 pub use cost::{Cost, Parts};
 use duly_ledger::{ManifestBuilder, ManifestError};
+use laws::{Law, Laws};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,10 +55,20 @@ pub enum PlanError {
     #[error("there is nobody to plan for: no open list has people")]
     Nobody,
     /// A route on which nobody could ever count as notified.
-    #[error("the route `{route}` cannot end in `notified` under the incident's profile")]
+    #[error("the route `{route}` cannot end in `notified` under {profiles}")]
     NeverNotifies {
         /// The route.
         route: Route,
+        /// Profiles of the people who would take it.
+        profiles: String,
+    },
+    /// People whose jurisdiction belongs to no profile of the plan.
+    #[error("{}", where_nobody_governs(.ungoverned, .profiles))]
+    Ungoverned {
+        /// Jurisdictions, each with how many people.
+        ungoverned: Vec<(String, u64)>,
+        /// Profiles of the plan.
+        profiles: Vec<String>,
     },
     /// A channel without a lane.
     #[error("the route `{route}` needs the channel `{channel}`, which has no lane")]
@@ -64,22 +78,9 @@ pub enum PlanError {
         /// The channel.
         channel: Channel,
     },
-    /// The legal profile's file.
-    #[error("the legal profile {path} cannot be read")]
-    Profile {
-        /// File.
-        path: std::path::PathBuf,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// The legal profile says something that Duly does not know.
-    #[error("the legal profile {path} is not valid: {what}")]
-    ProfileInvalid {
-        /// File.
-        path: std::path::PathBuf,
-        /// What is wrong.
-        what: String,
-    },
+    /// A legal profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The content check found what must be mended, or what somebody has to explain.
     #[error("{}", refusal(.report, .unexplained))]
     Content {
@@ -102,6 +103,13 @@ fn refusal(report: &Report, unexplained: &[&str]) -> String {
     }
 }
 
+fn where_nobody_governs(people: &[(String, u64)], profiles: &[String]) -> String {
+    let total: u64 = people.iter().map(|(_, n)| n).sum();
+    let places: Vec<String> = people.iter().map(|(place, n)| format!("{place} ({n})")).collect();
+    let who = if total == 1 { "1 person lives".to_owned() } else { format!("{total} people live") };
+    format!("{who} where none of the plan's profiles ({}) governs: {}", profiles.join(", "), places.join(", "))
+}
+
 impl PlanError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> String {
@@ -116,14 +124,20 @@ impl PlanError {
             Self::NeverNotifies { .. } => {
                 "choose a route with a letter, or a template that declares `content = full` for the text message".to_owned()
             }
-            Self::ProfileInvalid { .. } => "correct the profile at that place".to_owned(),
+            Self::Ungoverned { ungoverned, profiles } => {
+                let (place, _) = ungoverned.first().cloned().unwrap_or_default();
+                let profile = profiles.first().cloned().unwrap_or_default();
+                format!(
+                    "name their profiles with `--profile`, or say which a lawyer chose for them, such as `--under {place}={profile}`"
+                )
+            }
             Self::Content { report, .. } if report.has_errors() => {
                 "mend each as the report says, in the incident's texts or in the template, and prepare again".to_owned()
             }
             Self::Content { unexplained, .. } => {
                 format!("mend it, or give a reason for each: `--accept {}='…'`", unexplained.first().unwrap_or(&"C030"))
             }
-            Self::Profile { .. } => "check `profiles.folder`: the plan keeps the rules that it was made under".to_owned(),
+            Self::Profile(e) => e.remedy().to_owned(),
             Self::NoLane { channel, .. } => format!("add a lane for `{channel}` to the settings, or leave the route out"),
         }
     }
@@ -134,6 +148,10 @@ impl PlanError {
 pub struct PlanRequest {
     /// Routes in order of preference; each person gets the first that can reach them.
     pub routes: Vec<Route>,
+    /// Profiles, each for the people of its jurisdictions; empty: the incident's.
+    pub profiles: Vec<String>,
+    /// Profiles that somebody chose for a jurisdiction, whatever the profiles themselves say.
+    pub under: BTreeMap<String, String>,
     /// Year, month, day printed in letters.
     pub date: (i32, u8, u8),
     /// Whether its messages go before those of other plans.
@@ -151,6 +169,8 @@ pub struct PlanSummary {
     pub plan: i32,
     /// SHA-256 of the body, hex: what approvals sign.
     pub hash: String,
+    /// People by profile.
+    pub profiles: BTreeMap<String, u64>,
     /// People by route.
     pub routes: BTreeMap<String, u64>,
     /// People for whom nothing could be prepared, by code.
@@ -163,8 +183,6 @@ pub struct PlanSummary {
     pub check: Value,
     #[serde(skip)]
     templates: BTreeSet<String>,
-    #[serde(skip)]
-    profile_text: String,
 }
 
 /// Prepares a plan over all open lists; `progress` hears of people done.
@@ -174,19 +192,24 @@ pub async fn prepare(
     request: &PlanRequest,
     progress: impl Fn(u64),
 ) -> Result<PlanSummary, PlanError> {
-    let terms = terms(office, incident, request)?;
-    // Read once: the rules that were checked are the text that is kept.
-    let (profile, profile_text) = profile(office, incident)?;
     let store = &office.store;
     let lists = store.list_open_lists(incident.key).await?;
+    let look = store.load_letterhead(incident.key.controller_id).await?;
     let mut draft = store.begin_plan(incident.key).await?;
+    // Under the plan's lock: nobody comes who was not counted.
+    let people = store.count_jurisdictions(incident.key, &lists, PHASE).await?;
+    if people.is_empty() {
+        return Err(PlanError::Nobody);
+    }
+    // Read once: the rules that are checked are the texts that are kept.
+    let laws = Arc::new(Laws::choose(office, incident, request, people)?);
+    let terms = terms(office, &laws, request)?;
     let frozen = freeze_all(office, incident, &lists, &mut draft).await?;
     let renderer = Renderer {
         office: office.clone(),
-        setting: setting(incident, request.date),
+        setting: setting(incident, request.date, &look),
         incident_key: office.master.unwrap_key(&incident.wrapped_key, "incident")?,
-        routes: request.routes.clone(),
-        rules: Arc::new(Rules::of(incident, profile)),
+        laws: laws.clone(),
     };
     let (mut after, mut done, mut root) = (Uuid::nil(), 0, ContentsRoot::default());
     let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
@@ -207,9 +230,6 @@ pub async fn prepare(
         draft.insert_notices(PHASE, &notices, &terms).await?;
         progress(done);
     }
-    if done == 0 {
-        return Err(PlanError::Nobody);
-    }
     coverage.gaps(office.composer.templates()).for_each(|(gap, people)| report.add_gap(gap, people));
     let unexplained = report.unexplained(&request.accepted);
     if report.has_errors() || !unexplained.is_empty() {
@@ -217,8 +237,8 @@ pub async fn prepare(
     }
     summary.check = check_table(&report, &request.accepted);
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
-    let texts = texts(office, incident, profile_text, &mut summary)?;
-    let body = body(incident, request.date, &frozen, &terms, &root, &summary);
+    let texts = texts(office, incident, &laws, &summary)?;
+    let body = body(incident, request, &look, &frozen, &terms, (&laws, &root), &summary);
     let hash = Sha256::digest(&body);
     summary.hash = hex::encode(hash);
     // Before the plan: a plan that names a text which nobody kept could never be shown again.
@@ -230,6 +250,7 @@ pub async fn prepare(
 
 impl PlanSummary {
     fn count(&mut self, notice: &PreparedNotice) {
+        *self.profiles.entry(notice.profile.clone()).or_insert(0) += 1;
         *self.routes.entry(notice.route.to_owned()).or_insert(0) += 1;
         if let Some(problem) = &notice.problem {
             *self.problems.entry(problem.clone()).or_insert(0) += 1;
@@ -243,59 +264,42 @@ impl PlanSummary {
 }
 
 /// Refuses routes that cannot work, and fixes what holds for every message.
-fn terms(office: &Office, incident: &Incident, request: &PlanRequest) -> Result<Terms, PlanError> {
+fn terms(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms, PlanError> {
     let mut lanes = BTreeSet::new();
-    for &route in &request.routes {
-        let mut notifies = false;
-        for &channel in route.channels() {
-            let content = contents::wants(route, channel);
-            // In some language: who has none of their own is found by the check of coverage.
-            let want = Want { profile: &incident.profile, channel, content, language: "en", format: "standard" };
-            office.composer.templates().find(want)?;
-            notifies |= closes(&incident.closing, channel, content);
-            let of_channel: Vec<&String> =
-                office.accounts.iter().filter(|(_, a)| a.channel == channel).map(|(name, _)| name).collect();
-            if of_channel.is_empty() {
-                return Err(PlanError::NoLane { route, channel });
+    for Law { rules, routes, .. } in laws.all() {
+        for &route in routes {
+            for &channel in route.channels() {
+                let content = contents::wants(route, channel);
+                // In some language: who has none of their own is found by the check of coverage.
+                let want = Want { profile: &rules.profile.id, channel, content, language: "en", format: "standard" };
+                office.composer.templates().find(want)?;
+                lanes.extend(lanes_of(office, route, channel)?);
             }
-            lanes.extend(of_channel.into_iter().cloned());
-        }
-        if !notifies {
-            return Err(PlanError::NeverNotifies { route });
         }
     }
     let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
     Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
 }
 
-/// Every text that the plan names by hash: templates, the legal profile, what the incident says.
-fn texts(
-    office: &Office,
-    incident: &Incident,
-    profile: String,
-    summary: &mut PlanSummary,
-) -> Result<Vec<ApprovedText>, PlanError> {
+fn lanes_of(office: &Office, route: Route, channel: Channel) -> Result<Vec<String>, PlanError> {
+    let of_channel = office.accounts.iter().filter(|(_, account)| account.channel == channel);
+    let names: Vec<String> = of_channel.map(|(name, _)| name.clone()).collect();
+    if names.is_empty() { Err(PlanError::NoLane { route, channel }) } else { Ok(names) }
+}
+
+/// Every text that the plan names by hash: templates, the legal profiles, what the incident says.
+fn texts(office: &Office, incident: &Incident, laws: &Laws, summary: &PlanSummary) -> Result<Vec<ApprovedText>, PlanError> {
     let text = |name: String, body: Vec<u8>| ApprovedText { hash: Sha256::digest(&body).to_vec(), name, body };
-    let mut texts = vec![
-        text(format!("{}.toml", incident.profile), profile.into_bytes()),
-        text("texts.json".to_owned(), incident.texts.to_string().into_bytes()),
-    ];
-    summary.profile_text = hex::encode(&texts[0].hash);
+    let mut texts = vec![text("texts.json".to_owned(), incident.texts.to_string().into_bytes())];
+    texts.extend(laws.all().map(|law| text(format!("{}.toml", law.rules.profile.id), law.text.clone().into_bytes())));
     let templates = office.composer.templates();
     for hash in &summary.templates {
         let mut bytes = [0; 32];
         let found = hex::decode_to_slice(hash, &mut bytes).ok().and_then(|()| templates.of_hash(&bytes));
         let template = found.ok_or(PlanError::Rendering)?;
-        texts.push(text(format!("{}.hbs", template.name.replace('/', "-")), template.source.clone().into_bytes()));
+        texts.push(text(format!("{}.hbs", template.name), template.source.clone().into_bytes()));
     }
     Ok(texts)
-}
-
-fn profile(office: &Office, incident: &Incident) -> Result<(Profile, String), PlanError> {
-    let path = office.settings.profiles.folder.join(format!("{}.toml", incident.profile));
-    let text = std::fs::read_to_string(&path).map_err(|source| PlanError::Profile { path: path.clone(), source })?;
-    let profile = Profile::parse(&text).map_err(|what| PlanError::ProfileInvalid { path, what })?;
-    Ok((profile, text))
 }
 
 /// The warnings that the plan goes out with, each with its reason, for the approver's eyes and for the log.
@@ -306,14 +310,16 @@ fn check_table(report: &Report, accepted: &BTreeMap<String, String>) -> Value {
     Value::Array(lines.collect())
 }
 
-fn setting(incident: &Incident, date: (i32, u8, u8)) -> Setting {
+fn setting(incident: &Incident, date: (i32, u8, u8), look: &Look) -> Setting {
     Setting {
-        profile: incident.profile.clone(),
         texts: incident.texts.clone(),
         controller_name: incident.controller_name.clone(),
         sms_sender: incident.sms_sender.clone(),
         controller_address: incident.controller_address.clone(),
+        look: look.clone(),
         date,
+        discreet: table::<Facts>(&incident.texts, "facts").discreet,
+        watermark: String::new(),
     }
 }
 
@@ -348,21 +354,23 @@ async fn manifest(office: &Office, incident: &Incident, list_no: i32) -> Result<
 
 fn body(
     incident: &Incident,
-    date: (i32, u8, u8),
+    request: &PlanRequest,
+    look: &Look,
     lists: &[FrozenList],
     terms: &Terms,
-    root: &ContentsRoot,
+    (laws, root): (&Laws, &ContentsRoot),
     summary: &PlanSummary,
 ) -> Vec<u8> {
     let lists: Vec<Value> =
         lists.iter().map(|l| json!({"list": l.list_no, "people": l.people, "root": hex::encode(l.root)})).collect();
+    let date = request.date;
     json!({
         "approvals": incident.approvals_required,
-        "closing": incident.closing,
         "contents": {"people": root.people(), "root": hex::encode(root.root())},
         "date": [date.0, date.1, date.2],
         "incident": incident.incident_id.to_string(),
         "lanes": terms.lanes,
+        "letterhead": hex::encode(look.hash()),
         "lists": lists,
         "check": summary.check,
         "cost": summary.cost,
@@ -371,8 +379,7 @@ fn body(
         "plan": summary.plan,
         "postage_class": terms.postage_class,
         "problems": summary.problems,
-        "profile": incident.profile,
-        "profile_text": summary.profile_text,
+        "profiles": laws.table(),
         "routes": summary.routes,
         "sender": incident.sms_sender,
         "templates": summary.templates,

@@ -1,7 +1,7 @@
 //! A repeat under a provider's guarantee: a send like any other, with a claim of its own straight from `unknown`.
 
 use super::call::call;
-use super::draft::prepare_repeat;
+use super::draft::{keep_templates, prepare_repeat};
 use super::gate::{Gate, HoldWatch};
 use super::{DispatchError, Office};
 use crate::store::claim::RepeatWindow;
@@ -16,6 +16,7 @@ pub async fn repeat(
     window: RepeatWindow,
 ) -> Result<bool, DispatchError> {
     let drafts = office.store.list_drafts(&[row.message_id]).await?;
+    keep_templates(office, &drafts).await?;
     let Some(prepared) = drafts.first().and_then(|draft| prepare_repeat(office, draft, window).ok()) else { return Ok(false) };
     let send_by_ms = office.settings.dispatch.send_by_ms;
     let gate = Gate::before_claim(watch, send_by_ms);

@@ -1,7 +1,7 @@
 //! The worker: take jobs, render, claim, call. Recording and acknowledging is the recorder's part.
 
 use super::call::call;
-use super::draft::{Prepared, Unfit, prepare};
+use super::draft::{Prepared, Unfit, keep_templates, prepare};
 use super::gate::{Gate, HoldWatch};
 use super::recorder::{self, Done};
 use super::{DispatchError, Office};
@@ -118,6 +118,7 @@ async fn claim_and_call(lane: &Arc<Lane>, tags: &mut HashMap<Uuid, u64>, done: &
     let Ok(wanted) = u32::try_from(messages.len()) else { return Ok(()) };
     let Ok(mut slots) = lane.slots.clone().acquire_many_owned(wanted).await else { return Ok(()) };
     let drafts = lane.office.store.list_drafts(&messages).await?;
+    keep_templates(&lane.office, &drafts).await?;
     let send_by_ms = lane.office.settings.dispatch.send_by_ms;
     let (prepared, misfits) = prepare_all(&lane.office, drafts).await;
     record_misfits(&lane.office, misfits).await;

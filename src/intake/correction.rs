@@ -1,13 +1,15 @@
 //! Corrections: a row of a new list takes the place of a quarantined one.
 
-use super::csv::{ListError, column_names, open};
+use super::csv::{ListError, Mapping, column_names, open};
 use super::list::{ImportError, Report, Target, agree, count_list};
 use super::rows::RowKeys;
+use crate::model::column::Columns;
 use crate::model::contact::{RawPerson, guard_formula};
 use crate::model::seal::Key;
 use crate::store::StoreError;
 use crate::store::list::{NewList, NewRow, OpenList};
 use crate::store::quarantine::{Corrected, Decider, RowName};
+use serde_json::json;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
@@ -85,6 +87,7 @@ pub struct Correction<'a> {
     row_count: u64,
     wrapped_key: Vec<u8>,
     known: Option<OpenList>,
+    columns: Columns,
     rows: Vec<NewRow>,
     targets: Vec<RowName>,
 }
@@ -106,14 +109,15 @@ impl<'a> Correction<'a> {
                 .unwrap_key(known.as_ref().map_or(&wrapped_key, |l| &l.wrapped_key), "list")
                 .map_err(ImportError::from)?,
         };
-        let (rows, targets) = read(path, &keys, one)?;
+        let columns = own_columns(&target).await?;
+        let (rows, targets) = read(path, &Mapping::with_own(columns.clone()), &keys, one)?;
         agree(&counted, rows.len() as u64).map_err(ImportError::from)?;
         let list_no = known.as_ref().map(|list| list.list_no);
         let wrong = store.list_not_correctable(incident.key, list_no, &rows, &targets).await.map_err(ImportError::from)?;
         if !wrong.is_empty() {
             return Err(CorrectionError::NotQuarantined { rows: wrong });
         }
-        Ok(Self { target, file_hash, row_count: counted.rows, wrapped_key, known, rows, targets })
+        Ok(Self { target, file_hash, row_count: counted.rows, wrapped_key, known, columns, rows, targets })
     }
 
     /// Takes the rows. The same file again changes nothing.
@@ -124,6 +128,7 @@ impl<'a> Correction<'a> {
             file_hash: Some(&self.file_hash),
             row_count: i64::try_from(self.row_count).ok(),
             wrapped_key: &self.wrapped_key,
+            columns: &json!(self.columns),
         };
         let mut list = match self.known {
             Some(list) => list,
@@ -146,8 +151,26 @@ impl<'a> Correction<'a> {
     }
 }
 
-fn read(path: &Path, keys: &RowKeys, one: Option<&RowName>) -> Result<(Vec<NewRow>, Vec<RowName>), CorrectionError> {
-    let reader = File::open(path).map_err(ListError::from).and_then(|file| open(file, &[])).map_err(ImportError::from)?;
+/// The own columns of the incident's lists: a corrected row keeps them.
+pub async fn own_columns(target: &Target<'_>) -> Result<Columns, ImportError> {
+    let lists = target.store.list_columns(target.incident.key).await?;
+    let read = |list| serde_json::from_value::<Columns>(list).map_err(|_| StoreError::Corrupt { what: "columns of a list" });
+    let lists = lists.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut columns = Columns::new();
+    for (name, column) in lists.into_iter().flatten() {
+        // Sensitive in one list is sensitive in all.
+        columns.entry(name).and_modify(|known| known.sensitive |= column.sensitive).or_insert(column);
+    }
+    Ok(columns)
+}
+
+fn read(
+    path: &Path,
+    mapping: &Mapping,
+    keys: &RowKeys,
+    one: Option<&RowName>,
+) -> Result<(Vec<NewRow>, Vec<RowName>), CorrectionError> {
+    let reader = File::open(path).map_err(ListError::from).and_then(|file| open(file, mapping)).map_err(ImportError::from)?;
     let (mut rows, mut targets, mut unnamed, mut twice) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     for parsed in reader {
@@ -172,7 +195,9 @@ fn read(path: &Path, keys: &RowKeys, one: Option<&RowName>) -> Result<(Vec<NewRo
 pub async fn export(target: &Target<'_>, out: impl Write) -> Result<u64, CorrectionError> {
     let Target { store, incident, incident_key } = *target;
     let mut out = ::csv::Writer::from_writer(out);
-    let header: Vec<&str> = ["list", "row", "codes"].into_iter().chain(column_names()).collect();
+    let own = own_columns(target).await?.into_keys();
+    let columns: Vec<String> = column_names().map(str::to_owned).chain(own).collect();
+    let header: Vec<&str> = ["list", "row", "codes"].into_iter().chain(columns.iter().map(String::as_str)).collect();
     out.write_record(&header).map_err(std::io::Error::from)?;
     let (mut after, mut count) = (None, 0);
     loop {
@@ -190,7 +215,7 @@ pub async fn export(target: &Target<'_>, out: impl Write) -> Result<u64, Correct
             };
             let cell = |name: &str| cells.iter().find(|(column, _)| column == name).map_or("", |(_, cell)| cell);
             let place = [row.name.list_no.to_string(), row.name.row(), codes(&row.faults)];
-            let line = place.into_iter().chain(column_names().map(|name| guard_formula(cell(name))));
+            let line = place.into_iter().chain(columns.iter().map(|name| guard_formula(cell(name))));
             out.write_record(line).map_err(std::io::Error::from)?;
             count += 1;
         }

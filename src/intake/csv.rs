@@ -4,7 +4,7 @@ mod columns;
 mod count;
 mod records;
 
-pub use columns::{ADDRESS, COLUMNS, column_names};
+pub use columns::{ADDRESS, COLUMNS, Mapping, column_names};
 pub use count::{Counted, count, count_rows};
 pub use records::ROW_BYTES_MAX;
 
@@ -56,7 +56,13 @@ pub enum ListError {
     #[error("two headers mean the column `{column}`")]
     DoubleColumn {
         /// Column.
-        column: &'static str,
+        column: String,
+    },
+    /// A column marked sensitive that is none of the list's own.
+    #[error("the list has no column `{name}` of its own")]
+    BadSensitive {
+        /// The column.
+        name: String,
     },
     /// An override names no column or no header.
     #[error("`--map {name}` names no column of Duly or no header of the list")]
@@ -85,7 +91,12 @@ impl ListError {
             Self::UnclosedQuote { .. } => "close the quote or take it out, and import the file again: nothing was taken",
             Self::MissingColumn { .. } => "add the column, or name it with `--map external_reference=\"Your header\"`",
             Self::DoubleColumn { .. } => "rename one of the headers, or say which with `--map`",
-            Self::BadMap { .. } => "write `--map column=Header`, for example `--map phone=\"Mobile no\"`",
+            Self::BadMap { .. } => {
+                "write `--map column=Header`, for example `--map phone=\"Mobile no\"`, or `--map joined:date=\"Start date\"` for a column of the list's own: text, number or date"
+            }
+            Self::BadSensitive { .. } => {
+                "name a header of the list in lower case with `_`, or map one: `--map pay_grade=\"Pay grade\" --sensitive pay_grade`"
+            }
             Self::CountsDiffer { .. } => {
                 "the file changed while it was read, or a stray quote hides rows: import it again, then look at the rows that differ"
             }
@@ -121,7 +132,7 @@ pub struct ListReader<R: Read> {
 }
 
 /// Opens a list: finds its delimiter and maps its columns.
-pub fn open<R: Read>(input: R, overrides: &[(String, String)]) -> Result<ListReader<R>, ListError> {
+pub fn open<R: Read>(input: R, mapping: &Mapping) -> Result<ListReader<R>, ListError> {
     let mut records = Records::open(input)?;
     if !records.read()? {
         return Err(ListError::Empty);
@@ -131,7 +142,7 @@ pub fn open<R: Read>(input: R, overrides: &[(String, String)]) -> Result<ListRea
     }
     let header = |cell: &[u8]| std::str::from_utf8(cell).ok().filter(|h| !h.contains('\0')).map(|h| h.trim().to_owned());
     let headers = records.cells().map(header).collect::<Option<Vec<String>>>().ok_or(ListError::HeaderNotText)?;
-    let columns = Columns::map(headers, overrides)?;
+    let columns = Columns::map(headers, mapping)?;
     Ok(ListReader { records, columns, row: 0 })
 }
 
@@ -139,6 +150,11 @@ impl<R: Read> ListReader<R> {
     /// Headers that mean nothing to Duly and are not read.
     pub fn unmapped(&self) -> Vec<String> {
         self.columns.unmapped()
+    }
+
+    /// Refuses a mapping whose own columns the file does not have.
+    pub fn check_own(&self) -> Result<(), ListError> {
+        self.columns.check_own()
     }
 
     /// Bytes read from the file so far.
@@ -185,6 +201,11 @@ impl<R: Read> ListReader<R> {
             language: cell(11),
             format: cell(12),
             jurisdiction: cell(13),
+            columns: self
+                .columns
+                .own(cells)
+                .map(|(name, column, cell)| (name, column, unguard_formula(cell).to_owned()))
+                .collect(),
         }
     }
 

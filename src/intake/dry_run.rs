@@ -1,6 +1,6 @@
 //! Says what an import would say, also against people who are there already, and changes nothing.
 
-use super::csv::{ListError, open};
+use super::csv::{ListError, Mapping, open};
 use super::list::{ImportError, Progress, Report, Target, agree, count_list, read_batches};
 use super::rows::RowKeys;
 use crate::model::seal::Key;
@@ -17,16 +17,16 @@ type Seen = HashMap<[u8; 16], [u8; 8]>;
 pub async fn dry_run(
     target: &Target<'_>,
     path: &Path,
-    overrides: &[(String, String)],
+    mapping: &Mapping,
     progress: impl Fn(Progress),
 ) -> Result<Report, ImportError> {
     let Target { store, incident, incident_key } = *target;
     let counted = count_list(path).await?;
-    let unmapped = open(File::open(path).map_err(ListError::from)?, overrides)?.unmapped();
+    let unmapped = open(File::open(path).map_err(ListError::from)?, mapping)?.unmapped();
     let list = store.find_list(incident.key, "file", Some(&target.file_hash(&counted))).await?;
     let keys = RowKeys { incident: incident_key.clone(), list: Key::generate() };
     let mut report = Report { list: list.as_ref().map(|l| l.list_no), unmapped, ..Report::default() };
-    let mut batches = read_batches(path.to_owned(), overrides.to_vec(), keys);
+    let mut batches = read_batches(path.to_owned(), mapping.clone(), keys);
     let mut seen = Seen::new();
     while let Some(batch) = batches.recv().await {
         let batch = batch?;

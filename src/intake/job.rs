@@ -286,7 +286,7 @@ async fn open_desk(store: &Store, master: &Key, name: &str) -> Result<Place, Job
     let key = master.unwrap_key(&incident.wrapped_key, "incident")?;
     let secret = key.unwrap_key(&incident.intake_secret_key, "intake")?;
     let wrapped = key.wrap(&Key::generate(), "list");
-    let new = NewList { source: "jobs", file_hash: None, row_count: None, wrapped_key: &wrapped };
+    let new = NewList { source: "jobs", file_hash: None, row_count: None, wrapped_key: &wrapped, columns: &json!({}) };
     let list = store.find_or_open_list(incident.key, &new).await?;
     let keys = RowKeys { list: key.unwrap_key(&list.wrapped_key, "list")?, incident: key };
     Ok(Place::Open(Box::new(Desk { incident, keys, secret, list })))

@@ -2,14 +2,14 @@
 //!
 //! One thread reads, checks and seals while the database stores the batch before; memory does not grow with the list.
 
-use super::csv::{Counted, ListError, count, open};
+use super::csv::{Counted, ListError, Mapping, count, open};
 use super::rows::RowKeys;
 use crate::model::seal::{Key, SealError};
 use crate::store::incident::Incident;
 use crate::store::list::{Inserted, NewList, NewRow, OpenList, Tally};
 use crate::store::{Store, StoreError};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,12 @@ pub enum ImportError {
     /// A key.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The same file was imported with other columns of its own.
+    #[error("this file was imported before with {}", if .before.is_empty() { "no columns of its own".to_owned() } else { format!("the columns {}", .before) })]
+    OtherColumns {
+        /// Their names and types.
+        before: String,
+    },
     /// The reading thread died.
     #[error("the list could not be read to its end")]
     Reader,
@@ -46,6 +52,9 @@ impl ImportError {
             Self::List(error) => error.remedy(),
             Self::Store(error) => error.remedy(),
             Self::Seal(error) => error.remedy(),
+            Self::OtherColumns { .. } => {
+                "give the same `--map` and `--sensitive` again, or import the people who are missing as a file of their own"
+            }
             Self::Reader => "import the same file again: it goes on where it stopped",
         }
     }
@@ -106,6 +115,13 @@ impl Report {
     }
 }
 
+/// The columns of a list as `--map` names them.
+fn names(columns: &Value) -> String {
+    let columns = columns.as_object().into_iter().flatten();
+    let word = |column: &Value, key: &str| column.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    columns.map(|(name, column)| format!("{name}:{}", word(column, "type"))).collect::<Vec<_>>().join(", ")
+}
+
 /// How far an import is.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
@@ -129,11 +145,11 @@ pub async fn import(
     incident: &Incident,
     incident_key: &Key,
     path: &Path,
-    overrides: &[(String, String)],
+    mapping: &Mapping,
     progress: impl Fn(Progress),
 ) -> Result<Report, ImportError> {
     let counted = count_list(path).await?;
-    import_counted(&Target { store, incident, incident_key }, path, overrides, &counted, progress).await
+    import_counted(&Target { store, incident, incident_key }, path, mapping, &counted, progress).await
 }
 
 /// Where rows go.
@@ -155,8 +171,10 @@ impl Target<'_> {
 }
 
 /// Refuses a file whose header or rows cannot be read, before anything is taken; answers the headers that are not read.
-pub fn check_list(path: &Path, overrides: &[(String, String)], counted: &Counted) -> Result<Vec<String>, ImportError> {
-    let unmapped = open(File::open(path).map_err(ListError::from)?, overrides)?.unmapped();
+pub fn check_list(path: &Path, mapping: &Mapping, counted: &Counted) -> Result<Vec<String>, ImportError> {
+    let list = open(File::open(path).map_err(ListError::from)?, mapping)?;
+    list.check_own()?;
+    let unmapped = list.unmapped();
     if counted.rows == 0 { Err(ListError::NoRows.into()) } else { Ok(unmapped) }
 }
 
@@ -164,20 +182,23 @@ pub fn check_list(path: &Path, overrides: &[(String, String)], counted: &Counted
 pub async fn import_counted(
     target: &Target<'_>,
     path: &Path,
-    overrides: &[(String, String)],
+    mapping: &Mapping,
     counted: &Counted,
     progress: impl Fn(Progress),
 ) -> Result<Report, ImportError> {
     let Target { store, incident, incident_key } = *target;
-    let unmapped = check_list(path, overrides, counted)?;
+    let unmapped = check_list(path, mapping, counted)?;
     let hash = target.file_hash(counted);
     let wrapped = incident_key.wrap(&Key::generate(), "list");
-    let new =
-        NewList { source: "file", file_hash: Some(&hash), row_count: i64::try_from(counted.rows).ok(), wrapped_key: &wrapped };
+    let (row_count, columns) = (i64::try_from(counted.rows).ok(), json!(mapping.own()));
+    let new = NewList { source: "file", file_hash: Some(&hash), row_count, wrapped_key: &wrapped, columns: &columns };
     let mut list = store.find_or_open_list(incident.key, &new).await?;
+    if list.columns != columns {
+        return Err(ImportError::OtherColumns { before: names(&list.columns) });
+    }
     let keys = RowKeys { incident: incident_key.clone(), list: incident_key.unwrap_key(&list.wrapped_key, "list")? };
     let mut report = Report { list: Some(list.list_no), unmapped, ..Report::default() };
-    let mut batches = read_batches(path.to_owned(), overrides.to_vec(), keys);
+    let mut batches = read_batches(path.to_owned(), mapping.clone(), keys);
     while let Some(batch) = batches.recv().await {
         let batch = batch?;
         let (tally, quarantined) = insert(store, incident, &mut list, &batch.rows).await?;
@@ -224,14 +245,10 @@ pub(super) fn agree(counted: &Counted, read: u64) -> Result<(), ListError> {
 }
 
 /// Reads, checks and seals on a thread of its own, a few batches ahead.
-pub(super) fn read_batches(
-    path: PathBuf,
-    overrides: Vec<(String, String)>,
-    keys: RowKeys,
-) -> mpsc::Receiver<Result<Batch, ListError>> {
+pub(super) fn read_batches(path: PathBuf, mapping: Mapping, keys: RowKeys) -> mpsc::Receiver<Result<Batch, ListError>> {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = send_batches(&path, &overrides, &keys, &sender) {
+        if let Err(error) = send_batches(&path, &mapping, &keys, &sender) {
             // Nobody listens any more: the import has stopped already.
             drop(sender.blocking_send(Err(error)));
         }
@@ -241,11 +258,11 @@ pub(super) fn read_batches(
 
 fn send_batches(
     path: &Path,
-    overrides: &[(String, String)],
+    mapping: &Mapping,
     keys: &RowKeys,
     sender: &mpsc::Sender<Result<Batch, ListError>>,
 ) -> Result<(), ListError> {
-    let mut reader = open(File::open(path)?, overrides)?;
+    let mut reader = open(File::open(path)?, mapping)?;
     loop {
         let mut rows = Vec::with_capacity(BATCH);
         for parsed in reader.by_ref().take(BATCH) {

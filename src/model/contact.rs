@@ -11,9 +11,11 @@ pub use fault::Fault;
 // An auditor cleans a list in the same way, with the small crate alone.
 pub use duly_ledger::{clean, guard_formula, unguard_formula};
 
+use super::column::{Cell, Column};
 use super::state::Channel;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Longest external reference, characters.
 const REFERENCE_CHARS_MAX: usize = 128;
@@ -48,6 +50,9 @@ pub struct RawPerson {
     pub format: String,
     /// Jurisdiction; empty: the country.
     pub jurisdiction: String,
+    /// Cells of the list's own columns, as read.
+    #[serde(skip)]
+    pub columns: Vec<(String, Column, String)>,
 }
 
 /// A person who can be told; sealed as JSON, never printed.
@@ -67,6 +72,9 @@ pub struct PersonRecord {
     pub format: String,
     /// Jurisdiction.
     pub jurisdiction: String,
+    /// What the list says beside it, by column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, Cell>,
 }
 
 impl std::fmt::Debug for PersonRecord {
@@ -113,12 +121,13 @@ impl PersonRecord {
         }
         let language = keep(preference::language(&raw.language), &mut faults);
         let format = keep(preference::format(&raw.format), &mut faults);
+        let columns = check_columns(raw, &mut faults);
         let jurisdiction = keep(preference::jurisdiction(&raw.jurisdiction, region), &mut faults);
         let (Some(language), Some(format), Some(jurisdiction), true) = (language, format, jurisdiction, faults.is_empty()) else {
             return Err(faults);
         };
         let phone = phone.map(|p| p.e164);
-        let record = Self { external_reference: reference, name, phone, address, language, format, jurisdiction };
+        let record = Self { external_reference: reference, name, phone, address, language, format, jurisdiction, columns };
         if record.address.is_some() && !envelope::fits(&record.address_block()) {
             return Err(vec![Fault { column: "address_1", code: "address_too_long" }]);
         }
@@ -171,6 +180,17 @@ fn check_name(name: &str, faults: &mut Vec<Fault>) {
     } else if name.chars().count() > NAME_CHARS_MAX {
         faults.push(Fault { column: "last_name", code: "name_too_long" });
     }
+}
+
+fn check_columns(raw: &RawPerson, faults: &mut Vec<Fault>) -> BTreeMap<String, Cell> {
+    let mut cells = BTreeMap::new();
+    for (name, column, text) in &raw.columns {
+        match Cell::check(*column, text) {
+            Ok(cell) => cells.extend(cell.map(|cell| (name.clone(), cell))),
+            Err(code) => faults.push(Fault { column: "own", code }),
+        }
+    }
+    cells
 }
 
 /// U+FFFD stands where another program lost a character: nobody is addressed by half a name.

@@ -153,18 +153,17 @@ impl Profile {
         self.closing.iter().any(|row| row.channel == channel.as_str() && row.content == content.as_str())
     }
 
-    /// Whether it is the profile of a person's jurisdiction: `GB-WLS` belongs to `GB`, unless a profile names it.
-    pub fn governs(&self, jurisdiction: &str) -> bool {
+    /// How closely it governs the people of a jurisdiction, 0 the closest; `None`: it is not theirs. `GB-WLS` belongs to
+    /// `GB`, unless a profile names it; a profile of a sector governs whom no profile of a place does.
+    pub fn governs(&self, jurisdiction: &str) -> Option<u8> {
         let country = jurisdiction.split('-').next().unwrap_or_default();
-        self.jurisdictions.iter().any(|code| code == jurisdiction || code == country)
+        let names = |code: &str| self.jurisdictions.iter().any(|own| own == code);
+        match self.jurisdictions.is_empty() {
+            true => Some(2),
+            false if names(jurisdiction) => Some(0),
+            false => names(country).then_some(1),
+        }
     }
-}
-
-/// Whether `closing`, as stored with an incident, has a state of this channel and content that ends a notice.
-pub fn closes(closing: &serde_json::Value, channel: Channel, content: Content) -> bool {
-    let is = |row: &serde_json::Value, key: &str, word: &str| row.get(key).and_then(serde_json::Value::as_str) == Some(word);
-    let rows = closing.as_array().map(Vec::as_slice).unwrap_or_default();
-    rows.iter().any(|row| is(row, "channel", channel.as_str()) && is(row, "content", content.as_str()))
 }
 
 fn yes() -> bool {
@@ -174,4 +173,23 @@ fn yes() -> bool {
 fn day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     let text = String::deserialize(deserializer)?;
     Date::parse(&text, time::macros::format_description!("[year]-[month]-[day]")).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn profile(id: &str) -> Profile {
+        Profile::parse(&std::fs::read_to_string(format!("{}/config/profiles/{id}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap())
+            .unwrap()
+    }
+
+    #[test]
+    fn a_subdivision_goes_before_its_country_and_a_place_before_a_sector() {
+        let [uk, ca, hipaa] = ["uk-gdpr", "us-ca", "us-hipaa"].map(profile);
+        assert_eq!(["GB", "GB-WLS", "FR", "US-CA"].map(|place| uk.governs(place)), [Some(0), Some(1), None, None]);
+        assert_eq!(["US-CA", "US-NY", "US"].map(|place| ca.governs(place)), [Some(0), None, None]);
+        assert_eq!(hipaa.governs("US-CA"), Some(2));
+    }
 }

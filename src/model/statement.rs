@@ -45,6 +45,16 @@ pub fn user_add(name: &str, public_key: &[u8]) -> Value {
     json!({"command": "user add", "name": name, "public": hex::encode(public_key)})
 }
 
+/// Sets how a controller's letters look, by the hash of all of it.
+pub fn controller_set(controller: &str, letterhead: &[u8; 32]) -> Value {
+    json!({"command": "controller set", "controller": controller, "letterhead": hex::encode(letterhead)})
+}
+
+/// Signs for a draft that somebody has read.
+pub fn template_review(template: &str, hash: &[u8; 32]) -> Value {
+    json!({"command": "template review", "template": template, "hash": hex::encode(hash)})
+}
+
 /// Revokes a user's key.
 pub fn user_revoke(name: &str) -> Value {
     json!({"command": "user revoke", "name": name})

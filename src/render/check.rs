@@ -4,24 +4,26 @@
 //! statute or source; profiles say which parts are demanded. Nothing here guesses: no language model, no network.
 
 mod contact;
+mod columns;
 mod content;
 mod coverage;
 mod form;
+mod outside;
 mod privacy;
 pub mod readability;
 mod report;
 mod sms;
+mod subject;
 mod wording;
 
+pub use columns::{Holdings, Used, lacking};
 pub use coverage::{Coverage, Wish};
+pub use outside::refused;
 pub use report::{Concerned, Line, Report};
+pub use subject::{Rules, Subject};
 pub use wording::is_sample;
 
-use super::marked::{Marked, Part};
-use crate::model::contact::PersonRecord;
 use crate::model::profile::Profile;
-use crate::model::state::{Channel, Content};
-use crate::model::texts::{Facts, Published};
 use serde::Serialize;
 
 /// Whether a finding stops the plan.
@@ -49,37 +51,6 @@ pub struct Rule {
     /// What to do.
     pub remedy: &'static str,
     check: fn(&Subject<'_>, &mut Vec<Found>),
-}
-
-/// What is checked: one message of one person, as it will be read.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    /// The rules of the person's jurisdiction.
-    pub profile: &'a Profile,
-    /// How it travels.
-    pub channel: Channel,
-    /// What its template declares to say.
-    pub content: Content,
-    /// The text, with its parts.
-    pub message: &'a Marked,
-    /// Languages of the document, the first one first, such as `en` and `cy`.
-    pub languages: &'a [String],
-    /// Smallest type of a letter, points; 0 where there is none.
-    pub font_pt: f64,
-    /// The person told.
-    pub person: &'a PersonRecord,
-    /// The person's code.
-    pub reference_code: &'a str,
-    /// The controller's printed name.
-    pub controller_name: &'a str,
-    /// Sender of text messages.
-    pub sms_sender: &'a str,
-    /// The incident's texts.
-    pub texts: &'a serde_json::Value,
-    /// The incident's facts.
-    pub facts: &'a Facts,
-    /// What the controller published.
-    pub published: &'a Published,
 }
 
 /// What a rule found: never a value of the person's.
@@ -133,21 +104,6 @@ impl Found {
         let rule = self.element.as_deref().and_then(|id| profile.element(id));
         self.source = rule.map(|rule| (rule.source.clone(), rule.confirmed));
         self
-    }
-}
-
-impl Subject<'_> {
-    /// Parts of a name and a language that hold something.
-    fn parts<'a>(&'a self, id: &'a str, language: &'a str) -> impl Iterator<Item = &'a Part> {
-        let first = self.languages.first().map_or("", String::as_str);
-        self.message.parts_of(id).filter(move |part| match part.language.as_str() {
-            "" => language == first,
-            own => own == language,
-        })
-    }
-
-    fn reads_english(&self) -> bool {
-        self.languages.len() == 1 && self.languages.first().is_some_and(|l| l == "en" || l.starts_with("en-"))
     }
 }
 

@@ -1,20 +1,21 @@
 //! One message of one person, as the exact bytes that are hashed, approved and sent.
 
 use super::marked::Marked;
-use super::{RenderError, Template, TemplateSet, sms};
+use super::{RenderError, Template, TemplateSet, sms, words};
 use crate::model::contact::PersonRecord;
+use crate::model::look::Look;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::TEXTS_OPTIONAL;
-use duly_letter::{Labels, Letter, LetterDate, LetterError, Letterhead, Part, Print, Sheet, Typeset, Typesetter};
-use serde_json::{Value, json};
+use duly_letter::{LetterError, Typeset, Typesetter};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// What all messages of a plan share.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// Profile id.
-    pub profile: String,
     /// The incident's texts.
     pub texts: Value,
     /// Controller's printed name.
@@ -23,8 +24,14 @@ pub struct Setting {
     pub sms_sender: String,
     /// Letterhead.
     pub controller_address: Vec<String>,
+    /// How its letters look.
+    pub look: Look,
     /// Year, month, day in letters, from the plan.
     pub date: (i32, u8, u8),
+    /// Nothing on a letter's outside tells who writes.
+    pub discreet: bool,
+    /// Words across a letter that is none: a preview's. Empty: it is one.
+    pub watermark: String,
 }
 
 /// A rendered message.
@@ -55,6 +62,9 @@ pub enum MessageError {
     /// The letter.
     #[error(transparent)]
     Letter(#[from] LetterError),
+    /// The laid-out letter has other words than the text that is checked.
+    #[error("the letter prints other words than were checked")]
+    Differs,
 }
 
 impl MessageError {
@@ -63,6 +73,7 @@ impl MessageError {
         match self {
             Self::Text(error) => error.remedy(),
             Self::Letter(error) => error.remedy(),
+            Self::Differs => "take out of the template what is no plain text: numbered lists begin with a figure, not with `+`",
         }
     }
 
@@ -72,6 +83,7 @@ impl MessageError {
             Self::Text(RenderError::Unresolved { .. }) => "unresolved_name".to_owned(),
             Self::Text(_) => "template".to_owned(),
             Self::Letter(error) => error.code().to_owned(),
+            Self::Differs => "not_as_checked".to_owned(),
         }
     }
 }
@@ -79,18 +91,41 @@ impl MessageError {
 /// Renders messages; typesetters are kept warm, one per concurrent letter.
 pub struct Composer {
     templates: TemplateSet,
+    /// Templates that plans have kept, and whose files are gone or say something else now.
+    kept: RwLock<HashMap<[u8; 32], Arc<Template>>>,
     typesetters: Mutex<Vec<Typesetter>>,
 }
 
 impl Composer {
     /// A composer over loaded templates.
     pub fn new(templates: TemplateSet) -> Self {
-        Self { templates, typesetters: Mutex::new(Vec::new()) }
+        Self { templates, kept: RwLock::default(), typesetters: Mutex::new(Vec::new()) }
+    }
+
+    /// The template of a hash, of the folders or kept by a plan.
+    pub fn of_hash(&self, hash: &[u8; 32]) -> Option<Arc<Template>> {
+        let kept = || self.kept.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned();
+        self.templates.of_hash(hash).cloned().or_else(kept)
+    }
+
+    /// Takes a template that a plan has kept.
+    pub fn keep(&self, template: Template) {
+        self.kept.write().unwrap_or_else(PoisonError::into_inner).insert(template.hash, Arc::new(template));
     }
 
     /// The templates.
     pub fn templates(&self) -> &TemplateSet {
         &self.templates
+    }
+
+    /// The text of a message, with the marks of its parts, without laying it out.
+    pub fn text(
+        setting: &Setting,
+        person: &PersonRecord,
+        reference_code: &str,
+        template: &Template,
+    ) -> Result<String, RenderError> {
+        template.render(&data(setting, person, reference_code, template)?)
     }
 
     /// Renders one message of a person. Letters take milliseconds of CPU: call it off the async threads.
@@ -101,21 +136,22 @@ impl Composer {
         reference_code: &str,
         template: &Template,
     ) -> Result<Rendered, MessageError> {
-        let data = data(setting, person, reference_code, template);
-        let text = self.templates.render(template, &data)?;
-        let marked = Marked::read(&text);
+        let data = data(setting, person, reference_code, template)?;
+        let text = template.render(&data)?;
+        let titled = || if template.title.is_empty() { text.clone() } else { format!("{}\n{text}", template.title) };
+        let marked = Marked::read(&titled());
         let (bytes, parts, font_pt) = match template.channel {
             Channel::Letter => {
-                let body = self.templates.render_markup(template, &data)?;
-                let typeset = self.typeset(setting, person, reference_code, template, &body)?;
+                let body = template.render_markup(&data)?;
+                let typeset = self.typeset(setting, person, reference_code, template, (&body, &template.render_parts(&data)?))?;
                 (typeset.pdf, typeset.pages, typeset.printed.smallest_pt)
             }
             Channel::Sms | Channel::Email => {
-                let segments = sms::measure(&marked.text).segments;
-                (marked.text.clone().into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX), 0.0)
+                let read = Marked::read(&text).text;
+                let segments = sms::measure(&read).segments;
+                (read.into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX), 0.0)
             }
         };
-        let marked = if template.title.is_empty() { marked } else { Marked::read(&format!("{}\n{text}", template.title)) };
         let content_hash = Sha256::digest(&bytes).into();
         Ok(Rendered { bytes, parts, font_pt, content: template.content, content_hash, template_hash: template.hash, marked })
     }
@@ -126,7 +162,7 @@ impl Composer {
         person: &PersonRecord,
         reference_code: &str,
         template: &Template,
-        body: &str,
+        (body, checked): (&str, &[String]),
     ) -> Result<Typeset, MessageError> {
         let pool = || self.typesetters.lock().unwrap_or_else(PoisonError::into_inner);
         let spare = pool().pop();
@@ -134,37 +170,24 @@ impl Composer {
             Some(typesetter) => typesetter,
             None => Typesetter::new()?,
         };
-        let (year, month, day) = setting.date;
-        let labels = Labels {
-            date: &date_text(setting.date),
-            reference: "Your reference",
-            page: "Page {page} of {pages}",
-            check: "Check that this letter is real",
-        };
-        let result = typesetter.typeset(&Letter {
-            sheet: if template.profile.starts_with("us-") { Sheet::UsLetter } else { Sheet::A4 },
-            print: if person.format == "large-print" { Print::Large } else { Print::Standard },
-            letterhead: Letterhead { lines: &setting.controller_address, logo: None, discreet: false },
-            address: &person.address_block(),
-            reference_code,
-            check_page: None,
-            date: LetterDate { year, month, day },
-            part: Part {
-                language: template.languages.first().map_or("en", String::as_str),
-                title: &template.title,
-                labels,
-                body,
-            },
-            translation: None,
-            ident: reference_code,
-        });
+        let body = watermarked(&setting.watermark, body);
+        let result = super::letter::typeset(&mut typesetter, setting, person, reference_code, template, (&body, checked));
         pool().push(typesetter);
-        Ok(result?)
+        result
     }
 }
 
+/// The body with words across its first page, where it is no real letter's.
+fn watermarked<'a>(words: &str, body: &'a str) -> Cow<'a, str> {
+    if words.is_empty() {
+        return Cow::Borrowed(body);
+    }
+    let words = duly_letter::escape(words);
+    Cow::Owned(format!("#place(center, dy: 35mm, rotate(-30deg, text(size: 40pt, fill: luma(75%))[{words}]))\n{body}"))
+}
+
 /// What a template may name; texts that the incident does not have are empty, so that `{{#if}}` can ask for them.
-fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Value {
+fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Result<Value, RenderError> {
     let mut texts = setting.texts.clone();
     let fill = |table: &mut Value| {
         if let Value::Object(fields) = table {
@@ -174,32 +197,24 @@ fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template
         }
     };
     fill(&mut texts);
+    let language = template.languages.first().map_or("en", String::as_str);
     for language in template.languages.iter().skip(1) {
         texts.get_mut(language).into_iter().for_each(fill);
     }
-    json!({
+    let mut fields = Map::from_iter([("name".to_owned(), json!(person.name))]);
+    for (column, (is_guarded, _)) in template.columns() {
+        let printed = match person.columns.get(column) {
+            Some(cell) => cell.printed(),
+            None if is_guarded => String::new(),
+            None => return Err(RenderError::Unresolved { variable: format!("person.{column}") }),
+        };
+        fields.insert(column.to_owned(), json!(printed));
+    }
+    Ok(json!({
         "incident": texts,
         "controller": { "name": setting.controller_name },
-        "person": { "name": person.name },
+        "person": fields,
         "reference_code": reference_code,
-        "date": date_text(setting.date),
-    })
-}
-
-fn date_text((year, month, day): (i32, u8, u8)) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    format!("{day} {} {year}", MONTHS[usize::from(month.clamp(1, 12)) - 1])
+        "date": words::date(setting.date, language, &template.profile),
+    }))
 }

@@ -1,23 +1,65 @@
 //! What a template would say to somebody who does not exist: for whoever writes it, before there is a list.
 
-use super::check::{Finding, Subject, check};
+use super::check::{Finding, Rules};
 use super::message::{Composer, MessageError, Rendered, Setting};
 use super::template::Template;
+use crate::model::column::{Cell, Column};
 use crate::model::contact::PersonRecord;
+use crate::model::look::Look;
 use crate::model::profile::Profile;
-use crate::model::texts::{TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
+use crate::model::texts::{Facts, TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Code that no message carries: it has a letter that codes do not use.
 const CODE: &str = "ABCD-0000";
+/// Beginning of a text that nobody has written yet.
+const UNWRITTEN: &str = "[here stands the";
+/// Across a letter with such texts.
+const WATERMARK: &str = "Preview, not filled in";
+
+/// Who writes, and from where.
+fn sender(profile: &str) -> [&'static str; 3] {
+    match is_american(profile) {
+        true => ["Northmere Health", "1 Station Road", "Northmere, CA 94016"],
+        false => ["Northmere Police", "1 Station Road", "Northmere NE1 4XF"],
+    }
+}
+
+/// Its letters look so.
+fn look() -> Look {
+    let badge = include_bytes!("../../examples/badge.svg");
+    Look {
+        logo: Some((badge.as_slice().into(), "Badge of Northmere".to_owned())),
+        check_page: Some("https://northmere.example/check".to_owned()),
+    }
+}
 
 /// A text of an incident that nobody has written yet.
 fn unwritten(name: &str) -> String {
-    format!("[here stands the incident's text `{name}`]")
+    format!("{UNWRITTEN} incident's text `{name}`]")
 }
 
-/// Somebody who does not exist: the number is one of those that Ofcom keeps for drama.
-pub fn person() -> PersonRecord {
+/// Somebody who does not exist: the number is one of those that are kept for drama.
+fn person(profile: &str) -> PersonRecord {
+    let person = british();
+    if !is_american(profile) {
+        return person;
+    }
+    PersonRecord {
+        name: "Jordan Alvarez".into(),
+        phone: Some("+12025550123".into()),
+        address: Some(vec!["418 Maple Street".into(), "Northmere, CA 94016".into()]),
+        jurisdiction: "US-CA".into(),
+        ..person
+    }
+}
+
+fn is_american(profile: &str) -> bool {
+    profile.starts_with("us-")
+}
+
+fn british() -> PersonRecord {
     PersonRecord {
         external_reference: "PN0000000".into(),
         name: "Siân Morgan-Price".into(),
@@ -26,6 +68,7 @@ pub fn person() -> PersonRecord {
         language: "en".into(),
         format: "standard".into(),
         jurisdiction: "GB".into(),
+        columns: BTreeMap::new(),
     }
 }
 
@@ -55,32 +98,52 @@ pub struct Preview {
     pub findings: Vec<Finding>,
 }
 
-/// Renders and checks a template for a made-up person of a made-up controller.
-pub fn preview(composer: &Composer, template: &Template, profile: &Profile, texts: &Value) -> Result<Preview, MessageError> {
-    let setting = Setting {
-        profile: profile.id.clone(),
-        texts: texts.clone(),
-        controller_name: "Northmere Police".into(),
-        sms_sender: "NORTHMERE".into(),
-        controller_address: vec!["Northmere Police".into(), "1 Station Road".into(), "Northmere NE1 4XF".into()],
-        date: (2026, 11, 9),
-    };
-    let person = person();
-    let rendered = composer.compose(&setting, &person, CODE, template)?;
-    let findings = check(&Subject {
-        profile,
-        channel: template.channel,
-        content: template.content,
-        message: &rendered.marked,
-        languages: &template.languages,
-        font_pt: rendered.font_pt,
-        person: &person,
-        reference_code: CODE,
-        controller_name: &setting.controller_name,
-        sms_sender: &setting.sms_sender,
-        texts,
-        facts: &table(texts, "facts"),
-        published: &table(texts, "published"),
+/// Whom a message is previewed for.
+pub struct Reader {
+    /// Controller, texts and date.
+    pub setting: Setting,
+    /// The person.
+    pub person: PersonRecord,
+    /// Code printed in the message.
+    pub reference_code: String,
+}
+
+/// Somebody who does not exist, told by a controller that does not exist; `cell` fills the list's own columns.
+pub fn made_up(template: &Template, texts: &Value, cell: impl Fn(&str) -> String) -> Reader {
+    let cells = template.columns().into_keys().map(|name| {
+        let column = Column::default();
+        (name.to_owned(), Cell { column, value: cell(name) })
     });
+    let setting = Setting {
+        texts: texts.clone(),
+        controller_name: sender(&template.profile)[0].into(),
+        sms_sender: "NORTHMERE".into(),
+        controller_address: sender(&template.profile).map(str::to_owned).to_vec(),
+        look: look(),
+        date: (2026, 11, 9),
+        discreet: table::<Facts>(texts, "facts").discreet,
+        watermark: String::new(),
+    };
+    Reader {
+        setting,
+        person: PersonRecord { columns: cells.collect(), ..person(&template.profile) },
+        reference_code: CODE.to_owned(),
+    }
+}
+
+/// Renders and checks a template for a reader.
+pub fn preview(composer: &Composer, template: &Template, profile: &Profile, reader: &Reader) -> Result<Preview, MessageError> {
+    let Reader { setting, person, reference_code } = reader;
+    let is_unwritten = Composer::text(setting, person, reference_code, template)?.contains(UNWRITTEN);
+    let watermark = if is_unwritten { WATERMARK } else { "" };
+    let setting = Setting { watermark: watermark.to_owned(), ..setting.clone() };
+    let rendered = composer.compose(&setting, person, reference_code, template)?;
+    let rules = Rules::of(&setting.texts, profile.clone());
+    let findings = rules.check(&setting, person, reference_code, template, &rendered);
     Ok(Preview { rendered, findings })
+}
+
+/// A cell that nobody has: it stands in brackets, like a text that nobody has written.
+pub fn unknown_cell(name: &str) -> String {
+    format!("{UNWRITTEN} list's column `{name}`]")
 }

@@ -1,21 +1,28 @@
 //! Templates: `<folder>/<profile>/<channel>[-full].<languages>[.<format>].hbs`, compiled once.
 //!
-//! The first line declares what a template says: `{{!-- content = full; title = Notice of Data Breach --}}`. Partials
+//! The first line declares what a template says: `{{!-- content = full; title = Notice of Data Breach --}}`; of a document
+//! in two languages `title.cy = …; title.en = …`, in the order in which they stand, and a line `---` parts them. Partials
 //! are put in before anything else happens, so that a template's hash covers every word that it prints.
 
 use super::marked::{element, unmarked};
 use super::variables::{self, Variable};
-use super::{RenderError, entries};
+use super::{RenderError, entries, words};
 use crate::model::state::{Channel, Content};
 use handlebars::Handlebars;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Folder of parts that several templates share.
 const PARTIALS: &str = "partials";
 /// Folder of templates that nobody has reviewed.
 const DRAFTS: &str = "drafts";
+/// The line between the languages of a document.
+const NEXT_LANGUAGE: &str = "\n---\n";
+/// What an engine calls its template.
+const BODY: &str = "body";
 
 /// A compiled template's facts.
 #[derive(Debug, Clone)]
@@ -34,6 +41,8 @@ pub struct Template {
     pub format: String,
     /// Title of a letter or an email.
     pub title: String,
+    /// Language and title of each part of a letter or an email, in the order in which they stand.
+    pub titles: Vec<(String, String)>,
     /// Nobody has reviewed it: no live plan may use it.
     pub is_draft: bool,
     /// SHA-256 of the source.
@@ -42,6 +51,21 @@ pub struct Template {
     pub source: String,
     /// What it prints of the incident and the person.
     pub variables: Vec<Variable>,
+    compiled: Arc<Compiled>,
+}
+
+/// A template ready to render, for its readers' eyes and for the typesetter.
+#[derive(Debug)]
+struct Compiled {
+    plain: Handlebars<'static>,
+    typst: Handlebars<'static>,
+}
+
+impl Template {
+    /// A rendered body's text in each of its languages, as `titles` has them.
+    pub fn bodies<'a>(&self, body: &'a str) -> impl Iterator<Item = &'a str> {
+        body.split(NEXT_LANGUAGE)
+    }
 }
 
 /// What somebody needs a template for.
@@ -66,23 +90,26 @@ impl std::fmt::Display for Want<'_> {
 }
 
 /// All templates, compiled once.
+#[derive(Default)]
 pub struct TemplateSet {
-    plain: Handlebars<'static>,
-    typst: Handlebars<'static>,
-    templates: Vec<Template>,
+    templates: Vec<Arc<Template>>,
+    /// Places of those that nobody has to review any more, by what they are for.
+    by_use: HashMap<(String, Channel, Content), Vec<usize>>,
 }
 
 impl TemplateSet {
     /// Loads every template of the folders; one of a later folder takes the place of one of the same name.
     pub fn load(folders: &[&Path]) -> Result<Self, RenderError> {
-        let mut set =
-            Self { plain: engine(unmarked), typst: engine(|v| duly_letter::escape(&unmarked(v))), templates: Vec::new() };
+        let mut set = Self::default();
         for folder in folders {
             set.add_folder(folder, folders, false)?;
             let drafts = folder.join(DRAFTS);
             if drafts.is_dir() {
                 set.add_folder(&drafts, folders, true)?;
             }
+        }
+        for (at, t) in set.templates.iter().enumerate().filter(|(_, t)| !t.is_draft) {
+            set.by_use.entry((t.profile.clone(), t.channel, t.content)).or_default().push(at);
         }
         Ok(set)
     }
@@ -103,29 +130,26 @@ impl TemplateSet {
         let text = std::fs::read_to_string(path).map_err(|source| RenderError::Read { path: path.to_owned(), source })?;
         let stem = |p: &Path| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let template = parse(&stem(profile), &stem(path), &text, path, folders, is_draft)?;
-        let body = template.source.split_once('\n').map_or("", |(_, body)| body).trim();
-        for engine in [&mut self.plain, &mut self.typst] {
-            let broken = |e: handlebars::TemplateError| {
-                let (line, column) = e.pos().unwrap_or((0, 0));
-                RenderError::Invalid { path: path.to_owned(), line: line + 1, column, what: e.reason().to_string() }
-            };
-            engine.register_template_string(&hex::encode(template.hash), body).map_err(broken)?;
-        }
         self.templates.retain(|other| other.name != template.name);
-        self.templates.push(template);
+        self.templates.push(Arc::new(template));
         Ok(())
     }
 
+    /// Takes a draft as reviewed, by the hash that somebody signed for.
+    pub fn admit(&mut self, hash: &[u8]) {
+        for template in self.templates.iter_mut().filter(|template| template.hash == *hash) {
+            *template = Arc::new(Template { is_draft: false, ..Template::clone(template) });
+        }
+    }
+
     /// Every template, by name.
-    pub fn all(&self) -> &[Template] {
+    pub fn all(&self) -> &[Arc<Template>] {
         &self.templates
     }
 
     /// The template for a want: the very language and format, or one document that holds the language, or the standard
     /// letter in a larger size. Never silently another language, and never a draft that nobody has reviewed.
-    pub fn find(&self, want: Want<'_>) -> Result<&Template, RenderError> {
-        let fits =
-            |t: &&Template| !t.is_draft && t.profile == want.profile && t.channel == want.channel && t.content == want.content;
+    pub fn find(&self, want: Want<'_>) -> Result<&Arc<Template>, RenderError> {
         let rank = |t: &Template| {
             let languages = t.languages.join("+");
             let primary = want.language.split('-').next().unwrap_or_default();
@@ -142,29 +166,66 @@ impl TemplateSet {
                 _ => None,
             }
         };
-        let ranked = self.templates.iter().filter(fits).filter_map(|t| rank(t).map(|r| (r, t)));
+        let of_use = self.by_use.get(&(want.profile.to_owned(), want.channel, want.content)).into_iter().flatten();
+        let ranked = of_use.filter_map(|at| self.templates.get(*at)).filter_map(|t| rank(t).map(|r| (r, t)));
         let best = ranked.min_by_key(|(rank, _)| *rank).map(|(_, t)| t);
         best.ok_or_else(|| RenderError::Missing { name: want.to_string() })
     }
 
     /// The template of a hash.
-    pub fn of_hash(&self, hash: &[u8; 32]) -> Option<&Template> {
+    pub fn of_hash(&self, hash: &[u8; 32]) -> Option<&Arc<Template>> {
         self.templates.iter().find(|t| t.hash == *hash)
-    }
-
-    /// Renders a text for its readers' eyes, with the marks of its parts.
-    pub fn render(&self, template: &Template, data: &Value) -> Result<String, RenderError> {
-        render(&self.plain, template, data)
-    }
-
-    /// Renders the body of a letter as markup for the typesetter.
-    pub fn render_markup(&self, template: &Template, data: &Value) -> Result<String, RenderError> {
-        render(&self.typst, template, data).map(|text| super::marked::Marked::read(&text).text)
     }
 }
 
-fn render(engine: &Handlebars<'_>, template: &Template, data: &Value) -> Result<String, RenderError> {
-    engine.render(&hex::encode(template.hash), data).map_err(|error| match error.reason() {
+impl Template {
+    /// A template by the text that a plan kept of it, whatever its file says now; `name` as in `profile/channel.language`.
+    pub fn kept(name: &str, source: &str) -> Result<Self, RenderError> {
+        let (profile, stem) = name.split_once('/').unwrap_or(("", name));
+        parse(profile, stem, source, Path::new(name), &[], false)
+    }
+
+    /// A template of a file somewhere, named like its folder and file.
+    pub fn of_file(path: &Path, folders: &[&Path]) -> Result<Self, RenderError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RenderError::Read { path: path.to_owned(), source })?;
+        let profile = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let stem = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        parse(&profile.unwrap_or_default(), &stem, &text, path, folders, false)
+    }
+
+    /// Renders a text for its readers' eyes, with the marks of its parts.
+    pub fn render(&self, data: &Value) -> Result<String, RenderError> {
+        let title = self.titles.get(1).map_or("", |(_, title)| title);
+        render(&self.compiled.plain, data).map(|text| text.replace(NEXT_LANGUAGE, &format!("\n\n{title}\n\n")))
+    }
+
+    /// What each part of a letter or an email says, its title first, as it is read.
+    pub fn render_parts(&self, data: &Value) -> Result<Vec<String>, RenderError> {
+        let text = super::marked::Marked::read(&render(&self.compiled.plain, data)?).text;
+        Ok(self.titles.iter().zip(self.bodies(&text)).map(|((_, title), body)| format!("{title}\n{body}")).collect())
+    }
+
+    /// Renders the body of a letter as markup for the typesetter.
+    pub fn render_markup(&self, data: &Value) -> Result<String, RenderError> {
+        render(&self.compiled.typst, data).map(|text| super::marked::Marked::read(&text).text)
+    }
+
+    /// Columns of a list that it names; each with whether every place is guarded, and the line of the first that counts.
+    pub fn columns(&self) -> BTreeMap<&str, (bool, usize)> {
+        let mut columns = BTreeMap::new();
+        for variable in &self.variables {
+            let Some(name) = variable.column() else { continue };
+            let known = columns.entry(name).or_insert((variable.is_guarded, variable.line));
+            if known.0 && !variable.is_guarded {
+                *known = (false, variable.line);
+            }
+        }
+        columns
+    }
+}
+
+fn render(engine: &Handlebars<'_>, data: &Value) -> Result<String, RenderError> {
+    engine.render(BODY, data).map_err(|error| match error.reason() {
         handlebars::RenderErrorReason::MissingVariable(variable) => {
             RenderError::Unresolved { variable: variable.clone().unwrap_or_default() }
         }
@@ -172,12 +233,20 @@ fn render(engine: &Handlebars<'_>, template: &Template, data: &Value) -> Result<
     })
 }
 
-fn engine(escape: impl Fn(&str) -> String + Send + Sync + 'static) -> Handlebars<'static> {
+fn engine(
+    body: &str,
+    path: &Path,
+    escape: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> Result<Handlebars<'static>, RenderError> {
     let mut engine = Handlebars::new();
     engine.set_strict_mode(true);
     engine.register_escape_fn(escape);
     engine.register_helper("element", Box::new(element));
-    engine
+    engine.register_template_string(BODY, body).map_err(|e| {
+        let (line, column) = e.pos().unwrap_or((0, 0));
+        RenderError::Invalid { path: path.to_owned(), line: line + 1, column, what: e.reason().to_string() }
+    })?;
+    Ok(engine)
 }
 
 fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], is_draft: bool) -> Result<Template, RenderError> {
@@ -191,19 +260,30 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
     let format = words.next().unwrap_or("standard").to_owned();
     let source = put_partials_in(text, path, folders)?;
     let header = source.lines().next().unwrap_or_default();
-    let (content, title) = declaration(header)
+    let (content, titles) = declaration(header, &languages)
         .ok_or_else(|| invalid("the first line must be {{!-- content = full --}} or {{!-- content = alert --}}"))?;
+    if channel == Channel::Letter && titles.len() != source.split(NEXT_LANGUAGE).count().max(languages.len()) {
+        return Err(invalid("each language of a letter has a title, and a line `---` stands between them"));
+    }
+    if let Some(language) = languages.iter().find(|language| channel == Channel::Letter && !words::knows(language)) {
+        return Err(invalid(&format!("the words around a letter, such as its date, are not known in `{language}`")));
+    }
     let variables = variables::lint(&source, channel, path)?;
     let hash = Sha256::digest(source.as_bytes()).into();
     let name = format!("{profile}/{stem}");
+    let body = source.split_once('\n').map_or("", |(_, body)| body).trim();
+    let plain = engine(body, path, unmarked)?;
+    let typst = engine(body, path, |value| duly_letter::escape(&unmarked(value)))?;
     Ok(Template {
+        compiled: Arc::new(Compiled { plain, typst }),
         name,
         profile: profile.to_owned(),
         channel,
         content,
         languages,
         format,
-        title,
+        title: titles.first().map(|(_, title)| title.clone()).unwrap_or_default(),
+        titles,
         is_draft,
         hash,
         source,
@@ -211,20 +291,22 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
     })
 }
 
-/// `{{!-- content = full; title = … --}}`.
-fn declaration(line: &str) -> Option<(Content, String)> {
+/// `{{!-- content = full; title = … --}}`: what it says, and each language's title.
+fn declaration(line: &str, languages: &[String]) -> Option<(Content, Vec<(String, String)>)> {
     let inner = line.trim().strip_prefix("{{!--")?.strip_suffix("--}}")?;
     let mut content = None;
-    let mut title = String::new();
+    let mut titles = Vec::new();
     for pair in inner.split(';') {
         let (key, value) = pair.split_once('=')?;
-        match key.trim() {
-            "content" => content = value.trim().parse().ok(),
-            "title" => title = value.trim().to_owned(),
+        let value = value.trim().to_owned();
+        match key.trim().split_once('.') {
+            None if key.trim() == "content" => content = value.parse().ok(),
+            None if key.trim() == "title" => titles.push((languages.first()?.clone(), value)),
+            Some(("title", language)) if languages.iter().any(|l| l == language) => titles.push((language.to_owned(), value)),
             _ => return None,
         }
     }
-    Some((content?, title))
+    Some((content?, titles))
 }
 
 /// Puts `{{> name}}` in: from the controller's own folder first, then from the shipped one. Partials hold none.

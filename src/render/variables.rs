@@ -1,6 +1,7 @@
 //! What a template may name, and what it may not do: read from the compiled template before anybody's data.
 
 use super::RenderError;
+use crate::model::column::is_name;
 use crate::model::profile::ELEMENTS;
 use crate::model::state::Channel;
 use crate::model::texts::{TEXTS_ALWAYS, TEXTS_OPTIONAL};
@@ -55,6 +56,18 @@ struct Walk {
     fault: Option<((usize, usize), String)>,
 }
 
+impl Variable {
+    /// The list's column that it names.
+    pub fn column(&self) -> Option<&str> {
+        column(&self.name)
+    }
+}
+
+/// `person.pay_number_type` → `pay_number_type`: which people have one is known with their list only.
+fn column(name: &str) -> Option<&str> {
+    name.strip_prefix("person.").filter(|column| is_name(column))
+}
+
 impl Walk {
     fn fail(&mut self, at: (usize, usize), what: String) {
         self.fault.get_or_insert((at, what));
@@ -106,6 +119,9 @@ impl Walk {
                 if known(&name).is_none() {
                     return self.fail(at, format!("there is no field `{name}`"));
                 }
+                if column(&name).is_some() {
+                    self.variables.push(Variable { name: name.clone(), is_guarded: true, line: at.0 });
+                }
                 guards.push(name);
                 block.template.iter().for_each(|inner| self.template(inner, guards));
                 guards.pop();
@@ -129,7 +145,7 @@ impl Walk {
 
 /// Whether a name exists, and whether it may be absent.
 fn known(name: &str) -> Option<bool> {
-    if ALWAYS.contains(&name) {
+    if ALWAYS.contains(&name) || column(name).is_some() {
         return Some(false);
     }
     let text = name.strip_prefix("incident.")?;

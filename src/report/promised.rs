@@ -1,6 +1,7 @@
 //! What the log names by hash: the plans' texts, and the wording that they bind. Bytes of another hash are refused.
 
 use super::ReportError;
+use super::figures::people as told;
 use super::tally::Tally;
 use crate::model::profile::Profile;
 use crate::store::Store;
@@ -26,16 +27,16 @@ pub struct Promised {
     pub plan: u64,
     /// Its text.
     pub body: Value,
-    /// The legal profile that it was made under.
-    pub profile: Option<Profile>,
+    /// The legal profiles that its people are told under, each with how many they are.
+    pub profiles: Vec<(Profile, u64)>,
     /// Templates and the incident's texts.
     pub wordings: Vec<Wording>,
 }
 
 impl Promised {
-    /// Name of the legal profile.
-    pub fn profile_id(&self) -> &str {
-        self.body.get("profile").and_then(Value::as_str).unwrap_or_default()
+    /// Whether somebody is told under a profile.
+    pub fn is_under(&self, profile: &str) -> bool {
+        self.body.get("profiles").and_then(|profiles| profiles.get(profile)).is_some()
     }
 }
 
@@ -49,7 +50,7 @@ pub async fn load(store: &Store, incident: IncidentKey, tally: &Tally) -> Result
             return Err(missing());
         }
         let body: Value = serde_json::from_slice(&stored.body).map_err(|_| missing())?;
-        let mut promised = Promised { plan: *number, profile: None, wordings: Vec::new(), body };
+        let mut promised = Promised { plan: *number, profiles: Vec::new(), wordings: Vec::new(), body };
         promised.read(store).await?;
         plans.push(promised);
     }
@@ -60,16 +61,32 @@ impl Promised {
     async fn read(&mut self, store: &Store) -> Result<(), ReportError> {
         let one = |key: &str| self.body.get(key).and_then(Value::as_str).map(str::to_owned);
         let templates = self.body.get("templates").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        let (profile, hashes) = (one("profile_text"), templates.map(str::to_owned).chain(one("texts")).collect::<Vec<_>>());
+        let hashes: Vec<String> = templates.map(str::to_owned).chain(one("texts")).collect();
         for hash in hashes {
             let (name, text) = wording(store, &hash).await?;
             self.wordings.push(Wording { name, hash, text });
         }
-        if let Some(hash) = profile {
-            self.profile = Profile::parse(&wording(store, &hash).await?.1).ok();
+        for law in self.body.get("profiles").and_then(Value::as_object).into_iter().flat_map(|laws| laws.values()) {
+            let people = law.get("jurisdictions").and_then(Value::as_object).into_iter().flatten();
+            let people = people.filter_map(|(_, n)| n.as_u64()).sum();
+            let text = wording(store, law.get("text").and_then(Value::as_str).unwrap_or_default()).await?.1;
+            self.profiles.extend(Profile::parse(&text).ok().map(|profile| (profile, people)));
         }
         Ok(())
     }
+}
+
+/// The laws of all plans, each version once with its people: `UK GDPR (profile uk-gdpr 1): 4,812 people`.
+pub fn laws(plans: &[&Promised]) -> Vec<(String, String)> {
+    let mut laws: Vec<(&Profile, u64)> = Vec::new();
+    for (profile, people) in plans.iter().flat_map(|plan| &plan.profiles) {
+        match laws.iter_mut().find(|(known, _)| (&known.id, &known.version) == (&profile.id, &profile.version)) {
+            Some((_, all)) => *all += people,
+            None => laws.push((profile, *people)),
+        }
+    }
+    let line = |(p, people): (&Profile, u64)| format!("{} (profile {} {}): {}", p.law, p.id, p.version, told(people));
+    laws.into_iter().map(|law| ("Law".to_owned(), line(law))).collect()
 }
 
 async fn wording(store: &Store, hash: &str) -> Result<(String, String), ReportError> {

@@ -4,7 +4,7 @@
 use super::ReportError;
 use super::document::{Block, Document, Section, figure};
 use super::figures::{answer, channels, count, date, ground, lists, obstacles, people, said, span, standing, times, when};
-use super::promised::Promised;
+use super::promised::{Promised, laws};
 use super::replay::Replay;
 use super::tally::Tally;
 use super::words::noun;
@@ -36,17 +36,15 @@ fn by(tally: &Tally) -> (String, Option<String>) {
 /// The report; `profile` must be one that a plan of the incident was made under.
 pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &str) -> Result<Document, ReportError> {
     let tally = &replay.tally;
-    let plans: Vec<&Promised> = plans.iter().filter(|p| p.profile_id() == profile).collect();
+    let plans: Vec<&Promised> = plans.iter().filter(|p| p.is_under(profile)).collect();
     if plans.is_empty() && !tally.plans.is_empty() {
         return Err(ReportError::OtherProfile { profile: profile.to_owned() });
     }
-    let law = plans.iter().find_map(|p| p.profile.as_ref());
-    let law = law.map_or_else(|| profile.to_owned(), |p| format!("{} (profile {} {})", p.law, p.id, p.version));
     let mut about = vec![
         ("Controller".to_owned(), incident.controller_name.clone()),
         ("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug)),
-        ("Law".to_owned(), law),
     ];
+    about.extend(laws(&plans));
     about.extend(ground(replay));
     let sections =
         vec![questions(replay), standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally), wordings(&plans)];
@@ -124,7 +122,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         (channel.as_str().to_owned(), json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "reached": reached}))
     };
     let time = |at: Option<i64>| at.map(when_rfc3339);
-    let texts = plans.iter().filter(|p| p.profile_id() == profile).flat_map(|p| &p.wordings);
+    let texts = plans.iter().filter(|p| p.is_under(profile)).flat_map(|p| &p.wordings);
     json!({
         "controller": incident.controller_name, "incident": format!("{}/{}", incident.controller_slug, incident.slug),
         "profile": profile, "as_of": when_rfc3339(super::replay::micros(replay.as_of)), "log": replay.standing,

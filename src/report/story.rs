@@ -292,7 +292,7 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
             format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
         }
         Err(_) if row.kind == "contact.viewed" => {
-            format!("{} opened contact data or messages of this person for a pack", user_name(&detail, names))
+            format!("{} opened contact data or messages of this person for a {}", user_name(&detail, names), text("purpose"))
         }
         Err(_) => format!("Recorded: {}", row.kind),
     };

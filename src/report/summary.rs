@@ -4,19 +4,18 @@
 use super::document::{Block, Document, Section, figure};
 use super::figures::{answer, channels, date, ground, lists, obstacles, people, said, standing, times, when};
 use super::pack::Audience;
-use super::promised::Promised;
+use super::promised::{Promised, laws};
 use super::replay::Replay;
 use crate::store::incident::Incident;
 
 const FOOT: &str = "Made by Duly from the log in this pack. This page is no evidence by itself: check the pack.";
 
 fn about(incident: &Incident, replay: &Replay, plans: &[Promised]) -> Vec<(String, String)> {
-    let law = plans.iter().rev().find_map(|p| p.profile.as_ref());
     let mut about = vec![
         ("Controller".to_owned(), incident.controller_name.clone()),
         ("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug)),
     ];
-    about.extend(law.map(|p| ("Law".to_owned(), format!("{} (profile {} {})", p.law, p.id, p.version))));
+    about.extend(laws(&plans.iter().collect::<Vec<_>>()));
     about.extend(ground(replay));
     about
 }

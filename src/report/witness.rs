@@ -4,7 +4,7 @@
 use super::ReportError;
 use super::document::{Block, Document, Section, figure};
 use super::figures::{answer, channels, date, ground, lists, obstacles, said, standing, times, when};
-use super::promised::Promised;
+use super::promised::{Promised, laws};
 use super::replay::{Replay, visit};
 use super::tally::Tally;
 use crate::model::state::Channel;
@@ -101,12 +101,11 @@ pub fn witness(
     statement: Option<&BTreeMap<Channel, u64>>,
 ) -> Document {
     let tally = &replay.tally;
-    let law = plans.iter().find_map(|p| p.profile.as_ref()).map(|p| p.law.clone());
     let mut about = vec![
         ("Controller".to_owned(), incident.controller_name.clone()),
         ("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug)),
     ];
-    about.extend(law.map(|law| ("Law".to_owned(), law)));
+    about.extend(laws(&plans.iter().collect::<Vec<_>>()));
     about.extend(ground(replay));
     let sections = vec![
         opening(incident, replay),

@@ -125,6 +125,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("duplicate_without_alarm", "look at both provider ids of the message: it may have been sent twice, and nobody was told"),
     ("reference_shared", "ask the provider about the reference: two messages were sent under one name"),
     ("open_without_deadline", "find out who changed the message: nobody would look after it again"),
+    (
+        "profile_differs",
+        "find out who changed under which legal profile a person is told: their jurisdiction's is another by the plan",
+    ),
     ("posted_without_deadline", "find out who changed the letter: its delivery alone counts, and nobody would ask after it"),
     ("contact_does_not_open", "restore the person's key and contact from one backup: they do not belong together"),
     ("contact_differs", "restore the contact from a backup: it is not the one that was on the approved list"),

@@ -80,6 +80,7 @@ impl Store {
             let mut note = Note { detail: intent.commitments(), due_in_ms: None };
             if let Some(row) = unit.messages.get(&intent.message_id) {
                 note.detail.insert("plan".into(), json!(row.plan_no));
+                note.detail.insert("profile".into(), json!(unit.profile(row.person_id, row.phase)));
             }
             let decided = unit.apply(intent.message_id, Cause::Claimed { is_repeat: intent.repeat.is_some() }, note)?;
             if decided.message == Some(MessageState::Sending) {

@@ -1,7 +1,9 @@
 //! What a worker reads before it renders and claims: sealed parts stay sealed.
 
+use super::letterhead::load_named;
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
+use crate::model::look::Look;
 use serde_json::Value;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
@@ -25,6 +27,8 @@ pub struct Context {
     pub sms_sender: String,
     /// Controller's letterhead.
     pub controller_address: Vec<String>,
+    /// How its letters look, as the plan names it.
+    pub look: Look,
 }
 
 /// Everything that is needed to render and serialise one message.
@@ -249,8 +253,7 @@ async fn list_frozen(
 }
 
 async fn load_context(db: &mut PgConnection, incident: IncidentKey, plan_no: i32) -> Result<Context, StoreError> {
-    let row = sqlx::query_as!(
-        Context,
+    let row = sqlx::query!(
         "select i.wrapped_key as wrapped_incident_key, q.body as plan, i.texts, c.name as controller_name, c.slug as controller_slug, c.sms_sender,
                     c.address as controller_address
                from plan q
@@ -261,7 +264,17 @@ async fn load_context(db: &mut PgConnection, incident: IncidentKey, plan_no: i32
         incident.incident_no,
         plan_no
     )
-    .fetch_one(db)
+    .fetch_one(&mut *db)
     .await?;
-    Ok(row)
+    let look = load_named(db, incident.controller_id, &row.plan).await?;
+    Ok(Context {
+        wrapped_incident_key: row.wrapped_incident_key,
+        plan: row.plan,
+        texts: row.texts,
+        controller_name: row.controller_name,
+        controller_slug: row.controller_slug,
+        sms_sender: row.sms_sender,
+        controller_address: row.controller_address,
+        look,
+    })
 }

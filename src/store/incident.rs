@@ -20,10 +20,8 @@ pub struct NewIncident {
     pub incident_id: Uuid,
     /// Name on the command line.
     pub slug: String,
-    /// Profile id.
+    /// Profile id of plans that name none.
     pub profile: String,
-    /// The profile's closing table.
-    pub closing: Value,
     /// What happened, in the controller's words.
     pub texts: Value,
     /// Incident key under the master key.
@@ -43,10 +41,8 @@ pub struct Incident {
     pub key: IncidentKey,
     /// Name in evidence.
     pub incident_id: Uuid,
-    /// Profile id.
+    /// Profile id of plans that name none.
     pub profile: String,
-    /// The profile's closing table.
-    pub closing: Value,
     /// What happened, in the controller's words.
     pub texts: Value,
     /// Incident key under the master key.
@@ -115,13 +111,12 @@ impl Store {
     pub async fn insert_incident(&self, new: &NewIncident, by: Decider) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!(
-            "insert into incident (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "insert into incident (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             new.controller_id,
             new.incident_id,
             new.slug,
             new.profile,
-            new.closing,
             new.texts,
             new.wrapped_key,
             new.intake_public_key.as_slice(),
@@ -143,7 +138,7 @@ impl Store {
     pub async fn load_incident(&self, slug: &str) -> Result<Incident, StoreError> {
         let (controller, name) = slug.split_once('/').map_or((None, slug), |(c, n)| (Some(c), n));
         let mut rows = sqlx::query!(
-            r#"select i.controller_id, i.incident_no, i.incident_id, i.profile, i.closing, i.texts, i.wrapped_key, i.intake_secret_key,
+            r#"select i.controller_id, i.incident_no, i.incident_id, i.profile, i.texts, i.wrapped_key, i.intake_secret_key,
                       i.approvals_required, i.closed_at, i.slug, c.slug as controller_slug, c.name as controller_name, c.sms_sender, c.address as controller_address
                  from incident i join controller c using (controller_id)
                 where i.slug = $1 and ($2::text is null or c.slug = $2)"#,
@@ -157,7 +152,6 @@ impl Store {
                 key: IncidentKey { controller_id: row.controller_id, incident_no: row.incident_no },
                 incident_id: row.incident_id,
                 profile: row.profile,
-                closing: row.closing,
                 texts: row.texts,
                 wrapped_key: row.wrapped_key,
                 intake_secret_key: row.intake_secret_key,

@@ -22,6 +22,8 @@ pub struct NewList<'a> {
     pub row_count: Option<i64>,
     /// A fresh intake key under the incident key.
     pub wrapped_key: &'a [u8],
+    /// Columns beside Duly's own: `{name: {type, sensitive}}`.
+    pub columns: &'a Value,
 }
 
 /// A list that rows go into.
@@ -33,6 +35,8 @@ pub struct OpenList {
     pub wrapped_key: Vec<u8>,
     /// Whether it takes no more people.
     pub is_frozen: bool,
+    /// Columns beside Duly's own: `{name: {type, sensitive}}`.
+    pub columns: Value,
 }
 
 /// A row that may become a person; everything personal is sealed or hashed under a key.
@@ -169,7 +173,7 @@ impl Store {
         file_hash: Option<&[u8]>,
         wrapped_key: &[u8],
     ) -> Result<OpenList, StoreError> {
-        self.find_or_open_list(incident, &NewList { source, file_hash, row_count: None, wrapped_key }).await
+        self.find_or_open_list(incident, &NewList { source, file_hash, row_count: None, wrapped_key, columns: &json!({}) }).await
     }
 
     /// The newest list of this origin, or a new one.
@@ -181,20 +185,22 @@ impl Store {
             return Ok(list);
         }
         let row = sqlx::query!(
-            "insert into affected_list (controller_id, incident_no, list_no, source, file_hash, row_count, wrapped_key)
-             select $1, $2, coalesce(max(list_no), 0) + 1, $3, $4, $5, $6 from affected_list where controller_id = $1 and incident_no = $2
+            "insert into affected_list (controller_id, incident_no, list_no, source, file_hash, row_count, wrapped_key, columns)
+             select $1, $2, coalesce(max(list_no), 0) + 1, $3, $4, $5, $6, $7 from affected_list where controller_id = $1 and incident_no = $2
              returning list_no",
             incident.controller_id,
             incident.incident_no,
             new.source,
             new.file_hash,
             new.row_count,
-            new.wrapped_key
+            new.wrapped_key,
+            new.columns
         )
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(OpenList { list_no: row.list_no, wrapped_key: new.wrapped_key.to_vec(), is_frozen: false })
+        let wrapped_key = new.wrapped_key.to_vec();
+        Ok(OpenList { list_no: row.list_no, wrapped_key, is_frozen: false, columns: new.columns.clone() })
     }
 
     /// The newest list of this origin.
@@ -206,6 +212,18 @@ impl Store {
     ) -> Result<Option<OpenList>, StoreError> {
         let mut tx = self.pool.begin().await?;
         find(&mut tx, incident, source, file_hash).await
+    }
+
+    /// The own columns of all lists of an incident, one list after the other.
+    pub async fn list_columns(&self, incident: IncidentKey) -> Result<Vec<Value>, StoreError> {
+        let rows = sqlx::query_scalar!(
+            "select columns from affected_list where controller_id = $1 and incident_no = $2 order by list_no",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
     }
 
     /// An open list that goes on where a frozen one of the same origin ended, under the same key.
@@ -224,11 +242,11 @@ impl Store {
             return Ok(list);
         }
         let row = sqlx::query!(
-            "insert into affected_list (controller_id, incident_no, list_no, source, file_hash, row_count, wrapped_key)
+            "insert into affected_list (controller_id, incident_no, list_no, source, file_hash, row_count, wrapped_key, columns)
              select controller_id, incident_no, (select max(list_no) + 1 from affected_list where controller_id = $1 and incident_no = $2),
-                    source, file_hash, row_count, wrapped_key
+                    source, file_hash, row_count, wrapped_key, columns
                from affected_list where controller_id = $1 and incident_no = $2 and list_no = $3
-             returning list_no, wrapped_key",
+             returning list_no, wrapped_key, columns",
             incident.controller_id,
             incident.incident_no,
             list_no
@@ -236,7 +254,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(OpenList { list_no: row.list_no, wrapped_key: row.wrapped_key, is_frozen: false })
+        Ok(OpenList { list_no: row.list_no, wrapped_key: row.wrapped_key, is_frozen: false, columns: row.columns })
     }
 
     /// Takes a batch of rows in one transaction. A row that is known already changes nothing.
@@ -298,7 +316,7 @@ async fn find(
 ) -> Result<Option<OpenList>, StoreError> {
     let row = sqlx::query_as!(
         OpenList,
-        r#"select l.list_no, l.wrapped_key, f.list_no is not null as "is_frozen!" from affected_list l
+        r#"select l.list_no, l.wrapped_key, f.list_no is not null as "is_frozen!", l.columns from affected_list l
              left join list_freeze f using (controller_id, incident_no, list_no)
             where l.controller_id = $1 and l.incident_no = $2 and l.source = $3 and l.file_hash is not distinct from $4
             order by l.list_no desc limit 1"#,

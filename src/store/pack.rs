@@ -67,6 +67,18 @@ impl Store {
         Ok(row)
     }
 
+    /// A template that a plan has kept, by the beginning of its hash in hex; `None` where none or several begin so.
+    pub async fn find_template(&self, hash: &str) -> Result<Option<ApprovedText>, StoreError> {
+        let mut rows = sqlx::query_as!(
+            ApprovedText,
+            "select hash, name, body from approved_text where name like '%.hbs' and starts_with(encode(hash, 'hex'), $1) limit 2",
+            hash
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(if rows.len() == 1 { rows.pop() } else { None })
+    }
+
     /// The signatures under a plan, oldest first.
     pub async fn list_signed_approvals(&self, incident: IncidentKey, plan_no: i32) -> Result<Vec<SignedApproval>, StoreError> {
         let rows = sqlx::query_as!(
@@ -246,12 +258,18 @@ impl Store {
         Ok(rows)
     }
 
-    /// Writes that contact data or messages of a person are about to be opened for a pack; before they are.
-    pub async fn record_view(&self, incident: IncidentKey, person_id: Uuid, by: Decider) -> Result<(), StoreError> {
+    /// Writes that contact data or messages of a person are about to be opened, for a `pack` or a `preview`; before they are.
+    pub async fn record_view(
+        &self,
+        incident: IncidentKey,
+        person_id: Uuid,
+        purpose: &str,
+        by: Decider,
+    ) -> Result<(), StoreError> {
         let tx = self.pool.begin().await?;
         let mut unit = self.unit_in(tx, incident, &[person_id], Wait::Wait).await?;
         let mut detail = made_by(by);
-        detail.insert("purpose".to_owned(), json!("pack"));
+        detail.insert("purpose".to_owned(), json!(purpose));
         unit.plain_event(Some(person_id), "contact.viewed", detail)?;
         unit.commit().await
     }

@@ -28,6 +28,8 @@ pub struct Recipient {
     pub has_phone: bool,
     /// A letter is possible.
     pub has_address: bool,
+    /// ISO country or subdivision.
+    pub jurisdiction: String,
 }
 
 /// A plan as commands see it.
@@ -95,7 +97,7 @@ impl Store {
     ) -> Result<Vec<Recipient>, StoreError> {
         let rows = sqlx::query_as!(
             Recipient,
-            "select p.person_id, p.version, p.contact, k.wrapped as wrapped_key, p.reference_code, p.has_phone, p.has_address
+            "select p.person_id, p.version, p.contact, k.wrapped as wrapped_key, p.reference_code, p.has_phone, p.has_address, p.jurisdiction
                from person p join person_key k using (controller_id, incident_no, person_id)
               where p.controller_id = $1 and p.incident_no = $2 and p.list_no = any($3) and p.person_id > $5
                 and not exists (select from notice n where n.controller_id = p.controller_id and n.incident_no = p.incident_no
@@ -111,6 +113,42 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows)
+    }
+
+    /// Jurisdictions of people without a notice in `phase`, each with how many they are.
+    pub async fn count_jurisdictions(
+        &self,
+        incident: IncidentKey,
+        lists: &[i32],
+        phase: i32,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select p.jurisdiction, count(*) as "people!" from person p join person_key k using (controller_id, incident_no, person_id)
+              where p.controller_id = $1 and p.incident_no = $2 and p.list_no = any($3)
+                and not exists (select from notice n where n.controller_id = p.controller_id and n.incident_no = p.incident_no
+                     and n.person_id = p.person_id and n.phase = $4)
+              group by p.jurisdiction order by p.jurisdiction"#,
+            incident.controller_id,
+            incident.incident_no,
+            lists,
+            phase
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.jurisdiction, row.people)).collect())
+    }
+
+    /// The profile that a person is told under in the newest phase; `None` before their first plan.
+    pub async fn find_profile_of(&self, incident: IncidentKey, person_id: Uuid) -> Result<Option<String>, StoreError> {
+        let profile = sqlx::query_scalar!(
+            "select profile from notice where controller_id = $1 and incident_no = $2 and person_id = $3 order by phase desc limit 1",
+            incident.controller_id,
+            incident.incident_no,
+            person_id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(profile)
     }
 
     /// Opens the transaction that freezes and prepares, exclusive against intake and other plans of the incident.

@@ -5,7 +5,7 @@
 
 use super::{Deadlines, StoreError};
 use crate::model::state::{Channel, Content, MessageState, Misfit, NoticeState, Reason, Route};
-use crate::model::step::{Case, Cause, Effect, Message, Pause, Step, step};
+use crate::model::step::{Case, Cause, Effect, Message, Pause, Step, closes_at, step};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
 use sqlx::{Postgres, Transaction};
@@ -55,6 +55,8 @@ pub(crate) struct MessageRow {
 #[derive(Debug, Clone)]
 struct Notice {
     route: Route,
+    plan_no: i32,
+    profile: String,
     state: NoticeState,
 }
 
@@ -110,7 +112,7 @@ pub struct Unit {
     pub(crate) messages: HashMap<Uuid, MessageRow>,
     notices: HashMap<(Uuid, i32), Notice>,
     prepared: HashMap<(Uuid, i32, Channel), (Content, [u8; 32])>,
-    closing: Vec<(Channel, Content, MessageState)>,
+    closing: HashMap<(i32, String), Vec<(Channel, Content, MessageState)>>,
     pending: Vec<Pending>,
     created: Vec<MessageRow>,
     pub(crate) alarms: Vec<(Uuid, &'static str)>,
@@ -131,6 +133,24 @@ pub struct Note {
 impl Unit {
     fn content(&self, person_id: Uuid, phase: i32, channel: Channel) -> Result<(Content, [u8; 32]), StoreError> {
         self.prepared.get(&(person_id, phase, channel)).cloned().ok_or(StoreError::Corrupt { what: "prepared content" })
+    }
+
+    /// What ends a person's notice on a channel, by the profile that the plan has for them.
+    fn closes_at(
+        &self,
+        person_id: Uuid,
+        phase: i32,
+        channel: Channel,
+        content: Content,
+    ) -> Result<Option<MessageState>, StoreError> {
+        let notice = self.notices.get(&(person_id, phase)).ok_or(StoreError::Corrupt { what: "notice" })?;
+        let table = self.closing.get(&(notice.plan_no, notice.profile.clone()));
+        Ok(closes_at(table.ok_or(StoreError::Corrupt { what: "closing table" })?, channel, content))
+    }
+
+    /// The profile that a person is told under.
+    pub(crate) fn profile(&self, person_id: Uuid, phase: i32) -> Option<&str> {
+        self.notices.get(&(person_id, phase)).map(|notice| notice.profile.as_str())
     }
 
     /// The notice of a message with all its messages, and the message's index among them.
@@ -256,7 +276,7 @@ impl Unit {
             state: MessageState::Ready,
             attempt: 0,
             fresh: 0,
-            closes_at: crate::model::step::closes_at(&self.closing, channel, content),
+            closes_at: self.closes_at(before.person_id, before.phase, channel, content)?,
         };
         let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content: commitment, model, ..before };
         self.messages.insert(row.message_id, row.clone());

@@ -19,6 +19,7 @@ const FAMILIES: &[&str] = &[
     "contact",
     "incident",
     "controller",
+    "template",
     "log",
     "program",
     "audit",

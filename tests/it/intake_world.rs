@@ -78,7 +78,7 @@ impl IntakeWorld {
 
     pub async fn try_import(&self, text: impl AsRef<[u8]>) -> Result<Report, ImportError> {
         let path = self.file("list.csv", text);
-        import(&self.store, &self.incident, &self.key, &path, &[], |_| {}).await
+        import(&self.store, &self.incident, &self.key, &path, &duly::intake::csv::Mapping::default(), |_| {}).await
     }
 
     pub async fn import(&self, rows: &str) -> Report {
@@ -86,7 +86,7 @@ impl IntakeWorld {
     }
 
     pub async fn dry_run(&self, text: impl AsRef<[u8]>) -> Result<Report, ImportError> {
-        dry_run(&self.target(), &self.file("dry.csv", text), &[], |_| {}).await
+        dry_run(&self.target(), &self.file("dry.csv", text), &duly::intake::csv::Mapping::default(), |_| {}).await
     }
 
     pub async fn correct(&self, one: Option<&str>, text: &str) -> Result<Report, CorrectionError> {
@@ -177,7 +177,6 @@ async fn make_incident(store: &Store, ann: &Signer, master: &Key, key: &Key) -> 
         incident_id: Uuid::now_v7(),
         slug: "n-2026".into(),
         profile: "uk-gdpr".into(),
-        closing: json!([]),
         texts: json!({}),
         wrapped_key: master.wrap(key, "incident"),
         intake_public_key,

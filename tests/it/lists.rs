@@ -171,7 +171,8 @@ async fn two_lists_with_the_same_people_at_once_do_not_kill_each_other() {
     let rows: Vec<String> = (0..3000).map(|i| format!("PN{i},Ann,Price,07400 {i:06},,,\n")).collect();
     let there = world.file("there.csv", format!("{HEADER}{}", rows.concat()));
     let back = world.file("back.csv", format!("{HEADER}{}", rows.iter().rev().cloned().collect::<String>()));
-    let import = |path| duly::intake::list::import(&world.store, &world.incident, &world.key, path, &[], |_| {});
+    let mapping = duly::intake::csv::Mapping::default();
+    let import = |path| duly::intake::list::import(&world.store, &world.incident, &world.key, path, &mapping, |_| {});
 
     let (a, b) = tokio::join!(import(&there), import(&back));
     let (a, b) = (a.unwrap(), b.unwrap());
@@ -187,7 +188,7 @@ async fn a_reference_code_that_is_taken_is_drawn_again() {
     let keys = duly::intake::rows::RowKeys { incident: world.key.clone(), list: world.key.clone() };
     let text = format!("{HEADER}{ANN}{}", ANN.replace("PN1", "PN2"));
     let mut rows: Vec<_> =
-        duly::intake::csv::open(text.as_bytes(), &[]).unwrap().map(|row| keys.file_row(row.unwrap())).collect();
+        duly::intake::csv::open(text.as_bytes(), &Default::default()).unwrap().map(|row| keys.file_row(row.unwrap())).collect();
     rows.iter_mut().for_each(|row| row.person.as_mut().unwrap().reference_code = "AAAA-AAAA".into());
 
     world.store.insert_rows(world.incident.key, list.list_no, &rows).await.unwrap();

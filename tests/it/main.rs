@@ -14,6 +14,7 @@ mod intake_corrections;
 mod intake_jobs;
 mod intake_world;
 mod interleavings;
+mod letters;
 mod list_signatures;
 mod lists;
 mod model_check;

@@ -118,7 +118,7 @@ async fn looking_at_a_person_and_exporting_are_facts_of_the_log() {
     let id = somebody(&stage).await;
     let by = stage.users.prepare(&stage.office.store, &stage.incident).await;
 
-    stage.office.store.record_view(stage.incident.key, id, by).await.unwrap();
+    stage.office.store.record_view(stage.incident.key, id, "pack", by).await.unwrap();
     stage.office.store.record_export(stage.incident.key, "pack", "person", &[7; 32], by).await.unwrap();
     sequence(&stage).await;
 

@@ -265,7 +265,9 @@ async fn nobody_is_called_informed_as_a_whole_while_a_row_waits_or_somebody_is_o
     )
     .unwrap();
     let key = stage.office.master.unwrap_key(&stage.incident.wrapped_key, "incident").unwrap();
-    duly::intake::list::import(&stage.office.store, &stage.incident, &key, &list, &[], |_| {}).await.unwrap();
+    duly::intake::list::import(&stage.office.store, &stage.incident, &key, &list, &duly::intake::csv::Mapping::default(), |_| {})
+        .await
+        .unwrap();
     sequence(&stage).await;
 
     let after = at(&stage, stage.office.store.now().await.unwrap()).await;

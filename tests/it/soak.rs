@@ -14,13 +14,8 @@ const STOPPING: &[FaultKind] =
 /// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
 const OF_LETTERS: &[FaultKind] = &[FaultKind::LetterReturned, FaultKind::Conflict];
 /// Faults of texts alone; a letter of which nothing believable is heard stays overdue for ever where nobody can be asked.
-const OF_TEXTS: &[FaultKind] = &[
-    FaultKind::Undelivered,
-    FaultKind::Expired,
-    FaultKind::ReceiptLost,
-    FaultKind::ReceiptUnsigned,
-    FaultKind::ReceiptStale,
-];
+const OF_TEXTS: &[FaultKind] =
+    &[FaultKind::Undelivered, FaultKind::Expired, FaultKind::ReceiptLost, FaultKind::ReceiptUnsigned, FaultKind::ReceiptStale];
 /// What is not settled: in our hands, or waiting for news that would end a notice.
 const OPEN: &str = "select count(*) from message m where state in ('ready', 'sending', 'unknown')
     or state in ('accepted', 'sent', 'printed', 'overdue')

@@ -27,4 +27,4 @@ pub use provider::{Capability, NOTIFY_KEY, lane};
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
 pub use wait::{eventually, within};
-pub use world::{World, deadlines, quota, world, world_after};
+pub use world::{World, deadlines, quota, world, world_after, world_under};

@@ -59,7 +59,7 @@ export function message(p, channel, { reason = 'first', ordinal = 1, phase = 1 }
   const base = () => ({ channel, reason, ordinal, phase, attempt });
   const event = (k, d) => ({ k, p, d: { ...base(), ...d } });
   return {
-    intent: (more = {}) => { attempt++; return event('message.intent', { to: 'sending', plan: 1, repeat: false, content: contentOf(p, channel), destination: commit(p, channel, `${channel} of ${p}`), ...more }); },
+    intent: (more = {}) => { attempt++; return event('message.intent', { to: 'sending', plan: 1, profile: 'uk-gdpr', repeat: false, content: contentOf(p, channel), destination: commit(p, channel, `${channel} of ${p}`), ...more }); },
     accepted: more => event('message.accepted', { code: '201', to: 'accepted', ...more }),
     rejected: more => event('message.rejected', { code: '400', to: 'rejected', ...more }),
     notTaken: more => event('message.not_taken', { code: '429', to: 'ready', ...more }),
@@ -111,7 +111,7 @@ export class Incident {
   /** Fills in what events name by hash, chains them, and writes each as a leaf. */
   seal() {
     const root = lines => treeHash(lines.map(l => leafHash(l))).toString('hex');
-    const plan = canonical({ contents: { people: this.contents().length, root: root(this.contents()) }, closing: [{ channel: 'sms', content: 'full', state: 'delivered_to_handset' }, { channel: 'letter', content: 'full', state: 'handed_to_carrier' }], incident: INC, plan: this.planNumber ?? 1, templates: [sha256('template').toString('hex')], v: 1 }), hash = sha256(plan).toString('hex');
+    const plan = canonical({ contents: { people: this.contents().length, root: root(this.contents()) }, incident: INC, plan: this.planNumber ?? 1, profiles: { 'uk-gdpr': { closing: [{ channel: 'sms', content: 'full', state: 'delivered_to_handset' }, { channel: 'letter', content: 'full', state: 'handed_to_carrier' }] }, ...this.profiles }, templates: [sha256('template').toString('hex')], v: 1 }), hash = sha256(plan).toString('hex');
     const heads = new Map();
     let clock = Date.UTC(2026, 10, 11, 9, 0, 0);
     this.leaves = this.events.map(event => {

@@ -59,7 +59,8 @@ impl Typesetter {
         for (number, letter) in letters.iter().enumerate() {
             alone.push(self.typeset(letter).map_err(refused(number))?);
         }
-        let document = self.lay_out(ident, &letters.iter().collect::<Vec<_>>()).map_err(refused(0))?;
+        let set: Vec<_> = letters.iter().zip(&alone).map(|(letter, typeset)| (letter, typeset.fit.in_batch())).collect();
+        let document = self.lay_out(ident, &set).map_err(refused(0))?;
         let (mut manifest, mut next) = (Vec::with_capacity(letters.len()), 0);
         for (number, (letter, typeset)) in letters.iter().zip(alone).enumerate() {
             let pages = typeset.pages as usize;

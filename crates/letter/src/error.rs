@@ -92,6 +92,9 @@ pub enum LetterError {
     /// The markup failed.
     #[error("the letter's text cannot be typeset: line {0} of the text that was filled in")]
     Markup(usize),
+    /// A PDF cannot be drawn.
+    #[error("the pages cannot be drawn as a picture")]
+    Picture,
     /// The layout or the export failed.
     #[error("the letter cannot be typeset")]
     Typst,
@@ -122,6 +125,7 @@ impl LetterError {
             Self::BatchDiffers => "batch_differs",
             Self::Batch => "batch",
             Self::Markup(_) => "markup",
+            Self::Picture => "picture",
             Self::Typst => "typst",
         }
     }
@@ -151,6 +155,7 @@ impl LetterError {
             Self::TooSmall { .. } => "take sizes of text out of the template",
             Self::PageNumber(_) => "put {page} and {pages} into the label of the page numbers",
             Self::Batch => "make several batches, one for each kind of sheet",
+            Self::Picture => "write the PDF and look at it with another program",
             Self::Markup(_) | Self::BatchDiffers | Self::Typst => "check the template with a fictitious person",
         }
     }

@@ -4,7 +4,7 @@
 macro_rules! faces {
     ($($family:literal $file:literal)*) => {
         /// Families, in the order in which a character is looked for.
-        pub(crate) const FAMILIES: &[&str] = &[$($family),*];
+        pub const FAMILIES: &[&str] = &[$($family),*];
         /// Faces: one for each family, and the bold one of the first.
         pub(crate) const FACES: &[&[u8]] = &[
             include_bytes!("../fonts/NotoSans-Bold.ttf"),

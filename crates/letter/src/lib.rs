@@ -3,6 +3,7 @@
 
 mod letter;
 mod sheet;
+mod fit;
 mod hygiene;
 mod escape;
 mod fonts;
@@ -14,17 +15,21 @@ mod printed;
 mod check;
 mod batch;
 mod document;
+mod picture;
 mod error;
 
 pub use batch::{BATCH_MAX, Batch, BatchError, Entry};
 pub use document::document;
 pub use error::{LetterError, Place};
 pub use escape::escape;
+pub use fonts::FAMILIES;
 pub use hygiene::{Unprintable, printable};
 pub use letter::{Labels, Letter, LetterDate, Letterhead, Logo, Part};
+pub use picture::picture;
 pub use printed::Printed;
 pub use sheet::{Print, Sheet};
 
+use fit::Fit;
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 use world::LetterWorld;
@@ -42,6 +47,8 @@ pub struct Typeset {
     pub pages: u32,
     /// What stands on them.
     pub printed: Printed,
+    /// How they are set.
+    fit: Fit,
 }
 
 /// Typesets letters, keeping fonts and layout warm.
@@ -68,17 +75,29 @@ impl Typesetter {
 
     fn export(&mut self, letter: &Letter<'_>) -> Result<Typeset, LetterError> {
         let titles: Vec<&str> = letter.parts().map(|part| part.title).collect();
-        let document = self.lay_out(&titles.join(" / "), &[letter])?;
-        let pages = document.pages();
-        let printed = check::check(letter, &ink::read(pages), pages.len())?;
-        let pages = u32::try_from(pages.len()).unwrap_or(u32::MAX);
-        Ok(Typeset { pdf: pdf(&document, letter.ident)?, pages, printed })
+        let title = titles.join(" / ");
+        let mut fit = Fit::guess(letter);
+        loop {
+            let document = self.lay_out(&title, &[(letter, fit)])?;
+            let pages = document.pages();
+            if !fit.holds(pages.len()) {
+                fit = fit.closer(letter);
+                continue;
+            }
+            match check::check(letter, &ink::read(pages), pages.len()) {
+                Ok(printed) => {
+                    let pages = u32::try_from(pages.len()).unwrap_or(u32::MAX);
+                    return Ok(Typeset { pdf: pdf(&document, letter.ident)?, pages, printed, fit });
+                }
+                Err(refused) => fit = fit.after(&refused).ok_or(refused)?,
+            }
+        }
     }
 
-    fn lay_out(&mut self, title: &str, letters: &[&Letter<'_>]) -> Result<PagedDocument, LetterError> {
+    fn lay_out(&mut self, title: &str, letters: &[(&Letter<'_>, Fit)]) -> Result<PagedDocument, LetterError> {
         self.world.set(title, letters)?;
         let compiled = typst::compile(&self.world);
-        let has_logo = letters.iter().any(|letter| letter.letterhead.logo.is_some());
+        let has_logo = letters.iter().any(|(letter, _)| letter.letterhead.logo.is_some());
         // A warning is a layout that is not what it should be, such as one that does not settle.
         if !compiled.warnings.is_empty() {
             return Err(self.world.error(&compiled.warnings, false));

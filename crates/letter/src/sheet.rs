@@ -67,14 +67,14 @@ const A4: Zones = Zones {
     width: 210.0,
     height: 297.0,
     printable: Area::new(15.0, 5.0, 195.0, 292.0),
-    margins: [25.0, 20.0, 20.0, 24.0],
+    margins: [25.0, 20.0, 17.0, 16.5],
     address: Area::new(25.0, 40.0, 102.0, 66.3),
     // Notify's own check lets ink pass its zone, 24.6 to 120 by 39.5 to 66.3 mm, by 1 mm.
     window: Area::new(24.6, 38.5, 120.0, 67.3),
     clear: Area::new(15.0, 30.0, 125.0, 95.0),
     letterhead: Area::new(127.0, 10.0, 195.0, 95.0),
     logo: Area::new(25.0, 12.0, 110.0, 29.0),
-    body_top: 103.0,
+    body_top: 101.5,
     folds: &[99.0, 148.5, 198.0],
 };
 
@@ -82,13 +82,13 @@ const US_LETTER: Zones = Zones {
     width: 215.9,
     height: 279.4,
     printable: Area::new(12.7, 6.35, 203.2, 273.05),
-    margins: [25.4, 22.9, 19.0, 22.0],
+    margins: [25.4, 20.0, 18.0, 17.0],
     address: Area::new(25.4, 64.5, 94.0, 85.0),
     window: Area::new(22.2, 63.5, 111.1, 85.7),
     clear: Area::new(0.0, 57.1, 136.5, 92.1),
     letterhead: Area::new(138.0, 12.0, 203.2, 92.1),
     logo: Area::new(25.4, 14.0, 120.0, 34.0),
-    body_top: 102.0,
+    body_top: 101.0,
     folds: &[98.4, 188.9],
 };
 

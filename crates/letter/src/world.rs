@@ -1,6 +1,7 @@
 //! What Typst may read: a static source, these people's bodies and data, pictures, and the fonts of this program.
 //! Nothing else.
 
+use crate::fit::Fit;
 use crate::hygiene::tidy;
 use crate::{Letter, LetterError, Part, fonts, qr};
 use serde_json::{Value, json};
@@ -12,8 +13,8 @@ use typst::utils::LazyHash;
 use typst::{Library, LibraryExt, World, WorldExt};
 
 const LETTER: &str = include_str!("letter.typ");
-/// The drawing of the check page's address, for all letters of one call.
-const CHECK: &str = "/check.svg";
+/// The picture of the check page's address, for all letters of one call.
+const CHECK: &str = "/check.luma";
 const LOGO: &str = "/logo";
 
 pub(crate) struct LetterWorld {
@@ -26,8 +27,9 @@ pub(crate) struct LetterWorld {
     data: File,
     logo: File,
     check: File,
-    /// What `check` draws.
+    /// What `check` shows, and its side, pixels.
     check_page: String,
+    check_side: usize,
 }
 
 struct File {
@@ -68,12 +70,13 @@ impl LetterWorld {
             logo: File::new(LOGO)?,
             check: File::new(CHECK)?,
             check_page: String::new(),
+            check_side: 0,
         })
     }
 
     /// Takes letters that share sheet, logo and check page with the first.
-    pub(crate) fn set(&mut self, title: &str, letters: &[&Letter<'_>]) -> Result<(), LetterError> {
-        let first = letters.first().ok_or(LetterError::Batch)?;
+    pub(crate) fn set(&mut self, title: &str, letters: &[(&Letter<'_>, Fit)]) -> Result<(), LetterError> {
+        let (first, _) = letters.first().ok_or(LetterError::Batch)?;
         if let Some(logo) = first.letterhead.logo {
             if logo.alt.trim().is_empty() {
                 return Err(LetterError::AltMissing);
@@ -85,17 +88,19 @@ impl LetterWorld {
         if let Some(url) = first.check_page
             && url != self.check_page
         {
-            self.check.bytes = Bytes::new(qr::svg(url)?.into_bytes());
+            let code = qr::code(url)?;
+            self.check.bytes = Bytes::new(code.grey);
+            self.check_side = code.side;
             url.clone_into(&mut self.check_page);
         }
         let mut values = Vec::with_capacity(letters.len());
         self.bodies.truncate(0);
-        for (number, letter) in letters.iter().enumerate() {
+        for (number, (letter, fit)) in letters.iter().enumerate() {
             for (part, text) in letter.parts().enumerate() {
                 let id = id(&format!("/{number}-{part}.typ")).ok_or(LetterError::Typst)?;
                 self.bodies.push(Source::new(id, text.body.to_owned()));
             }
-            values.push(letter_value(letter)?);
+            values.push(letter_value(letter, *fit, self.check_side)?);
         }
         let (language, region) = language(first.part.language)?;
         let data = json!({
@@ -124,7 +129,7 @@ impl LetterWorld {
     }
 }
 
-fn letter_value(letter: &Letter<'_>) -> Result<Value, LetterError> {
+fn letter_value(letter: &Letter<'_>, fit: Fit, check_side: usize) -> Result<Value, LetterError> {
     let lines = |lines: &[String]| -> Vec<String> {
         lines.iter().map(|line| tidy(line)).filter(|line| !line.trim().is_empty()).collect()
     };
@@ -135,6 +140,7 @@ fn letter_value(letter: &Letter<'_>) -> Result<Value, LetterError> {
     let parts = letter.parts().map(part_value).collect::<Result<Vec<_>, _>>()?;
     let mut value = json!({
         "size": letter.print.body_pt(),
+        "fit": fit.value(),
         "discreet": letter.letterhead.discreet,
         "sender": lines(letter.letterhead.lines),
         "address": address,
@@ -146,7 +152,10 @@ fn letter_value(letter: &Letter<'_>) -> Result<Value, LetterError> {
     }
     if let Some(url) = letter.check_page {
         let shown = url.strip_prefix("https://").unwrap_or(url);
-        value["check"] = json!({ "url": shown, "alt": format!("QR code: {url}") });
+        value["check"] = json!({
+            "url": shown, "alt": format!("QR code: {url}"),
+            "format": { "encoding": "luma8", "width": check_side, "height": check_side },
+        });
     }
     Ok(value)
 }

@@ -4,7 +4,6 @@ use crate::cli::{Failure, Refusal, plans, setup};
 use crate::config::{self, Settings};
 use crate::dispatch::Office;
 use crate::dispatch::plan::{PlanError, PlanRequest, prepare};
-use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
@@ -16,11 +15,15 @@ use crate::store::{Store, recreate_database};
 use duly_sandbox::{SandboxConfig, SandboxState};
 use secrecy::ExposeSecret;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use uuid::Uuid;
+
+/// Where the list's people live who do not live in the United Kingdom.
+const ABROAD: &[&str] = &["DE", "FR", "GR", "IE", "PL", "TR", "US"];
 
 /// Everything that is there before the first message leaves.
 pub struct Ground {
@@ -66,7 +69,10 @@ impl Ground {
         let now = time::OffsetDateTime::now_utc();
         let incident_id = self.incident.incident_id;
         let request = PlanRequest {
-            accepted: std::collections::BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            profiles: Vec::new(),
+            // An establishment in the United Kingdom told its own people, wherever they live (UK GDPR Art. 3(1)).
+            under: ABROAD.iter().map(|place| ((*place).to_owned(), "uk-gdpr".to_owned())).collect(),
             routes: vec![Route::SmsThenLetter, Route::Letter, Route::Sms],
             date: (now.year(), now.month().into(), now.day()),
             is_urgent: false,
@@ -139,15 +145,13 @@ async fn make_incident(office: &Office, by: &Signer) -> Result<Incident, Failure
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
         added_by: None,
     };
-    let profile = Profile::parse(&std::fs::read_to_string(office.settings.profiles.folder.join("uk-gdpr.toml"))?)?;
     let key = Key::generate();
     let (public, secret) = generate_pair();
     let incident = NewIncident {
         controller_id: office.store.insert_controller(&controller).await?,
         incident_id: Uuid::now_v7(),
         slug: "demo".into(),
-        profile: profile.id,
-        closing: json!(profile.closing),
+        profile: "uk-gdpr".into(),
         texts: json!({
             "nature": "On 9 November 2026 a file with names and pay numbers was copied from a supplier's server.",
             "dates": "It was copied on 9 November 2026, and we learned of it two days later.",

@@ -101,7 +101,11 @@ pub async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result
     if body.get("urgent") == Some(&Value::Bool(true)) {
         row("urgent", "its messages go before those of other plans".to_owned());
     }
-    row("profile", incident.profile.clone());
+    for (profile, law) in body.get("profiles").and_then(Value::as_object).into_iter().flatten() {
+        let places: Vec<&str> = counts(law, "jurisdictions").map(|(place, _)| place).collect();
+        let people = count(counts(law, "jurisdictions").map(|(_, n)| n).sum(), "person", "people");
+        row("profile", format!("{profile}, version {}: {people} ({})", text_at(law, "/version"), places.join(", ")));
+    }
     row("prepared by", name_of(store, plan.prepared_by).await?);
     for approval in &approvals {
         let vouched = approval.added_by_preparer.map_or_else(String::new, |how| format!(", {}", vouched_words(how)));

@@ -1,16 +1,14 @@
 //! What everybody will be told, rendered before anybody approves, and one root over all of it.
 
 use super::PlanError;
+use super::laws::{Law, Laws};
 use crate::dispatch::Office;
 use crate::model::contact::PersonRecord;
-use crate::model::profile::Profile;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, Content, Route};
-use crate::model::texts::{Facts, Published, table};
-use crate::render::check::{Finding, Subject, Wish, check};
-use crate::render::message::{Rendered, Setting};
-use crate::render::{RenderError, Template};
-use crate::store::incident::Incident;
+use crate::render::RenderError;
+use crate::render::check::{self, Finding, Wish};
+use crate::render::message::{MessageError, Setting};
 use crate::store::plan::{PreparedContent, PreparedNotice, Recipient};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine, PersonKey, commit};
 use std::sync::Arc;
@@ -47,20 +45,6 @@ impl ContentsRoot {
     }
 }
 
-/// What every message of a plan is checked by.
-pub struct Rules {
-    profile: Profile,
-    facts: Facts,
-    published: Published,
-}
-
-impl Rules {
-    /// The rules of an incident under its profile.
-    pub fn of(incident: &Incident, profile: Profile) -> Self {
-        Self { profile, facts: table(&incident.texts, "facts"), published: table(&incident.texts, "published") }
-    }
-}
-
 /// One person's notice, and what the content check says of it.
 pub struct RenderedNotice {
     pub notice: PreparedNotice,
@@ -74,8 +58,7 @@ pub struct Renderer {
     pub office: Arc<Office>,
     pub setting: Setting,
     pub incident_key: Key,
-    pub routes: Vec<Route>,
-    pub rules: Arc<Rules>,
+    pub laws: Arc<Laws>,
 }
 
 /// The messages of one route: contents where all of them could be made, and what was seen on the way.
@@ -109,12 +92,14 @@ impl Renderer {
                 Channel::Email => false,
             })
         };
-        let reachable = self.routes.iter().find(reaches).copied();
-        let route = reachable.or(self.routes.first().copied()).unwrap_or(Route::Letter);
+        let law = self.laws.of(&person.jurisdiction);
+        let routes = law.map(|law| law.routes.as_slice()).unwrap_or_default();
+        let reachable = routes.iter().find(reaches).copied();
+        let route = reachable.or(routes.first().copied()).unwrap_or(Route::Letter);
         let mut rendered = RenderedRoute::default();
-        let problem = match reachable {
-            Some(route) => self.render_route(person, route, &mut rendered).err(),
-            None => Some("no_route".to_owned()),
+        let problem = match (law, reachable) {
+            (Some(law), Some(route)) => self.render_route(person, law, route, &mut rendered).err(),
+            _ => Some("no_route".to_owned()),
         };
         if problem.is_some() {
             rendered.contents.clear();
@@ -122,6 +107,7 @@ impl Renderer {
         let notice = PreparedNotice {
             person_id: person.person_id,
             version: person.version,
+            profile: law.map_or_else(String::new, |law| law.rules.profile.id.clone()),
             route: route.as_str(),
             contents: rendered.contents,
             first: route.first_channels().iter().filter(|_| problem.is_none()).map(|c| (Uuid::now_v7(), c.as_str())).collect(),
@@ -130,19 +116,24 @@ impl Renderer {
         RenderedNotice { notice, findings: rendered.findings, wishes: rendered.wishes }
     }
 
-    fn render_route(&self, person: &Recipient, route: Route, rendered: &mut RenderedRoute) -> Result<(), String> {
+    fn render_route(&self, person: &Recipient, law: &Law, route: Route, rendered: &mut RenderedRoute) -> Result<(), String> {
         let sealed = |_| "sealed".to_owned();
         let key = self.incident_key.unwrap_key(&person.wrapped_key, "person").map_err(sealed)?;
         let opened = key.open("contact", &person.contact).map_err(sealed)?;
         let record: PersonRecord = serde_json::from_slice(&opened).map_err(|_| "sealed".to_owned())?;
         for &channel in route.channels() {
-            let wish = Wish::of(&record, &self.setting.profile, channel, wants(route, channel), &self.rules.facts);
+            let wish = Wish::of(&record, &law.rules.profile.id, channel, wants(route, channel), &law.rules.facts);
             let found = self.office.composer.templates().find(wish.want());
             rendered.wishes.push(wish.clone());
             let template = found.map_err(|error| template_code(&error))?;
+            rendered.findings.extend(check::lacking(template, &record));
             let composed = self.office.composer.compose(&self.setting, &record, &person.reference_code, template);
-            let message = composed.map_err(|e| e.code())?;
-            rendered.findings.extend(self.check(&record, &person.reference_code, template, &message));
+            let message = composed.map_err(|error| {
+                let MessageError::Letter(refusal) = &error else { return error.code() };
+                rendered.findings.extend(check::refused(refusal));
+                error.code()
+            })?;
+            rendered.findings.extend(law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
             rendered.contents.push(PreparedContent {
                 channel: channel.as_str(),
                 content: message.content.as_str(),
@@ -152,24 +143,6 @@ impl Renderer {
             });
         }
         Ok(())
-    }
-
-    fn check(&self, person: &PersonRecord, code: &str, template: &Template, message: &Rendered) -> Vec<Finding> {
-        check(&Subject {
-            profile: &self.rules.profile,
-            channel: template.channel,
-            content: template.content,
-            message: &message.marked,
-            languages: &template.languages,
-            font_pt: message.font_pt,
-            person,
-            reference_code: code,
-            controller_name: &self.setting.controller_name,
-            sms_sender: &self.setting.sms_sender,
-            texts: &self.setting.texts,
-            facts: &self.rules.facts,
-            published: &self.rules.published,
-        })
     }
 }
 

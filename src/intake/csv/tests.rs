@@ -4,7 +4,7 @@ use proptest::prelude::*;
 const HEADER: &str = "Pay number;Surname;Mobile\n";
 
 fn rows(text: &[u8]) -> Vec<ParsedRow> {
-    open(text, &[]).unwrap().map(Result::unwrap).collect()
+    open(text, &Mapping::default()).unwrap().map(Result::unwrap).collect()
 }
 
 fn first_code(row: &ParsedRow) -> &'static str {
@@ -12,7 +12,7 @@ fn first_code(row: &ParsedRow) -> &'static str {
 }
 
 fn refusal(bytes: &[u8]) -> Option<ListError> {
-    open(bytes, &[]).err()
+    open(bytes, &Mapping::default()).err()
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn what_is_no_list_is_refused_with_the_right_error() {
     assert!(matches!(refusal(b"name,phone\n"), Some(ListError::MissingColumn { column: "external_reference" })));
     assert!(matches!(refusal(b"id,phone\n"), Some(ListError::MissingColumn { column: "last_name" })));
     assert!(matches!(refusal(b"id,name\n"), Some(ListError::MissingColumn { column: "phone" })));
-    assert!(matches!(refusal(b"id,name,phone,Surname\n"), Some(ListError::DoubleColumn { column: "last_name" })));
+    assert!(matches!(refusal(b"id,name,phone,Surname\n"), Some(ListError::DoubleColumn { column }) if column == "last_name"));
 }
 
 #[test]
@@ -55,11 +55,37 @@ fn columns_can_be_named_by_the_caller() {
     let map = |column: &str, header: &str| vec![(column.to_owned(), header.to_owned())];
     let text = b"Number,Name,Surname,Phone\n1,Ann,Price,07400 123456\n";
 
-    assert!(matches!(open(&text[..], &map("external_reference", "No")).err(), Some(ListError::BadMap { .. })));
-    assert!(matches!(open(&text[..], &map("shoe_size", "Name")).err(), Some(ListError::BadMap { .. })));
+    assert!(matches!(
+        open(&text[..], &Mapping::of(&map("external_reference", "No"), &[]).unwrap()).err(),
+        Some(ListError::BadMap { .. })
+    ));
+    assert!(matches!(Mapping::of(&map("Shoe size", "Name"), &[]).err(), Some(ListError::BadMap { .. })));
     let overrides = [map("external_reference", "Number"), map("first_name", "Name")].concat();
-    let rows: Vec<ParsedRow> = open(&text[..], &overrides).unwrap().map(Result::unwrap).collect();
+    let rows: Vec<ParsedRow> = open(&text[..], &Mapping::of(&overrides, &[]).unwrap()).unwrap().map(Result::unwrap).collect();
     assert_eq!(rows[0].result.as_ref().unwrap().record.name, "Ann Price");
+}
+
+#[test]
+fn a_lists_own_columns_are_typed_and_a_wrong_cell_is_a_fault() {
+    let text = b"id,Name,Phone,Kind of number,Start date,Pay grade\n1,Price,07400 123456,old,2026-11-09,B7\n2,Evans,07400 123457,,soon,\n";
+    let maps = [("number_kind", "Kind of number"), ("started:date", "Start date")].map(|(c, h)| (c.to_owned(), h.to_owned()));
+    let mapping = Mapping::of(&maps, &["pay_grade".to_owned()]).unwrap();
+    let list = open(&text[..], &mapping).unwrap();
+    assert_eq!((list.check_own().is_ok(), list.unmapped()), (true, Vec::<String>::new()));
+    let rows: Vec<ParsedRow> = list.map(Result::unwrap).collect();
+
+    let columns = &rows[0].result.as_ref().unwrap().record.columns;
+    let printed: Vec<(&str, String, bool)> =
+        columns.iter().map(|(name, cell)| (name.as_str(), cell.printed(), cell.column.sensitive)).collect();
+    let expected = [("number_kind", "old", false), ("pay_grade", "B7", true), ("started", "9 November 2026", false)];
+    assert_eq!(printed, expected.map(|(name, cell, sensitive)| (name, cell.to_owned(), sensitive)));
+    assert_eq!(rows[1].result.as_ref().unwrap_err()[0].code, "not_a_date");
+    assert_eq!(rows[1].cell("started"), "soon", "what is put aside keeps its column");
+
+    let missing = Mapping::of(&[], &["shoe_size".to_owned()]).unwrap();
+    assert!(matches!(open(&text[..], &missing).unwrap().check_own(), Err(ListError::BadSensitive { .. })));
+    assert!(matches!(Mapping::of(&[], &["phone".to_owned()]), Err(ListError::BadSensitive { .. })));
+    assert!(matches!(Mapping::of(&[("started:day".into(), "Start date".into())], &[]), Err(ListError::BadMap { .. })));
 }
 
 #[test]
@@ -160,14 +186,14 @@ proptest! {
         let header: &[u8] = [&b"id,name,phone\n"[..], b"\xef\xbb\xbfid;name;phone\r\n", b"\n\nid\tname\tphone\r"][head as usize];
         let bytes = [header, &body].concat();
 
-        let read = open(&bytes[..], &[]).unwrap().map(Result::unwrap).count() as u64;
+        let read = open(&bytes[..], &Mapping::default()).unwrap().map(Result::unwrap).count() as u64;
 
         prop_assert_eq!(read, count_rows(&bytes[..]).unwrap());
     }
 
     #[test]
     fn any_file_is_refused_or_read_to_its_end(bytes in prop_oneof![nasty(), proptest::collection::vec(any::<u8>(), 0..300)]) {
-        if let Ok(reader) = open(&bytes[..], &[]) {
+        if let Ok(reader) = open(&bytes[..], &Mapping::default()) {
             let read = reader.map(Result::unwrap).count() as u64;
             prop_assert_eq!(read, count_rows(&bytes[..]).unwrap());
         }

@@ -3,7 +3,7 @@
 use super::message::{Job, Target, read_job, wrap};
 use crate::broker::BrokerError;
 use crate::broker::intake::{INTAKE, publish};
-use crate::intake::csv::{ListError, count, open};
+use crate::intake::csv::{ListError, Mapping, count, open};
 use crate::model::seal::SealError;
 use lapin::Channel;
 use std::fmt;
@@ -130,7 +130,12 @@ fn read(path: &Path, map: &[(String, String)]) -> Result<Box<dyn Iterator<Item =
     }
     // The same file makes the same jobs, so that publishing it again changes nothing.
     let name = hex::encode(&count(File::open(path)?)?.hash[..16]);
-    let mut rows = open(File::open(path)?, map)?;
+    let mapping = Mapping::of(map, &[])?;
+    // A job has the fields of its schema and no other.
+    if let Some((name, _)) = mapping.own().first_key_value() {
+        return Err(ListError::BadMap { name: name.clone() });
+    }
+    let mut rows = open(File::open(path)?, &mapping)?;
     let jobs = std::iter::from_fn(move || rows.next_raw());
     Ok(Box::new(
         jobs.map(move |row| row.map(|(n, person)| (n, person.map(|person| Job { job_id: format!("{name}:{n}"), person })))),

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// One wrong field of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// Column, or `row`.
+    /// Column, `own` for one of the list's own, or `row`.
     pub column: &'static str,
     /// Stable code.
     pub code: &'static str,
@@ -30,6 +30,9 @@ const REMEDIES: &[(&str, &str)] = &[
     ("unknown_language", "write the language as in BCP 47, such as en, cy or pl"),
     ("unknown_format", "write one word, such as standard, large-print, braille, audio or easy-read"),
     ("unknown_jurisdiction", "write a country or a part of one by its ISO code, such as GB or GB-WLS"),
+    ("not_a_number", "write digits in this column of the list's own, or map the column as text"),
+    ("not_a_date", "write the day as 2026-11-09 in this column of the list's own, or map the column as text"),
+    ("value_too_long", "shorten the cell of the list's own column to 200 characters"),
     ("not_utf8", "save the file as UTF-8 and correct this row"),
     ("wrong_cells", "give the row as many cells as the header"),
     ("row_too_long", "shorten the row to 64 KiB; a stray quote may have joined several rows"),

@@ -3,9 +3,15 @@
 use super::{Found, Rule, Severity, Subject};
 use crate::model::contact::PersonRecord;
 use crate::model::state::Channel;
+use crate::render::variables::Variable;
+use std::collections::BTreeSet;
 
 /// Letters and digits below which a value says nothing of anybody.
 const VALUE_MIN: usize = 4;
+/// Of a sensitive column's value with a digit; shorter ones stand in every text.
+const CODE_MIN: usize = 3;
+/// Of a sensitive column's value without digits, which may be a word of the text.
+const WORDS_MIN: usize = 5;
 /// Letters below which a word of a name tells nobody's occupation.
 const WORD_MIN: usize = 4;
 
@@ -30,19 +36,26 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Values that a forger could use: never the name by which somebody is addressed.
-fn sensitive(person: &PersonRecord, channel: Channel) -> Vec<(&'static str, String)> {
-    let mut values = vec![("external_reference", squeeze(&person.external_reference))];
+/// Values that a forger could use, and those of columns that were marked sensitive: never the name by which somebody is
+/// addressed.
+fn sensitive(person: &PersonRecord, channel: Channel) -> Vec<(String, String)> {
+    let mut values = vec![("external_reference".to_owned(), squeeze(&person.external_reference))];
     if let Some(phone) = &person.phone {
         let digits = squeeze(phone);
         // +44 7400 123456 is written 07400 123456: what the two have in common.
-        values.push(("phone", digits.chars().skip(digits.len().saturating_sub(9)).collect()));
+        values.push(("phone".to_owned(), digits.chars().skip(digits.len().saturating_sub(9)).collect()));
     }
     // A letter prints the address in its window; a text message has no use for one.
     if channel == Channel::Sms {
-        values.extend(person.address.iter().flatten().map(|line| ("address", squeeze(line))));
+        values.extend(person.address.iter().flatten().map(|line| ("address".to_owned(), squeeze(line))));
     }
-    values.retain(|(_, value)| value.len() >= VALUE_MIN && value.chars().any(|c| c.is_ascii_digit()));
+    let has_digit = |value: &str| value.chars().any(|c| c.is_ascii_digit());
+    values.retain(|(_, value)| value.len() >= VALUE_MIN && has_digit(value));
+    for (name, cell) in person.columns.iter().filter(|(_, cell)| cell.column.sensitive) {
+        let forms = [squeeze(&cell.value), squeeze(&cell.printed())].into_iter().collect::<BTreeSet<_>>();
+        let tells = |value: &String| value.chars().count() >= if has_digit(value) { CODE_MIN } else { WORDS_MIN };
+        values.extend(forms.into_iter().filter(tells).map(|value| (name.clone(), value)));
+    }
     values
 }
 
@@ -53,8 +66,11 @@ fn squeeze(text: &str) -> String {
 /// GOV.UK Notify, NCSC: letters list kinds of data, never values; what was lost is not sent once more.
 fn leaks(subject: &Subject<'_>, found: &mut Vec<Found>) {
     let code = squeeze(subject.reference_code);
+    let is_sensitive = |column: &str| subject.person.columns.get(column).is_some_and(|cell| cell.column.sensitive);
+    let named: BTreeSet<&str> = subject.variables.iter().filter_map(Variable::column).filter(|name| is_sensitive(name)).collect();
+    found.extend(named.iter().map(|name| Found::whole(format!("the template prints the sensitive column `{name}`"))));
     for (field, value) in sensitive(subject.person, subject.channel) {
-        if code != value && holds(&subject.message.text, &value) {
+        if code != value && !named.contains(field.as_str()) && holds(&subject.message.text, &value) {
             found.push(Found::whole(format!("the person's own `{field}` is printed")));
         }
     }
@@ -85,9 +101,11 @@ fn holds(text: &str, value: &str) -> bool {
 
 /// For police the sender's name on the outside discloses the occupation: in discreet mode it stands inside only.
 fn tells_who_writes(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    if !subject.facts.discreet || subject.channel == Channel::Letter {
-        // A letter's outside is read from the laid-out page.
+    if !subject.facts.discreet {
         return;
+    }
+    if subject.channel == Channel::Letter {
+        return window_tells(subject, found);
     }
     let own = subject.controller_name.split_whitespace().filter(|word| word.chars().count() >= WORD_MIN);
     let words: Vec<String> = own.chain(subject.facts.discreet_words.iter().map(String::as_str)).map(str::to_lowercase).collect();
@@ -102,5 +120,14 @@ fn tells_who_writes(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
     if tells(&subject.sms_sender.to_lowercase()) {
         found.push(Found::whole("the sender names who writes"));
+    }
+}
+
+/// A letter's outside is its window; that nothing else shows on it is read from the laid-out page.
+fn window_tells(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    let window = squeeze(&subject.person.address_block().concat());
+    let words = subject.facts.discreet_words.iter().map(String::as_str).chain([subject.controller_name]);
+    if words.map(squeeze).any(|word| word.chars().count() >= WORD_MIN && window.contains(&word)) {
+        found.push(Found::whole("the address in the window names who writes"));
     }
 }

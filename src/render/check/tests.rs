@@ -1,10 +1,17 @@
 //! Each rule has a message that passes and one that fails; taking any part from a shipped template turns the check red.
 
 use super::*;
+use crate::model::column::{Cell, Column, ColumnType};
+use crate::model::contact::PersonRecord;
 use crate::model::profile::{Demand, Profile};
+use crate::model::state::{Channel, Content};
 use crate::model::texts::table;
+use crate::render::marked::Marked;
 use crate::render::template::{Template, TemplateSet, Want};
+use crate::render::variables::Variable;
+use duly_letter::LetterError;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -32,7 +39,7 @@ struct Case {
 }
 
 fn template(profile: &str, channel: Channel, content: Content) -> Template {
-    TEMPLATES.find(Want { profile, channel, content, language: "en", format: "standard" }).unwrap().clone()
+    Template::clone(TEMPLATES.find(Want { profile, channel, content, language: "en", format: "standard" }).unwrap())
 }
 
 fn case(id: &str, channel: Channel, content: Content) -> Case {
@@ -48,6 +55,7 @@ fn case(id: &str, channel: Channel, content: Content) -> Case {
             language: "en".into(),
             format: "standard".into(),
             jurisdiction: "GB".into(),
+            columns: BTreeMap::new(),
         },
         controller_name: "Northmere Police".into(),
         sms_sender: "NORTHMERE".into(),
@@ -89,7 +97,7 @@ fn rendered(case: &Case) -> String {
         "incident": texts, "controller": { "name": case.controller_name }, "person": { "name": case.person.name },
         "reference_code": case.code, "date": "25 November 2026",
     });
-    TEMPLATES.render(&case.template, &data).unwrap()
+    case.template.render(&data).unwrap()
 }
 
 fn run(case: &Case) -> Vec<Finding> {
@@ -100,6 +108,7 @@ fn run(case: &Case) -> Vec<Finding> {
         channel: case.template.channel,
         content: case.template.content,
         message: &message,
+        variables: &case.template.variables,
         languages: &case.template.languages,
         font_pt: case.font_pt,
         person: &case.person,
@@ -198,7 +207,7 @@ fn every_rule_has_a_message_that_passes_and_one_that_fails() {
 /// Drafts are checked where a profile of the same name is there; their texts in other languages are given here.
 fn shipped() -> impl Iterator<Item = Case> {
     TEMPLATES.all().iter().map(|template| {
-        let mut case = Case { template: template.clone(), ..case("uk-gdpr", Channel::Letter, Content::Full) };
+        let mut case = Case { template: Template::clone(template), ..case("uk-gdpr", Channel::Letter, Content::Full) };
         case.profile = profile(&template.profile);
         case.texts = texts(&template.profile);
         case.texts["cy"] = json!({
@@ -217,8 +226,11 @@ fn every_shipped_template_passes_under_its_profile() {
     for case in shipped() {
         let errors: Vec<Finding> = run(&case).into_iter().filter(|f| f.severity == Severity::Error).collect();
         assert!(errors.is_empty(), "{}: {errors:#?}", case.template.name);
+        // An email under HIPAA or in California ends no notice by itself, and the check says so.
+        let ends = case.profile.closes(case.template.channel, case.template.content);
+        let warned: Vec<Finding> = run(&case).into_iter().filter(|f| f.rule != "C080" || ends).collect();
         if !case.template.is_draft {
-            assert!(run(&case).is_empty(), "{}: {:#?}", case.template.name, run(&case));
+            assert!(warned.is_empty(), "{}: {warned:#?}", case.template.name);
         }
     }
 }
@@ -270,4 +282,70 @@ fn a_person_may_be_called_null_or_alert() {
             assert_eq!(ids(&run(&case)), ["C020", "C093"], "{name}");
         }
     }
+}
+
+/// The columns that a person's list has beside Duly's own.
+fn with_cell(case: &mut Case, name: &str, value: &str, sensitive: bool) {
+    let column = Column { kind: ColumnType::Text, sensitive };
+    case.person.columns.insert(name.to_owned(), Cell { column, value: value.to_owned() });
+}
+
+#[test]
+fn a_column_marked_sensitive_stands_in_no_message_however_it_is_spaced() {
+    for (value, sentence) in [("B7-221", "Your grade was b7 221."), ("Intensive care", "You were in intensive care.")] {
+        let mut case = case("uk-gdpr", Channel::Letter, Content::Full);
+        says(&mut case, sentence);
+        with_cell(&mut case, "pay_grade", value, false);
+        assert_eq!(ids(&run(&case)), Vec::<&str>::new(), "{value}");
+        with_cell(&mut case, "pay_grade", value, true);
+        assert_eq!(ids(&run(&case)), ["C060"], "{value}");
+    }
+}
+
+#[test]
+fn a_template_that_prints_a_sensitive_column_is_refused_whatever_it_holds() {
+    let mut case = case("uk-gdpr", Channel::Letter, Content::Full);
+    case.template.variables.push(Variable { name: "person.pay_grade".into(), is_guarded: true, line: 3 });
+    with_cell(&mut case, "pay_grade", "7", false);
+    assert_eq!(ids(&run(&case)), Vec::<&str>::new());
+    with_cell(&mut case, "pay_grade", "7", true);
+    assert_eq!(ids(&run(&case)), ["C060"]);
+}
+
+#[test]
+fn in_discreet_mode_the_window_does_not_name_who_writes() {
+    let mut case = case("uk-gdpr", Channel::Letter, Content::Full);
+    case.person.address = Some(vec!["c/o Northmere Police".into(), "1 Station Road".into(), "NE1 4XF".into()]);
+    assert_eq!(ids(&run(&case)), Vec::<&str>::new());
+    case.texts["facts"] = json!({"discreet": true});
+    assert_eq!(ids(&run(&case)), ["C061"]);
+    // A town of the same name is no employer.
+    case.person.address = Some(vec!["1 High Street".into(), "Northmere".into(), "NE1 4XF".into()]);
+    assert_eq!(ids(&run(&case)), Vec::<&str>::new());
+}
+
+#[test]
+fn what_a_letter_is_refused_for_is_a_finding_of_its_zones() {
+    let place = || duly_letter::Place { page: 1, x: 0.0, y: 0.0 };
+    let rule = |error| refused(&error).map(|finding| (finding.rule, finding.severity));
+    assert_eq!(rule(LetterError::NotDiscreet(place())), Some(("C061", Severity::Error)));
+    assert_eq!(rule(LetterError::InWindow(place())), Some(("C062", Severity::Error)));
+    assert_eq!(rule(LetterError::AddressOverflow(place())), Some(("C062", Severity::Warning)));
+    assert_eq!(rule(LetterError::TooManyPages(11)), None);
+}
+
+#[test]
+fn a_column_that_is_printed_unasked_is_missed_by_each_person_who_has_none() {
+    let source = "{{!-- content = full --}}\n{{person.kind}} {{#if person.note}}{{person.note}}{{/if}}";
+    let template = Template::kept("uk-gdpr/letter.en", source).unwrap();
+    let mut case = case("uk-gdpr", Channel::Letter, Content::Full);
+    let mut held = Holdings::default();
+    held.add(&case.person);
+    assert_eq!(lacking(&template, &case.person)[0].what, "`person.kind` is used, and there are people who have none");
+    with_cell(&mut case, "kind", "old", false);
+    held.add(&case.person);
+    assert_eq!(lacking(&template, &case.person), []);
+    let used: Vec<_> =
+        held.used(&template).into_iter().map(|u| (u.column.clone(), u.line, u.with, u.without, u.is_gap())).collect();
+    assert_eq!(used, [("kind".to_owned(), 2, 1, 1, true), ("note".to_owned(), 2, 0, 2, false)]);
 }

@@ -185,8 +185,9 @@ impl<W: Write + Seek> Writer<'_, W> {
         self.contents(plan_no).await?;
         let body: Value = serde_json::from_slice(&plan.body).unwrap_or_default();
         let templates = body.get("templates").and_then(Value::as_array).cloned().unwrap_or_default();
-        let others = ["profile_text", "texts"].map(|key| body.get(key).cloned().unwrap_or_default());
-        Ok(templates.iter().chain(&others).filter_map(Value::as_str).map(str::to_owned).collect())
+        let laws = body.get("profiles").and_then(Value::as_object).into_iter().flat_map(|laws| laws.values());
+        let others = laws.filter_map(|law| law.get("text")).chain(body.get("texts"));
+        Ok(templates.iter().chain(others).filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     async fn contents(&mut self, plan_no: i32) -> Result<(), PackError> {

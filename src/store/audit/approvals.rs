@@ -197,7 +197,7 @@ impl Snapshot {
         let missing = sqlx::query_scalar!(
             r#"select count(*) as "n!" from (select convert_from($1, 'UTF8')::jsonb as body) q
                 cross join lateral (select jsonb_array_elements_text(coalesce(q.body -> 'templates', '[]')) union select q.body ->> 'texts'
-                     union select q.body ->> 'profile_text') as named (hash)
+                     union select p.value ->> 'text' from jsonb_each(coalesce(q.body -> 'profiles', '{}')) p) as named (hash)
                 where named.hash is not null and not exists (select from approved_text t where t.hash = decode(named.hash, 'hex') and sha256(t.body) = t.hash)"#,
             plan.body
         )

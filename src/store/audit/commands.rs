@@ -97,6 +97,8 @@ impl EventRow {
             "user.revoked" => command == "user revoke",
             "incident.added" => command == "incident add" && asks("approvals_required", told("approvals").clone()),
             "controller.added" => command == "controller add",
+            "controller.letterhead_set" => command == "controller set" && asks("letterhead", told("letterhead").clone()),
+            "template.reviewed" => command == "template review" && asks("hash", told("hash").clone()),
             _ => true,
         }
     }

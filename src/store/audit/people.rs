@@ -47,17 +47,19 @@ pub(super) struct Stored {
 }
 
 type People = BTreeMap<Uuid, Stored>;
+/// What ends a notice: channel, content, least state.
+type Closing = Vec<(Channel, Content, MessageState)>;
 
 impl Snapshot {
     pub(super) async fn audit_people(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let row = sqlx::query!(
-            "select incident_id, closing from incident where controller_id = $1 and incident_no = $2",
+            "select incident_id from incident where controller_id = $1 and incident_no = $2",
             incident.controller_id,
             incident.incident_no
         )
         .fetch_one(&mut *self.tx)
         .await?;
-        let closing = read_closing(&row.closing)?;
+        let closing = self.read_closing(incident).await?;
         let mut findings = self.audit_strangers(incident).await?;
         let mut after = Uuid::nil();
         loop {
@@ -107,15 +109,35 @@ impl Snapshot {
             .collect())
     }
 
+    /// What ends a notice, by plan and profile, as the plans' texts have it.
+    async fn read_closing(&mut self, incident: IncidentKey) -> Result<HashMap<(i32, String), Closing>, StoreError> {
+        let rows = sqlx::query!(
+            "select plan_no, body from plan where controller_id = $1 and incident_no = $2",
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let mut tables = HashMap::new();
+        for row in rows {
+            let body: Value = serde_json::from_slice(&row.body).map_err(|_| StoreError::Corrupt { what: "plan" })?;
+            for (profile, said) in body.get("profiles").and_then(Value::as_object).into_iter().flatten() {
+                let table = said.get("closing").ok_or(StoreError::Corrupt { what: "closing table" })?;
+                tables.insert((row.plan_no, profile.clone()), read_closing(table)?);
+            }
+        }
+        Ok(tables)
+    }
+
     async fn read_openings(
         &mut self,
         incident: IncidentKey,
         ids: &[Uuid],
-        closing: &[(Channel, Content, MessageState)],
+        closing: &HashMap<(i32, String), Closing>,
         people: &mut People,
     ) -> Result<(), StoreError> {
         let rows = sqlx::query!(
-            r#"select n.person_id, n.phase, n.route, n.state, n.problem is not null as "has_problem!", n.alerted_at is not null as "is_alerted!",
+            r#"select n.person_id, n.phase, n.plan_no, n.profile, n.route, n.state, n.problem is not null as "has_problem!", n.alerted_at is not null as "is_alerted!",
                       array(select c.channel || ' ' || c.content from prepared_content c where c.controller_id = $1 and c.incident_no = $2
                         and c.person_id = n.person_id and c.phase = n.phase) as "contents!"
                  from notice n where n.controller_id = $1 and n.incident_no = $2 and n.person_id = any($3)"#,
@@ -129,9 +151,11 @@ impl Snapshot {
             let Some(stored) = people.get_mut(&row.person_id) else { continue };
             let phase = u32::try_from(row.phase).unwrap_or(0);
             let mut opening = Opening { route: word(&row.route)?, has_problem: row.has_problem, closes_at: BTreeMap::new() };
+            // That the plan has no such profile is found as `profile_differs`.
+            let table = closing.get(&(row.plan_no, row.profile)).map(Vec::as_slice).unwrap_or_default();
             for (channel, content) in row.contents.iter().filter_map(|c| c.split_once(' ')) {
                 let channel = word(channel)?;
-                opening.closes_at.extend(closes_at(closing, channel, word(content)?).map(|state| (channel, state)));
+                opening.closes_at.extend(closes_at(table, channel, word(content)?).map(|state| (channel, state)));
             }
             stored.openings.insert(phase, opening);
             stored.notices.push(NoticeRow { phase, state: row.state, is_alerted: row.is_alerted });
@@ -240,8 +264,8 @@ impl Snapshot {
     }
 }
 
-/// `[{channel, content, state}]`, as the incident has it.
-fn read_closing(table: &Value) -> Result<Vec<(Channel, Content, MessageState)>, StoreError> {
+/// `[{channel, content, state}]`, as a plan has it.
+fn read_closing(table: &Value) -> Result<Closing, StoreError> {
     let read = |row: &Value| {
         let text = |name: &str| row.get(name).and_then(Value::as_str).ok_or(Unreadable::Field);
         let words = (text("channel")?.parse(), text("content")?.parse(), text("state")?.parse());

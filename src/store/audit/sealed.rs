@@ -336,6 +336,7 @@ mod tests {
             language: "en".into(),
             format: "standard".into(),
             jurisdiction: "GB".into(),
+            columns: BTreeMap::new(),
         };
         let field = |name: &str, value: &str| (name.to_owned(), commit(&mine, name, value.as_bytes()));
         let letter = record.destination(Channel::Letter).unwrap();

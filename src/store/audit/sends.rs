@@ -56,7 +56,16 @@ impl Snapshot {
                taken as (
                  select m.message_id, m.person_id, m.due_at, m.state, m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset',
                         'carrier_delivered', 'returned', 'failed', 'expired', 'overdue') as is_taken
-                   from message m where m.controller_id = $1 and m.incident_no = $2)
+                   from message m where m.controller_id = $1 and m.incident_no = $2),
+               rules as (
+                 select q.plan_no, p.key as profile, k.channel, k.content, k.state
+                   from plan q cross join lateral jsonb_each(convert_from(q.body, 'UTF8')::jsonb -> 'profiles') p
+                  cross join lateral jsonb_to_recordset(p.value -> 'closing') as k (channel text, content text, state text)
+                  where q.controller_id = $1 and q.incident_no = $2),
+               told as (
+                 select q.plan_no, p.key as profile, jsonb_object_keys(p.value -> 'jurisdictions') as jurisdiction
+                   from plan q cross join lateral jsonb_each(convert_from(q.body, 'UTF8')::jsonb -> 'profiles') p
+                  where q.controller_id = $1 and q.incident_no = $2)
                select code as "code!", place as "place!" from (
                select 'accepted_but_not_said' as code, t.message_id::text as place from taken t
                 where not t.is_taken and exists (select from said s where s.message_id = t.message_id)
@@ -81,11 +90,20 @@ impl Snapshot {
                select 'posted_without_deadline' as code, m.message_id::text from message m
                  join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase
                       and c.channel = m.channel
-                 join incident i on i.controller_id = $1 and i.incident_no = $2
+                 join notice n on n.controller_id = $1 and n.incident_no = $2 and n.person_id = m.person_id and n.phase = m.phase
+                 join rules k on k.plan_no = n.plan_no and k.profile = n.profile and k.channel = m.channel and k.content = c.content
+                      and k.state in ('delivered_to_handset', 'carrier_delivered', 'returned')
                 where m.controller_id = $1 and m.incident_no = $2 and m.state = 'handed_to_carrier' and m.due_at is null
-                  and exists (select from jsonb_to_recordset(i.closing) as k (channel text, content text, state text)
-                        where k.channel = m.channel and k.content = c.content
-                          and k.state in ('delivered_to_handset', 'carrier_delivered', 'returned'))
+               union all
+               select 'profile_differs' as code, 'p_' || replace(n.person_id::text, '-', '') from notice n
+                 join person p on p.controller_id = $1 and p.incident_no = $2 and p.person_id = n.person_id
+                where n.controller_id = $1 and n.incident_no = $2 and not exists (select from told t
+                      where t.plan_no = n.plan_no and t.profile = n.profile and t.jurisdiction = p.jurisdiction)
+               union all
+               select 'profile_differs' as code, e.message_id || '/' || e.attempt from event e
+                 join notice n on n.controller_id = $1 and n.incident_no = $2 and n.person_id = e.person_id and n.phase = e.notice_phase
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent'
+                  and convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'profile' is distinct from n.profile
                union all
                select 'open_without_deadline' as code, t.message_id::text from taken t
                 where t.due_at is null and t.state in ('ready', 'sending', 'unknown', 'asked', 'accepted', 'sent', 'printed', 'overdue')

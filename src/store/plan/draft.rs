@@ -14,6 +14,8 @@ pub struct PreparedNotice {
     pub person_id: Uuid,
     /// Version that was rendered.
     pub version: i32,
+    /// Profile id.
+    pub profile: String,
     /// Route word.
     pub route: &'static str,
     /// Why nothing could be prepared.
@@ -108,16 +110,18 @@ impl PlanDraft {
     pub async fn insert_notices(&mut self, phase: i32, notices: &[PreparedNotice], terms: &Terms) -> Result<(), StoreError> {
         let IncidentKey { controller_id, incident_no } = self.unit.incident;
         let people: Vec<Uuid> = notices.iter().map(|n| n.person_id).collect();
+        let profiles: Vec<String> = notices.iter().map(|n| n.profile.clone()).collect();
         let routes: Vec<String> = notices.iter().map(|n| n.route.to_owned()).collect();
         let problems: Vec<Option<String>> = notices.iter().map(|n| n.problem.clone()).collect();
         sqlx::query!(
-            "insert into notice (controller_id, incident_no, phase, plan_no, person_id, route, problem)
-             select $1, $2, $3, $4, j.* from unnest($5::uuid[], $6::text[], $7::text[]) as j",
+            "insert into notice (controller_id, incident_no, phase, plan_no, person_id, profile, route, problem)
+             select $1, $2, $3, $4, j.* from unnest($5::uuid[], $6::text[], $7::text[], $8::text[]) as j",
             controller_id,
             incident_no,
             phase,
             self.plan_no,
             &people,
+            &profiles,
             &routes,
             &problems as &[Option<String>]
         )

@@ -6,7 +6,7 @@ use crate::model::step::Message;
 use crate::store::{Store, StoreError};
 use serde_json::Value;
 use sqlx::{Postgres, Transaction};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 impl Store {
@@ -25,7 +25,7 @@ impl Store {
         wait: Wait,
     ) -> Result<Unit, StoreError> {
         let row = sqlx::query!(
-            r#"select incident_id, closing, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
+            r#"select incident_id, (extract(epoch from duly_now()) * 1000000)::bigint as "now_micros!"
                  from incident where controller_id = $1 and incident_no = $2 for share"#,
             incident.controller_id,
             incident.incident_no
@@ -41,7 +41,7 @@ impl Store {
             messages: HashMap::new(),
             notices: HashMap::new(),
             prepared: HashMap::new(),
-            closing: closing(&row.closing)?,
+            closing: HashMap::new(),
             pending: Vec::new(),
             created: Vec::new(),
             alarms: Vec::new(),
@@ -97,7 +97,7 @@ impl Unit {
         let people = self.locked();
         let IncidentKey { controller_id, incident_no } = self.incident;
         let rows = sqlx::query!(
-            "select person_id, phase, route, state from notice
+            "select person_id, phase, plan_no, profile, route, state from notice
               where controller_id = $1 and incident_no = $2 and person_id = any($3)",
             controller_id,
             incident_no,
@@ -106,9 +106,11 @@ impl Unit {
         .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
-            let notice = Notice { route: word(&row.route)?, state: word(&row.state)? };
+            let (route, state) = (word(&row.route)?, word(&row.state)?);
+            let notice = Notice { route, plan_no: row.plan_no, profile: row.profile, state };
             self.notices.insert((row.person_id, row.phase), notice);
         }
+        self.read_closing().await?;
         let rows = sqlx::query!(
             "select person_id, phase, channel, content, commitment from prepared_content
               where controller_id = $1 and incident_no = $2 and person_id = any($3)",
@@ -120,6 +122,25 @@ impl Unit {
         .await?;
         for row in rows {
             self.prepared.insert((row.person_id, row.phase, word(&row.channel)?), (word(&row.content)?, hash(&row.commitment)?));
+        }
+        Ok(())
+    }
+
+    /// The closing tables stand in the plans' texts, the very bytes that were approved.
+    async fn read_closing(&mut self) -> Result<(), StoreError> {
+        let plans: HashSet<i32> = self.notices.values().map(|notice| notice.plan_no).collect();
+        let rows = sqlx::query!(
+            r#"select q.plan_no, p.key as "profile!", p.value -> 'closing' as "closing!"
+                 from plan q cross join lateral jsonb_each(convert_from(q.body, 'UTF8')::jsonb -> 'profiles') p
+                where q.controller_id = $1 and q.incident_no = $2 and q.plan_no = any($3)"#,
+            self.incident.controller_id,
+            self.incident.incident_no,
+            &plans.into_iter().collect::<Vec<_>>()
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in rows {
+            self.closing.insert((row.plan_no, row.profile), closing(&row.closing)?);
         }
         Ok(())
     }
@@ -149,7 +170,7 @@ impl Unit {
                 state: word(&row.state)?,
                 attempt: u32::try_from(row.attempt).unwrap_or(0),
                 fresh: u32::try_from(row.fresh).unwrap_or(0),
-                closes_at: crate::model::step::closes_at(&self.closing, channel, content),
+                closes_at: self.closes_at(row.person_id, row.phase, channel, content)?,
             };
             self.messages.insert(
                 row.message_id,
@@ -169,7 +190,7 @@ impl Unit {
     }
 }
 
-/// Reads `{"channel content": "state"}` as the profile's closing table.
+/// Reads `[{channel, content, state}]` as a profile's closing table.
 fn closing(table: &Value) -> Result<Vec<(Channel, Content, MessageState)>, StoreError> {
     let entries = table.as_array().ok_or(StoreError::Corrupt { what: "closing table" })?;
     entries

@@ -276,11 +276,12 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
          select controller_id, incident_no, gen_random_uuid(), person_id, phase, channel, 'resend', ordinal, plan_no, now(), now() from message",
         "message_without_cause",
     ),
+    ("tell somebody under another law", "update notice set profile = 'us-ca'", "profile_differs"),
+    ("move somebody to where another law governs", "update person set jurisdiction = 'US-CA'", "profile_differs"),
     ("end a notice", "update notice set state = 'exempt'", "notice_differs_from_events"),
     (
         "forget a posted letter whose delivery alone counts",
-        "update incident set closing = '[{\"channel\": \"sms\", \"content\": \"full\", \"state\": \"delivered_to_handset\"}]';
-         update prepared_content set content = 'full'; update message set state = 'handed_to_carrier', due_at = null",
+        "update prepared_content set content = 'full'; update message set state = 'handed_to_carrier', due_at = null",
         "posted_without_deadline",
     ),
     (

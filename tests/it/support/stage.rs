@@ -12,7 +12,6 @@ use duly::config::{Settings, layers_with};
 use duly::dispatch::plan::PlanRequest;
 use duly::dispatch::{Office, plan};
 use duly::intake::list;
-use duly::model::profile::Profile;
 use duly::model::seal::{Key, generate_pair};
 use duly::model::state::Route;
 use duly::store::controller::NewController;
@@ -59,6 +58,10 @@ pub struct Setup {
     pub wired: bool,
     /// How far the database's clock is ahead of this machine's, s.
     pub clock_seconds: i32,
+    /// The templates are a copy in the stage's folder, which the test may change.
+    pub own_templates: bool,
+    /// A word of the legal profile with another in its place.
+    pub profile_with: Option<(&'static str, &'static str)>,
     /// Services of its own that the test may restart.
     pub services: Option<Services>,
 }
@@ -66,7 +69,17 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let (people, routes, lanes) = (1, vec![Route::Sms], vec![Lane::named("sms")]);
-        Self { people, routes, lanes, dispatch: Vec::new(), wired: false, clock_seconds: 0, services: None }
+        Self {
+            people,
+            routes,
+            lanes,
+            dispatch: Vec::new(),
+            wired: false,
+            clock_seconds: 0,
+            own_templates: false,
+            profile_with: None,
+            services: None,
+        }
     }
 }
 
@@ -255,8 +268,29 @@ fn write_key(path: &Path) {
 
 fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
+    let mut profiles = PathBuf::from(root).join("config/profiles");
+    if let Some((from, to)) = setup.profile_with {
+        let text = std::fs::read_to_string(profiles.join("uk-gdpr.toml")).unwrap().replace(from, to);
+        profiles = folder.join("profiles");
+        std::fs::create_dir(&profiles).unwrap();
+        std::fs::write(profiles.join("uk-gdpr.toml"), text).unwrap();
+    }
+    let profiles = profiles.display();
+    let mut templates = PathBuf::from(root).join("templates");
+    if setup.own_templates {
+        let own = folder.join("templates");
+        for part in ["uk-gdpr", "partials"] {
+            std::fs::create_dir_all(own.join(part)).unwrap();
+            for file in std::fs::read_dir(templates.join(part)).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), own.join(part).join(file.file_name())).unwrap();
+            }
+        }
+        templates = own;
+    }
+    let templates = templates.display();
     let mut text = format!(
-        "web.listen = \"127.0.0.1:0\"\ntemplates.folder = \"{root}/templates\"\nprofiles.folder = \"{root}/config/profiles\"\n\
+        "web.listen = \"127.0.0.1:0\"\ntemplates.folder = \"{templates}\"\nprofiles.folder = \"{profiles}\"\n\
          [database]\nurl = \"{database}\"\nconnections = 3\n[broker]\nurl = \"{broker}\"\n\
          [keys]\nmaster_file = \"{folder}/master.key\"\nlog_file = \"{folder}/log.key\"\n\
          [receipts]\nrefusals_every_seconds = 1\n[evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
@@ -296,16 +330,13 @@ async fn make_controller(office: &Office) -> Uuid {
 }
 
 async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug: &str) -> Incident {
-    let folder = &office.settings.profiles.folder;
-    let profile = Profile::parse(&std::fs::read_to_string(folder.join("uk-gdpr.toml")).unwrap()).unwrap();
     let key = Key::generate();
     let (public, secret) = generate_pair();
     let incident = NewIncident {
         controller_id,
         incident_id: Uuid::now_v7(),
         slug: slug.to_owned(),
-        profile: profile.id,
-        closing: json!(profile.closing),
+        profile: "uk-gdpr".into(),
         texts: json!({
             "nature": "On 9 November 2026 a file with names was copied from a server of ours.",
             "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
@@ -332,7 +363,7 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
     let path = folder.join("people.csv");
     std::fs::write(&path, text).unwrap();
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
-    let tally = list::import(&office.store, incident, &key, &path, &[], |_| {}).await.unwrap();
+    let tally = list::import(&office.store, incident, &key, &path, &duly::intake::csv::Mapping::default(), |_| {}).await.unwrap();
     assert_eq!(tally.people, count as u64);
 }
 
@@ -341,7 +372,15 @@ async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users
     let summary = plan::prepare(
         office,
         incident,
-        &PlanRequest { routes: routes.to_vec(), date: (2026, 11, 23), is_urgent, accepted: Default::default(), by },
+        &PlanRequest {
+            routes: routes.to_vec(),
+            profiles: Vec::new(),
+            under: BTreeMap::new(),
+            date: (2026, 11, 23),
+            is_urgent,
+            accepted: BTreeMap::new(),
+            by,
+        },
         |_| {},
     )
     .await

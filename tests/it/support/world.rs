@@ -44,11 +44,20 @@ pub fn quota(limit: i64) -> Quota {
 
 /// A database with one running plan over `count` people on the route `sms-then-letter`.
 pub async fn world(name: &str, count: u8) -> World {
-    world_after(name, count, 1, async |_| {}).await
+    make_world(name, count, &[("GB", "uk-gdpr")], 1, async |_| {}).await
 }
 
 /// The same, of an incident whose plans need so many approvals, after `meddle` was at its database before the plan was made.
 pub async fn world_after(name: &str, count: u8, approvals: i32, meddle: impl AsyncFnOnce(&str)) -> World {
+    make_world(name, count, &[("GB", "uk-gdpr")], approvals, meddle).await
+}
+
+/// The same, of people who live in these places by turns, each with its profile. Under `us-ca` a text message ends no notice.
+pub async fn world_under(name: &str, count: u8, places: &[(&str, &str)]) -> World {
+    make_world(name, count, places, 1, async |_| {}).await
+}
+
+async fn make_world(name: &str, count: u8, places: &[(&str, &str)], approvals: i32, meddle: impl AsyncFnOnce(&str)) -> World {
     let database = migrated_database(name).await;
     let url = database.url.clone();
     let store = Store::connect(&url, 5, deadlines()).await.unwrap();
@@ -56,11 +65,13 @@ pub async fn world_after(name: &str, count: u8, approvals: i32, meddle: impl Asy
     let incident = incident(&store, &users, approvals).await;
     let key = Key::generate();
     let list = store.open_list(incident.key, "file", Some(b"hash"), &key.wrap(&key, "list")).await.unwrap();
-    let rows: Vec<NewRow> = (0..count).map(row).collect();
+    let place = |i: usize| places[i % places.len()];
+    let rows: Vec<NewRow> = (0..count).map(|i| row(i, place(usize::from(i)).0)).collect();
     store.insert_rows(incident.key, list.list_no, &rows).await.unwrap();
     let people: Vec<Uuid> = rows.iter().filter_map(|r| r.person.as_ref().map(|p| p.person_id)).collect();
     meddle(&url).await;
-    let messages = plan(&store, &incident, &users, &people).await;
+    let laws: Vec<(&str, &str)> = (0..people.len()).map(place).collect();
+    let messages = plan(&store, &incident, &users, &people, &laws).await;
     World { url, store, incident, people, messages, users, _database: database }
 }
 
@@ -94,10 +105,6 @@ async fn incident(store: &Store, users: &Users, approvals: i32) -> Incident {
         incident_id: Uuid::now_v7(),
         slug: "test".into(),
         profile: "uk-gdpr".into(),
-        closing: json!([
-            {"channel": "letter", "content": "full", "state": "handed_to_carrier"},
-            {"channel": "sms", "content": "full", "state": "delivered_to_handset"}
-        ]),
         texts: json!({}),
         wrapped_key: master.wrap(&Key::generate(), "incident"),
         intake_public_key: public,
@@ -108,7 +115,7 @@ async fn incident(store: &Store, users: &Users, approvals: i32) -> Incident {
     store.load_incident("test").await.unwrap()
 }
 
-fn row(i: u8) -> NewRow {
+fn row(i: u8, jurisdiction: &str) -> NewRow {
     let raw = RawPerson {
         external_reference: format!("PN{i}"),
         last_name: "Price".into(),
@@ -130,7 +137,7 @@ fn row(i: u8) -> NewRow {
             reference_code: format!("CODE-{i:04}"),
             language: "en".into(),
             format: "standard".into(),
-            jurisdiction: "GB".into(),
+            jurisdiction: jurisdiction.into(),
             has_phone: true,
             has_address: true,
             commitments: json!({}),
@@ -153,16 +160,24 @@ fn contents_root(notices: &[PreparedNotice]) -> [u8; 32] {
     builder.root()
 }
 
-async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]) -> Vec<Uuid> {
+fn closing(profile: &str) -> serde_json::Value {
+    let letter = json!({"channel": "letter", "content": "full", "state": "handed_to_carrier"});
+    let sms = json!({"channel": "sms", "content": "full", "state": "delivered_to_handset"});
+    if profile == "us-ca" { json!([letter]) } else { json!([letter, sms]) }
+}
+
+async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid], laws: &[(&str, &str)]) -> Vec<Uuid> {
     let by = users.prepare(store, incident).await;
     let mut draft = store.begin_plan(incident.key).await.unwrap();
     let messages: Vec<Uuid> = people.iter().map(|_| Uuid::now_v7()).collect();
     let notices: Vec<PreparedNotice> = people
         .iter()
         .zip(&messages)
-        .map(|(person_id, message_id)| PreparedNotice {
+        .zip(laws)
+        .map(|((person_id, message_id), (_, profile))| PreparedNotice {
             person_id: *person_id,
             version: 1,
+            profile: (*profile).to_owned(),
             route: "sms-then-letter",
             problem: None,
             contents: vec![content("sms", 1), content("letter", 3)],
@@ -176,7 +191,12 @@ async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]
         is_urgent: false,
     };
     draft.insert_notices(1, &notices, &terms).await.unwrap();
-    let body = json!({"contents": {"people": people.len(), "root": hex::encode(contents_root(&notices))}}).to_string();
+    let profiles: serde_json::Map<_, _> = laws
+        .iter()
+        .map(|(place, profile)| ((*profile).to_owned(), json!({"closing": closing(profile), "jurisdictions": {*place: 1}})))
+        .collect();
+    let contents = json!({"people": people.len(), "root": hex::encode(contents_root(&notices))});
+    let body = json!({"contents": contents, "profiles": profiles}).to_string();
     let hash: [u8; 32] = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&body)).into();
     let plan_no = draft.finish(body.as_bytes(), &hash, &terms, by).await.unwrap();
     users.approve_and_start(store, incident, plan_no).await;

@@ -15,7 +15,8 @@ words! {
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
         ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
-        AccountStopped = "lane.stopped", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
+        AccountStopped = "lane.stopped", LetterheadSet = "controller.letterhead_set",
+        TemplateReviewed = "template.reviewed", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
         HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
         NotTaken = "message.not_taken", LaneStopped = "message.lane_stopped", Unknown = "message.unknown",
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
@@ -76,6 +77,8 @@ impl Kind {
             self,
             ControllerAdded
                 | IncidentAdded
+                | LetterheadSet
+                | TemplateReviewed
                 | ReceiptRefused
                 | UserAdded
                 | UserRevoked
@@ -146,8 +149,16 @@ impl Kind {
             Self::ProgramStarted => &[("roles", Is::Text), ("settings", Is::Hash), ("version", Is::Text)],
             Self::CheckpointNoted => &[("origin", Is::Text), ("root", Is::Hash), ("size", Is::Count)],
             Self::AccountStopped => &[("code", Is::Code), ("lane", Is::Text)],
-            Self::ContactViewed => &[("purpose", Is::Word(&["pack"]))],
-            Self::Intent => &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("repeat", Is::Flag)],
+            Self::LetterheadSet => &[("letterhead", Is::Hash)],
+            Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
+            Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
+            Self::Intent => &[
+                ("content", Is::Hash),
+                ("destination", Is::Hash),
+                ("plan", Is::Count),
+                ("profile", Is::Text),
+                ("repeat", Is::Flag),
+            ],
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
             Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],
@@ -180,7 +191,11 @@ impl Kind {
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
-            Self::IncidentAdded | Self::IncidentClosed | Self::IncidentReopened => (OF_COMMAND, &[]),
+            Self::IncidentAdded
+            | Self::IncidentClosed
+            | Self::IncidentReopened
+            | Self::LetterheadSet
+            | Self::TemplateReviewed => (OF_COMMAND, &[]),
             Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),

@@ -34,7 +34,7 @@ impl World {
         self.check_move(kind, fact, &before, to);
         self.settle(kind, fact, number, key, to);
         if let Some(notice) = fact.text("notice").and_then(NoticeState::of) {
-            self.check_notice(number, key, before.plan, to.unwrap_or(before.state), notice);
+            self.check_notice(number, key, &before, to.unwrap_or(before.state), notice);
         }
     }
 
@@ -60,6 +60,7 @@ impl World {
         if !self.is_running(plan) {
             self.find(Code::NoPlan, format!("plan {plan} is not running"));
         }
+        self.check_profile(fact, number, plan, before);
         if self.incident_holds > 0 || self.people.is_held(number) {
             self.find(Code::Held, "a hold stands");
         }
@@ -71,6 +72,28 @@ impl World {
         }
         self.check_commitments(fact, number, plan, before.key.channel);
         self.channels.entry(before.key.channel).or_default().0 += 1;
+    }
+
+    /// A call names a profile of its plan, and all calls of a notice the same.
+    fn check_profile(&mut self, fact: &Fact, number: usize, plan: u64, before: &Message) {
+        let named = fact.text("profile").unwrap_or_default();
+        if !self.has_profile(plan, named) {
+            self.find(Code::NoPlan, format!("plan {plan} tells nobody under the profile that it names"));
+        }
+        let known = self.people.profile(number, before.key.phase).and_then(|known| self.profiles.get(usize::from(known)));
+        if known.is_some_and(|known| known != named) {
+            self.find(Code::NoPlan, "an earlier call of this notice names another profile");
+        }
+    }
+
+    /// The place of a profile among those that were named.
+    fn profile_number(&mut self, fact: &Fact) -> Option<u16> {
+        let named = fact.text("profile")?;
+        let at = self.profiles.iter().position(|known| known == named).unwrap_or_else(|| {
+            self.profiles.push(named.to_owned());
+            self.profiles.len() - 1
+        });
+        u16::try_from(at).ok()
     }
 
     /// What is sent and where is what was approved and listed.
@@ -113,10 +136,12 @@ impl World {
 
     fn settle(&mut self, kind: Kind, fact: &Fact, number: usize, key: MessageKey, to: Option<State>) {
         let at = self.at();
+        let profile = if kind == Kind::Intent { self.profile_number(fact) } else { None };
         let message = self.people.message(number, key);
         if kind == Kind::Intent {
             message.attempt = fact.number("attempt").unwrap_or_default().max(message.attempt);
             message.plan = fact.number("plan");
+            message.profile = profile;
             message.intent = (at.generation, at.leaf, fact.at_micros);
         }
         message.state = to.unwrap_or(message.state);
@@ -127,15 +152,19 @@ impl World {
         }
     }
 
-    fn check_notice(&mut self, number: usize, key: MessageKey, plan: Option<u64>, state: State, to: NoticeState) {
+    fn check_notice(&mut self, number: usize, key: MessageKey, before: &Message, state: State, to: NoticeState) {
         let from = self.people.notice(number, key.phase);
         let is_by_people = matches!(from, NoticeState::Exempt | NoticeState::Withdrawn);
         if from == to || is_by_people {
             self.find(Code::Notice, format!("a notice that is {} does not become {} by this", from.as_str(), to.as_str()));
-        } else if to == NoticeState::Notified && !self.may_end(plan, key.channel, state) {
+        } else if to == NoticeState::Notified && !self.may_end(number, before, state) {
             self.find(
                 Code::Notice,
-                format!("{} of {} does not end a notice by the plan's table", state.as_str(), key.channel.as_str()),
+                format!(
+                    "{} of {} does not end a notice by the table of the person's profile",
+                    state.as_str(),
+                    key.channel.as_str()
+                ),
             );
         }
         self.people.set_notice(number, key.phase, to);

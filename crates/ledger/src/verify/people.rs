@@ -42,6 +42,8 @@ pub struct Message {
     pub attempt: u64,
     /// Plan of its newest intent.
     pub plan: Option<u64>,
+    /// Legal profile of its newest intent, by its place among those that the log has named.
+    pub profile: Option<u16>,
     /// Generation, leaf and time of its newest intent.
     pub intent: (u64, u64, i64),
     next: u32,
@@ -172,6 +174,7 @@ impl People {
                 is_accepted: false,
                 attempt: 0,
                 plan: None,
+                profile: None,
                 intent: (0, 0, 0),
                 next: first,
             });
@@ -193,6 +196,11 @@ impl People {
     pub fn has_failed_before(&self, number: usize, key: MessageKey) -> bool {
         let before = MessageKey { ordinal: key.ordinal.saturating_sub(1), ..key };
         self.messages_of(number).any(|m| m.key == before && m.state.is_cause())
+    }
+
+    /// The profile that the calls of a notice name so far.
+    pub fn profile(&self, number: usize, phase: u32) -> Option<u16> {
+        self.messages_of(number).filter(|m| m.key.phase == phase).find_map(|m| m.profile)
     }
 
     fn messages_of(&self, number: usize) -> impl Iterator<Item = &Message> {

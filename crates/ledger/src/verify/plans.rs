@@ -2,6 +2,7 @@
 
 use super::lines::Columns;
 use super::pack::{Pack, PackError};
+use super::people::Message;
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, from_uuid};
 use super::states::{Channel, State, Word};
@@ -225,11 +226,12 @@ impl World {
         }
     }
 
-    /// Every text that a plan names by its hash: templates, the incident's texts, the profile.
+    /// Every text that a plan names by its hash: templates, the incident's texts, the profiles.
     pub fn named_texts(&self) -> BTreeSet<[u8; 32]> {
         let texts = self.plan_files.values().flat_map(|files| {
             let templates = files.body.get("templates").and_then(Value::as_array).into_iter().flatten();
-            templates.chain(["texts", "profile_text"].into_iter().filter_map(|key| files.body.get(key)))
+            let laws = files.body.get("profiles").and_then(Value::as_object).into_iter().flat_map(|laws| laws.values());
+            templates.chain(files.body.get("texts")).chain(laws.filter_map(|law| law.get("text")))
         });
         texts.filter_map(|hash| from_hex(hash.as_str()?)).collect()
     }
@@ -245,20 +247,32 @@ impl World {
         Some(lines.find(person).and_then(|at| lines.of_channel(at, channel)).copied())
     }
 
-    /// Whether some plan lets a message of this channel and state end a notice; true where the pack has no plan's text.
-    pub(super) fn may_end(&self, plan: Option<u64>, channel: Channel, state: State) -> bool {
-        let plan = plan.filter(|plan| self.plan_files.contains_key(plan));
+    /// Whether a plan tells people under a profile; true where the pack has no text of the plan.
+    pub(super) fn has_profile(&self, plan: u64, profile: &str) -> bool {
+        let files = self.plan_files.get(&plan).filter(|files| files.hash.is_some());
+        let has = |body: &Value| body.get("profiles").and_then(|laws| laws.get(profile)).is_some();
+        files.is_none_or(|files| !files.body.is_object() || has(&files.body))
+    }
+
+    /// Whether a message of this state may end its notice, by the table that its plan has for the person's profile; of a
+    /// message without a call, by any table that the notice's other calls leave. True where the pack has no plan's text.
+    pub(super) fn may_end(&self, number: usize, message: &Message, state: State) -> bool {
+        let plan = message.plan.filter(|plan| self.plan_files.contains_key(plan));
         let of_plan = self.plan_files.iter().filter(|(number, _)| plan.is_none_or(|plan| plan == **number));
-        let mut rows = of_plan.filter_map(|(_, files)| files.body.get("closing")?.as_array()).flatten().peekable();
+        let profile = message.profile.or_else(|| self.people.profile(number, message.key.phase));
+        let profile = profile.and_then(|known| self.profiles.get(usize::from(known)));
+        let tables = of_plan.filter_map(|(_, files)| files.body.get("profiles")?.as_object()).flatten();
+        let tables = tables.filter(|(id, _)| profile.is_none_or(|profile| profile == *id));
+        let mut rows = tables.filter_map(|(_, law)| law.get("closing")?.as_array()).flatten().peekable();
         if rows.peek().is_none() {
-            // A plan without its text is a finding of its own.
+            // A plan without its text, or without that profile, is a finding of its own.
             return true;
         }
         rows.any(|row| {
             let word = |name: &str| row.get(name).and_then(Value::as_str);
             let least = word("state").and_then(State::of);
             let is_more = |least: State| state != State::Returned && state.rank() > least.rank();
-            word("channel") == Some(channel.as_str()) && least.is_some_and(|least| state == least || is_more(least))
+            word("channel") == Some(message.key.channel.as_str()) && least.is_some_and(|least| state == least || is_more(least))
         })
     }
 }

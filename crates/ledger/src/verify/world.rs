@@ -45,6 +45,8 @@ pub struct World {
     is_closed: bool,
     /// Everything that is wrong.
     pub findings: Findings,
+    /// Legal profiles that intents have named.
+    pub(super) profiles: Vec<String>,
     /// Valid approvals with their keys.
     pub approvers: Vec<String>,
     /// The installation for which the first of them was signed.

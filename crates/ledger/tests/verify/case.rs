@@ -123,7 +123,7 @@ impl Case {
         let address = if channel == "sms" { phone(id) } else { "1 High St\nLondon".into() };
         let more = json!({
             "content": committed(id, "content", &content(id, channel)), "destination": committed(id, channel, address.as_bytes()),
-            "plan": 1, "repeat": is_repeat, "to": "sending",
+            "plan": 1, "profile": "uk-gdpr", "repeat": is_repeat, "to": "sending",
         });
         self.tell(id, "message.intent", message, more)
     }

@@ -262,6 +262,26 @@ fn no_plan_held_and_no_cause_a_call_that_was_not_allowed() {
 }
 
 #[test]
+fn everybody_is_told_under_one_profile_of_their_plan_and_its_table_ends_their_notice() {
+    assert_eq!(with(INTENT_1, "profile", json!("us-ca")).found(), [("no_plan", leaf(INTENT_1))]);
+    let two = |change: &dyn Fn(&mut Case)| {
+        changed(|c| {
+            rewrite_plan(c, |plan| {
+                plan["profiles"]["us-ca"] =
+                    json!({"closing": [{"channel": "letter", "content": "full", "state": "handed_to_carrier"}]});
+            });
+            change(c);
+        })
+    };
+    assert_eq!(two(&|_| {}).found(), []);
+    // A Californian is not told by text message, whatever the other profile's table says.
+    let by_text = two(&|c| c.set(INTENT_1, "profile", json!("us-ca")));
+    assert_eq!(by_text.found(), [("notice", leaf(DELIVERED_1))]);
+    let changes_sides = two(&|c| c.set(LETTER_2, "profile", json!("us-ca")));
+    assert_eq!(changes_sides.found(), [("no_plan", leaf(LETTER_2))]);
+}
+
+#[test]
 fn wrong_content_and_wrong_destination_what_was_sent_and_where() {
     let other = committed(2, "content", &content(2, "sms"));
     assert_eq!(with(INTENT_1, "content", json!(other)).found(), [("wrong_content", leaf(INTENT_1))]);

@@ -75,7 +75,7 @@ pub fn pack(people: u32) -> BTreeMap<String, Vec<u8>> {
         for (kind, more) in [
             (
                 "message.intent",
-                json!({"content": to_hex(&commitment(i, "sms", "")), "destination": to_hex(&commitment(i, "sms", "")), "plan": 1, "repeat": false, "to": "sending"}),
+                json!({"content": to_hex(&commitment(i, "sms", "")), "destination": to_hex(&commitment(i, "sms", "")), "plan": 1, "profile": "uk-gdpr", "repeat": false, "to": "sending"}),
             ),
             ("message.accepted", json!({"code": "201", "to": "accepted"})),
             ("receipt", json!({"status": "sent", "to": "sent"})),

@@ -134,8 +134,9 @@ fn plan(case: &mut Case) {
         {"channel": "sms", "content": "full", "state": "delivered_to_handset"},
     ]);
     let body = json!({
-        "closing": closing, "contents": {"people": people, "root": contents_root}, "incident": INC,
-        "lists": [{"list": 1, "people": count, "root": root}], "plan": 1, "sender": "Łódź \"A\"", "v": 1,
+        "contents": {"people": people, "root": contents_root}, "incident": INC,
+        "lists": [{"list": 1, "people": count, "root": root}], "plan": 1, "profiles": {"uk-gdpr": {"closing": closing}},
+        "sender": "Łódź \"A\"", "v": 1,
     });
     prepare(case, &body);
 }
@@ -143,9 +144,9 @@ fn plan(case: &mut Case) {
 /// A plan over one large list.
 pub fn large_plan(case: &mut Case, people: u32, root: &str, contents_root: &str) {
     let body = json!({
-        "closing": [{"channel": "sms", "content": "full", "state": "delivered_to_handset"}],
         "contents": {"people": people, "root": contents_root}, "incident": INC,
-        "lists": [{"list": 1, "people": people, "root": root}], "plan": 1, "v": 1,
+        "lists": [{"list": 1, "people": people, "root": root}], "plan": 1,
+        "profiles": {"uk-gdpr": {"closing": [{"channel": "sms", "content": "full", "state": "delivered_to_handset"}]}}, "v": 1,
     });
     prepare(case, &body);
 }

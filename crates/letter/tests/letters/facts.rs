@@ -153,6 +153,52 @@ fn a_pdf_that_lost_a_fact_is_found_out() {
     assert_eq!(damaged(|document| drop(document.catalog_mut().unwrap().remove(b"Metadata"))), ["title", "pdfa"]);
 }
 
+/// Changes what stands between `from` and the next `<` of the file's own metadata.
+fn retold(from: &'static str, to: &'static str) -> Vec<&'static str> {
+    damaged(move |document| {
+        for object in document.objects.values_mut() {
+            let Ok(stream) = object.as_stream_mut() else { continue };
+            let text = stream.decompressed_content().unwrap_or_else(|_| stream.content.clone());
+            let text = String::from_utf8_lossy(&text).into_owned();
+            if text.contains("<x:xmpmeta") {
+                assert!(text.contains(from), "{text}");
+                stream.dict.remove(b"Filter");
+                stream.set_content(text.replace(from, to).into_bytes());
+            }
+        }
+    })
+}
+
+#[test]
+fn a_pdf_that_says_less_of_itself_than_it_must_is_found_out() {
+    assert_eq!(retold("<pdfaid:part>2", "<pdfaid:part>1"), ["pdfa"]);
+    assert_eq!(retold("<pdfaid:conformance>A", "<pdfaid:conformance>B"), ["pdfa"]);
+    assert_eq!(retold("<pdfuaid:part>1", "<pdfuaid:part>2"), ["pdfa"]);
+    assert_eq!(retold("<dc:title>", "<dc:subject>"), ["title"]);
+    let changed =
+        |key: &'static [u8], value: Object| damaged(move |document| document.catalog_mut().unwrap().set(key, value.clone()));
+    let hides = |name: &str| Object::Dictionary(Dictionary::from_iter([(name, Object::Boolean(false))]));
+    assert_eq!(changed(b"ViewerPreferences", hides("DisplayDocTitle")), ["title"], "a reader shows the file's name");
+    assert_eq!(changed(b"MarkInfo", hides("Marked")), ["tags"]);
+    assert_eq!(changed(b"Lang", Object::string_literal("")), ["lang"]);
+    let not_subset = damaged(|document| {
+        each(document, |object| {
+            if object.has_type(b"FontDescriptor") {
+                object.set("FontName", Object::Name(b"NotoSans".to_vec()));
+            }
+        })
+    });
+    assert_eq!(not_subset, ["fonts"], "all 500 kB of a font in each letter");
+    let mute = damaged(|document| {
+        each(document, |object| {
+            if object.has(b"Alt") {
+                object.set("Alt", Object::string_literal(""));
+            }
+        })
+    });
+    assert_eq!(mute, ["alt"]);
+}
+
 #[test]
 fn tags_in_another_order_than_the_text_are_found_out() {
     let swapped = damaged(|document| {

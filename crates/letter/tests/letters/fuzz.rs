@@ -132,6 +132,41 @@ fn characters_of_all_of_unicode_print_as_given_or_are_refused() {
     assert!(printed > 20, "{printed} of 250 were printed");
 }
 
+/// Surnames of 60 characters, as people bear them: with a hyphen, in several words, in other scripts, with marks.
+const LONG: &[&str] = &[
+    "Wolfeschlegelsteinhausen-Bergerdorff-Fetherstonhaugh-Cholmond",
+    "Vangelisto Papadimitrakopoulou Konstantinopoulou Theodoridou",
+    "Папаконстантинопулос-Рождественский-Преображенский-Волконский",
+    "عبدالرحمن الهاشمي القرشي الحسيني البغدادي الموصلي الكوفي الن",
+    "Nguyễn Phước Bảo Quý Ðoàn Trần Lệ Hằng Vĩnh Thụy Công Tằng Tô",
+    "Ọládiípọ̀ Adébọ̀wálé Akínwándé Olúwaṣeun Babátúndé Ọlọ́runtóbi A",
+    "श्रीनिवासराघवन वेंकटसुब्रमण्यम कृष्णमूर्ति रामचन्द्रन पद्मनाभ",
+    "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogochwyn",
+];
+
+#[test]
+fn the_longest_names_stand_in_the_window_beside_seven_lines_of_address_or_are_refused() {
+    let mut printed = Vec::new();
+    for surname in LONG {
+        for rest in 1..=6 {
+            let mut address = crate::given::seven_lines();
+            address.truncate(rest);
+            address.insert(0, (*surname).to_owned());
+            for sheet in [duly_letter::Sheet::A4, duly_letter::Sheet::UsLetter] {
+                let given = Given { address: address.clone(), sheet, ..note_to(surname) };
+                match must_print_or_refuse(&given, surname) {
+                    None => printed.push((*surname, rest)),
+                    Some(code) => assert_eq!(code, "address_overflow", "{surname} and {rest} lines"),
+                }
+            }
+        }
+    }
+    // In four lines of an ordinary address each is printed but the word that no line holds.
+    for surname in LONG.iter().filter(|surname| surname.contains([' ', '-'])) {
+        assert!(printed.contains(&(*surname, 3)), "{surname}");
+    }
+}
+
 #[test]
 fn addresses_of_any_shape_stay_in_the_window_or_are_refused() {
     let mut dice = Dice(0xadd7);

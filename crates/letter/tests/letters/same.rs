@@ -52,9 +52,9 @@ fn a_batch_names_where_each_letter_lies_and_what_it_is_alone() {
         assert_eq!(pdf::text(own), pdf::text(&pdf::glyphs(&alone.pdf)));
     }
     let pages: Vec<_> = batch.manifest.iter().map(|entry| (entry.first_page, entry.last_page)).collect();
-    assert_eq!(pages, [(1, 2), (3, 5), (7, 8)], "after three pages an empty one");
+    assert_eq!(pages, [(1, 1), (3, 5), (7, 7)], "after three pages an empty one");
     assert!(!glyphs.iter().any(|glyph| glyph.page == 5));
-    assert!(batch.manifest_json().starts_with("[\n{\"first_page\":1,\"ident\":\"7K4T-9QXM-3W\",\"last_page\":2,\"sha256\":\""));
+    assert!(batch.manifest_json().starts_with("[\n{\"first_page\":1,\"ident\":\"7K4T-9QXM-3W\",\"last_page\":1,\"sha256\":\""));
 }
 
 #[test]
@@ -65,6 +65,50 @@ fn a_batch_of_a_refused_letter_or_of_two_sheets_is_refused() {
     let other = Given { sheet: Sheet::UsLetter, ..good.clone() };
     let error = Typesetter::new().unwrap().batch(&[good.letter(), other.letter()], "b").err().unwrap();
     assert_eq!(error.source.code(), "batch");
+}
+
+#[test]
+fn a_letter_stands_on_one_page_where_its_text_allows_and_lines_come_closer_for_it() {
+    let pages = |given: &Given| {
+        let typeset = given.typeset().unwrap();
+        (typeset.pages, typeset.printed.smallest_pt)
+    };
+    // 350 words, logo, QR code.
+    let (one, least) = pages(&letter_to("Siân O'Brien"));
+    assert!(one == 1 && (10.0..10.1).contains(&least), "{one} pages, {least} pt");
+    let note = note_to("Siân O'Brien").typeset().unwrap();
+    assert!(note.pages == 1 && note.printed.text.contains("Page 1 of 1"));
+    let long = letter_to("Siân O'Brien");
+    let long = Given { body: format!("{}\n\n{}", long.body, long.body), ..long };
+    assert_eq!(pages(&long), (2, 10.0), "what fits no page is set as airy as ever; the smallest is the foot");
+    assert!(long.typeset().unwrap().printed.text.contains("Page 2 of 2"));
+}
+
+#[test]
+fn what_has_no_room_beside_the_window_stands_below_the_fold() {
+    let many = |count: usize| Given {
+        lines: crate::given::lines(&["A line of the letterhead"; 14])[..count].to_vec(),
+        ..note_to("A Person")
+    };
+    for count in [1, 5, 9, 14] {
+        let typeset = many(count).typeset().unwrap();
+        let glyphs = pdf::glyphs(&typeset.pdf);
+        let top = glyphs.iter().filter(|glyph| glyph.page == 0 && glyph.y < 95.0);
+        let is_beside = pdf::text(top).contains("7K4T-9QXM-3W");
+        assert_eq!(is_beside, count < 9, "{count} lines");
+    }
+}
+
+#[test]
+fn a_picture_of_a_letter_is_small_and_shows_its_pages_side_by_side() {
+    let one = duly_letter::picture(&note_to("A Person").typeset().unwrap().pdf, 100.0).unwrap();
+    let three = Given { print: Print::Large, ..letter_to("A Person") }.typeset().unwrap();
+    let side_by_side = duly_letter::picture(&three.pdf, 100.0).unwrap();
+    let size = |png: &[u8]| [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()));
+    assert_eq!(size(&one), [826, 1169]);
+    assert_eq!(size(&side_by_side), [826 * 3 + 24, 1169]);
+    assert!(one.len() < 40_000 && one == duly_letter::picture(&note_to("A Person").typeset().unwrap().pdf, 100.0).unwrap());
+    assert_eq!(duly_letter::picture(b"no PDF", 100.0).err().map(|e| e.code()), Some("picture"));
 }
 
 #[test]

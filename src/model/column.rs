@@ -1,0 +1,144 @@
+//! Columns of a list beside those that Duly knows: typed values of each person, which a template may print.
+
+use super::contact::clean;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use time::Date;
+use time::macros::format_description;
+
+/// Longest name of a column, bytes.
+const NAME_BYTES_MAX: usize = 40;
+/// Longest value, characters.
+const VALUE_CHARS_MAX: usize = 200;
+/// Names that templates use for something else.
+const TAKEN: &[&str] = &["name", "list", "row", "codes"];
+
+/// What the cells of a column hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// Words.
+    #[default]
+    Text,
+    /// Digits, perhaps with a sign, a point and commas.
+    Number,
+    /// A day, written 2026-11-09.
+    Date,
+}
+
+/// A column as its list declares it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// What its cells hold.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// Its values may stand in no message.
+    #[serde(default)]
+    pub sensitive: bool,
+}
+
+/// Columns by name; never a value.
+pub type Columns = BTreeMap<String, Column>;
+
+/// One cell of a person's.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Its column.
+    #[serde(flatten)]
+    pub column: Column,
+    /// As checked: a date in ISO 8601.
+    pub value: String,
+}
+
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cell(…)")
+    }
+}
+
+impl ColumnType {
+    /// The type of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        serde_json::from_value(word.into()).ok()
+    }
+}
+
+impl Cell {
+    /// Checks a cell as read; `None` where it is empty, the fault's code where it is not of its column's type.
+    pub fn check(column: Column, raw: &str) -> Result<Option<Self>, &'static str> {
+        let value = clean(raw);
+        if value.is_empty() {
+            return Ok(None);
+        }
+        let is_number = || {
+            let digits = value.strip_prefix('-').unwrap_or(&value);
+            digits.starts_with(|c: char| c.is_ascii_digit()) && digits.chars().all(|c| c.is_ascii_digit() || ".,".contains(c))
+        };
+        match column.kind {
+            _ if value.chars().count() > VALUE_CHARS_MAX => Err("value_too_long"),
+            ColumnType::Number if !is_number() => Err("not_a_number"),
+            ColumnType::Date if day(&value).is_none() => Err("not_a_date"),
+            _ => Ok(Some(Self { column, value })),
+        }
+    }
+
+    /// As messages print it.
+    pub fn printed(&self) -> String {
+        match (self.column.kind, day(&self.value)) {
+            (ColumnType::Date, Some(day)) => format!("{} {} {}", day.day(), day.month(), day.year()),
+            _ => self.value.clone(),
+        }
+    }
+}
+
+fn day(text: &str) -> Option<Date> {
+    Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
+}
+
+/// Whether a word can name a column: `pay_number_type`.
+pub fn is_name(word: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    word.len() <= NAME_BYTES_MAX
+        && word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word.bytes().all(fits)
+        && !TAKEN.contains(&word)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn check(kind: ColumnType, raw: &str) -> Result<Option<String>, &'static str> {
+        Cell::check(Column { kind, sensitive: false }, raw).map(|cell| cell.map(|cell| cell.printed()))
+    }
+
+    #[test]
+    fn a_cell_is_what_its_column_says_or_has_a_fault() {
+        use ColumnType::{Date, Number, Text};
+        let some = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(check(Text, "  a\u{a0} b "), some("a b"));
+        assert_eq!(check(Text, " "), Ok(None));
+        assert_eq!(check(Text, &"x".repeat(201)), Err("value_too_long"));
+        assert_eq!(check(Number, "-1,200.50"), some("-1,200.50"));
+        assert_eq!(check(Number, "twelve"), Err("not_a_number"));
+        assert_eq!(check(Date, "2026-11-09"), some("9 November 2026"));
+        assert_eq!(check(Date, "09/11/2026"), Err("not_a_date"));
+    }
+
+    #[test]
+    fn a_cell_is_sealed_with_its_column() {
+        let cell = Cell::check(Column { kind: ColumnType::Date, sensitive: true }, "2026-11-09").unwrap().unwrap();
+        let json = serde_json::to_string(&cell).unwrap();
+        assert_eq!(json, r#"{"type":"date","sensitive":true,"value":"2026-11-09"}"#);
+        assert_eq!(serde_json::from_str::<Cell>(&json).unwrap(), cell);
+        assert_eq!(format!("{cell:?}"), "Cell(…)");
+    }
+
+    #[test]
+    fn names_are_words_of_a_template() {
+        assert!(["pay_grade", "a1"].into_iter().all(is_name));
+        assert!(["", "Pay", "pay-grade", "1a", "_a", "name", "row"].into_iter().all(|word| !is_name(word)));
+    }
+}

@@ -1,0 +1,139 @@
+//! Letters look as their controller says, in the languages that somebody signed for, and stay as they were approved.
+
+use crate::cli::desk::{Desk, TEXTS};
+use crate::support::{Lane, Setup, Stage, eventually};
+use duly::model::look::Look;
+use duly::model::profile::Profile;
+use duly::model::state::Route;
+use duly::model::statement::controller_set;
+use duly::render::TemplateSet;
+use duly::render::check::readability::grade;
+use duly::render::message::Composer;
+use duly::render::preview::{fill, made_up, preview};
+use serde_json::Value;
+
+const BADGE: &str = include_str!("../../examples/badge.svg");
+
+fn look() -> Look {
+    Look {
+        logo: Some((BADGE.as_bytes().into(), "Badge".to_owned())),
+        check_page: Some("https://northmere.police.uk/check".to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn a_plan_keeps_the_letterhead_that_it_was_approved_with_and_the_next_one_has_the_new() {
+    let mut lane = Lane::named("letter");
+    lane.provider.channel = "letter".into();
+    let stage = Stage::new(Setup { people: 2, routes: vec![Route::Letter], lanes: vec![lane], ..Setup::default() }).await;
+    let store = &stage.office.store;
+    let controller = stage.incident.key.controller_id;
+    let by = stage.users.ann.sign(store, &controller_set("northmere", &look().hash())).await.unwrap();
+    store.insert_letterhead(controller, &look(), by).await.unwrap();
+    stage.add_people(3..=4, &[Route::Letter]).await;
+
+    let _process = stage.start(&["scheduler", "worker"]);
+    eventually("all are accepted", async || stage.states().await == ["accepted"; 4]).await;
+
+    let bodies: Vec<Vec<u8>> =
+        sqlx::query_scalar("select body from plan order by plan_no").fetch_all(&stage.owner).await.unwrap();
+    let named = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["letterhead"].as_str().unwrap().to_owned();
+    assert_eq!(
+        bodies.iter().map(|body| named(body)).collect::<Vec<_>>(),
+        [hex::encode(Look::default().hash()), hex::encode(look().hash())]
+    );
+    assert_eq!(
+        stage.words("select kind from event where kind = 'controller.letterhead_set'").await,
+        ["controller.letterhead_set"]
+    );
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_logo_or_a_check_page_that_no_letter_can_print_is_refused_before_anybody_signs() {
+    let desk = Desk::with_incident("letterhead", "1").await;
+    desk.write("badge.svg", BADGE);
+    desk.write("broken.svg", "<svg");
+    desk.write("large.svg", &" ".repeat(40_000));
+    let set = |more: &[&str]| desk.duly("ann", &[&["controller", "set", "northmere"], more].concat());
+
+    set(&[]).refused("there is nothing to set", "--logo");
+    set(&["--logo", "broken.svg", "--logo-alt", "Badge"]).refused("the logo cannot be read", "SVG");
+    set(&["--logo", "large.svg", "--logo-alt", "Badge"]).refused("the logo has 39 kB", "in every letter");
+    set(&["--check-page", "https://northmere.police.uk/check?person=7"]).refused("the address of the check page", "public page");
+
+    let first = set(&["--logo", "badge.svg", "--logo-alt", "Badge", "--json"]).fine().json();
+    let second = set(&["--check-page", "https://northmere.police.uk/check", "--json"]).fine().json();
+    assert_ne!(first["letterhead"], second["letterhead"]);
+    assert_eq!(second["letterhead"], hex::encode(look().hash()), "what is not given stays");
+}
+
+const WELSH: &str = "
+[cy]
+nature = \"Ar 9 Tachwedd 2026 cafodd ffeil ei chopïo o weinydd cyflenwr.\"
+consequences = \"Gallai rhywun esgus ei fod yn eich adnabod chi.\"
+measures = \"Mae'r gweinydd wedi cau ac mae'r heddlu yn gwybod am hyn.\"
+advice = \"Byddwch yn ofalus gyda galwadau gan bobl nad ydych yn eu hadnabod.\"
+dates = \"Cafodd ei chopïo ar 9 Tachwedd 2026.\"
+data_types = \"Eich enw a'ch rhif cyflog.\"
+dpo_name = \"Mary Holt\"
+dpo_contact = \"0808 157 0100\"
+";
+
+#[tokio::test]
+async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
+    let desk = Desk::with_incident("review", "1").await;
+    desk.write("own.toml", &format!("{TEXTS}{WELSH}"));
+    desk.duly("ann", &["incident", "add", "own", "--controller", "northmere", "--texts", "own.toml"]).fine();
+    desk.write(
+        "welsh.csv",
+        "Pay number,First name,Surname,Mobile,Address 1,Town,Postcode,Language\n\
+         PN8,Siân,Wyn-Evans,07400 123460,1 Heol y Bont,Aberystwyth,SY23 2AX,Cymraeg\n",
+    );
+    desk.duly("ann", &["list", "import", "welsh.csv", "--incident", "own"]).fine();
+    let prepare = || desk.duly("ann", &["plan", "prepare", "--incident", "own", "--route", "letter", "--json"]);
+    let refused = prepare();
+    assert!(refused.json().as_array().unwrap().iter().any(|found| found["rule"] == "C071"), "{refused:?}");
+
+    let templates = desk.duly("ann", &["template", "list", "--json"]).fine().json();
+    let is_letter = |template: &&Value| template["name"] == "uk-gdpr/letter.en+cy";
+    let hash = templates.as_array().unwrap().iter().find(is_letter).unwrap()["hash"].as_str().unwrap().to_owned();
+    let review = |hash: &str| desk.duly("bob", &["template", "review", "uk-gdpr/letter.en+cy", "--hash", hash]);
+    review("0123456789ab").refused("`uk-gdpr/letter.en+cy` has another hash", "template list");
+    review(&hash[..6]).refused("`uk-gdpr/letter.en+cy` has another hash", "template list");
+    desk.duly("bob", &["template", "review", "uk-gdpr/letter.en", "--hash", &hash])
+        .refused("`uk-gdpr/letter.en` has", "template");
+    review(&hash[..12]).fine();
+    assert!(review(&hash).fine().err.contains("reviewed already"));
+
+    prepare().fine();
+    let shown = desk.duly("bob", &["plan", "show", "--incident", "own", "--json"]).fine().out;
+    assert!(shown.contains(&hash), "{shown}");
+    desk.duly("bob", &["plan", "approve", "--incident", "own"]).fine();
+    assert_eq!(desk.duly("ann", &["audit", "--json"]).fine().json()["holds"], true);
+    // A signature over one hash is no review of another.
+    let forged = "insert into template_review select sha256('other'), template, reviewed_by, command_id from template_review";
+    assert!(desk.sabotage(forged).await.is_err());
+}
+
+/// Years of school that a whole message may take, the words of law and authority among them.
+const GRADE_MAX: f64 = 9.0;
+
+#[test]
+fn every_english_template_reads_as_plainly_as_a_newspaper() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let texts: toml::Table = toml::from_str(&std::fs::read_to_string(root.join("examples/texts.toml")).unwrap()).unwrap();
+    let texts = serde_json::json!(texts);
+    let composer = Composer::new(TemplateSet::load(&[&root.join("templates")]).unwrap());
+    let mut hard = Vec::new();
+    for template in composer.templates().all().iter().filter(|template| template.languages == ["en"]) {
+        let profile = std::fs::read_to_string(root.join(format!("config/profiles/{}.toml", template.profile))).unwrap();
+        let profile = Profile::parse(&profile).unwrap();
+        let reader = made_up(template, &fill(&texts, template), |_| String::new());
+        let made = preview(&composer, template, &profile, &reader).unwrap();
+        hard.extend(
+            grade(&made.rendered.marked.text).filter(|grade| *grade > GRADE_MAX).map(|grade| (template.name.clone(), grade)),
+        );
+    }
+    assert!(hard.is_empty(), "{hard:?}");
+}
