@@ -669,14 +669,15 @@ table receipt
     constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
     constraint receipts_wait_or_have_a_result CHECK (((due_at IS NOT NULL) OR (result IS NOT NULL)))
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
-    index receipt_event ON public.receipt USING btree (controller_id, provider, event_name) WHERE (verdict = 'verified'::text)
+    index receipt_event ON public.receipt USING btree (controller_id, provider, event_name, receipt_id) WHERE (verdict = 'verified'::text)
     index receipt_laid_aside ON public.receipt USING btree (received_at) WHERE (result = ANY (ARRAY['refused'::text, 'unmatched'::text, 'replay'::text]))
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
     trigger check_forgotten BEFORE DELETE ON public.receipt FOR EACH ROW EXECUTE FUNCTION check_forgotten()
     trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
+    trigger receipt_says_what_it_said BEFORE UPDATE OF status ON public.receipt FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION receipt_says_what_it_said()
     grant delete, select to duly_app
-    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result) to duly_receipts
-    grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result) to duly_receipts
+    grant update (sealed, sealed_under, status, due_at, result, message_id) to duly_app
 
 table rejected_job
     rejected_id uuid not null

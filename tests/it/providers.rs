@@ -1,7 +1,7 @@
 //! Runs through lanes that speak GOV.UK Notify's wire format, against the sandbox's face of it.
 
 use crate::cli::desk::{Ran, run};
-use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, commitments, quota, within, world};
+use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, quota, within, world};
 use duly::model::state::Channel;
 use duly::model::step::Answer;
 use duly::store::claim::Intent;
@@ -144,8 +144,8 @@ async fn what_a_provider_took_otherwise_than_it_was_given_is_an_alarm_and_nothin
         lane: "sms-a".into(),
         reference: format!("{:032x}", 1),
         request: vec![1],
-        content_hash: [1; 32],
-        commitments: commitments(1),
+        content: [1; 32],
+        destination: [0; 32],
     };
     world.store.claim(world.incident.key, &[intent], 1000).await.unwrap();
     let outcome = Outcome {

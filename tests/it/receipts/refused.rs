@@ -79,6 +79,8 @@ async fn laid_aside_receipts_are_as_many_as_were_told_and_go_after_their_time() 
         reference: None,
         provider_id: None,
         status: None,
+        claimed: None,
+        unknown_word: None,
     };
     let stranger = NewReceipt { controller_id: None, ..false_one.clone() };
     let found = async || {
