@@ -60,6 +60,9 @@ struct Notice {
     state: NoticeState,
 }
 
+/// What ends a notice: channel, content, least state.
+type Closing = Vec<(Channel, Content, MessageState)>;
+
 struct Pending {
     person_id: Option<Uuid>,
     n: Option<i64>,
@@ -112,7 +115,8 @@ pub struct Unit {
     pub(crate) messages: HashMap<Uuid, MessageRow>,
     notices: HashMap<(Uuid, i32), Notice>,
     prepared: HashMap<(Uuid, i32, Channel), (Content, [u8; 32])>,
-    closing: HashMap<(i32, String), Vec<(Channel, Content, MessageState)>>,
+    /// By plan and profile.
+    closing: HashMap<(i32, String), Closing>,
     pending: Vec<Pending>,
     created: Vec<MessageRow>,
     pub(crate) alarms: Vec<(Uuid, &'static str)>,

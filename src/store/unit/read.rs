@@ -1,7 +1,7 @@
 //! How a unit begins: it locks, in the order that all of Duly keeps, and reads what the decisions will look at.
 
-use super::{IncidentKey, MessageRow, Notice, Person, Unit, Wait, hash, word};
-use crate::model::state::{Channel, Content, MessageState};
+use super::{Closing, IncidentKey, MessageRow, Notice, Person, Unit, Wait, hash, word};
+use crate::model::state::Channel;
 use crate::model::step::Message;
 use crate::store::{Store, StoreError};
 use serde_json::Value;
@@ -191,7 +191,7 @@ impl Unit {
 }
 
 /// Reads `[{channel, content, state}]` as a profile's closing table.
-fn closing(table: &Value) -> Result<Vec<(Channel, Content, MessageState)>, StoreError> {
+fn closing(table: &Value) -> Result<Closing, StoreError> {
     let entries = table.as_array().ok_or(StoreError::Corrupt { what: "closing table" })?;
     entries
         .iter()

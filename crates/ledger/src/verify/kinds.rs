@@ -61,6 +61,8 @@ const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is
 const OF_HOLD: Fields = &[("command", Is::Uuid), ("hold", Is::Uuid), ("user", Is::Uuid)];
 const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
+const OF_CALL: Fields =
+    &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("profile", Is::Text), ("repeat", Is::Flag)];
 const ERASED: Fields = &[("erased", Is::True)];
 const OF_LIST: Fields = &[("count", Is::Count), ("list", Is::Count), ("root", Is::Hash)];
 
@@ -152,13 +154,7 @@ impl Kind {
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
             Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
-            Self::Intent => &[
-                ("content", Is::Hash),
-                ("destination", Is::Hash),
-                ("plan", Is::Count),
-                ("profile", Is::Text),
-                ("repeat", Is::Flag),
-            ],
+            Self::Intent => OF_CALL,
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
             Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],
