@@ -108,10 +108,15 @@ impl TemplateSet {
                 set.add_folder(&drafts, folders, true)?;
             }
         }
-        for (at, t) in set.templates.iter().enumerate().filter(|(_, t)| !t.is_draft) {
-            set.by_use.entry((t.profile.clone(), t.channel, t.content)).or_default().push(at);
-        }
+        (0..set.templates.len()).for_each(|at| set.index(at));
         Ok(set)
+    }
+
+    /// A draft is for nothing.
+    fn index(&mut self, at: usize) {
+        if let Some(t) = self.templates.get(at).filter(|t| !t.is_draft) {
+            self.by_use.entry((t.profile.clone(), t.channel, t.content)).or_default().push(at);
+        }
     }
 
     fn add_folder(&mut self, folder: &Path, folders: &[&Path], is_draft: bool) -> Result<(), RenderError> {
@@ -137,8 +142,12 @@ impl TemplateSet {
 
     /// Takes a draft as reviewed, by the hash that somebody signed for.
     pub fn admit(&mut self, hash: &[u8]) {
-        for template in self.templates.iter_mut().filter(|template| template.hash == *hash) {
-            *template = Arc::new(Template { is_draft: false, ..Template::clone(template) });
+        for at in 0..self.templates.len() {
+            let template = &self.templates[at];
+            if template.is_draft && template.hash == *hash {
+                self.templates[at] = Arc::new(Template { is_draft: false, ..Template::clone(template) });
+                self.index(at);
+            }
         }
     }
 
@@ -195,8 +204,8 @@ impl Template {
 
     /// Renders a text for its readers' eyes, with the marks of its parts.
     pub fn render(&self, data: &Value) -> Result<String, RenderError> {
-        let title = self.titles.get(1).map_or("", |(_, title)| title);
-        render(&self.compiled.plain, data).map(|text| text.replace(NEXT_LANGUAGE, &format!("\n\n{title}\n\n")))
+        let title = self.titles.get(1).map_or(String::new(), |(_, title)| format!("{title}\n\n"));
+        render(&self.compiled.plain, data).map(|text| text.replace(NEXT_LANGUAGE, &format!("\n\n{title}")))
     }
 
     /// What each part of a letter or an email says, its title first, as it is read.
@@ -305,6 +314,9 @@ fn declaration(line: &str, languages: &[String]) -> Option<(Content, Vec<(String
             Some(("title", language)) if languages.iter().any(|l| l == language) => titles.push((language.to_owned(), value)),
             _ => return None,
         }
+    }
+    if let ([only], true) = (languages, titles.is_empty()) {
+        titles.push((only.clone(), String::new()));
     }
     Some((content?, titles))
 }

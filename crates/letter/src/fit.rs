@@ -1,10 +1,10 @@
-//! How a letter is set so that it fits: a letter in standard print on one page, with as much room between lines as that
-//! allows; the address in its block; date and reference beside the window. Guessed before, because a layout that has to
+//! How a letter is set so that it fits: a letter in standard print on one page for each language, with as much room between
+//! lines as that allows; the address in its block; date and reference beside the window. Guessed before, because a layout that has to
 //! find out costs twice as much as one that is told; a guess that does not hold is noticed, and the next one is tried.
 
 use crate::hygiene::tidy;
 use crate::sheet::Zones;
-use crate::{Letter, LetterError, Print};
+use crate::{Letter, LetterError, Part, Print};
 use serde_json::{Value, json};
 
 /// How one letter is set.
@@ -14,8 +14,8 @@ pub(crate) struct Fit {
     address: &'static Way,
     /// Date and reference stand beside the window, below the sender.
     is_whole_head: bool,
-    /// There is one page, so that its number need not be found out.
-    is_one_page: bool,
+    /// Pages that it should have: one for each language. A single page's number need not be found out.
+    pages: Option<usize>,
 }
 
 impl Fit {
@@ -25,24 +25,24 @@ impl Fit {
             air: air.unwrap_or(&AIRS[0]),
             address: WAYS.iter().find(|way| way.may_fit(letter)).unwrap_or(&WAYS[WAYS.len() - 1]),
             is_whole_head: letter.print == Print::Standard && !letter.letterhead.discreet && head_may_fit(letter),
-            is_one_page: air.is_some(),
+            pages: air.map(|_| letter.parts().count()),
         }
     }
 
     /// Whether so many pages are what was guessed.
     pub fn holds(self, pages: usize) -> bool {
-        pages == 1 || !self.is_one_page
+        self.pages.is_none_or(|wanted| wanted == pages)
     }
 
     /// In a batch each page's number is found out.
     pub fn in_batch(self) -> Self {
-        Self { is_one_page: false, ..self }
+        Self { pages: None, ..self }
     }
 
     /// For a letter that has more pages than one.
     pub fn closer(self, letter: &Letter<'_>) -> Self {
         let closer = AIRS.iter().skip_while(|air| **air != *self.air).skip(1).find(|air| air.may_fit(letter));
-        Self { air: closer.unwrap_or(&AIRS[0]), is_one_page: closer.is_some(), ..self }
+        Self { air: closer.unwrap_or(&AIRS[0]), pages: closer.and(self.pages), ..self }
     }
 
     /// For a letter that was refused, where another guess may do.
@@ -62,7 +62,7 @@ impl Fit {
     /// What the layout needs to know.
     pub fn value(&self) -> Value {
         json!({
-            "air": self.air.value(), "whole_head": self.is_whole_head, "one_page": self.is_one_page,
+            "air": self.air.value(), "whole_head": self.is_whole_head, "one_page": self.pages == Some(1),
             "address": { "size": self.address.size_pt, "leading": self.address.leading },
         })
     }
@@ -146,16 +146,19 @@ impl Air {
         })
     }
 
-    /// Whether the letter may fit on one page so: reckoned low, as a layout that is not needed costs as much as one that is.
+    /// Whether each language may fit on one page so: reckoned low, as a layout that is not needed costs as much as one that is.
     fn may_fit(&self, letter: &Letter<'_>) -> bool {
-        if letter.print != Print::Standard || letter.translation.is_some() {
-            return false;
-        }
         let zones = letter.sheet.zones();
         let em = self.size * letter.print.body_pt() * 25.4 / 72.0;
         let [left, _, right, bottom] = zones.margins;
-        let room = (zones.height - bottom - zones.body_top) / em;
-        BESIDES + self.height(letter.part.body, (zones.width - left - right) / em) <= room
+        let fits = |part: &Part<'_>, top: f64| {
+            BESIDES + self.height(part.body, (zones.width - left - right) / em) <= (zones.height - bottom - top) / em
+        };
+        // A second language begins at the head of its page, below date and reference.
+        let rest = letter.translation.as_ref();
+        letter.print == Print::Standard
+            && fits(&letter.part, zones.body_top)
+            && rest.is_none_or(|part| fits(part, zones.margins[1]))
     }
 
     /// Height of a text, em, at least.
