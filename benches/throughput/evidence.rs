@@ -167,6 +167,7 @@ async fn prove(store: &Store, log_no: i32, (size, root): (u64, [u8; 32]), indexe
         leaves.push(leaf_hash(&entry[0]));
     }
     let mut proofs = Proofs::new(store, log_no, 1, size);
+    proofs.fetch(indexes).await.unwrap();
     for (index, leaf) in indexes.iter().zip(&leaves) {
         let path = proofs.inclusion(*index).await.unwrap();
         assert!(duly_ledger::verify_inclusion(leaf, *index, size, &path, &root));

@@ -88,7 +88,16 @@ pub(crate) async fn read_tile(
     )
     .fetch_optional(from)
     .await?;
-    Ok(row.and_then(|row| row.hashes.get(..usize::from(tile.width()) * HASH_BYTES).map(<[u8]>::to_vec)))
+    Ok(row.and_then(|row| narrow(row.hashes, tile)))
+}
+
+/// A tile as it was when it was so wide; `None` where it has not grown so far.
+fn narrow(mut hashes: Vec<u8>, tile: Tile) -> Option<Vec<u8>> {
+    let bytes = usize::from(tile.width()) * HASH_BYTES;
+    (hashes.len() >= bytes).then(|| {
+        hashes.truncate(bytes);
+        hashes
+    })
 }
 
 /// A tree counts leaves without a sign, the database with one.
@@ -193,6 +202,25 @@ impl Store {
     /// A tile of hashes exactly as wide as asked for; `None` where it has not grown so far.
     pub async fn load_tile(&self, log_no: i32, generation: i32, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
         read_tile(&self.pool, log_no, generation, tile).await
+    }
+
+    /// As `load_tile`, of several at once, in their order.
+    pub async fn load_tiles(&self, log_no: i32, generation: i32, tiles: &[Tile]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let levels: Vec<i32> = tiles.iter().map(|tile| i32::from(tile.level())).collect();
+        let numbers: Vec<i64> = tiles.iter().map(|tile| i64_of(tile.number())).collect();
+        let rows = sqlx::query!(
+            r#"select t.hashes as "hashes?" from unnest($3::int[], $4::bigint[]) with ordinality as j (level, tile_no, n)
+                 left join log_tile t on t.log_no = $1 and t.generation = $2 and t.level = j.level and t.tile_no = j.tile_no
+                order by j.n"#,
+            log_no,
+            generation,
+            &levels,
+            &numbers
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let narrowed = rows.into_iter().zip(tiles).map(|(row, tile)| narrow(row.hashes?, *tile));
+        Ok(narrowed.collect())
     }
 
     /// Leaves `first..end` of a generation, in order.

@@ -1,9 +1,14 @@
-//! Proofs of a log's tree from its stored tiles. A prover cannot wait for a database: it names the tile that it lacks
-//! and is asked again once the tile is there.
+//! Proofs of a log's tree from its stored tiles. A prover cannot wait for a database: it is asked once for the tiles that
+//! it will want, all of them are read together, and it is asked again.
 
 use super::{Store, StoreError};
-use duly_ledger::{ProveError, Prover, Tile};
+use duly_ledger::{HASH_BYTES, ProveError, Prover, Tile};
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::convert::Infallible;
+
+/// A tile is not as the tree's size demands.
+const BROKEN: StoreError = StoreError::Corrupt { what: "tile" };
 
 /// Makes proofs of one generation of a log at one size; each tile is read once.
 pub struct Proofs<'a> {
@@ -14,8 +19,9 @@ pub struct Proofs<'a> {
     tiles: HashMap<Tile, Vec<u8>>,
 }
 
-/// Asks the prover; `Err` with the tile that it lacks.
-type Ask<'a> = &'a (dyn Fn(&HashMap<Tile, Vec<u8>>) -> Result<Vec<[u8; 32]>, ProveError<Tile>> + Sync);
+/// Asks a prover that reads its tiles so.
+type Ask<'a> = &'a (dyn Fn(&dyn Fn(Tile) -> Read) -> Result<Vec<[u8; 32]>, ProveError<Infallible>> + Sync);
+type Read = Result<Vec<u8>, Infallible>;
 
 impl<'a> Proofs<'a> {
     /// Of the first `size` leaves.
@@ -23,27 +29,57 @@ impl<'a> Proofs<'a> {
         Self { store, log_no, generation, size, tiles: HashMap::new() }
     }
 
+    /// Reads what the paths of these leaves need, in one query.
+    pub async fn fetch(&mut self, indexes: &[u64]) -> Result<(), StoreError> {
+        let size = self.size;
+        let mut missing = Vec::new();
+        for &index in indexes {
+            missing.extend(self.missing(&|read| Prover::new(size, read).inclusion(index))?);
+        }
+        self.load(missing).await
+    }
+
     /// The path of leaf `index` to the root, the leaf's sibling first.
     pub async fn inclusion(&mut self, index: u64) -> Result<Vec<[u8; 32]>, StoreError> {
         let size = self.size;
-        self.prove(&|known| Prover::new(size, |tile| known.get(&tile).cloned().ok_or(tile)).inclusion(index)).await
+        self.prove(&|read| Prover::new(size, read).inclusion(index)).await
     }
 
     /// That the first `old` leaves were the whole tree once.
     pub async fn consistency(&mut self, old: u64) -> Result<Vec<[u8; 32]>, StoreError> {
         let size = self.size;
-        self.prove(&|known| Prover::new(size, |tile| known.get(&tile).cloned().ok_or(tile)).consistency(old)).await
+        self.prove(&|read| Prover::new(size, read).consistency(old)).await
     }
 
     async fn prove(&mut self, ask: Ask<'_>) -> Result<Vec<[u8; 32]>, StoreError> {
-        loop {
-            let missing = match ask(&self.tiles) {
-                Ok(path) => return Ok(path),
-                Err(ProveError::Read(tile)) => tile,
-                Err(_) => return Err(StoreError::Corrupt { what: "tile" }),
-            };
-            let hashes = self.store.load_tile(self.log_no, self.generation, missing).await?;
-            self.tiles.insert(missing, hashes.ok_or(StoreError::Corrupt { what: "tile" })?);
+        self.load(self.missing(ask)?).await?;
+        // What is not there by now, nobody asks for.
+        ask(&|tile| Ok(self.tiles.get(&tile).cloned().unwrap_or_default())).map_err(|_| BROKEN)
+    }
+
+    /// Tiles that the prover asks for and that were not read: it is asked once with zeros in their place.
+    fn missing(&self, ask: Ask<'_>) -> Result<Vec<Tile>, StoreError> {
+        let missing = RefCell::new(Vec::new());
+        let read = |tile: Tile| {
+            Ok(self.tiles.get(&tile).cloned().unwrap_or_else(|| {
+                missing.borrow_mut().push(tile);
+                vec![0; usize::from(tile.width()) * HASH_BYTES]
+            }))
+        };
+        ask(&read).map_err(|_| BROKEN)?;
+        Ok(missing.into_inner())
+    }
+
+    async fn load(&mut self, mut missing: Vec<Tile>) -> Result<(), StoreError> {
+        missing.sort_unstable_by_key(|tile| (tile.level(), tile.number()));
+        missing.dedup();
+        if missing.is_empty() {
+            return Ok(());
         }
+        let tiles = self.store.load_tiles(self.log_no, self.generation, &missing).await?;
+        for (tile, hashes) in missing.into_iter().zip(tiles) {
+            self.tiles.insert(tile, hashes.ok_or(BROKEN)?);
+        }
+        Ok(())
     }
 }

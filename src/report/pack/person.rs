@@ -55,10 +55,12 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
     zip.put("checkpoint", log.note.as_bytes())?;
     let mut proofs = Proofs::new(store, log.log_no, log.generation, u64_of(log.size));
     let events = store.list_placed_of(incident.key, wanted.person_id, log).await?;
+    let of_incident = store.list_placed_of_incident(incident.key, log).await?;
+    let indexes: Vec<u64> = events.iter().chain(&of_incident).map(|event| u64_of(event.seq)).collect();
+    proofs.fetch(&indexes).await?;
     for (n, event) in (1..).zip(&events) {
         put(&mut zip, &format!("events/{n}"), event, &mut proofs, &log.note).await?;
     }
-    let of_incident = store.list_placed_of_incident(incident.key, log).await?;
     for event in &of_incident {
         put(&mut zip, &format!("log/{}", event.seq), event, &mut proofs, &log.note).await?;
     }
