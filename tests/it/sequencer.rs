@@ -283,7 +283,7 @@ async fn a_log_that_contradicts_itself_is_set_aside_loudly_and_the_others_go_on(
     };
     set_tile(&whole.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>()).await;
     one_more_event(&stage).await;
-    stage.office.store.insert_event(LogScope::System, "audit.passed", Map::new()).await.unwrap();
+    stage.office.store.insert_event(LogScope::System, "log.marked", Map::new()).await.unwrap();
 
     let refused = sequencer::run_once(archive.clone()).await.unwrap_err();
 
