@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny docs prepare bench
+.PHONY: help demo test lint deny docs prepare bench openapi
 export SQLX_OFFLINE = true
 
 minutes = The first build takes about 13 minutes on 2 cores, later ones take seconds. The services start meanwhile.
@@ -44,6 +44,11 @@ deny: ## Licences, sources and known holes of all dependencies (needs cargo-deny
 
 docs: ## API documentation with warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+prism = @stoplight/prism-cli@5.14.2
+openapi: ## Hold the adapters' requests against the vendors' own documents, by a validator that others made (needs npm)
+	@npm install --silent --no-audit --no-fund --prefix target/prism $(prism)
+	@DULY_PRISM=$(CURDIR)/target/prism/node_modules/.bin/prism cargo test -p duly --lib provider::tests::documents
 
 prepare: ## Write .sqlx anew after a query or a migration changed
 	@scripts/services up

@@ -189,10 +189,10 @@ create table template_review (
     reviewed_at timestamptz not null default duly_now()      -- database time
 );
 
--- What somebody signed, the command with its arguments, without time, nonce and version. Signatures are checked by
--- the program and by the audit: this database cannot verify them.
+-- What somebody signed, the command with its arguments, without installation, time, nonce and version. Signatures are
+-- checked by the program and by the audit: this database cannot verify them.
 create function signed_words(statement bytea) returns jsonb language sql immutable as $$
-    select convert_from(statement, 'UTF8')::jsonb - array['at', 'nonce', 'v']
+    select convert_from(statement, 'UTF8')::jsonb - array['at', 'installation', 'nonce', 'v']
 $$;
 
 -- Whether an active user signed exactly this command.
@@ -307,7 +307,8 @@ create table notice (
     check ((state = 'open') = (ended_at is null))
 );
 
--- What the approver saw, as hashes: a message whose bytes differ is refused at the claim.
+-- What the approver saw, as commitments: a message whose bytes differ is refused at the claim. A plain hash would let
+-- whoever reads it try names until one fits.
 create table prepared_content (
     controller_id uuid not null,                             -- tenant
     incident_no bigint not null,                             -- incident
@@ -316,9 +317,8 @@ create table prepared_content (
     channel text not null check (channel in ('sms', 'letter', 'email')), -- channel
     person_version int not null,                             -- version of the person that was rendered
     content text not null check (content in ('full', 'alert')), -- declared by the template
-    content_hash bytea not null check (octet_length(content_hash) = 32), -- SHA-256 of the rendered bytes
     template_hash bytea not null check (octet_length(template_hash) = 32), -- SHA-256 of the template
-    commitment bytea not null check (octet_length(commitment) = 32), -- to content_hash, under the person's key; bound by the plan
+    commitment bytea not null check (octet_length(commitment) = 32), -- to the SHA-256 of the rendered bytes, under the person's key; bound by the plan
     primary key (controller_id, incident_no, person_id, phase, channel)
 );
 
@@ -364,8 +364,7 @@ create table attempt (
     lane text not null,                                      -- provider account
     is_repeat boolean not null,                              -- from unknown, under the provider's guarantee
     reference text not null check (reference ~ '^[0-9a-f]{32}$'), -- derived; key and reference at the provider
-    request bytea not null,                                  -- sealed frozen bytes under the person's key
-    content_hash bytea not null,                             -- SHA-256 of the content
+    request bytea not null,                                  -- sealed frozen bytes under the person's key; what they say is committed to by the intent's event
     claimed_at timestamptz not null default duly_now(),      -- intent
     send_by timestamptz not null,                            -- after this the call may not start
     primary key (controller_id, incident_no, message_id, attempt)
@@ -380,6 +379,9 @@ create table outcome (
     kind text not null check (kind in ('accepted', 'rejected', 'not_taken', 'lane_stopped', 'unknown')), -- there is no sixth
     provider_id text,                                        -- the provider's name for the message
     code text not null,                                      -- HTTP status or transport fact; never text of the provider
+    parts int check (parts >= 0),                            -- segments or pages by the provider's count, where it tells
+    cost_milli bigint check (cost_milli >= 0),               -- its price, thousandths of the minor unit, where it tells
+    currency text,                                           -- ISO 4217, of the price
     at timestamptz not null default duly_now(),              -- database time
     primary key (controller_id, incident_no, message_id, attempt),
     check (kind <> 'accepted' or provider_id is not null)
@@ -395,7 +397,9 @@ create table lookup (
     message_id uuid not null,                                -- message
     attempt int not null,                                    -- attempt that it asks about
     sent_at timestamptz not null default duly_now(),         -- committed before the look-up leaves
-    found text[]                                             -- provider ids that it found; null: no answer, or none
+    found text[],                                            -- provider ids that it found; null: no answer, or none
+    cost_milli bigint check (cost_milli >= 0),               -- the provider's price by then, thousandths of the minor unit
+    currency text                                            -- ISO 4217, of the price
 );
 create index lookup_message on lookup (message_id);
 
@@ -412,6 +416,9 @@ create table receipt (
     provider_id text,                                        -- the provider's id of the message
     status text check (status in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered',
         'returned', 'failed', 'expired')),                   -- neutral status, a word that a provider can say; null if its word is not known
+    claimed text check (claimed in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered',
+        'returned', 'failed', 'expired')),                   -- neutral status that nothing protects: its provider is asked, and what that says becomes the status
+    unknown_word text check (length(unknown_word) <= 200),   -- the provider's word where it is not known: it moves nothing, and is shown
     received_at timestamptz not null default duly_now(),     -- database time
     due_at timestamptz default duly_now(),                   -- when the sweep applies it; null once done
     result text check (result in ('applied', 'no_change', 'replay', 'unmatched', 'refused')), -- what became of it

@@ -1,10 +1,12 @@
--- Rights of the application's roles. The owner migrates; `duly_app` works; `duly_receipts` only inserts receipts.
+-- Rights of the application's roles. The owner migrates; `duly_app` works; `duly_receipts` only inserts receipts;
+-- `duly_audit` only says what an audit found.
 -- Roles are of the whole cluster: other databases may have made them already, perhaps at this very moment.
 do $$
 begin
     perform pg_advisory_xact_lock(hashtext('duly roles'));
     if not exists (select from pg_roles where rolname = 'duly_app') then create role duly_app nologin; end if;
     if not exists (select from pg_roles where rolname = 'duly_receipts') then create role duly_receipts nologin; end if;
+    if not exists (select from pg_roles where rolname = 'duly_audit') then create role duly_audit nologin; end if;
 exception when duplicate_object or unique_violation then null;
 end $$;
 
@@ -36,14 +38,14 @@ grant update (locked_by) on affected_list to duly_app;
 grant update (lane, due_at, lease_until) on message to duly_app;
 grant update (revoked_at, revoked_command_id) on app_user to duly_app;
 grant update (lifted_by, lifted_command_id, lifted_at) on hold to duly_app;
-grant update (due_at, result, message_id, sealed, sealed_under) on receipt to duly_app;
+grant update (due_at, result, message_id, sealed, sealed_under, status) on receipt to duly_app;
 grant update (epoch, holder, expires_at, locked_by) on leadership to duly_app;
 grant update (until, code, since), delete on lane_pause to duly_app;
-grant update (found) on lookup to duly_app;
+grant update (found, cost_milli, currency) on lookup to duly_app;
 grant delete on person_key to duly_app;
 
 -- What became of a receipt is decided by others than who takes it in.
-grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status) on receipt to duly_receipts;
+grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word) on receipt to duly_receipts;
 grant select (controller_id, slug, receipts_public_key) on controller to duly_receipts;
 
 revoke execute on function duly_analyze() from public;

@@ -34,7 +34,7 @@ grant select, insert on rejected_job_decision to duly_app;
 insert into message_move (from_state, to_state) values ('handed_to_carrier', 'overdue');
 
 -- A receipt whose URL leads nowhere is kept as refused, without its body and under no controller (the nil UUID).
-grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result)
+grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result)
     on receipt to duly_receipts;
 
 -- What became of a receipt is decided by others than who takes it in: it begins undecided and due. Only one whose URL
@@ -47,3 +47,14 @@ begin
     return new;
 end $$;
 create trigger receipt_begins_undecided before insert on receipt for each row execute function receipt_begins_undecided();
+
+-- What a receipt says stands for ever; only a claim that its provider had to confirm gets its status, once, with its result.
+create function receipt_says_what_it_said() returns trigger language plpgsql as $$
+begin
+    if old.claimed is null or old.status is not null or old.result is not null or new.result is null then
+        raise exception 'what a receipt says does not change' using errcode = 'DU073';
+    end if;
+    return new;
+end $$;
+create trigger receipt_says_what_it_said before update of status on receipt for each row
+    when (old.status is distinct from new.status) execute function receipt_says_what_it_said();

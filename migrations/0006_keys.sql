@@ -23,7 +23,7 @@ comment on column person.erased_at is 'set by the event key.destroyed alone';
 -- The only way to destroy a key, and it takes with it all that the key sealed and all that could be found by guessing.
 -- Row states, commitments, references at providers and events stay: they tell nothing of the person without the key.
 create function destroy_key() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
-declare e erasure; nothing bytea := ''; no_hash bytea := decode(repeat('00', 32), 'hex');
+declare e erasure; nothing bytea := '';
 begin
     select * into e from erasure r
      where r.controller_id = new.controller_id and r.incident_no = new.incident_no and r.person_id = new.person_id;
@@ -40,10 +40,7 @@ begin
     update person p set contact = nothing, reference_hash = e.tombstone, fields_hash = e.tombstone, language = 'und',
            format = 'standard', erased_at = e.erased_at
      where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id;
-    -- The SHA-256 of a text that names a person could be found again by guessing the name.
-    update prepared_content c set content_hash = no_hash
-     where c.controller_id = e.controller_id and c.incident_no = e.incident_no and c.person_id = e.person_id;
-    update attempt a set request = nothing, content_hash = no_hash from message m
+    update attempt a set request = nothing from message m
      where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.person_id = e.person_id
        and a.controller_id = m.controller_id and a.incident_no = m.incident_no and a.message_id = m.message_id;
     update receipt r set sealed = null from message m

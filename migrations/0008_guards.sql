@@ -22,6 +22,21 @@ end $$;
 -- One signature, one deed: a plan that was resumed once by a command is not resumed by it again.
 create unique index event_command on event (command_use(kind, incident_no, body)) where command_use(kind, incident_no, body) is not null;
 
+-- A signed command is of this installation and of this moment: what was signed for another one, a staging copy's, or was
+-- kept back, is none here. model/statement.rs has the same seconds.
+create function check_command() returns trigger language plpgsql security definer as $$
+declare words jsonb := convert_from(new.statement, 'UTF8')::jsonb;
+begin
+    if words ->> 'installation' is distinct from (select i.installation_id::text from installation i) then
+        raise exception 'a command that was signed for another installation' using errcode = 'DU018';
+    end if;
+    if coalesce(abs(extract(epoch from (words ->> 'at')::timestamptz - duly_now())) > 600, true) then
+        raise exception 'a command that was not signed now' using errcode = 'DU019';
+    end if;
+    return new;
+end $$;
+create trigger check_command before insert on signed_command for each row execute function check_command();
+
 -- An event belongs to an incident and a controller that are there, and what somebody decided was signed by them, in
 -- exactly that matter; what a restore brings back was signed in the time that was lost. Holds and plans have their own guards.
 create function check_events() returns trigger language plpgsql security definer as $$
@@ -45,6 +60,24 @@ begin
                         when 'row.corrected' then jsonb_build_object('command', 'quarantine correct')
                         else jsonb_build_object('command', 'quarantine discard', 'rows', jsonb_build_array((e.d ->> 'list') || '/' || (e.d ->> 'row'))) end))) then
         raise exception 'somebody''s decision without their signature over exactly that' using errcode = 'DU014';
+    end if;
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind = 'incident.added') e
+         where not exists (select from controller c
+                where c.controller_id = e.controller_id and e.incident_no is null
+                  and exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                        where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                          and signed_words(s.statement) @> jsonb_build_object('command', 'incident add', 'controller', c.slug,
+                                'incident', e.d -> 'incident', 'approvals_required', e.d -> 'approvals')))) then
+        raise exception 'an incident is added by somebody''s signature over exactly that' using errcode = 'DU014';
+    end if;
+    -- A log is opened once, by whoever notes its generation in the same transaction; the leaf is its first.
+    if exists (select from fresh e where e.kind = 'log.opened' and e.restored_id is null
+         and not exists (select from log l join log_generation g using (log_no)
+                where l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
+                  and g.origin = convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'origin'
+                  and not exists (select from sequenced s where s.log_no = g.log_no and s.generation = g.generation))) then
+        raise exception 'a log is opened once' using errcode = 'DU020';
     end if;
     return null;
 end $$;
@@ -85,6 +118,79 @@ begin
     return null;
 end $$;
 create trigger check_places after insert on sequenced referencing new table as fresh for each statement execute function check_places();
+
+-- A log bears the name of what its events are about.
+create function check_log() returns trigger language plpgsql security definer as $$
+begin
+    if new.log_id is distinct from (case
+            when new.incident_no is not null then (select i.incident_id from incident i where i.controller_id = new.controller_id and i.incident_no = new.incident_no)
+            when new.controller_id is not null then new.controller_id else (select i.installation_id from installation i) end) then
+        raise exception 'a log of another name than its events bear' using errcode = 'DU023';
+    end if;
+    return new;
+end $$;
+create trigger check_log before insert on log for each row execute function check_log();
+
+-- No generation without the leaf that opens it, and none after the first but in a restore, which somebody must sign:
+-- looked at when the transaction ends, by which time the leaf is in its place.
+create function generation_is_opened() returns trigger language plpgsql security definer as $$
+begin
+    perform from log l join sequenced s on s.log_no = l.log_no and s.generation = new.generation and s.seq = 0
+       join event e on e.ord = s.ord and e.kind = 'log.opened'
+      cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as body) b
+      where l.log_no = new.log_no and b.body ->> 'inc' = l.log_id::text
+        and b.body -> 'd' @> jsonb_build_object('generation', new.generation, 'origin', new.origin)
+        and new.origin like '%/' || l.log_id || case when new.generation > 1 then '/' || new.generation else '' end
+        and (new.generation = 1 or exists (select from restored r where r.reconciled_at is null));
+    if not found then raise exception 'a log goes on in another generation without the leaf that says why' using errcode = 'DU024'; end if;
+    return null;
+end $$;
+create constraint trigger generation_is_opened after insert on log_generation deferrable initially deferred
+    for each row execute function generation_is_opened();
+
+-- No incident without its event in the controller's log, which says how many approvals its plans need.
+create function incident_has_event() returns trigger language plpgsql security definer as $$
+begin
+    perform from event e cross join lateral (select convert_from(e.body, 'UTF8')::jsonb -> 'd' as d) b
+      where e.controller_id = new.controller_id and e.incident_no is null and e.kind = 'incident.added'
+        and b.d @> jsonb_build_object('incident', new.incident_id, 'approvals', new.approvals_required);
+    if not found then raise exception 'an incident is added with its event' using errcode = 'DU025'; end if;
+    return null;
+end $$;
+create constraint trigger incident_has_event after insert on incident deferrable initially deferred
+    for each row execute function incident_has_event();
+
+-- That an audit found nothing is said by who audits, whose role does nothing else.
+create function check_auditor() returns trigger language plpgsql as $$
+begin
+    if pg_has_role(current_user, 'duly_app', 'member') and not pg_has_role(current_user, 'pg_database_owner', 'member')
+            and exists (select from fresh where kind in ('audit.passed', 'audit.failed') and restored_id is null) then
+        raise exception 'an audit''s result is written by the role `duly_audit`' using errcode = 'DU026';
+    end if;
+    return null;
+end $$;
+create trigger check_auditor after insert on event referencing new table as fresh for each statement execute function check_auditor();
+grant usage on schema public to duly_audit;
+grant select on incident, installation to duly_audit;
+grant insert (controller_id, incident_no, kind, body, leaf) on event to duly_audit;
+
+-- What was laid aside goes after its time, and nothing else of a receipt's: neither what was applied nor what somebody
+-- here would know.
+create function check_forgotten() returns trigger language plpgsql security definer as $$
+begin
+    if floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400) or not (case old.result
+            when 'refused' then old.verdict <> 'verified'
+            when 'unmatched' then not exists (select from attempt a where a.controller_id = old.controller_id and a.reference = old.reference and a.lane = old.provider)
+            when 'replay' then exists (select from receipt e where e.controller_id = old.controller_id and e.provider = old.provider
+                and e.event_name = old.event_name and e.verdict = 'verified' and e.receipt_id < old.receipt_id)
+            else false end) then
+        raise exception 'a receipt that counts is not forgotten' using errcode = 'DU027';
+    end if;
+    return old;
+end $$;
+create trigger check_forgotten before delete on receipt for each row execute function check_forgotten();
+grant delete on receipt to duly_app;
+create index receipt_laid_aside on receipt (received_at) where result in ('refused', 'unmatched', 'replay');
 
 -- Nobody leads for ever: whoever holds a lead renews it.
 create function check_lead() returns trigger language plpgsql as $$

@@ -1,6 +1,7 @@
 //! Settings in layers: the shipped file, a second file, the environment, flags. Secrets never print.
 
 mod check;
+mod described;
 mod error;
 mod layers;
 mod profile;
@@ -8,6 +9,7 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
+pub use described::{Described, DescribedReceipt};
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
 pub use profile::{ProfileError, ProfileFile};
@@ -207,6 +209,9 @@ settings! {
         /// The provider's id of the sender.
         #[serde(default)]
         sender_id: String,
+        /// Description of a provider that Duly does not know.
+        #[serde(default)]
+        http: Option<Described>,
         /// Bearer key.
         #[serde(default)]
         api_key: SecretString,

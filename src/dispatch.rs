@@ -107,6 +107,7 @@ pub fn deadlines(settings: &Settings) -> Deadlines {
         no_news_ms: d.no_news_after_ms,
         asked_ms: DAY_MS,
         overdue_ms: d.overdue_again_ms,
+        laid_aside_ms: settings.receipts.unmatched_retention_days * DAY_MS,
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod capability;
 pub mod choose;
+pub mod described;
 pub mod frozen;
 pub mod guarded;
 pub mod http;
@@ -16,6 +17,8 @@ pub mod notify;
 mod receipt;
 pub mod sandbox;
 pub mod stannp;
+#[cfg(test)]
+mod tests;
 pub mod twilio;
 pub mod wire;
 

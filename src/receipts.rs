@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::dispatch::{DispatchError, accounts};
 use crate::model::seal::{SealError, seal_to};
 use crate::provider::choose::Nobody;
-use crate::provider::{Account, RawReceipt, ReadReceipt, ReceiptRefusal};
+use crate::provider::{Account, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal};
 use crate::store::receipt::{NewReceipt, ReceiptStore};
 use axum::Router;
 use axum::body::Bytes;
@@ -83,6 +83,8 @@ impl Desk {
         let place = controllers.by_slug.get(called.controller).zip(self.accounts.get(called.lane));
         let read = called.body.map(|body| self.read(called, body, now_seconds, place.map(|(_, account)| &**account)));
         let (verdict, answer) = verdict(read.as_ref());
+        let is_confirmed =
+            place.is_some_and(|(_, account)| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_)));
         let place = place.map(|(controller, _)| controller);
         let blank = NewReceipt {
             controller_id: place.map(|controller| controller.controller_id),
@@ -94,10 +96,12 @@ impl Desk {
             reference: None,
             provider_id: None,
             status: None,
+            claimed: None,
+            unknown_word: None,
         };
         let seal = |body: &[u8]| place.map(|controller| seal_to(&controller.public_key, body)).transpose();
         let receipts = match (read, called.body) {
-            (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, body, seal)).collect(),
+            (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, is_confirmed, body, seal)).collect(),
             (Some(Err(ReceiptRefusal::Malformed)), Some(body)) => seal(body).map(|sealed| vec![NewReceipt { sealed, ..blank }]),
             _ => Ok(vec![blank]),
         };
@@ -151,11 +155,12 @@ fn verdict(read: Option<&Result<Vec<ReadReceipt>, ReceiptRefusal>>) -> (&'static
     }
 }
 
-/// A receipt with what was read of it. Of a call that speaks of many messages each gets its own part only: erasing one
+/// A receipt with what was read of it; what a provider must confirm is only claimed. Of a call that speaks of many messages each gets its own part only: erasing one
 /// person must leave nothing of them among the others'.
 fn filled(
     blank: &NewReceipt,
     read: ReadReceipt,
+    is_confirmed: bool,
     body: &[u8],
     seal: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, SealError>,
 ) -> Result<NewReceipt, SealError> {
@@ -164,7 +169,9 @@ fn filled(
         event_name: Some(read.event_name),
         reference: read.reference,
         provider_id: read.provider_id,
-        status: read.status,
+        status: read.status.filter(|_| !is_confirmed),
+        claimed: read.status.filter(|_| is_confirmed),
+        unknown_word: read.status.is_none().then_some(read.word),
         ..blank.clone()
     })
 }

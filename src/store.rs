@@ -217,7 +217,7 @@ fn where_listed(what: &str) -> &'static str {
     }
 }
 
-/// How long messages may stay in their states; milliseconds.
+/// How long messages may stay in their states, and what is laid aside in its place; milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
     /// Lease of a call.
@@ -232,6 +232,8 @@ pub struct Deadlines {
     pub asked_ms: i64,
     /// Next look at an overdue message.
     pub overdue_ms: i64,
+    /// How long a receipt that counts for nothing is kept.
+    pub laid_aside_ms: i64,
 }
 
 /// A database role of Duly's.

@@ -88,7 +88,6 @@ table attempt
     is_repeat boolean not null
     reference text not null
     request bytea not null
-    content_hash bytea not null
     claimed_at timestamp with time zone not null default duly_now()
     send_by timestamp with time zone not null
     constraint attempt_attempt_check CHECK ((attempt > 0))
@@ -205,6 +204,7 @@ table event
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
+    trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
     grant select to duly_app
@@ -280,11 +280,13 @@ table incident
     constraint incident_approvals_required_check CHECK (((approvals_required >= 1) AND (approvals_required <= 2)))
     constraint incident_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
     constraint incident_controller_id_slug_key UNIQUE (controller_id, slug)
+    constraint incident_has_event TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint incident_incident_id_key UNIQUE (incident_id)
     constraint incident_incident_no_key UNIQUE (incident_no)
     constraint incident_intake_public_key_check CHECK ((octet_length(intake_public_key) = 32))
     constraint incident_pkey PRIMARY KEY (controller_id, incident_no)
     constraint incident_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+    CREATE CONSTRAINT TRIGGER incident_has_event AFTER INSERT ON public.incident DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION incident_has_event()
     grant select to duly_app
     grant insert (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
     grant update (hold_version, locked_by) to duly_app
@@ -370,6 +372,7 @@ END))
     constraint log_kind_check CHECK ((kind = ANY (ARRAY['incident'::text, 'controller'::text, 'system'::text])))
     constraint log_log_id_key UNIQUE (log_id)
     constraint log_pkey PRIMARY KEY (log_no)
+    trigger check_log BEFORE INSERT ON public.log FOR EACH ROW EXECUTE FUNCTION check_log()
     grant insert, select to duly_app
 
 table log_generation
@@ -377,10 +380,12 @@ table log_generation
     generation integer not null
     origin text not null
     opened_at timestamp with time zone not null default duly_now()
+    constraint generation_is_opened TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint log_generation_generation_check CHECK ((generation > 0))
     constraint log_generation_log_no_fkey FOREIGN KEY (log_no) REFERENCES log(log_no)
     constraint log_generation_origin_key UNIQUE (origin)
     constraint log_generation_pkey PRIMARY KEY (log_no, generation)
+    CREATE CONSTRAINT TRIGGER generation_is_opened AFTER INSERT ON public.log_generation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION generation_is_opened()
     grant insert, select to duly_app
 
 table log_tile
@@ -405,10 +410,13 @@ table lookup
     attempt integer not null
     sent_at timestamp with time zone not null default duly_now()
     found text[]
+    cost_milli bigint
+    currency text
+    constraint lookup_cost_milli_check CHECK ((cost_milli >= 0))
     constraint lookup_pkey PRIMARY KEY (lookup_id)
     index lookup_message ON public.lookup USING btree (message_id)
     grant insert, select to duly_app
-    grant update (found) to duly_app
+    grant update (found, cost_milli, currency) to duly_app
 
 table message
     controller_id uuid not null
@@ -499,9 +507,14 @@ table outcome
     kind text not null
     provider_id text
     code text not null
+    parts integer
+    cost_milli bigint
+    currency text
     at timestamp with time zone not null default duly_now()
     constraint outcome_check CHECK (((kind <> 'accepted'::text) OR (provider_id IS NOT NULL)))
+    constraint outcome_cost_milli_check CHECK ((cost_milli >= 0))
     constraint outcome_kind_check CHECK ((kind = ANY (ARRAY['accepted'::text, 'rejected'::text, 'not_taken'::text, 'lane_stopped'::text, 'unknown'::text])))
+    constraint outcome_parts_check CHECK ((parts >= 0))
     constraint outcome_pkey PRIMARY KEY (controller_id, incident_no, message_id, attempt)
     index outcome_at ON public.outcome USING brin (at) WITH (pages_per_range='16', autosummarize='on')
     index outcome_provider_id ON public.outcome USING btree (provider_id) WHERE (provider_id IS NOT NULL)
@@ -601,13 +614,11 @@ table prepared_content
     channel text not null
     person_version integer not null
     content text not null
-    content_hash bytea not null
     template_hash bytea not null
     commitment bytea not null
     constraint prepared_content_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
     constraint prepared_content_commitment_check CHECK ((octet_length(commitment) = 32))
     constraint prepared_content_content_check CHECK ((content = ANY (ARRAY['full'::text, 'alert'::text])))
-    constraint prepared_content_content_hash_check CHECK ((octet_length(content_hash) = 32))
     constraint prepared_content_pkey PRIMARY KEY (controller_id, incident_no, person_id, phase, channel)
     constraint prepared_content_template_hash_check CHECK ((octet_length(template_hash) = 32))
     grant insert, select to duly_app
@@ -641,25 +652,32 @@ table receipt
     reference text
     provider_id text
     status text
+    claimed text
+    unknown_word text
     received_at timestamp with time zone not null default duly_now()
     due_at timestamp with time zone default duly_now()
     result text
     message_id uuid
     constraint only_false_receipts_are_refused CHECK (((result IS DISTINCT FROM 'refused'::text) OR (verdict <> 'verified'::text)))
     constraint only_signed_receipts_have_a_body CHECK (((sealed IS NULL) OR (verdict = ANY (ARRAY['verified'::text, 'malformed'::text]))))
+    constraint receipt_claimed_check CHECK ((claimed = ANY (ARRAY['accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text])))
     constraint receipt_pkey PRIMARY KEY (receipt_id)
     constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
     constraint receipt_sealed_under_check CHECK ((sealed_under = ANY (ARRAY['controller'::text, 'person'::text])))
     constraint receipt_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text])))
+    constraint receipt_unknown_word_check CHECK ((length(unknown_word) <= 200))
     constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
     constraint receipts_wait_or_have_a_result CHECK (((due_at IS NOT NULL) OR (result IS NOT NULL)))
     index receipt_due ON public.receipt USING btree (due_at) WHERE (due_at IS NOT NULL)
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name, receipt_id) WHERE (verdict = 'verified'::text)
+    index receipt_laid_aside ON public.receipt USING btree (received_at) WHERE (result = ANY (ARRAY['refused'::text, 'unmatched'::text, 'replay'::text]))
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
+    trigger check_forgotten BEFORE DELETE ON public.receipt FOR EACH ROW EXECUTE FUNCTION check_forgotten()
     trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
-    grant select to duly_app
-    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result) to duly_receipts
-    grant update (sealed, sealed_under, due_at, result, message_id) to duly_app
+    trigger receipt_says_what_it_said BEFORE UPDATE OF status ON public.receipt FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION receipt_says_what_it_said()
+    grant delete, select to duly_app
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result) to duly_receipts
+    grant update (sealed, sealed_under, status, due_at, result, message_id) to duly_app
 
 table rejected_job
     rejected_id uuid not null
@@ -766,6 +784,7 @@ table signed_command
     constraint signed_command_signature_check CHECK ((octet_length(signature) = 64))
     constraint signed_command_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
     UNIQUE index signed_command_once ON public.signed_command USING btree (sha256(statement))
+    trigger check_command BEFORE INSERT ON public.signed_command FOR EACH ROW EXECUTE FUNCTION check_command()
     grant select to duly_app
     grant insert (command_id, user_id, statement, signature) to duly_app
 
@@ -918,6 +937,29 @@ begin
     return new;
 end 
 
+function check_auditor() returns trigger set search_path=public, pg_temp
+
+begin
+    if pg_has_role(current_user, 'duly_app', 'member') and not pg_has_role(current_user, 'pg_database_owner', 'member')
+            and exists (select from fresh where kind in ('audit.passed', 'audit.failed') and restored_id is null) then
+        raise exception 'an audit''s result is written by the role `duly_audit`' using errcode = 'DU026';
+    end if;
+    return null;
+end 
+
+function check_command() returns trigger security definer set search_path=public, pg_temp
+
+declare words jsonb := convert_from(new.statement, 'UTF8')::jsonb;
+begin
+    if words ->> 'installation' is distinct from (select i.installation_id::text from installation i) then
+        raise exception 'a command that was signed for another installation' using errcode = 'DU018';
+    end if;
+    if coalesce(abs(extract(epoch from (words ->> 'at')::timestamptz - duly_now())) > 600, true) then
+        raise exception 'a command that was not signed now' using errcode = 'DU019';
+    end if;
+    return new;
+end 
+
 function check_erasure() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -951,7 +993,39 @@ begin
                         else jsonb_build_object('command', 'quarantine discard', 'rows', jsonb_build_array((e.d ->> 'list') || '/' || (e.d ->> 'row'))) end))) then
         raise exception 'somebody''s decision without their signature over exactly that' using errcode = 'DU014';
     end if;
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind = 'incident.added') e
+         where not exists (select from controller c
+                where c.controller_id = e.controller_id and e.incident_no is null
+                  and exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                        where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                          and signed_words(s.statement) @> jsonb_build_object('command', 'incident add', 'controller', c.slug,
+                                'incident', e.d -> 'incident', 'approvals_required', e.d -> 'approvals')))) then
+        raise exception 'an incident is added by somebody''s signature over exactly that' using errcode = 'DU014';
+    end if;
+    -- A log is opened once, by whoever notes its generation in the same transaction; the leaf is its first.
+    if exists (select from fresh e where e.kind = 'log.opened' and e.restored_id is null
+         and not exists (select from log l join log_generation g using (log_no)
+                where l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
+                  and g.origin = convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'origin'
+                  and not exists (select from sequenced s where s.log_no = g.log_no and s.generation = g.generation))) then
+        raise exception 'a log is opened once' using errcode = 'DU020';
+    end if;
     return null;
+end 
+
+function check_forgotten() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400) or not (case old.result
+            when 'refused' then old.verdict <> 'verified'
+            when 'unmatched' then not exists (select from attempt a where a.controller_id = old.controller_id and a.reference = old.reference and a.lane = old.provider)
+            when 'replay' then exists (select from receipt e where e.controller_id = old.controller_id and e.provider = old.provider
+                and e.event_name = old.event_name and e.verdict = 'verified' and e.receipt_id < old.receipt_id)
+            else false end) then
+        raise exception 'a receipt that counts is not forgotten' using errcode = 'DU027';
+    end if;
+    return old;
 end 
 
 function check_hold() returns trigger set search_path=public, pg_temp
@@ -996,6 +1070,17 @@ begin
           or (new.key_no = 1 and w.words ->> 'command' in ('list sign', 'list attach') and w.words ->> 'key' = encode(new.public_key, 'hex')
               and exists (select from incident i where i.controller_id = new.controller_id and i.incident_id::text = w.words ->> 'incident')));
     if not found then raise exception 'a list key needs a signed command that names it' using errcode = 'DU066'; end if;
+    return new;
+end 
+
+function check_log() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if new.log_id is distinct from (case
+            when new.incident_no is not null then (select i.incident_id from incident i where i.controller_id = new.controller_id and i.incident_no = new.incident_no)
+            when new.controller_id is not null then new.controller_id else (select i.installation_id from installation i) end) then
+        raise exception 'a log of another name than its events bear' using errcode = 'DU023';
+    end if;
     return new;
 end 
 
@@ -1085,7 +1170,7 @@ end
 
 function destroy_key() returns trigger security definer set search_path=public, pg_temp
 
-declare e erasure; nothing bytea := ''; no_hash bytea := decode(repeat('00', 32), 'hex');
+declare e erasure; nothing bytea := '';
 begin
     select * into e from erasure r
      where r.controller_id = new.controller_id and r.incident_no = new.incident_no and r.person_id = new.person_id;
@@ -1102,10 +1187,7 @@ begin
     update person p set contact = nothing, reference_hash = e.tombstone, fields_hash = e.tombstone, language = 'und',
            format = 'standard', erased_at = e.erased_at
      where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id;
-    -- The SHA-256 of a text that names a person could be found again by guessing the name.
-    update prepared_content c set content_hash = no_hash
-     where c.controller_id = e.controller_id and c.incident_no = e.incident_no and c.person_id = e.person_id;
-    update attempt a set request = nothing, content_hash = no_hash from message m
+    update attempt a set request = nothing from message m
      where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.person_id = e.person_id
        and a.controller_id = m.controller_id and a.incident_no = m.incident_no and a.message_id = m.message_id;
     update receipt r set sealed = null from message m
@@ -1141,6 +1223,20 @@ function event_shape(kind text, n bigint, person_id uuid, prev bytea) returns te
         || ',"t":"___________________________","v":1}'
 
 
+function generation_is_opened() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    perform from log l join sequenced s on s.log_no = l.log_no and s.generation = new.generation and s.seq = 0
+       join event e on e.ord = s.ord and e.kind = 'log.opened'
+      cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as body) b
+      where l.log_no = new.log_no and b.body ->> 'inc' = l.log_id::text
+        and b.body -> 'd' @> jsonb_build_object('generation', new.generation, 'origin', new.origin)
+        and new.origin like '%/' || l.log_id || case when new.generation > 1 then '/' || new.generation else '' end
+        and (new.generation = 1 or exists (select from restored r where r.reconciled_at is null));
+    if not found then raise exception 'a log goes on in another generation without the leaf that says why' using errcode = 'DU024'; end if;
+    return null;
+end 
+
 function hold_has_event() returns trigger security definer set search_path=public, pg_temp
 
 declare
@@ -1152,6 +1248,16 @@ begin
         and convert_from(e.body, 'UTF8') like '{"d":{"command":"' || case when e.restored_id is null then command::text else '%' end
             || '","hold":"' || new.hold_id || '",%';
     if not found then raise exception 'a hold is set and lifted with its event' using errcode = 'DU008'; end if;
+    return null;
+end 
+
+function incident_has_event() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    perform from event e cross join lateral (select convert_from(e.body, 'UTF8')::jsonb -> 'd' as d) b
+      where e.controller_id = new.controller_id and e.incident_no is null and e.kind = 'incident.added'
+        and b.d @> jsonb_build_object('incident', new.incident_id, 'approvals', new.approvals_required);
+    if not found then raise exception 'an incident is added with its event' using errcode = 'DU025'; end if;
     return null;
 end 
 
@@ -1211,6 +1317,15 @@ begin
     return new;
 end 
 
+function receipt_says_what_it_said() returns trigger set search_path=public, pg_temp
+
+begin
+    if old.claimed is null or old.status is not null or old.result is not null or new.result is null then
+        raise exception 'what a receipt says does not change' using errcode = 'DU073';
+    end if;
+    return new;
+end 
+
 function row_decision_has_event() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1227,5 +1342,5 @@ function row_name(list_no integer, identity bytea) returns text
 
 function signed_words(statement bytea) returns jsonb
 
-    select convert_from(statement, 'UTF8')::jsonb - array['at', 'nonce', 'v']
+    select convert_from(statement, 'UTF8')::jsonb - array['at', 'installation', 'nonce', 'v']
 

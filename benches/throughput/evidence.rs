@@ -191,7 +191,8 @@ async fn store_tiles(pool: &PgPool, log_no: i32, tree: &mut Appender) {
 
 async fn open(database: &str) -> (Settings, Store, PgPool) {
     let settings = setting::settings(database, &[]).await;
-    let deadlines = Deadlines { lease_ms: 1, queue_lease_ms: 1, unknown_ms: 1, no_news_ms: 1, asked_ms: 1, overdue_ms: 1 };
+    let deadlines =
+        Deadlines { lease_ms: 1, queue_lease_ms: 1, unknown_ms: 1, no_news_ms: 1, asked_ms: 1, overdue_ms: 1, laid_aside_ms: 1 };
     let url = settings.database.url.expose_secret();
     let store = Store::connect(url, 4, deadlines).await.unwrap();
     let pool = PgPool::connect(url).await.unwrap();

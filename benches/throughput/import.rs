@@ -2,6 +2,7 @@
 
 use crate::{Entry, scaled, setting};
 use duly::dispatch::Office;
+use duly::intake::csv::Mapping;
 use duly::intake::{csv, list};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,15 +15,15 @@ pub async fn run() -> Vec<Entry> {
     let path = Path::new("target/bench/affected.csv");
     write_list(path, rows);
     let office = Arc::new(Office::open(setting::settings("duly_bench_import", &[]).await).await.unwrap());
-    let incident = setting::incident(&office).await;
+    let ann = setting::ann(&office.store).await;
+    let incident = setting::incident(&office, &ann).await;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
 
     let read = Instant::now();
-    assert_eq!(csv::open(File::open(path).unwrap(), &[]).unwrap().filter(|row| row.is_ok()).count() as u64, rows);
+    assert_eq!(csv::open(File::open(path).unwrap(), &Mapping::default()).unwrap().filter(|row| row.is_ok()).count() as u64, rows);
     let read_per_second = rows as f64 / read.elapsed().as_secs_f64();
     let started = Instant::now();
-    let report =
-        list::import(&office.store, &incident, &key, path, &duly::intake::csv::Mapping::default(), |_| {}).await.unwrap();
+    let report = list::import(&office.store, &incident, &key, path, &Mapping::default(), |_| {}).await.unwrap();
     let per_second = rows as f64 / started.elapsed().as_secs_f64();
     assert_eq!(report.people + report.duplicates, rows);
 

@@ -105,8 +105,9 @@ async fn measure(database: &str, people: u64, more: &[(&str, &str)], receipts: b
     flags.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
     let settings = setting::settings(database, &flags).await;
     let office = Arc::new(Office::open(settings.clone()).await.unwrap());
-    let incident = setting::incident(&office).await;
-    plan(&office, &incident, people).await;
+    let ann = setting::ann(&office.store).await;
+    let incident = setting::incident(&office, &ann).await;
+    plan(&office, &incident, &ann, people).await;
     let pool = PgPool::connect(settings.database.url.expose_secret()).await.unwrap();
 
     let stop = CancellationToken::new();
@@ -160,7 +161,7 @@ async fn start_sandbox(receipts: bool) -> Simulator {
     Simulator { url: format!("http://{}/sms-a", address.recv().unwrap()), state }
 }
 
-async fn plan(office: &Arc<Office>, incident: &Incident, people: u64) {
+async fn plan(office: &Arc<Office>, incident: &Incident, ann: &Signer, people: u64) {
     let path = Path::new("target/bench/phones.csv");
     let mut out = BufWriter::new(File::create(path).unwrap());
     writeln!(out, "external_reference,last_name,phone").unwrap();
@@ -171,8 +172,6 @@ async fn plan(office: &Arc<Office>, incident: &Incident, people: u64) {
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident").unwrap();
     list::import(&office.store, incident, &key, path, &duly::intake::csv::Mapping::default(), |_| {}).await.unwrap();
     let store = &office.store;
-    let key = UserKey::generate("ann");
-    let ann = Signer { user_id: store.insert_first_user("ann", &key.public()).await.unwrap(), key };
     let key = UserKey::generate("bob");
     let bob = Signer { user_id: ann.add_user(store, "bob", &key.public()).await.unwrap(), key };
     let id = incident.incident_id;

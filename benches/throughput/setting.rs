@@ -3,8 +3,10 @@
 use duly::config::{self, Settings};
 use duly::dispatch::Office;
 use duly::model::seal::{Key, generate_pair};
+use duly::model::user_key::UserKey;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
+use duly::store::user::Signer;
 use duly::store::{Store, recreate_database};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -36,8 +38,14 @@ pub async fn settings(database: &str, more: &[(&str, String)]) -> Settings {
     Settings::load(&config::layers(None, &flags)).unwrap()
 }
 
+/// The first user.
+pub async fn ann(store: &Store) -> Signer {
+    let key = UserKey::generate("ann");
+    Signer { user_id: store.insert_first_user("ann", &key.public()).await.unwrap(), key }
+}
+
 /// An incident to import into and to send for.
-pub async fn incident(office: &Arc<Office>) -> Incident {
+pub async fn incident(office: &Arc<Office>, by: &Signer) -> Incident {
     let (public, secret) = generate_pair();
     let controller = NewController {
         slug: "northmere".into(),
@@ -66,6 +74,6 @@ pub async fn incident(office: &Arc<Office>) -> Incident {
         intake_secret_key: key.wrap(&secret, "intake"),
         approvals_required: 1,
     };
-    office.store.insert_incident(&new).await.unwrap();
+    by.add_incident(&office.store, "northmere", &new).await.unwrap();
     office.store.load_incident("bench").await.unwrap()
 }

@@ -4,6 +4,7 @@ mod sample;
 
 use super::output::{Paint, count};
 use super::{Context, Failure, Refusal};
+use crate::evidence::anchor::Judges;
 use crate::provider::read_request;
 use crate::store::audit::Finding;
 use crate::store::incident::Incident;
@@ -84,6 +85,7 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
 async fn audit(context: &Context, incident: &Incident, sealed: bool) -> Result<Audited, Failure> {
     let store = context.store().await?;
     let mut findings = store.audit(incident.key).await?;
+    findings.extend(Judges::open(&context.settings()?)?.audit(store, incident.key).await?);
     if sealed {
         let master = context.settings()?.master_key()?;
         findings.extend(store.audit_sealed(incident.key, &master, &|_, frozen| read_request(frozen)).await?.findings);

@@ -3,12 +3,13 @@
 use super::close::{self, Close, Reopen};
 use super::failure::read_text;
 use super::output::{figure, table, when};
-use super::sign::signed;
+use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::config::ProfileFile;
 use crate::model::name::is_slug;
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
+use crate::model::statement::incident_add;
 use crate::model::texts::{self, TEXTS_ALWAYS};
 use crate::render::check::is_sample;
 use crate::store::StoreError;
@@ -136,11 +137,17 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
         return Err(StoreError::Taken { what: "incident", name }.into());
     }
     let incident_id = Uuid::now_v7();
-    let command = json!({
-        "command": "incident add", "incident": incident_id, "slug": args.slug, "controller": args.controller, "profile": profile.id,
-        "profile_version": profile.version, "texts": hex::encode(Sha256::digest(texts.to_string())), "approvals_required": args.approvals_required,
-    });
-    signed(context, &command).await?;
+    let mut command = incident_add(&args.controller, incident_id, args.approvals_required);
+    let further = [
+        ("slug", json!(args.slug)),
+        ("profile", json!(profile.id)),
+        ("profile_version", json!(profile.version)),
+        ("texts", json!(hex::encode(Sha256::digest(texts.to_string())))),
+    ];
+    if let Value::Object(words) = &mut command {
+        words.extend(further.map(|(name, value)| (name.to_owned(), value)));
+    }
+    let by = signer(context).await?.sign(store, &command).await?;
     let key = Key::generate();
     let (public, secret) = generate_pair();
     let new = NewIncident {
@@ -154,7 +161,7 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
         intake_secret_key: key.wrap(&secret, "intake"),
         approvals_required: args.approvals_required,
     };
-    store.insert_incident(&new).await?;
+    store.insert_incident(&new, by).await?;
     context.print(&json!({"incident": format!("{}/{}", args.controller, new.slug), "incident_id": incident_id}), "");
     eprintln!("Incident {} added. Next: duly list import FILE --incident {}", new.slug, new.slug);
     Ok(())

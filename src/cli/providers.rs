@@ -1,10 +1,11 @@
 //! Providers: what each lane's can do and how it fares, and whether it answers.
 
-use super::output::{figure, span, table, when};
+use super::output::{count, figure, span, table, when};
 use super::{Context, Failure, Refusal};
 use crate::dispatch::accounts;
 use crate::provider::choose::KINDS;
 use crate::provider::{Account, Capabilities, Check, LookupStrength, ReceiptProof};
+use crate::store::harvest::LaneCost;
 use crate::store::metrics::LanePause;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -36,7 +37,8 @@ pub async fn run(context: &Context, command: ProviderCommand) -> Result<(), Fail
 
 async fn list(context: &Context) -> Result<(), Failure> {
     let accounts = accounts(&context.settings()?)?;
-    let pauses = context.store().await?.list_lane_pauses().await?;
+    let store = context.store().await?;
+    let (pauses, costs, words) = (store.list_lane_pauses().await?, store.list_costs().await?, store.list_unknown_words().await?);
     let lanes: Vec<Value> = accounts.values().map(|account| as_json(account, pauses.get(&account.name))).collect();
     let mut rows = vec![["lane", "provider", "reaches", "channel", "pace", "a day", "state"].map(str::to_owned).to_vec()];
     rows.extend(accounts.values().map(|account| row(account, pauses.get(&account.name))));
@@ -51,9 +53,33 @@ async fn list(context: &Context) -> Result<(), Failure> {
             text.push_str(&format!("\n  {what:<10} {promise}"));
         }
     }
+    for cost in &costs {
+        text.push_str(&format!("\n\nSpent on {}: {}", cost.incident, spent(cost)));
+    }
+    for (lane, word, n) in &words {
+        text.push_str(&format!(
+            "\n\n{lane}: its provider said `{}` {}, a word that Duly does not know; it moved nothing",
+            word.escape_debug(),
+            count(*n, "time", "times")
+        ));
+    }
     text.push_str(&format!("\n\nKinds that `provider` may name: {}", KINDS.join(", ")));
-    context.print(&json!({ "kinds": KINDS, "lanes": lanes }), &text);
+    let words: Vec<Value> = words.iter().map(|(lane, word, n)| json!({ "lane": lane, "word": word, "times": n })).collect();
+    context.print(&json!({ "kinds": KINDS, "lanes": lanes, "costs": costs, "unknown_words": words }), &text);
     Ok(())
+}
+
+/// `12.34 GBP for 500 text messages by sms-a`.
+fn spent(cost: &LaneCost) -> String {
+    let minor = cost.milli / 1000;
+    format!(
+        "{}.{:02} {} for {} by {}",
+        figure(minor / 100),
+        minor % 100,
+        cost.currency,
+        count(cost.messages, "message", "messages"),
+        cost.lane
+    )
 }
 
 /// Whom a lane reaches.

@@ -4,7 +4,7 @@ use super::failure::read_text;
 use super::{Context, Failure, Refusal, setup};
 use crate::config::explain;
 use crate::dispatch::Office;
-use crate::evidence::anchor::{self, Anchors};
+use crate::evidence::anchor::{self, Anchors, Judges};
 use crate::evidence::outside::Outside;
 use crate::evidence::{Archive, EvidenceError, high_water, restore, self_audit, sequencer};
 use crate::intake::job::{self, Intake};
@@ -121,10 +121,11 @@ async fn start(
         if !restore::list_lost(&archive, true).await?.is_empty() {
             high_water::stop(&archive.store, &archive.outside, "checkpoint").await?;
         }
+        let judges = Judges::open(&office.settings)?;
         tasks.spawn({
             let (archive, stop) = (archive.clone(), stop.clone());
             async move {
-                self_audit::run(archive, stop).await;
+                self_audit::run(archive, judges, stop).await;
                 Ok(())
             }
         });

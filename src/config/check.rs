@@ -15,8 +15,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     if settings.receipts.in_flight_max == 0 {
         return refuse("receipts.in_flight_max".to_owned(), "must be at least 1, else no receipt is ever taken");
     }
-    if !(1..=3600).contains(&settings.receipts.refusals_every_seconds) {
-        return refuse("receipts.refusals_every_seconds".to_owned(), "must lie between 1 and 3600");
+    let every = settings.receipts.refusals_every_seconds;
+    if !(1..=3600).contains(&every) || 86_400 % every != 0 {
+        return refuse("receipts.refusals_every_seconds".to_owned(), "must lie between 1 and 3600, and so many must make a day");
     }
     if settings.web.connections_max == 0 {
         return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");

@@ -26,6 +26,8 @@ pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32
         provider_id: result.provider_id,
         code: result.code,
         pause: result.pause,
+        parts: result.returned.parts,
+        cost: result.returned.cost.map(|cost| (cost.milli, cost.currency)),
         differs: result.returned.differs,
         retry_in_ms: backoff_ms(&office.settings, attempt, result.retry_after),
     }

@@ -46,8 +46,9 @@ pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> (Vec<Waiting
 async fn confirm(office: &Office, receipt: &Waiting) -> Confirmed {
     let account = office.accounts.get(&receipt.lane);
     let must_ask = |account: &&std::sync::Arc<Account>| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_));
-    // A copy moves nothing, and what matches nothing waits for its message first.
-    let (Some(account), Some(place), false) = (account.filter(must_ask), &receipt.place, receipt.is_replay) else {
+    // A copy and a word that nobody knows move nothing, and what matches nothing waits for its message first.
+    let moves = receipt.status.is_some() && !receipt.is_replay;
+    let (Some(account), Some(place), true) = (account.filter(must_ask), &receipt.place, moves) else {
         return Confirmed::As(receipt.status);
     };
     let Some(id) = receipt.provider_id.as_deref() else { return Confirmed::NotYet };

@@ -11,8 +11,8 @@ use crate::render::message::{Rendered, Setting};
 use crate::store::StoreError;
 use crate::store::claim::{Intent, RepeatWindow};
 use crate::store::draft::Draft;
-use duly_ledger::{PersonKey, commit, to_hex};
-use serde_json::{Map, Value, json};
+use duly_ledger::{PersonKey, commit, verify};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A call that only waits for its claim.
@@ -105,13 +105,14 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
     let (key, person) = open(office, draft)?;
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
     let reference = name(&key, draft);
-    let content_hash: [u8; 32] = draft.prepared.content_hash.as_slice().try_into().map_err(|_| Unfit::Sealed)?;
     // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
     let frozen = match (&draft.frozen, repeat) {
         (Some(sealed), Some(_)) => Frozen::from_bytes(key.open("request", sealed).map_err(|_| Unfit::Sealed)?),
-        _ => freeze(office, account, draft, &person, &reference)?,
+        _ => freeze(office, account, draft, (&key, &person), &reference)?,
     };
+    // Equal to the list's, so that "sent to the listed address" can be proved.
     let destination = person.destination(account.channel).unwrap_or_default();
+    let destination = commit(&PersonKey::new(*key.bytes()), account.channel.as_str(), destination.as_bytes());
     let intent = Intent {
         message_id: draft.message_id,
         person_id: draft.person_id,
@@ -120,8 +121,8 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
         lane: draft.lane.clone(),
         reference,
         request: key.seal("request", frozen.bytes()),
-        content_hash,
-        commitments: commitments(&key, account.channel, &destination, &content_hash),
+        content: commitment(draft)?,
+        destination,
     };
     Ok(Prepared { intent, frozen })
 }
@@ -155,26 +156,38 @@ pub async fn keep_templates(office: &Office, drafts: &[Draft]) -> Result<(), Sto
 /// The approved bytes of a message, for whoever may read it.
 pub fn approved_bytes(office: &Office, draft: &Draft) -> Result<Vec<u8>, Unfit> {
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
-    let (_, person) = open(office, draft)?;
-    Ok(render(office, account, draft, &person)?.bytes)
+    let (key, person) = open(office, draft)?;
+    Ok(render(office, account, draft, (&key, &person))?.bytes)
+}
+
+/// The commitment to what was approved.
+fn commitment(draft: &Draft) -> Result<[u8; 32], Unfit> {
+    draft.prepared.commitment.as_slice().try_into().map_err(|_| Unfit::Sealed)
 }
 
 /// Renders the approved bytes of a message again; refuses other bytes than were approved.
-fn render(office: &Office, account: &Account, draft: &Draft, person: &PersonRecord) -> Result<Rendered, Unfit> {
+fn render(office: &Office, account: &Account, draft: &Draft, (key, person): (&Key, &PersonRecord)) -> Result<Rendered, Unfit> {
     let setting = setting(draft).ok_or(Unfit::Plan)?;
     // The very template that was approved: a message pins its version for ever.
     let hash = draft.prepared.template_hash.as_slice().try_into().map_err(|_| Unfit::Plan)?;
     let template = office.composer.of_hash(&hash).filter(|t| t.channel == account.channel).ok_or(Unfit::NotAsApproved)?;
     let composed = office.composer.compose(&setting, person, &draft.person.reference_code, &template);
     let rendered = composed.map_err(|_| Unfit::Render)?;
-    if rendered.content_hash.as_slice() != draft.prepared.content_hash || draft.prepared.person_version != draft.person.version {
+    let is_approved = verify(&PersonKey::new(*key.bytes()), "content", &rendered.content_hash, &commitment(draft)?);
+    if !is_approved || draft.prepared.person_version != draft.person.version {
         return Err(Unfit::NotAsApproved);
     }
     Ok(rendered)
 }
 
-fn freeze(office: &Office, account: &Account, draft: &Draft, person: &PersonRecord, reference: &str) -> Result<Frozen, Unfit> {
-    let rendered = render(office, account, draft, person)?;
+fn freeze(
+    office: &Office,
+    account: &Account,
+    draft: &Draft,
+    (key, person): (&Key, &PersonRecord),
+    reference: &str,
+) -> Result<Frozen, Unfit> {
+    let rendered = render(office, account, draft, (key, person))?;
     let context = &draft.context;
     let address = person.address_block();
     let mut from = vec![context.controller_name.clone()];
@@ -202,13 +215,4 @@ fn freeze(office: &Office, account: &Account, draft: &Draft, person: &PersonReco
 pub fn frozen(office: &Office, draft: &Draft) -> Option<Frozen> {
     let (key, _) = open(office, draft).ok()?;
     Some(Frozen::from_bytes(key.open("request", draft.frozen.as_deref()?).ok()?))
-}
-
-/// Destination and content as commitments: equal to the list's, so "sent to the listed address" can be proved.
-fn commitments(key: &Key, channel: Channel, destination: &str, content_hash: &[u8; 32]) -> Map<String, Value> {
-    let key = PersonKey::new(*key.bytes());
-    let mut detail = Map::new();
-    detail.insert("content".into(), json!(to_hex(&commit(&key, "content", content_hash))));
-    detail.insert("destination".into(), json!(to_hex(&commit(&key, channel.as_str(), destination.as_bytes()))));
-    detail
 }

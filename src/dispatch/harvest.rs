@@ -59,6 +59,9 @@ async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(),
     let Untold { incident, person_id, message_id, .. } = *message;
     let lookup_id = office.store.insert_lookup(incident, message_id, message.attempt).await?;
     let seen = news(account, message.provider_id.as_deref(), Some(&message.reference)).await;
+    if let Some(cost) = seen.first().and_then(|seen| seen.cost.as_ref()) {
+        office.store.record_cost(lookup_id, cost.milli, &cost.currency).await?;
+    }
     let known = if message.was_posted { MessageState::HandedToCarrier } else { message.state };
     let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
     if seen.first().is_some_and(is_news) {

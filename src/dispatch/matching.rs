@@ -27,6 +27,9 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         tracing::warn!(error = %error, "refused receipts were not counted and are tried again");
         0
     });
+    if let Err(error) = office.store.forget_receipts(SWEEP).await {
+        tracing::warn!(error = %error, "receipts that were laid aside long ago did not go and are tried again");
+    }
     let waiting = office.store.list_waiting_receipts(SWEEP, every_ms).await?;
     let looked_at = waiting.len() + usize::try_from(refused).unwrap_or(0);
     let (early, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(|receipt| receipt.is_early);

@@ -4,6 +4,7 @@
 //! cosignature, or a checkpoint in the controller's own mail ends that, for everything up to its size. All of it is
 //! optional, and nothing here holds a send up: this loop reads what is published and waits for nobody.
 
+mod audit;
 mod authority;
 pub mod http;
 mod pauses;
@@ -14,6 +15,7 @@ pub mod tsa;
 pub mod way;
 pub mod witness;
 
+pub use audit::Judges;
 pub use authority::Roots;
 
 use super::{Archive, EvidenceError};

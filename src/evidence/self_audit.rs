@@ -1,8 +1,8 @@
 //! The audit that Duly makes of itself: every hour, of every incident; what it finds is an event and an alarm.
 
 use super::Archive;
+use super::anchor::Judges;
 use crate::store::leadership::Lead;
-use crate::store::sequencing::LogScope;
 use crate::store::{Store, StoreError};
 use serde_json::{Map, json};
 use std::collections::BTreeSet;
@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Audits while this process leads, until `stop`.
-pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
+pub async fn run(archive: Arc<Archive>, judges: Judges, stop: CancellationToken) {
     let mut lead = Lead::new("self-audit", &Uuid::now_v7().to_string());
     // Not at once: a start is no moment to read everything.
     while timeout(archive.audit_every, stop.cancelled()).await.is_err() {
         let audited = async {
             if lead.is_held(&archive.store).await? {
-                audit_all(&archive.store).await?;
+                audit_all(&archive.store, &judges).await?;
             }
             Ok::<_, StoreError>(())
         };
@@ -29,23 +29,23 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
 }
 
 /// Audits every incident once, and writes what it found into each one's log.
-pub async fn audit_all(store: &Store) -> Result<(), StoreError> {
+pub async fn audit_all(store: &Store, judges: &Judges) -> Result<(), StoreError> {
     for name in store.list_incidents().await? {
         let incident = store.load_incident(&name).await?;
-        let findings = store.audit(incident.key).await?;
+        let mut findings = store.audit(incident.key).await?;
+        findings.extend(judges.audit(store, incident.key).await?);
         let codes: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
         let codes = codes.into_iter().collect::<Vec<_>>().join(",");
         let mut detail = Map::from_iter([("findings".to_owned(), json!(findings.len()))]);
+        let mut kind = "audit.passed";
         if !findings.is_empty() {
-            detail.insert("codes".to_owned(), json!(codes));
-        }
-        let kind = if findings.is_empty() { "audit.passed" } else { "audit.failed" };
-        let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
-        store.insert_event(scope, kind, detail).await?;
-        if !findings.is_empty() {
+            // Before the event: whoever takes the auditor's role away hides nothing.
             store.raise_alarm(incident.key, "audit_failed").await?;
             tracing::error!(incident = name, codes, remedy = "run `duly audit`", "the audit found differences");
+            detail.insert("codes".to_owned(), json!(codes));
+            kind = "audit.failed";
         }
+        store.insert_audit(incident.key, kind, detail).await?;
     }
     Ok(())
 }

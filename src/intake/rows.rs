@@ -67,30 +67,32 @@ impl RowKeys {
         let record = &checked.record;
         let key = Key::generate();
         let plain = serde_json::to_vec(record).unwrap_or_default();
+        let reference_code = draw_reference_code();
         NewPerson {
             person_id: Uuid::from_bytes(rand::rng().random()),
             wrapped_key: self.incident.wrap(&key, "person"),
             contact: key.seal("contact", &plain),
             reference_hash: self.reference_hash(&record.external_reference),
             fields_hash: self.incident.search_hash("fields", &plain),
-            reference_code: draw_reference_code(),
+            commitments: commitments(record, &reference_code, &key),
+            reference_code,
             language: record.language.clone(),
             format: record.format.clone(),
             jurisdiction: record.jurisdiction.clone(),
             has_phone: checked.takes_texts,
             has_address: record.address.is_some(),
-            commitments: commitments(record, &key),
         }
     }
 }
 
-fn commitments(record: &PersonRecord, key: &Key) -> Value {
+fn commitments(record: &PersonRecord, reference_code: &str, key: &Key) -> Value {
     let key = PersonKey::new(*key.bytes());
     let mut fields = Map::new();
     let mut add =
         |field: &str, value: &str| fields.insert(field.to_owned(), json!(to_hex(&commit(&key, field, value.as_bytes()))));
     add("external_reference", &record.external_reference);
     add("name", &record.name);
+    add("reference_code", reference_code);
     if let Some(phone) = &record.phone {
         add("sms", phone);
     }

@@ -8,20 +8,22 @@ use uuid::Uuid;
 /// How far a statement's time may lie from the database's when it is kept, seconds.
 pub const AGE_SECONDS_MAX: i64 = 600;
 
-/// The bytes to be signed: the command with its arguments, the database's time and 16 random bytes.
+/// The bytes to be signed: the command with its arguments, the installation that it is meant for, the database's time and
+/// 16 random bytes.
 ///
 /// Keys in ASCII order, no whitespace. `command` is an object with at least `command`, the words as typed, and
 /// `incident`, the incident's id, where there is one; never personal data.
-pub fn statement(command: &Value, at: OffsetDateTime, nonce: [u8; 16]) -> Vec<u8> {
+pub fn statement(command: &Value, installation: Uuid, at: OffsetDateTime, nonce: [u8; 16]) -> Vec<u8> {
     let mut fields: Map<String, Value> = command.as_object().cloned().unwrap_or_default();
     fields.insert("at".into(), json!(at.format(&Rfc3339).unwrap_or_default()));
+    fields.insert("installation".into(), json!(installation));
     fields.insert("nonce".into(), json!(hex::encode(nonce)));
     fields.insert("v".into(), json!(1));
     Value::Object(fields).to_string().into_bytes()
 }
 
-/// What somebody signed, the command with its arguments, without time, nonce and version; `None` for bytes that are no
-/// canonical statement. `signed_words` of the database takes the same away.
+/// What somebody signed, the command with its arguments, without installation, time, nonce and version; `None` for bytes
+/// that are no canonical statement. `signed_words` of the database takes the same away.
 pub fn signed_words(statement: &[u8]) -> Option<Value> {
     made_at(statement)?;
     let Value::Object(mut fields) = serde_json::from_slice(statement).ok()? else { return None };
@@ -29,7 +31,7 @@ pub fn signed_words(statement: &[u8]) -> Option<Value> {
     if Value::Object(fields.clone()).to_string().as_bytes() != statement {
         return None;
     }
-    fields.retain(|key, _| !matches!(key.as_str(), "at" | "nonce" | "v"));
+    fields.retain(|key, _| !matches!(key.as_str(), "at" | "installation" | "nonce" | "v"));
     Some(Value::Object(fields))
 }
 
@@ -58,6 +60,11 @@ pub fn user_revoke(name: &str) -> Value {
     json!({"command": "user revoke", "name": name})
 }
 
+/// Adds an incident: what its plans need is signed before there is any. `approvals`: of other people than who prepares.
+pub fn incident_add(controller: &str, incident_id: Uuid, approvals: i32) -> Value {
+    json!({"command": "incident add", "controller": controller, "incident": incident_id, "approvals_required": approvals})
+}
+
 /// Closes an incident; `reason`: why, although something is open.
 pub fn incident_close(incident_id: Uuid, reason: Option<&str>) -> Value {
     json!({"command": "incident close", "incident": incident_id, "reason": reason})
@@ -79,6 +86,12 @@ pub fn hold_lift(hold_id: Uuid) -> Value {
     json!({"command": "hold lift", "hold": hold_id})
 }
 
+/// The installation that a statement is meant for; `None` where it names none: it could count anywhere.
+pub fn meant_for(statement: &[u8]) -> Option<Uuid> {
+    let value: Value = serde_json::from_slice(statement).ok()?;
+    value.get("installation")?.as_str()?.parse().ok()
+}
+
 /// When a statement says that it was made; `None` for bytes that are no statement.
 pub fn made_at(statement: &[u8]) -> Option<OffsetDateTime> {
     let value: Value = serde_json::from_slice(statement).ok()?;
@@ -96,12 +109,17 @@ mod tests {
     #[test]
     fn a_statement_is_canonical_and_says_when_it_was_made() {
         let at = OffsetDateTime::UNIX_EPOCH;
-        let bytes = statement(&json!({"plan": 3, "command": "plan go"}), at, [7; 16]);
+        let bytes = statement(&json!({"plan": 3, "command": "plan go"}), Uuid::from_u128(5), at, [7; 16]);
 
         assert_eq!(
             String::from_utf8_lossy(&bytes),
-            r#"{"at":"1970-01-01T00:00:00Z","command":"plan go","nonce":"07070707070707070707070707070707","plan":3,"v":1}"#
+            concat!(
+                r#"{"at":"1970-01-01T00:00:00Z","command":"plan go","installation":"00000000-0000-0000-0000-000000000005","#,
+                r#""nonce":"07070707070707070707070707070707","plan":3,"v":1}"#
+            )
         );
+        assert_eq!(meant_for(&bytes), Some(Uuid::from_u128(5)));
+        assert_eq!(meant_for(br#"{"command":"plan go"}"#), None);
         assert_eq!(made_at(&bytes), Some(at));
         assert_eq!(signed_words(&bytes), Some(json!({"command": "plan go", "plan": 3})));
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,9 +1,13 @@
 //! Which provider a lane's settings mean, and whose a frozen request is: the only place that knows their names.
 
+use super::described::{self, DescribedProvider};
 use super::frozen::thaw;
 use super::http::HttpProvider;
+use super::lob::{self, Lob};
 use super::notify::{self, Notify};
 use super::sandbox::{self, ReceiptReader, Sandbox};
+use super::stannp::{self, Stannp};
+use super::twilio::{self, Twilio};
 use super::wire::ReadBack;
 use super::{Capabilities, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
 use crate::config::Lane;
@@ -12,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Words that a lane's setting `provider` may be.
-pub const KINDS: &[&str] = &["notify", "sandbox"];
+pub const KINDS: &[&str] = &["http", "lob", "notify", "sandbox", "stannp", "twilio"];
 
 /// How often a provider is asked at which nobody can call us back, where the settings do not say.
 const POLL: Duration = Duration::from_secs(300);
@@ -105,6 +109,25 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
             }
             Ok(("notify", Box::new(HttpProvider::new(wire, &url, timeout)?)))
         }
+        "twilio" => {
+            let url = address(name, lane, twilio::LIVE_URL)?;
+            let wire =
+                Twilio::new(lane, channel).ok_or_else(|| wrong("account", "must be the SID of an account at Twilio, `AC…`"))?;
+            Ok(("twilio", Box::new(HttpProvider::new(wire, &url, timeout)?)))
+        }
+        "http" => {
+            let url = address(name, lane, "")?;
+            let wire = DescribedProvider::new(lane, channel).map_err(|what| wrong("http", what))?;
+            Ok(("http", Box::new(HttpProvider::new(wire, &url, timeout)?)))
+        }
+        "lob" => {
+            let url = address(name, lane, lob::LIVE_URL)?;
+            Ok(("lob", Box::new(HttpProvider::new(Lob::new(lane, channel), &url, timeout)?)))
+        }
+        "stannp" => {
+            let url = address(name, lane, stannp::LIVE_URL)?;
+            Ok(("stannp", Box::new(HttpProvider::new(Stannp::new(lane, channel), &url, timeout)?)))
+        }
         _ => Err(wrong("provider", "names no kind of provider; `duly provider list` shows them")),
     }
 }
@@ -113,11 +136,17 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
 fn address(name: &str, lane: &Lane, own: &str) -> Result<String, AccountError> {
     let wrong = |what| Err(AccountError::Lane { key: format!("lanes.{name}.url"), what });
     let host = |url: &str| reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    // The other hosts of a vendor reach people as well: another region, another version.
+    let is_own = |url: &str| {
+        let (host, own) = (host(url).unwrap_or_default(), host(own).unwrap_or_default());
+        let domain = own.split_once('.').map_or("", |(_, domain)| domain);
+        !domain.is_empty() && (host == domain || host.ends_with(&format!(".{domain}")))
+    };
     match (lane.url.as_str(), lane.live) {
         ("", true) if !own.is_empty() => Ok(own.to_owned()),
         ("", true) => wrong("must be set: this provider has no address of its own"),
         ("", false) => wrong("must be the sandbox's address as long as the lane is not `live = true`"),
-        (url, false) if !own.is_empty() && host(url) == host(own) => {
+        (url, false) if is_own(url) => {
             wrong("is the provider's own address, and the lane is not `live = true`: set the sandbox's address, or live = true")
         }
         (url, _) if host(url).is_none() => wrong("must be an http or https address"),
@@ -170,8 +199,12 @@ impl Nobody {
 fn read_back(frozen: &[u8]) -> Option<ReadBack> {
     let request = thaw(frozen)?;
     match request.kind {
+        "http" => described::read_back(&request),
+        "lob" => lob::read_back(&request),
         "notify" => notify::read_back(&request),
         "sandbox" => sandbox::read_back(&request),
+        "stannp" => stannp::read_back(&request),
+        "twilio" => twilio::read_back(&request),
         _ => None,
     }
 }

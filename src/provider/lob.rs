@@ -152,18 +152,7 @@ impl Wire for Lob {
     }
 
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
-        let Item::Letter { from, address, pdf, pages, postage_class } = outbound.item else {
-            return Err(Refusal { code: "channel" });
-        };
-        if pages > PAGES_MAX {
-            return Err(Refusal { code: "pages" });
-        }
-        if pdf.len() > BYTES_MAX {
-            return Err(Refusal { code: "bytes" });
-        }
-        if postage_class != "first" {
-            return Err(Refusal { code: "postage_class" });
-        }
+        let Item::Letter { from, address, pdf, .. } = outbound.item else { return Err(Refusal { code: "channel" }) };
         let to = UsAddress::parse(address).ok_or(Refusal { code: "address" })?;
         let from = UsAddress::parse(from).ok_or(Refusal { code: "return_address" })?;
         let form = from.write("from", to.write("to", Multipart::new(outbound.reference)));

@@ -179,20 +179,8 @@ impl Wire for Stannp {
     }
 
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
-        let Item::Letter { address, pdf, pages, postage_class, .. } = outbound.item else {
-            return Err(Refusal { code: "channel" });
-        };
-        if pages > PAGES_MAX {
-            return Err(Refusal { code: "pages" });
-        }
-        if pdf.len() > BYTES_MAX {
-            return Err(Refusal { code: "bytes" });
-        }
-        let addons = match postage_class {
-            "first" => "FIRST_CLASS",
-            "second" => "",
-            _ => return Err(Refusal { code: "postage_class" }),
-        };
+        let Item::Letter { address, pdf, postage_class, .. } = outbound.item else { return Err(Refusal { code: "channel" }) };
+        let addons = if postage_class == "first" { "FIRST_CLASS" } else { "" };
         let last = address.last().ok_or(Refusal { code: "address" })?;
         let (content_type, body) = Multipart::new(outbound.reference)
             .text("country", country_code(last).unwrap_or("GB"))

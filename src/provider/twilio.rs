@@ -174,7 +174,7 @@ impl Wire for Twilio {
 
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
         let Item::Sms { from, to, text } = outbound.item else { return Err(Refusal { code: "channel" }) };
-        if text.is_empty() || text.chars().count() > TEXT_CHARS_MAX {
+        if text.is_empty() {
             return Err(Refusal { code: "text_length" });
         }
         let callback = outbound.callback.map(|url| format!("{url}?ref={}{TRIES}", outbound.reference));

@@ -1,5 +1,6 @@
 //! Anchors: what others said of checkpoints, and to whom checkpoints were handed.
 
+use super::unit::IncidentKey;
 use super::{Store, StoreError};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -223,6 +224,31 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows)
+    }
+
+    /// Anchors of an incident's log, its controller's and the system's, with their ids, after an id in their order.
+    pub async fn list_anchors_around(
+        &self,
+        incident: IncidentKey,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Vec<(Uuid, Anchor)>, StoreError> {
+        let rows = sqlx::query!(
+            "select a.anchor_id, a.size, a.kind, a.name, a.response, a.checkpoint from anchor a join log l on l.log_id = a.log_id
+              where (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2) and a.anchor_id > $3
+              order by a.anchor_id limit $4",
+            incident.controller_id,
+            incident.incident_no,
+            after,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let anchors = rows.into_iter().map(|r| {
+            let anchor = Anchor { size: r.size, kind: r.kind, name: r.name, response: r.response, checkpoint: r.checkpoint };
+            (r.anchor_id, anchor)
+        });
+        Ok(anchors.collect())
     }
 
     /// The newest checkpoint of a log that a recipient got by a way.

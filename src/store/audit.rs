@@ -10,11 +10,14 @@ mod close;
 mod commands;
 mod decisions;
 mod fates;
+mod generations;
 mod holds;
+mod incident;
 mod installation;
 mod log;
 mod people;
 pub mod record;
+mod refusals;
 mod rows;
 mod sealed;
 mod sends;
@@ -77,10 +80,19 @@ pub const CODES: &[(&str, &str)] = &[
         "compare the list with a backup: its rows, repeats or quarantined rows are not as many as when it was frozen",
     ),
     ("approvals_differ", "stop the plan: it asks for another number of approvals than was signed with the incident"),
+    ("incident_not_added", "find out who wrote the incident into the database: its controller's log does not tell of it once"),
+    ("incident_missing", "restore the incident from a backup: its controller's log tells of it"),
+    (
+        "signed_elsewhere",
+        "find out who brought the signature here: it was made for another installation, and nothing rests on it",
+    ),
     ("text_missing", "restore the text from a backup: a plan was approved with it"),
     ("list_key_not_signed", "find out who pinned the key for lists: no signature of a user names it"),
     ("restore_not_signed", "find out who let sending go on after the restore: no signature asks for it"),
     ("anchor_without_checkpoint", "find out who wrote the anchor or hand-over: no such checkpoint was signed here"),
+    ("anchor_not_valid", "do not rely on the anchor, and find out who wrote it: it does not hold for its checkpoint"),
+    ("refusal_not_told", "find out who laid the receipts aside: no event of the controller's log tells of them"),
+    ("refusal_missing", "find out who deleted the receipts: the controller's log tells of more than there are"),
     ("lead_without_end", "find out who took the lead: it does not run out, and no other process can take it"),
     ("hold_differs_from_events", "find out who set or lifted the hold: its events tell otherwise"),
     ("due_too_late", "find out who put the message off: nobody would look after it within its term"),
@@ -120,12 +132,19 @@ pub const CODES: &[(&str, &str)] = &[
     ("posted_without_deadline", "find out who changed the letter: its delivery alone counts, and nobody would ask after it"),
     ("contact_does_not_open", "restore the person's key and contact from one backup: they do not belong together"),
     ("contact_differs", "restore the contact from a backup: it is not the one that was on the approved list"),
+    (
+        "reference_code_differs",
+        "restore the person's code from a backup: their message carries another one, and would be called false",
+    ),
     ("row_does_not_open", "restore the quarantined row and its list's key from one backup: they do not belong together"),
     ("request_does_not_open", "restore the attempt from a backup: its frozen request is not this person's"),
     ("request_differs", "ask the provider what it was sent: the frozen request carries other content than was approved"),
     ("request_elsewhere", "ask the provider where it sent the message: the frozen request has another destination"),
     ("intent_differs", "compare the event with a backup: it tells of another content or destination than was sent"),
     ("event_out_of_log", "find out who took the event out of the inbox: it has no place in the log and waits for none"),
+    ("log_not_opened", "find out who wrote the log's generation: no first leaf under its name says that it was opened"),
+    ("log_not_continued", "find out who opened the log's generation: it does not go on from the one before, or in no restore"),
+    ("log_opened_twice", "find out who wrote the event: a log is opened by its first leaf and by no other"),
     ("tile_differs", "compare the events with the copy outside: a signed leaf is not the one on record"),
     ("checkpoint_differs", "compare the log with the copy outside: a signed root is not that of the leaves on record"),
     ("brought_back_unsigned", "find out who wrote the events: no signed `duly restore reconcile` brought them back"),
@@ -162,14 +181,18 @@ impl Store {
         findings.extend(snapshot.audit_lists(incident).await?);
         findings.extend(snapshot.audit_fates(incident).await?);
         findings.extend(snapshot.audit_plans(incident).await?);
+        findings.extend(snapshot.audit_incident(incident).await?);
         findings.extend(snapshot.audit_commands(incident).await?);
+        findings.extend(snapshot.audit_statements().await?);
         findings.extend(snapshot.audit_users().await?);
         findings.extend(snapshot.audit_holds(incident).await?);
         findings.extend(snapshot.audit_close(incident).await?);
         findings.extend(snapshot.audit_terms(incident, self.deadlines).await?);
+        findings.extend(snapshot.audit_refusals(incident, self.deadlines).await?);
         findings.extend(snapshot.audit_stops(incident).await?);
         findings.extend(snapshot.audit_sends(incident).await?);
         findings.extend(snapshot.audit_people(incident).await?);
+        findings.extend(snapshot.audit_generations(incident).await?);
         findings.extend(snapshot.audit_log(incident).await?);
         findings.extend(snapshot.audit_installation(incident).await?);
         Ok(findings)
@@ -213,6 +236,7 @@ mod tests {
             include_str!("audit/approvals.rs"),
             include_str!("audit/terms.rs"),
             include_str!("audit/fates.rs"),
+            include_str!("audit/generations.rs"),
             include_str!("audit/installation.rs"),
         ] {
             let words: Vec<&str> =

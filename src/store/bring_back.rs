@@ -142,7 +142,7 @@ impl Store {
         Ok(rows.into_iter().map(|row| bare(row.message_id, row.attempt)).collect())
     }
 
-    /// Sets attempts beside their intents: reference, and the content that the intent's commitment proves. The frozen
+    /// Sets attempts beside their intents, where the intent commits to what was approved. The frozen
     /// bytes are lost and stay empty: such a call is never repeated. When it had to begin is not known: before now.
     pub async fn insert_bare_attempts(&self, incident: IncidentKey, intents: &[BareIntent]) -> Result<(), StoreError> {
         let known: Vec<(&BareIntent, String)> = intents.iter().filter_map(|i| Some((i, i.reference.clone()?))).collect();
@@ -150,8 +150,8 @@ impl Store {
         let attempts: Vec<i32> = known.iter().map(|(i, _)| i.attempt).collect();
         let references: Vec<String> = known.into_iter().map(|(_, reference)| reference).collect();
         sqlx::query!(
-            "insert into attempt (controller_id, incident_no, message_id, attempt, person_id, lane, is_repeat, reference, request, content_hash, claimed_at, send_by)
-             select $1, $2, j.message_id, j.attempt, m.person_id, m.lane, (b.body -> 'd' ->> 'repeat')::bool, j.reference, ''::bytea, c.content_hash,
+            "insert into attempt (controller_id, incident_no, message_id, attempt, person_id, lane, is_repeat, reference, request, claimed_at, send_by)
+             select $1, $2, j.message_id, j.attempt, m.person_id, m.lane, (b.body -> 'd' ->> 'repeat')::bool, j.reference, ''::bytea,
                     (b.body ->> 't')::timestamptz, duly_now()
                from unnest($3::uuid[], $4::int[], $5::text[]) as j (message_id, attempt, reference)
                join message m on m.controller_id = $1 and m.incident_no = $2 and m.message_id = j.message_id and m.lane is not null

@@ -25,10 +25,18 @@ pub struct Intent {
     pub reference: String,
     /// Frozen request, sealed under the person's key.
     pub request: Vec<u8>,
-    /// SHA-256 of the content.
-    pub content_hash: [u8; 32],
-    /// Commitments for the leaf: content and destination, hex.
-    pub commitments: Map<String, Value>,
+    /// Commitment to the SHA-256 of the content.
+    pub content: [u8; 32],
+    /// Commitment to the number or address.
+    pub destination: [u8; 32],
+}
+
+impl Intent {
+    /// What its leaf says of it.
+    fn commitments(&self) -> Map<String, Value> {
+        let fields = [("content", self.content), ("destination", self.destination)];
+        fields.into_iter().map(|(name, commitment)| (name.to_owned(), json!(hex::encode(commitment)))).collect()
+    }
 }
 
 /// When a call may be repeated under its provider's guarantee; looked at in the claim itself, because whoever decided
@@ -69,7 +77,7 @@ impl Store {
             if is_stopped || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }
-            let mut note = Note { detail: intent.commitments.clone(), due_in_ms: None };
+            let mut note = Note { detail: intent.commitments(), due_in_ms: None };
             if let Some(row) = unit.messages.get(&intent.message_id) {
                 note.detail.insert("plan".into(), json!(row.plan_no));
                 note.detail.insert("profile".into(), json!(unit.profile(row.person_id, row.phase)));
@@ -166,7 +174,7 @@ impl Unit {
         if !running.get(&row.plan_no).is_some_and(|lanes| lanes.contains(&intent.lane)) || person.version != intent.version {
             return false;
         }
-        if row.content_hash != intent.content_hash || row.lane.as_deref() != Some(intent.lane.as_str()) {
+        if row.content != intent.content || row.lane.as_deref() != Some(intent.lane.as_str()) {
             return false;
         }
         match self.case(intent.message_id) {
@@ -185,11 +193,10 @@ impl Unit {
         let repeats: Vec<bool> = rows.iter().map(|(i, _)| i.repeat.is_some()).collect();
         let references: Vec<String> = rows.iter().map(|(i, _)| i.reference.clone()).collect();
         let requests: Vec<Vec<u8>> = rows.iter().map(|(i, _)| i.request.clone()).collect();
-        let hashes: Vec<Vec<u8>> = rows.iter().map(|(i, _)| i.content_hash.to_vec()).collect();
         sqlx::query!(
-            "insert into attempt (controller_id, incident_no, message_id, attempt, person_id, lane, is_repeat, reference, request, content_hash, send_by)
+            "insert into attempt (controller_id, incident_no, message_id, attempt, person_id, lane, is_repeat, reference, request, send_by)
              select $1, $2, j.*, duly_now() + $3::bigint * interval '1 millisecond'
-               from unnest($4::uuid[], $5::int[], $6::uuid[], $7::text[], $8::bool[], $9::text[], $10::bytea[], $11::bytea[]) as j",
+               from unnest($4::uuid[], $5::int[], $6::uuid[], $7::text[], $8::bool[], $9::text[], $10::bytea[]) as j",
             self.incident.controller_id,
             self.incident.incident_no,
             send_by_ms,
@@ -199,8 +206,7 @@ impl Unit {
             &lanes,
             &repeats,
             &references,
-            &requests,
-            &hashes
+            &requests
         )
         .execute(&mut *self.tx)
         .await?;

@@ -84,8 +84,8 @@ pub struct PreparedPart {
     pub person_version: i32,
     /// Content word of the template.
     pub content: String,
-    /// SHA-256 of the bytes.
-    pub content_hash: Vec<u8>,
+    /// Commitment to the SHA-256 of the bytes, under the person's key.
+    pub commitment: Vec<u8>,
     /// SHA-256 of the template that they were made with.
     pub template_hash: Vec<u8>,
 }
@@ -209,7 +209,7 @@ async fn list_prepared_parts(
     people: &[Uuid],
 ) -> Result<HashMap<(Uuid, i32, String), PreparedPart>, StoreError> {
     let rows = sqlx::query!(
-        "select person_id, phase, channel, person_version, content, content_hash, template_hash from prepared_content
+        "select person_id, phase, channel, person_version, content, template_hash, commitment from prepared_content
               where controller_id = $1 and incident_no = $2 and person_id = any($3)",
         incident.controller_id,
         incident.incident_no,
@@ -221,7 +221,7 @@ async fn list_prepared_parts(
         let part = PreparedPart {
             person_version: r.person_version,
             content: r.content,
-            content_hash: r.content_hash,
+            commitment: r.commitment,
             template_hash: r.template_hash,
         };
         ((r.person_id, r.phase, r.channel), part)

@@ -40,7 +40,66 @@ pub struct Untold {
     pub was_posted: bool,
 }
 
+/// What one lane's messages of one incident cost, as far as their provider told.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LaneCost {
+    /// Incident, as people name it.
+    pub incident: String,
+    /// Lane.
+    pub lane: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Thousandths of its minor unit.
+    pub milli: i64,
+    /// Messages whose price is known.
+    pub messages: i64,
+}
+
 impl Store {
+    /// Puts on record what a look-up said of a message's price.
+    pub async fn record_cost(&self, lookup_id: Uuid, milli: u64, currency: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update lookup set cost_milli = $2, currency = $3 where lookup_id = $1",
+            lookup_id,
+            i64::try_from(milli).unwrap_or(i64::MAX),
+            currency
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// What was spent, by incident and lane: of each message the newest price that its provider told.
+    pub async fn list_costs(&self) -> Result<Vec<LaneCost>, StoreError> {
+        let rows = sqlx::query_as!(
+            LaneCost,
+            r#"with told as (
+                 select controller_id, incident_no, message_id, cost_milli, currency, at from outcome where cost_milli is not null
+                 union all
+                 select controller_id, incident_no, message_id, cost_milli, currency, sent_at from lookup where cost_milli is not null),
+               newest as (select distinct on (message_id) * from told order by message_id, at desc)
+               select i.slug as "incident!", m.lane as "lane!", n.currency as "currency!", sum(n.cost_milli)::bigint as "milli!", count(*) as "messages!"
+                 from newest n
+                 join message m on m.controller_id = n.controller_id and m.incident_no = n.incident_no and m.message_id = n.message_id
+                 join incident i on i.controller_id = n.controller_id and i.incident_no = n.incident_no
+                where m.lane is not null and n.currency is not null group by 1, 2, 3 order by 1, 2, 3"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// Words of receipts that no table knows, by lane, with how often they came.
+    pub async fn list_unknown_words(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select provider as lane, unknown_word as "word!", count(*) as "n!" from receipt
+                where unknown_word is not null and verdict = 'verified' group by 1, 2 order by 1, 2 limit 100"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.lane, row.word, row.n)).collect())
+    }
+
     /// Messages that a provider took and said no last word about, least lately asked about first.
     pub async fn list_untold_news(&self, asking: &Asking<'_>) -> Result<Vec<Untold>, StoreError> {
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
@@ -54,7 +113,10 @@ impl Store {
                  join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
                       and a.message_id = m.message_id and a.attempt = m.attempt
                  left join lateral (select max(l.sent_at) as at from lookup l where l.message_id = m.message_id) l on true
-                where m.lane = $1 and m.state in ('accepted', 'sent', 'printed', 'overdue', 'handed_to_carrier')
+                where m.lane = $1
+                  and (m.state in ('accepted', 'sent', 'printed', 'overdue', 'handed_to_carrier')
+                       or m.state in ('delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired')
+                          and coalesce(l.at, a.claimed_at) < duly_now() - interval '20 hours' and not exists (select from lookup k where k.message_id = m.message_id and k.cost_milli is not null))
                   and a.claimed_at > duly_now() - $3::bigint * interval '1 second'
                   and coalesce(l.at, a.claimed_at) < duly_now() - greatest($2::bigint * interval '1 second', least((duly_now() - a.claimed_at) / 8, interval '1 day'))
                 order by l.at nulls first limit $4"#,

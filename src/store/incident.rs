@@ -1,8 +1,13 @@
 //! Incidents: one breach of one controller.
 
+use super::log_event::insert_log_events;
+use super::quarantine::Decider;
+use super::sequencing::LogScope;
 use super::unit::IncidentKey;
+use super::user::Signer;
 use super::{Store, StoreError};
-use serde_json::Value;
+use crate::model::statement::incident_add;
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -93,9 +98,18 @@ impl Incident {
     }
 }
 
+impl Signer {
+    /// Makes an incident of the controller with this short name, by a signature over what its plans will need.
+    pub async fn add_incident(&self, store: &Store, controller: &str, new: &NewIncident) -> Result<(), StoreError> {
+        let by = self.sign(store, &incident_add(controller, new.incident_id, new.approvals_required)).await?;
+        store.insert_incident(new, by).await
+    }
+}
+
 impl Store {
-    /// Makes an incident.
-    pub async fn insert_incident(&self, new: &NewIncident) -> Result<(), StoreError> {
+    /// Makes an incident, by whoever signed for it; the controller's log tells how many approvals its plans need.
+    pub async fn insert_incident(&self, new: &NewIncident, by: Decider) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
         sqlx::query!(
             "insert into incident (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -109,10 +123,15 @@ impl Store {
             new.intake_secret_key,
             new.approvals_required
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await
         .map_err(|e| StoreError::taken(e, "incident", &new.slug))?;
-        Ok(())
+        let mut detail = Map::from_iter([("approvals".to_owned(), json!(new.approvals_required))]);
+        for (name, id) in [("command", by.command_id), ("incident", new.incident_id), ("user", by.user_id)] {
+            detail.insert(name.to_owned(), json!(id.to_string()));
+        }
+        insert_log_events(&mut tx, LogScope::Controller(new.controller_id), [("incident.added", detail)]).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The incident of a slug; a slug that two controllers use needs `controller/slug`.

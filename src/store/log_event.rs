@@ -1,6 +1,7 @@
 //! Facts that concern no person: of an incident as a whole, of a controller, or of the system. They move nothing.
 
 use super::sequencing::LogScope;
+use super::unit::IncidentKey;
 use super::{Store, StoreError};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value};
@@ -60,6 +61,24 @@ pub(crate) async fn insert_log_events(
 }
 
 impl Store {
+    /// Writes what an audit found, by the role that does nothing else: the application's may not say that nothing was found.
+    pub async fn insert_audit(
+        &self,
+        incident: IncidentKey,
+        kind: &'static str,
+        detail: Map<String, Value>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        if sqlx::raw_sql("set local role duly_audit").execute(&mut *tx).await.is_err() {
+            return Err(StoreError::Forbidden {
+                what: "this database login may not take the role `duly_audit`, which alone says what an audit found",
+                remedy: "as an owner of the database `grant duly_audit to` the login of `duly serve scheduler`",
+            });
+        }
+        insert_log_events(&mut tx, LogScope::Incident(incident.controller_id, incident.incident_no), [(kind, detail)]).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Writes an event that stands alone: what happened left no other trace in the database.
     pub async fn insert_event(&self, scope: LogScope, kind: &'static str, detail: Map<String, Value>) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;

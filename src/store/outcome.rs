@@ -25,6 +25,10 @@ pub struct Outcome {
     pub code: String,
     /// Whether nothing else on this lane will be taken either: the lane pauses, and nobody's attempt is burnt.
     pub pause: Option<Pause>,
+    /// Segments or pages by the provider's count.
+    pub parts: Option<u32>,
+    /// The provider's price: thousandths of the minor unit, and the currency.
+    pub cost: Option<(u64, String)>,
     /// What the provider took differently than we gave it: an alarm, whose code this is.
     pub differs: Option<&'static str>,
     /// Milliseconds until a call that was not taken is tried again.
@@ -71,11 +75,14 @@ impl Store {
         let kinds: Vec<String> = outcomes.iter().map(|o| o.answer.as_str().to_owned()).collect();
         let ids: Vec<Option<String>> = outcomes.iter().map(|o| o.provider_id.clone()).collect();
         let codes: Vec<String> = outcomes.iter().map(|o| o.code.clone()).collect();
+        let parts: Vec<Option<i32>> = outcomes.iter().map(|o| o.parts.and_then(|n| i32::try_from(n).ok())).collect();
+        let costs: Vec<Option<i64>> = outcomes.iter().map(|o| o.cost.as_ref().and_then(|c| i64::try_from(c.0).ok())).collect();
+        let currencies: Vec<Option<String>> = outcomes.iter().map(|o| o.cost.as_ref().map(|(_, c)| c.clone())).collect();
         let mut known = unit.provider_ids(&messages).await?;
         // Said twice, known once: a retry after a lost COMMIT answer changes nothing.
         let inserted = sqlx::query!(
-            "insert into outcome (controller_id, incident_no, message_id, attempt, kind, provider_id, code)
-             select $1, $2, j.* from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[]) as j
+            "insert into outcome (controller_id, incident_no, message_id, attempt, kind, provider_id, code, parts, cost_milli, currency)
+             select $1, $2, j.* from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[], $8::int[], $9::bigint[], $10::text[]) as j
              on conflict do nothing returning message_id, attempt",
             incident.controller_id,
             incident.incident_no,
@@ -83,7 +90,10 @@ impl Store {
             &attempts,
             &kinds,
             &ids as &[Option<String>],
-            &codes
+            &codes,
+            &parts as &[Option<i32>],
+            &costs as &[Option<i64>],
+            &currencies as &[Option<String>]
         )
         .fetch_all(&mut *unit.tx)
         .await?;

@@ -33,6 +33,10 @@ pub struct NewReceipt {
     pub provider_id: Option<String>,
     /// Neutral status.
     pub status: Option<MessageState>,
+    /// Neutral status that its provider must confirm before it counts.
+    pub claimed: Option<MessageState>,
+    /// The provider's word, where it is not known.
+    pub unknown_word: Option<String>,
 }
 
 /// The controller of a receipt's URL.
@@ -156,12 +160,12 @@ impl ReceiptStore {
         }
         let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
         sqlx::query!(
-            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, due_at, result)
+            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result)
              select j.*, case when s.is_stranger then null when j.verdict = 'verified' then duly_now()
-                         else to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $10::bigint) + 1) * $10 / 1000) end,
+                         else to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $12::bigint) + 1) * $12 / 1000) end,
                     case when s.is_stranger then 'refused' end
-               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-                    as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status)
+               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
+                    as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word)
                cross join lateral (select j.controller_id = '00000000-0000-0000-0000-000000000000' as is_stranger) s",
             &ids,
             &column(new, |r| r.controller_id.unwrap_or_default()),
@@ -172,6 +176,8 @@ impl ReceiptStore {
             &column(new, |r| r.reference.clone()) as &[Option<String>],
             &column(new, |r| r.provider_id.clone()) as &[Option<String>],
             &column(new, |r| r.status.map(|s| s.as_str().to_owned())) as &[Option<String>],
+            &column(new, |r| r.claimed.map(|s| s.as_str().to_owned())) as &[Option<String>],
+            &column(new, |r| r.unknown_word.clone()) as &[Option<String>],
             every_ms
         )
         .execute(&self.pool)
@@ -186,7 +192,7 @@ impl Store {
     pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
             r#"with due as materialized (select * from receipt where due_at <= duly_now() and verdict = 'verified' order by due_at limit $1)
-               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", r.status, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
+               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
                       a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.reference as "known_as?", r.controller_id,
                       (select o.provider_id from outcome o where o.controller_id = r.controller_id and o.incident_no = a.incident_no
@@ -273,9 +279,12 @@ impl Store {
         }
         let ids: Vec<Uuid> = matched.iter().map(|m| m.receipt.receipt_id).collect();
         let resealed: Vec<Option<Vec<u8>>> = matched.iter().map(|m| m.resealed.clone()).collect();
+        let confirmed = matched.iter().map(|m| m.receipt.status.filter(|_| !m.receipt.is_replay).map(|s| s.as_str().to_owned()));
+        let confirmed: Vec<Option<String>> = confirmed.collect();
         let written = sqlx::query!(
-            r#"update receipt r set due_at = null, result = j.result, message_id = j.message_id, sealed = j.sealed, sealed_under = 'person'
-               from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[]) as j (receipt_id, result, message_id, sealed)
+            r#"update receipt r set due_at = null, result = j.result, message_id = j.message_id, sealed = j.sealed, sealed_under = 'person',
+                      status = case when r.claimed is null or r.result is not null then r.status else j.confirmed end
+               from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $6::text[]) as j (receipt_id, result, message_id, sealed, confirmed)
               where r.receipt_id = j.receipt_id
              returning r.receipt_id, r.provider, j.result as "result!",
                        (floor(extract(epoch from r.received_at) * 1000 / $5::bigint) * $5 / 1000)::bigint as "since!""#,
@@ -283,7 +292,8 @@ impl Store {
             &results,
             &messages,
             &resealed as &[Option<Vec<u8>>],
-            every_ms
+            every_ms,
+            &confirmed as &[Option<String>]
         )
         .fetch_all(&mut *unit.tx)
         .await?;

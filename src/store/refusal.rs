@@ -65,6 +65,24 @@ impl Store {
         Ok(total)
     }
 
+    /// Forgets receipts that were laid aside and have been kept for their time, in whole days (UTC), oldest first; the
+    /// controller's log has told how many they were. Answers how many went.
+    pub async fn forget_receipts(&self, limit: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query!(
+            "delete from receipt r using (select receipt_id from receipt where result in ('refused', 'unmatched', 'replay')
+                  and received_at < to_timestamp(floor(extract(epoch from duly_now() - $2::bigint * interval '1 millisecond') / 86400) * 86400)
+                  and (verdict <> 'verified' or result = 'replay' or not exists (select from attempt a where a.controller_id = receipt.controller_id
+                      and a.reference = receipt.reference and a.lane = receipt.provider))
+                order by received_at limit $1) o
+              where r.receipt_id = o.receipt_id",
+            limit,
+            self.deadlines.laid_aside_ms
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
     /// Leaves receipts that came before until their period of `every_ms` is over, to be counted with the others of it.
     pub async fn postpone_replays(&self, replays: &[Uuid], every_ms: i64) -> Result<(), StoreError> {
         sqlx::query!(

@@ -47,7 +47,8 @@ pub(crate) struct MessageRow {
     pub ordinal: i32,
     pub plan_no: i32,
     pub lane: Option<String>,
-    pub content_hash: Vec<u8>,
+    /// Commitment to what it says.
+    pub content: [u8; 32],
     pub model: Message,
 }
 
@@ -58,6 +59,9 @@ struct Notice {
     profile: String,
     state: NoticeState,
 }
+
+/// What ends a notice: channel, content, least state.
+type Closing = Vec<(Channel, Content, MessageState)>;
 
 struct Pending {
     person_id: Option<Uuid>,
@@ -110,8 +114,9 @@ pub struct Unit {
     pub(crate) people: HashMap<Uuid, Person>,
     pub(crate) messages: HashMap<Uuid, MessageRow>,
     notices: HashMap<(Uuid, i32), Notice>,
-    prepared: HashMap<(Uuid, i32, Channel), (Content, Vec<u8>)>,
-    closing: HashMap<(i32, String), Vec<(Channel, Content, MessageState)>>,
+    prepared: HashMap<(Uuid, i32, Channel), (Content, [u8; 32])>,
+    /// By plan and profile.
+    closing: HashMap<(i32, String), Closing>,
     pending: Vec<Pending>,
     created: Vec<MessageRow>,
     pub(crate) alarms: Vec<(Uuid, &'static str)>,
@@ -130,7 +135,7 @@ pub struct Note {
 }
 
 impl Unit {
-    fn content(&self, person_id: Uuid, phase: i32, channel: Channel) -> Result<(Content, Vec<u8>), StoreError> {
+    fn content(&self, person_id: Uuid, phase: i32, channel: Channel) -> Result<(Content, [u8; 32]), StoreError> {
         self.prepared.get(&(person_id, phase, channel)).cloned().ok_or(StoreError::Corrupt { what: "prepared content" })
     }
 
@@ -268,7 +273,7 @@ impl Unit {
 
     fn create(&mut self, after: Uuid, channel: Channel) -> Result<(), StoreError> {
         let Some(before) = self.messages.get(&after).cloned() else { return Ok(()) };
-        let (content, content_hash) = self.content(before.person_id, before.phase, channel)?;
+        let (content, commitment) = self.content(before.person_id, before.phase, channel)?;
         let model = Message {
             channel,
             reason: Reason::Escalation,
@@ -277,7 +282,7 @@ impl Unit {
             fresh: 0,
             closes_at: self.closes_at(before.person_id, before.phase, channel, content)?,
         };
-        let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content_hash, model, ..before };
+        let row = MessageRow { message_id: Uuid::now_v7(), ordinal: 1, lane: None, content: commitment, model, ..before };
         self.messages.insert(row.message_id, row.clone());
         self.created.push(row);
         Ok(())

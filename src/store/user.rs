@@ -6,7 +6,7 @@ use super::sequencing::LogScope;
 use super::unit::IncidentKey;
 use super::{LOCK_WAIT, Store, StoreError, is_lock_timeout, locked};
 use crate::model::name::{is_visible, look};
-use crate::model::statement::{AGE_SECONDS_MAX, made_at, statement, user_add};
+use crate::model::statement::{AGE_SECONDS_MAX, made_at, meant_for, statement, user_add};
 use crate::model::user_key::{UserKey, verify};
 use rand::RngExt;
 use serde_json::{Map, Value, json};
@@ -60,9 +60,9 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs a command and keeps the signature. Time and nonce are added here, so that it serves once.
+    /// Signs a command and keeps the signature. Installation, time and nonce are added here, so that it serves here and once.
     pub async fn sign(&self, store: &Store, command: &Value) -> Result<Decider, StoreError> {
-        let bytes = statement(command, store.now().await?, rand::rng().random());
+        let bytes = statement(command, store.installation().await?, store.now().await?, rand::rng().random());
         let command_id = store.insert_command(self.user_id, &bytes, &self.key.sign(&bytes)).await?;
         Ok(Decider { user_id: self.user_id, command_id })
     }
@@ -223,10 +223,12 @@ impl Store {
         }
     }
 
-    /// Keeps the signature of a command: made now, by an active user's key, over these bytes, for the first time.
+    /// Keeps the signature of a command: made now and for this installation, by an active user's key, over these bytes, for
+    /// the first time.
     pub async fn insert_command(&self, user_id: Uuid, statement: &[u8], signature: &[u8; 64]) -> Result<Uuid, StoreError> {
         let user = sqlx::query!(
-            r#"select public_key, duly_now() as "now!" from app_user where user_id = $1 and revoked_at is null"#,
+            r#"select u.public_key, duly_now() as "now!", i.installation_id from app_user u cross join installation i
+                where u.user_id = $1 and u.revoked_at is null"#,
             user_id
         )
         .fetch_optional(&self.pool)
@@ -235,6 +237,12 @@ impl Store {
         let public_key = super::unit::hash(&user.public_key)?;
         if !verify(&public_key, statement, signature) {
             return Err(forbidden("the signature does not fit the command", "run the command again with your own key"));
+        }
+        if meant_for(statement) != Some(user.installation_id) {
+            return Err(forbidden(
+                "the command was signed for another installation",
+                "run the command here, with the `database.url` of the installation that it is meant for: a signature serves in one",
+            ));
         }
         let age = made_at(statement).map(|at| (user.now - at).whole_seconds().abs());
         if age.is_none_or(|age| age > AGE_SECONDS_MAX) {

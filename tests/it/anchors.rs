@@ -2,6 +2,7 @@
 
 mod authority;
 mod hand_over;
+mod made_up;
 mod relay;
 mod stamps;
 mod witness;
@@ -147,7 +148,7 @@ async fn a_checkpoint_is_stamped_at_freeze_and_the_answer_is_kept_as_it_came() {
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 
     // It grew: not before the interval, and then once.
-    ground.grow("audit.passed").await;
+    ground.grow("log.marked").await;
     anchors.round().await.unwrap();
     assert_eq!(ground.kept().await.len(), 1);
     ground.stage.shift_clock(2 * 3600).await;

@@ -6,7 +6,6 @@ use crate::support::Stage;
 use crate::told::{files, sequence, told};
 use duly::evidence::Archive;
 use duly::report::pack::Audience;
-use duly::store::sequencing::LogScope;
 use duly_ledger::verify::{Options, Report, Trust, Verdict, Word, verify};
 use duly_ledger::{Appender, Event, Layer, bundle_entries, encode_bundle, entry_bundles, leaf_hash, tile_at};
 use serde_json::{Map, json};
@@ -24,9 +23,8 @@ struct Insider {
 impl Insider {
     async fn new() -> Self {
         let stage = told().await;
-        let scope = LogScope::Incident(stage.incident.key.controller_id, stage.incident.key.incident_no);
         let detail = Map::from_iter([("codes".into(), json!("tile_differs")), ("findings".into(), json!(1))]);
-        stage.office.store.insert_event(scope, "audit.failed", detail).await.unwrap();
+        stage.office.store.insert_audit(stage.incident.key, "audit.failed", detail).await.unwrap();
         sequence(&stage).await;
         let pack = files(&incident_pack(&stage, Audience::Court, false).await).into_iter().collect();
         Self { stage, pack }

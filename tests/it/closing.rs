@@ -2,7 +2,7 @@
 //! reported.
 
 use crate::support::receipt::{Said, apply, keep, receipt_store};
-use crate::support::{World, commitments, quota, world};
+use crate::support::{World, quota, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::statement::{incident_close, incident_reopen, plan_command};
 use duly::store::StoreError;
@@ -36,8 +36,8 @@ fn intent(world: &World, i: usize) -> Intent {
         lane: "sms-a".into(),
         reference: hex::encode(world.messages[i].as_bytes()),
         request: vec![1],
-        content_hash: [1; 32],
-        commitments: commitments(1),
+        content: [1; 32],
+        destination: [0; 32],
     }
 }
 

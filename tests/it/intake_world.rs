@@ -50,18 +50,19 @@ impl IntakeWorld {
             no_news_ms: 60_000,
             asked_ms: 60_000,
             overdue_ms: 60_000,
+            laid_aside_ms: 90 * 86_400_000,
         };
         let store = Store::connect(&database.url, 5, deadlines).await.unwrap();
         let owner = PgPool::connect(&database.url).await.unwrap();
         let master = Key::generate();
         let key = Key::generate();
-        let incident = make_incident(&store, &master, &key).await;
         let folder = tempfile::tempdir().unwrap();
         let (file, public) = user_key::create("ann", "a passphrase").unwrap();
         write_private(&folder.path().join("ann.key"), &file);
         write_private(&folder.path().join("passphrase"), "a passphrase");
         let user_id = store.insert_first_user("ann", &public).await.unwrap();
         let ann = Signer { user_id, key: user_key::unlock(&file, "a passphrase").unwrap() };
+        let incident = make_incident(&store, &ann, &master, &key).await;
         Self { database, store, owner, master, incident, key, ann, folder }
     }
 
@@ -159,7 +160,7 @@ impl IntakeWorld {
     }
 }
 
-async fn make_incident(store: &Store, master: &Key, key: &Key) -> Incident {
+async fn make_incident(store: &Store, ann: &Signer, master: &Key, key: &Key) -> Incident {
     let (receipts_public_key, receipts_secret) = generate_pair();
     let controller = NewController {
         slug: "northmere".into(),
@@ -182,7 +183,7 @@ async fn make_incident(store: &Store, master: &Key, key: &Key) -> Incident {
         intake_secret_key: key.wrap(&intake_secret, "intake"),
         approvals_required: 1,
     };
-    store.insert_incident(&incident).await.unwrap();
+    ann.add_incident(store, "northmere", &incident).await.unwrap();
     store.load_incident("n-2026").await.unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! Claims, answers, receipts and holds against a real Postgres.
 
 use crate::support::receipt::{Said, apply, keep, receipt_store};
-use crate::support::{World, commitments, quota, world};
+use crate::support::{World, quota, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause};
 use duly::store::claim::Intent;
@@ -17,8 +17,8 @@ fn intent(world: &World, i: usize) -> Intent {
         lane: "sms-a".into(),
         reference: format!("{i:032x}"),
         request: vec![1],
-        content_hash: [1; 32],
-        commitments: commitments(1),
+        content: [1; 32],
+        destination: [0; 32],
     }
 }
 
@@ -31,6 +31,8 @@ fn outcome(world: &World, i: usize, attempt: u32, answer: Answer, provider_id: O
         provider_id: provider_id.map(str::to_owned),
         code: "201".into(),
         pause: None,
+        parts: None,
+        cost: None,
         differs: None,
         retry_in_ms: 0,
     }
@@ -73,7 +75,7 @@ async fn a_hold_or_a_pause_stops_the_next_claim() {
 #[tokio::test]
 async fn bytes_that_were_not_approved_are_not_claimed() {
     let world = queued("not_approved", 1).await;
-    let other = Intent { content_hash: [9; 32], ..intent(&world, 0) };
+    let other = Intent { content: [9; 32], ..intent(&world, 0) };
 
     assert!(world.store.claim(world.incident.key, &[other], 1000).await.unwrap().is_empty());
 }
@@ -144,7 +146,7 @@ async fn a_second_send_slipped_in_by_the_owner_turns_the_audit_red() {
     world.store.claim(key, &[intent(&world, 0)], 1000).await.unwrap();
     let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
 
-    sqlx::raw_sql("insert into attempt select controller_id, incident_no, message_id, 2, person_id, lane, false, reference, request, content_hash, now(), now() from attempt")
+    sqlx::raw_sql("insert into attempt select controller_id, incident_no, message_id, 2, person_id, lane, false, reference, request, now(), now() from attempt")
         .execute(&owner)
         .await
         .unwrap();

@@ -2,7 +2,7 @@
 
 mod changes;
 
-use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced};
+use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced, world_after};
 use changes::{SABOTAGES, SEALED};
 use duly::model::state::Route;
 use duly::provider::read_request;
@@ -124,7 +124,7 @@ async fn a_second_send_with_forged_evidence_is_no_step_of_the_model() {
     let body = forged.to_bytes().unwrap();
     let statements = [
         "insert into message_move values ('delivered_to_handset', 'sending')",
-        "insert into attempt select controller_id, incident_no, message_id, 2, person_id, lane, false, reference, request, content_hash, now(), now() from attempt where message_id = $1",
+        "insert into attempt select controller_id, incident_no, message_id, 2, person_id, lane, false, reference, request, now(), now() from attempt where message_id = $1",
         "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, attempt, due_in_ms, lease_in_ms, body, leaf)
          select controller_id, incident_no, person_id, last_n + 1, 'message.intent', $1, 'delivered_to_handset', 'sending', 2, 1000, 1000, $3, sha256('\\x00'::bytea || $3)
            from person where person_id = $2",
@@ -138,12 +138,39 @@ async fn a_second_send_with_forged_evidence_is_no_step_of_the_model() {
     assert!(found.contains("move_not_allowed"), "{found:?}");
 }
 
+/// Two people must approve. Whoever owns the database takes the signature and its event away, asks for one approval less,
+/// and only then is the plan made: nothing in the plan tells of it, and the controller's log does.
+#[tokio::test]
+async fn an_incident_that_asks_for_fewer_approvals_than_were_signed_is_found_whatever_was_deleted() {
+    let lowered = "update incident set approvals_required = 1;";
+    let unsigned = "set local session_replication_role = replica;
+        delete from signed_command where convert_from(statement, 'UTF8') like '%incident add%';";
+    let untold = "delete from event_inbox where ord in (select ord from event where kind = 'incident.added');
+        delete from event where kind = 'incident.added';";
+    for (deleted, found) in [
+        (String::new(), &["approvals_differ"][..]),
+        (unsigned.to_owned(), &["approvals_differ", "event_not_signed"]),
+        (format!("{unsigned}{untold}"), &["incident_not_added"]),
+    ] {
+        let world = world_after("lowered", 1, 2, async |url: &str| {
+            let owner = sqlx::PgPool::connect(url).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(format!("{deleted}{lowered}"))).execute(&owner).await.unwrap();
+        })
+        .await;
+        assert_eq!(codes(&world.store.audit(world.incident.key).await.unwrap()), found.iter().copied().collect(), "{deleted}");
+    }
+}
+
 /// Codes that no table of this file reaches: what they need is named.
 #[test]
 fn every_code_has_a_sabotage_that_shows_it() {
     const ELSEWHERE: &[&str] = &[
         // The log's own: tests/it/sequencer.rs.
         "checkpoint_differs",
+        // Anchors that others made: tests/it/anchors.rs.
+        "anchor_not_valid",
+        // Receipts that a stranger sent: tests/it/receipts/refused.rs.
+        "refusal_missing",
         // Two events of one step: the trigger writes both or none, and a person's chain shows the missing one first.
         "event_missing",
         // An alarm without a second id on record: an `accepted` after a later first call (tests/it/interleavings.rs).

@@ -75,7 +75,7 @@ async fn check_outside(stage: &Stage) -> u64 {
 /// Writes one more event of the incident.
 async fn one_more_event(stage: &Stage) {
     let scope = LogScope::Incident(stage.incident.key.controller_id, stage.incident.key.incident_no);
-    stage.office.store.insert_event(scope, "audit.passed", Map::new()).await.unwrap();
+    stage.office.store.insert_event(scope, "log.marked", Map::new()).await.unwrap();
 }
 
 #[tokio::test]
@@ -237,6 +237,15 @@ async fn the_audit_finds_what_an_owner_does_to_the_log() {
         let findings = stage.office.store.audit(stage.incident.key).await.unwrap();
         findings.into_iter().map(|f| f.code).collect::<Vec<_>>()
     };
+    assert_eq!(codes().await, Vec::<&str>::new());
+
+    let owner = async |statement: &'static str| {
+        sqlx::raw_sql(statement).execute(&stage.owner).await.unwrap();
+    };
+    owner("update checkpoint set note = replace(note, 'duly.test', 'another.test')").await;
+    let found = codes().await;
+    assert!(!found.is_empty() && found.iter().all(|code| *code == "checkpoint_differs"), "a note of another log: {found:?}");
+    owner("update checkpoint set note = replace(note, 'another.test', 'duly.test')").await;
     assert_eq!(codes().await, Vec::<&str>::new());
 
     for (attack, code) in [

@@ -8,25 +8,27 @@ use std::time::{Duration, Instant};
 
 /// Chance of each fault, in thousandths.
 const OFTEN: u32 = 50;
-/// Faults that end a lane until somebody looks: no run of hours would end with one of them at every twentieth call.
-const STOPPING: [FaultKind; 2] = [FaultKind::Redirect, FaultKind::Unauthorised];
+/// Faults that stop a lane for long: no run would end with one of them at every twentieth call.
+const STOPPING: &[FaultKind] =
+    &[FaultKind::Redirect, FaultKind::Unauthorised, FaultKind::Forbidden, FaultKind::NoCredit, FaultKind::TooManyToday];
 /// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
-const OF_LETTERS: [FaultKind; 2] = [FaultKind::LetterReturned, FaultKind::Conflict];
-/// Faults of texts alone; a letter whose receipts are lost stays overdue for ever where nobody can be asked.
-const OF_TEXTS: [FaultKind; 3] = [FaultKind::Undelivered, FaultKind::Expired, FaultKind::ReceiptLost];
+const OF_LETTERS: &[FaultKind] = &[FaultKind::LetterReturned, FaultKind::Conflict];
+/// Faults of texts alone; a letter of which nothing believable is heard stays overdue for ever where nobody can be asked.
+const OF_TEXTS: &[FaultKind] =
+    &[FaultKind::Undelivered, FaultKind::Expired, FaultKind::ReceiptLost, FaultKind::ReceiptUnsigned, FaultKind::ReceiptStale];
 /// What is not settled: in our hands, or waiting for news that would end a notice.
 const OPEN: &str = "select count(*) from message m where state in ('ready', 'sending', 'unknown')
     or state in ('accepted', 'sent', 'printed', 'overdue')
        and exists (select from notice n where n.person_id = m.person_id and n.state = 'open')";
 
 /// The same by lane, state, attempts, and kinds of what happened to them.
-const STILL_OPEN: &str = "select m.lane || ' ' || m.state || ' ' || m.attempt || ': '
-        || (select string_agg(e.kind || coalesce(' to ' || e.message_to, ''), ', ' order by e.n) from event e where e.message_id = m.message_id)
-      from message m where state in ('ready', 'sending', 'unknown', 'accepted', 'sent', 'printed', 'overdue')
+const STILL_OPEN: &str = "select concat_ws(' ', m.lane, m.state, m.attempt, m.due_at - duly_now(), (select string_agg(
+        concat_ws(' ', e.kind, e.message_to), ', ' order by e.n) from event e where e.message_id = m.message_id))
+      from message m where state in ('ready', 'sending', 'unknown') or state in ('accepted', 'sent', 'printed', 'overdue')
        and exists (select from notice n where n.person_id = m.person_id and n.state = 'open')";
 
 fn faults(channel: &str) -> Vec<Fault> {
-    let others: &[FaultKind] = if channel == "letter" { &OF_TEXTS } else { &OF_LETTERS };
+    let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
     let fits = |kind: &&FaultKind| !STOPPING.contains(kind) && !others.contains(kind);
     FaultKind::ALL.iter().filter(fits).map(|kind| Fault { per_mille: OFTEN, ..Fault::always(*kind).lasting(700) }).collect()
 }
@@ -68,7 +70,7 @@ async fn disturb(stage: &Stage, dice: &mut Dice, kills_max: u64, longest: Durati
     workers.extend((0..3).map(|_| stage.start(&["worker"])));
     let began = Instant::now();
     while stage.count(OPEN).await > 0 {
-        assert!(began.elapsed() < longest, "open after {longest:?}: {:?}", stage.words(STILL_OPEN).await);
+        assert!(began.elapsed() < longest, "open after {longest:?}: {:#?}", stage.words(STILL_OPEN).await);
         tokio::time::sleep(Duration::from_millis(300 + dice.below(1500))).await;
         if kills < kills_max {
             let unlucky = usize::try_from(dice.below(3)).unwrap();

@@ -1,6 +1,8 @@
 //! The application's role cannot change a fact but by an event, and an event must fit and say so in its bytes.
 
+mod elsewhere;
 mod guards;
+mod logs;
 
 use crate::support::{World, world};
 use duly::model::statement::plan_command;

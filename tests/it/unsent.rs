@@ -1,6 +1,6 @@
 //! What does not leave, or of which no news comes, is seen at once and ends.
 
-use crate::support::{Capability, Lane, Setup, Stage, Users, commitments, eventually, lane, quota, world};
+use crate::support::{Capability, Lane, Setup, Stage, Users, eventually, lane, quota, world};
 use duly::model::state::{Channel, MessageState, Route};
 use duly::model::step::{Cause, Decision};
 use duly::report::story::story;
@@ -94,8 +94,8 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
             lane: "sms-a".into(),
             reference: "07".repeat(16),
             request: vec![1],
-            content_hash: [1; 32],
-            commitments: commitments(1),
+            content: [1; 32],
+            destination: [0; 32],
         };
         assert_eq!(store.claim(key, &[intent], 1000).await.unwrap().len(), 1);
         apply(Cause::LeaseExpired { attempt }).await;

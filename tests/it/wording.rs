@@ -2,7 +2,7 @@
 
 use crate::cli::desk::{Desk, PERSONAL, TEXTS};
 use crate::support::receipt::{Said, apply, keep, receipt_store};
-use crate::support::{Setup, Stage, commitments, quota, world_under};
+use crate::support::{Setup, Stage, quota, world_under};
 use duly::model::state::{Channel, MessageState};
 use duly::store::claim::Intent;
 use serde_json::{Value, json};
@@ -191,8 +191,8 @@ async fn the_closing_table_of_the_persons_own_profile_ends_their_notice() {
         lane: "sms-a".into(),
         reference: hex::encode(world.messages[i].as_bytes()),
         request: vec![1],
-        content_hash: [1; 32],
-        commitments: commitments(1),
+        content: [1; 32],
+        destination: [0; 32],
     });
     assert_eq!(world.store.claim(world.incident.key, &intents, 1000).await.unwrap().len(), 2);
     let receipts = receipt_store(&world).await;

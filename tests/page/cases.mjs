@@ -140,6 +140,8 @@ export const CASES = [
   bad('approved by who prepared it', ['approval'], { events: i => { at(i, 'plan.approved').d = { user: USERS.preparer }; } }),
   bad('an approval that is not in the pack', ['approval'], { files: f => f.delete('approvals/1-1.json') }),
   bad('an approval of another plan', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace(/[0-9a-f]{64}/, 'f'.repeat(64)); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),
+  bad('an approval that was signed as another command', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace('plan approve', 'plan go'); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),
+  bad('an approval that was signed for no installation', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace(/"installation":"[^"]*",/, ''); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),
   bad('an approval whose signature does not hold', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.key = KEYS.stranger.public.toString('hex'); return JSON.stringify(v); }) }),
   bad('contents that are not those of the plan', ['contents'], { files: (f, i) => change(f, 'contents.1.jsonl', c => c.toString().replace(`${i.contents().find(l => l.includes(P[5]))}\n`, '')) }),
 

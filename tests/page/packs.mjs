@@ -143,7 +143,7 @@ export class Incident {
     for (const [list, people] of this.lists) put(list === 1 ? 'manifest.jsonl' : `manifest.${list}.jsonl`, this.lines(people).map(l => `${l}\n`).join(''));
     put('plans/1.json', this.plan);
     put('contents.1.jsonl', this.contents().map(l => `${l}\n`).join(''));
-    const statement = canonical({ at: '2026-11-11T08:59:00Z', command: 'plan approve', hash: this.hash, incident: INC, nonce: '00'.repeat(16), plan: 1, v: 1 });
+    const statement = canonical({ at: '2026-11-11T08:59:00Z', command: 'plan approve', hash: this.hash, incident: INC, installation: '019355a0-0000-7000-8000-000000000003', nonce: '00'.repeat(16), plan: 1, v: 1 });
     put('approvals/1-1.json', JSON.stringify({ key: KEYS.approver.public.toString('hex'), signature: KEYS.approver.sign(statement).toString('hex'), statement, user: USERS.approver }));
     put(`texts/${sha256('template').toString('hex')}.hbs`, 'template');
     put('pack.json', canonical({ for: 'regulator', format: 1, kind: 'incident', origin: ORIGIN, size: this.leaves.length }));

@@ -32,7 +32,12 @@ pub fn field_key(key: &PersonKey, field: &str) -> [u8; 32] {
 
 /// HMAC-SHA-256 of the value under the field's key.
 pub fn commit(key: &PersonKey, field: &str, value: &[u8]) -> [u8; 32] {
-    hmac(&field_key(key, field), &[value])
+    commit_under(&field_key(key, field), value)
+}
+
+/// The same for whoever has the field's key alone.
+pub fn commit_under(field_key: &[u8; 32], value: &[u8]) -> [u8; 32] {
+    hmac(field_key, &[value])
 }
 
 /// Whether the commitment opens to this value of this field.

@@ -19,7 +19,7 @@ mod tree;
 pub mod verify;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use commitment::{PersonKey, commit, field_key, verify};
+pub use commitment::{PersonKey, commit, commit_under, field_key, verify};
 pub use event::{Event, EventError};
 pub use hash::{from_hex, leaf_hash, node_hash, to_hex};
 pub use key::{KeyKind, Vkey, verify_ed25519};

@@ -31,6 +31,8 @@ pub struct Ground {
     pub office: Arc<Office>,
     pub sandbox: Arc<SandboxState>,
     pub incident: Incident,
+    ann: Signer,
+    bob: Signer,
 }
 
 impl Ground {
@@ -53,17 +55,17 @@ impl Ground {
         let settings = settings(folder, provider, web).await?;
         let sandbox = start_sandbox(listener, seed, web)?;
         let office = Arc::new(Office::open(settings.clone()).await?);
-        let incident = make_incident(&office).await?;
-        Ok(Self { settings, office, sandbox, incident })
+        let key = UserKey::generate("Ann Preparer");
+        let ann = Signer { user_id: office.store.insert_first_user("Ann Preparer", &key.public()).await?, key };
+        let key = UserKey::generate("Bob Approver");
+        let bob = Signer { user_id: ann.add_user(&office.store, "Bob Approver", &key.public()).await?, key };
+        let incident = make_incident(&office, &ann).await?;
+        Ok(Self { settings, office, sandbox, incident, ann, bob })
     }
 
     /// Ann prepares, Bob approves and starts.
     pub async fn approve_and_go(&self) -> Result<(), Failure> {
-        let store = &self.office.store;
-        let key = UserKey::generate("Ann Preparer");
-        let ann = Signer { user_id: store.insert_first_user("Ann Preparer", &key.public()).await?, key };
-        let key = UserKey::generate("Bob Approver");
-        let bob = Signer { user_id: ann.add_user(store, "Bob Approver", &key.public()).await?, key };
+        let (store, ann, bob) = (&self.office.store, &self.ann, &self.bob);
         let now = time::OffsetDateTime::now_utc();
         let incident_id = self.incident.incident_id;
         let request = PlanRequest {
@@ -132,7 +134,7 @@ fn start_sandbox(listener: TcpListener, seed: u64, web: SocketAddr) -> Result<Ar
     Ok(state)
 }
 
-async fn make_incident(office: &Office) -> Result<Incident, Failure> {
+async fn make_incident(office: &Office, by: &Signer) -> Result<Incident, Failure> {
     let (public, secret) = generate_pair();
     let controller = NewController {
         slug: "northmere".into(),
@@ -167,6 +169,6 @@ async fn make_incident(office: &Office) -> Result<Incident, Failure> {
         intake_secret_key: key.wrap(&secret, "intake"),
         approvals_required: 1,
     };
-    office.store.insert_incident(&incident).await?;
+    by.add_incident(&office.store, "northmere", &incident).await?;
     Ok(office.store.load_incident("northmere/demo").await?)
 }

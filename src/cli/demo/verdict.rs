@@ -215,7 +215,7 @@ impl Account {
     fn max_sends(&self) -> f64 {
         let mut keys: HashMap<(&str, &str, &str), u32> = HashMap::new();
         for send in &self.sends {
-            // Nobody is erased in the demo.
+            // Nobody is erased in the demo, and no database comes back older.
             let Mark::Carries { destination, content_sha256 } = &send.mark else { continue };
             *keys.entry((send.channel.as_str(), destination, content_sha256)).or_insert(0) += 1;
         }

@@ -137,7 +137,6 @@ impl Renderer {
             rendered.contents.push(PreparedContent {
                 channel: channel.as_str(),
                 content: message.content.as_str(),
-                content_hash: message.content_hash,
                 template_hash: message.template_hash,
                 parts: message.parts,
                 commitment: commit(&PersonKey::new(*key.bytes()), "content", &message.content_hash),

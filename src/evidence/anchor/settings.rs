@@ -6,6 +6,7 @@ use super::{Anchors, Roots, Service, Target, Tsa, Way, Witness};
 use crate::config::{HandOver, Recipient, Relay, Settings, SettingsError, SmtpSecurity, WitnessSettings};
 use crate::evidence::outside::Outside;
 use crate::evidence::{Archive, EvidenceError};
+use duly_ledger::Vkey;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
@@ -15,6 +16,9 @@ use secrecy::ExposeSecret;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Where the root of time stamps stands.
+const ROOT_FILE: &str = "anchors.tsa_root_file";
 
 fn refused(key: impl Into<String>, what: &'static str) -> EvidenceError {
     SettingsError::Refused { key: key.into(), what }.into()
@@ -60,23 +64,34 @@ impl Anchors {
     }
 }
 
+/// The root of time stamps; `None` where no file is given.
+pub(super) fn roots(settings: &Settings) -> Result<Option<Roots>, EvidenceError> {
+    let (key, path) = (ROOT_FILE, &settings.anchors.tsa_root_file);
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let roots = Roots::from_pem(&read(key, path)?).map_err(|_| refused(key, "must hold a root certificate in PEM"))?;
+    Ok(Some(roots))
+}
+
 fn tsa(settings: &Settings, http: &Client) -> Result<Tsa, EvidenceError> {
-    let (key, path) = ("anchors.tsa_root_file", &settings.anchors.tsa_root_file);
-    let roots = if path.as_os_str().is_empty() {
-        tracing::warn!("`{key}` is empty: time stamps are kept, but their signatures are not checked here");
-        None
-    } else {
-        Some(Roots::from_pem(&read(key, path)?).map_err(|_| refused(key, "must hold a root certificate in PEM"))?)
-    };
+    let roots = roots(settings)?;
+    if roots.is_none() {
+        tracing::warn!("`{ROOT_FILE}` is empty: time stamps are kept, but their signatures are not checked here");
+    }
     Ok(Tsa::new(http.clone(), url("anchors.tsa_url".into(), &settings.anchors.tsa_url)?, roots))
 }
 
-fn witness(name: &str, witness: &WitnessSettings, http: &Client) -> Result<Witness, EvidenceError> {
-    let vkey: Option<duly_ledger::Vkey> = witness.vkey.parse().ok();
+/// A witness's key.
+pub(super) fn vkey(name: &str, witness: &WitnessSettings) -> Result<Vkey, EvidenceError> {
+    let vkey: Option<Vkey> = witness.vkey.parse().ok();
     let vkey = vkey.filter(|key| key.kind() == duly_ledger::KeyKind::Cosignature);
-    let vkey =
-        vkey.ok_or_else(|| refused(format!("anchors.witnesses.{name}.vkey"), "must be a witness's vkey, `name+hash+key`"))?;
-    Ok(Witness::new(http.clone(), &url(format!("anchors.witnesses.{name}.url"), &witness.url)?, vkey))
+    vkey.ok_or_else(|| refused(format!("anchors.witnesses.{name}.vkey"), "must be a witness's vkey, `name+hash+key`"))
+}
+
+fn witness(name: &str, witness: &WitnessSettings, http: &Client) -> Result<Witness, EvidenceError> {
+    let key = vkey(name, witness)?;
+    Ok(Witness::new(http.clone(), &url(format!("anchors.witnesses.{name}.url"), &witness.url)?, key))
 }
 
 fn ways(settings: &Settings, name: &str, recipient: &Recipient, http: &Client) -> Result<Vec<Way>, EvidenceError> {

@@ -16,16 +16,17 @@ fn wire() -> Stannp {
     Stannp::new(&toml::from_str(lane).unwrap(), Channel::Letter)
 }
 
-fn prepare(address: &[&str], pages: u32, postage_class: &str) -> Result<Request, Refusal> {
+fn prepare(address: &[&str], pages: u32, postage_class: &str) -> Result<Frozen, Refusal> {
     let address: Vec<String> = address.iter().map(|line| (*line).to_owned()).collect();
     let item = Item::Letter { from: &[], address: &address, pdf: b"%PDF-1.7", pages, postage_class };
-    wire().prepare(&Outbound { reference: REFERENCE, callback: None, item })
+    wire().capabilities().check(&item)?;
+    Ok(wire().prepare(&Outbound { reference: REFERENCE, callback: None, item })?.freeze("stannp"))
 }
 
 const ADDRESS: &[&str] = &["Ann Price", "1 High Street", "Leeds", "LS1 4AP"];
 
 fn freeze() -> Frozen {
-    prepare(ADDRESS, 2, "first").unwrap().freeze("stannp")
+    prepare(ADDRESS, 2, "first").unwrap()
 }
 
 fn piece() -> Value {
@@ -113,15 +114,15 @@ fn the_request_is_a_form_with_the_pdf_as_it_is_the_key_and_the_tag() {
     }
     assert_eq!(read_back(&thawed), Some(ReadBack::pdf(ADDRESS.join("\n"), b"%PDF-1.7".to_vec())));
     assert_eq!(freeze(), frozen);
-    let second = prepare(ADDRESS, 2, "second").unwrap().freeze("stannp");
+    let second = prepare(ADDRESS, 2, "second").unwrap();
     assert_eq!(text(&super::form(&second.thaw().unwrap()), "addons"), None);
-    let abroad = prepare(&["Ann Price", "1 rue de l’Église", "Lyon", "69001", "FRANCE"], 2, "first").unwrap().freeze("stannp");
+    let abroad = prepare(&["Ann Price", "1 rue de l’Église", "Lyon", "69001", "FRANCE"], 2, "first").unwrap();
     assert_eq!(text(&super::form(&abroad.thaw().unwrap()), "country"), Some("FR"));
 }
 
 #[test]
 fn what_cannot_be_sent_is_refused_before_anything_is_claimed() {
-    let code = |result: Result<Request, Refusal>| result.err().map(|refusal| refusal.code);
+    let code = |result: Result<Frozen, Refusal>| result.err().map(|refusal| refusal.code);
 
     assert_eq!(code(prepare(ADDRESS, 10, "first")), None);
     assert_eq!(code(prepare(ADDRESS, 11, "first")), Some("pages"));

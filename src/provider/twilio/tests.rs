@@ -116,7 +116,12 @@ fn a_messaging_service_and_an_api_key_take_the_place_of_sender_and_token() {
 
 #[test]
 fn what_cannot_be_sent_is_refused_before_anything_is_claimed() {
-    let refused = |item| wire("").prepare(&Outbound { reference: REFERENCE, callback: None, item }).err().map(|r| r.code);
+    let twilio = wire("");
+    let prepare = |item: Item<'_>| {
+        twilio.capabilities().check(&item)?;
+        twilio.prepare(&Outbound { reference: REFERENCE, callback: None, item })
+    };
+    let refused = |item| prepare(item).err().map(|refusal| refusal.code);
     let long = "x".repeat(1601);
 
     assert_eq!(refused(Item::Sms { from: "N", to: "+1", text: &long }), Some("text_length"));

@@ -1,6 +1,6 @@
 //! Nothing was sent that was not approved, by somebody else than who prepared it, or while it was stopped.
 
-use super::decisions::{PlanEvent, SignedCommand, read_decider};
+use super::decisions::{PlanEvent, read_decider};
 use super::{Finding, Snapshot, finding, found};
 use crate::model::statement::plan_command;
 use crate::store::StoreError;
@@ -55,7 +55,7 @@ impl Snapshot {
                 findings.push(finding("plan_not_approved", place.clone()));
             }
             findings.extend(self.audit_plan_body(incident, &plan).await?);
-            findings.extend(self.audit_plan_terms(incident, &plan).await?);
+            findings.extend(self.audit_plan_terms(&plan).await?);
         }
         Ok(findings)
     }
@@ -187,22 +187,11 @@ impl Snapshot {
         Ok(findings)
     }
 
-    /// The approvals that it asks for are those of the incident and of whoever signed it, and its words are kept.
-    async fn audit_plan_terms(&mut self, incident: IncidentKey, plan: &PlanRow) -> Result<Vec<Finding>, StoreError> {
+    /// The approvals that it asks for are those of the incident, and its words are kept.
+    async fn audit_plan_terms(&mut self, plan: &PlanRow) -> Result<Vec<Finding>, StoreError> {
         let place = plan.plan_no.to_string();
         let mut findings = Vec::new();
-        let ids = sqlx::query_scalar!(
-            "select s.command_id from signed_command s join incident i on i.controller_id = $1 and i.incident_no = $2
-              where signed_words(s.statement) @> jsonb_build_object('command', 'incident add', 'incident', i.incident_id)",
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        let commands = self.read_commands(&ids).await?;
-        let signed = |command: &SignedCommand| command.words_of(command.user_id)?.get("approvals_required")?.as_i64();
-        let differs = commands.values().any(|command| signed(command) != Some(plan.needs));
-        if differs || plan.promised().is_some_and(|promised| promised != plan.needs) {
+        if plan.promised().is_some_and(|promised| promised != plan.needs) {
             findings.push(finding("approvals_differ", place.clone()));
         }
         let missing = sqlx::query_scalar!(

@@ -62,7 +62,8 @@ impl EventRow {
             (Some(id), Some(told)) => *told == json!(id),
             // A restore is one of all incidents, and a hold is named by its own id.
             (Some(_), None) => matches!(self.kind.as_str(), "hold.lifted" | "restore.reconciled"),
-            (None, told) => told.is_none(),
+            // The controller's log names the incident that was added.
+            (None, told) => told == detail.get("incident"),
         };
         is_of_here && self.is_asked(detail, words)
     }
@@ -94,6 +95,7 @@ impl EventRow {
             "restore.reconciled" => command == "restore reconcile",
             "user.added" => command == "user add" && asks("public", told("key").clone()),
             "user.revoked" => command == "user revoke",
+            "incident.added" => command == "incident add" && asks("approvals_required", told("approvals").clone()),
             "controller.added" => command == "controller add",
             "controller.letterhead_set" => command == "controller set" && asks("letterhead", told("letterhead").clone()),
             "template.reviewed" => command == "template review" && asks("hash", told("hash").clone()),

@@ -1,7 +1,7 @@
 //! What people decided: every plan, hold and close rests on a signature.
 
 use super::Snapshot;
-use crate::model::statement::{plan_command, signed_words};
+use crate::model::statement::{meant_for, plan_command, signed_words};
 use crate::model::user_key;
 use crate::store::StoreError;
 use duly_ledger::Event;
@@ -20,7 +20,7 @@ const PLAN_MOVES: &[(&str, &str, &str, &str)] = &[
 /// A signed command as it is kept.
 pub(super) struct SignedCommand {
     pub user_id: Uuid,
-    /// What was signed; `None` where the signature does not hold.
+    /// What was signed; `None` where the signature does not hold, or was made for another installation.
     words: Option<Value>,
 }
 
@@ -94,8 +94,9 @@ impl Snapshot {
     /// Those of the signed commands that are there.
     pub(super) async fn read_commands(&mut self, ids: &[Uuid]) -> Result<HashMap<Uuid, SignedCommand>, StoreError> {
         let rows = sqlx::query!(
-            r#"select c.command_id, c.user_id, c.statement, c.signature, u.public_key, coalesce(u.revoked_at > c.at, true) as "is_good!"
-                 from signed_command c join app_user u on u.user_id = c.user_id where c.command_id = any($1)"#,
+            r#"select c.command_id, c.user_id, c.statement, c.signature, u.public_key, coalesce(u.revoked_at > c.at, true) as "is_good!",
+                      i.installation_id
+                 from signed_command c join app_user u on u.user_id = c.user_id cross join installation i where c.command_id = any($1)"#,
             ids
         )
         .fetch_all(&mut *self.tx)
@@ -104,7 +105,8 @@ impl Snapshot {
             let key = <[u8; 32]>::try_from(row.public_key).ok();
             let signature = <[u8; 64]>::try_from(row.signature).ok();
             let holds = key.zip(signature).is_some_and(|(key, signature)| user_key::verify(&key, &row.statement, &signature));
-            let words = if row.is_good && holds { signed_words(&row.statement) } else { None };
+            let is_ours = meant_for(&row.statement) == Some(row.installation_id);
+            let words = if row.is_good && holds && is_ours { signed_words(&row.statement) } else { None };
             (row.command_id, SignedCommand { user_id: row.user_id, words })
         });
         Ok(commands.collect())

@@ -2,6 +2,7 @@
 
 use super::{Finding, Snapshot, finding, found};
 use crate::model::list_key::ListStatement;
+use crate::model::statement::meant_for;
 use crate::model::user_key::verify;
 use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, hash};
@@ -17,6 +18,17 @@ impl Snapshot {
         findings.extend(self.audit_restores().await?);
         findings.extend(self.audit_marks(incident).await?);
         Ok(findings)
+    }
+
+    /// Signatures of commands that were made for another installation, wherever one lies.
+    pub(super) async fn audit_statements(&mut self) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            "select s.command_id, s.statement, i.installation_id from signed_command s cross join installation i order by 1"
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let elsewhere = rows.into_iter().filter(|row| meant_for(&row.statement) != Some(row.installation_id));
+        Ok(elsewhere.map(|row| finding("signed_elsewhere", row.command_id.to_string())).collect())
     }
 
     /// Events of no incident: their bytes and their log. Where they stand is looked at with the logs.

@@ -106,15 +106,19 @@ impl Snapshot {
     /// The root at each size that was signed, from the leaves of the lowest tiles.
     async fn checkpoints_that_differ(&mut self, of: &Generation) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
-            "select size, root from checkpoint where log_no = $1 and generation = $2 order by size",
+            r#"select c.size, c.root, starts_with(c.note, g.origin || E'\n' || c.size || E'\n' || encode(c.root, 'base64') || E'\n\n') as "is_said!"
+                 from checkpoint c join log_generation g using (log_no, generation) where c.log_no = $1 and c.generation = $2 order by c.size"#,
             of.log_no,
             of.generation
         )
         .fetch_all(&mut *self.tx)
         .await?;
+        let unsaid = rows.iter().filter(|row| !row.is_said);
+        let mut findings: Vec<Finding> =
+            unsaid.map(|row| finding("checkpoint_differs", format!("size {} of {of}: its note", row.size))).collect();
         let mut signed: BTreeMap<u64, Vec<u8>> =
             rows.into_iter().map(|row| (u64::try_from(row.size).unwrap_or_default(), row.root)).collect();
-        let (mut tree, mut findings, mut next) = (Frontier::new(), Vec::new(), 0);
+        let (mut tree, mut next) = (Frontier::new(), 0);
         while !signed.is_empty() {
             let tiles = sqlx::query_scalar!(
                 "select hashes from log_tile where log_no = $1 and generation = $2 and level = 0 and tile_no >= $3 order by tile_no limit $4",

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::model::state::{Channel, MessageState};
+use duly_ledger::{PersonKey, commit_under, field_key};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
@@ -15,9 +16,41 @@ pub enum Mark {
         /// SHA-256 of the content, hex.
         content_sha256: String,
     },
+    /// Its request is lost with a database that came back older: where it went, and what its content must open.
+    Promised {
+        /// Number, or address lines joined by line ends.
+        destination: String,
+        /// What was approved.
+        content: Promise,
+    },
     /// Its person is erased: only the accounts and the references that it had there are left. Where it went and with
     /// which words cannot be compared any more, only that it was made and how often.
     Named(Vec<(String, String)>),
+}
+
+/// A commitment to a content, with the key that opens it for whoever has the content's hash. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Promise {
+    key: [u8; 32],
+    commitment: [u8; 32],
+}
+
+impl std::fmt::Debug for Promise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Promise(…)")
+    }
+}
+
+impl Promise {
+    /// The person's key and the commitment that was made with it.
+    pub fn new(key: &PersonKey, commitment: [u8; 32]) -> Self {
+        Self { key: field_key(key, "content"), commitment }
+    }
+
+    /// Whether this is the SHA-256, hex, of the content.
+    fn is_kept_by(&self, content_sha256: &str) -> bool {
+        hex::decode(content_sha256).is_ok_and(|hash| commit_under(&self.key, &hash) == self.commitment)
+    }
 }
 
 /// A message that was ever in a call, one for each send-once key.
@@ -48,11 +81,11 @@ pub struct Produced {
     pub content_sha256: String,
 }
 
-/// What is counted together: one triple of channel, destination and content, or one message of an erased person.
+/// What is counted together: one triple of channel, destination and content, or one message of which no content is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Same<'a> {
     Triple(&'a str, &'a str, &'a str),
-    Erased(Uuid),
+    Message(Uuid),
 }
 
 /// What both sides say of it.
@@ -74,14 +107,23 @@ fn may_have_left(state: MessageState) -> bool {
 pub fn compare(sends: &[SendKey], record: &[Produced]) -> Vec<Finding> {
     let mut counted: BTreeMap<Same<'_>, Sides> = BTreeMap::new();
     let mut erased: HashMap<(&str, &str, &str), Uuid> = HashMap::new();
+    let mut at: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
+    for made in record {
+        at.entry((&made.channel, &made.destination)).or_default().push(&made.content_sha256);
+    }
     for send in sends {
         let same = match &send.mark {
             Mark::Carries { destination, content_sha256 } => Same::Triple(send.channel.as_str(), destination, content_sha256),
+            Mark::Promised { destination, content } => {
+                let places = at.get(&(send.channel.as_str(), destination.as_str())).into_iter().flatten();
+                let kept = places.copied().find(|hash| content.is_kept_by(hash));
+                kept.map_or(Same::Message(send.message_id), |hash| Same::Triple(send.channel.as_str(), destination, hash))
+            }
             Mark::Named(names) => {
                 erased.extend(names.iter().map(|(account, reference)| {
                     ((send.channel.as_str(), account.as_str(), reference.as_str()), send.message_id)
                 }));
-                Same::Erased(send.message_id)
+                Same::Message(send.message_id)
             }
         };
         let sides = counted.entry(same).or_default();
@@ -94,7 +136,7 @@ pub fn compare(sends: &[SendKey], record: &[Produced]) -> Vec<Finding> {
     for made in record {
         let of_erased = erased.get(&(made.channel.as_str(), made.account.as_str(), made.reference.as_str()));
         let triple = Same::Triple(&made.channel, &made.destination, &made.content_sha256);
-        counted.entry(of_erased.map_or(triple, |id| Same::Erased(*id))).or_default().produced += 1;
+        counted.entry(of_erased.map_or(triple, |id| Same::Message(*id))).or_default().produced += 1;
     }
     counted.into_iter().filter_map(|(same, sides)| judge(same, &sides)).collect()
 }
@@ -104,7 +146,7 @@ fn judge(same: Same<'_>, sides: &Sides) -> Option<Finding> {
     let named = sides.taken.iter().chain(&sides.possible).chain(&sides.others).next().copied();
     // A message that nobody here knows is named by its channel and the start of its content's hash.
     let place = match (named, same) {
-        (Some(id), _) | (None, Same::Erased(id)) => id.to_string(),
+        (Some(id), _) | (None, Same::Message(id)) => id.to_string(),
         (None, Same::Triple(channel, _, content)) => format!("{channel} {}", content.get(..12).unwrap_or(content)),
     };
     let code = match named {
@@ -180,6 +222,26 @@ mod tests {
         // One of two who share an address and a text.
         let other = Produced { reference: "r9".into(), ..produced(1)[0].clone() };
         assert_eq!(compare(&[erased(1, "r1", Accepted), send(2, Accepted)], &[produced(1), vec![other]].concat()), []);
+    }
+
+    #[test]
+    fn a_message_whose_request_is_lost_is_known_by_where_it_went_and_by_what_was_promised() {
+        use MessageState::*;
+        let key = PersonKey::new([7; 32]);
+        let promised = |n, content: [u8; 32], destination: &str, state| {
+            let content = Promise::new(&key, duly_ledger::commit(&key, "content", &content));
+            SendKey { mark: Mark::Promised { destination: destination.into(), content }, ..send(n, state) }
+        };
+        let found = |sends: &[SendKey], times| compare(sends, &produced(times)).iter().map(|f| f.code).collect::<Vec<_>>();
+        let (said, number) = ([0xab; 32], "+447400123456");
+        assert!(found(&[promised(1, said, number, Accepted)], 1).is_empty());
+        assert!(found(&[promised(1, said, number, Unknown)], 0).is_empty());
+        assert!(found(&[promised(1, said, number, Accepted), send(2, Accepted)], 2).is_empty());
+        assert_eq!(found(&[promised(1, said, number, Accepted)], 2), ["sent_twice"]);
+        assert_eq!(found(&[promised(1, said, number, Accepted)], 0), ["never_sent"]);
+        assert_eq!(found(&[promised(1, [0xac; 32], number, Accepted)], 1), ["not_ours", "never_sent"]);
+        assert_eq!(found(&[promised(1, said, "+447400999999", Accepted)], 1), ["not_ours", "never_sent"]);
+        assert_eq!(format!("{:?}", Promise::new(&key, said)), "Promise(…)");
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! What only the keys can show: contacts are the approved ones, requests went where they say, and what a provider's
 //! own record must therefore contain.
 
-use super::record::{Mark, SendKey};
+use super::record::{Mark, Promise, SendKey};
 use super::rows::read_commitments;
 use super::{Finding, Snapshot, finding, person};
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, MessageState};
 use crate::store::StoreError;
-use crate::store::unit::{IncidentKey, word};
-use duly_ledger::{Event, PersonKey, verify};
+use crate::store::unit::{IncidentKey, hash, word};
+use duly_ledger::{Event, PersonKey, commit, verify};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
@@ -41,7 +41,8 @@ struct AttemptRow {
     lane: String,
     reference: String,
     request: Vec<u8>,
-    content_hash: Vec<u8>,
+    /// Commitment to the content that was approved for the message.
+    promised: Option<Vec<u8>>,
     person_id: Uuid,
     channel: String,
     state: String,
@@ -55,7 +56,7 @@ struct ForgottenRow {
     person_id: Uuid,
     channel: String,
     state: String,
-    content_hash: Vec<u8>,
+    promised: Vec<u8>,
 }
 
 impl Snapshot {
@@ -131,7 +132,7 @@ impl Snapshot {
         findings: &mut Vec<Finding>,
     ) -> Result<(Option<Uuid>, HashMap<Uuid, Option<Opened>>), StoreError> {
         let rows = sqlx::query!(
-            r#"select p.person_id, p.contact, p.commitments, p.erased_at is not null as "is_erased!", k.wrapped as "wrapped?",
+            r#"select p.person_id, p.contact, p.reference_code, p.commitments, p.erased_at is not null as "is_erased!", k.wrapped as "wrapped?",
                       not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
                         and c.person_id = p.person_id and c.person_version <> p.version) as "is_prepared!"
                  from person p left join person_key k on k.controller_id = $1 and k.incident_no = $2 and k.person_id = p.person_id
@@ -162,6 +163,11 @@ impl Snapshot {
             if !is_committed(&record, &key, &commitments) {
                 findings.push(finding("contact_differs", person(row.person_id)));
             }
+            let person_key = PersonKey::new(*key.bytes());
+            let is_theirs = |c: &[u8; 32]| verify(&person_key, "reference_code", row.reference_code.as_bytes(), c);
+            if !commitments.get("reference_code").is_some_and(is_theirs) {
+                findings.push(finding("reference_code_differs", person(row.person_id)));
+            }
             people.insert(row.person_id, Some(Opened { key, record, is_prepared: row.is_prepared }));
         }
         Ok((last, people))
@@ -170,9 +176,11 @@ impl Snapshot {
     async fn read_requests(&mut self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
         let rows = sqlx::query_as!(
             AttemptRow,
-            r#"select a.message_id, a.attempt, a.lane, a.reference, a.request, a.content_hash, a.person_id, m.channel, m.state, m.attempt as newest,
+            r#"select a.message_id, a.attempt, a.lane, a.reference, a.request, c.commitment as "promised?", a.person_id, m.channel, m.state, m.attempt as newest,
                       coalesce(e.restored_id is not null, false) as "is_brought_back!", e.body as "intent?"
                  from attempt a join message m on m.message_id = a.message_id
+                 left join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase
+                      and c.channel = m.channel
                  left join lateral (select body, restored_id from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = a.person_id
                         and e.message_id = a.message_id and e.kind = 'message.intent' and e.attempt = a.attempt limit 1) e on true
                 where a.controller_id = $1 and a.incident_no = $2 and a.person_id > $3 and a.person_id <= $4
@@ -193,7 +201,7 @@ impl Snapshot {
     async fn read_forgotten(&mut self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<ForgottenRow>, StoreError> {
         let rows = sqlx::query_as!(
             ForgottenRow,
-            "select m.message_id, m.person_id, m.channel, m.state, c.content_hash from message m
+            "select m.message_id, m.person_id, m.channel, m.state, c.commitment as promised from message m
                join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
               where m.controller_id = $1 and m.incident_no = $2 and m.person_id > $3 and m.person_id <= $4
                 and not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = m.message_id)
@@ -212,17 +220,49 @@ impl Snapshot {
     }
 }
 
+impl Opened {
+    /// A message whose request is lost; `None` where its person cannot be reached on the channel.
+    fn promised(&self, channel: Channel, commitment: &[u8]) -> Option<Mark> {
+        let content = Promise::new(&PersonKey::new(*self.key.bytes()), hash(commitment).ok()?);
+        self.record.destination(channel).map(|destination| Mark::Promised { destination, content })
+    }
+}
+
+impl AttemptRow {
+    /// What its request, or what is left of it, carries beside what was approved, listed and announced.
+    fn judge(&self, opened: &Opened, channel: Channel, mark: &Mark) -> Vec<&'static str> {
+        let mut codes = Vec::new();
+        let key = PersonKey::new(*opened.key.bytes());
+        let intent = self.intent.as_deref().and_then(|body| Event::parse(body).ok());
+        let told = |name: &str| hex::decode(intent.as_ref()?.detail.get(name)?.as_str()?).ok();
+        let (destination, content) = match mark {
+            Mark::Carries { destination, content_sha256 } => {
+                let content = hex::decode(content_sha256).unwrap_or_default();
+                (destination, Some(commit(&key, "content", &content).to_vec()))
+            }
+            Mark::Promised { destination, .. } => (destination, self.promised.clone()),
+            Mark::Named(_) => return codes,
+        };
+        if content != self.promised {
+            codes.push("request_differs");
+        }
+        if opened.is_prepared && opened.record.destination(channel).as_ref() != Some(destination) {
+            codes.push("request_elsewhere");
+        }
+        let listed = commit(&key, channel.as_str(), destination.as_bytes()).to_vec();
+        if told("content") != content || told("destination") != Some(listed) {
+            codes.push("intent_differs");
+        }
+        codes
+    }
+}
+
 impl ForgottenRow {
     fn send_key(&self, opened: &Opened) -> Result<Option<SendKey>, StoreError> {
         let channel: Channel = word(&self.channel)?;
-        let Some(destination) = opened.record.destination(channel) else { return Ok(None) };
-        let content_sha256 = hex::encode(&self.content_hash);
-        Ok(Some(SendKey {
-            message_id: self.message_id,
-            channel,
-            mark: Mark::Carries { destination, content_sha256 },
-            state: word(&self.state)?,
-        }))
+        let mark = opened.promised(channel, &self.promised);
+        let state = word(&self.state)?;
+        Ok(mark.map(|mark| SendKey { message_id: self.message_id, channel, mark, state }))
     }
 }
 
@@ -231,32 +271,23 @@ impl Sealed {
         let place = || format!("{}/{}", row.message_id, row.attempt);
         let channel: Channel = word(&row.channel)?;
         let state: MessageState = word(&row.state)?;
-        let request = match row.request.is_empty() && row.is_brought_back {
-            // The bytes are lost; the intent says what they carried, and where they went.
-            true => opened.record.destination(channel).zip(<[u8; 32]>::try_from(row.content_hash.as_slice()).ok()),
-            false => opened.key.open("request", &row.request).ok().and_then(|plain| read(&row.lane, &plain)),
+        let promised = row.promised.as_deref().unwrap_or_default();
+        let mark = match row.request.is_empty() && row.is_brought_back {
+            // The bytes are lost: what the intent commits to is all that is left of them.
+            true => opened.promised(channel, promised),
+            false => {
+                let request = opened.key.open("request", &row.request).ok().and_then(|plain| read(&row.lane, &plain));
+                request.map(|(destination, content)| Mark::Carries { destination, content_sha256: hex::encode(content) })
+            }
         };
-        let Some((destination, content)) = request else {
+        let Some(mark) = mark else {
             self.findings.push(finding("request_does_not_open", place()));
             return Ok(());
         };
-        if content.as_slice() != row.content_hash {
-            self.findings.push(finding("request_differs", place()));
-        }
-        if opened.is_prepared && opened.record.destination(channel).as_ref() != Some(&destination) {
-            self.findings.push(finding("request_elsewhere", place()));
-        }
-        let intent = row.intent.as_deref().and_then(|body| Event::parse(body).ok());
-        if intent.is_none_or(|event| !tells(&event, opened, channel, &destination, &content)) {
-            self.findings.push(finding("intent_differs", place()));
-        }
+        let codes = row.judge(opened, channel, &mark);
+        self.findings.extend(codes.into_iter().map(|code| finding(code, place())));
         if row.attempt == row.newest {
-            self.sends.push(SendKey {
-                message_id: row.message_id,
-                channel,
-                mark: Mark::Carries { destination, content_sha256: hex::encode(content) },
-                state,
-            });
+            self.sends.push(SendKey { message_id: row.message_id, channel, mark, state });
         }
         Ok(())
     }
@@ -277,18 +308,6 @@ impl Sealed {
     }
 }
 
-/// Whether an intent commits to what was sent, and where.
-fn tells(event: &Event, opened: &Opened, channel: Channel, destination: &str, content: &[u8; 32]) -> bool {
-    let key = PersonKey::new(*opened.key.bytes());
-    let told = |name: &str| {
-        let mut commitment = [0; 32];
-        hex::decode_to_slice(event.detail.get(name)?.as_str()?, &mut commitment).ok()?;
-        Some(commitment)
-    };
-    told("content").is_some_and(|c| verify(&key, "content", content, &c))
-        && told("destination").is_some_and(|c| verify(&key, channel.as_str(), destination.as_bytes(), &c))
-}
-
 /// Whether the opened record is the one that the list's manifest commits to, field by field.
 fn is_committed(record: &PersonRecord, key: &Key, commitments: &BTreeMap<String, [u8; 32]>) -> bool {
     let key = PersonKey::new(*key.bytes());
@@ -304,7 +323,6 @@ fn is_committed(record: &PersonRecord, key: &Key, commitments: &BTreeMap<String,
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use duly_ledger::commit;
 
     #[test]
     fn a_swapped_address_is_not_the_committed_one() {

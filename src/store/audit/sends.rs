@@ -1,6 +1,6 @@
 //! Attempts, outcomes, receipts and provider ids: what was done is what was announced, and all of it.
 
-use super::{Finding, Snapshot, found};
+use super::{Finding, Snapshot, finding, found};
 use crate::store::StoreError;
 use crate::store::unit::IncidentKey;
 
@@ -8,6 +8,7 @@ impl Snapshot {
     pub(super) async fn audit_sends(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let mut findings = self.audit_attempts(incident).await?;
         findings.extend(self.audit_proofs(incident).await?);
+        findings.extend(self.audit_profiles(incident).await?);
         Ok(findings)
     }
 
@@ -31,12 +32,6 @@ impl Snapshot {
                 where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent' and e.restored_id is null and not exists (select from attempt a
                   where a.controller_id = $1 and a.incident_no = $2 and a.message_id = e.message_id and a.attempt = e.attempt
                     and a.person_id = e.person_id)
-               union all
-               select 'content_not_approved' as code, a.message_id || '/' || a.attempt from attempt a
-                where a.controller_id = $1 and a.incident_no = $2 and not exists (select from message m join prepared_content c
-                      on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
-                  where m.controller_id = $1 and m.incident_no = $2 and m.message_id = a.message_id and m.person_id = a.person_id
-                    and c.content_hash = a.content_hash)
                union all
                select 'reference_shared' as code, min(a.message_id::text) from attempt a
                 where a.controller_id = $1 and a.incident_no = $2
@@ -67,10 +62,6 @@ impl Snapshot {
                  select q.plan_no, p.key as profile, k.channel, k.content, k.state
                    from plan q cross join lateral jsonb_each(convert_from(q.body, 'UTF8')::jsonb -> 'profiles') p
                   cross join lateral jsonb_to_recordset(p.value -> 'closing') as k (channel text, content text, state text)
-                  where q.controller_id = $1 and q.incident_no = $2),
-               told as (
-                 select q.plan_no, p.key as profile, jsonb_object_keys(p.value -> 'jurisdictions') as jurisdiction
-                   from plan q cross join lateral jsonb_each(convert_from(q.body, 'UTF8')::jsonb -> 'profiles') p
                   where q.controller_id = $1 and q.incident_no = $2)
                select code as "code!", place as "place!" from (
                select 'accepted_but_not_said' as code, t.message_id::text as place from taken t
@@ -101,16 +92,6 @@ impl Snapshot {
                       and k.state in ('delivered_to_handset', 'carrier_delivered', 'returned')
                 where m.controller_id = $1 and m.incident_no = $2 and m.state = 'handed_to_carrier' and m.due_at is null
                union all
-               select 'profile_differs' as code, 'p_' || replace(n.person_id::text, '-', '') from notice n
-                 join person p on p.controller_id = $1 and p.incident_no = $2 and p.person_id = n.person_id
-                where n.controller_id = $1 and n.incident_no = $2 and not exists (select from told t
-                      where t.plan_no = n.plan_no and t.profile = n.profile and t.jurisdiction = p.jurisdiction)
-               union all
-               select 'profile_differs' as code, e.message_id || '/' || e.attempt from event e
-                 join notice n on n.controller_id = $1 and n.incident_no = $2 and n.person_id = e.person_id and n.phase = e.notice_phase
-                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent'
-                  and convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'profile' is distinct from n.profile
-               union all
                select 'open_without_deadline' as code, t.message_id::text from taken t
                 where t.due_at is null and t.state in ('ready', 'sending', 'unknown', 'asked', 'accepted', 'sent', 'printed', 'overdue')
                ) as found (code, place)"#,
@@ -120,5 +101,30 @@ impl Snapshot {
         .fetch_all(&mut *self.tx)
         .await?;
         rows.into_iter().map(|r| found(&r.code, r.place)).collect()
+    }
+
+    /// Everybody is told under the profile that their plan has for their jurisdiction, and each call says so.
+    async fn audit_profiles(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"with told as (
+                 select q.plan_no, p.key as profile, jsonb_object_keys(p.value -> 'jurisdictions') as jurisdiction
+                   from plan q cross join lateral jsonb_each(convert_from(q.body, 'UTF8')::jsonb -> 'profiles') p
+                  where q.controller_id = $1 and q.incident_no = $2)
+               select place as "place!" from (
+               select 'p_' || replace(n.person_id::text, '-', '') as place from notice n
+                 join person p on p.controller_id = $1 and p.incident_no = $2 and p.person_id = n.person_id
+                where n.controller_id = $1 and n.incident_no = $2 and not exists (select from told t
+                      where t.plan_no = n.plan_no and t.profile = n.profile and t.jurisdiction = p.jurisdiction)
+               union all
+               select e.message_id || '/' || e.attempt from event e
+                 join notice n on n.controller_id = $1 and n.incident_no = $2 and n.person_id = e.person_id and n.phase = e.notice_phase
+                where e.controller_id = $1 and e.incident_no = $2 and e.kind = 'message.intent'
+                  and convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'profile' is distinct from n.profile) as found (place)"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(rows.into_iter().map(|r| finding("profile_differs", r.place)).collect())
     }
 }

@@ -26,20 +26,18 @@ pub struct PreparedNotice {
     pub first: Vec<(Uuid, &'static str)>,
 }
 
-/// What one person will be told on one channel, as hashes.
+/// What one person will be told on one channel, as a commitment.
 #[derive(Debug, Clone)]
 pub struct PreparedContent {
     /// Channel word.
     pub channel: &'static str,
     /// Content word, declared by the template.
     pub content: &'static str,
-    /// SHA-256 of the rendered bytes.
-    pub content_hash: [u8; 32],
     /// SHA-256 of the template.
     pub template_hash: [u8; 32],
     /// Segments of a text message, pages of a letter.
     pub parts: u32,
-    /// Commitment to the content hash under the person's key; the same stands in the leaf of each intent.
+    /// Commitment to the SHA-256 of the rendered bytes under the person's key; the same stands in the leaf of each intent.
     pub commitment: [u8; 32],
 }
 
@@ -162,13 +160,11 @@ impl PlanDraft {
         let versions: Vec<i32> = rows.iter().map(|(n, _)| n.version).collect();
         let channels: Vec<String> = rows.iter().map(|(_, c)| c.channel.to_owned()).collect();
         let contents: Vec<String> = rows.iter().map(|(_, c)| c.content.to_owned()).collect();
-        let hashes: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.content_hash.to_vec()).collect();
         let templates: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.template_hash.to_vec()).collect();
         let commitments: Vec<Vec<u8>> = rows.iter().map(|(_, c)| c.commitment.to_vec()).collect();
         sqlx::query!(
-            "insert into prepared_content (controller_id, incident_no, phase, person_id, person_version, channel, content, content_hash,
-                    template_hash, commitment)
-             select $1, $2, $3, j.* from unnest($4::uuid[], $5::int[], $6::text[], $7::text[], $8::bytea[], $9::bytea[], $10::bytea[]) as j",
+            "insert into prepared_content (controller_id, incident_no, phase, person_id, person_version, channel, content, template_hash, commitment)
+             select $1, $2, $3, j.* from unnest($4::uuid[], $5::int[], $6::text[], $7::text[], $8::bytea[], $9::bytea[]) as j",
             self.unit.incident.controller_id,
             self.unit.incident.incident_no,
             phase,
@@ -176,7 +172,6 @@ impl PlanDraft {
             &versions,
             &channels,
             &contents,
-            &hashes,
             &templates,
             &commitments
         )

@@ -1,7 +1,7 @@
 //! How a unit begins: it locks, in the order that all of Duly keeps, and reads what the decisions will look at.
 
-use super::{IncidentKey, MessageRow, Notice, Person, Unit, Wait, hash, word};
-use crate::model::state::{Channel, Content, MessageState};
+use super::{Closing, IncidentKey, MessageRow, Notice, Person, Unit, Wait, hash, word};
+use crate::model::state::Channel;
 use crate::model::step::Message;
 use crate::store::{Store, StoreError};
 use serde_json::Value;
@@ -112,7 +112,7 @@ impl Unit {
         }
         self.read_closing().await?;
         let rows = sqlx::query!(
-            "select person_id, phase, channel, content, content_hash from prepared_content
+            "select person_id, phase, channel, content, commitment from prepared_content
               where controller_id = $1 and incident_no = $2 and person_id = any($3)",
             controller_id,
             incident_no,
@@ -121,7 +121,7 @@ impl Unit {
         .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
-            self.prepared.insert((row.person_id, row.phase, word(&row.channel)?), (word(&row.content)?, row.content_hash));
+            self.prepared.insert((row.person_id, row.phase, word(&row.channel)?), (word(&row.content)?, hash(&row.commitment)?));
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Unit {
         .await?;
         for row in rows {
             let channel: Channel = word(&row.channel)?;
-            let (content, content_hash) = self.content(row.person_id, row.phase, channel)?;
+            let (content, commitment) = self.content(row.person_id, row.phase, channel)?;
             let model = Message {
                 channel,
                 reason: word(&row.reason)?,
@@ -181,7 +181,7 @@ impl Unit {
                     ordinal: row.ordinal,
                     plan_no: row.plan_no,
                     lane: row.lane,
-                    content_hash,
+                    content: commitment,
                     model,
                 },
             );
@@ -191,7 +191,7 @@ impl Unit {
 }
 
 /// Reads `[{channel, content, state}]` as a profile's closing table.
-fn closing(table: &Value) -> Result<Vec<(Channel, Content, MessageState)>, StoreError> {
+fn closing(table: &Value) -> Result<Closing, StoreError> {
     let entries = table.as_array().ok_or(StoreError::Corrupt { what: "closing table" })?;
     entries
         .iter()

@@ -35,7 +35,7 @@ async fn a_folder_gets_a_checkpoint_at_freeze_daily_while_the_log_grows_and_at_c
 
     round_twice().await;
     assert_eq!(words(&ground.handed().await), ["freeze"]);
-    ground.grow("audit.passed").await;
+    ground.grow("log.marked").await;
     round_twice().await;
     assert_eq!(words(&ground.handed().await), ["freeze"]);
     ground.stage.shift_clock(DAY_SECONDS + 60).await;

@@ -8,7 +8,7 @@ use duly_ledger::{Checkpoint, NoteSignature, Signer, verify_cosignatures};
 use reqwest::{Client, Url};
 
 /// A ground with a witness of its incident's log that signs with this seed.
-async fn ground(seed: [u8; 32]) -> (Ground, TestWitness) {
+pub async fn ground(seed: [u8; 32]) -> (Ground, TestWitness) {
     let mut ground = Ground::new().await;
     let log = ground.log().await;
     let log_key = Signer::new(&log.origin, ground.settings.log_key().unwrap().bytes()).unwrap().vkey().key().try_into().unwrap();
@@ -38,7 +38,7 @@ async fn a_witness_cosigns_each_checkpoint_as_a_continuation_of_the_one_before()
             ground.stage.incident.key.controller_id,
             ground.stage.incident.key.incident_no,
         );
-        ground.stage.office.store.insert_event(scope, "audit.passed", serde_json::Map::new()).await.unwrap();
+        ground.stage.office.store.insert_event(scope, "log.marked", serde_json::Map::new()).await.unwrap();
     }
     witness_again(&ground).await;
 

@@ -56,7 +56,7 @@ async fn what_is_open_is_named_with_its_command_and_refuses_the_close_until_some
     desk.duly("ann", &["list", "import", "late.csv", "--incident", "cards"]).fine();
     let kinds: Vec<String> =
         sqlx::query_scalar("select kind from event where kind like 'incident.%' order by ord").fetch_all(&pool).await.unwrap();
-    assert_eq!(kinds, ["incident.closed", "incident.reopened"]);
+    assert_eq!(kinds, ["incident.added", "incident.closed", "incident.reopened"]);
     desk.duly("ann", &["audit"]).fine();
 }
 

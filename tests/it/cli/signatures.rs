@@ -124,17 +124,23 @@ async fn a_signature_is_kept_once_now_and_by_its_own_key_only() {
     let store = store(&desk).await;
     let Signer { user_id: user, key } = desk.signer("ann").await;
     let (now, command) = (store.now().await.unwrap(), json!({"command": "hold set", "incident": "x"}));
-    let bytes = statement(&command, now, [1; 16]);
+    let here = store.installation().await.unwrap();
+    let bytes = statement(&command, here, now, [1; 16]);
 
     store.insert_command(user, &bytes, &key.sign(&bytes)).await.unwrap();
 
     assert_eq!(refusal(store.insert_command(user, &bytes, &key.sign(&bytes)).await), "this signature was used already");
-    let old = statement(&command, now - Duration::minutes(11), [2; 16]);
+    let old = statement(&command, here, now - Duration::minutes(11), [2; 16]);
     assert_eq!(refusal(store.insert_command(user, &old, &key.sign(&old)).await), "the signed command is not of this moment");
-    let altered = statement(&json!({"command": "hold lift"}), now, [3; 16]);
+    let altered = statement(&json!({"command": "hold lift"}), here, now, [3; 16]);
     assert_eq!(refusal(store.insert_command(user, &altered, &key.sign(&bytes)).await), "the signature does not fit the command");
-    let loose = br#"{"command":"hold set"}"#;
-    assert_eq!(refusal(store.insert_command(user, loose, &key.sign(loose)).await), "the signed command is not of this moment");
+    let loose = format!(r#"{{"command":"hold set","installation":"{here}"}}"#).into_bytes();
+    assert_eq!(refusal(store.insert_command(user, &loose, &key.sign(&loose)).await), "the signed command is not of this moment");
+    let elsewhere = statement(&command, uuid::Uuid::from_u128(1), now, [4; 16]);
+    assert_eq!(
+        refusal(store.insert_command(user, &elsewhere, &key.sign(&elsewhere)).await),
+        "the command was signed for another installation"
+    );
 }
 
 #[tokio::test]

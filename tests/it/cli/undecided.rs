@@ -14,8 +14,8 @@ async fn ask(desk: &Desk) -> (Uuid, Uuid) {
     let store = Store::connect(&desk.url, 2, crate::support::deadlines()).await.unwrap();
     let incident = store.load_incident("cards").await.unwrap();
     store.queue_due("sms-a", duly::model::state::Channel::Sms, crate::support::quota(10)).await.unwrap();
-    let (message_id, person_id, content_hash, commitment): (Uuid, Uuid, Vec<u8>, String) = sqlx::query_as(
-        "select m.message_id, m.person_id, c.content_hash, encode(c.commitment, 'hex') from message m
+    let (message_id, person_id, commitment): (Uuid, Uuid, Vec<u8>) = sqlx::query_as(
+        "select m.message_id, m.person_id, c.commitment from message m
            join prepared_content c using (controller_id, incident_no, person_id, phase, channel)
            join notice n using (controller_id, incident_no, person_id, phase) where n.route = 'sms-then-letter' limit 1",
     )
@@ -30,8 +30,8 @@ async fn ask(desk: &Desk) -> (Uuid, Uuid) {
         lane: "sms-a".into(),
         reference: "07".repeat(16),
         request: vec![1],
-        content_hash: content_hash.try_into().unwrap(),
-        commitments: serde_json::Map::from_iter([("content".to_owned(), serde_json::json!(commitment))]),
+        content: commitment.try_into().unwrap(),
+        destination: [0; 32],
     };
     assert_eq!(store.claim(incident.key, &[intent], 1000).await.unwrap().len(), 1);
     for cause in [Cause::LeaseExpired { attempt: 1 }, Cause::Ask] {

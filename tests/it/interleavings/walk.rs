@@ -3,7 +3,7 @@
 use super::provider::{Class, Provider, Reply};
 use super::resolver::PendingLookUp;
 use crate::support::receipt::{Said, apply, keep, receipt_store};
-use crate::support::{World, commitments, world};
+use crate::support::{World, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause, Decision, Pause};
 use duly::store::audit::record::{Mark, SendKey, compare};
@@ -171,8 +171,8 @@ impl Walk {
             lane: lane.to_owned(),
             reference: message_id.simple().to_string(),
             request: vec![1],
-            content_hash: [byte; 32],
-            commitments: commitments(byte),
+            content: [byte; 32],
+            destination: [0; 32],
         };
         let claimed_at_ms = self.now_ms().await;
         let claimed = self.world.store.claim(self.world.incident.key, &[intent], SEND_BY_MS).await.unwrap();
@@ -234,6 +234,8 @@ impl Walk {
             provider_id: if let Reply::Accepted(id) = reply { Some(id.clone()) } else { None },
             code: if answer == Answer::NotTaken { "429" } else { "test" }.into(),
             pause: (answer == Answer::LaneStopped).then_some(Pause::Minute),
+            parts: None,
+            cost: None,
             differs: None,
             retry_in_ms: 1000,
         };

@@ -34,6 +34,8 @@ async fn a_flood_of_false_receipts_is_told_by_one_event_for_each_lane_and_reason
         reference: None,
         provider_id: None,
         status: None,
+        claimed: None,
+        unknown_word: None,
     };
     let flood = async || {
         for _ in 0..5 {
@@ -60,6 +62,63 @@ async fn a_flood_of_false_receipts_is_told_by_one_event_for_each_lane_and_reason
     store.refuse_receipts(60_000).await.unwrap();
     assert_eq!(told(&stage).await, [first.clone(), first].concat());
     assert_eq!(stage.count("select count(*) from receipt where due_at is not null").await, 0);
+}
+
+/// As many rows as were told, for as long as they are kept; then they go, and the log still tells of them.
+#[tokio::test]
+async fn laid_aside_receipts_are_as_many_as_were_told_and_go_after_their_time() {
+    let stage = Stage::new(Setup::default()).await;
+    let (store, controller_id) = (&stage.office.store, Some(stage.incident.key.controller_id));
+    let receipts = ReceiptStore::connect(&stage.database.url, 2).await.unwrap();
+    let false_one = NewReceipt {
+        controller_id,
+        provider: "sms".to_owned(),
+        sealed: None,
+        verdict: "bad_signature",
+        event_name: None,
+        reference: None,
+        provider_id: None,
+        status: None,
+        claimed: None,
+        unknown_word: None,
+    };
+    let stranger = NewReceipt { controller_id: None, ..false_one.clone() };
+    let found = async || {
+        // The clock stands elsewhere than when the plan was made: other rules have their say, too.
+        let found = store.audit(stage.incident.key).await.unwrap();
+        let refusals = found.iter().filter(|finding| finding.code.starts_with("refusal"));
+        refusals.map(|finding| format!("{} {}", finding.code, finding.place)).collect::<Vec<_>>()
+    };
+    stage.stop_clock("2026-11-25 23:59:30Z").await;
+    receipts.insert_receipts(&[vec![false_one.clone(); 3], vec![stranger]].concat(), 60_000).await.unwrap();
+    stage.stop_clock("2026-11-26 00:00:30Z").await;
+    receipts.insert_receipts(&[false_one], 60_000).await.unwrap();
+    stage.stop_clock("2026-11-26 00:05:00Z").await;
+    assert_eq!(store.refuse_receipts(60_000).await.unwrap(), 4);
+    assert_eq!(found().await, Vec::<String>::new());
+
+    // Whoever owns the database deletes one, and makes one up.
+    let owner = async |statement: &str| {
+        let alone = format!("set local session_replication_role = replica; {statement}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(alone)).execute(&stage.owner).await.unwrap();
+    };
+    owner("create table kept as table receipt").await;
+    owner("delete from receipt where receipt_id = (select max(receipt_id::text)::uuid from receipt)").await;
+    assert_eq!(found().await, ["refusal_missing sms bad_signature: 0 of 1"]);
+    owner("delete from receipt; insert into receipt select * from kept; update receipt set provider = 'letters' where verdict = 'bad_signature' and received_at > '2026-11-26'").await;
+    assert_eq!(found().await.len(), 2, "one is missing, one was not told");
+    owner("delete from receipt; insert into receipt select * from kept; drop table kept").await;
+
+    // 90 days, by whole days.
+    stage.stop_clock("2027-02-23 23:59:00Z").await;
+    assert_eq!(store.forget_receipts(1000).await.unwrap(), 0);
+    stage.stop_clock("2027-02-24 00:01:00Z").await;
+    assert_eq!(store.forget_receipts(1000).await.unwrap(), 4, "those of 25 November, and the stranger's");
+    assert_eq!(stage.count("select count(*) from receipt").await, 1);
+    stage.stop_clock("2027-02-25 00:01:00Z").await;
+    assert_eq!((store.forget_receipts(1000).await.unwrap(), store.forget_receipts(1000).await.unwrap()), (1, 0));
+    assert_eq!(found().await, Vec::<String>::new(), "they went in their time");
+    assert_eq!(told(&stage).await.iter().map(|(_, _, n)| n).sum::<i64>(), 4);
 }
 
 #[tokio::test]

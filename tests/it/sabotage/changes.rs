@@ -61,7 +61,7 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
     ("pause without an event", "update plan set state = 'paused'", "plan_differs_from_events"),
     ("send before the start", "delete from event where kind = 'plan.started'", "intent_outside_run"),
     ("promise another text", "update prepared_content set commitment = sha256('x')", "contents_differ"),
-    ("send another text", "update attempt set content_hash = sha256('x')", "content_not_approved"),
+    ("approve another text than was sent", "update prepared_content set commitment = sha256('x')", "content_not_approved"),
     (
         "send under a hold",
         "set local session_replication_role = replica;
@@ -126,6 +126,57 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
         "frozen_rows_differ",
     ),
     ("ask for another number of approvals", "update incident set approvals_required = 2", "approvals_differ"),
+    ("forget who added the incident", "delete from event where kind = 'incident.added'", "incident_not_added"),
+    (
+        "forget the signature by which the incident was added",
+        "set local session_replication_role = replica; delete from signed_command where convert_from(statement, 'UTF8') like '%incident add%'",
+        "event_not_signed",
+    ),
+    (
+        "lose an incident of which the controller's log tells",
+        "update event e set body = b.body, leaf = sha256('\\x00'::bytea || b.body)
+           from (select ord, convert_to(replace(convert_from(body, 'UTF8'), (select incident_id::text from incident), gen_random_uuid()::text), 'UTF8') as body
+                   from event where kind = 'incident.added') b where e.ord = b.ord",
+        "incident_missing",
+    ),
+    (
+        "bring a signature for another installation",
+        "set local session_replication_role = replica;
+         insert into signed_command (command_id, user_id, statement, signature, at)
+         select gen_random_uuid(), user_id, convert_to(replace(convert_from(statement, 'UTF8'), installation_id::text, gen_random_uuid()::text), 'UTF8'), signature, at
+           from signed_command, installation limit 1",
+        "signed_elsewhere",
+    ),
+    (
+        "divert a log",
+        "set local session_replication_role = replica;
+         insert into log_generation (log_no, generation, origin) select log_no, 2, 'elsewhere.test/' || log_id || '/2' from log where kind = 'incident'",
+        "log_not_opened",
+    ),
+    (
+        "open another generation of a log",
+        "set local session_replication_role = replica;
+         insert into log_generation (log_no, generation, origin) select log_no, 2, 'duly.test/' || log_id || '/2' from log where kind = 'incident';
+         insert into event (controller_id, incident_no, kind, body, leaf)
+         select controller_id, incident_no, 'log.opened', b.body, sha256('\\x00'::bytea || b.body) from log
+          cross join lateral (select convert_to('{\"d\":{\"format\":1,\"from_root\":\"' || repeat('00', 32) || '\",\"from_size\":1,\"generation\":2,\"kind\":\"incident\",\"origin\":\"duly.test/'
+            || log_id || '/2\",\"reason\":\"restored\"},\"id\":\"' || gen_random_uuid() || '\",\"inc\":\"' || log_id || '\",\"k\":\"log.opened\",\"t\":\"2026-11-24T08:44:37.000001Z\",\"v\":1}', 'UTF8') as body) b
+          where kind = 'incident';
+         insert into sequenced (log_no, generation, seq, ord) select log_no, 2, 0, (select max(ord) from event) from log where kind = 'incident'",
+        "log_not_continued",
+    ),
+    (
+        "open a log a second time",
+        "set local session_replication_role = replica;
+         insert into event (controller_id, incident_no, kind, body, leaf) select controller_id, incident_no, kind, body, leaf from event where kind = 'log.opened'",
+        "log_opened_twice",
+    ),
+    (
+        "lay a receipt aside without a word",
+        "set local session_replication_role = replica;
+         insert into receipt (receipt_id, controller_id, provider, verdict, due_at, result) select gen_random_uuid(), controller_id, 'sms', 'bad_signature', null, 'refused' from controller",
+        "refusal_not_told",
+    ),
     ("lose the words that were approved", "delete from approved_text", "text_missing"),
     (
         "pin a key for lists",
@@ -190,7 +241,7 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
     ),
     (
         "a second send",
-        "insert into attempt select controller_id, incident_no, message_id, 2, person_id, lane, false, reference, request, content_hash, claimed_at, send_by from attempt",
+        "insert into attempt select controller_id, incident_no, message_id, 2, person_id, lane, false, reference, request, claimed_at, send_by from attempt",
         "attempt_without_intent",
     ),
     ("drop an attempt", "delete from attempt", "intent_without_attempt"),
@@ -201,7 +252,7 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
         "insert into outcome (controller_id, incident_no, message_id, attempt, kind, code) select controller_id, incident_no, message_id, 7, 'rejected', '422' from attempt",
         "outcome_without_event",
     ),
-    ("drop a receipt", "delete from receipt where status = 'delivered_to_handset'", "event_without_receipt"),
+    ("drop a receipt", "set local session_replication_role = replica; delete from receipt where status = 'delivered_to_handset'", "event_without_receipt"),
     (
         "make up a receipt",
         "set local session_replication_role = replica; insert into receipt (receipt_id, controller_id, provider, verdict, provider_id, status, result, message_id)
@@ -216,7 +267,7 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
     ),
     ("deny that it was taken", "update message set state = 'rejected'", "accepted_but_not_said"),
     ("deny that it was taken", "update message set state = 'rejected'", "message_differs_from_events"),
-    ("claim that it was taken", "delete from outcome; delete from receipt", "said_without_proof"),
+    ("claim that it was taken", "set local session_replication_role = replica; delete from outcome; delete from receipt", "said_without_proof"),
     ("one name for two", "update attempt set reference = (select min(reference) from attempt)", "reference_shared"),
     ("lose a message", "delete from message where message_id = (select min(message_id::text)::uuid from message)", "message_missing"),
     (
@@ -267,16 +318,13 @@ pub const SEALED: &[(&str, &str, &str)] = &[
          update person_key k set wrapped = s.wrapped from swap s where s.person_id = k.person_id",
         "contact_differs",
     ),
-    (
-        "write another text",
-        "update prepared_content set content_hash = sha256('x'); update attempt set content_hash = sha256('x')",
-        "request_differs",
-    ),
+    ("write another text", "update prepared_content set commitment = sha256('x')", "request_differs"),
     (
         "alter a quarantined row",
         "insert into source_row (controller_id, incident_no, list_no, identity, fate, faults, sealed)
          select controller_id, incident_no, list_no, 'x', 'quarantined', '[]', 'x' from affected_list",
         "row_does_not_open",
     ),
+    ("give people other codes", "update person set reference_code = reference_code || '9'", "reference_code_differs"),
     ("swap two requests", "update attempt set request = (select request from attempt order by message_id limit 1)", "request_does_not_open"),
 ];

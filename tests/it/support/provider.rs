@@ -2,12 +2,34 @@
 
 use super::background;
 use super::stage::Lane;
-use duly_sandbox::{ProviderConfig, SandboxConfig, SandboxState, serve};
+use duly_sandbox::{Face, ProviderConfig, SandboxConfig, SandboxState, serve};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long a lagging provider hides a new message from look-ups, ms.
 pub const LAG_MS: u64 = 600;
+
+/// A key in the form of GOV.UK Notify's.
+pub const NOTIFY_KEY: &str = "key-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
+
+/// The settings by which a lane speaks the wire format of this face.
+pub fn face_settings(provider: &ProviderConfig) -> String {
+    let (kind, account, template) = match provider.face {
+        Face::Plain => ("sandbox", "", ""),
+        Face::Notify => ("notify", "", "f33517ff-2a88-4f6e-b855-c550268ce08a"),
+        Face::Twilio => ("twilio", "AC00000000000000000000000000000000", ""),
+        Face::Lob => ("lob", "", ""),
+        Face::Stannp => ("stannp", "", ""),
+    };
+    // What is told by receipts alone in the sandbox's own tests is asked of a real provider too.
+    let poll_seconds = u32::from(provider.face != Face::Plain);
+    let api_key = provider.api_key.as_deref().unwrap_or("sandbox-key");
+    let secret = provider.secret.as_deref().unwrap_or("sandbox-secret");
+    format!(
+        "provider = \"{kind}\"\naccount = \"{account}\"\ntemplate = \"{template}\"\napi_key = \"{api_key}\"\n\
+         receipt_secret = \"{secret}\"\npoll_seconds = {poll_seconds}\n"
+    )
+}
 
 /// What a provider can do about a call whose end is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,6 +26,8 @@ pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
         reference: Some(said.reference.to_owned()),
         provider_id: Some(said.provider_id.to_owned()),
         status: Some(said.status),
+        claimed: None,
+        unknown_word: None,
     };
     receipts.insert_receipts(&[new], 1).await.unwrap();
 }

@@ -5,7 +5,7 @@ use super::background;
 use super::broker::{VirtualHost, virtual_host, virtual_host_on};
 use super::database::{TestDatabase, database_on, migrated_database};
 use super::process::{Process, Start};
-use super::provider::Sandbox;
+use super::provider::{Sandbox, face_settings};
 use super::proxy::Proxy;
 use super::services::Services;
 use duly::config::{Settings, layers_with};
@@ -156,9 +156,9 @@ impl Stage {
         let office = Office::open(Settings::load(&layers_with(Some(&settings), direct, &[])).unwrap()).await.unwrap();
         let office = Arc::new(office);
         let controller_id = make_controller(&office).await;
-        let incident = make_incident(&office, controller_id, "test").await;
-        import_people(&office, &incident, folder.path(), 1..=setup.people).await;
         let users = Users::new(&office.store).await;
+        let incident = make_incident(&office, &users, controller_id, "test").await;
+        import_people(&office, &incident, folder.path(), 1..=setup.people).await;
         approve_and_go(&office, &incident, &users, &setup.routes, false).await;
         let web = CancellationToken::new();
         let services = setup.services;
@@ -181,7 +181,7 @@ impl Stage {
 
     /// Starts another incident of so many people, reached by text message at numbers that nobody else has.
     pub async fn add_incident(&mut self, slug: &str, people: u32, is_urgent: bool) {
-        let incident = make_incident(&self.office, self.incident.key.controller_id, slug).await;
+        let incident = make_incident(&self.office, &self.users, self.incident.key.controller_id, slug).await;
         let first = 100_000 * (u32::try_from(self.others.len()).unwrap() + 1);
         import_people(&self.office, &incident, self.folder.path(), first..=first + people - 1).await;
         approve_and_go(&self.office, &incident, &self.users, &[Route::Sms], is_urgent).await;
@@ -302,10 +302,14 @@ fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path,
     }
     for Lane { name, provider, key_life_seconds, per_second, unknown_rule } in &setup.lanes {
         text.push_str(&format!(
-            "[lanes.{name}]\nchannel = \"{}\"\nurl = \"{sandbox}/{name}\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\n\
+            "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{sandbox}/{name}\"\n\
              per_second = {per_second}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
              unknown_rule = \"{unknown_rule}\"\n",
-            provider.channel, provider.idempotent, provider.lookup, provider.lookup_lag_ms,
+            face_settings(provider),
+            provider.channel,
+            provider.idempotent,
+            provider.lookup,
+            provider.lookup_lag_ms,
         ));
     }
     text
@@ -325,7 +329,7 @@ async fn make_controller(office: &Office) -> Uuid {
     office.store.insert_controller(&controller).await.unwrap()
 }
 
-async fn make_incident(office: &Office, controller_id: Uuid, slug: &str) -> Incident {
+async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug: &str) -> Incident {
     let key = Key::generate();
     let (public, secret) = generate_pair();
     let incident = NewIncident {
@@ -345,7 +349,7 @@ async fn make_incident(office: &Office, controller_id: Uuid, slug: &str) -> Inci
         intake_secret_key: key.wrap(&secret, "intake"),
         approvals_required: 1,
     };
-    office.store.insert_incident(&incident).await.unwrap();
+    users.ann.add_incident(&office.store, "northmere", &incident).await.unwrap();
     office.store.load_incident(&format!("northmere/{slug}")).await.unwrap()
 }
 

@@ -33,6 +33,7 @@ pub fn deadlines() -> Deadlines {
         no_news_ms: 60_000,
         asked_ms: 60_000,
         overdue_ms: 60_000,
+        laid_aside_ms: 90 * 86_400_000,
     }
 }
 
@@ -43,22 +44,32 @@ pub fn quota(limit: i64) -> Quota {
 
 /// A database with one running plan over `count` people on the route `sms-then-letter`.
 pub async fn world(name: &str, count: u8) -> World {
-    world_under(name, count, &[("GB", "uk-gdpr")]).await
+    make_world(name, count, &[("GB", "uk-gdpr")], 1, async |_| {}).await
+}
+
+/// The same, of an incident whose plans need so many approvals, after `meddle` was at its database before the plan was made.
+pub async fn world_after(name: &str, count: u8, approvals: i32, meddle: impl AsyncFnOnce(&str)) -> World {
+    make_world(name, count, &[("GB", "uk-gdpr")], approvals, meddle).await
 }
 
 /// The same, of people who live in these places by turns, each with its profile. Under `us-ca` a text message ends no notice.
 pub async fn world_under(name: &str, count: u8, places: &[(&str, &str)]) -> World {
+    make_world(name, count, places, 1, async |_| {}).await
+}
+
+async fn make_world(name: &str, count: u8, places: &[(&str, &str)], approvals: i32, meddle: impl AsyncFnOnce(&str)) -> World {
     let database = migrated_database(name).await;
     let url = database.url.clone();
     let store = Store::connect(&url, 5, deadlines()).await.unwrap();
-    let incident = incident(&store).await;
+    let users = Users::new(&store).await;
+    let incident = incident(&store, &users, approvals).await;
     let key = Key::generate();
     let list = store.open_list(incident.key, "file", Some(b"hash"), &key.wrap(&key, "list")).await.unwrap();
     let place = |i: usize| places[i % places.len()];
     let rows: Vec<NewRow> = (0..count).map(|i| row(i, place(usize::from(i)).0)).collect();
     store.insert_rows(incident.key, list.list_no, &rows).await.unwrap();
     let people: Vec<Uuid> = rows.iter().filter_map(|r| r.person.as_ref().map(|p| p.person_id)).collect();
-    let users = Users::new(&store).await;
+    meddle(&url).await;
     let laws: Vec<(&str, &str)> = (0..people.len()).map(place).collect();
     let messages = plan(&store, &incident, &users, &people, &laws).await;
     World { url, store, incident, people, messages, users, _database: database }
@@ -76,7 +87,7 @@ impl World {
     }
 }
 
-async fn incident(store: &Store) -> Incident {
+async fn incident(store: &Store, users: &Users, approvals: i32) -> Incident {
     let (public, secret) = generate_pair();
     let master = Key::generate();
     let controller = NewController {
@@ -98,9 +109,9 @@ async fn incident(store: &Store) -> Incident {
         wrapped_key: master.wrap(&Key::generate(), "incident"),
         intake_public_key: public,
         intake_secret_key: master.wrap(&secret, "intake"),
-        approvals_required: 1,
+        approvals_required: approvals,
     };
-    store.insert_incident(&new).await.unwrap();
+    users.ann.add_incident(store, "northmere", &new).await.unwrap();
     store.load_incident("test").await.unwrap()
 }
 
@@ -137,19 +148,7 @@ fn row(i: u8, jurisdiction: &str) -> NewRow {
 }
 
 fn content(channel: &'static str, byte: u8) -> PreparedContent {
-    PreparedContent {
-        channel,
-        content: "full",
-        content_hash: [byte; 32],
-        template_hash: [byte + 1; 32],
-        parts: 1,
-        commitment: [byte; 32],
-    }
-}
-
-/// What an intent for the prepared content of `byte` says in its leaf.
-pub fn commitments(byte: u8) -> serde_json::Map<String, serde_json::Value> {
-    serde_json::Map::from_iter([("content".to_owned(), json!(hex::encode([byte; 32])))])
+    PreparedContent { channel, content: "full", template_hash: [byte + 1; 32], parts: 1, commitment: [byte; 32] }
 }
 
 fn contents_root(notices: &[PreparedNotice]) -> [u8; 32] {

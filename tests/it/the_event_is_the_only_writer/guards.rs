@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 /// The code with which the application's role is refused; empty where it is not.
-async fn refusal(app: &PgPool, attack: &str) -> String {
+pub(super) async fn refusal(app: &PgPool, attack: &str) -> String {
     let mut tx = app.begin().await.unwrap();
     let done = match sqlx::raw_sql(AssertSqlSafe(attack.to_owned())).execute(&mut *tx).await {
         Ok(_) => tx.commit().await,
@@ -18,7 +18,7 @@ async fn refusal(app: &PgPool, attack: &str) -> String {
     done.err().map(|e| e.into_database_error().unwrap().code().unwrap_or_default().into_owned()).unwrap_or_default()
 }
 
-async fn owner(world: &World, statement: &'static str) {
+pub(super) async fn owner(world: &World, statement: &'static str) {
     sqlx::raw_sql(statement).execute(&PgPool::connect(&world.url).await.unwrap()).await.unwrap();
 }
 
@@ -155,7 +155,8 @@ async fn no_event_stands_in_a_log_that_is_not_its_own() {
     assert_eq!(refusal(&app, &place("424242")).await, "DU016", "a log that is not there");
     owner(
         &world,
-        "insert into log (kind, log_id) select 'system', installation_id from installation;
+        "set local session_replication_role = replica;
+         insert into log (kind, log_id) select 'system', installation_id from installation;
          insert into log_generation (log_no, generation, origin) select log_no, 1, 'duly.test/system' from log",
     )
     .await;

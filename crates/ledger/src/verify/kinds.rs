@@ -13,7 +13,7 @@ words! {
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
         ExportMade = "export.made", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
-        ControllerAdded = "controller.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
+        ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
         AccountStopped = "lane.stopped", LetterheadSet = "controller.letterhead_set",
         TemplateReviewed = "template.reviewed", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
@@ -61,6 +61,8 @@ const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is
 const OF_HOLD: Fields = &[("command", Is::Uuid), ("hold", Is::Uuid), ("user", Is::Uuid)];
 const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
+const OF_CALL: Fields =
+    &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("profile", Is::Text), ("repeat", Is::Flag)];
 const ERASED: Fields = &[("erased", Is::True)];
 const OF_LIST: Fields = &[("count", Is::Count), ("list", Is::Count), ("root", Is::Hash)];
 
@@ -76,6 +78,7 @@ impl Kind {
         !matches!(
             self,
             ControllerAdded
+                | IncidentAdded
                 | LetterheadSet
                 | TemplateReviewed
                 | ReceiptRefused
@@ -133,6 +136,7 @@ impl Kind {
                 ("unknown", Is::Count),
             ],
             Self::IncidentReopened => &[("reason", Is::Text)],
+            Self::IncidentAdded => &[("approvals", Is::Count), ("incident", Is::Uuid)],
             Self::ReceiptRefused => &[
                 ("count", Is::Count),
                 ("ground", Is::Word(&["bad_signature", "stale", "malformed", "too_large", "replay", "unmatched"])),
@@ -150,13 +154,7 @@ impl Kind {
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
             Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
-            Self::Intent => &[
-                ("content", Is::Hash),
-                ("destination", Is::Hash),
-                ("plan", Is::Count),
-                ("profile", Is::Text),
-                ("repeat", Is::Flag),
-            ],
+            Self::Intent => OF_CALL,
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
             Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],
@@ -189,7 +187,11 @@ impl Kind {
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
-            Self::IncidentClosed | Self::IncidentReopened | Self::LetterheadSet | Self::TemplateReviewed => (OF_COMMAND, &[]),
+            Self::IncidentAdded
+            | Self::IncidentClosed
+            | Self::IncidentReopened
+            | Self::LetterheadSet
+            | Self::TemplateReviewed => (OF_COMMAND, &[]),
             Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),

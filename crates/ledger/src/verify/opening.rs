@@ -1,13 +1,13 @@
 //! What a person's pack opens: fields of the manifest line, and the bytes of messages.
 
 use super::lines::parse;
-use super::own_list::open;
 use super::pack::{Pack, PackError};
 use super::person::Leaf;
 use super::plans::canonical_json;
 use super::report::{Code, Finding};
 use super::scan::scan;
 use super::world::World;
+use crate::commitment::commit_under;
 use crate::hash::{from_hex, to_hex};
 use crate::proof::parse_decimal;
 use serde_json::Value;
@@ -44,7 +44,7 @@ pub fn check<R: Read + Seek>(
     let mut opened = Vec::new();
     for (field, value) in keys.get("values").and_then(Value::as_object).into_iter().flatten() {
         let commitment = listed.iter().find(|(name, _)| name == field).map(|(_, c)| *c);
-        let made = key(field).zip(value.as_str()).map(|(key, value)| open(&key, value.as_bytes()));
+        let made = key(field).zip(value.as_str()).map(|(key, value)| commit_under(&key, value.as_bytes()));
         if made.is_none() || made != commitment {
             world.findings.push(wrong("a value is not the one that the manifest line commits to"));
         } else {
@@ -65,7 +65,7 @@ fn messages<R: Read + Seek>(
     for name in pack.names().into_iter().filter(|name| name.starts_with("messages/")) {
         let n = name.strip_prefix("messages/").and_then(|rest| rest.split_once('.')).and_then(|(n, _)| parse_decimal(n));
         let bytes = pack.read(&name, MESSAGE_MAX)?.unwrap_or_default();
-        let made = key.map(|key| open(&key, &Sha256::digest(&bytes)));
+        let made = key.map(|key| commit_under(&key, &Sha256::digest(&bytes)));
         let leaf = leaves.values().find(|leaf| leaf.n.is_some() && leaf.n == n).and_then(|leaf| scan(&leaf.bytes));
         let said = leaf.filter(|fact| fact.kind == "message.intent").and_then(|fact| fact.hex::<32>("content"));
         if made.is_some() && made == said {

@@ -6,12 +6,11 @@ use super::plans::canonical_json;
 use super::report::{Code, Finding, Report};
 use super::states::NoticeState;
 use super::world::World;
+use crate::commitment::commit_under;
 use crate::hash::from_hex;
 use crate::hash::to_hex;
 use crate::text::{clean, unguard_formula};
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
-use sha2::Sha256;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::io::{Read, Seek};
@@ -167,15 +166,7 @@ fn check_rows(rows: &Rows, references: &[String], world: &mut World, report: &mu
 fn opens(rows: &Rows, world: &World, person: usize, reference: &str) -> bool {
     let listed = world.people.line(person).and_then(|(lines, at)| lines.reference(at));
     let key = rows.keys.get(&person);
-    listed.zip(key).is_some_and(|(listed, key)| open(key, reference.as_bytes()) == *listed)
-}
-
-/// The commitment that a field's key makes of a value.
-pub fn open(key: &[u8; 32], value: &[u8]) -> [u8; 32] {
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(key);
-    let mac = Hmac::<Sha256>::new(&block.into());
-    mac.chain_update(value).finalize().into_bytes().into()
+    listed.zip(key).is_some_and(|(listed, key)| commit_under(key, reference.as_bytes()) == *listed)
 }
 
 /// The external references of a CSV file, cleaned as an import cleans them; rows without content do not count.

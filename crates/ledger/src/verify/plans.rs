@@ -4,7 +4,7 @@ use super::lines::Columns;
 use super::pack::{Pack, PackError};
 use super::people::Message;
 use super::report::{Code, Finding, Findings};
-use super::scan::Fact;
+use super::scan::{Fact, from_uuid};
 use super::states::{Channel, State, Word};
 use super::world::World;
 use crate::hash::from_hex;
@@ -31,6 +31,13 @@ struct Approval {
     key: [u8; 32],
     is_signed: bool,
     statement: Value,
+}
+
+impl Approval {
+    /// For which installation it was signed.
+    fn installation(&self) -> Option<&str> {
+        self.statement.get("installation").and_then(Value::as_str).filter(|id| from_uuid(id).is_some())
+    }
 }
 
 /// A plan's files.
@@ -163,10 +170,14 @@ impl World {
                 && says(&a.statement, "command", "plan approve")
                 && says(&a.statement, "hash", hash)
                 && says(&a.statement, "incident", inc)
+                && a.installation().is_some()
         });
         let Some(approval) = valid else { return false };
+        let installation = approval.installation().map(str::to_owned);
         self.approvers.push(format!("plan {number}: user {user} with key {}", to_hex(&approval.key)));
-        true
+        // A log is of one installation: what was signed for another counts nothing here.
+        self.installation = self.installation.take().or_else(|| installation.clone());
+        self.installation == installation
     }
 
     /// The plan's text has the hash of its event, and speaks of the lists and contents that are there.

@@ -49,6 +49,8 @@ pub struct World {
     pub(super) profiles: Vec<String>,
     /// Valid approvals with their keys.
     pub approvers: Vec<String>,
+    /// The installation for which the first of them was signed.
+    pub(super) installation: Option<String>,
     /// Lists that the controller signed.
     pub signed_lists: Vec<String>,
     /// Events by kind.

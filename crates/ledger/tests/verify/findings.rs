@@ -188,24 +188,6 @@ fn plan_its_text_its_order_and_the_lists_that_it_names() {
 }
 
 #[test]
-fn approval_by_nobody_by_the_same_or_of_another_plan() {
-    let own = with(APPROVED, "user", json!(ALICE));
-    assert_eq!(own.found(), [("approval", leaf(APPROVED))]);
-    // Also where the signature itself is good.
-    assert_eq!(with(PREPARED, "user", json!(BOB)).found(), [("approval", leaf(APPROVED))]);
-    let gone = changed(|case| drop(case.files.remove("approvals/1-1.json")));
-    assert_eq!(gone.found(), [("approval", leaf(APPROVED))]);
-    for (from, to) in [("plan approve", "plan go"), ("\\\"plan\\\":1", "\\\"plan\\\":2")] {
-        let forged = changed(|case| {
-            let text = String::from_utf8(case.files["approvals/1-1.json"].clone()).unwrap();
-            assert!(text.contains(from));
-            case.files.insert("approvals/1-1.json".into(), text.replace(from, to).into_bytes());
-        });
-        assert_eq!(forged.found(), [("approval", leaf(APPROVED))]);
-    }
-}
-
-#[test]
 fn contents_other_than_the_plan_says() {
     let other = lines([1, 2, 3].map(contents_line)).0;
     let found = changed(|case| drop(case.files.insert("contents.1.jsonl".into(), other))).found();

@@ -100,8 +100,21 @@ pub fn rewrite_plan(case: &mut Case, change: impl FnOnce(&mut serde_json::Value)
 fn sign_plan(case: &mut Case, body: &serde_json::Value) -> String {
     let body = body.to_string();
     let hash = duly_ledger::to_hex(&Sha256::digest(&body));
-    let nonce = "07".repeat(16);
-    let statement = json!({"at": "2026-11-24T08:00:00Z", "command": "plan approve", "hash": hash, "incident": INC, "nonce": nonce, "plan": 1, "v": 1});
+    case.files.insert("plans/1.json".into(), body.into_bytes());
+    case.files.insert("approvals/1-1.json".into(), approval(&statement(&hash)));
+    hash
+}
+
+/// What Bob signs to approve the plan.
+pub fn statement(hash: &str) -> serde_json::Value {
+    json!({
+        "at": "2026-11-24T08:00:00Z", "command": "plan approve", "hash": hash, "incident": INC,
+        "installation": "019355a0-0000-7000-8000-000000000003", "nonce": "07".repeat(16), "plan": 1, "v": 1,
+    })
+}
+
+/// A file of Bob's signature over a statement.
+pub fn approval(statement: &serde_json::Value) -> Vec<u8> {
     let statement = statement.to_string();
     let approval = json!({
         "key": duly_ledger::to_hex(approver().verifying_key().as_bytes()),
@@ -109,9 +122,7 @@ fn sign_plan(case: &mut Case, body: &serde_json::Value) -> String {
         "statement": statement,
         "user": BOB,
     });
-    case.files.insert("plans/1.json".into(), body.into_bytes());
-    case.files.insert("approvals/1-1.json".into(), approval.to_string().into_bytes());
-    hash
+    approval.to_string().into_bytes()
 }
 
 fn plan(case: &mut Case) {

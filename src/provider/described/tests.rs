@@ -1,0 +1,178 @@
+//! A gateway that only the settings know.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::model::state::MessageState as S;
+use crate::provider::Pause;
+use reqwest::header::HeaderMap;
+
+const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
+const GATEWAY: &str = r#"
+channel = "sms"
+provider = "http"
+url = "http://127.0.0.1"
+api_key = "user:word"
+receipt_secret = "secret"
+[http]
+path = "/send"
+body = '{"msisdn": {{json to}}, "sender": {{json from}}, "message": {"text": {{json text}}}, "ref": {{json reference}}}'
+content = "/message/text"
+auth = "basic"
+taken = [202]
+never = [400]
+id = "/id"
+status_path = "/messages/{id}"
+status = "/state"
+[http.words]
+DELIVRD = "delivered_to_handset"
+UNDELIV = "failed"
+NOTED = ""
+[http.receipt]
+signature = "x-signature"
+id = "/id"
+word = "/state"
+reference = "/ref"
+"#;
+
+fn lane(from: &str, to: &str) -> Lane {
+    assert!(GATEWAY.contains(from));
+    toml::from_str(&GATEWAY.replace(from, to)).unwrap()
+}
+
+fn gateway() -> DescribedProvider {
+    DescribedProvider::new(&lane("", ""), Channel::Sms).unwrap()
+}
+
+fn prepare(text: &str) -> Result<Request, Refusal> {
+    let item = Item::Sms { from: "NORTHMERE", to: "+447700900001", text };
+    gateway().prepare(&Outbound { reference: REFERENCE, callback: None, item })
+}
+
+fn answer(status: u16, body: &str) -> CallResult {
+    let frozen = prepare("hello").unwrap().freeze("http");
+    gateway().read_answer(&frozen.thaw().unwrap(), &Reply::of(status, body))
+}
+
+#[test]
+fn each_answer_has_its_outcome() {
+    let minute = Some(Pause::Minute);
+    for (status, body, means, code, pause) in [
+        (202, r#"{"id":"a-1"}"#, Answer::Accepted, "202", None),
+        (202, r#"{"id":17}"#, Answer::Accepted, "202", None),
+        (202, r#"{"error":"x"}"#, Answer::Unknown, "unreadable", None),
+        (202, "<html>", Answer::Unknown, "unreadable", None),
+        (200, r#"{"id":"a-1"}"#, Answer::Unknown, "unreadable", None),
+        (302, "", Answer::Unknown, "302", minute),
+        (400, "", Answer::Rejected, "400", None),
+        (401, "", Answer::LaneStopped, "401", minute),
+        (402, "", Answer::LaneStopped, "402", minute),
+        (403, "", Answer::LaneStopped, "403", minute),
+        (404, "", Answer::Unknown, "404", None),
+        (408, "", Answer::Unknown, "408", None),
+        (409, "", Answer::Unknown, "409", None),
+        (422, "", Answer::Unknown, "422", None),
+        (429, "", Answer::NotTaken, "429", None),
+        (500, r#"{"id":"a-1"}"#, Answer::Unknown, "500", None),
+    ] {
+        let result = answer(status, body);
+        assert_eq!((result.answer, result.code.as_str(), result.pause), (means, code, pause), "{status} {body}");
+        assert_eq!(result.provider_id.is_some(), means == Answer::Accepted, "{status} {body}");
+    }
+}
+
+#[test]
+fn no_text_breaks_out_of_its_place_and_all_of_it_is_read_back() {
+    for text in ["hello", "a \"quoted\" {{to}} \\ text\nwith lines", "“ŵ”", "\",\"msisdn\":\"+44\""] {
+        let frozen = prepare(text).unwrap().freeze("http");
+        assert_eq!(read_back(&frozen.thaw().unwrap()), Some(ReadBack::text("+447700900001", text)));
+    }
+}
+
+#[test]
+fn a_body_that_does_not_have_our_text_as_it_is_sends_nothing() {
+    let item = Item::Sms { from: "N", to: "+447700900001", text: "hello" };
+    let code = |from: &str, to: &str| {
+        let provider = DescribedProvider::new(&lane(from, to), Channel::Sms).unwrap();
+        provider.prepare(&Outbound { reference: REFERENCE, callback: None, item }).err().map(|refusal| refusal.code)
+    };
+    assert_eq!(code("{{json text}}", "{{json text}}"), None);
+    assert_eq!(code("{{json text}}", "\"{{text}} and more\""), Some("body"));
+    assert_eq!(code("{{json text}}", "{{json nothing}}"), Some("body"));
+    assert_eq!(code("{{json text}}", "{{text}}"), Some("body"));
+    assert_eq!(code("\"/message/text\"", "\"/message\""), Some("body"));
+}
+
+#[test]
+fn a_description_that_says_too_little_is_refused() {
+    for (from, to) in [
+        ("path = \"/send\"", "path = \"send\""),
+        ("taken = [202]", "taken = []"),
+        ("id = \"/id\"\nstatus_path", "id = \"\"\nstatus_path"),
+        ("/messages/{id}", "/messages"),
+        ("auth = \"basic\"", "auth = \"x-strange\""),
+        ("{{json to}}", "{{json to"),
+        ("\"failed\"", "\"sending\""),
+        ("\"failed\"", "\"strange\""),
+    ] {
+        assert!(DescribedProvider::new(&lane(from, to), Channel::Sms).is_err(), "{to}");
+    }
+}
+
+#[test]
+fn nothing_is_promised_that_nobody_confirmed() {
+    let gateway = gateway();
+    let promised = gateway.capabilities();
+
+    assert_eq!((promised.idempotent_for, promised.lookup, promised.cancel_within), (None, LookupStrength::None, None));
+    assert!(promised.polling);
+    assert_eq!(promised.receipts, ReceiptProof::Signed(receipt::SIGNED));
+    let unsigned = DescribedProvider::new(&lane("signature = \"x-signature\"\n", ""), Channel::Sms).unwrap();
+    assert_eq!(unsigned.capabilities().receipts, ReceiptProof::Confirmed(receipt::CONFIRMED));
+}
+
+#[test]
+fn words_mean_what_the_settings_say_and_others_move_nothing() {
+    let status = |word: &str| match gateway().read_status(&Reply::of(200, json!({ "id": 17, "state": word }).to_string())) {
+        StatusAnswer::Known(seen) => Some((seen.provider_id, seen.status)),
+        _ => None,
+    };
+    assert_eq!(status("DELIVRD"), Some(("17".into(), Some(S::DeliveredToHandset))));
+    assert_eq!(status("NOTED"), Some(("17".into(), None)));
+    assert_eq!(status("TELEPORTED"), Some(("17".into(), None)));
+    assert_eq!(gateway().read_status(&Reply::of(404, "")), StatusAnswer::NotFound);
+    assert_eq!(gateway().read_status(&Reply::of(500, "")), StatusAnswer::CannotKnow);
+    assert_eq!(gateway().status("a/../b"), None);
+    assert_eq!(gateway().status("17").unwrap().path, "/messages/17");
+}
+
+#[test]
+fn a_receipt_is_believed_by_its_signature_and_not_with_one_bit_changed() {
+    let body = json!({ "id": "17", "state": "UNDELIV", "ref": REFERENCE }).to_string();
+    let good = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"secret"), body.as_bytes());
+    let read = |signature: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-signature", signature.parse().unwrap());
+        let raw = RawReceipt {
+            path: "",
+            query: "",
+            origin: "",
+            headers: &headers,
+            body: body.as_bytes(),
+            now_seconds: 0,
+            window_seconds: 1,
+        };
+        gateway().parse_receipt(&raw)
+    };
+    let receipt = &read(&hex::encode(good)).unwrap()[0];
+    assert_eq!(
+        (receipt.event_name.as_str(), receipt.reference.as_deref(), receipt.status),
+        ("17/UNDELIV", Some(REFERENCE), Some(S::Failed))
+    );
+    assert!(read(&format!("sha256={}", hex::encode(good))).is_ok());
+    let mut bad = good.as_ref().to_vec();
+    bad[31] ^= 1;
+    for signature in [hex::encode(bad).as_str(), "", "00"] {
+        assert_eq!(read(signature).err(), Some(ReceiptRefusal::BadSignature), "{signature}");
+    }
+}
