@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny docs prepare bench openapi
+.PHONY: help demo test lint deny docs prepare bench soak openapi
 export SQLX_OFFLINE = true
 
 minutes = The first build takes about 13 minutes on 2 cores, later ones take seconds. The services start meanwhile.
@@ -33,6 +33,10 @@ bench: ## Measure, in release, and write target/bench/latest.json
 	@echo "The first build in release takes longer than the one of the tests."
 	@$(call beside_services,cargo bench -p duly --bench throughput --no-run)
 	@$(environment); cargo bench -p duly --bench throughput
+
+soak: ## 100,000 messages, every fault at every twentieth call, three workers, kills at random (SOAK_MESSAGES, SOAK_SEED)
+	@$(call beside_services,cargo test -p duly --test it --no-run)
+	@$(environment); SOAK_MESSAGES=$${SOAK_MESSAGES:-100000} cargo test -p duly --test it -- soak:: --nocapture
 
 lint: ## Formatting, clippy with warnings denied, shell scripts where shellcheck is installed
 	cargo fmt --all --check
