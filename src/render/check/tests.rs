@@ -336,7 +336,7 @@ fn what_a_letter_is_refused_for_is_a_finding_of_its_zones() {
 
 #[test]
 fn a_column_that_is_printed_unasked_is_missed_by_each_person_who_has_none() {
-    let source = "{{!-- content = full --}}\n{{person.kind}} {{#if person.note}}{{person.note}}{{/if}}";
+    let source = "{{!-- content = full; title = T --}}\n{{person.kind}} {{#if person.note}}{{person.note}}{{/if}}";
     let template = Template::kept("uk-gdpr/letter.en", source).unwrap();
     let mut case = case("uk-gdpr", Channel::Letter, Content::Full);
     let mut held = Holdings::default();
