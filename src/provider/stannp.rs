@@ -34,8 +34,8 @@ use time::OffsetDateTime;
 pub const LIVE_URL: &str = "https://api-eu1.stannp.com";
 /// unconfirmed: nobody says how long a key lives; an hour is enough to resolve what a healthy lane leaves unknown.
 const KEY_LIFE: Duration = Duration::from_secs(3600);
-/// How long to go on looking for an unknown call.
-const PATIENCE: Duration = Duration::from_secs(3600);
+/// How far back a letter is looked for of which nobody knows when it was sent.
+const SEEN_FOR: time::Duration = time::Duration::days(90);
 /// Letters of one list; of one reference there are never so many.
 const PAGE: usize = 100;
 /// The vendor's pages say 10 or 64.
@@ -92,8 +92,9 @@ fn capabilities() -> Capabilities {
         name: "Stannp",
         channels: &[Channel::Letter],
         idempotent_for: Some(KEY_LIFE),
-        // A list by tag; that it shows everything at once nobody says, so that what is missing proves nothing.
-        lookup: LookupStrength::Weak { patience: PATIENCE },
+        // The list by tag finds news. That it shows everything nobody says, so that what is missing in it proves nothing;
+        // after a call without an answer a repeat under the key tells more.
+        lookup: LookupStrength::None,
         receipts: ReceiptProof::Signed(receipt::SCHEME),
         receipts_have_time: false,
         polling: true,
@@ -234,9 +235,9 @@ impl Wire for Stannp {
     }
 
     fn look_up(&self, sought: &Sought<'_>, _: Option<&str>) -> Option<Request> {
-        let since = sought.since?.date() - time::Duration::DAY;
-        // A month on: it can only be sought after it was sent.
-        let [from, to] = [since, since + time::Duration::days(31)].map(|day| format!("{day}T00:00:00.000Z"));
+        let today = OffsetDateTime::now_utc().date();
+        let since = sought.since.map_or(today - SEEN_FOR, |since| since.date() - time::Duration::DAY);
+        let [from, to] = [since, today + time::Duration::DAY].map(|day| format!("{day}T00:00:00.000Z"));
         let list = format!("/v1/reporting/directMail/list/{from}/{to}");
         Some(Request::get(format!("{list}?tag={}&limit={PAGE}", sought.reference)))
     }

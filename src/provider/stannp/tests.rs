@@ -147,10 +147,9 @@ fn what_a_machine_read_otherwise_than_it_was_printed_is_told() {
 #[test]
 fn a_look_up_asks_by_tag_and_does_not_believe_a_list_that_was_not_filtered() {
     let sought = Sought { reference: REFERENCE, frozen: None, since: Some(time::macros::datetime!(2026-11-26 08:00 UTC)) };
-    assert_eq!(
-        wire().look_up(&sought, None).unwrap().path,
-        format!("/v1/reporting/directMail/list/2026-11-25T00:00:00.000Z/2026-12-26T00:00:00.000Z?tag={REFERENCE}&limit=100")
-    );
+    let path = wire().look_up(&sought, None).unwrap().path;
+    assert!(path.starts_with("/v1/reporting/directMail/list/2026-11-25T00:00:00.000Z/20"), "{path}");
+    assert!(path.ends_with(&format!("T00:00:00.000Z?tag={REFERENCE}&limit=100")), "{path}");
     let read = |data: Value| wire().read_look_up(&sought, &Reply::of(200, json!({ "success": true, "data": data }).to_string()));
     let tagged = with("tags", json!(format!("x,{REFERENCE}")));
     for data in [json!([tagged, with("tags", json!("other"))]), json!({ "singles": [tagged] })] {
@@ -160,7 +159,7 @@ fn a_look_up_asks_by_tag_and_does_not_believe_a_list_that_was_not_filtered() {
     assert_eq!(read(json!([])), Page::Shows { seen: vec![], next: None });
     assert_eq!(read(json!([with("tags", json!("other"))])), Page::CannotKnow);
     assert_eq!(wire().read_look_up(&sought, &Reply::of(404, "")), Page::CannotKnow);
-    assert_eq!(wire().look_up(&Sought { since: None, ..sought }, None), None);
+    assert!(wire().look_up(&Sought { since: None, ..sought }, None).is_some());
 }
 
 #[test]
