@@ -61,6 +61,11 @@ const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is
 const OF_HOLD: Fields = &[("command", Is::Uuid), ("hold", Is::Uuid), ("user", Is::Uuid)];
 const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
+const GROUND_OF_RECEIPT: Fields = &[
+    ("body", Is::Hash),
+    ("ground", Is::Word(&["found", "polled"])),
+    ("scheme", Is::Word(&["bearer", "hmac-sha1", "hmac-sha256"])),
+];
 const OF_CALL: Fields =
     &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("profile", Is::Text), ("repeat", Is::Flag)];
 const ERASED: Fields = &[("erased", Is::True)];
@@ -104,14 +109,9 @@ impl Kind {
         }
     }
 
-    /// Fields beside those of every message's event: needed, and possible.
-    fn own(self) -> (Fields, Fields) {
-        const GROUND_OF_RECEIPT: Fields = &[
-            ("body", Is::Hash),
-            ("ground", Is::Word(&["found", "polled"])),
-            ("scheme", Is::Word(&["bearer", "hmac-sha1", "hmac-sha256"])),
-        ];
-        let needed: Fields = match self {
+    /// Fields that this kind needs beside those that it shares.
+    fn own(self) -> Fields {
+        match self {
             Self::LogOpened => &[
                 ("format", Is::Count),
                 ("generation", Is::Count),
@@ -165,8 +165,12 @@ impl Kind {
             Self::Exhausted => &[("ground", Is::Word(&["deadline", "attempts"]))],
             Self::Unfit => &[("ground", Is::Word(&["not_as_approved", "does_not_open", "does_not_render"]))],
             _ => &[],
-        };
-        let optional: Fields = match self {
+        }
+    }
+
+    /// Fields that it may have beside them.
+    fn possible(self) -> Fields {
+        match self {
             Self::LogOpened => &[("from_root", Is::Hash), ("from_size", Is::Count), ("reason", Is::Word(&["restored"]))],
             Self::IncidentClosed => &[("reason", Is::Text)],
             Self::Unknown => &[("code", Is::Code)],
@@ -177,8 +181,7 @@ impl Kind {
             Self::HoldSet | Self::HoldLifted | Self::ContactViewed => ERASED,
             Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
             _ => &[],
-        };
-        (needed, optional)
+        }
     }
 
     fn common(self) -> (Fields, Fields) {
@@ -203,7 +206,8 @@ impl Kind {
         if self.is_of_person().is_some_and(|is| is != fact.place.is_some()) {
             return Some("it stands in a person's chain where it must not, or in none where it must".into());
         }
-        let ((needed, optional), (own, own_optional)) = (self.common(), self.own());
+        let (needed, optional) = self.common();
+        let (own, own_optional) = (self.own(), self.possible());
         let known = || needed.iter().chain(own).chain(optional).chain(own_optional);
         if let Some((name, _)) = needed.iter().chain(own).find(|(name, _)| fact.get(name).is_none()) {
             return Some(format!("it has no field `{name}`"));
