@@ -109,8 +109,9 @@ impl Store {
                       coalesce(r.reference, a.reference) as reference, coalesce(octet_length(a.request), 0) > 0 as "has_request!",
                       (extract(epoch from duly_now() - greatest(a.send_by, r.at)) * 1000)::bigint as since_send_by_ms,
                       (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
-                      (select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
-                          and o.message_id = m.message_id and o.provider_id is not null limit 1) as provider_id
+                      coalesce((select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
+                          and o.message_id = m.message_id and o.provider_id is not null limit 1),
+                          (select l.found[1] from lookup l where l.message_id = m.message_id and l.found[1] is not null limit 1)) as provider_id
                  from incident i cross join lateral (
                     select * from message m where m.incident_no = i.incident_no and m.due_at <= duly_now()
                        and (m.state <> 'ready' or (m.expires_at <= duly_now() or m.attempt - m.counted_from >= $2

@@ -40,4 +40,5 @@ mod the_event_is_the_only_writer;
 mod told;
 mod turns;
 mod unsent;
+mod vendors;
 mod wording;

@@ -1,0 +1,128 @@
+//! Runs through lanes that speak Twilio's and Stannp's wire formats, against the sandbox's faces of them.
+
+use crate::support::{Lane, Setup, Stage, within};
+use duly::model::state::Route;
+use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+const LONGEST: Duration = Duration::from_secs(60);
+/// Nobody is there: receipts are asked for. Twilio must be told an address all the same, because it holds our reference.
+const NOWHERE: (&str, &str) = ("DULY_RECEIPTS__URL", "http://127.0.0.1:9");
+
+/// Each fault once for certain, and then by chance.
+fn faults(kinds: &[(FaultKind, u32)]) -> Vec<Fault> {
+    let some = |(kind, per_mille): (FaultKind, u32)| Fault { per_mille, ..Fault::always(kind) };
+    kinds.iter().flat_map(|fault| [Fault::once(fault.0), some(*fault)]).collect()
+}
+
+async fn assert_fired(stage: &Stage, kinds: &[(FaultKind, u32)]) {
+    let missing: Vec<_> = kinds.iter().filter(|(kind, _)| stage.sandbox.state.fired(*kind) == 0).collect();
+    assert!(missing.is_empty(), "{missing:?} did not fire");
+    let taken = i64::try_from(stage.produced()).unwrap();
+    assert_eq!(stage.count("select count(*) from message where state not in ('rejected')").await, taken);
+}
+
+fn twilio(faults: Vec<Fault>) -> Lane {
+    let provider =
+        ProviderConfig { face: Face::Twilio, receipts: false, receipt_delay_ms: 100, faults, ..ProviderConfig::default() };
+    Lane { provider, ..Lane::named("twilio") }
+}
+
+#[tokio::test]
+async fn a_run_through_twilio_finds_what_left_and_sends_nothing_twice() {
+    let kinds = [
+        (FaultKind::TooMany, 100),
+        (FaultKind::ErrorAfter, 100),
+        (FaultKind::CutAfter, 100),
+        (FaultKind::NotJson, 60),
+        (FaultKind::Reject, 60),
+        (FaultKind::Undelivered, 100),
+        (FaultKind::Expired, 60),
+    ];
+    let stage = Stage::new(Setup { people: 25, lanes: vec![twilio(faults(&kinds))], ..Setup::default() }).await;
+    let _scheduler = stage.start_with(&["scheduler"], None, &[NOWHERE]);
+    let _worker = stage.start_with(&["worker"], None, &[NOWHERE]);
+
+    stage.drain_to_the_end().await;
+
+    stage.audit().await;
+    assert_fired(&stage, &kinds).await;
+    assert_eq!(stage.count("select count(*) from alarm").await, 0);
+}
+
+#[tokio::test]
+async fn what_twilio_cannot_find_is_never_sent_again_by_itself() {
+    let stage = Stage::new(Setup { lanes: vec![twilio(vec![Fault::once(FaultKind::ErrorBefore)])], ..Setup::default() }).await;
+    let _scheduler = stage.start_with(&["scheduler"], None, &[NOWHERE]);
+    let _worker = stage.start_with(&["worker"], None, &[NOWHERE]);
+    let is = async |state: &str| (stage.states().await == [state]).then_some(());
+
+    within(LONGEST, "the call's end is not known", async || is("unknown").await).await;
+    // An hour of looking.
+    stage.shift_clock(3_700).await;
+    within(LONGEST, "a person is asked", async || is("asked").await).await;
+
+    assert_eq!((stage.produced(), stage.count("select count(*) from attempt").await), (0, 1));
+    stage.audit().await;
+}
+
+/// What a machine at a printer's reads in the window of a letter: the words that stand there, by a program that others made.
+fn read_window(pdf: &[u8]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letter.pdf");
+    std::fs::write(&path, pdf).unwrap();
+    // Points from the upper left corner; the window of an A4 letter.
+    let area = ["-f", "1", "-l", "1", "-r", "72", "-x", "69", "-y", "109", "-W", "219", "-H", "82", "-layout"];
+    let output = Command::new("pdftotext").args(area).arg(&path).arg("-").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+#[tokio::test]
+async fn a_run_through_stannp_repeats_under_its_key_and_every_window_shows_the_persons_address() {
+    if Command::new("pdftotext").arg("-v").output().is_err() {
+        eprintln!("SKIPPED: pdftotext is not installed, and nobody can read the windows of the letters");
+        return;
+    }
+    let kinds = [
+        (FaultKind::TooMany, 100),
+        (FaultKind::ErrorBefore, 100),
+        (FaultKind::ErrorAfter, 100),
+        (FaultKind::CutBefore, 60),
+        (FaultKind::CutAfter, 100),
+        (FaultKind::NotJson, 60),
+        (FaultKind::ErrorInside, 60),
+        (FaultKind::RequestTimeout, 60),
+        (FaultKind::Reject, 60),
+        (FaultKind::ReceiptDouble, 100),
+        (FaultKind::ReceiptForged, 100),
+        (FaultKind::ReceiptLost, 100),
+        (FaultKind::ReceiptUnknownWord, 100),
+        (FaultKind::LetterReturned, 60),
+    ];
+    let provider = ProviderConfig {
+        face: Face::Stannp,
+        channel: "letter".into(),
+        idempotent: true,
+        receipt_delay_ms: 100,
+        receipt_retry_ms: Some(100),
+        faults: faults(&kinds),
+        ..ProviderConfig::default()
+    };
+    let lanes = vec![Lane { provider, ..Lane::named("letters") }];
+    let stage = Stage::new(Setup { people: 30, routes: vec![Route::Letter], lanes, ..Setup::default() }).await;
+    stage.sandbox.state.set_window_reader(Arc::new(read_window));
+    stage.serve_receipts().await;
+    let _scheduler = stage.start(&["scheduler"]);
+    let _worker = stage.start(&["worker"]);
+
+    stage.drain_to_the_end().await;
+
+    stage.audit().await;
+    assert_fired(&stage, &kinds).await;
+    assert_eq!(stage.count("select count(*) from message where state = 'carrier_delivered'").await, 0);
+    assert_eq!(stage.count("select count(*) from alarm where code = 'address_differs'").await, 0);
+}
