@@ -43,7 +43,8 @@ impl DescribedProvider {
         if !is_path(&settings.path) || settings.taken.is_empty() || settings.id.is_empty() || settings.content.is_empty() {
             return Err("needs `path`, `body`, `content`, `taken` and `id`");
         }
-        if !settings.status_path.is_empty() && !(is_path(&settings.status_path) && settings.status_path.contains("{id}")) {
+        let is_status_path = is_path(&settings.status_path) && settings.status_path.contains("{id}");
+        if !settings.status_path.is_empty() && !is_status_path {
             return Err("has a `status_path` without `{id}`");
         }
         if !["", "bearer", "basic", "x-api-key"].contains(&settings.auth.as_str()) {

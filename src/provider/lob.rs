@@ -185,12 +185,12 @@ impl Wire for Lob {
     /// | 429 | `not_taken`, waits until `X-Rate-Limit-Reset` |
     /// | all else | the usual rows |
     fn read_answer(&self, sent: &Thawed<'_>, reply: &Reply) -> CallResult {
-        if let (200, Some(letter)) = (reply.status, reply.json()) {
-            if let Some(id) = text_at(&letter, "/id").filter(|id| is_id(id)) {
-                let has_failed = text_at(&letter, "/status").as_deref() == Some("failed");
-                let code = if has_failed { "200_failed" } else { "200" };
-                return CallResult { returned: returned(sent, &letter), ..CallResult::accepted(id, code) };
-            }
+        if let (200, Some(letter)) = (reply.status, reply.json())
+            && let Some(id) = text_at(&letter, "/id").filter(|id| is_id(id))
+        {
+            let has_failed = text_at(&letter, "/status").as_deref() == Some("failed");
+            let code = if has_failed { "200_failed" } else { "200" };
+            return CallResult { returned: returned(sent, &letter), ..CallResult::accepted(id, code) };
         }
         match (reply.status, error_code(reply)) {
             (400..=428, Some(code)) if OURS.contains(&code.as_str()) => {

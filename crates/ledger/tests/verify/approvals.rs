@@ -49,7 +49,7 @@ fn two_approvals_for_two_installations_are_not_both_of_this_log() {
             let mut words = statement(&hash);
             words["installation"] = json!(installation);
             words["nonce"] = json!("08".repeat(16));
-            let mut file: serde_json::Value = serde_json::from_slice(&approval(&words)).unwrap();
+            let mut file: Value = serde_json::from_slice(&approval(&words)).unwrap();
             file["user"] = json!(carol);
             case.files.insert("approvals/1-2.json".into(), file.to_string().into_bytes());
             let mut again = case.events[APPROVED].clone();
