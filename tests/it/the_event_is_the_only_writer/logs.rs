@@ -76,8 +76,8 @@ async fn no_incident_is_added_but_by_a_signature_that_says_how_many_approvals_it
     let id = Uuid::now_v7();
     let insert = |approvals: i32| {
         format!(
-            "insert into incident (controller_id, incident_id, slug, profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required)
-             select controller_id, '{id}', 'other', profile, closing, texts, wrapped_key, intake_public_key, intake_secret_key, {approvals} from incident;"
+            "insert into incident (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required)
+             select controller_id, '{id}', 'other', profile, texts, wrapped_key, intake_public_key, intake_secret_key, {approvals} from incident;"
         )
     };
     let nobody = Decider { user_id: world.users.ann.user_id, command_id: Uuid::now_v7() };
