@@ -87,6 +87,7 @@ fn ground(people: u64) -> Ground {
             date: (2026, 11, 9),
             discreet: false,
             watermark: String::new(),
+            look: duly::model::look::Look::default(),
         },
         people: (0..people).map(person).collect(),
     }
