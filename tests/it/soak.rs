@@ -27,10 +27,19 @@ const STILL_OPEN: &str = "select concat_ws(' ', m.lane, m.state, m.attempt, m.du
       from message m where state in ('ready', 'sending', 'unknown') or state in ('accepted', 'sent', 'printed', 'overdue')
        and exists (select from notice n where n.person_id = m.person_id and n.state = 'open')";
 
+/// Repeats are few: their fault must fire at every second one.
+fn often(kind: FaultKind) -> u32 {
+    if kind == FaultKind::Conflict { 500 } else { OFTEN }
+}
+
 fn faults(channel: &str) -> Vec<Fault> {
     let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
     let fits = |kind: &&FaultKind| !STOPPING.contains(kind) && !others.contains(kind);
-    FaultKind::ALL.iter().filter(fits).map(|kind| Fault { per_mille: OFTEN, ..Fault::always(*kind).lasting(700) }).collect()
+    FaultKind::ALL
+        .iter()
+        .filter(fits)
+        .map(|kind| Fault { per_mille: often(*kind), ..Fault::always(*kind).lasting(700) })
+        .collect()
 }
 
 /// A lane of letters that honours our key, one of texts whose look-up lags, and one with neither.
@@ -44,7 +53,9 @@ fn lanes(per_second: u32) -> Vec<Lane> {
     let letters = ProviderConfig { idempotent: true, lookup: false, ..provider("letter") };
     let lagging = ProviderConfig { lookup_lag_ms: 300, ..provider("sms") };
     let blind = ProviderConfig { lookup: false, ..provider("sms") };
-    let lane = |name, provider, unknown_rule| Lane { provider, per_second, unknown_rule, ..Lane::named(name) };
+    // A letter whose text came through after all is not repeated: when its key is old, somebody is asked.
+    let lane =
+        |name, provider, unknown_rule| Lane { provider, per_second, unknown_rule, key_life_seconds: 45, ..Lane::named(name) };
     vec![lane("letters", letters, "ask"), lane("sms-a", lagging, "ask"), lane("sms-b", blind, "next_step")]
 }
 
