@@ -142,7 +142,10 @@ fn before(plan: &FaultPlan, vendor: &dyn Vendor, reference: &str, wire: &Wire, p
         wire.cut();
         return Some(StatusCode::OK.into_response());
     }
-    REFUSALS.iter().find(|(kind, _)| fires(*kind).is_some()).map(|(_, trouble)| vendor.refuse(*trouble).into())
+    // Who honours a key answers again what was made under it, and never that it will not be made.
+    let is_made = plan.settings.idempotent && plan.account.knows(reference);
+    let concerned = REFUSALS.iter().filter(|(kind, _)| !(is_made && *kind == FaultKind::Reject));
+    concerned.into_iter().find(|(kind, _)| fires(*kind).is_some()).map(|(_, trouble)| vendor.refuse(*trouble).into())
 }
 
 impl Call {
