@@ -5,7 +5,7 @@ use super::wait::within;
 use std::time::Duration;
 
 /// Longest wait for a run of a test.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(180);
 
 /// Messages that are still in our hands: to be sent, being sent, or not known.
 const IN_HAND: &str = "select count(*) from message where state in ('ready', 'sending', 'unknown')";
