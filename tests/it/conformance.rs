@@ -167,7 +167,7 @@ fn no_answer_that_proves_nothing_is_taken_for_one_that_does() {
                 let place = format!("{}: {status} {body}", name(&candidate));
                 let expected = match status {
                     429 => &[Answer::NotTaken][..],
-                    401 | 402 | 403 => &[Answer::LaneStopped],
+                    401..=403 => &[Answer::LaneStopped],
                     400 | 404..=407 | 410..=428 | 430..=499 => &[Answer::Rejected, Answer::LaneStopped, Answer::Unknown],
                     _ => &[Answer::Unknown],
                 };
