@@ -6,7 +6,6 @@ use crate::support::{World, quota, world};
 use duly::model::state::{Channel, MessageState};
 use duly::model::statement::{incident_close, incident_reopen, plan_command};
 use duly::store::StoreError;
-use duly::store::claim::Intent;
 use duly::store::list::NewRow;
 use duly::store::sequencing::LogScope;
 use duly_ledger::Event;
@@ -25,20 +24,6 @@ async fn reopen(world: &World) {
 
 async fn owner(world: &World) -> sqlx::PgPool {
     sqlx::PgPool::connect(&world.url).await.unwrap()
-}
-
-fn intent(world: &World, i: usize) -> Intent {
-    Intent {
-        message_id: world.messages[i],
-        person_id: world.people[i],
-        version: 1,
-        repeat: None,
-        lane: "sms-a".into(),
-        reference: hex::encode(world.messages[i].as_bytes()),
-        request: vec![1],
-        content: [1; 32],
-        destination: [0; 32],
-    }
 }
 
 async fn details(world: &World, kind: &str) -> Vec<Map<String, Value>> {
@@ -77,7 +62,7 @@ async fn a_closed_incident_sends_nothing_until_it_is_reopened() {
 
     close(&world, Some("abroad")).await.unwrap();
 
-    assert_eq!(world.store.claim(world.incident.key, &[intent(&world, first)], 1000).await.unwrap().len(), 0, "queued before");
+    assert_eq!(world.store.claim(world.incident.key, &[world.intent(first)], 1000).await.unwrap().len(), 0, "queued before");
     assert_eq!(queue().await, Vec::<Uuid>::new());
     sqlx::raw_sql("update message set expires_at = now() - interval '1 hour', due_at = now() - interval '1 hour'")
         .execute(&owner(&world).await)
@@ -89,7 +74,7 @@ async fn a_closed_incident_sends_nothing_until_it_is_reopened() {
         .await
         .unwrap();
     reopen(&world).await;
-    assert_eq!(world.store.claim(world.incident.key, &[intent(&world, first)], 1000).await.unwrap().len(), 1);
+    assert_eq!(world.store.claim(world.incident.key, &[world.intent(first)], 1000).await.unwrap().len(), 1);
     assert_eq!(world.store.audit(world.incident.key).await.unwrap(), []);
 }
 
@@ -156,7 +141,7 @@ async fn an_incident_is_closed_by_exactly_the_signed_command_or_not_at_all() {
 async fn what_was_sent_before_the_close_is_still_reported() {
     let world = world("close_late", 1).await;
     world.store.queue_due("sms-a", Channel::Sms, quota(1)).await.unwrap();
-    assert_eq!(world.store.claim(world.incident.key, &[intent(&world, 0)], 1000).await.unwrap().len(), 1);
+    assert_eq!(world.store.claim(world.incident.key, &[world.intent(0)], 1000).await.unwrap().len(), 1);
     close(&world, Some("abroad")).await.unwrap();
     let receipts = receipt_store(&world).await;
     let reference = hex::encode(world.messages[0].as_bytes());

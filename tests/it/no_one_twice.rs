@@ -9,17 +9,7 @@ use duly::store::outcome::Outcome;
 use duly::store::unit::Note;
 
 fn intent(world: &World, i: usize) -> Intent {
-    Intent {
-        message_id: world.messages[i],
-        person_id: world.people[i],
-        version: 1,
-        repeat: None,
-        lane: "sms-a".into(),
-        reference: format!("{i:032x}"),
-        request: vec![1],
-        content: [1; 32],
-        destination: [0; 32],
-    }
+    Intent { reference: format!("{i:032x}"), ..world.intent(i) }
 }
 
 fn outcome(world: &World, i: usize, attempt: u32, answer: Answer, provider_id: Option<&str>) -> Outcome {

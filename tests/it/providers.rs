@@ -136,17 +136,7 @@ async fn what_a_provider_took_otherwise_than_it_was_given_is_an_alarm_and_nothin
     let world = world("differs", 1).await;
     world.store.queue_due("sms-a", Channel::Sms, quota(100)).await.unwrap();
     let (message_id, person_id) = (world.messages[0], world.people[0]);
-    let intent = Intent {
-        message_id,
-        person_id,
-        version: 1,
-        repeat: None,
-        lane: "sms-a".into(),
-        reference: format!("{:032x}", 1),
-        request: vec![1],
-        content: [1; 32],
-        destination: [0; 32],
-    };
+    let intent = Intent { reference: format!("{:032x}", 1), ..world.intent(0) };
     world.store.claim(world.incident.key, &[intent], 1000).await.unwrap();
     let outcome = Outcome {
         message_id,

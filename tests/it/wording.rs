@@ -4,7 +4,6 @@ use crate::cli::desk::{Desk, PERSONAL, TEXTS};
 use crate::support::receipt::{Said, apply, keep, receipt_store};
 use crate::support::{Setup, Stage, quota, world_under};
 use duly::model::state::{Channel, MessageState};
-use duly::store::claim::Intent;
 use serde_json::{Value, json};
 
 const PREPARE: &[&str] = &["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"];
@@ -183,17 +182,7 @@ async fn each_person_is_told_under_the_profile_of_their_jurisdiction_or_nobody_i
 async fn the_closing_table_of_the_persons_own_profile_ends_their_notice() {
     let world = world_under("two_laws", 2, &[("GB", "uk-gdpr"), ("US-CA", "us-ca")]).await;
     world.store.queue_due("sms-a", Channel::Sms, quota(2)).await.unwrap();
-    let intents = [0, 1].map(|i| Intent {
-        message_id: world.messages[i],
-        person_id: world.people[i],
-        version: 1,
-        repeat: None,
-        lane: "sms-a".into(),
-        reference: hex::encode(world.messages[i].as_bytes()),
-        request: vec![1],
-        content: [1; 32],
-        destination: [0; 32],
-    });
+    let intents = [0, 1].map(|i| world.intent(i));
     assert_eq!(world.store.claim(world.incident.key, &intents, 1000).await.unwrap().len(), 2);
     let receipts = receipt_store(&world).await;
     for (i, intent) in intents.iter().enumerate() {

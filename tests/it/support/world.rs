@@ -4,6 +4,7 @@ use super::approval::Users;
 use super::database::{TestDatabase, migrated_database};
 use duly::model::contact::{PersonRecord, RawPerson};
 use duly::model::seal::{Key, generate_pair};
+use duly::store::claim::Intent;
 use duly::store::controller::NewController;
 use duly::store::due::Quota;
 use duly::store::incident::{Incident, NewIncident};
@@ -76,6 +77,21 @@ async fn make_world(name: &str, count: u8, places: &[(&str, &str)], approvals: i
 }
 
 impl World {
+    /// The call of a message, as a worker would claim it.
+    pub fn intent(&self, i: usize) -> Intent {
+        Intent {
+            message_id: self.messages[i],
+            person_id: self.people[i],
+            version: 1,
+            repeat: None,
+            lane: "sms-a".into(),
+            reference: hex::encode(self.messages[i].as_bytes()),
+            request: vec![1],
+            content: [1; 32],
+            destination: [0; 32],
+        }
+    }
+
     /// Sets a hold on the incident, or on one person of it.
     pub async fn hold(&self, person: Option<Uuid>) -> Uuid {
         self.users.hold(&self.store, &self.incident, person).await

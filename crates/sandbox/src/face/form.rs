@@ -1,5 +1,6 @@
 //! Forms, as browsers and curl send them.
 
+use super::{Request, Trouble};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -52,6 +53,13 @@ pub(super) fn basic(header: Option<&str>) -> Option<(String, String)> {
     let bytes = STANDARD.decode(header?.strip_prefix("Basic ")?).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
+}
+
+/// Whether a request names the API key as the user of an `Authorization: Basic` header, without a password.
+pub(super) fn has_key(request: &Request<'_>, api_key: &str) -> Result<(), Trouble> {
+    let user = basic(request.header("Authorization"));
+    let is_it = user.is_some_and(|(user, password)| user == api_key && password.is_empty());
+    is_it.then_some(()).ok_or(Trouble::Unauthorised)
 }
 
 /// `hex(hmac_sha256(secret, parts))`.

@@ -3,7 +3,7 @@
 //! A multipart form with the PDF in it, or JSON; a key is honoured for 24 hours; look-ups by metadata; events are JSON,
 //! signed over time stamp and body.
 
-use super::form::{Part, basic, hmac_sha256, parts};
+use super::form::{Part, has_key, hmac_sha256, parts};
 use super::{
     Asked, ContentWith, Door, End, Receipt, Reply, Request, Secrets, Shown, Step, Tries, Trouble, Vendor, Written, content_hash,
     digits, shown, told,
@@ -91,12 +91,7 @@ impl Vendor for Lob {
     }
 
     fn admit(&self, request: &Request<'_>, secrets: &Secrets<'_>, _: time::OffsetDateTime) -> Result<(), Trouble> {
-        let user = basic(request.header("Authorization"));
-        if user.is_some_and(|(user, password)| user == secrets.api_key && password.is_empty()) {
-            Ok(())
-        } else {
-            Err(Trouble::Unauthorised)
-        }
+        has_key(request, secrets.api_key)
     }
 
     fn read(&self, account: &str, _: &ProviderConfig, request: &Request<'_>) -> Result<Asked, Reply> {

@@ -3,7 +3,7 @@
 //! A key is honoured only with an identical body, and the replay is a 409 with the original answer; look-ups by tag;
 //! the address is read off the PDF; webhooks come in arrays, are signed over their body alone and pause after failures.
 
-use super::form::{Part, basic, hmac_sha256, parts};
+use super::form::{Part, has_key, hmac_sha256, parts};
 use super::{
     Asked, ContentWith, Door, End, Receipt, Reply, Request, Secrets, Shown, Step, Tries, Trouble, Vendor, Written, content_hash,
     told,
@@ -65,12 +65,7 @@ impl Vendor for Stannp {
     }
 
     fn admit(&self, request: &Request<'_>, secrets: &Secrets<'_>, _: time::OffsetDateTime) -> Result<(), Trouble> {
-        let user = basic(request.header("Authorization"));
-        if user.is_some_and(|(user, password)| user == secrets.api_key && password.is_empty()) {
-            Ok(())
-        } else {
-            Err(Trouble::Unauthorised)
-        }
+        has_key(request, secrets.api_key)
     }
 
     fn read(&self, account: &str, _: &ProviderConfig, request: &Request<'_>) -> Result<Asked, Reply> {
