@@ -169,9 +169,9 @@ async fn judge(stage: &Stage, point: Point, capability: Capability, blow: Blow) 
     let fired = stage.sandbox.state.fired(FaultKind::CutAfter);
     let expected = ends(point, capability, blow);
     let late = stage.count("select count(*) from outcome where (kind, code) = ('not_taken', 'send_by')").await;
-    let as_expected = expected.iter().any(|(state, produced, fewest)| {
-        (*state, *produced) == (end.0, end.1) && (0..=late).contains(&(attempts - fewest))
-    });
+    let as_expected = expected
+        .iter()
+        .any(|(state, produced, fewest)| (*state, *produced) == (end.0, end.1) && (0..=late).contains(&(attempts - fewest)));
     let has_fired = !matches!(point, Point::LookUp | Point::Repeat(_)) || fired == 1;
     if as_expected && findings.is_empty() && alarms.is_empty() && has_fired {
         return Ok(());
