@@ -23,7 +23,7 @@ const AT_ONCE: usize = 4;
 
 /// What happens to the victim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blow {
+pub enum Blow {
     /// SIGKILL.
     Kill,
     /// SIGSTOP for longer than a lease, then SIGCONT.
@@ -32,7 +32,7 @@ enum Blow {
 
 /// Where the victim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Point {
+pub enum Point {
     /// A worker at a failpoint of this name.
     Call(&'static str),
     /// A worker whose request is written and produced, and not answered.
@@ -44,7 +44,7 @@ enum Point {
 }
 
 /// How a cell ends: state, physical messages, attempts; those not counted that a slow machine refused, so that none of them left.
-type End = (&'static str, usize, i64);
+pub type End = (&'static str, usize, i64);
 
 const CALLS: &[Point] = &[
     Point::Call("before_claim_commit"),
@@ -64,7 +64,7 @@ const REPEATS: &[Point] = &[
 ];
 
 /// Points that exist with a provider of this class.
-fn points(capability: Capability) -> Vec<Point> {
+pub fn points(capability: Capability) -> Vec<Point> {
     let further: &[Point] = match capability {
         Capability::Idempotent => REPEATS,
         Capability::StrongLookup | Capability::LaggingLookup => &[Point::LookUp],
@@ -74,7 +74,7 @@ fn points(capability: Capability) -> Vec<Point> {
 }
 
 /// The ends that a cell may have; more than one only where two processes race for a fact that both may state.
-fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] {
+pub fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] {
     use Capability::{Idempotent, Nothing};
     match (point, capability, blow) {
         // Nothing was claimed; the job comes back.
