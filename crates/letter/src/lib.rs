@@ -103,8 +103,7 @@ impl Typesetter {
             return Err(self.world.error(&compiled.warnings, false));
         }
         let document: PagedDocument = compiled.output.map_err(|errors| self.world.error(&errors, has_logo))?;
-        let needs_mending = mend::is_needed(&ink::read(document.pages()));
-        Ok(if needs_mending { mend::mend(&document) } else { document })
+        Ok(if mend::is_needed(&document) { mend::mend(&document) } else { document })
     }
 }
 
