@@ -3,6 +3,7 @@
 
 mod letter;
 mod sheet;
+mod reckon;
 mod fit;
 mod hygiene;
 mod escape;
@@ -55,12 +56,13 @@ pub struct Typeset {
 pub struct Typesetter {
     world: LetterWorld,
     typeset: u32,
+    layouts: u64,
 }
 
 impl Typesetter {
     /// Loads the fonts that are part of this program; nothing of the machine is read.
     pub fn new() -> Result<Self, LetterError> {
-        Ok(Self { world: LetterWorld::new().ok_or(LetterError::Typst)?, typeset: 0 })
+        Ok(Self { world: LetterWorld::new().ok_or(LetterError::Typst)?, typeset: 0, layouts: 0 })
     }
 
     /// Lays out, checks and exports one letter.
@@ -94,8 +96,14 @@ impl Typesetter {
         }
     }
 
+    /// Layouts made so far: more than letters, where a guess did not hold.
+    pub fn layouts(&self) -> u64 {
+        self.layouts
+    }
+
     fn lay_out(&mut self, title: &str, letters: &[(&Letter<'_>, Fit)]) -> Result<PagedDocument, LetterError> {
         self.world.set(title, letters)?;
+        self.layouts += 1;
         let compiled = typst::compile(&self.world);
         let has_logo = letters.iter().any(|(letter, _)| letter.letterhead.logo.is_some());
         // A warning is a layout that is not what it should be, such as one that does not settle.
