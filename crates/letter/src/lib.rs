@@ -5,6 +5,7 @@ mod letter;
 mod sheet;
 mod reckon;
 mod fit;
+mod pieces;
 mod hygiene;
 mod escape;
 mod fonts;

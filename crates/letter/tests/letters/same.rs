@@ -102,6 +102,17 @@ fn a_letter_is_laid_out_once_as_its_room_is_reckoned_before() {
 }
 
 #[test]
+fn a_letter_reads_nothing_of_the_letter_before() {
+    let mut typesetter = Typesetter::new().unwrap();
+    let long = letter_to("Siân O'Brien");
+    typesetter.typeset(&long.letter()).unwrap();
+    for path in ["/0-0-1.typ", "/0-1-0.typ", "/1-0-0.typ"] {
+        let curious = Given { body: format!("#include \"{path}\""), ..note_to("Rhys Price") };
+        assert_eq!(typesetter.typeset(&curious.letter()).err().map(|error| error.code()), Some("markup"), "{path}");
+    }
+}
+
+#[test]
 fn what_has_no_room_beside_the_window_stands_below_the_fold() {
     let many = |count: usize| Given {
         lines: crate::given::lines(&["A line of the letterhead"; 14])[..count].to_vec(),
