@@ -52,17 +52,22 @@ fn label(name: &str) -> Option<Label> {
 
 /// Bounds of glyphs, by font: a text asks for the same ones again and again, and each would be drawn for it.
 #[derive(Default)]
-struct Boxes(Vec<(FontInstance, HashMap<u16, Option<[Em; 4]>>)>);
+struct Boxes(Vec<FontBoxes>);
+
+struct FontBoxes {
+    font: FontInstance,
+    /// By glyph: left, bottom, right, top; none of what shows nothing.
+    bounds: HashMap<u16, Option<[Em; 4]>>,
+}
 
 impl Boxes {
     /// As `TextItem::bbox`, which remembers every text that it was asked about, and never sees it again.
     fn of(&mut self, text: &TextItem) -> Rect {
-        let known = self.0.iter().position(|(font, _)| *font == text.font);
-        let known = known.unwrap_or_else(|| {
-            self.0.push((text.font.clone(), HashMap::new()));
+        let at = self.0.iter().position(|known| known.font == text.font).unwrap_or_else(|| {
+            self.0.push(FontBoxes { font: text.font.clone(), bounds: HashMap::new() });
             self.0.len() - 1
         });
-        let own = &mut self.0[known].1;
+        let own = &mut self.0[at].bounds;
         let (mut min, mut max) = (Point::splat(Abs::inf()), Point::splat(-Abs::inf()));
         let mut cursor = Point::zero();
         for glyph in &text.glyphs {
