@@ -29,10 +29,13 @@ test: ## Everything that must pass
 	@if command -v node >/dev/null; then node tests/page/run.mjs --against target/debug/duly-verify && node tests/page/run.mjs; \
 	  else echo "SKIPPED: docs/verify.html was not tried in a browser: there is no node"; fi
 
+# Together, so that both are built with the same dependencies.
+benched = -p duly -p duly-letter
 bench: ## Measure, in release, and write target/bench/latest.json
 	@echo "The first build in release takes longer than the one of the tests."
-	@$(call beside_services,cargo bench -p duly --bench throughput --no-run)
-	@$(environment); cargo bench -p duly --bench throughput
+	@$(call beside_services,cargo bench $(benched) --bench throughput --bench letters --no-run)
+	@$(environment); cargo bench $(benched) --bench throughput
+	@cargo bench $(benched) --bench letters
 
 soak: ## 100,000 messages, every fault at every twentieth call, three workers, kills at random (SOAK_MESSAGES, SOAK_SEED)
 	@$(call beside_services,cargo test -p duly --test it --no-run)

@@ -3,7 +3,9 @@
 
 mod letter;
 mod sheet;
+mod reckon;
 mod fit;
+mod pieces;
 mod hygiene;
 mod escape;
 mod fonts;
@@ -55,12 +57,13 @@ pub struct Typeset {
 pub struct Typesetter {
     world: LetterWorld,
     typeset: u32,
+    layouts: u64,
 }
 
 impl Typesetter {
     /// Loads the fonts that are part of this program; nothing of the machine is read.
     pub fn new() -> Result<Self, LetterError> {
-        Ok(Self { world: LetterWorld::new().ok_or(LetterError::Typst)?, typeset: 0 })
+        Ok(Self { world: LetterWorld::new().ok_or(LetterError::Typst)?, typeset: 0, layouts: 0 })
     }
 
     /// Lays out, checks and exports one letter.
@@ -94,8 +97,14 @@ impl Typesetter {
         }
     }
 
+    /// Layouts made so far: more than letters, where a guess did not hold.
+    pub fn layouts(&self) -> u64 {
+        self.layouts
+    }
+
     fn lay_out(&mut self, title: &str, letters: &[(&Letter<'_>, Fit)]) -> Result<PagedDocument, LetterError> {
         self.world.set(title, letters)?;
+        self.layouts += 1;
         let compiled = typst::compile(&self.world);
         let has_logo = letters.iter().any(|(letter, _)| letter.letterhead.logo.is_some());
         // A warning is a layout that is not what it should be, such as one that does not settle.
@@ -103,8 +112,7 @@ impl Typesetter {
             return Err(self.world.error(&compiled.warnings, false));
         }
         let document: PagedDocument = compiled.output.map_err(|errors| self.world.error(&errors, has_logo))?;
-        let needs_mending = mend::is_needed(&ink::read(document.pages()));
-        Ok(if needs_mending { mend::mend(&document) } else { document })
+        Ok(if mend::is_needed(&document) { mend::mend(&document) } else { document })
     }
 }
 

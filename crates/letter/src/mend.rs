@@ -1,7 +1,6 @@
 //! Marks that Typst sets apart: a mark that is raised from its letter becomes a run of its own, whose text repeats the
 //! letter. Here the letter keeps the letter and the mark the mark, so that who reads the file reads each once.
 
-use crate::ink::{Ink, Kind};
 use std::collections::HashMap;
 use typst::layout::{Abs, Frame, FrameItem};
 use typst::model::Document;
@@ -9,8 +8,15 @@ use typst::text::TextItem;
 use typst_layout::PagedDocument;
 
 /// Whether a mark stands apart.
-pub(crate) fn is_needed(inks: &[Ink<'_>]) -> bool {
-    inks.iter().any(|ink| matches!(ink.kind, Kind::Text(text) if is_mark(text)))
+pub(crate) fn is_needed(document: &PagedDocument) -> bool {
+    fn has_mark(frame: &Frame) -> bool {
+        frame.items().any(|(_, item)| match item {
+            FrameItem::Group(group) => has_mark(&group.frame),
+            FrameItem::Text(text) => is_mark(text),
+            _ => false,
+        })
+    }
+    document.pages().iter().any(|page| has_mark(&page.frame))
 }
 
 /// The document with each mark's text its own.
@@ -23,7 +29,7 @@ pub(crate) fn mend(document: &PagedDocument) -> PagedDocument {
 }
 
 fn is_mark(text: &TextItem) -> bool {
-    text.width() == Abs::zero() && text.text.chars().count() > 1
+    text.text.chars().nth(1).is_some() && text.width() == Abs::zero()
 }
 
 fn frame(of: &mut Frame) {

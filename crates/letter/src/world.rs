@@ -3,8 +3,10 @@
 
 use crate::fit::Fit;
 use crate::hygiene::tidy;
+use crate::pieces::pieces;
 use crate::{Letter, LetterError, Part, fonts, qr};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime, Duration};
 use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
@@ -16,20 +18,31 @@ const LETTER: &str = include_str!("letter.typ");
 /// The picture of the check page's address, for all letters of one call.
 const CHECK: &str = "/check.luma";
 const LOGO: &str = "/logo";
+/// What stands in the foot of each letter.
+const FEET: &str = "/feet.json";
 
 pub(crate) struct LetterWorld {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
     main: Source,
-    /// Bodies, `/letter-part.typ`. The same few ids for every letter: Typst never frees a path, and has room for 65,535.
-    bodies: Vec<Source>,
+    /// Bodies in pieces, `/letter-part-piece.typ`. The same ids for every letter: Typst never frees a path, and has room
+    /// for 65,535.
+    bodies: HashMap<FileId, Piece>,
     data: File,
+    feet: File,
     logo: File,
     check: File,
     /// What `check` shows, and its side, pixels.
     check_page: String,
     check_side: usize,
+}
+
+/// A piece of a body.
+struct Piece {
+    source: Source,
+    /// Lines of the body before it.
+    before: usize,
 }
 
 struct File {
@@ -65,8 +78,9 @@ impl LetterWorld {
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
             fonts,
             main: Source::new(id(path)?, source.to_owned()),
-            bodies: Vec::new(),
+            bodies: HashMap::new(),
             data: File::new(data)?,
+            feet: File::new(FEET)?,
             logo: File::new(LOGO)?,
             check: File::new(CHECK)?,
             check_page: String::new(),
@@ -94,14 +108,25 @@ impl LetterWorld {
             url.clone_into(&mut self.check_page);
         }
         let mut values = Vec::with_capacity(letters.len());
-        self.bodies.truncate(0);
+        let mut feet = Vec::with_capacity(letters.len());
+        let mut known = std::mem::take(&mut self.bodies);
         for (number, (letter, fit)) in letters.iter().enumerate() {
+            let mut counts = Vec::new();
             for (part, text) in letter.parts().enumerate() {
-                let id = id(&format!("/{number}-{part}.typ")).ok_or(LetterError::Typst)?;
-                self.bodies.push(Source::new(id, text.body.to_owned()));
+                let pieces = pieces(text.body);
+                counts.push(pieces.len());
+                for (piece, (before, text)) in pieces.into_iter().enumerate() {
+                    let id = id(&format!("/{number}-{part}-{piece}.typ")).ok_or(LetterError::Typst)?;
+                    // What the letter before said too is neither read nor laid out again.
+                    let known = known.remove(&id).map(|piece| piece.source).filter(|source| source.text() == text);
+                    let source = known.unwrap_or_else(|| Source::new(id, text.to_owned()));
+                    self.bodies.insert(id, Piece { source, before });
+                }
             }
-            values.push(letter_value(letter, *fit, self.check_side)?);
+            values.push(letter_value(letter, *fit, &counts, self.check_side)?);
+            feet.push(foot_value(letter)?);
         }
+        self.feet.bytes = Bytes::new(json!(feet).to_string().into_bytes());
         let (language, region) = language(first.part.language)?;
         let data = json!({
             "title": tidy(title),
@@ -120,16 +145,16 @@ impl LetterWorld {
         let Some((span, at)) = errors.first().and_then(|error| Some((error.span, error.span.id()?))) else {
             return LetterError::Typst;
         };
-        if let Some(body) = self.bodies.iter().find(|body| body.id() == at) {
-            let line = self.range(span).and_then(|range| body.lines().byte_to_line(range.start));
-            return line.map_or(LetterError::Typst, |line| LetterError::Markup(line + 1));
+        if let Some(Piece { source, before }) = self.bodies.get(&at) {
+            let line = self.range(span).and_then(|range| source.lines().byte_to_line(range.start));
+            return line.map_or(LetterError::Typst, |line| LetterError::Markup(before + line + 1));
         }
         // The layout itself has no mistakes; what it reads and cannot vouch for is the logo.
         if has_logo { LetterError::LogoUnreadable } else { LetterError::Typst }
     }
 }
 
-fn letter_value(letter: &Letter<'_>, fit: Fit, check_side: usize) -> Result<Value, LetterError> {
+fn letter_value(letter: &Letter<'_>, fit: Fit, pieces: &[usize], check_side: usize) -> Result<Value, LetterError> {
     let lines = |lines: &[String]| -> Vec<String> {
         lines.iter().map(|line| tidy(line)).filter(|line| !line.trim().is_empty()).collect()
     };
@@ -137,7 +162,7 @@ fn letter_value(letter: &Letter<'_>, fit: Fit, check_side: usize) -> Result<Valu
     if address.is_empty() {
         return Err(LetterError::AddressEmpty);
     }
-    let parts = letter.parts().map(part_value).collect::<Result<Vec<_>, _>>()?;
+    let parts = letter.parts().zip(pieces).map(|(part, pieces)| part_value(part, *pieces)).collect::<Result<Vec<_>, _>>()?;
     let mut value = json!({
         "size": letter.print.body_pt(),
         "fit": fit.value(),
@@ -160,16 +185,25 @@ fn letter_value(letter: &Letter<'_>, fit: Fit, check_side: usize) -> Result<Valu
     Ok(value)
 }
 
-fn part_value(part: &Part<'_>) -> Result<Value, LetterError> {
+fn part_value(part: &Part<'_>, pieces: usize) -> Result<Value, LetterError> {
     let (language, region) = language(part.language)?;
     Ok(json!({
         "language": language, "region": region,
         "title": tidy(part.title),
         "date": tidy(part.labels.date),
         "reference": tidy(part.labels.reference),
-        "page": tidy(part.labels.page),
         "check": tidy(part.labels.check),
+        "pieces": pieces,
     }))
+}
+
+fn foot_value(letter: &Letter<'_>) -> Result<Value, LetterError> {
+    let number = |part: &Part<'_>| {
+        let (language, region) = language(part.language)?;
+        Ok(json!({ "language": language, "region": region, "page": tidy(part.labels.page) }))
+    };
+    let numbers = letter.parts().map(number).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({ "size": letter.print.body_pt(), "reference": tidy(letter.reference_code), "numbers": numbers }))
 }
 
 /// Language and region of a BCP 47 tag.
@@ -194,12 +228,13 @@ impl World for LetterWorld {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        let mut sources = std::iter::once(&self.main).chain(&self.bodies);
-        sources.find(|source| source.id() == id).cloned().ok_or(FileError::AccessDenied)
+        let body = || self.bodies.get(&id).map(|piece| &piece.source);
+        let source = if self.main.id() == id { Some(&self.main) } else { body() };
+        source.cloned().ok_or(FileError::AccessDenied)
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        let mut files = [&self.data, &self.logo, &self.check].into_iter();
+        let mut files = [&self.data, &self.feet, &self.logo, &self.check].into_iter();
         files.find(|file| file.id == id).map(|file| file.bytes.clone()).ok_or(FileError::AccessDenied)
     }
 

@@ -92,6 +92,8 @@ fn a_language_is_a_language() {
 
 #[test]
 fn a_mistake_in_the_markup_is_named_by_its_line_and_not_by_its_words() {
-    let error = with_body(&format!("Dear {},\n\n#unknown", escape("A Person"))).typeset().err().unwrap();
-    assert_eq!(error.to_string(), "the letter's text cannot be typeset: line 3 of the text that was filled in");
+    for mistake in ["#unknown", "*never closed"] {
+        let error = with_body(&format!("Dear {},\n\n{mistake}", escape("A Person"))).typeset().err().unwrap();
+        assert_eq!(error.to_string(), "the letter's text cannot be typeset: line 3 of the text that was filled in");
+    }
 }

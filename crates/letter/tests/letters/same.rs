@@ -85,6 +85,34 @@ fn a_letter_stands_on_one_page_where_its_text_allows_and_lines_come_closer_for_i
 }
 
 #[test]
+fn a_letter_is_laid_out_once_as_its_room_is_reckoned_before() {
+    for (name, given) in kinds() {
+        let mut typesetter = Typesetter::new().unwrap();
+        typesetter.typeset(&given.letter()).unwrap();
+        assert_eq!(typesetter.layouts(), 1, "{name}");
+    }
+    // Over texts of every length few stand so near the end of a page that it must be tried.
+    let mut typesetter = Typesetter::new().unwrap();
+    let mut given = note_to("Siân O'Brien");
+    for _ in 0..60 {
+        given.body += " We looked at every file that was on it, and yours was one of them; we are sorry.\n\n";
+        typesetter.typeset(&given.letter()).unwrap();
+    }
+    assert!(typesetter.layouts() <= 63, "{} layouts of 60 letters", typesetter.layouts());
+}
+
+#[test]
+fn a_letter_reads_nothing_of_the_letter_before() {
+    let mut typesetter = Typesetter::new().unwrap();
+    let long = letter_to("Siân O'Brien");
+    typesetter.typeset(&long.letter()).unwrap();
+    for path in ["/0-0-1.typ", "/0-1-0.typ", "/1-0-0.typ"] {
+        let curious = Given { body: format!("#include \"{path}\""), ..note_to("Rhys Price") };
+        assert_eq!(typesetter.typeset(&curious.letter()).err().map(|error| error.code()), Some("markup"), "{path}");
+    }
+}
+
+#[test]
 fn what_has_no_room_beside_the_window_stands_below_the_fold() {
     let many = |count: usize| Given {
         lines: crate::given::lines(&["A line of the letterhead"; 14])[..count].to_vec(),
