@@ -88,8 +88,10 @@ pub enum Item<'a> {
     },
     /// An email.
     Email {
-        /// Sender as people see it.
+        /// Sender's address.
         from: &'a str,
+        /// Sender's name as people see it; empty: none, where nothing outside may tell who writes.
+        from_name: &'a str,
         /// Address.
         to: &'a str,
         /// Subject.
@@ -135,7 +137,7 @@ impl Item<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this provider cannot take the message: {code}")]
 pub struct Refusal {
-    /// `channel`, `pages`, `bytes`, `text_length`, `postage_class`, `address` …
+    /// `channel`, `header`, `pages`, `bytes`, `text_length`, `postage_class`, `address` …
     pub code: &'static str,
 }
 

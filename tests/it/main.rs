@@ -8,6 +8,7 @@ mod clock;
 mod closing;
 mod conformance;
 mod crash_matrix;
+mod emails;
 mod erasure;
 mod house;
 mod intake_corrections;

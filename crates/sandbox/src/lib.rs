@@ -1,4 +1,4 @@
-//! A simulator of print and SMS providers: a real HTTP server with a fault plan and its own record of what was
+//! A simulator of print, SMS and email providers: a real HTTP server with a fault plan and its own record of what was
 //! physically "printed" and "sent". It shares no type with Duly, so that a wrong wire format cannot cancel itself out.
 
 mod account;

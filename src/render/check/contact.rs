@@ -4,6 +4,7 @@ use super::wording::pattern;
 use super::{Found, Rule, Severity, Subject};
 use crate::model::profile::Demand;
 use crate::model::state::Content;
+use crate::model::texts::Published;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -64,15 +65,19 @@ static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
 /// P1: links and addresses lead to the controller's own, registered domains, or to an authority that it published.
 fn domain(subject: &Subject<'_>, found: &mut Vec<Found>) {
     for hit in DOMAIN.find_iter(&subject.message.text) {
-        let name = hit.as_str().to_lowercase();
-        let is_known = subject.published.domains.iter().any(|own| {
-            let own = own.to_lowercase();
-            name == own || name.strip_suffix(&own).is_some_and(|rest| rest.ends_with('.'))
-        });
-        if !is_known {
+        if !is_published(subject.published, hit.as_str()) {
             found.push(Found::at(subject, hit.start(), "a domain that was not published"));
         }
     }
+}
+
+/// Whether a domain is one that the controller published, or below one.
+pub(super) fn is_published(published: &Published, domain: &str) -> bool {
+    let name = domain.to_lowercase();
+    published.domains.iter().any(|own| {
+        let own = own.to_lowercase();
+        name == own || name.strip_suffix(&own).is_some_and(|rest| rest.ends_with('.'))
+    })
 }
 
 static PHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\+|\b0|\b1[ -]?8|\()[\d ()./-]{6,}\d\b"));

@@ -342,7 +342,8 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
             "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
             "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
             "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
-            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk"] },
+            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example"],
+                           "email_sender": "notice@northmere.example" },
         }),
         wrapped_key: office.master.wrap(&key, "incident"),
         intake_public_key: public,
@@ -353,12 +354,12 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
     office.store.load_incident(&format!("northmere/{slug}")).await.unwrap()
 }
 
-/// Imports people whose telephone numbers end in these.
+/// Imports people whose telephone numbers and email addresses end in these.
 async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: RangeInclusive<u32>) {
-    let mut text = "external_reference,last_name,phone,address_1,town,postcode\n".to_owned();
+    let mut text = "external_reference,last_name,phone,email,address_1,town,postcode\n".to_owned();
     let count = people.clone().count();
     for i in people {
-        text.push_str(&format!("PN{},Price,+44 7400 {i:06},{i} High Street,Leeds,LS1 4AP\n", i - 1));
+        text.push_str(&format!("PN{},Price,+44 7400 {i:06},price.{i}@mail.example,{i} High Street,Leeds,LS1 4AP\n", i - 1));
     }
     let path = folder.join("people.csv");
     std::fs::write(&path, text).unwrap();
