@@ -11,8 +11,8 @@ use duly::provider::stannp::{self, Stannp};
 use duly::provider::twilio::{self, Twilio};
 use duly::provider::wire::{Reply, Wire};
 use duly::provider::{
-    CallResult, Frozen, Item, LookupStrength, Outbound, Pause, RawReceipt, ReceiptRefusal, Request, Sought, Word, read_content,
-    read_request,
+    CallResult, Frozen, Item, LookupStrength, Outbound, Pause, RawReceipt, ReceiptProof, ReceiptRefusal, Request, Sought, Word,
+    read_content, read_request,
 };
 use reqwest::header::{HeaderMap, HeaderName};
 use secrecy::ExposeSecret;
@@ -288,6 +288,17 @@ fn a_receipt_that_proves_nothing_is_not_believed() {
                 name(&candidate)
             );
         }
+    }
+}
+
+/// A pack whose receipts prove themselves by another word is refused by both verifiers.
+#[test]
+fn how_receipts_prove_themselves_is_a_word_of_the_format() {
+    for candidate in candidates() {
+        let (ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme)) = candidate.wire.capabilities().receipts else {
+            continue;
+        };
+        assert!(["bearer", "hmac-sha1", "hmac-sha256"].contains(&scheme), "{}: {scheme}", name(&candidate));
     }
 }
 
