@@ -2,7 +2,8 @@
 //!
 //! `Provider` is all that scheduler, worker, resolver, receipts and checks see; nothing outside this folder asks which
 //! provider it is. One request per attempt: no redirect is followed and nothing is retried inside; the scheduler decides.
-//! Whoever speaks HTTP writes a [`wire::Wire`], which is pure; [`http::HttpProvider`] makes a provider of it.
+//! Whoever speaks HTTP writes a [`wire::Wire`], which is pure; [`http::HttpProvider`] makes a provider of it. A mail relay
+//! does not, and is a provider of its own ([`smtp`]).
 
 pub mod capability;
 pub mod choose;
@@ -16,6 +17,7 @@ mod multipart;
 pub mod notify;
 mod receipt;
 pub mod sandbox;
+pub mod smtp;
 pub mod stannp;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ mod operations;
 mod packs;
 mod providers;
 mod receipts;
+mod relays;
 mod recovery;
 mod repeats;
 mod reports;

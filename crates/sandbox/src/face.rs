@@ -33,12 +33,15 @@ pub enum Face {
     Stannp,
     /// GOV.UK Notify: SMS, emails and precompiled letters.
     Notify,
+    /// A mail relay, on the port of [`crate::serve_mail`].
+    Smtp,
 }
 
 impl Face {
     pub(crate) fn vendor(self) -> &'static dyn Vendor {
         match self {
-            Self::Plain => &plain::Plain,
+            // A relay tells nothing over HTTP; who looks there anyway finds the sandbox's own words.
+            Self::Plain | Self::Smtp => &plain::Plain,
             Self::Twilio => &twilio::Twilio,
             Self::Lob => &lob::Lob,
             Self::Stannp => &stannp::Stannp,

@@ -16,7 +16,7 @@ use duly::model::seal::{Key, generate_pair};
 use duly::model::state::Route;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
-use duly_sandbox::ProviderConfig;
+use duly_sandbox::{Face, ProviderConfig};
 use serde_json::json;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
@@ -146,7 +146,7 @@ impl Stage {
         let settings = folder.path().join("settings.toml");
         let wires = if setup.wired { Some(Wires::before(&database.url, &broker.url).await) } else { None };
         let urls = wires.as_ref().map_or([&database.url, &broker.url], |w| [&w.database_url, &w.broker_url]);
-        std::fs::write(&settings, settings_text(&setup, urls, folder.path(), &sandbox.url)).unwrap();
+        std::fs::write(&settings, settings_text(&setup, urls, folder.path(), &sandbox)).unwrap();
         write_key(&folder.path().join("master.key"));
         write_key(&folder.path().join("log.key"));
         let direct =
@@ -266,7 +266,7 @@ fn write_key(path: &Path) {
     std::io::Write::write_all(&mut file, Key::generate().to_hex().as_bytes()).unwrap();
 }
 
-fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &str) -> String {
+fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &Sandbox) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut profiles = PathBuf::from(root).join("config/profiles");
     if let Some((from, to)) = setup.profile_with {
@@ -301,11 +301,12 @@ fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path,
         text.push_str(&format!("{key} = {value}\n"));
     }
     for Lane { name, provider, key_life_seconds, per_second, unknown_rule } in &setup.lanes {
+        let url = if provider.face == Face::Smtp { sandbox.mail_url.clone() } else { format!("{}/{name}", sandbox.url) };
         text.push_str(&format!(
-            "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{sandbox}/{name}\"\n\
+            "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{url}\"\n\
              per_second = {per_second}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
              unknown_rule = \"{unknown_rule}\"\n",
-            face_settings(provider),
+            face_settings(name, provider),
             provider.channel,
             provider.idempotent,
             provider.lookup,
