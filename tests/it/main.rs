@@ -10,6 +10,7 @@ mod conformance;
 mod crash_matrix;
 mod emails;
 mod erasure;
+mod fault_matrix;
 mod house;
 mod intake_corrections;
 mod intake_jobs;
