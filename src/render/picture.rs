@@ -21,7 +21,6 @@ pub fn picture(template: &Template, rendered: &Rendered, sender: &str) -> Result
             let is_email = channel == Channel::Email;
             let text = String::from_utf8_lossy(&rendered.bytes);
             let text = email::part(&rendered.bytes).filter(|_| is_email).map_or(&*text, |(_, text)| text);
-            let size = if is_email { String::new() } else { format!("{} segments, ", rendered.parts) };
             let first = template.titles.first().map(|(language, _)| language).or(template.languages.first());
             let data = json!({
                 "title": template.name,
@@ -30,7 +29,7 @@ pub fn picture(template: &Template, rendered: &Rendered, sender: &str) -> Result
                 "sender": sender,
                 "subject": is_email.then_some(&template.title),
                 "text": text.trim(),
-                "note": format!("{size}{} characters", text.trim().chars().count()),
+                "note": format!("{} segments, {} characters", rendered.parts, text.trim().chars().count()),
             });
             duly_letter::document(LAYOUT, &data, &template.name)?
         }

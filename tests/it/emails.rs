@@ -1,8 +1,12 @@
 //! Emails: whoever gave an address is told by it, and by a letter where it does not arrive.
 
 use crate::intake_world::IntakeWorld;
+use crate::packs::{incident_pack, person_pack};
 use crate::support::{Capability, Lane, NOTIFY_KEY, Setup, Stage, eventually};
+use crate::told::{check, file, files, sequence};
 use duly::model::state::Route;
+use duly::report::pack::Audience;
+use duly_ledger::verify::Verdict;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +35,24 @@ async fn stage(people: u32, route: Route, lanes: Vec<Lane>) -> Stage {
     Stage::new(Setup { people, routes: vec![route], lanes, ..Setup::default() }).await
 }
 
+/// Whoever does not trust us can check it, and reads in one person's pack what was sent where.
+async fn check_packs(stage: &Stage) {
+    sequence(stage).await;
+    let pack = incident_pack(stage, Audience::Regulator, false).await;
+    let report = check(stage, &pack);
+    assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
+
+    let who = "select person_id from message where channel = 'email' and state = 'carrier_delivered' limit 1";
+    let id: uuid::Uuid = sqlx::query_scalar(who).fetch_one(&stage.owner).await.unwrap();
+    let opened = person_pack(stage, id, &["email"], true).await.unwrap();
+    let report = check(stage, &opened);
+    assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
+    let keys: serde_json::Value = serde_json::from_slice(&file(&opened, "keys.json")).unwrap();
+    assert!(keys["values"]["email"].as_str().unwrap().ends_with("@mail.example"), "{keys}");
+    let (_, mail) = files(&opened).into_iter().find(|(name, _)| name.starts_with("messages/")).unwrap();
+    assert!(mail.starts_with(b"Your personal data: what happened and what you can do\n\nDear Price,"));
+}
+
 #[tokio::test]
 async fn an_email_that_the_recipients_server_took_ends_the_notice() {
     for face in [Face::Plain, Face::Notify] {
@@ -48,6 +70,7 @@ async fn an_email_that_the_recipients_server_took_ends_the_notice() {
         assert_eq!(to, ["price.1@mail.example", "price.2@mail.example", "price.3@mail.example"], "{face:?}");
         assert!(record.iter().all(|mail| mail.channel == "email"), "{face:?}");
         stage.audit().await;
+        check_packs(&stage).await;
     }
 }
 
@@ -69,6 +92,7 @@ async fn an_email_that_bounces_is_followed_by_a_letter() {
             "{face:?}"
         );
         stage.audit().await;
+        check_packs(&stage).await;
     }
 }
 

@@ -36,7 +36,9 @@ pub fn write(reference: &str, item: &Item<'_>) -> Option<Vec<u8>> {
     let written = String::from_utf8(message.formatted()).ok()?;
     let at = written.find(DATE).filter(|at| *at == 0 || written[..*at].ends_with(LINE_END))?;
     let end = at + written[at..].find(LINE_END)? + LINE_END.len();
-    Some(format!("{}{}", &written[..at], &written[end..]).into_bytes())
+    // A line end of half its length ends a mail early at some servers (RUSTSEC-2026-0561).
+    let is_bare = written.replace(LINE_END, "").contains(['\r', '\n']);
+    (!is_bare).then(|| format!("{}{}", &written[..at], &written[end..]).into_bytes())
 }
 
 /// The same mail with the date of its call.

@@ -215,8 +215,15 @@ fn nothing_that_could_begin_another_header_is_sent() {
     ] {
         assert_eq!(prepare(item).err(), Some("header"));
     }
-    let dots = prepare(email("Your data", "a\n.\nMAIL FROM:<eve@mail.example>\n")).unwrap();
-    assert!(read_back(&dots.thaw().unwrap()).is_some());
+    let command = "MAIL FROM:<eve@mail.example>";
+    for text in
+        [format!("a\n.\n{command}\n"), format!("a\r.\r{command}"), format!("a\r\n.\r\n{command}"), format!("\r.\n{command}")]
+    {
+        let Ok(frozen) = prepare(email("Your data", &text)) else { continue };
+        let mail = String::from_utf8_lossy(frozen.thaw().unwrap().body).into_owned();
+        assert!(!mail.replace("\r\n", "").contains(['\r', '\n']), "{text:?}");
+    }
+    assert!(prepare(email("Your data", &format!("a\n.\n{command}\n"))).is_ok());
 }
 
 #[tokio::test]
