@@ -4,7 +4,6 @@ use super::wording::pattern;
 use super::{Found, Rule, Severity, Subject};
 use crate::model::profile::Demand;
 use crate::model::state::Content;
-use crate::model::texts::Published;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -65,16 +64,21 @@ static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
 /// P1: links and addresses lead to the controller's own, registered domains, or to an authority that it published.
 fn domain(subject: &Subject<'_>, found: &mut Vec<Found>) {
     for hit in DOMAIN.find_iter(&subject.message.text) {
-        if !is_published(subject.published, hit.as_str()) {
+        if !is_published(subject, hit.as_str()) {
             found.push(Found::at(subject, hit.start(), "a domain that was not published"));
         }
     }
+    if let Some(page) = subject.check_page
+        && !reqwest::Url::parse(page).is_ok_and(|url| url.domain().is_some_and(|name| is_published(subject, name)))
+    {
+        found.push(Found::element("how_to_check_real", 0, "the controller's check page is at a domain that was not published"));
+    }
 }
 
-/// Whether a domain is one that the controller published, or below one.
-pub(super) fn is_published(published: &Published, domain: &str) -> bool {
-    let name = domain.to_lowercase();
-    published.domains.iter().any(|own| {
+/// The domain or one above it was published.
+pub(super) fn is_published(subject: &Subject<'_>, name: &str) -> bool {
+    let name = name.to_lowercase();
+    subject.published.domains.iter().any(|own| {
         let own = own.to_lowercase();
         name == own || name.strip_suffix(&own).is_some_and(|rest| rest.ends_with('.'))
     })

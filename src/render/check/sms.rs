@@ -110,7 +110,7 @@ fn sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
 /// P1: an email comes from an address that was published, at a domain that the reader can look up.
 fn email_sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
     let sender = &subject.published.email_sender;
-    let is_known = sender.rsplit_once('@').is_some_and(|(_, domain)| is_published(subject.published, domain));
+    let is_known = sender.rsplit_once('@').is_some_and(|(_, domain)| is_published(subject, domain));
     if sender.is_empty() {
         found.push(Found::whole("`email_sender` is not published"));
     } else if !is_address(sender) || !is_known {

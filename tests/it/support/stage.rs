@@ -343,7 +343,7 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
             "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
             "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
             "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
-            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example"],
+            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example", "northmere.police.uk"],
                            "email_sender": "notice@northmere.example" },
         }),
         wrapped_key: office.master.wrap(&key, "incident"),
