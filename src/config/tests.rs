@@ -178,7 +178,9 @@ fn a_live_lane_needs_credentials_that_are_not_the_demos() {
         "lanes.a.receipt_secret"
     );
     // Whether its provider sends receipts, and so needs their secret, its account knows.
-    lane("live = true\napi_key = \"k\"\n").unwrap();
+    let live = "live = true\napi_key = \"k\"\n";
+    assert_eq!(refused_key(lane(live)), "evidence.host", "evidence of real people bears a real name");
+    lane(&format!("{live}[evidence]\nhost = \"duly.northmere.police.uk\"\n")).unwrap();
 }
 
 #[test]

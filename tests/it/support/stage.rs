@@ -188,6 +188,11 @@ impl Stage {
         self.others.push(incident);
     }
 
+    /// Takes in another list of people whose numbers end in these.
+    pub async fn import(&self, people: RangeInclusive<u32>) {
+        import_people(&self.office, &self.incident, self.folder.path(), people).await;
+    }
+
     /// Takes in another list of people whose numbers end in these, and starts a plan of their own.
     pub async fn add_people(&self, people: RangeInclusive<u32>, routes: &[Route]) {
         import_people(&self.office, &self.incident, self.folder.path(), people).await;
