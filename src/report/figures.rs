@@ -290,7 +290,7 @@ mod tests {
         let u = &all.unknowns;
         assert_eq!((u.made, u.found, u.repeated, u.settled, u.send_again, u.open), (7, 1, 1, 3, 1, 1));
         assert_eq!(u.made, u.found + u.absent + u.repeated + u.settled + u.rule + u.send_again + u.next_step + u.open);
-        let sentence = unknown(u).unwrap_or_default();
+        let sentence = crate::report::obstacles::unknown(u).unwrap_or_default();
         assert!(
             sentence.contains("7 calls") && sentence.contains("3 were settled") && sentence.contains("1 is not known"),
             "{sentence}"

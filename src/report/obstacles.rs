@@ -66,7 +66,7 @@ fn not_begun(code: &str) -> Option<&'static str> {
 }
 
 /// Calls of which nobody knew how they ended, each in exactly one class.
-fn unknown(u: &Unknowns) -> Option<String> {
+pub(super) fn unknown(u: &Unknowns) -> Option<String> {
     let was = |n: u64, what: &str| (n > 0).then(|| format!("{} {} {what}", figure(n), if n == 1 { "was" } else { "were" }));
     let ends = [
         was(u.found, "found at the provider"),
