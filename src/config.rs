@@ -209,6 +209,9 @@ settings! {
         /// The provider's id of the sender.
         #[serde(default)]
         sender_id: String,
+        /// File with the root certificate of a mail relay (PEM) where the system does not know it.
+        #[serde(default)]
+        root_file: PathBuf,
         /// Description of a provider that Duly does not know.
         #[serde(default)]
         http: Option<Described>,

@@ -2,7 +2,8 @@
 //!
 //! `Provider` is all that scheduler, worker, resolver, receipts and checks see; nothing outside this folder asks which
 //! provider it is. One request per attempt: no redirect is followed and nothing is retried inside; the scheduler decides.
-//! Whoever speaks HTTP writes a [`wire::Wire`], which is pure; [`http::HttpProvider`] makes a provider of it.
+//! Whoever speaks HTTP writes a [`wire::Wire`], which is pure; [`http::HttpProvider`] makes a provider of it. A mail relay
+//! does not, and is a provider of its own ([`smtp`]).
 
 pub mod capability;
 pub mod choose;
@@ -16,6 +17,7 @@ mod multipart;
 pub mod notify;
 mod receipt;
 pub mod sandbox;
+pub mod smtp;
 pub mod stannp;
 #[cfg(test)]
 mod tests;
@@ -88,8 +90,10 @@ pub enum Item<'a> {
     },
     /// An email.
     Email {
-        /// Sender as people see it.
+        /// Sender's address.
         from: &'a str,
+        /// Sender's name as people see it; empty: none, where nothing outside may tell who writes.
+        from_name: &'a str,
         /// Address.
         to: &'a str,
         /// Subject.
@@ -135,7 +139,7 @@ impl Item<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this provider cannot take the message: {code}")]
 pub struct Refusal {
-    /// `channel`, `pages`, `bytes`, `text_length`, `postage_class`, `address` …
+    /// `channel`, `header`, `pages`, `bytes`, `text_length`, `postage_class`, `address` …
     pub code: &'static str,
 }
 

@@ -488,7 +488,7 @@ table notice
     constraint notice_check CHECK (((state = 'open'::text) = (ended_at IS NULL)))
     constraint notice_phase_check CHECK ((phase > 0))
     constraint notice_pkey PRIMARY KEY (controller_id, incident_no, person_id, phase)
-    constraint notice_route_check CHECK ((route = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text, 'sms-and-letter'::text, 'sms-then-letter'::text])))
+    constraint notice_route_check CHECK ((route = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text, 'sms-and-letter'::text, 'sms-then-letter'::text, 'email-then-letter'::text])))
     constraint notice_state_check CHECK ((state = ANY (ARRAY['open'::text, 'notified'::text, 'unreachable'::text, 'exempt'::text, 'withdrawn'::text])))
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, phase, plan_no, profile, route, problem) to duly_app
@@ -541,13 +541,14 @@ table person
     locked_by text
     created_at timestamp with time zone not null default duly_now()
     erased_at timestamp with time zone
+    has_email boolean not null default false
     constraint person_fields_hash_check CHECK ((octet_length(fields_hash) = 32))
     constraint person_pkey PRIMARY KEY (controller_id, incident_no, person_id)
     constraint person_reference_code_controller_id_key UNIQUE (reference_code, controller_id)
     constraint person_reference_hash_check CHECK ((octet_length(reference_hash) = 32))
     constraint person_reference_hash_controller_id_incident_no_key UNIQUE (reference_hash, controller_id, incident_no)
     grant select to duly_app
-    grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code, language, format, jurisdiction, has_phone, has_address, commitments) to duly_app
+    grant insert (controller_id, incident_no, person_id, list_no, version, contact, reference_hash, fields_hash, reference_code, language, format, jurisdiction, has_phone, has_address, commitments, has_email) to duly_app
     grant update (locked_by) to duly_app
 
 table person_key

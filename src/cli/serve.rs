@@ -47,7 +47,9 @@ pub struct Serve {
 
 /// `duly sandbox`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  duly sandbox --config config/sandbox.toml")]
+#[command(
+    after_help = "Examples:\n  duly sandbox --config config/sandbox.toml\n  duly sandbox --config config/sandbox.toml --mail-listen 127.0.0.1:2525"
+)]
 pub struct Sandbox {
     /// TOML file with the providers and their faults
     #[arg(long, value_name = "FILE")]
@@ -55,6 +57,9 @@ pub struct Sandbox {
     /// Address
     #[arg(long, default_value = "127.0.0.1:8380")]
     listen: String,
+    /// Address at which it takes mail, as a relay; none by default
+    #[arg(long, value_name = "ADDRESS")]
+    mail_listen: Option<String>,
 }
 
 /// Runs roles until told to stop.
@@ -184,5 +189,20 @@ pub async fn sandbox(args: Sandbox) -> Result<(), Failure> {
     let listener = bind(&args.listen).await?;
     // With port 0 the system chooses: whoever started it reads here where it is.
     println!("http://{}", listener.local_addr()?);
-    Ok(duly_sandbox::serve(Arc::new(SandboxState::new(config)), listener, terminated()).await?)
+    let state = Arc::new(SandboxState::new(config));
+    let mail = match &args.mail_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    if let Some(mail) = &mail {
+        println!("smtp://{}", mail.local_addr()?);
+    }
+    let relay = async {
+        match mail {
+            Some(mail) => duly_sandbox::serve_mail(state.clone(), mail, terminated()).await,
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(duly_sandbox::serve(state.clone(), listener, terminated()), relay)?;
+    Ok(())
 }

@@ -25,7 +25,10 @@ const WORDS: &[(&str, &str)] = &[
         "notice",
         "the duty to tell one person in one phase; it is open until it ends as notified, unreachable, exempt or withdrawn",
     ),
-    ("route", "the channels of a notice: sms, letter, email, sms-and-letter (alert and notify), sms-then-letter (escalate)"),
+    (
+        "route",
+        "the channels of a notice: sms, letter, email, sms-and-letter (alert and notify), sms-then-letter and email-then-letter (escalate)",
+    ),
     ("message", "one rendering of a notice for one channel and reason: first, escalation, resend, correction"),
     ("attempt", "one try to hand a message to a provider"),
     ("receipt", "what a provider later says of a message"),

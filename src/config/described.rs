@@ -10,10 +10,12 @@ pub struct Described {
     /// Path of the request that hands a message over.
     pub path: String,
     /// Its body, a Handlebars template of JSON: `{{json to}}`, `{{json from}}`, `{{json text}}`, `{{json reference}}`,
-    /// `{{json callback}}`; of a letter `{{json address}}`, `{{json pdf}}` (base64), `{{pages}}`, `{{json postage_class}}`.
+    /// `{{json callback}}`; of an email also `{{json subject}}` and `{{json from_name}}`; of a letter `{{json address}}`, `{{json pdf}}` (base64), `{{pages}}`, `{{json postage_class}}`.
     pub body: String,
     /// Where in that body the text or the PDF stands, an RFC 6901 pointer: it is found again there, unchanged.
     pub content: String,
+    /// Where an email's subject stands in it, likewise.
+    pub subject: String,
     /// How the key is shown: `bearer` (also if empty), `basic` (`user:password` or a user alone), `x-api-key`.
     pub auth: String,
     /// Statuses by which a message is taken.

@@ -2,9 +2,10 @@
 
 use super::Office;
 use crate::model::contact::PersonRecord;
+use crate::model::email;
 use crate::model::seal::{Key, MessageName};
 use crate::model::state::{Channel, MessageState, Misfit};
-use crate::model::texts::{Facts, table};
+use crate::model::texts::{Facts, Published, table};
 use crate::provider::{Account, Frozen, Item, Outbound};
 use crate::render::Template;
 use crate::render::message::{Rendered, Setting};
@@ -189,6 +190,7 @@ fn freeze(
 ) -> Result<Frozen, Unfit> {
     let rendered = render(office, account, draft, (key, person))?;
     let context = &draft.context;
+    let published: Published = table(&context.texts, "published");
     let address = person.address_block();
     let mut from = vec![context.controller_name.clone()];
     from.extend(context.controller_address.iter().cloned());
@@ -200,7 +202,18 @@ fn freeze(
             pages: rendered.parts,
             postage_class: draft.postage_class.as_deref().ok_or(Unfit::Plan)?,
         },
-        Channel::Sms | Channel::Email => Item::Sms {
+        Channel::Email => {
+            let (subject, text) = email::part(&rendered.bytes).ok_or(Unfit::Render)?;
+            let from_name = if table::<Facts>(&context.texts, "facts").discreet { "" } else { context.controller_name.as_str() };
+            Item::Email {
+                from: &published.email_sender,
+                from_name,
+                to: person.email.as_deref().ok_or(Unfit::Render)?,
+                subject,
+                text,
+            }
+        }
+        Channel::Sms => Item::Sms {
             from: &context.sms_sender,
             to: person.phone.as_deref().ok_or(Unfit::Render)?,
             text: std::str::from_utf8(&rendered.bytes).map_err(|_| Unfit::Render)?,

@@ -6,6 +6,7 @@
 mod contents;
 mod cost;
 mod laws;
+mod terms;
 
 use super::Office;
 use crate::config::ProfileError;
@@ -13,7 +14,6 @@ use crate::model::look::Look;
 use crate::model::seal::SealError;
 use crate::model::state::{Channel, Route};
 use crate::model::texts::{Facts, table};
-use crate::render::Want;
 use crate::render::check::{Coverage, Report};
 use crate::render::message::Setting;
 use crate::store::StoreError;
@@ -24,7 +24,7 @@ use crate::store::quarantine::Decider;
 use contents::{ContentsRoot, Renderer};
 pub use cost::{Cost, Parts};
 use duly_ledger::{ManifestBuilder, ManifestError};
-use laws::{Law, Laws};
+use laws::Laws;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +77,14 @@ pub enum PlanError {
         route: Route,
         /// The channel.
         channel: Channel,
+    },
+    /// A route whose lanes say too little to end a notice.
+    #[error("the route `{route}` cannot end in `notified`: the lane `{lane}` tells no more than that a message was taken")]
+    NeverTold {
+        /// The route.
+        route: Route,
+        /// The lane.
+        lane: String,
     },
     /// A legal profile.
     #[error(transparent)]
@@ -138,6 +146,9 @@ impl PlanError {
                 format!("mend it, or give a reason for each: `--accept {}='…'`", unexplained.first().unwrap_or(&"C030"))
             }
             Self::Profile(e) => e.remedy().to_owned(),
+            Self::NeverTold { .. } => {
+                "choose a route that goes on with a letter, or give the lane a `receipt_secret` by which its provider's news are believed".to_owned()
+            }
             Self::NoLane { channel, .. } => format!("add a lane for `{channel}` to the settings, or leave the route out"),
         }
     }
@@ -203,7 +214,7 @@ pub async fn prepare(
     }
     // Read once: the rules that are checked are the texts that are kept.
     let laws = Arc::new(Laws::choose(office, incident, request, people)?);
-    let terms = terms(office, &laws, request)?;
+    let terms = terms::fix(office, &laws, request)?;
     let frozen = freeze_all(office, incident, &lists, &mut draft).await?;
     let renderer = Renderer {
         office: office.clone(),
@@ -261,30 +272,6 @@ impl PlanSummary {
             self.parts.entry(content.channel).or_default().add(content.parts, is_first);
         }
     }
-}
-
-/// Refuses routes that cannot work, and fixes what holds for every message.
-fn terms(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms, PlanError> {
-    let mut lanes = BTreeSet::new();
-    for Law { rules, routes, .. } in laws.all() {
-        for &route in routes {
-            for &channel in route.channels() {
-                let content = contents::wants(route, channel);
-                // In some language: who has none of their own is found by the check of coverage.
-                let want = Want { profile: &rules.profile.id, channel, content, language: "en", format: "standard" };
-                office.composer.templates().find(want)?;
-                lanes.extend(lanes_of(office, route, channel)?);
-            }
-        }
-    }
-    let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
-    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
-}
-
-fn lanes_of(office: &Office, route: Route, channel: Channel) -> Result<Vec<String>, PlanError> {
-    let of_channel = office.accounts.iter().filter(|(_, account)| account.channel == channel);
-    let names: Vec<String> = of_channel.map(|(name, _)| name.clone()).collect();
-    if names.is_empty() { Err(PlanError::NoLane { route, channel }) } else { Ok(names) }
 }
 
 /// Every text that the plan names by hash: templates, the legal profiles, what the incident says.

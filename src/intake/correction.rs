@@ -241,6 +241,7 @@ fn read_cells(opened: &[u8]) -> Result<Vec<(String, String)>, CorrectionError> {
         ("first_name", person.first_name),
         ("last_name", person.last_name),
         ("phone", person.phone),
+        ("email", person.email),
         ("town", person.town),
         ("postcode", person.postcode),
         ("country", person.country),

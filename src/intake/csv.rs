@@ -201,6 +201,7 @@ impl<R: Read> ListReader<R> {
             language: cell(11),
             format: cell(12),
             jurisdiction: cell(13),
+            email: cell(14),
             columns: self
                 .columns
                 .own(cells)

@@ -81,6 +81,7 @@ impl RowKeys {
             jurisdiction: record.jurisdiction.clone(),
             has_phone: checked.takes_texts,
             has_address: record.address.is_some(),
+            has_email: record.email.is_some(),
         }
     }
 }
@@ -95,6 +96,9 @@ fn commitments(record: &PersonRecord, reference_code: &str, key: &Key) -> Value 
     add("reference_code", reference_code);
     if let Some(phone) = &record.phone {
         add("sms", phone);
+    }
+    if let Some(email) = &record.email {
+        add("email", email);
     }
     if record.address.is_some() {
         add("letter", &record.address_block().join("\n"));

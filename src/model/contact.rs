@@ -1,6 +1,7 @@
 //! What is known of a person's contacts: checked as such, without refusing real people.
 
 mod country;
+pub mod email;
 mod envelope;
 mod fault;
 mod phone;
@@ -36,6 +37,8 @@ pub struct RawPerson {
     pub last_name: String,
     /// Phone as written.
     pub phone: String,
+    /// Email address as written.
+    pub email: String,
     /// Address lines before the town.
     pub address: Vec<String>,
     /// Town.
@@ -64,6 +67,9 @@ pub struct PersonRecord {
     pub name: String,
     /// E.164.
     pub phone: Option<String>,
+    /// Email address. Left out where there is none: the keyed hash of a record that was taken before has to stay the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// Lines under the name, the postcode and foreign country among them.
     pub address: Option<Vec<String>>,
     /// BCP 47.
@@ -109,13 +115,15 @@ impl PersonRecord {
         let region = country.map_or("GB", |c| c.code);
         let phone = keep(phone::check(&raw.phone, region), &mut faults).flatten();
         let address = country.map_or(Ok(None), |country| postal::check(raw, country));
+        let email = keep(email::check(&raw.email), &mut faults).flatten();
         let takes_texts = phone.as_ref().is_some_and(|p| p.takes_texts);
+        let is_reachable = takes_texts || email.is_some();
         let address = match address {
-            // Somebody of no fixed abode can be told by text message.
-            Err(fault) if fault.code == "no_fixed_abode" && takes_texts => None,
+            // Somebody of no fixed abode can be told by text message or email.
+            Err(fault) if fault.code == "no_fixed_abode" && is_reachable => None,
             other => keep(other, &mut faults).flatten(),
         };
-        if faults.is_empty() && address.is_none() && !takes_texts {
+        if faults.is_empty() && address.is_none() && !is_reachable {
             let code = if phone.is_some() { "phone_takes_no_texts" } else { "no_way_to_reach" };
             faults.push(Fault { column: "phone", code });
         }
@@ -127,7 +135,7 @@ impl PersonRecord {
             return Err(faults);
         };
         let phone = phone.map(|p| p.e164);
-        let record = Self { external_reference: reference, name, phone, address, language, format, jurisdiction, columns };
+        let record = Self { external_reference: reference, name, phone, email, address, language, format, jurisdiction, columns };
         if record.address.is_some() && !envelope::fits(&record.address_block()) {
             return Err(vec![Fault { column: "address_1", code: "address_too_long" }]);
         }
@@ -139,12 +147,12 @@ impl PersonRecord {
         envelope::block(&self.name, self.address.as_deref().unwrap_or_default())
     }
 
-    /// Where a message of this channel goes: the number, or the envelope's lines joined by line ends.
+    /// Where a message of this channel goes: the number, the email address, or the envelope's lines joined by line ends.
     pub fn destination(&self, channel: Channel) -> Option<String> {
         match channel {
             Channel::Sms => self.phone.clone(),
             Channel::Letter => self.address.as_ref().map(|_| self.address_block().join("\n")),
-            Channel::Email => None,
+            Channel::Email => self.email.clone(),
         }
     }
 }

@@ -96,6 +96,8 @@ words! {
         SmsAndLetter = "sms-and-letter",
         /// A text message that says everything; a letter where it does not arrive.
         SmsThenLetter = "sms-then-letter",
+        /// An email that says everything; a letter where it does not arrive.
+        EmailThenLetter = "email-then-letter",
     }
 }
 
@@ -105,7 +107,7 @@ impl Route {
         match self {
             Self::Sms | Self::SmsThenLetter => &[Channel::Sms],
             Self::Letter => &[Channel::Letter],
-            Self::Email => &[Channel::Email],
+            Self::Email | Self::EmailThenLetter => &[Channel::Email],
             Self::SmsAndLetter => &[Channel::Sms, Channel::Letter],
         }
     }
@@ -114,13 +116,17 @@ impl Route {
     pub fn channels(self) -> &'static [Channel] {
         match self {
             Self::SmsThenLetter => &[Channel::Sms, Channel::Letter],
+            Self::EmailThenLetter => &[Channel::Email, Channel::Letter],
             other => other.first_channels(),
         }
     }
 
     /// The step after `channel`, if that one does not reach the person.
     pub fn next_after(self, channel: Channel) -> Option<Channel> {
-        (self == Self::SmsThenLetter && channel == Channel::Sms).then_some(Channel::Letter)
+        match (self, channel) {
+            (Self::SmsThenLetter, Channel::Sms) | (Self::EmailThenLetter, Channel::Email) => Some(Channel::Letter),
+            _ => None,
+        }
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Published {
     pub page: String,
     /// A named approver allowed links in text messages.
     pub sms_links: bool,
+    /// Address that emails come from, at a domain of these.
+    pub email_sender: String,
 }
 
 /// A table of the texts, as stored with the incident; what cannot be read is as if nothing were said.

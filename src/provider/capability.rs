@@ -1,6 +1,8 @@
 //! What providers promise, and what their words prove: all that is decided about a provider is decided by these.
 
 use super::{Item, Refusal};
+use crate::model::contact::email::is_address;
+use crate::model::email::{is_header, is_subject};
 use crate::model::state::{Channel, MessageState};
 use std::time::Duration;
 
@@ -47,6 +49,12 @@ impl Capabilities {
             return refuse("channel");
         }
         match (item, self.letters, self.text_chars_max) {
+            // A line end in a header would let whoever wrote it add recipients.
+            (Item::Email { from, from_name, to, subject, .. }, ..)
+                if !is_address(to) || !is_subject(subject) || ![*from, *from_name].into_iter().all(is_header) =>
+            {
+                refuse("header")
+            }
             (Item::Letter { .. }, None, _) => refuse("channel"),
             (Item::Letter { pages, .. }, Some(limits), _) if *pages > limits.pages_max => refuse("pages"),
             (Item::Letter { pdf, .. }, Some(limits), _) if pdf.len() > limits.bytes_max => refuse("bytes"),

@@ -6,17 +6,19 @@ use super::http::HttpProvider;
 use super::lob::{self, Lob};
 use super::notify::{self, Notify};
 use super::sandbox::{self, ReceiptReader, Sandbox};
+use super::smtp::{self, Smtp};
 use super::stannp::{self, Stannp};
 use super::twilio::{self, Twilio};
 use super::wire::ReadBack;
 use super::{Capabilities, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
 use crate::config::Lane;
 use crate::model::state::Channel;
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Words that a lane's setting `provider` may be.
-pub const KINDS: &[&str] = &["http", "lob", "notify", "sandbox", "stannp", "twilio"];
+pub const KINDS: &[&str] = &["http", "lob", "notify", "sandbox", "smtp", "stannp", "twilio"];
 
 /// How often a provider is asked at which nobody can call us back, where the settings do not say.
 const POLL: Duration = Duration::from_secs(300);
@@ -48,6 +50,15 @@ impl Account {
     pub fn new(name: &str, lane: &Lane, timeout: Duration, is_reachable: bool) -> Result<Self, AccountError> {
         let (kind, provider) = choose(name, lane, timeout)?;
         let capabilities = provider.capabilities();
+        // An empty secret would let anybody sign receipts.
+        let is_unguarded = lane.receipt_secret.expose_secret().is_empty() && capabilities.receipts != ReceiptProof::None;
+        if lane.live && is_unguarded {
+            let (key, what) = (
+                format!("lanes.{name}.receipt_secret"),
+                "must be set by file or environment: its receipts prove themselves by it",
+            );
+            return Err(AccountError::Lane { key, what });
+        }
         let poll = match lane.poll_seconds {
             0 if !capabilities.polling || kind == "sandbox" => None,
             0 if is_reachable => Some(HARVEST),
@@ -78,6 +89,11 @@ impl Account {
             ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme) => Some(scheme),
             ReceiptProof::None => None,
         }
+    }
+
+    /// Whether it ever says more of a message than that it took it.
+    pub fn tells(&self) -> bool {
+        self.scheme().is_some() || self.can_be_asked()
     }
 
     /// What its provider promises.
@@ -123,6 +139,10 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
         "lob" => {
             let url = address(name, lane, lob::LIVE_URL)?;
             Ok(("lob", Box::new(HttpProvider::new(Lob::new(lane, channel), &url, timeout)?)))
+        }
+        smtp::KIND => {
+            let relay = Smtp::new(lane, timeout).map_err(|(setting, what)| wrong(setting, what))?;
+            Ok((smtp::KIND, Box::new(relay)))
         }
         "stannp" => {
             let url = address(name, lane, stannp::LIVE_URL)?;
@@ -203,6 +223,7 @@ fn read_back(frozen: &[u8]) -> Option<ReadBack> {
         "lob" => lob::read_back(&request),
         "notify" => notify::read_back(&request),
         "sandbox" => sandbox::read_back(&request),
+        smtp::KIND => smtp::read_back(&request),
         "stannp" => stannp::read_back(&request),
         "twilio" => twilio::read_back(&request),
         _ => None,

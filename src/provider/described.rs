@@ -43,6 +43,9 @@ impl DescribedProvider {
         if !is_path(&settings.path) || settings.taken.is_empty() || settings.id.is_empty() || settings.content.is_empty() {
             return Err("needs `path`, `body`, `content`, `taken` and `id`");
         }
+        if channel == Channel::Email && settings.subject.is_empty() {
+            return Err("needs `subject`: where an email's subject stands in its `body`");
+        }
         let is_status_path = is_path(&settings.status_path) && settings.status_path.contains("{id}");
         if !settings.status_path.is_empty() && !is_status_path {
             return Err("has a `status_path` without `{id}`");
@@ -70,16 +73,20 @@ impl DescribedProvider {
         self.words.get(word).copied().flatten()
     }
 
+    /// What the body may name, and what must stand in it unchanged.
     fn fields(&self, outbound: &Outbound<'_>) -> (Value, String) {
         let (reference, callback) = (outbound.reference, outbound.callback);
         match outbound.item {
             Item::Sms { from, to, text } => {
                 (json!({ "from": from, "to": to, "text": text, "reference": reference, "callback": callback }), text.to_owned())
             }
-            Item::Email { from, to, subject, text } => (
-                json!({ "from": from, "to": to, "subject": subject, "text": text, "reference": reference, "callback": callback }),
-                text.to_owned(),
-            ),
+            Item::Email { from, from_name, to, subject, text } => {
+                let fields = json!({
+                    "from": from, "from_name": from_name, "to": to, "subject": subject, "text": text, "reference": reference,
+                    "callback": callback,
+                });
+                (fields, text.to_owned())
+            }
             Item::Letter { from, address, pdf, pages, postage_class } => {
                 let pdf = STANDARD.encode(pdf);
                 let fields = json!({
@@ -157,10 +164,17 @@ impl Wire for DescribedProvider {
         let refusal = Refusal { code: "body" };
         let body = self.engine.render(TEMPLATE, &fields).map_err(|_| refusal)?;
         let value: Value = serde_json::from_str(&body).map_err(|_| refusal)?;
-        if value.pointer(&self.settings.content).and_then(Value::as_str) != Some(content.as_str()) {
+        let has = |pointer: &str, text: &str| value.pointer(pointer).and_then(Value::as_str) == Some(text);
+        let mut request = Request::post(self.settings.path.as_str(), "application/json", body);
+        if let Item::Email { subject, .. } = outbound.item {
+            if !has(&self.settings.subject, subject) {
+                return Err(refusal);
+            }
+            request = request.header("x-duly-subject", self.settings.subject.as_str());
+        }
+        if !has(&self.settings.content, &content) {
             return Err(refusal);
         }
-        let request = Request::post(self.settings.path.as_str(), "application/json", body);
         let pointer = if self.channel == Channel::Letter { "x-duly-pdf" } else { "x-duly-text" };
         // It tells whoever reads the frozen request where its content stands.
         let request = request.header(pointer, self.settings.content.as_str());
@@ -231,9 +245,11 @@ pub fn read_back(request: &Thawed<'_>) -> Option<ReadBack> {
     let body: Value = serde_json::from_slice(request.body).ok()?;
     let at = |name: &str| request.headers.iter().find(|(header, _)| *header == name).map(|(_, pointer)| *pointer);
     let destination = request.destination.clone()?;
-    match (at("x-duly-text"), at("x-duly-pdf")) {
-        (Some(pointer), _) => Some(ReadBack::text(&destination, body.pointer(pointer)?.as_str()?)),
-        (None, Some(pointer)) => Some(ReadBack::pdf(destination, STANDARD.decode(body.pointer(pointer)?.as_str()?).ok()?)),
-        (None, None) => None,
+    let text = |pointer: &str| body.pointer(pointer)?.as_str();
+    match (at("x-duly-text"), at("x-duly-subject"), at("x-duly-pdf")) {
+        (Some(pointer), Some(subject), _) => Some(ReadBack::email(&destination, text(subject)?, text(pointer)?)),
+        (Some(pointer), None, _) => Some(ReadBack::text(&destination, text(pointer)?)),
+        (None, _, Some(pointer)) => Some(ReadBack::pdf(destination, STANDARD.decode(text(pointer)?).ok()?)),
+        (None, _, None) => None,
     }
 }

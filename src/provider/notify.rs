@@ -86,8 +86,15 @@ pub const WORDS: &[Word] = &[
         ClaimedBy::Provider,
         "Notify's mail provider has it, and tries for up to 72 hours",
     ),
-    row(Channel::Email, "delivered", Some(S::DeliveredToHandset), ClaimedBy::Network, "the recipient's mail server took it"),
-    row(Channel::Email, "permanent-failure", Some(S::Failed), ClaimedBy::Network, "the address is wrong"),
+    row(Channel::Email, "delivered", Some(S::CarrierDelivered), ClaimedBy::Network, "the recipient's mail server took it"),
+    // A server that took it may refuse it later: like a letter that comes back, it takes `notified` back.
+    row(
+        Channel::Email,
+        "permanent-failure",
+        Some(S::Returned),
+        ClaimedBy::Network,
+        "it came back: a mail server refused it for good",
+    ),
     row(Channel::Email, "temporary-failure", Some(S::Expired), ClaimedBy::Network, "the inbox is full, or the mail was refused"),
     row(Channel::Email, "technical-failure", Some(S::Failed), ClaimedBy::Provider, "it was not sent"),
     row(
@@ -349,9 +356,10 @@ impl Wire for Notify {
 /// Reads a frozen request back.
 pub fn read_back(request: &Thawed<'_>) -> Option<ReadBack> {
     let body: Value = serde_json::from_slice(request.body).ok()?;
-    let to = text_at(&body, "/phone_number").or_else(|| text_at(&body, "/email_address"));
-    match to {
-        Some(to) => Some(ReadBack::text(&to, &text_at(&body, "/personalisation/body")?)),
-        None => Some(ReadBack::pdf(request.destination.clone()?, STANDARD.decode(text_at(&body, "/content")?).ok()?)),
+    let at = |pointer: &str| text_at(&body, pointer);
+    match (at("/phone_number"), at("/email_address")) {
+        (Some(to), _) => Some(ReadBack::text(&to, &at("/personalisation/body")?)),
+        (None, Some(to)) => Some(ReadBack::email(&to, &at("/personalisation/subject")?, &at("/personalisation/body")?)),
+        (None, None) => Some(ReadBack::pdf(request.destination.clone()?, STANDARD.decode(text_at(&body, "/content")?).ok()?)),
     }
 }

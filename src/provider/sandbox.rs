@@ -30,6 +30,11 @@ pub const WORDS: &[Word] = &[
     row(Channel::Sms, "delivered", S::DeliveredToHandset, "the simulated network reported delivery"),
     row(Channel::Sms, "undelivered", S::Failed, "the simulated network gave it up"),
     row(Channel::Sms, "expired", S::Expired, "its simulated validity ended"),
+    row(Channel::Email, "queued", S::Accepted, "the sandbox holds it"),
+    row(Channel::Email, "sent", S::Sent, "the simulated network has it"),
+    row(Channel::Email, "delivered", S::CarrierDelivered, "the simulated mail server took it"),
+    row(Channel::Email, "bounced", S::Returned, "the simulated mail server sent it back"),
+    row(Channel::Email, "expired", S::Expired, "its simulated validity ended"),
     row(Channel::Letter, "queued", S::Accepted, "the sandbox holds it"),
     row(Channel::Letter, "printed", S::Printed, "the simulated letter was made"),
     row(Channel::Letter, "dispatched", S::HandedToCarrier, "the simulated letter was posted"),
@@ -56,7 +61,7 @@ impl Sandbox {
         let lag = Duration::from_millis(lane.lookup_lag_ms.unsigned_abs());
         let capabilities = Capabilities {
             name: "Sandbox",
-            channels: &[Channel::Sms, Channel::Letter],
+            channels: &[Channel::Sms, Channel::Email, Channel::Letter],
             idempotent_for: lane.idempotent.then(|| Duration::from_secs(lane.key_life_seconds.unsigned_abs())),
             lookup: if lane.lookup { LookupStrength::Strong { lag } } else { LookupStrength::None },
             receipts: ReceiptProof::Signed(SCHEME),
@@ -110,7 +115,10 @@ impl Wire for Sandbox {
                 "address": address, "channel": "letter", "pages": pages, "pdf": STANDARD.encode(pdf),
                 "postage_class": postage_class, "reference": reference,
             }),
-            Item::Email { .. } => return Err(Refusal { code: "channel" }),
+            Item::Email { from, from_name, to, subject, text } => json!({
+                "channel": "email", "from": from, "from_name": from_name, "reference": reference, "subject": subject,
+                "text": text, "to": to,
+            }),
         };
         Ok(Request::post_json(PATH, &body).header("idempotency-key", reference))
     }
@@ -164,8 +172,10 @@ impl Wire for Sandbox {
 pub fn read_back(request: &Thawed<'_>) -> Option<ReadBack> {
     let body: Value = serde_json::from_slice(request.body).ok()?;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    if text("channel")? == "sms" {
-        return Some(ReadBack::text(text("to")?, text("text")?));
+    match text("channel")? {
+        "sms" => return Some(ReadBack::text(text("to")?, text("text")?)),
+        "email" => return Some(ReadBack::email(text("to")?, text("subject")?, text("text")?)),
+        _ => {}
     }
     let lines: Option<Vec<&str>> = body.get("address")?.as_array()?.iter().map(Value::as_str).collect();
     Some(ReadBack::pdf(lines?.join("\n"), STANDARD.decode(text("pdf")?).ok()?))

@@ -8,6 +8,7 @@ use super::{
     CallResult, CancelOutcome, Capabilities, Check, Outbound, Pause, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal, Seen,
     Sought, StatusAnswer,
 };
+use crate::model::email;
 use crate::model::step::Answer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -221,7 +222,7 @@ pub fn carries_bearer(raw: &RawReceipt<'_>, secret: &SecretString) -> bool {
 pub struct ReadBack {
     /// Number, address, or the envelope's lines joined by line ends.
     pub destination: String,
-    /// Text or PDF.
+    /// Text, subject and text of an email, or PDF.
     pub content: Vec<u8>,
     /// `txt` or `pdf`.
     pub ending: &'static str,
@@ -231,6 +232,11 @@ impl ReadBack {
     /// A text.
     pub fn text(to: &str, text: &str) -> Self {
         Self { destination: to.to_owned(), content: text.as_bytes().to_vec(), ending: "txt" }
+    }
+
+    /// An email, as it was approved.
+    pub fn email(to: &str, subject: &str, text: &str) -> Self {
+        Self::text(to, &email::join(subject, text))
     }
 
     /// A letter.

@@ -3,6 +3,7 @@
 use super::marked::Marked;
 use super::{RenderError, Template, TemplateSet, sms, words};
 use crate::model::contact::PersonRecord;
+use crate::model::email;
 use crate::model::look::Look;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::TEXTS_OPTIONAL;
@@ -37,9 +38,9 @@ pub struct Setting {
 /// A rendered message.
 #[derive(Debug, Clone)]
 pub struct Rendered {
-    /// Text of an SMS as UTF-8, or the PDF of a letter.
+    /// Text of an SMS as UTF-8, subject and text of an email, or the PDF of a letter.
     pub bytes: Vec<u8>,
-    /// Segments or pages.
+    /// Segments or pages; an email is one.
     pub parts: u32,
     /// Smallest type of a letter as laid out, points; 0 for what has none.
     pub font_pt: f64,
@@ -146,7 +147,8 @@ impl Composer {
                 let typeset = self.typeset(setting, person, reference_code, template, (&body, &template.render_parts(&data)?))?;
                 (typeset.pdf, typeset.pages, typeset.printed.smallest_pt)
             }
-            Channel::Sms | Channel::Email => {
+            Channel::Email => (email::join(&template.title, &Marked::read(&text).text).into_bytes(), 1, 0.0),
+            Channel::Sms => {
                 let read = Marked::read(&text).text;
                 let segments = sms::measure(&read).segments;
                 (read.into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX), 0.0)

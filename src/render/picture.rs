@@ -2,6 +2,7 @@
 
 use super::Template;
 use super::message::{MessageError, Rendered};
+use crate::model::email;
 use crate::model::state::Channel;
 use serde_json::json;
 
@@ -19,6 +20,7 @@ pub fn picture(template: &Template, rendered: &Rendered, sender: &str) -> Result
         channel => {
             let is_email = channel == Channel::Email;
             let text = String::from_utf8_lossy(&rendered.bytes);
+            let text = email::part(&rendered.bytes).filter(|_| is_email).map_or(&*text, |(_, text)| text);
             let first = template.titles.first().map(|(language, _)| language).or(template.languages.first());
             let data = json!({
                 "title": template.name,

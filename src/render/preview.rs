@@ -79,6 +79,7 @@ fn british() -> PersonRecord {
         external_reference: "PN0000000".into(),
         name: "Siân Morgan-Price".into(),
         phone: Some("+447700900123".into()),
+        email: Some("sian@example.org".into()),
         address: Some(vec!["12 High Street".into(), "Northmere".into(), "NE1 4XF".into()]),
         language: "en".into(),
         format: "standard".into(),

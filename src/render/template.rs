@@ -7,6 +7,7 @@
 use super::marked::{element, unmarked};
 use super::variables::{self, Variable};
 use super::{RenderError, entries, words};
+use crate::model::email::is_subject;
 use crate::model::state::{Channel, Content};
 use handlebars::Handlebars;
 use serde_json::Value;
@@ -273,6 +274,9 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
         .ok_or_else(|| invalid("the first line must be {{!-- content = full --}} or {{!-- content = alert --}}"))?;
     if channel == Channel::Letter && titles.len() != source.split(NEXT_LANGUAGE).count().max(languages.len()) {
         return Err(invalid("each language of a letter has a title, and a line `---` stands between them"));
+    }
+    if channel == Channel::Email && !titles.first().is_some_and(|(_, title)| is_subject(title)) {
+        return Err(invalid("an email has a title in one line: its subject, at most 150 characters"));
     }
     if let Some(language) = languages.iter().find(|language| channel == Channel::Letter && !words::knows(language)) {
         return Err(invalid(&format!("the words around a letter, such as its date, are not known in `{language}`")));

@@ -61,6 +61,8 @@ fn not_begun(code: &str) -> Option<&'static str> {
         "no_lane" => "the lane was not there",
         "not_frozen" => "its frozen bytes could not be read",
         "not_written" => "the connection was not there",
+        "no_tls" => "the relay offered no TLS that is trusted",
+        "not_the_sandbox" => "the lane is not live, and the relay was not the sandbox",
         _ => return None,
     })
 }

@@ -40,6 +40,7 @@ pub fn message(channel: Channel, state: MessageState, postage_class: Option<&str
         },
         (DeliveredToHandset, _) => "Network reported delivered".to_owned(),
         (CarrierDelivered, _) => "Carrier reported delivered".to_owned(),
+        (Returned, Channel::Email) => "Returned by a mail server".to_owned(),
         (Returned, _) => "Returned".to_owned(),
         (Failed | Expired, _) => "Not delivered".to_owned(),
         (Rejected, _) => "Not delivered: the provider refused it".to_owned(),

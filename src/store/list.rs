@@ -64,6 +64,8 @@ pub struct NewPerson {
     pub has_phone: bool,
     /// A letter is possible.
     pub has_address: bool,
+    /// An email is possible.
+    pub has_email: bool,
     /// Field to hex commitment.
     pub commitments: Value,
 }

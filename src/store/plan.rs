@@ -28,6 +28,8 @@ pub struct Recipient {
     pub has_phone: bool,
     /// A letter is possible.
     pub has_address: bool,
+    /// An email is possible.
+    pub has_email: bool,
     /// ISO country or subdivision.
     pub jurisdiction: String,
 }
@@ -97,7 +99,8 @@ impl Store {
     ) -> Result<Vec<Recipient>, StoreError> {
         let rows = sqlx::query_as!(
             Recipient,
-            "select p.person_id, p.version, p.contact, k.wrapped as wrapped_key, p.reference_code, p.has_phone, p.has_address, p.jurisdiction
+            "select p.person_id, p.version, p.contact, k.wrapped as wrapped_key, p.reference_code, p.has_phone, p.has_address, p.has_email,
+                    p.jurisdiction
                from person p join person_key k using (controller_id, incident_no, person_id)
               where p.controller_id = $1 and p.incident_no = $2 and p.list_no = any($3) and p.person_id > $5
                 and not exists (select from notice n where n.controller_id = p.controller_id and n.incident_no = p.incident_no

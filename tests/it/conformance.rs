@@ -11,8 +11,8 @@ use duly::provider::stannp::{self, Stannp};
 use duly::provider::twilio::{self, Twilio};
 use duly::provider::wire::{Reply, Wire};
 use duly::provider::{
-    CallResult, Frozen, Item, LookupStrength, Outbound, Pause, RawReceipt, ReceiptRefusal, Request, Sought, Word, read_content,
-    read_request,
+    CallResult, Frozen, Item, LookupStrength, Outbound, Pause, RawReceipt, ReceiptProof, ReceiptRefusal, Request, Sought, Word,
+    read_content, read_request,
 };
 use reqwest::header::{HeaderMap, HeaderName};
 use secrecy::ExposeSecret;
@@ -81,7 +81,7 @@ fn candidates() -> Vec<Candidate> {
             ..candidate(lob, Channel::Letter, lob::WORDS, "ltr_4868c3b754655f90")
         },
     ];
-    for channel in [Channel::Sms, Channel::Letter] {
+    for channel in [Channel::Sms, Channel::Email, Channel::Letter] {
         all.push(candidate(Sandbox::new(&lane(channel, ""), channel), channel, sandbox::WORDS, "sb_00000001"));
     }
     for channel in [Channel::Sms, Channel::Email, Channel::Letter] {
@@ -101,7 +101,8 @@ fn item(candidate: &Candidate) -> Item<'_> {
     match candidate.channel {
         Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text: "Your data & “more”; code ABCD-EFGH" },
         Channel::Email => {
-            Item::Email { from: "n@example.org", to: "ann@example.org", subject: "Your data", text: "code ABCD-EFGH" }
+            let (from, from_name) = ("n@example.org", "Northmere");
+            Item::Email { from, from_name, to: "ann@example.org", subject: "Your data", text: "Dear Ann,\n\ncode ABCD-EFGH" }
         }
         Channel::Letter => Item::Letter { from: lines, address: lines, pdf: b"%PDF-1.7 \n\n x", pages: 2, postage_class },
     }
@@ -148,9 +149,10 @@ fn a_request_is_the_same_each_time_and_carries_no_secret() {
 fn what_was_frozen_reads_back_with_its_destination_and_content() {
     for candidate in candidates() {
         let (frozen, sent) = (frozen(&candidate), item(&candidate));
-        let content: &[u8] = match sent {
-            Item::Sms { text, .. } | Item::Email { text, .. } => text.as_bytes(),
-            Item::Letter { pdf, .. } => pdf,
+        let content = match sent {
+            Item::Sms { text, .. } => text.as_bytes().to_vec(),
+            Item::Email { subject, text, .. } => duly::model::email::join(subject, text).into_bytes(),
+            Item::Letter { pdf, .. } => pdf.to_vec(),
         };
 
         assert_eq!(read_request(frozen.bytes()).unwrap().0, sent.destination(), "{}", name(&candidate));
@@ -286,6 +288,17 @@ fn a_receipt_that_proves_nothing_is_not_believed() {
                 name(&candidate)
             );
         }
+    }
+}
+
+/// A pack whose receipts prove themselves by another word is refused by both verifiers.
+#[test]
+fn how_receipts_prove_themselves_is_a_word_of_the_format() {
+    for candidate in candidates() {
+        let (ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme)) = candidate.wire.capabilities().receipts else {
+            continue;
+        };
+        assert!(["bearer", "hmac-sha1", "hmac-sha256"].contains(&scheme), "{}: {scheme}", name(&candidate));
     }
 }
 

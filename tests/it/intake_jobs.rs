@@ -203,7 +203,7 @@ async fn a_job_with_a_wrong_field_waits_in_quarantine_like_a_row_and_is_correcte
     );
     let mut out = Vec::new();
     duly::intake::correction::export(&jobs.world.target(), &mut out).await.unwrap();
-    let exported = String::from_utf8(out).unwrap().replace(",12,", ",07400 123456,").replace(",,,,,\n", ",LS1 4AP,,,,\n");
+    let exported = String::from_utf8(out).unwrap().replace(",12,", ",07400 123456,").replace(",,,,,,\n", ",LS1 4AP,,,,,\n");
     let report = jobs.world.correct(None, &exported).await.unwrap();
     assert_eq!((report.rows, report.people), (1, 1), "{exported}");
     jobs.end().await;

@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 pub struct Physical {
     /// Provider account.
     pub provider: String,
-    /// `sms` or `letter`.
+    /// `sms`, `email` or `letter`.
     pub channel: String,
-    /// Number, or address lines joined by line ends.
+    /// Number, email address, or address lines joined by line ends.
     pub destination: String,
-    /// SHA-256 of the text or of the PDF, hex.
+    /// SHA-256 of the text, of an email's subject and text, or of the PDF, hex.
     pub content_sha256: String,
     /// The reference it came with; for reading only, the comparison does not use it.
     pub reference: String,

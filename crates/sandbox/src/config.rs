@@ -46,7 +46,7 @@ impl Default for SandboxConfig {
 pub struct ProviderConfig {
     /// Whose wire format it speaks.
     pub face: Face,
-    /// `sms` or `letter`.
+    /// `sms`, `email` or `letter`.
     pub channel: String,
     /// Key or password of its own; none: the sandbox's `api_key`.
     pub api_key: Option<String>,
@@ -223,8 +223,8 @@ kinds! {
     ReceiptStranger,
     /// The letter comes back.
     LetterReturned,
-    /// The SMS cannot be delivered.
+    /// The SMS cannot be delivered; the email bounces.
     Undelivered,
-    /// The SMS's validity ends.
+    /// The validity of the SMS or email ends.
     Expired,
 }

@@ -31,14 +31,17 @@ pub enum Face {
     Lob,
     /// Stannp: letters in the United Kingdom.
     Stannp,
-    /// GOV.UK Notify: SMS and precompiled letters.
+    /// GOV.UK Notify: SMS, emails and precompiled letters.
     Notify,
+    /// A mail relay, on the port of [`crate::serve_mail`].
+    Smtp,
 }
 
 impl Face {
     pub(crate) fn vendor(self) -> &'static dyn Vendor {
         match self {
-            Self::Plain => &plain::Plain,
+            // A relay tells nothing over HTTP; who looks there anyway finds the sandbox's own words.
+            Self::Plain | Self::Smtp => &plain::Plain,
             Self::Twilio => &twilio::Twilio,
             Self::Lob => &lob::Lob,
             Self::Stannp => &stannp::Stannp,
@@ -313,6 +316,11 @@ pub(crate) trait Vendor: Sync {
 pub(crate) fn digits(kind: &str, n: u64) -> String {
     use sha2::{Digest, Sha256};
     hex::encode(&Sha256::digest(format!("{kind} {n}"))[..16])
+}
+
+/// What an email says, as its record hashes it: the subject, an empty line, the text.
+pub(crate) fn mail_content(subject: &str, text: &str) -> Vec<u8> {
+    format!("{subject}\n\n{text}").into_bytes()
 }
 
 /// SHA-256 of a content, hex.

@@ -53,9 +53,9 @@ impl Birth {
     fn steps(&self) -> &'static [Step] {
         let fires = |kind| self.plan.fires(kind).is_some();
         let end = match self.settings().channel.as_str() {
-            "sms" if fires(FaultKind::Undelivered) => End::Undelivered,
-            "sms" if fires(FaultKind::Expired) => End::Expired,
-            "sms" => End::Good,
+            "sms" | "email" if fires(FaultKind::Undelivered) => End::Undelivered,
+            "sms" | "email" if fires(FaultKind::Expired) => End::Expired,
+            "sms" | "email" => End::Good,
             _ if fires(FaultKind::LetterReturned) => End::Returned,
             _ => End::Good,
         };

@@ -89,7 +89,7 @@ impl Renderer {
             route.channels().iter().all(|channel| match channel {
                 Channel::Sms => person.has_phone,
                 Channel::Letter => person.has_address,
-                Channel::Email => false,
+                Channel::Email => person.has_email,
             })
         };
         let law = self.laws.of(&person.jurisdiction);

@@ -2,7 +2,6 @@
 
 use super::ListError;
 use crate::model::column::{Column, ColumnType, Columns as OwnColumns, is_name};
-use std::ops::RangeInclusive;
 
 /// Places of the address lines among `COLUMNS`.
 pub const ADDRESS: [usize; 4] = [4, 5, 6, 7];
@@ -37,6 +36,7 @@ pub const COLUMNS: &[(&str, &[&str])] = &[
     ("language", &["language", "preferredlanguage"]),
     ("format", &["format", "preferredformat"]),
     ("jurisdiction", &["jurisdiction"]),
+    ("email", &["email", "emailaddress", "mail", "mailaddress"]),
 ];
 
 /// Names of the columns, as written in files of ours.
@@ -135,9 +135,9 @@ impl Columns {
             }
         }
         let columns = Self { headers, places, own };
-        columns.demand("external_reference", 0..=0)?;
-        columns.demand("last_name", 2..=2)?;
-        columns.demand("phone", 3..=4)?;
+        columns.demand("external_reference", &[0])?;
+        columns.demand("last_name", &[2])?;
+        columns.demand("phone", &[3, 4, 14])?;
         Ok(columns)
     }
 
@@ -155,8 +155,8 @@ impl Columns {
         self.own.iter().filter_map(move |(name, column, place)| Some((name.clone(), *column, cell(*place)?)))
     }
 
-    fn demand(&self, column: &'static str, any_of: RangeInclusive<usize>) -> Result<(), ListError> {
-        if any_of.into_iter().any(|i| self.place(i).is_some()) { Ok(()) } else { Err(ListError::MissingColumn { column }) }
+    fn demand(&self, column: &'static str, any_of: &[usize]) -> Result<(), ListError> {
+        if any_of.iter().any(|i| self.place(*i).is_some()) { Ok(()) } else { Err(ListError::MissingColumn { column }) }
     }
 
     /// Cells that a row must have.

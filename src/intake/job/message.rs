@@ -19,6 +19,7 @@ const PERSON_FIELDS: &[&str] = &[
     "first_name",
     "last_name",
     "phone",
+    "email",
     "address",
     "town",
     "postcode",

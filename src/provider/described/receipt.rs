@@ -12,7 +12,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// How a signed receipt proves itself, as its event names it.
-pub const SIGNED: &str = "hmac-sha256-body";
+pub const SIGNED: &str = "hmac-sha256";
 /// How an unsigned one is told from a stranger's.
 pub const CONFIRMED: &str = "bearer";
 

@@ -104,6 +104,26 @@ fn a_body_that_does_not_have_our_text_as_it_is_sends_nothing() {
 }
 
 #[test]
+fn an_email_that_loses_its_subject_is_not_sent() {
+    let item =
+        Item::Email { from: "n@example.org", from_name: "N", to: "ann@example.org", subject: "Your data", text: "Dear Ann" };
+    let outbound = Outbound { reference: REFERENCE, callback: None, item };
+    let gateway = |subject: &str| {
+        let body = format!("{{{{json text}}}}, \"subject\": {subject}");
+        let mut lane = lane("{{json text}}", &body);
+        if let Some(http) = &mut lane.http {
+            http.subject = "/message/subject".into();
+        }
+        DescribedProvider::new(&lane, Channel::Email).unwrap()
+    };
+
+    let frozen = gateway("{{json subject}}").prepare(&outbound).unwrap().freeze("http");
+    assert_eq!(read_back(&frozen.thaw().unwrap()), Some(ReadBack::email("ann@example.org", "Your data", "Dear Ann")));
+    assert_eq!(gateway("\"Hello\"").prepare(&outbound).err().map(|refusal| refusal.code), Some("body"));
+    assert!(DescribedProvider::new(&lane("", ""), Channel::Email).is_err());
+}
+
+#[test]
 fn a_description_that_says_too_little_is_refused() {
     for (from, to) in [
         ("path = \"/send\"", "path = \"send\""),

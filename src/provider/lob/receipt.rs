@@ -13,7 +13,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// How an event proves itself, as ours names it.
-pub const SCHEME: &str = "hmac-sha256-stamp-body";
+pub const SCHEME: &str = "hmac-sha256";
 /// Stamps above this are milliseconds: as seconds they would lie beyond the year 5000.
 const SECONDS_MAX: i64 = 100_000_000_000;
 

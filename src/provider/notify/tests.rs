@@ -112,7 +112,7 @@ fn a_request_has_the_fields_of_the_published_document_and_no_other() {
     };
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let address = lines("Ann Price\n1 High Street\nAB1 2CD");
-    let mail = Item::Email { from: "", to: "ann@example.org", subject: "s", text: "t" };
+    let mail = Item::Email { from: "", from_name: "", to: "ann@example.org", subject: "s", text: "t" };
 
     let templated = |to| set(&[to, "personalisation", "reference", "template_id"]);
     assert_eq!(fields(Channel::Sms, sms("hello")), ("/v2/notifications/sms".into(), templated("phone_number")));
@@ -126,6 +126,8 @@ fn a_frozen_request_says_where_it_goes_and_what_it_says() {
     let address = lines("Ann Price\n1 High Street\nAB1 2CD");
     let back = |channel, item| read_back(&freeze(channel, item).unwrap().thaw().unwrap()).unwrap();
     assert_eq!(back(Channel::Sms, sms("hello")), ReadBack::text("+447700900001", "hello"));
+    let mail = Item::Email { from: "", from_name: "", to: "ann@example.org", subject: "s", text: "t" };
+    assert_eq!(back(Channel::Email, mail), ReadBack::email("ann@example.org", "s", "t"));
     assert_eq!(back(Channel::Letter, letter(&address)), ReadBack::pdf(address.join("\n"), b"%PDF-1.7".to_vec()));
 }
 
@@ -167,6 +169,7 @@ fn each_word_has_its_state_and_an_unknown_one_has_none() {
     assert_eq!(status(Channel::Sms, "vanished"), (true, None));
     assert_eq!(status(Channel::Sms, "received"), (true, None));
     // Printed and dispatched is no delivery, and what nobody should send again is not given up.
+    assert_eq!(status(Channel::Email, "delivered").1, Some(S::CarrierDelivered));
     assert_eq!(status(Channel::Letter, "received").1, Some(S::HandedToCarrier));
     assert_eq!(status(Channel::Letter, "technical-failure").1, None);
 }

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// How a webhook proves itself, as its event names it.
-pub const SCHEME: &str = "hmac-sha256-body";
+pub const SCHEME: &str = "hmac-sha256";
 
 /// Reads the webhooks of one account.
 pub struct ReceiptReader {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// How a callback proves itself, as its event names it.
-pub const SCHEME: &str = "hmac-sha1-url-form";
+pub const SCHEME: &str = "hmac-sha1";
 
 /// Reads the callbacks of one account.
 pub struct ReceiptReader {

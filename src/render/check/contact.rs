@@ -76,7 +76,7 @@ fn domain(subject: &Subject<'_>, found: &mut Vec<Found>) {
 }
 
 /// The domain or one above it was published.
-fn is_published(subject: &Subject<'_>, name: &str) -> bool {
+pub(super) fn is_published(subject: &Subject<'_>, name: &str) -> bool {
     let name = name.to_lowercase();
     subject.published.domains.iter().any(|own| {
         let own = own.to_lowercase();

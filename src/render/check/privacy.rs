@@ -2,6 +2,7 @@
 
 use super::{Found, Rule, Severity, Subject};
 use crate::model::contact::PersonRecord;
+use crate::model::email;
 use crate::model::state::Channel;
 use crate::render::variables::Variable;
 use std::collections::BTreeSet;
@@ -12,6 +13,8 @@ const VALUE_MIN: usize = 4;
 const CODE_MIN: usize = 3;
 /// Of a sensitive column's value without digits, which may be a word of the text.
 const WORDS_MIN: usize = 5;
+/// Characters of a text that a list of mails shows behind the subject.
+const PREVIEW_CHARS: usize = 100;
 /// Letters below which a word of a name tells nobody's occupation.
 const WORD_MIN: usize = 4;
 
@@ -51,6 +54,7 @@ fn sensitive(person: &PersonRecord, channel: Channel) -> Vec<(String, String)> {
     }
     let has_digit = |value: &str| value.chars().any(|c| c.is_ascii_digit());
     values.retain(|(_, value)| value.len() >= VALUE_MIN && has_digit(value));
+    values.extend(person.email.iter().map(|email| ("email".to_owned(), squeeze(email))));
     for (name, cell) in person.columns.iter().filter(|(_, cell)| cell.column.sensitive) {
         let forms = [squeeze(&cell.value), squeeze(&cell.printed())].into_iter().collect::<BTreeSet<_>>();
         let tells = |value: &String| value.chars().count() >= if has_digit(value) { CODE_MIN } else { WORDS_MIN };
@@ -109,7 +113,12 @@ fn tells_who_writes(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
     let own = subject.controller_name.split_whitespace().filter(|word| word.chars().count() >= WORD_MIN);
     let words: Vec<String> = own.chain(subject.facts.discreet_words.iter().map(String::as_str)).map(str::to_lowercase).collect();
-    let text = subject.message.text.to_lowercase();
+    let outside = match subject.channel {
+        // What a locked screen and a list of mails show: the subject, and how the text begins.
+        Channel::Email => subject.message.text.chars().take(email::SUBJECT_CHARS_MAX + PREVIEW_CHARS).collect(),
+        _ => subject.message.text.clone(),
+    };
+    let text = outside.to_lowercase();
     let tells = |text: &str| {
         words
             .iter()
@@ -118,7 +127,8 @@ fn tells_who_writes(subject: &Subject<'_>, found: &mut Vec<Found>) {
     if tells(&text) {
         found.push(Found::whole("the text names who writes"));
     }
-    if tells(&subject.sms_sender.to_lowercase()) {
+    let sender = if subject.channel == Channel::Email { subject.published.email_sender.as_str() } else { subject.sms_sender };
+    if tells(&sender.to_lowercase()) {
         found.push(Found::whole("the sender names who writes"));
     }
 }

@@ -1,7 +1,9 @@
-//! Rules of text messages: no links, a sender that is a name.
+//! Rules of channels: no links in a text message, a sender that readers can know.
 
+use super::contact::is_published;
 use super::wording::pattern;
 use super::{Found, Rule, Severity, Subject};
+use crate::model::contact::email::is_address;
 use crate::model::state::{Channel, Content};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -28,10 +30,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "C056",
         severity: Severity::Error,
-        says: "the sender of text messages is no name that networks and readers accept",
-        source: "UK networks' sender rules of 2023, GOV.UK Service Manual",
+        says: "the sender is none that networks and readers accept",
+        source: "UK networks' sender rules of 2023, GOV.UK Service Manual; NCSC guidance on breach messages",
         is_confirmed: true,
-        remedy: "3 to 11 letters, digits, hyphens, at least one letter, and the controller's name in it: `duly controller`",
+        remedy: "text messages: 3 to 11 letters, digits, hyphens, the controller's name in it (`duly controller`); emails: `email_sender` under `[published]`, at one of its `domains`",
         check: sender,
     },
     Rule {
@@ -92,6 +94,9 @@ const GENERIC: &[&str] =
 
 /// The strictest common subset of the networks' rules: sources differ on spaces, points and ampersands.
 fn sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    if subject.channel == Channel::Email {
+        return email_sender(subject, found);
+    }
     let sender = subject.sms_sender;
     let fits = (3..=11).contains(&sender.len())
         && sender.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -99,6 +104,17 @@ fn sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
         && sender.bytes().any(|b| b.is_ascii_alphabetic());
     if subject.channel == Channel::Sms && (!fits || GENERIC.contains(&sender.to_uppercase().as_str())) {
         found.push(Found::whole(format!("`{sender}` is no sender that networks and readers accept")));
+    }
+}
+
+/// P1: an email comes from an address that was published, at a domain that the reader can look up.
+fn email_sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    let sender = &subject.published.email_sender;
+    let is_known = sender.rsplit_once('@').is_some_and(|(_, domain)| is_published(subject, domain));
+    if sender.is_empty() {
+        found.push(Found::whole("`email_sender` is not published"));
+    } else if !is_address(sender) || !is_known {
+        found.push(Found::whole(format!("`{sender}` is no address at a domain that was published")));
     }
 }
 

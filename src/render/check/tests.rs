@@ -52,6 +52,7 @@ fn case(id: &str, channel: Channel, content: Content) -> Case {
             external_reference: "PN0042117".into(),
             name: "Siân O'Brien-Ŵyn".into(),
             phone: Some("+447400123456".into()),
+            email: Some("sian.obrien@example.org".into()),
             address: Some(vec!["1 Heol y Bont".into(), "Aberystwyth".into(), "SY23 2AX".into()]),
             language: "en".into(),
             format: "standard".into(),
@@ -82,7 +83,8 @@ fn texts(id: &str) -> Value {
         "dpo_name": "Mary Holt",
         "dpo_contact": "0808 157 0100",
         "contact_phone": "0808 157 0100",
-        "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk"] },
+        "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example"],
+                       "email_sender": "notice@northmere.example" },
     });
     if id == "us-ca" {
         texts["delayed_by_le"] = json!("No authority asked us to wait with this letter.");
@@ -130,6 +132,7 @@ fn ids(findings: &[Finding]) -> Vec<&'static str> {
 
 const LETTER: (Channel, Content) = (Channel::Letter, Content::Full);
 const SMS: (Channel, Content) = (Channel::Sms, Content::Full);
+const EMAIL: (Channel, Content) = (Channel::Email, Content::Full);
 
 /// A message that fails one rule: which, under which profile and channel, and what makes it bad.
 type Bad = (&'static str, &'static str, (Channel, Content), fn(&mut Case));
@@ -173,6 +176,11 @@ const BAD: &[Bad] = &[
     ("C054", "uk-gdpr", SMS, |c| says(c, "Act now!")),
     ("C055", "uk-gdpr", LETTER, |c| says(c, "Call 0808 157 0199.")),
     ("C056", "uk-gdpr", SMS, |c| c.sms_sender = "INFO".into()),
+    ("C056", "uk-gdpr", EMAIL, |c| c.texts["published"]["email_sender"] = json!("")),
+    ("C056", "uk-gdpr", EMAIL, |c| c.texts["published"]["email_sender"] = json!("notice@northmere-help.co.uk")),
+    ("C056", "uk-gdpr", EMAIL, |c| c.texts["published"]["email_sender"] = json!("Police <notice@northmere.example>")),
+    ("C060", "uk-gdpr", EMAIL, |c| says(c, "We write to sian.obrien@example.org.")),
+    ("C061", "uk-gdpr", EMAIL, |c| c.texts["facts"] = json!({"discreet": true})),
     ("C060", "uk-gdpr", LETTER, |c| says(c, "Your number is PN-004 2117.")),
     ("C061", "uk-gdpr", SMS, |c| c.texts["facts"] = json!({"discreet": true})),
     ("C070", "uk-gdpr", LETTER, |c| c.texts["measures"] = json!("Mae'r gweinydd wedi cau ac mae ein heddlu yn gwybod.")),

@@ -128,6 +128,7 @@ async fn manifest_line<W: Write + Seek>(
 fn values(record: &PersonRecord) -> BTreeMap<&'static str, String> {
     let mut values = BTreeMap::from([("external_reference", record.external_reference.clone()), ("name", record.name.clone())]);
     values.extend(record.destination(Channel::Sms).map(|number| ("sms", number)));
+    values.extend(record.destination(Channel::Email).map(|address| ("email", address)));
     values.extend(record.destination(Channel::Letter).map(|address| ("letter", address)));
     values
 }

@@ -312,11 +312,10 @@ impl Sealed {
 fn is_committed(record: &PersonRecord, key: &Key, commitments: &BTreeMap<String, [u8; 32]>) -> bool {
     let key = PersonKey::new(*key.bytes());
     let mut fields = BTreeMap::from([("external_reference", record.external_reference.clone()), ("name", record.name.clone())]);
-    fields.extend(record.phone.clone().map(|phone| ("sms", phone)));
-    fields.extend(record.destination(Channel::Letter).map(|address| ("letter", address)));
+    fields.extend(Channel::ALL.iter().filter_map(|channel| Some((channel.as_str(), record.destination(*channel)?))));
     // A later version of the list may commit to more fields than these; to fewer it may not.
     fields.iter().all(|(field, value)| commitments.get(*field).is_some_and(|c| verify(&key, field, value.as_bytes(), c)))
-        && commitments.keys().all(|field| !matches!(field.as_str(), "sms" | "letter") || fields.contains_key(field.as_str()))
+        && commitments.keys().all(|field| Channel::ALL.iter().all(|c| c.as_str() != field) || fields.contains_key(field.as_str()))
 }
 
 #[cfg(test)]
@@ -332,6 +331,7 @@ mod tests {
             external_reference: "PN1".into(),
             name: "Siân Price".into(),
             phone: None,
+            email: Some("sian@mail.example".into()),
             address: Some(vec!["1 Heol y Bont".into(), "SY23 2AX".into()]),
             language: "en".into(),
             format: "standard".into(),
@@ -340,9 +340,18 @@ mod tests {
         };
         let field = |name: &str, value: &str| (name.to_owned(), commit(&mine, name, value.as_bytes()));
         let letter = record.destination(Channel::Letter).unwrap();
-        let commitments =
-            BTreeMap::from([field("external_reference", "PN1"), field("name", "Siân Price"), field("letter", &letter)]);
+        let commitments = BTreeMap::from([
+            field("external_reference", "PN1"),
+            field("name", "Siân Price"),
+            field("letter", &letter),
+            field("email", "sian@mail.example"),
+        ]);
         assert!(is_committed(&record, &key, &commitments));
+        let email = record.email.take();
+        assert!(!is_committed(&record, &key, &commitments));
+        record.email = Some("eve@mail.example".into());
+        assert!(!is_committed(&record, &key, &commitments));
+        record.email = email;
 
         record.address = Some(vec!["2 Heol y Bont".into(), "SY23 2AX".into()]);
         assert!(!is_committed(&record, &key, &commitments));

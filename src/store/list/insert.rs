@@ -222,9 +222,9 @@ async fn insert_new(
     let codes: Vec<String> = people.iter().map(|(_, code)| code.clone()).collect();
     let inserted = sqlx::query_scalar!(
         "insert into person (controller_id, incident_no, list_no, person_id, contact, reference_hash, fields_hash, reference_code,
-                language, format, jurisdiction, has_phone, has_address, commitments)
+                language, format, jurisdiction, has_phone, has_address, has_email, commitments)
          select $1, $2, $3, j.* from unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::text[],
-                $11::text[], $12::bool[], $13::bool[], $14::jsonb[]) as j
+                $11::text[], $12::bool[], $13::bool[], $14::bool[], $15::jsonb[]) as j
          on conflict do nothing returning person_id",
         incident.controller_id,
         incident.incident_no,
@@ -239,6 +239,7 @@ async fn insert_new(
         &column(people, |p| p.jurisdiction.clone()),
         &column(people, |p| p.has_phone),
         &column(people, |p| p.has_address),
+        &column(people, |p| p.has_email),
         &column(people, |p| p.commitments.clone())
     )
     .fetch_all(&mut **tx)

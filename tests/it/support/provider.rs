@@ -2,7 +2,7 @@
 
 use super::background;
 use super::stage::Lane;
-use duly_sandbox::{Face, ProviderConfig, SandboxConfig, SandboxState, serve};
+use duly_sandbox::{Face, ProviderConfig, SandboxConfig, SandboxState, serve, serve_mail};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,14 +12,16 @@ pub const LAG_MS: u64 = 600;
 /// A key in the form of GOV.UK Notify's.
 pub const NOTIFY_KEY: &str = "key-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
 
-/// The settings by which a lane speaks the wire format of this face.
-pub fn face_settings(provider: &ProviderConfig) -> String {
+/// The settings by which the lane of this name speaks the wire format of its provider's face.
+pub fn face_settings(name: &str, provider: &ProviderConfig) -> String {
     let (kind, account, template) = match provider.face {
         Face::Plain => ("sandbox", "", ""),
         Face::Notify => ("notify", "", "f33517ff-2a88-4f6e-b855-c550268ce08a"),
         Face::Twilio => ("twilio", "AC00000000000000000000000000000000", ""),
         Face::Lob => ("lob", "", ""),
         Face::Stannp => ("stannp", "", ""),
+        // Whoever logs in says as whom.
+        Face::Smtp => ("smtp", name, ""),
     };
     // What is told by receipts alone in the sandbox's own tests is asked of a real provider too.
     let poll_seconds = u32::from(provider.face != Face::Plain);
@@ -68,7 +70,9 @@ pub fn lane(capability: Capability) -> Lane {
 pub struct Sandbox {
     pub state: Arc<SandboxState>,
     pub url: String,
-    task: tokio::task::JoinHandle<Result<(), duly_sandbox::SandboxError>>,
+    /// Where it takes mail.
+    pub mail_url: String,
+    tasks: [tokio::task::JoinHandle<Result<(), duly_sandbox::SandboxError>>; 2],
 }
 
 impl Sandbox {
@@ -77,13 +81,18 @@ impl Sandbox {
         let state = Arc::new(SandboxState::new(SandboxConfig { providers, ..SandboxConfig::default() }));
         let listener = background::listener().await;
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let task = background::serve(serve(state.clone(), listener, std::future::pending()));
-        Self { state, url, task }
+        let mail = background::listener().await;
+        let mail_url = format!("smtp://{}", mail.local_addr().unwrap());
+        let tasks = [
+            background::serve(serve(state.clone(), listener, std::future::pending())),
+            background::serve(serve_mail(state.clone(), mail, std::future::pending())),
+        ];
+        Self { state, url, mail_url, tasks }
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(|task| task.abort());
     }
 }

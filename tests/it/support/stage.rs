@@ -16,7 +16,7 @@ use duly::model::seal::{Key, generate_pair};
 use duly::model::state::Route;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
-use duly_sandbox::ProviderConfig;
+use duly_sandbox::{Face, ProviderConfig};
 use serde_json::json;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
@@ -146,7 +146,7 @@ impl Stage {
         let settings = folder.path().join("settings.toml");
         let wires = if setup.wired { Some(Wires::before(&database.url, &broker.url).await) } else { None };
         let urls = wires.as_ref().map_or([&database.url, &broker.url], |w| [&w.database_url, &w.broker_url]);
-        std::fs::write(&settings, settings_text(&setup, urls, folder.path(), &sandbox.url)).unwrap();
+        std::fs::write(&settings, settings_text(&setup, urls, folder.path(), &sandbox)).unwrap();
         write_key(&folder.path().join("master.key"));
         write_key(&folder.path().join("log.key"));
         let direct =
@@ -271,7 +271,7 @@ fn write_key(path: &Path) {
     std::io::Write::write_all(&mut file, Key::generate().to_hex().as_bytes()).unwrap();
 }
 
-fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &str) -> String {
+fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &Sandbox) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut profiles = PathBuf::from(root).join("config/profiles");
     if let Some((from, to)) = setup.profile_with {
@@ -306,11 +306,12 @@ fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path,
         text.push_str(&format!("{key} = {value}\n"));
     }
     for Lane { name, provider, key_life_seconds, per_second, unknown_rule } in &setup.lanes {
+        let url = if provider.face == Face::Smtp { sandbox.mail_url.clone() } else { format!("{}/{name}", sandbox.url) };
         text.push_str(&format!(
-            "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{sandbox}/{name}\"\n\
+            "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{url}\"\n\
              per_second = {per_second}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
              unknown_rule = \"{unknown_rule}\"\n",
-            face_settings(provider),
+            face_settings(name, provider),
             provider.channel,
             provider.idempotent,
             provider.lookup,
@@ -347,7 +348,8 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
             "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
             "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
             "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
-            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.police.uk"] },
+            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example", "northmere.police.uk"],
+                           "email_sender": "notice@northmere.example" },
         }),
         wrapped_key: office.master.wrap(&key, "incident"),
         intake_public_key: public,
@@ -358,12 +360,12 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
     office.store.load_incident(&format!("northmere/{slug}")).await.unwrap()
 }
 
-/// Imports people whose telephone numbers end in these.
+/// Imports people whose telephone numbers and email addresses end in these.
 async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: RangeInclusive<u32>) {
-    let mut text = "external_reference,last_name,phone,address_1,town,postcode\n".to_owned();
+    let mut text = "external_reference,last_name,phone,email,address_1,town,postcode\n".to_owned();
     let count = people.clone().count();
     for i in people {
-        text.push_str(&format!("PN{},Price,+44 7400 {i:06},{i} High Street,Leeds,LS1 4AP\n", i - 1));
+        text.push_str(&format!("PN{},Price,+44 7400 {i:06},price.{i}@mail.example,{i} High Street,Leeds,LS1 4AP\n", i - 1));
     }
     let path = folder.join("people.csv");
     std::fs::write(&path, text).unwrap();

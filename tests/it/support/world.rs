@@ -156,6 +156,7 @@ fn row(i: u8, jurisdiction: &str) -> NewRow {
             jurisdiction: jurisdiction.into(),
             has_phone: true,
             has_address: true,
+            has_email: false,
             commitments: json!({}),
         }),
         faults: json!([]),

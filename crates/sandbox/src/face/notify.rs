@@ -1,13 +1,13 @@
-//! GOV.UK Notify's face: SMS and precompiled letters of its API v2.
+//! GOV.UK Notify's face: SMS, emails and precompiled letters of its API v2.
 //!
 //! Nothing is idempotent: a reference is a label, and the same one twice is two messages. Tokens must be of the last 30
-//! seconds; unknown fields are refused; the address is read off the PDF; only texts are told, by a bearer token and
-//! without a signature.
+//! seconds; unknown fields are refused; the address is read off the PDF; texts and emails are told, by a bearer token
+//! and without a signature.
 
 use super::form::hmac_sha256;
 use super::{
     Asked, ContentWith, Door, End, Receipt, Reply, Request, Secrets, Shown, Step, Tries, Trouble, Vendor, Written, content_hash,
-    digits, shown, told,
+    digits, mail_content, shown, told,
 };
 use crate::account::Physical;
 use crate::config::ProviderConfig;
@@ -21,6 +21,7 @@ const CLOCK_SECONDS: i64 = 30;
 /// Waits between the tries of a callback, ms.
 const WAITS_MS: &[u64] = &[300_000; 5];
 const SMS_FIELDS: &[&str] = &["phone_number", "template_id", "personalisation", "reference", "sms_sender_id"];
+const EMAIL_FIELDS: &[&str] = &["email_address", "template_id", "personalisation", "reference", "email_reply_to_id"];
 const LETTER_FIELDS: &[&str] = &["reference", "content", "postage"];
 
 pub(super) struct Notify;
@@ -96,6 +97,25 @@ impl Notify {
         Ok(Self::asked(account, "sms", to, content.as_bytes(), reference, shown))
     }
 
+    /// The template's subject is `((subject))`, its body `((body))`.
+    fn read_email(account: &str, body: &Value) -> Result<Asked, Reply> {
+        check_fields(body, EMAIL_FIELDS, &["email_address", "template_id"])?;
+        let to = body["email_address"].as_str().unwrap_or_default().to_owned();
+        if !to.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.')) {
+            return Err(invalid("email_address Not a valid email address"));
+        }
+        let texts = &body["personalisation"];
+        let (Some(subject), Some(content)) = (texts["subject"].as_str(), texts["body"].as_str()) else {
+            return Err(error(400, "BadRequestError", "Missing personalisation: subject, body"));
+        };
+        let reference = body["reference"].as_str().unwrap_or_default().to_owned();
+        let shown = json!({
+            "body": content, "created_at": "2026-11-26T08:00:00.000000Z", "email_address": to, "reference": reference,
+            "subject": subject, "template": { "id": body["template_id"], "uri": "", "version": 1 }, "type": "email",
+        });
+        Ok(Self::asked(account, "email", to, &mail_content(subject, content), reference, shown))
+    }
+
     fn read_letter(account: &str, body: &Value, request: &Request<'_>) -> Result<Asked, Reply> {
         check_fields(body, LETTER_FIELDS, &["reference", "content"])?;
         let postage = body["postage"].as_str().unwrap_or("second");
@@ -138,7 +158,7 @@ impl Vendor for Notify {
         }
         let rest = request.path.strip_prefix("/v2/notifications")?;
         match (request.method, rest) {
-            (&Method::POST, "/sms" | "/letter") => Some(Door::Submit),
+            (&Method::POST, "/sms" | "/email" | "/letter") => Some(Door::Submit),
             (&Method::GET, "") => Some(Door::LookUp(request.asks("reference").unwrap_or_default())),
             (&Method::GET, rest) => Some(Door::Find(rest.strip_prefix('/')?.to_owned())),
             _ => None,
@@ -156,7 +176,11 @@ impl Vendor for Notify {
 
     fn read(&self, account: &str, _: &ProviderConfig, request: &Request<'_>) -> Result<Asked, Reply> {
         let body: Value = serde_json::from_slice(request.body).map_err(|_| error(400, "BadRequestError", "Invalid JSON"))?;
-        if request.path.ends_with("/sms") { Self::read_sms(account, &body) } else { Self::read_letter(account, &body, request) }
+        match request.path.rsplit('/').next() {
+            Some("sms") => Self::read_sms(account, &body),
+            Some("email") => Self::read_email(account, &body),
+            _ => Self::read_letter(account, &body, request),
+        }
     }
 
     fn refuse(&self, trouble: Trouble) -> Reply {
@@ -183,6 +207,10 @@ impl Vendor for Notify {
         let shown = &message.shown;
         let answer = match shown["type"].as_str() {
             Some("letter") => json!({ "id": message.id, "postage": shown["postage"], "reference": shown["reference"] }),
+            Some("email") => json!({
+                "content": { "body": shown["body"], "from_email": "northmere@notify.example", "subject": shown["subject"] },
+                "id": message.id, "reference": shown["reference"], "template": shown["template"], "uri": uri,
+            }),
             _ => json!({
                 "content": { "body": shown["body"], "from_number": "GOVUK" }, "id": message.id, "reference": shown["reference"],
                 "template": shown["template"], "uri": uri,
@@ -220,9 +248,9 @@ impl Vendor for Notify {
     /// Of letters only a return is told.
     fn life(&self, channel: &str, end: End) -> &'static [Step] {
         match (channel, end) {
-            ("sms", End::Undelivered) => const { &[shown("sending"), told("permanent-failure")] },
-            ("sms", End::Expired) => const { &[shown("sending"), told("temporary-failure")] },
-            ("sms", _) => const { &[shown("sending"), told("delivered")] },
+            ("sms" | "email", End::Undelivered) => const { &[shown("sending"), told("permanent-failure")] },
+            ("sms" | "email", End::Expired) => const { &[shown("sending"), told("temporary-failure")] },
+            ("sms" | "email", _) => const { &[shown("sending"), told("delivered")] },
             (_, End::Returned) => const { &[shown("accepted"), shown("received"), told("returned-letter")] },
             (_, End::Undelivered | End::Expired) => const { &[shown("pending-virus-check"), shown("validation-failed")] },
             _ => const { &[shown("pending-virus-check"), shown("accepted"), shown("received")] },
@@ -230,7 +258,7 @@ impl Vendor for Notify {
     }
 
     fn contradiction(&self, channel: &str) -> &'static str {
-        if channel == "sms" { "permanent-failure" } else { "technical-failure" }
+        if channel == "letter" { "technical-failure" } else { "permanent-failure" }
     }
 
     fn write(&self, receipt: &Receipt<'_>, secrets: &Secrets<'_>) -> Written {
@@ -245,7 +273,7 @@ impl Vendor for Notify {
             word => json!({
                 "completed_at": at, "created_at": at, "id": receipt.message.id, "notification_type": shown["type"],
                 "reference": shown["reference"], "sent_at": at, "status": word, "template_id": shown["template"]["id"],
-                "template_version": 1, "to": shown["phone_number"],
+                "template_version": 1, "to": shown.get("email_address").unwrap_or(&shown["phone_number"]),
             }),
         };
         let proof = vec![("Authorization", format!("Bearer {}", secrets.receipts))];

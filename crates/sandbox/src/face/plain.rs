@@ -17,7 +17,7 @@ const WAITS_MS: &[u64] = &[200, 400, 800, 1600];
 
 pub(super) struct Plain;
 
-/// An SMS has `to` and `text`, a letter the rest.
+/// An SMS has `to` and `text`, an email `subject` beside them, a letter the rest.
 #[derive(Deserialize)]
 struct Submit<'a> {
     #[serde(borrow)]
@@ -26,6 +26,8 @@ struct Submit<'a> {
     to: Option<Cow<'a, str>>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    subject: Option<Cow<'a, str>>,
     address: Option<Vec<String>>,
     #[serde(borrow)]
     pdf: Option<Cow<'a, str>>,
@@ -42,11 +44,13 @@ fn show(message: &Shown) -> Value {
 
 fn physical(account: &str, channel: &str, body: &[u8]) -> Option<Physical> {
     let submit: Submit<'_> = serde_json::from_slice(body).ok()?;
-    let (destination, content) = if channel == "sms" {
-        (submit.to?.into_owned(), Cow::Owned(submit.text?.into_owned().into_bytes()))
-    } else {
-        submit.postage_class?;
-        (submit.address?.join("\n"), Cow::<[u8]>::Owned(STANDARD.decode(submit.pdf?.as_bytes()).ok()?))
+    let (destination, content) = match channel {
+        "sms" => (submit.to?.into_owned(), submit.text?.into_owned().into_bytes()),
+        "email" => (submit.to?.into_owned(), super::mail_content(&submit.subject?, &submit.text?)),
+        _ => {
+            submit.postage_class?;
+            (submit.address?.join("\n"), STANDARD.decode(submit.pdf?.as_bytes()).ok()?)
+        }
     };
     Some(Physical {
         provider: account.to_owned(),
@@ -136,14 +140,20 @@ impl Vendor for Plain {
         match (channel, end) {
             ("sms", End::Undelivered) => const { &[told("sent"), told("undelivered")] },
             ("sms", End::Expired) => const { &[told("sent"), told("expired")] },
-            ("sms", _) => const { &[told("sent"), told("delivered")] },
+            ("email", End::Undelivered) => const { &[told("sent"), told("bounced")] },
+            ("email", End::Expired) => const { &[told("sent"), told("expired")] },
+            ("sms" | "email", _) => const { &[told("sent"), told("delivered")] },
             (_, End::Returned) => const { &[told("printed"), told("dispatched"), told("returned")] },
             _ => const { &[told("printed"), told("dispatched")] },
         }
     }
 
     fn contradiction(&self, channel: &str) -> &'static str {
-        if channel == "sms" { "undelivered" } else { "failed" }
+        match channel {
+            "sms" => "undelivered",
+            "email" => "bounced",
+            _ => "failed",
+        }
     }
 
     fn write(&self, receipt: &Receipt<'_>, secrets: &Secrets<'_>) -> Written {
