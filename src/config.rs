@@ -230,6 +230,9 @@ settings! {
         /// Messages a second over all workers.
         #[serde(default = "fifty")]
         per_second: u32,
+        /// Messages a day (UTC) over all workers; 0: as many as the provider takes.
+        #[serde(default)]
+        per_day: u32,
         /// Price of a segment or page, thousandths of the currency's minor unit; 0: not known.
         #[serde(default)]
         price_milli: u64,

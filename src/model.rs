@@ -3,6 +3,7 @@
 pub mod cause;
 pub mod column;
 pub mod contact;
+pub mod forecast;
 pub mod list_key;
 pub mod look;
 pub mod name;

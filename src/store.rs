@@ -19,6 +19,7 @@ pub mod harvest;
 pub mod hold;
 pub mod incident;
 pub mod job;
+pub mod lane_day;
 pub mod leadership;
 pub mod letterhead;
 pub mod list;

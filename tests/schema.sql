@@ -204,6 +204,7 @@ table event
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
+    trigger begin_deadlines AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
@@ -298,6 +299,15 @@ table installation
     constraint installation_only_one_key UNIQUE (only_one)
     constraint installation_pkey PRIMARY KEY (installation_id)
     grant select to duly_app
+
+table lane_day
+    lane text not null
+    day date not null
+    taken bigint not null default 0
+    constraint lane_day_pkey PRIMARY KEY (lane, day)
+    constraint lane_day_taken_check CHECK ((taken >= 0))
+    grant insert, select to duly_app
+    grant update (taken) to duly_app
 
 table lane_pause
     lane text not null
@@ -918,6 +928,18 @@ function await_sequencing() returns trigger security definer set search_path=pub
 declare now timestamptz := duly_now();
 begin
     insert into event_inbox select ord, controller_id, incident_no, now from fresh;
+    return null;
+end 
+
+function begin_deadlines() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from fresh where kind in ('plan.started', 'plan.resumed')) then
+        update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
+          from fresh e join plan q on q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no
+         where e.kind in ('plan.started', 'plan.resumed')
+           and m.controller_id = q.controller_id and m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready';
+    end if;
     return null;
 end 
 

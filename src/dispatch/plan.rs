@@ -6,14 +6,16 @@
 mod contents;
 mod cost;
 mod laws;
+pub mod outlook;
+mod terms;
 
 use super::Office;
 use crate::config::ProfileError;
+use crate::model::forecast::Outlook;
 use crate::model::look::Look;
 use crate::model::seal::SealError;
 use crate::model::state::{Channel, Route};
 use crate::model::texts::{Facts, table};
-use crate::render::Want;
 use crate::render::check::{Coverage, Report};
 use crate::render::message::Setting;
 use crate::store::StoreError;
@@ -24,17 +26,19 @@ use crate::store::quarantine::Decider;
 use contents::{ContentsRoot, Renderer};
 pub use cost::{Cost, Parts};
 use duly_ledger::{ManifestBuilder, ManifestError};
-use laws::{Law, Laws};
+use laws::Laws;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use time::Date;
 use uuid::Uuid;
 
 /// People read and rendered at once.
 const BATCH: i64 = 500;
 /// The first phase; later ones come with people and plans.
 const PHASE: i32 = 1;
+const DAY_MS: i64 = 86_400_000;
 
 /// Why a plan was not made; nothing was frozen.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +160,8 @@ pub struct PlanRequest {
     pub date: (i32, u8, u8),
     /// Whether its messages go before those of other plans.
     pub is_urgent: bool,
+    /// By which day (UTC) everybody shall be written to; `None`: within the hours of the settings.
+    pub told_by: Option<Date>,
     /// Reasons why warnings of the content check are accepted, by rule id.
     pub accepted: BTreeMap<String, String>,
     /// Who prepares, and so cannot approve, by which signed command.
@@ -179,8 +185,14 @@ pub struct PlanSummary {
     pub parts: BTreeMap<&'static str, Parts>,
     /// What it costs by the lanes' prices.
     pub cost: Vec<Cost>,
+    /// When the last message of each channel leaves.
+    pub outlook: Vec<Outlook>,
     /// What the content check warned of; somebody gave a reason for each.
     pub check: Value,
+    #[serde(skip)]
+    told_by: Option<Date>,
+    #[serde(skip)]
+    messages: BTreeMap<&'static str, Parts>,
     #[serde(skip)]
     templates: BTreeSet<String>,
 }
@@ -203,7 +215,7 @@ pub async fn prepare(
     }
     // Read once: the rules that are checked are the texts that are kept.
     let laws = Arc::new(Laws::choose(office, incident, request, people)?);
-    let terms = terms(office, &laws, request)?;
+    let mut terms = terms::terms(office, &laws, request)?;
     let frozen = freeze_all(office, incident, &lists, &mut draft).await?;
     let renderer = Renderer {
         office: office.clone(),
@@ -231,11 +243,17 @@ pub async fn prepare(
         progress(done);
     }
     coverage.gaps(office.composer.templates()).for_each(|(gap, people)| report.add_gap(gap, people));
+    let schedule = outlook::schedule(office, &terms.lanes, &summary, request.told_by).await?;
+    schedule.late().into_iter().for_each(|(finding, people)| report.add_gap(finding, people));
     let unexplained = report.unexplained(&request.accepted);
     if report.has_errors() || !unexplained.is_empty() {
         return Err(PlanError::Content { report, unexplained });
     }
     summary.check = check_table(&report, &request.accepted);
+    // Who waits for a day with room is still given all of our time to be sent to on that day.
+    terms.message_deadline_ms = terms.message_deadline_ms.saturating_add(schedule.days_max().saturating_mul(DAY_MS));
+    summary.told_by = Some(schedule.told_by);
+    summary.outlook = schedule.outlook;
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
     let texts = texts(office, incident, &laws, &summary)?;
     let body = body(incident, request, &look, &frozen, &terms, (&laws, &root), &summary);
@@ -259,32 +277,9 @@ impl PlanSummary {
         for content in &notice.contents {
             let is_first = notice.first.iter().any(|(_, channel)| *channel == content.channel);
             self.parts.entry(content.channel).or_default().add(content.parts, is_first);
+            self.messages.entry(content.channel).or_default().add(1, is_first);
         }
     }
-}
-
-/// Refuses routes that cannot work, and fixes what holds for every message.
-fn terms(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms, PlanError> {
-    let mut lanes = BTreeSet::new();
-    for Law { rules, routes, .. } in laws.all() {
-        for &route in routes {
-            for &channel in route.channels() {
-                let content = contents::wants(route, channel);
-                // In some language: who has none of their own is found by the check of coverage.
-                let want = Want { profile: &rules.profile.id, channel, content, language: "en", format: "standard" };
-                office.composer.templates().find(want)?;
-                lanes.extend(lanes_of(office, route, channel)?);
-            }
-        }
-    }
-    let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
-    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
-}
-
-fn lanes_of(office: &Office, route: Route, channel: Channel) -> Result<Vec<String>, PlanError> {
-    let of_channel = office.accounts.iter().filter(|(_, account)| account.channel == channel);
-    let names: Vec<String> = of_channel.map(|(name, _)| name.clone()).collect();
-    if names.is_empty() { Err(PlanError::NoLane { route, channel }) } else { Ok(names) }
 }
 
 /// Every text that the plan names by hash: templates, the legal profiles, what the incident says.
@@ -384,6 +379,7 @@ fn body(
         "sender": incident.sms_sender,
         "templates": summary.templates,
         "urgent": terms.is_urgent,
+        "told_by": summary.told_by.map(|day| json!([day.year(), u8::from(day.month()), day.day()])),
         "texts": hex::encode(Sha256::digest(incident.texts.to_string())),
         "v": 1,
     })

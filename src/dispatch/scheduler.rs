@@ -73,11 +73,11 @@ async fn queue_lane(
     if allowed < 1 {
         return Ok(());
     }
-    let quota = Quota {
-        limit: allowed,
-        outstanding_max: i64::from(account.per_second) * OUTSTANDING_SECONDS,
-        attempts_max: office.settings.dispatch.attempts_max,
-    };
+    let outstanding_max = (i64::from(account.per_second) * OUTSTANDING_SECONDS).min(left_today(office, lane, account).await?);
+    if outstanding_max < 1 {
+        return Ok(());
+    }
+    let quota = Quota { limit: allowed, outstanding_max, attempts_max: office.settings.dispatch.attempts_max };
     let queued = office.store.queue_due(lane, account.channel, quota).await?;
     // If we die here, or a confirm is missing, the queue lease runs out and the message is due again.
     publish(channel, lane, &queued).await?;
@@ -87,6 +87,13 @@ async fn queue_lane(
         *tokens -= used;
     }
     Ok(())
+}
+
+/// What a lane may still be handed today. The claim counts; here nobody is sent on the road for nothing.
+async fn left_today(office: &Office, lane: &str, account: &Account) -> Result<i64, DispatchError> {
+    let Some(limit) = account.per_day else { return Ok(i64::MAX) };
+    let taken = office.store.count_taken_today(lane).await?;
+    Ok(i64::try_from(limit).unwrap_or(i64::MAX).saturating_sub(taken))
 }
 
 /// A token bucket of one second per lane; only the leader spends from it.

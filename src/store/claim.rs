@@ -21,6 +21,8 @@ pub struct Intent {
     pub repeat: Option<RepeatWindow>,
     /// Lane.
     pub lane: String,
+    /// Messages a day that its lane may be handed, by all workers together.
+    pub per_day: Option<i64>,
     /// Derived reference, also the idempotency key.
     pub reference: String,
     /// Frozen request, sealed under the person's key.
@@ -68,13 +70,15 @@ impl Store {
         let paused = unit.paused_lanes().await?;
         let running = unit.running_plans().await?;
         let too_early_or_late = unit.outside_repeat_window(intents).await?;
+        // Locked last: a lane's row is waited for with the people in hand, and never the other way round.
+        let mut room = unit.room_today(intents).await?;
         let mut claimed = Vec::new();
         let mut taken = HashSet::new();
         for (index, intent) in intents.iter().enumerate() {
             let is_stopped = !held.permits(intent.person_id)
                 || paused.contains(&intent.lane)
                 || too_early_or_late.contains(&intent.message_id);
-            if is_stopped || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
+            if is_stopped || !room.has_room(intent) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }
             let mut note = Note { detail: intent.commitments(), due_in_ms: None };
@@ -86,8 +90,10 @@ impl Store {
             if decided.message == Some(MessageState::Sending) {
                 let attempt = unit.messages.get(&intent.message_id).map_or(0, |m| m.model.attempt);
                 claimed.push(Claimed { index, attempt });
+                room.take(intent);
             }
         }
+        unit.take_today(&room).await?;
         unit.insert_attempts(intents, &claimed, send_by_ms).await?;
         crate::failpoint::reach("before_claim_commit").await;
         // If we die before this commit nothing was claimed; after it the lease leads to `unknown`.

@@ -98,9 +98,13 @@ impl Store {
         .fetch_all(&mut *unit.tx)
         .await?;
         let fresh: std::collections::HashSet<(Uuid, i32)> = inserted.into_iter().map(|r| (r.message_id, r.attempt)).collect();
+        let mut untaken = Vec::new();
         for (outcome, attempt) in outcomes.iter().zip(&attempts) {
             if !fresh.contains(&(outcome.message_id, *attempt)) {
                 continue;
+            }
+            if matches!(outcome.answer, Answer::NotTaken | Answer::LaneStopped) {
+                untaken.push((outcome.message_id, *attempt));
             }
             let other_id = is_other(&mut known, outcome.message_id, outcome.provider_id.as_deref());
             let mut note = Note { due_in_ms: Some(outcome.retry_in_ms), ..Note::default() };
@@ -116,6 +120,7 @@ impl Store {
                 unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone(), pause)));
             }
         }
+        unit.give_back(&untaken).await?;
         unit.commit().await
     }
 

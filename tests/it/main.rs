@@ -23,6 +23,7 @@ mod nothing_to_guess;
 mod operations;
 mod packs;
 mod providers;
+mod quotas;
 mod receipts;
 mod recovery;
 mod repeats;

@@ -168,6 +168,7 @@ impl Walk {
             person_id: row.person_id,
             version: 1,
             repeat,
+            per_day: None,
             lane: lane.to_owned(),
             reference: message_id.simple().to_string(),
             request: vec![1],

@@ -84,6 +84,7 @@ impl World {
             person_id: self.people[i],
             version: 1,
             repeat: None,
+            per_day: None,
             lane: "sms-a".into(),
             reference: hex::encode(self.messages[i].as_bytes()),
             request: vec![1],

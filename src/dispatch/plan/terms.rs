@@ -1,0 +1,33 @@
+//! What holds for every message of a plan, fixed before anything is rendered.
+
+use super::laws::{Law, Laws};
+use super::{PlanError, PlanRequest, contents};
+use crate::dispatch::Office;
+use crate::model::state::{Channel, Route};
+use crate::render::Want;
+use crate::store::plan::Terms;
+use std::collections::BTreeSet;
+
+/// Refuses routes that cannot work, and fixes what holds for every message.
+pub fn terms(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms, PlanError> {
+    let mut lanes = BTreeSet::new();
+    for Law { rules, routes, .. } in laws.all() {
+        for &route in routes {
+            for &channel in route.channels() {
+                let content = contents::wants(route, channel);
+                // In some language: who has none of their own is found by the check of coverage.
+                let want = Want { profile: &rules.profile.id, channel, content, language: "en", format: "standard" };
+                office.composer.templates().find(want)?;
+                lanes.extend(lanes_of(office, route, channel)?);
+            }
+        }
+    }
+    let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
+    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
+}
+
+fn lanes_of(office: &Office, route: Route, channel: Channel) -> Result<Vec<String>, PlanError> {
+    let of_channel = office.accounts.iter().filter(|(_, account)| account.channel == channel);
+    let names: Vec<String> = of_channel.map(|(name, _)| name.clone()).collect();
+    if names.is_empty() { Err(PlanError::NoLane { route, channel }) } else { Ok(names) }
+}
