@@ -24,3 +24,21 @@ begin
 end $$;
 create trigger begin_deadlines after insert on event referencing new table as fresh
     for each statement execute function begin_deadlines();
+
+-- Quiet hours: a text message rings at night. The zones are found at prepare, from where the person lives and from the
+-- country of the number; like the jurisdiction they tell no more than a part of the world.
+alter table message add column zones text[];                 -- text messages: zones of time in which it may be night for the person
+alter table plan add column quiet_from time;                 -- text messages wait from this time of the day on, in the person's zone; null: they never wait
+alter table plan add column quiet_until time;                -- until this one
+alter table plan add column zones text[] not null default '{}'; -- zones of all its people
+alter table plan add constraint quiet_hours_have_both_ends check ((quiet_from is null) = (quiet_until is null));
+grant insert (zones) on message to duly_app;
+grant insert (quiet_from, quiet_until, zones) on plan to duly_app;
+
+-- When the night ends that it is now in a zone; null: it is no night there, or there are no quiet hours.
+create function night_ends(zone text, night_from time, night_until time) returns timestamptz language sql volatile set search_path = public, pg_temp as $$
+    select case when case when night_from > night_until then l.at::time >= night_from or l.at::time < night_until
+                          else l.at::time >= night_from and l.at::time < night_until end
+                then ((l.at::date + case when l.at::time < night_until then 0 else 1 end) + night_until) at time zone zone end
+      from (select duly_now() at time zone zone as at) l
+$$;

@@ -15,6 +15,7 @@ pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
 pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
+use crate::model::quiet;
 use figment::Figment;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -55,6 +56,8 @@ settings! {
         profiles: Folder,
         /// Sending.
         dispatch: Dispatch,
+        /// Hours of the night.
+        quiet: Quiet,
         /// Provider accounts.
         #[serde(default)]
         lanes: BTreeMap<String, Lane>,
@@ -189,6 +192,13 @@ settings! {
         overdue_again_ms: i64,
         /// ms.
         interval_ms: u64,
+    }
+    /// Hours in which text messages wait for the morning.
+    Quiet {
+        /// First, local time.
+        from: String,
+        /// End, local time; the same as `from`: they never wait.
+        until: String,
     }
     /// A provider account for one channel.
     Lane {
@@ -361,6 +371,13 @@ impl Templates {
     pub fn folders(&self) -> Vec<&Path> {
         let own = (!self.own.as_os_str().is_empty()).then_some(self.own.as_path());
         std::iter::once(self.folder.as_path()).chain(own).collect()
+    }
+}
+
+impl Quiet {
+    /// The hours; `None`: none. Times that cannot be read were refused when the settings were loaded.
+    pub fn hours(&self) -> Option<quiet::Quiet> {
+        quiet::Quiet::parse(&self.from, &self.until).ok().flatten()
     }
 }
 

@@ -33,6 +33,7 @@ pub mod pack;
 pub mod plan;
 pub mod proof;
 pub mod quarantine;
+pub mod quiet;
 pub mod receipt;
 pub mod refusal;
 pub mod restore;

@@ -180,6 +180,7 @@ async fn plan(office: &Arc<Office>, incident: &Incident, ann: &Signer, people: u
         routes: vec![Route::Sms],
         date: (2026, 11, 24),
         is_urgent: false,
+        at_night: false,
         told_by: None,
         accepted: BTreeMap::new(),
         profiles: Vec::new(),

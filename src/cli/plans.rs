@@ -63,6 +63,9 @@ pub enum PlanCommand {
         /// Its messages go before those of other plans
         #[arg(long)]
         urgent: bool,
+        /// Its text messages may leave at night, by the clock where each person is: only for what cannot wait
+        #[arg(long, requires = "urgent")]
+        at_night: bool,
         /// By which day (UTC) everybody shall be written to, such as 2026-12-01; without it within the hours of the settings
         #[arg(long, value_name = "DATE", value_parser = day)]
         told_by: Option<Date>,
@@ -117,11 +120,12 @@ const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Prepare { incident, route, profile, under, urgent, told_by, incomplete, accept } => {
+        PlanCommand::Prepare { incident, route, profile, under, urgent, at_night, told_by, incomplete, accept } => {
             let wanted = Wanted {
                 profiles: profile,
                 under: under.into_iter().map(|(place, profile)| (place.to_uppercase(), profile)).collect(),
                 is_urgent: urgent,
+                at_night,
                 told_by,
                 takes_incomplete: incomplete,
                 accepted: accept.into_iter().collect(),
@@ -156,13 +160,14 @@ struct Wanted {
     profiles: Vec<String>,
     under: BTreeMap<String, String>,
     is_urgent: bool,
+    at_night: bool,
     told_by: Option<Date>,
     takes_incomplete: bool,
     accepted: BTreeMap<String, String>,
 }
 
 async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted) -> Result<(), Failure> {
-    let Wanted { profiles, under, is_urgent, told_by, takes_incomplete, accepted } = wanted;
+    let Wanted { profiles, under, is_urgent, at_night, told_by, takes_incomplete, accepted } = wanted;
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
     incident.check_open()?;
@@ -170,12 +175,12 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
     let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "profiles": profiles, "under": under,
-        "urgent": is_urgent, "told_by": told_by.map(|day| day.to_string()), "accepted": accepted, "date": [date.0, date.1, date.2]});
+        "urgent": is_urgent, "at_night": at_night, "told_by": told_by.map(|day| day.to_string()), "accepted": accepted, "date": [date.0, date.1, date.2]});
     choose::check_lists(&office.store, &incident, takes_incomplete).await?;
     let (user_id, command_id) = signed(context, &command).await?;
     let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
-    let request = PlanRequest { routes: routes.to_vec(), profiles, under, date, is_urgent, told_by, accepted, by };
+    let request = PlanRequest { routes: routes.to_vec(), profiles, under, date, is_urgent, at_night, told_by, accepted, by };
     let made = plan::prepare(&office, &incident, &request, |n| {
         if is_terminal {
             eprint!("\r{n} people rendered and checked");

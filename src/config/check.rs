@@ -1,6 +1,7 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
 use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError};
+use crate::model::quiet;
 use secrecy::ExposeSecret;
 
 fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
@@ -14,6 +15,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_anchors(&settings.anchors)?;
     if settings.receipts.in_flight_max == 0 {
         return refuse("receipts.in_flight_max".to_owned(), "must be at least 1, else no receipt is ever taken");
+    }
+    if quiet::Quiet::parse(&settings.quiet.from, &settings.quiet.until).is_err() {
+        return refuse("quiet.from, quiet.until".to_owned(), "must be times of the day, such as 21:00");
     }
     let every = settings.receipts.refusals_every_seconds;
     if !(1..=3600).contains(&every) || 86_400 % every != 0 {

@@ -13,6 +13,7 @@ use super::Office;
 use crate::config::ProfileError;
 use crate::model::forecast::Outlook;
 use crate::model::look::Look;
+use crate::model::quiet::Quiet;
 use crate::model::seal::SealError;
 use crate::model::state::{Channel, Route};
 use crate::model::texts::{Facts, table};
@@ -160,6 +161,8 @@ pub struct PlanRequest {
     pub date: (i32, u8, u8),
     /// Whether its messages go before those of other plans.
     pub is_urgent: bool,
+    /// Whether its text messages may leave at night: nobody's sleep is worth more than what it tells.
+    pub at_night: bool,
     /// By which day (UTC) everybody shall be written to; `None`: within the hours of the settings.
     pub told_by: Option<Date>,
     /// Reasons why warnings of the content check are accepted, by rule id.
@@ -225,6 +228,7 @@ pub async fn prepare(
     };
     let (mut after, mut done, mut root) = (Uuid::nil(), 0, ContentsRoot::default());
     let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
+    let mut zones = BTreeSet::new();
     let (mut report, mut coverage) = (Report::default(), Coverage::default());
     loop {
         let people = store.list_recipients(incident.key, &lists, PHASE, after, BATCH).await?;
@@ -235,6 +239,7 @@ pub async fn prepare(
             report.add(rendered.notice.person_id, rendered.findings);
             rendered.wishes.into_iter().for_each(|wish| coverage.add(wish));
             summary.count(&rendered.notice);
+            zones.extend(rendered.notice.zones.iter().cloned());
             root.push(&rendered.notice)?;
             notices.push(rendered.notice);
         }
@@ -243,7 +248,8 @@ pub async fn prepare(
         progress(done);
     }
     coverage.gaps(office.composer.templates()).for_each(|(gap, people)| report.add_gap(gap, people));
-    let schedule = outlook::schedule(office, &terms.lanes, &summary, request.told_by).await?;
+    terms.zones = zones.into_iter().collect();
+    let schedule = outlook::schedule(office, &terms, &summary, request.told_by).await?;
     schedule.late().into_iter().for_each(|(finding, people)| report.add_gap(finding, people));
     let unexplained = report.unexplained(&request.accepted);
     if report.has_errors() || !unexplained.is_empty() {
@@ -374,6 +380,7 @@ fn body(
         "plan": summary.plan,
         "postage_class": terms.postage_class,
         "problems": summary.problems,
+        "quiet": terms.quiet.map(Quiet::to_json),
         "profiles": laws.table(),
         "routes": summary.routes,
         "sender": incident.sms_sender,

@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// Seconds of pace that may be outstanding on a lane.
 const OUTSTANDING_SECONDS: i64 = 3;
+/// Text messages that are put off until the morning at once.
+const PUT_OFF: i64 = 2000;
 
 /// Tokens left of each lane's bucket, and when they were counted.
 type Spent = BTreeMap<String, (Instant, f64)>;
@@ -53,6 +55,8 @@ async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToke
     let mut spent = Spent::new();
     while !stop.is_cancelled() {
         if lead.is_held(&office.store).await? {
+            // Before anything is queued, so that nobody is looked at twice in one night.
+            office.store.put_off_texts(PUT_OFF).await?;
             for (lane, account) in &office.accounts {
                 queue_lane(office, &channel, &mut spent, lane, account).await?;
             }

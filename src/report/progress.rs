@@ -8,6 +8,7 @@ use crate::provider::Account;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::metrics::{LaneLoad, LanePause};
+use crate::store::quiet::Asleep;
 use crate::store::status::{Counts, Equation, Pulse};
 use crate::store::untold::PlanStanding;
 use std::collections::BTreeMap;
@@ -80,6 +81,8 @@ pub struct Progress {
     pub lanes: Vec<LaneStatus>,
     /// When the last message of each plan and channel leaves, as the lanes stand now.
     pub outlook: Vec<Outlook>,
+    /// Text messages that wait for the morning.
+    pub asleep: Asleep,
     /// Lanes that take nothing more today, each with its messages a day.
     pub full_lanes: BTreeMap<String, u64>,
 }
@@ -114,6 +117,7 @@ pub async fn progress(
         seconds_left: seconds_left(&pulse),
         pulse,
         lanes: lane_statuses(store, lanes).await?,
+        asleep: store.count_asleep(incident.key).await?,
         outlook: outlook(store, accounts, incident).await?,
         full_lanes: full.filter_map(|room| Some((room.lane, room.per_day?))).collect(),
     })

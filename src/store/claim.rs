@@ -68,7 +68,9 @@ impl Store {
         let mut unit = self.unit(incident, &people, Wait::Skip).await?;
         let held = unit.held_people(&people).await?;
         let paused = unit.paused_lanes().await?;
-        let running = unit.running_plans().await?;
+        let (running, nights) = unit.running_plans().await?;
+        let messages: Vec<Uuid> = intents.iter().map(|i| i.message_id).collect();
+        let asleep = unit.asleep(&messages, &nights).await?;
         let too_early_or_late = unit.outside_repeat_window(intents).await?;
         // Locked last: a lane's row is waited for with the people in hand, and never the other way round.
         let mut room = unit.room_today(intents).await?;
@@ -77,7 +79,8 @@ impl Store {
         for (index, intent) in intents.iter().enumerate() {
             let is_stopped = !held.permits(intent.person_id)
                 || paused.contains(&intent.lane)
-                || too_early_or_late.contains(&intent.message_id);
+                || too_early_or_late.contains(&intent.message_id)
+                || asleep.contains(&intent.message_id);
             if is_stopped || !room.has_room(intent) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }
@@ -135,17 +138,19 @@ impl Unit {
         Ok(lanes.into_iter().collect())
     }
 
-    async fn running_plans(&mut self) -> Result<HashMap<i32, Vec<String>>, StoreError> {
+    /// Lanes of the plans that run, and the zones in which it is night by their hours.
+    async fn running_plans(&mut self) -> Result<(HashMap<i32, Vec<String>>, HashMap<i32, Vec<String>>), StoreError> {
         let rows = sqlx::query!(
-            "select plan_no, lanes from plan where controller_id = $1 and incident_no = $2 and state = 'running'
+            r#"select plan_no, lanes, array(select z from unnest(zones) z where night_ends(z, quiet_from, quiet_until) is not null) as "night!"
+                 from plan where controller_id = $1 and incident_no = $2 and state = 'running'
                 and not exists (select from incident i where i.controller_id = $1 and i.incident_no = $2 and i.closed_at is not null)
-                and not exists (select from restored r where r.reconciled_at is null)",
+                and not exists (select from restored r where r.reconciled_at is null)"#,
             self.incident.controller_id,
             self.incident.incident_no
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        Ok(rows.into_iter().map(|row| (row.plan_no, row.lanes)).collect())
+        Ok(rows.into_iter().map(|row| ((row.plan_no, row.lanes), (row.plan_no, row.night))).unzip())
     }
 
     /// Repeats that the provider's guarantee does not cover at this moment, by the database's clock.

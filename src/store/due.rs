@@ -59,7 +59,8 @@ impl Store {
     pub async fn queue_due(&self, lane: &str, channel: Channel, quota: Quota) -> Result<Vec<Uuid>, StoreError> {
         let queued = sqlx::query_scalar!(
             "with running as (
-                select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q
+                select q.controller_id, q.incident_no, q.plan_no, q.is_urgent,
+                       array(select z from unnest(q.zones) z where night_ends(z, q.quiet_from, q.quiet_until) is not null) as night from plan q
                   join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no and i.closed_at is null
                  where q.state = 'running' and $1 = any(q.lanes)
                    and not exists (select from restored r where r.reconciled_at is null)
@@ -71,6 +72,7 @@ impl Store {
                     select m.* from message m
                      where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no and m.state = 'ready'
                        and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
+                       and (m.channel <> 'sms' or not coalesce(m.zones && r.night, false))
                        and (m.attempt - m.counted_from < $6 or m.attempt - m.counted_from - (select count(*) from outcome o where o.controller_id = m.controller_id
                             and o.incident_no = m.incident_no and o.message_id = m.message_id and o.attempt > m.counted_from
                             and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($7))) < $6)

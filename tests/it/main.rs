@@ -18,6 +18,7 @@ mod letters;
 mod list_signatures;
 mod lists;
 mod model_check;
+mod nights;
 mod no_one_twice;
 mod nothing_to_guess;
 mod operations;

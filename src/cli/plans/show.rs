@@ -7,6 +7,7 @@ use crate::cli::{Context, Failure};
 use crate::dispatch::accounts;
 use crate::dispatch::plan::outlook::outlook;
 use crate::model::forecast::Outlook;
+use crate::model::quiet::Quiet;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
@@ -111,6 +112,11 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
         let reason = text_at(warning, "/reason");
         row("accepted", format!("{rule}, {what}, {}: {reason}", count(people, "person", "people")));
+    }
+    match (body.pointer("/parts/sms"), Quiet::of_plan(&body)) {
+        (None, _) => {}
+        (Some(_), Some(quiet)) => row("at night", format!("text messages wait from {quiet}, by the clock where each person is")),
+        (Some(_), None) => row("at night", "text messages leave at any hour, and may wake people".to_owned()),
     }
     if body.get("urgent") == Some(&Value::Bool(true)) {
         row("urgent", "its messages go before those of other plans".to_owned());

@@ -3,10 +3,12 @@
 use super::{Parts, PlanSummary};
 use crate::dispatch::Office;
 use crate::model::forecast::{ALL_DAY, Forecast, LaneRoom, Outlook, forecast};
+use crate::model::quiet::Quiet;
 use crate::model::state::Channel;
 use crate::provider::Account;
 use crate::render::check::{Finding, Severity};
 use crate::store::incident::Incident;
+use crate::store::plan::Terms;
 use crate::store::{Store, StoreError};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -67,17 +69,17 @@ pub async fn rooms(store: &Store, accounts: &BTreeMap<String, Arc<Account>>, of:
 /// Forecasts a plan in the making behind everything that runs.
 pub async fn schedule(
     office: &Office,
-    lanes: &[String],
+    terms: &Terms,
     summary: &PlanSummary,
     told_by: Option<Date>,
 ) -> Result<Schedule, StoreError> {
     let now = office.store.now().await?;
     let told_by = told_by.unwrap_or_else(|| (now + Duration::hours(office.settings.dispatch.message_deadline_hours)).date());
-    let rooms = rooms(&office.store, &office.accounts, lanes).await?;
+    let rooms = rooms(&office.store, &office.accounts, &terms.lanes).await?;
     let ahead = office.store.count_running_waiting().await?;
     let (mut outlook, mut days_max) = (Vec::new(), 0);
     for (&channel, &Parts { first, most }) in &summary.messages {
-        let last = |messages| foresee(now, channel, messages, &ahead, &rooms);
+        let last = |messages| foresee(now, channel, messages, (&ahead, terms.quiet), &rooms);
         days_max = days_max.max(last(most).map_or(0, |forecast| forecast.days));
         let forecast = last(first).filter(|_| first > 0);
         outlook.extend(forecast.map(|forecast| Outlook { plan: summary.plan, channel, forecast, told_by: Some(told_by) }));
@@ -101,23 +103,30 @@ pub async fn outlook(
         if let Some(own) = ahead.get_mut(channel.as_str()).filter(|_| row.state == "running") {
             *own -= row.messages;
         }
+        let body = serde_json::from_slice(&store.load_plan(incident.key, row.plan_no).await?.body).unwrap_or_default();
         let messages = u64::try_from(row.messages).unwrap_or(0);
-        let Some(forecast) = foresee(now, channel.as_str(), messages, &ahead, &rooms) else { continue };
-        let told_by = told_by(&store.load_plan(incident.key, row.plan_no).await?.body);
+        let Some(forecast) = foresee(now, channel.as_str(), messages, (&ahead, Quiet::of_plan(&body)), &rooms) else { continue };
+        let told_by = told_by(&body);
         found.push(Outlook { plan: row.plan_no, channel: channel.as_str(), forecast, told_by });
     }
     Ok(found)
 }
 
-fn foresee(now: OffsetDateTime, channel: &str, messages: u64, ahead: &BTreeMap<String, i64>, rooms: &Rooms) -> Option<Forecast> {
+fn foresee(
+    now: OffsetDateTime,
+    channel: &str,
+    messages: u64,
+    (ahead, quiet): (&BTreeMap<String, i64>, Option<Quiet>),
+    rooms: &Rooms,
+) -> Option<Forecast> {
     let ahead = ahead.get(channel).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0);
-    let lanes = rooms.get(&channel.parse().ok()?)?;
-    forecast(now, messages, ahead, lanes, ALL_DAY)
+    let channel: Channel = channel.parse().ok()?;
+    let open = quiet.filter(|_| channel == Channel::Sms).map_or(ALL_DAY, |quiet| quiet.awake_seconds());
+    forecast(now, messages, ahead, rooms.get(&channel)?, open)
 }
 
 /// The day by which a plan's people shall be written to, as its text says.
-fn told_by(body: &[u8]) -> Option<Date> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+fn told_by(body: &Value) -> Option<Date> {
     let number = |i: usize| body.get("told_by")?.get(i)?.as_i64();
     let month = time::Month::try_from(u8::try_from(number(1)?).ok()?).ok()?;
     Date::from_calendar_date(i32::try_from(number(0)?).ok()?, month, u8::try_from(number(2)?).ok()?).ok()

@@ -23,7 +23,14 @@ pub fn terms(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Term
         }
     }
     let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
-    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
+    Ok(Terms {
+        message_deadline_ms,
+        postage_class: "first",
+        lanes: lanes.into_iter().collect(),
+        is_urgent: request.is_urgent,
+        quiet: office.settings.quiet.hours().filter(|_| !request.at_night),
+        zones: Vec::new(),
+    })
 }
 
 fn lanes_of(office: &Office, route: Route, channel: Channel) -> Result<Vec<String>, PlanError> {

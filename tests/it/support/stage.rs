@@ -315,6 +315,7 @@ async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users
             under: BTreeMap::new(),
             date: (2026, 11, 23),
             is_urgent,
+            at_night: false,
             told_by: None,
             accepted: BTreeMap::new(),
             by,

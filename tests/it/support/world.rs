@@ -198,6 +198,7 @@ async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]
             route: "sms-then-letter",
             problem: None,
             contents: vec![content("sms", 1), content("letter", 3)],
+            zones: vec!["Europe/London".into()],
             first: vec![(*message_id, "sms")],
         })
         .collect();
@@ -206,6 +207,8 @@ async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]
         postage_class: "first",
         lanes: vec!["sms-a".into(), "letters".into()],
         is_urgent: false,
+        quiet: None,
+        zones: Vec::new(),
     };
     draft.insert_notices(1, &notices, &terms).await.unwrap();
     let profiles: serde_json::Map<_, _> = laws
