@@ -42,3 +42,16 @@ create function night_ends(zone text, night_from time, night_until time) returns
                 then ((l.at::date + case when l.at::time < night_until then 0 else 1 end) + night_until) at time zone zone end
       from (select duly_now() at time zone zone as at) l
 $$;
+
+-- What calls told of a lane of late; a row stands from its first bad call on.
+create table lane_health (
+    lane text primary key,                                   -- lane
+    window_from timestamptz not null default duly_now(),     -- calls since then are counted; an old window begins anew
+    calls bigint not null,                                   -- calls that tell something
+    bad bigint not null check (bad between 0 and calls)      -- of them those that were refused, ended as unknown or took too long
+);
+grant select, insert, update, delete on lane_health to duly_app;
+
+-- A pause whose time is over stays until a single call was answered: the second look.
+alter table lane_pause add column rests int not null default 0; -- rests before this one without a good call between
+grant update (rests) on lane_pause to duly_app;

@@ -4,6 +4,7 @@ mod check;
 mod described;
 mod error;
 mod layers;
+mod meaning;
 mod profile;
 mod secrets;
 #[cfg(test)]
@@ -15,12 +16,11 @@ pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
 pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
-use crate::model::quiet;
 use figment::Figment;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -56,6 +56,8 @@ settings! {
         profiles: Folder,
         /// Sending.
         dispatch: Dispatch,
+        /// When a lane rests.
+        health: Health,
         /// Hours of the night.
         quiet: Quiet,
         /// Provider accounts.
@@ -192,6 +194,21 @@ settings! {
         overdue_again_ms: i64,
         /// ms.
         interval_ms: u64,
+    }
+    /// When a lane rests.
+    Health {
+        /// ms.
+        window_ms: i64,
+        /// Calls.
+        bad_min: i64,
+        /// Of a hundred.
+        bad_percent: i64,
+        /// ms.
+        slow_ms: u64,
+        /// ms.
+        rest_min_ms: i64,
+        /// ms.
+        rest_max_ms: i64,
     }
     /// Hours in which text messages wait for the morning.
     Quiet {
@@ -364,36 +381,6 @@ fn sandbox() -> String {
 
 fn ask() -> String {
     "ask".to_owned()
-}
-
-impl Templates {
-    /// The folders to load, the controllers' own last.
-    pub fn folders(&self) -> Vec<&Path> {
-        let own = (!self.own.as_os_str().is_empty()).then_some(self.own.as_path());
-        std::iter::once(self.folder.as_path()).chain(own).collect()
-    }
-}
-
-impl Quiet {
-    /// The hours; `None`: none. Times that cannot be read were refused when the settings were loaded.
-    pub fn hours(&self) -> Option<quiet::Quiet> {
-        quiet::Quiet::parse(&self.from, &self.until).ok().flatten()
-    }
-}
-
-impl Receipts {
-    /// Where receipts of this controller and lane come; `None` where nobody can reach us.
-    pub fn url_of(&self, controller: &str, lane: &str) -> Option<String> {
-        (!self.url.is_empty()).then(|| format!("{}/receipts/{controller}/{lane}", self.url.trim_end_matches('/')))
-    }
-}
-
-impl Database {
-    /// The URL of who keeps receipts, and whether it is a login of its own.
-    pub fn for_receipts(&self) -> (&SecretString, bool) {
-        let is_own = !self.receipts_url.expose_secret().is_empty();
-        (if is_own { &self.receipts_url } else { &self.url }, is_own)
-    }
 }
 
 impl Settings {

@@ -4,6 +4,7 @@ pub mod cause;
 pub mod column;
 pub mod contact;
 pub mod forecast;
+pub mod health;
 pub mod list_key;
 pub mod look;
 pub mod name;

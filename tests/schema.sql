@@ -446,6 +446,7 @@ table message
     due_at timestamp with time zone
     lease_until timestamp with time zone
     expires_at timestamp with time zone not null
+    zones text[]
     constraint letters_have_postage CHECK (((channel <> 'letter'::text) OR (postage_class IS NOT NULL)))
     constraint message_attempt_check CHECK ((attempt >= 0))
     constraint message_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
@@ -462,7 +463,7 @@ table message
     index message_due ON public.message USING btree (incident_no, due_at) WHERE (due_at IS NOT NULL)
     index message_leased ON public.message USING btree (lane, lease_until) WHERE (lease_until IS NOT NULL)
     grant select to duly_app
-    grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at) to duly_app
+    grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at, zones) to duly_app
     grant update (lane, due_at, lease_until) to duly_app
 
 table message_move
@@ -581,6 +582,9 @@ table plan
     is_urgent boolean not null
     prepared_by uuid not null
     prepared_at timestamp with time zone not null default duly_now()
+    quiet_from time without time zone
+    quiet_until time without time zone
+    zones text[] not null default '{}'::text[]
     constraint plan_check CHECK ((hash = sha256(body)))
     constraint plan_controller_id_incident_no_fkey FOREIGN KEY (controller_id, incident_no) REFERENCES incident(controller_id, incident_no)
     constraint plan_message_deadline_ms_check CHECK ((message_deadline_ms > 0))
@@ -589,9 +593,10 @@ table plan
     constraint plan_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
     constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
     constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
+    constraint quiet_hours_have_both_ends CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
     trigger only_while_open AFTER INSERT ON public.plan REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant select to duly_app
-    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by) to duly_app
+    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by, quiet_from, quiet_until, zones) to duly_app
 
 table plan_approval
     controller_id uuid not null
@@ -1300,6 +1305,14 @@ function is_told(d row_decision) returns boolean set search_path=public, pg_temp
             else (w.d ->> 'new_list') || '/' || (w.d ->> 'new_row') = row_name(d.new_list_no, d.new_identity)
              and exists (select from affected_list l where l.controller_id = d.controller_id and l.incident_no = d.incident_no
                    and l.list_no = d.new_list_no and l.source = 'corrections' and encode(l.file_hash, 'hex') = w.words ->> 'file') end)
+
+
+function night_ends(zone text, night_from time without time zone, night_until time without time zone) returns timestamp with time zone set search_path=public, pg_temp
+
+    select case when case when night_from > night_until then l.at::time >= night_from or l.at::time < night_until
+                          else l.at::time >= night_from and l.at::time < night_until end
+                then ((l.at::date + case when l.at::time < night_until then 0 else 1 end) + night_until) at time zone zone end
+      from (select duly_now() at time zone zone as at) l
 
 
 function only_append() returns trigger set search_path=public, pg_temp

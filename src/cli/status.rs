@@ -20,7 +20,7 @@ use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
 use terminal_size::terminal_size;
-use waiting::waiting;
+use waiting::{pause_words, waiting};
 
 /// `duly status`.
 #[derive(Args)]
@@ -279,8 +279,9 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
         let lane_name = lane.lane.as_deref().unwrap_or_default();
         let until = lane.pause.as_ref().map_or_else(String::new, |p| format!(" until {} ({})", when(p.until), p.code));
         needs.push(format!(
-            "  {} see its credentials and credit; nothing is lost and no attempt is spent",
-            paint.asks(&format!("lane {lane_name} is paused{until}:"))
+            "  {} {}",
+            paint.asks(&format!("lane {lane_name} is paused{until}:")),
+            pause_words(lane.pause.as_ref())
         ));
     }
     needs

@@ -67,18 +67,18 @@ impl Store {
         let people: Vec<Uuid> = intents.iter().map(|i| i.person_id).collect();
         let mut unit = self.unit(incident, &people, Wait::Skip).await?;
         let held = unit.held_people(&people).await?;
-        let paused = unit.paused_lanes().await?;
         let (running, nights) = unit.running_plans().await?;
         let messages: Vec<Uuid> = intents.iter().map(|i| i.message_id).collect();
         let asleep = unit.asleep(&messages, &nights).await?;
         let too_early_or_late = unit.outside_repeat_window(intents).await?;
         // Locked last: a lane's row is waited for with the people in hand, and never the other way round.
         let mut room = unit.room_today(intents).await?;
+        let mut closed = unit.closed_lanes(&intents.iter().map(|i| i.lane.as_str()).collect()).await?;
         let mut claimed = Vec::new();
         let mut taken = HashSet::new();
         for (index, intent) in intents.iter().enumerate() {
             let is_stopped = !held.permits(intent.person_id)
-                || paused.contains(&intent.lane)
+                || closed.is_closed(&intent.lane)
                 || too_early_or_late.contains(&intent.message_id)
                 || asleep.contains(&intent.message_id);
             if is_stopped || !room.has_room(intent) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
@@ -94,6 +94,7 @@ impl Store {
                 let attempt = unit.messages.get(&intent.message_id).map_or(0, |m| m.model.attempt);
                 claimed.push(Claimed { index, attempt });
                 room.take(intent);
+                closed.take(&intent.lane);
             }
         }
         unit.take_today(&room).await?;
@@ -131,11 +132,6 @@ impl Unit {
         .await?;
         let everyone = rows.iter().any(|row| row.person_id.is_none());
         Ok(Held { everyone, people: rows.into_iter().filter_map(|row| row.person_id).collect() })
-    }
-
-    async fn paused_lanes(&mut self) -> Result<HashSet<String>, StoreError> {
-        let lanes = sqlx::query_scalar!("select lane from lane_pause where until > duly_now()").fetch_all(&mut *self.tx).await?;
-        Ok(lanes.into_iter().collect())
     }
 
     /// Lanes of the plans that run, and the zones in which it is night by their hours.

@@ -2,6 +2,7 @@
 
 use super::unit::{IncidentKey, Note, Wait};
 use super::{Store, StoreError};
+use crate::model::health::Sign;
 use crate::model::state::MessageState;
 use crate::model::step::{Answer, Cause, Pause, Step};
 use serde_json::json;
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub parts: Option<u32>,
     /// The provider's price: thousandths of the minor unit, and the currency.
     pub cost: Option<(u64, String)>,
+    /// What it tells of its lane.
+    pub sign: Sign,
     /// What the provider took differently than we gave it: an alarm, whose code this is.
     pub differs: Option<&'static str>,
     /// Milliseconds until a call that was not taken is tried again.
@@ -115,9 +118,10 @@ impl Store {
             let cause = Cause::Answered { attempt: outcome.attempt, answer: outcome.answer, other_id };
             unit.apply(outcome.message_id, cause, note)?;
             unit.alarms.extend(outcome.differs.map(|code| (outcome.message_id, code)));
-            if let Some(pause) = outcome.pause {
-                let lane = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone());
-                unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone(), pause)));
+            if let Some(lane) = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone()) {
+                let news = unit.lane_news.entry(lane).or_default();
+                news.signs.add(outcome.sign);
+                news.stop = news.stop.take().or_else(|| outcome.pause.map(|pause| (outcome.code.clone(), pause)));
             }
         }
         unit.give_back(&untaken).await?;

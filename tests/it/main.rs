@@ -35,6 +35,7 @@ mod sabotage;
 mod schedulers;
 mod schema;
 mod sequencer;
+mod sick_lanes;
 mod soak;
 mod states;
 mod support;

@@ -2,6 +2,7 @@
 
 use crate::cli::output::{count, figure, when};
 use crate::report::progress::Progress;
+use crate::store::metrics::LanePause;
 
 /// Lanes that are full for today, and when the last message of each plan leaves.
 pub fn waiting(progress: &Progress) -> Vec<String> {
@@ -15,4 +16,13 @@ pub fn waiting(progress: &Progress) -> Vec<String> {
         format!("  {texts} for the morning where the people are; the first leaves {}", when(until))
     });
     full.chain(asleep).chain(outlook).collect()
+}
+
+/// What somebody may do about a lane that rests.
+pub fn pause_words(pause: Option<&LanePause>) -> &'static str {
+    match pause.map(|pause| pause.code.as_str()) {
+        Some("sick") => "its calls failed, were refused or took too long; one is tried then, and nothing is lost meanwhile",
+        Some("429_daily") => "its provider takes nothing more today; nothing is lost and no attempt is spent",
+        _ => "see its credentials and credit; one call is tried then, nothing is lost and no attempt is spent",
+    }
 }

@@ -4,6 +4,7 @@ use super::provider::{Class, Provider, Reply};
 use super::resolver::PendingLookUp;
 use crate::support::receipt::{Said, apply, keep, receipt_store};
 use crate::support::{World, world};
+use duly::model::health::Sign;
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause, Decision, Pause};
 use duly::store::audit::record::{Mark, SendKey, compare};
@@ -237,6 +238,7 @@ impl Walk {
             pause: (answer == Answer::LaneStopped).then_some(Pause::Minute),
             parts: None,
             cost: None,
+            sign: Sign::Nothing,
             differs: None,
             retry_in_ms: 1000,
         };

@@ -55,8 +55,9 @@ pub fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &P
         "web.listen = \"127.0.0.1:0\"\ntemplates.folder = \"{templates}\"\nprofiles.folder = \"{profiles}\"\n\
          [database]\nurl = \"{database}\"\nconnections = 3\n[broker]\nurl = \"{broker}\"\n\
          [keys]\nmaster_file = \"{folder}/master.key\"\nlog_file = \"{folder}/log.key\"\n\
-         [quiet]\nfrom = \"{from}\"\nuntil = \"{until}\"\n[receipts]\nrefusals_every_seconds = 1\n[evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
+         [health]\n{health}[quiet]\nfrom = \"{from}\"\nuntil = \"{until}\"\n[receipts]\nrefusals_every_seconds = 1\n[evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
         folder = folder.display(),
+        health = setup.health,
         from = setup.quiet[0],
         until = setup.quiet[1]
     );

@@ -64,6 +64,8 @@ pub struct Setup {
     pub own_templates: bool,
     /// A word of the legal profile with another in its place.
     pub profile_with: Option<(&'static str, &'static str)>,
+    /// `[health]` settings.
+    pub health: &'static str,
     /// Hours in which text messages wait for the morning; the same twice: none.
     pub quiet: [&'static str; 2],
     /// Services of its own that the test may restart.
@@ -82,6 +84,8 @@ impl Default for Setup {
             clock_seconds: 0,
             own_templates: false,
             profile_with: None,
+            // Faults are what most stages are made for: no lane rests because of them.
+            health: "bad_min = 1000000\nrest_min_ms = 60000\nrest_max_ms = 60000\n",
             quiet: ["00:00", "00:00"],
             services: None,
         }
