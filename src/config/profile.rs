@@ -3,6 +3,7 @@
 use crate::model::name::is_slug;
 use crate::model::profile::Profile;
 use std::path::{Path, PathBuf};
+use time::Date;
 
 /// A profile with its own text.
 #[derive(Debug, Clone)]
@@ -38,6 +39,16 @@ pub enum ProfileError {
         /// What is wrong.
         what: String,
     },
+    /// It is law on a later day only.
+    #[error("the legal profile `{id}` is in force from {from}, and the messages are dated {date}")]
+    NotInForce {
+        /// Profile.
+        id: String,
+        /// First legal day, in the controller's zone.
+        from: Date,
+        /// The messages' date.
+        date: Date,
+    },
 }
 
 impl ProfileError {
@@ -48,6 +59,7 @@ impl ProfileError {
                 "name one of the files in `profiles.folder` without `.toml`, such as uk-gdpr"
             }
             Self::Invalid { .. } => "correct the profile at that place",
+            Self::NotInForce { .. } => "name the profile that is in force on that day, or date the messages later",
         }
     }
 }
@@ -66,5 +78,14 @@ impl ProfileFile {
             return Err(invalid(format!("its `id` is `{}`", profile.id)));
         }
         Ok(Self { profile, text })
+    }
+
+    /// As `load`, of a profile under which messages of that date may be written.
+    pub fn load_in_force(folder: &Path, id: &str, date: Date) -> Result<Self, ProfileError> {
+        let file = Self::load(folder, id)?;
+        match file.profile.effective_from {
+            from if date < from => Err(ProfileError::NotInForce { id: id.to_owned(), from, date }),
+            _ => Ok(file),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod closing;
 mod conformance;
 mod crash_matrix;
 mod erasure;
+mod fault_matrix;
 mod house;
 mod intake_corrections;
 mod intake_jobs;

@@ -20,7 +20,7 @@ mod world;
 pub use approval::Users;
 pub use audit::produced;
 pub use background::{listener, serve};
-pub use broker::{VirtualHost, virtual_host};
+pub use broker::{VirtualHost, broker_folder, virtual_host};
 pub use database::{TestDatabase, database_on, empty_database, migrated_database, server};
 pub use private::write_private;
 pub use process::Process;

@@ -179,6 +179,20 @@ async fn each_person_is_told_under_the_profile_of_their_jurisdiction_or_nobody_i
 }
 
 #[tokio::test]
+async fn nobody_is_told_under_a_law_that_is_not_in_force_yet() {
+    let mut desk = desk("not_yet", texts_for_two_laws).await;
+    std::fs::create_dir(desk.path("laws")).unwrap();
+    let law = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/profiles/uk-gdpr.toml")).unwrap();
+    desk.write("laws/uk-gdpr.toml", &law.replace("effective_from = \"2021-01-01\"", "effective_from = \"2121-01-01\""));
+    let laws = desk.path("laws").display().to_string();
+    desk.set("DULY_PROFILES__FOLDER", laws);
+
+    desk.duly("ann", &["plan", "prepare", "--incident", "own", "--route", "letter,sms"])
+        .refused("the legal profile `uk-gdpr` is in force from 2121-01-01", "name the profile that is in force on that day");
+    desk.duly("ann", &["plan", "show", "--incident", "own"]).refused("the incident has no plan", "plan prepare");
+}
+
+#[tokio::test]
 async fn the_closing_table_of_the_persons_own_profile_ends_their_notice() {
     let world = world_under("two_laws", 2, &[("GB", "uk-gdpr"), ("US-CA", "us-ca")]).await;
     world.store.queue_due("sms-a", Channel::Sms, quota(2)).await.unwrap();

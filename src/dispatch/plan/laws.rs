@@ -10,6 +10,7 @@ use crate::store::incident::Incident;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use time::{Date, Month};
 
 /// One profile of a plan.
 pub struct Law {
@@ -35,7 +36,8 @@ impl Laws {
         people: Vec<(String, i64)>,
     ) -> Result<Self, PlanError> {
         let named = if request.profiles.is_empty() { vec![incident.profile.clone()] } else { request.profiles.clone() };
-        let load = |id: &String| ProfileFile::load(&office.settings.profiles.folder, id);
+        let date = day(request.date);
+        let load = |id: &String| ProfileFile::load_in_force(&office.settings.profiles.folder, id, date);
         let files: Vec<ProfileFile> = named.iter().map(load).collect::<Result<_, _>>()?;
         let mut laws = BTreeMap::new();
         let mut ungoverned = Vec::new();
@@ -94,6 +96,11 @@ impl Laws {
         };
         Value::Object(self.0.iter().map(law).collect::<Map<_, _>>())
     }
+}
+
+/// No day at all comes before every law.
+fn day((year, month, day): (i32, u8, u8)) -> Date {
+    Month::try_from(month).ok().and_then(|month| Date::from_calendar_date(year, month, day).ok()).unwrap_or(Date::MIN)
 }
 
 fn closest<'a>(files: &'a [ProfileFile], jurisdiction: &str) -> Option<&'a ProfileFile> {

@@ -4,6 +4,7 @@ use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use reqwest::{Client, Method};
+use std::path::PathBuf;
 use uuid::Uuid;
 
 /// A virtual host that goes when this value goes.
@@ -47,6 +48,14 @@ pub async fn virtual_host_on(server: &str, management: &str) -> VirtualHost {
     let all = serde_json::json!({ "configure": ".*", "write": ".*", "read": ".*" });
     manage(Method::PUT, management, &format!("permissions/{name}/{user}"), Some(all)).await.unwrap();
     VirtualHost { url: format!("{base}/{name}"), name, management: management.to_owned() }
+}
+
+/// Where the broker keeps its messages, if that is on this machine.
+pub async fn broker_folder() -> Option<PathBuf> {
+    let url = format!("{}/api/nodes", variable("AMQP_MANAGEMENT_URL"));
+    let nodes: serde_json::Value = Client::new().get(url).send().await.ok()?.json().await.ok()?;
+    let folder = PathBuf::from(nodes[0]["db_dir"].as_str()?);
+    std::fs::read_dir(&folder).is_ok().then_some(folder)
 }
 
 impl VirtualHost {

@@ -21,7 +21,7 @@ pub async fn within<T>(longest: Duration, what: &str, mut look: impl AsyncFnMut(
     }
 }
 
-/// Waits until `look` is true, at most 60 s.
+/// Waits until `look` is true, at most 180 s.
 pub async fn eventually(what: &str, mut look: impl AsyncFnMut() -> bool) {
-    within(Duration::from_secs(60), what, async || look().await.then_some(())).await;
+    within(Duration::from_secs(180), what, async || look().await.then_some(())).await;
 }
