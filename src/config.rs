@@ -13,6 +13,7 @@ mod tests;
 pub use described::{Described, DescribedReceipt};
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
+pub use meaning::SmtpSecurity;
 pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
@@ -209,6 +210,8 @@ settings! {
         rest_min_ms: i64,
         /// ms.
         rest_max_ms: i64,
+        /// ms.
+        return_ms: u64,
     }
     /// Hours in which text messages wait for the morning.
     Quiet {
@@ -260,6 +263,9 @@ settings! {
         /// Messages a day (UTC) over all workers; 0: as many as the provider takes.
         #[serde(default)]
         per_day: u32,
+        /// Whether it is spared for times at which no other lane of its channel can send.
+        #[serde(default)]
+        reserve: bool,
         /// Price of a segment or page, thousandths of the currency's minor unit; 0: not known.
         #[serde(default)]
         price_milli: u64,
@@ -357,18 +363,6 @@ settings! {
         #[serde(default)]
         webhook_secret_file: PathBuf,
     }
-}
-
-/// How the connection to a mail relay is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SmtpSecurity {
-    /// TLS from the first byte.
-    Tls,
-    /// TLS after a greeting; without it nothing is sent.
-    Starttls,
-    /// None; for a relay on this machine.
-    None,
 }
 
 fn fifty() -> u32 {

@@ -309,14 +309,24 @@ table lane_day
     grant insert, select to duly_app
     grant update (taken) to duly_app
 
+table lane_health
+    lane text not null
+    window_from timestamp with time zone not null default duly_now()
+    calls bigint not null
+    bad bigint not null
+    constraint lane_health_check CHECK (((bad >= 0) AND (bad <= calls)))
+    constraint lane_health_pkey PRIMARY KEY (lane)
+    grant delete, insert, select, update to duly_app
+
 table lane_pause
     lane text not null
     until timestamp with time zone not null
     code text not null
     since timestamp with time zone not null default duly_now()
+    rests integer not null default 0
     constraint lane_pause_pkey PRIMARY KEY (lane)
     grant delete, insert, select to duly_app
-    grant update (until, code, since) to duly_app
+    grant update (until, code, since, rests) to duly_app
 
 table leadership
     role text not null

@@ -3,7 +3,20 @@
 use super::{Database, Quiet, Receipts, Templates};
 use crate::model::quiet;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use std::path::Path;
+
+/// How the connection to a mail relay is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpSecurity {
+    /// TLS from the first byte.
+    Tls,
+    /// TLS after a greeting; without it nothing is sent.
+    Starttls,
+    /// None; for a relay on this machine.
+    None,
+}
 
 impl Templates {
     /// The folders to load, the controllers' own last.

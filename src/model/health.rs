@@ -1,6 +1,7 @@
 //! Whether a lane is well, by how its calls end, and how long it rests where it is not.
 
 use super::step::Answer;
+use std::time::Duration;
 
 /// What the end of one call tells of its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,17 @@ impl HealthRules {
     }
 }
 
+/// Part of its pace with which a lane begins that goes on after a rest.
+const FIRST_PART: f64 = 0.125;
+
+/// Part of its pace that a lane has which is open for so long after a rest, `None`: which never rested; it grows evenly.
+pub fn part_of_pace(open_for: Option<Duration>, whole_after: Duration) -> f64 {
+    match open_for {
+        Some(open_for) if open_for < whole_after => (open_for.as_secs_f64() / whole_after.as_secs_f64()).max(FIRST_PART),
+        _ => 1.0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +115,14 @@ mod tests {
         assert_eq!(rests, [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 900_000]);
         assert_eq!(HealthRules { rest_max_ms: 1000, ..RULES }.rest_ms(60_000, 3), 60_000);
         assert_eq!(RULES.rest_ms(60_000, i32::MAX), 900_000);
+    }
+
+    #[test]
+    fn a_lane_gets_its_pace_back_little_by_little() {
+        let part = |open_for| part_of_pace(open_for, Duration::from_secs(40));
+        let parts = [Some(0), Some(5), Some(20), Some(40)].map(|seconds| part(seconds.map(Duration::from_secs)));
+        assert!(parts.iter().zip([0.125, 0.125, 0.5, 1.0]).all(|(is, must)| (is - must).abs() < 1e-9), "{parts:?}");
+        assert!((part(None) - 1.0).abs() < 1e-9);
     }
 
     #[test]

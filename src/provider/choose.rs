@@ -35,6 +35,8 @@ pub struct Account {
     pub per_day: Option<u64>,
     /// Whether an unknown call may go on with the next step by itself.
     pub may_skip_unknown: bool,
+    /// Whether it is spared for times at which no other lane of its channel can send.
+    pub is_reserve: bool,
     /// Whether real people are reached.
     pub is_live: bool,
     /// The word of its kind.
@@ -62,6 +64,7 @@ impl Account {
             per_second: lane.per_second.clamp(1, capabilities.per_second_max.unwrap_or(u32::MAX).max(1)),
             per_day: per_day(lane.per_day, capabilities.per_day_max),
             may_skip_unknown: lane.unknown_rule == "next_step",
+            is_reserve: lane.reserve,
             is_live: lane.live,
             kind,
             poll,

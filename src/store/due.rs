@@ -46,6 +46,8 @@ pub struct Quota {
     pub outstanding_max: i64,
     /// Attempts of one message that count.
     pub attempts_max: u32,
+    /// Whether also those for which no lane was chosen yet.
+    pub takes_new: bool,
 }
 
 /// The codes as the database takes them.
@@ -71,7 +73,7 @@ impl Store {
                   from running r cross join lateral (
                     select m.* from message m
                      where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no and m.state = 'ready'
-                       and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
+                       and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null and $8 or m.lane = $1)
                        and (m.channel <> 'sms' or not coalesce(m.zones && r.night, false))
                        and (m.attempt - m.counted_from < $6 or m.attempt - m.counted_from - (select count(*) from outcome o where o.controller_id = m.controller_id
                             and o.incident_no = m.incident_no and o.message_id = m.message_id and o.attempt > m.counted_from
@@ -93,7 +95,8 @@ impl Store {
             self.deadlines.queue_lease_ms,
             quota.outstanding_max,
             i32::try_from(quota.attempts_max).unwrap_or(i32::MAX),
-            &uncounted()
+            &uncounted(),
+            quota.takes_new
         )
         .fetch_all(&self.pool)
         .await?;

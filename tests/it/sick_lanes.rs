@@ -27,7 +27,9 @@ async fn rests(stage: &Stage, code: &str) {
 
 #[tokio::test]
 async fn a_lane_whose_calls_fail_rests_longer_each_time_and_a_single_call_tries_it() {
-    let stage = stage(60, Fault::always(FaultKind::ErrorBefore), "bad_min = 5\nrest_min_ms = 1600\nrest_max_ms = 60000\n").await;
+    let stage =
+        stage(60, Fault::always(FaultKind::ErrorBefore), "bad_min = 5\nrest_min_ms = 1600\nrest_max_ms = 60000\nreturn_ms = 1\n")
+            .await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
     rests(&stage, "sick").await;
     let before = arrived(&stage);
@@ -50,7 +52,7 @@ async fn a_lane_whose_calls_fail_rests_longer_each_time_and_a_single_call_tries_
 #[tokio::test]
 async fn a_lane_that_is_slow_is_sick_although_it_takes_everything() {
     let fault = Fault::always(FaultKind::Slow).lasting(400);
-    let stage = stage(20, fault, "bad_min = 5\nslow_ms = 300\nrest_min_ms = 1600\nrest_max_ms = 60000\n").await;
+    let stage = stage(20, fault, "bad_min = 5\nslow_ms = 300\nrest_min_ms = 1600\nrest_max_ms = 60000\nreturn_ms = 1\n").await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
 
     rests(&stage, "sick").await;
@@ -64,7 +66,9 @@ async fn a_lane_that_is_slow_is_sick_although_it_takes_everything() {
 
 #[tokio::test]
 async fn a_provider_that_refuses_one_after_another_is_not_given_everybody() {
-    let stage = stage(60, Fault::always(FaultKind::Reject), "bad_min = 8\nrest_min_ms = 60000\nrest_max_ms = 60000\n").await;
+    let stage =
+        stage(60, Fault::always(FaultKind::Reject), "bad_min = 8\nrest_min_ms = 60000\nrest_max_ms = 60000\nreturn_ms = 1\n")
+            .await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
 
     rests(&stage, "sick").await;
@@ -78,7 +82,8 @@ async fn a_provider_that_refuses_one_after_another_is_not_given_everybody() {
 
 #[tokio::test]
 async fn refused_credentials_get_a_second_look_by_one_call_and_are_told_once() {
-    let stage = stage(30, Fault::always(FaultKind::Unauthorised), "rest_min_ms = 1600\nrest_max_ms = 900000\n").await;
+    let stage =
+        stage(30, Fault::always(FaultKind::Unauthorised), "rest_min_ms = 1600\nrest_max_ms = 900000\nreturn_ms = 1\n").await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
     rests(&stage, "401").await;
     let before = arrived(&stage);
@@ -94,5 +99,33 @@ async fn refused_credentials_get_a_second_look_by_one_call_and_are_told_once() {
     stage.shift_clock(65 + 125).await;
     stage.drain().await;
     assert_eq!((stage.count(RESUMES).await, stage.produced()), (1, 30));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_reserve_takes_over_while_the_lane_before_it_rests_and_the_lane_comes_back_little_by_little() {
+    let mut first = Lane { per_second: 20, ..lane(Capability::StrongLookup) };
+    first.provider.faults = vec![Fault::always(FaultKind::Unauthorised)];
+    let reserve = Lane { per_second: 20, reserve: true, provider: Capability::StrongLookup.provider(), ..Lane::named("spare") };
+    let health = "rest_min_ms = 1600\nrest_max_ms = 60000\nreturn_ms = 20000\n";
+    let stage = Stage::new(Setup { people: 300, lanes: vec![first, reserve], health, ..Setup::default() }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    eventually("the reserve sends", async || stage.sandbox.state.arrivals("spare").len() >= 20).await;
+
+    stage.sandbox.state.set_faults("sms", vec![]);
+    let refused = arrived(&stage);
+    stage.shift_clock(65).await;
+    eventually("the lane goes on", async || stage.count(RESUMES).await == 1).await;
+    let spare = stage.sandbox.state.arrivals("spare").len();
+    eventually("the lane has sent some", async || arrived(&stage) >= refused + 8).await;
+
+    let back = &stage.sandbox.state.arrivals("sms")[refused..];
+    // Its bucket may be full of an eighth of its pace; at its whole pace eight take less than half a second.
+    assert!(back[7] - back[0] >= Duration::from_secs(1), "{back:?}");
+    stage.drain().await;
+    let on_the_road = 3 * 20;
+    assert!(stage.sandbox.state.arrivals("spare").len() <= spare + on_the_road, "the reserve went on");
+    assert!(stage.states().await.iter().all(|state| state == "accepted"), "{:?}", stage.states().await);
+    assert_eq!(stage.produced(), 300);
     stage.audit().await;
 }

@@ -24,7 +24,7 @@ pub const MARGIN_MS: i64 = 40_000;
 
 /// Calls of one message that count; few, so that walks reach the limit.
 pub const ATTEMPTS_MAX: u32 = 3;
-const QUOTA: Quota = Quota { limit: 4, outstanding_max: 1000, attempts_max: ATTEMPTS_MAX };
+const QUOTA: Quota = Quota { limit: 4, outstanding_max: 1000, attempts_max: ATTEMPTS_MAX, takes_new: true };
 
 /// How careful the resolver of a walk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -65,10 +65,10 @@ pub fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &P
     for (key, value) in own {
         text.push_str(&format!("{key} = {value}\n"));
     }
-    for Lane { name, provider, key_life_seconds, per_second, per_day, unknown_rule } in &setup.lanes {
+    for Lane { name, provider, key_life_seconds, per_second, per_day, reserve, unknown_rule } in &setup.lanes {
         text.push_str(&format!(
             "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{sandbox}/{name}\"\n\
-             per_second = {per_second}\nper_day = {per_day}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
+             per_second = {per_second}\nper_day = {per_day}\nreserve = {reserve}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
              unknown_rule = \"{unknown_rule}\"\n",
             face_settings(provider),
             provider.channel,

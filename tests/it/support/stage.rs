@@ -38,6 +38,7 @@ pub struct Lane {
     pub per_second: u32,
     /// Messages a day; 0: no limit.
     pub per_day: u32,
+    pub reserve: bool,
     pub unknown_rule: &'static str,
 }
 
@@ -45,7 +46,7 @@ impl Lane {
     /// A lane without receipts whose provider can do nothing special.
     pub fn named(name: &'static str) -> Self {
         let provider = ProviderConfig { receipts: false, lookup: false, ..ProviderConfig::default() };
-        Self { name, provider, key_life_seconds: 600, per_second: 200, per_day: 0, unknown_rule: "ask" }
+        Self { name, provider, key_life_seconds: 600, per_second: 200, per_day: 0, reserve: false, unknown_rule: "ask" }
     }
 }
 
@@ -85,7 +86,7 @@ impl Default for Setup {
             own_templates: false,
             profile_with: None,
             // Faults are what most stages are made for: no lane rests because of them.
-            health: "bad_min = 1000000\nrest_min_ms = 60000\nrest_max_ms = 60000\n",
+            health: "bad_min = 1000000\nrest_min_ms = 60000\nrest_max_ms = 60000\nreturn_ms = 1\n",
             quiet: ["00:00", "00:00"],
             services: None,
         }

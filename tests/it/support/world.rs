@@ -42,7 +42,7 @@ pub fn deadlines() -> Deadlines {
 
 /// So many messages at once, and nothing that stops them.
 pub fn quota(limit: i64) -> Quota {
-    Quota { limit, outstanding_max: 1000, attempts_max: 20 }
+    Quota { limit, outstanding_max: 1000, attempts_max: 20, takes_new: true }
 }
 
 /// A database with one running plan over `count` people on the route `sms-then-letter`.
