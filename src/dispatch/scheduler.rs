@@ -19,6 +19,8 @@ use uuid::Uuid;
 const OUTSTANDING_SECONDS: i64 = 3;
 /// Text messages that are put off until the morning at once.
 const PUT_OFF: i64 = 2000;
+/// Pause between two looks at who sleeps and which lanes are closed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Tokens left of each lane's bucket, and when they were counted.
 type Spent = BTreeMap<String, (Instant, f64)>;
@@ -53,12 +55,16 @@ async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToke
     for lane in office.accounts.keys() {
         declare(&channel, lane).await?;
     }
-    let (mut spent, mut returns) = (Spent::new(), Returns::default());
+    let (mut spent, mut returns, mut look_at) = (Spent::new(), Returns::default(), Instant::now());
     while !stop.is_cancelled() {
         if lead.is_held(&office.store).await? {
-            // Before anything is queued, so that nobody is looked at twice in one night.
-            office.store.put_off_texts(PUT_OFF).await?;
-            let lanes = standings(office, &mut returns).await?;
+            // What is asleep is not queued in between either: this keeps it from being looked at again and again.
+            if Instant::now() >= look_at {
+                let is_whole = office.store.put_off_texts(PUT_OFF).await? == PUT_OFF.unsigned_abs();
+                returns.note(office.store.list_closed_lanes().await?);
+                look_at = Instant::now() + if is_whole { Duration::ZERO } else { LOOK };
+            }
+            let lanes = standings(office, &returns).await?;
             for (lane, account) in &office.accounts {
                 queue_lane(office, &channel, &mut spent, &lanes, (lane, account)).await?;
             }
@@ -87,12 +93,16 @@ struct Returns {
     open_since: BTreeMap<String, Instant>,
 }
 
-async fn standings<'a>(office: &'a Office, returns: &mut Returns) -> Result<Standings<'a>, DispatchError> {
-    let closed = office.store.list_closed_lanes().await?;
-    for lane in returns.closed.difference(&closed) {
-        returns.open_since.insert(lane.clone(), Instant::now());
+impl Returns {
+    fn note(&mut self, closed: BTreeSet<String>) {
+        for lane in self.closed.difference(&closed) {
+            self.open_since.insert(lane.clone(), Instant::now());
+        }
+        self.closed = closed;
     }
-    returns.closed = closed;
+}
+
+async fn standings<'a>(office: &'a Office, returns: &Returns) -> Result<Standings<'a>, DispatchError> {
     let mut standings = Standings::new();
     for (lane, account) in &office.accounts {
         let left_today = left_today(office, lane, account).await?;

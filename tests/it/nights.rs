@@ -149,7 +149,8 @@ async fn the_audit_finds_a_text_that_was_claimed_at_night_and_hours_that_nobody_
 
 #[tokio::test]
 async fn only_an_urgent_plan_may_wake_people_and_its_approver_reads_so() {
-    let desk = Desk::with_incident("at_night", "1").await;
+    let mut desk = Desk::with_incident("at_night", "1").await;
+    desk.set_quiet("21:00", "08:00");
     desk.duly("ann", &["list", "import", "affected.csv", "--incident", "cards"]).fine();
     let prepare = ["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"];
     let by_night = desk.duly("ann", &[&prepare[..], &["--at-night"]].concat());
@@ -165,7 +166,10 @@ async fn only_an_urgent_plan_may_wake_people_and_its_approver_reads_so() {
 
 #[tokio::test]
 async fn a_plan_names_the_hours_in_which_its_texts_wait() {
-    let desk = Desk::with_plan("quiet_plan", "1").await;
+    let mut desk = Desk::with_incident("quiet_plan", "1").await;
+    desk.set_quiet("21:00", "08:00");
+    desk.duly("ann", &["list", "import", "affected.csv", "--incident", "cards"]).fine();
+    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"]).fine();
 
     let shown = desk.duly("bob", &["plan", "show", "--incident", "cards"]).fine().out;
 
