@@ -13,7 +13,7 @@ const ZONES: &str = "\
      Australia/Perth; AW: America/Aruba; AX: Europe/Mariehamn; AZ: Asia/Baku; BA: Europe/Sarajevo; BB: America/Barbados; BD: \
      Asia/Dhaka; BE: Europe/Brussels; BF: Africa/Ouagadougou; BG: Europe/Sofia; BH: Asia/Bahrain; BI: Africa/Bujumbura; BJ: \
      Africa/Porto-Novo; BL: America/St_Barthelemy; BM: Atlantic/Bermuda; BN: Asia/Brunei; BO: America/La_Paz; BQ: \
-     America/Kralendijk; BR: America/Noronha America/Rio_Branco; BS: America/Nassau; BT: Asia/Thimphu; BW: Africa/Gaborone; BY: \
+     America/Kralendijk; BR: America/Noronha America/Rio_Branco; BS: America/Nassau; BT: Asia/Thimphu; BV: Europe/Oslo; BW: Africa/Gaborone; BY: \
      Europe/Minsk; BZ: America/Belize; CA: America/St_Johns America/Vancouver; CA-AB CA-NT: America/Edmonton; CA-BC: \
      America/Vancouver America/Edmonton; CA-MB: America/Winnipeg; CA-NB CA-NS CA-PE: America/Halifax; CA-NL: America/St_Johns \
      America/Halifax; CA-ON CA-NU: America/Toronto America/Winnipeg; CA-QC: America/Toronto America/Halifax; CA-SK: \
@@ -28,7 +28,7 @@ const ZONES: &str = "\
      Africa/Libreville; GB: Europe/London; GD: America/Grenada; GE: Asia/Tbilisi; GF: America/Cayenne; GG: Europe/Guernsey; GH: \
      Africa/Accra; GI: Europe/Gibraltar; GL: America/Godthab America/Danmarkshavn America/Thule; GM: Africa/Banjul; GN: \
      Africa/Conakry; GP: America/Guadeloupe; GQ: Africa/Malabo; GR: Europe/Athens; GS: Atlantic/South_Georgia; GT: \
-     America/Guatemala; GU: Pacific/Guam; GW: Africa/Bissau; GY: America/Guyana; HK: Asia/Hong_Kong; HN: America/Tegucigalpa; \
+     America/Guatemala; GU: Pacific/Guam; GW: Africa/Bissau; GY: America/Guyana; HK: Asia/Hong_Kong; HM: Indian/Kerguelen; HN: America/Tegucigalpa; \
      HR: Europe/Zagreb; HT: America/Port-au-Prince; HU: Europe/Budapest; ID: Asia/Jakarta Asia/Jayapura; IE: Europe/Dublin; IL: \
      Asia/Jerusalem; IM: Europe/Isle_of_Man; IN: Asia/Kolkata; IO: Indian/Chagos; IQ: Asia/Baghdad; IR: Asia/Tehran; IS: \
      Atlantic/Reykjavik; IT: Europe/Rome; JE: Europe/Jersey; JM: America/Jamaica; JO: Asia/Amman; JP: Asia/Tokyo; KE: \
