@@ -4,6 +4,7 @@ mod check;
 mod described;
 mod error;
 mod layers;
+mod meaning;
 mod profile;
 mod secrets;
 #[cfg(test)]
@@ -12,14 +13,15 @@ mod tests;
 pub use described::{Described, DescribedReceipt};
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
+pub use meaning::SmtpSecurity;
 pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
 use figment::Figment;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -55,6 +57,10 @@ settings! {
         profiles: Folder,
         /// Sending.
         dispatch: Dispatch,
+        /// When a lane rests.
+        health: Health,
+        /// Hours of the night.
+        quiet: Quiet,
         /// Provider accounts.
         #[serde(default)]
         lanes: BTreeMap<String, Lane>,
@@ -190,6 +196,30 @@ settings! {
         /// ms.
         interval_ms: u64,
     }
+    /// When a lane rests.
+    Health {
+        /// ms.
+        window_ms: i64,
+        /// Calls.
+        bad_min: i64,
+        /// Of a hundred.
+        bad_percent: i64,
+        /// ms.
+        slow_ms: u64,
+        /// ms.
+        rest_min_ms: i64,
+        /// ms.
+        rest_max_ms: i64,
+        /// ms.
+        return_ms: u64,
+    }
+    /// Hours in which text messages wait for the morning.
+    Quiet {
+        /// First, local time.
+        from: String,
+        /// End, local time; the same as `from`: they never wait.
+        until: String,
+    }
     /// A provider account for one channel.
     Lane {
         /// `sms`, `letter` or `email`.
@@ -233,6 +263,12 @@ settings! {
         /// Messages a second over all workers.
         #[serde(default = "fifty")]
         per_second: u32,
+        /// Messages a day (UTC) over all workers; 0: as many as the provider takes.
+        #[serde(default)]
+        per_day: u32,
+        /// Whether it is spared for times at which no other lane of its channel can send.
+        #[serde(default)]
+        reserve: bool,
         /// Price of a segment or page, thousandths of the currency's minor unit; 0: not known.
         #[serde(default)]
         price_milli: u64,
@@ -332,18 +368,6 @@ settings! {
     }
 }
 
-/// How the connection to a mail relay is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SmtpSecurity {
-    /// TLS from the first byte.
-    Tls,
-    /// TLS after a greeting; without it nothing is sent.
-    Starttls,
-    /// None; for a relay on this machine.
-    None,
-}
-
 fn fifty() -> u32 {
     50
 }
@@ -354,29 +378,6 @@ fn sandbox() -> String {
 
 fn ask() -> String {
     "ask".to_owned()
-}
-
-impl Templates {
-    /// The folders to load, the controllers' own last.
-    pub fn folders(&self) -> Vec<&Path> {
-        let own = (!self.own.as_os_str().is_empty()).then_some(self.own.as_path());
-        std::iter::once(self.folder.as_path()).chain(own).collect()
-    }
-}
-
-impl Receipts {
-    /// Where receipts of this controller and lane come; `None` where nobody can reach us.
-    pub fn url_of(&self, controller: &str, lane: &str) -> Option<String> {
-        (!self.url.is_empty()).then(|| format!("{}/receipts/{controller}/{lane}", self.url.trim_end_matches('/')))
-    }
-}
-
-impl Database {
-    /// The URL of who keeps receipts, and whether it is a login of its own.
-    pub fn for_receipts(&self) -> (&SecretString, bool) {
-        let is_own = !self.receipts_url.expose_secret().is_empty();
-        (if is_own { &self.receipts_url } else { &self.url }, is_own)
-    }
 }
 
 impl Settings {

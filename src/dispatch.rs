@@ -14,6 +14,7 @@ pub mod scheduler;
 pub mod worker;
 
 use crate::config::{Settings, SettingsError};
+use crate::model::health::HealthRules;
 use crate::model::seal::Key;
 use crate::provider::Account;
 use crate::render::message::Composer;
@@ -107,6 +108,13 @@ pub fn deadlines(settings: &Settings) -> Deadlines {
         no_news_ms: d.no_news_after_ms,
         asked_ms: DAY_MS,
         overdue_ms: d.overdue_again_ms,
+        health: HealthRules {
+            window_ms: settings.health.window_ms,
+            bad_min: settings.health.bad_min,
+            bad_percent: settings.health.bad_percent,
+            rest_min_ms: settings.health.rest_min_ms,
+            rest_max_ms: settings.health.rest_max_ms,
+        },
         laid_aside_ms: settings.receipts.unmatched_retention_days * DAY_MS,
     }
 }

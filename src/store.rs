@@ -19,6 +19,8 @@ pub mod harvest;
 pub mod hold;
 pub mod incident;
 pub mod job;
+pub mod lane_day;
+pub mod lane_health;
 pub mod leadership;
 pub mod letterhead;
 pub mod list;
@@ -32,6 +34,7 @@ pub mod pack;
 pub mod plan;
 pub mod proof;
 pub mod quarantine;
+pub mod quiet;
 pub mod receipt;
 pub mod refusal;
 pub mod restore;
@@ -44,6 +47,7 @@ pub mod unknown;
 pub mod untold;
 pub mod user;
 
+use crate::model::health::HealthRules;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::str::FromStr;
@@ -238,6 +242,8 @@ pub struct Deadlines {
     pub overdue_ms: i64,
     /// How long a receipt that counts for nothing is kept.
     pub laid_aside_ms: i64,
+    /// When a lane rests, and for how long.
+    pub health: HealthRules,
 }
 
 /// A database role of Duly's.

@@ -204,6 +204,7 @@ table event
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
+    trigger begin_deadlines AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
@@ -299,14 +300,33 @@ table installation
     constraint installation_pkey PRIMARY KEY (installation_id)
     grant select to duly_app
 
+table lane_day
+    lane text not null
+    day date not null
+    taken bigint not null default 0
+    constraint lane_day_pkey PRIMARY KEY (lane, day)
+    constraint lane_day_taken_check CHECK ((taken >= 0))
+    grant insert, select to duly_app
+    grant update (taken) to duly_app
+
+table lane_health
+    lane text not null
+    window_from timestamp with time zone not null default duly_now()
+    calls bigint not null
+    bad bigint not null
+    constraint lane_health_check CHECK (((bad >= 0) AND (bad <= calls)))
+    constraint lane_health_pkey PRIMARY KEY (lane)
+    grant delete, insert, select, update to duly_app
+
 table lane_pause
     lane text not null
     until timestamp with time zone not null
     code text not null
     since timestamp with time zone not null default duly_now()
+    rests integer not null default 0
     constraint lane_pause_pkey PRIMARY KEY (lane)
     grant delete, insert, select to duly_app
-    grant update (until, code, since) to duly_app
+    grant update (until, code, since, rests) to duly_app
 
 table leadership
     role text not null
@@ -436,6 +456,7 @@ table message
     due_at timestamp with time zone
     lease_until timestamp with time zone
     expires_at timestamp with time zone not null
+    zones text[]
     constraint letters_have_postage CHECK (((channel <> 'letter'::text) OR (postage_class IS NOT NULL)))
     constraint message_attempt_check CHECK ((attempt >= 0))
     constraint message_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
@@ -452,7 +473,7 @@ table message
     index message_due ON public.message USING btree (incident_no, due_at) WHERE (due_at IS NOT NULL)
     index message_leased ON public.message USING btree (lane, lease_until) WHERE (lease_until IS NOT NULL)
     grant select to duly_app
-    grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at) to duly_app
+    grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at, zones) to duly_app
     grant update (lane, due_at, lease_until) to duly_app
 
 table message_move
@@ -572,6 +593,9 @@ table plan
     is_urgent boolean not null
     prepared_by uuid not null
     prepared_at timestamp with time zone not null default duly_now()
+    quiet_from time without time zone
+    quiet_until time without time zone
+    zones text[] not null default '{}'::text[]
     constraint plan_check CHECK ((hash = sha256(body)))
     constraint plan_controller_id_incident_no_fkey FOREIGN KEY (controller_id, incident_no) REFERENCES incident(controller_id, incident_no)
     constraint plan_message_deadline_ms_check CHECK ((message_deadline_ms > 0))
@@ -580,9 +604,10 @@ table plan
     constraint plan_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
     constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
     constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
+    constraint quiet_hours_have_both_ends CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
     trigger only_while_open AFTER INSERT ON public.plan REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant select to duly_app
-    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by) to duly_app
+    grant insert (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by, quiet_from, quiet_until, zones) to duly_app
 
 table plan_approval
     controller_id uuid not null
@@ -919,6 +944,18 @@ function await_sequencing() returns trigger security definer set search_path=pub
 declare now timestamptz := duly_now();
 begin
     insert into event_inbox select ord, controller_id, incident_no, now from fresh;
+    return null;
+end 
+
+function begin_deadlines() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from fresh where kind in ('plan.started', 'plan.resumed')) then
+        update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
+          from fresh e join plan q on q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no
+         where e.kind in ('plan.started', 'plan.resumed')
+           and m.controller_id = q.controller_id and m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready';
+    end if;
     return null;
 end 
 
@@ -1279,6 +1316,14 @@ function is_told(d row_decision) returns boolean set search_path=public, pg_temp
             else (w.d ->> 'new_list') || '/' || (w.d ->> 'new_row') = row_name(d.new_list_no, d.new_identity)
              and exists (select from affected_list l where l.controller_id = d.controller_id and l.incident_no = d.incident_no
                    and l.list_no = d.new_list_no and l.source = 'corrections' and encode(l.file_hash, 'hex') = w.words ->> 'file') end)
+
+
+function night_ends(zone text, night_from time without time zone, night_until time without time zone) returns timestamp with time zone set search_path=public, pg_temp
+
+    select case when case when night_from > night_until then l.at::time >= night_from or l.at::time < night_until
+                          else l.at::time >= night_from and l.at::time < night_until end
+                then ((l.at::date + case when l.at::time < night_until then 0 else 1 end) + night_until) at time zone zone end
+      from (select duly_now() at time zone zone as at) l
 
 
 function only_append() returns trigger set search_path=public, pg_temp

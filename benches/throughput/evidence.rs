@@ -5,6 +5,7 @@ use crate::{Entry, scaled, setting};
 use duly::config::Settings;
 use duly::dispatch::Office;
 use duly::evidence::{Archive, sequencer};
+use duly::model::health::HealthRules;
 use duly::store::proof::Proofs;
 use duly::store::{Deadlines, Store};
 use duly_ledger::{Appender, Event, Signer, leaf_hash, to_hex};
@@ -192,8 +193,16 @@ async fn store_tiles(pool: &PgPool, log_no: i32, tree: &mut Appender) {
 
 async fn open(database: &str) -> (Settings, Store, PgPool) {
     let settings = setting::settings(database, &[]).await;
-    let deadlines =
-        Deadlines { lease_ms: 1, queue_lease_ms: 1, unknown_ms: 1, no_news_ms: 1, asked_ms: 1, overdue_ms: 1, laid_aside_ms: 1 };
+    let deadlines = Deadlines {
+        lease_ms: 1,
+        queue_lease_ms: 1,
+        unknown_ms: 1,
+        no_news_ms: 1,
+        asked_ms: 1,
+        overdue_ms: 1,
+        laid_aside_ms: 1,
+        health: HEALTH,
+    };
     let url = settings.database.url.expose_secret();
     let store = Store::connect(url, 4, deadlines).await.unwrap();
     let pool = PgPool::connect(url).await.unwrap();
@@ -249,3 +258,6 @@ fn body(log_id: &str, i: u64) -> Vec<u8> {
     .to_bytes()
     .unwrap()
 }
+
+/// No lane rests here.
+const HEALTH: HealthRules = HealthRules { window_ms: 1, bad_min: 1, bad_percent: 1, rest_min_ms: 1, rest_max_ms: 1 };

@@ -101,6 +101,8 @@ async fn measure(database: &str, people: u64, more: &[(&str, &str)], receipts: b
         ("lanes.sms-a.per_second", "100000".to_owned()),
         ("lanes.sms-a.lookup", "true".to_owned()),
         ("dispatch.request_timeout_ms", "15000".to_owned()),
+        ("quiet.from", "00:00".to_owned()),
+        ("quiet.until", "00:00".to_owned()),
     ];
     flags.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
     let settings = setting::settings(database, &flags).await;
@@ -180,6 +182,8 @@ async fn plan(office: &Arc<Office>, incident: &Incident, ann: &Signer, people: u
         routes: vec![Route::Sms],
         date: (2026, 11, 24),
         is_urgent: false,
+        at_night: false,
+        told_by: None,
         accepted: BTreeMap::new(),
         profiles: Vec::new(),
         under: BTreeMap::new(),

@@ -24,6 +24,8 @@ use serde_json::json;
 use show::{body, describe, people_written_to, show, vouched_words};
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
+use time::Date;
+use time::macros::format_description;
 use uuid::Uuid;
 
 /// A plan of an incident.
@@ -61,6 +63,12 @@ pub enum PlanCommand {
         /// Its messages go before those of other plans
         #[arg(long)]
         urgent: bool,
+        /// Its text messages may leave at night, by the clock where each person is: only for what cannot wait
+        #[arg(long, requires = "urgent")]
+        at_night: bool,
+        /// By which day (UTC) everybody shall be written to, such as 2026-12-01; without it within the hours of the settings
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        told_by: Option<Date>,
         /// Freeze a list of which not every row was taken in: the rest is left to a later plan
         #[arg(long)]
         incomplete: bool,
@@ -112,11 +120,13 @@ const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: 
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Prepare { incident, route, profile, under, urgent, incomplete, accept } => {
+        PlanCommand::Prepare { incident, route, profile, under, urgent, at_night, told_by, incomplete, accept } => {
             let wanted = Wanted {
                 profiles: profile,
                 under: under.into_iter().map(|(place, profile)| (place.to_uppercase(), profile)).collect(),
                 is_urgent: urgent,
+                at_night,
+                told_by,
                 takes_incomplete: incomplete,
                 accepted: accept.into_iter().collect(),
             };
@@ -141,17 +151,23 @@ fn reason(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn day(text: &str) -> Result<Date, String> {
+    Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|_| "write a day as 2026-12-01".to_owned())
+}
+
 /// How a plan is prepared.
 struct Wanted {
     profiles: Vec<String>,
     under: BTreeMap<String, String>,
     is_urgent: bool,
+    at_night: bool,
+    told_by: Option<Date>,
     takes_incomplete: bool,
     accepted: BTreeMap<String, String>,
 }
 
 async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted) -> Result<(), Failure> {
-    let Wanted { profiles, under, is_urgent, takes_incomplete, accepted } = wanted;
+    let Wanted { profiles, under, is_urgent, at_night, told_by, takes_incomplete, accepted } = wanted;
     let office = context.office().await?;
     let incident = office.store.load_incident(name).await?;
     incident.check_open()?;
@@ -159,12 +175,12 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted
     let date = (now.year(), u8::from(now.month()), now.day());
     let words: Vec<&str> = routes.iter().map(|r| r.as_str()).collect();
     let command = json!({"command": "plan prepare", "incident": incident.incident_id, "routes": words, "profiles": profiles, "under": under,
-        "urgent": is_urgent, "accepted": accepted, "date": [date.0, date.1, date.2]});
+        "urgent": is_urgent, "at_night": at_night, "told_by": told_by.map(|day| day.to_string()), "accepted": accepted, "date": [date.0, date.1, date.2]});
     choose::check_lists(&office.store, &incident, takes_incomplete).await?;
     let (user_id, command_id) = signed(context, &command).await?;
     let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
-    let request = PlanRequest { routes: routes.to_vec(), profiles, under, date, is_urgent, accepted, by };
+    let request = PlanRequest { routes: routes.to_vec(), profiles, under, date, is_urgent, at_night, told_by, accepted, by };
     let made = plan::prepare(&office, &incident, &request, |n| {
         if is_terminal {
             eprint!("\r{n} people rendered and checked");
@@ -182,7 +198,7 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted
         made => made?,
     };
     let plan = office.store.load_plan(incident.key, summary.plan).await?;
-    context.print(&json!(summary), &describe(&office.store, &incident, &plan).await?);
+    context.print(&json!(summary), &describe(context, &incident, &plan).await?);
     eprintln!("Nothing was sent. Somebody else approves it: duly plan approve --incident {name}");
     Ok(())
 }
@@ -202,7 +218,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
         eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
         return Ok(());
     }
-    eprintln!("{}", describe(store, &incident, &plan).await?);
+    eprintln!("{}", describe(context, &incident, &plan).await?);
     eprintln!("{}", Paint::stderr().strong("What was handed to a network or a carrier cannot be taken back."));
     let wanted = people_written_to(&body(&plan)?);
     if stated_people(people)?.is_some_and(|stated| stated != wanted) {

@@ -99,7 +99,7 @@ fn row(account: &Account, pause: Option<&LanePause>) -> Vec<String> {
         reaches(account).to_owned(),
         account.channel.to_string(),
         format!("{}/s", account.per_second),
-        capabilities.per_day_max.map_or_else(|| "no limit".to_owned(), |n| figure(i64::from(n))),
+        account.per_day.map_or_else(|| "no limit".to_owned(), |n| figure(i64::try_from(n).unwrap_or(i64::MAX))),
         state(pause),
     ]
 }
@@ -149,6 +149,7 @@ fn as_json(account: &Account, pause: Option<&LanePause>) -> Value {
         "live": account.is_live,
         "channel": account.channel.as_str(),
         "per_second": account.per_second,
+        "per_day": account.per_day,
         "per_day_max": capabilities.per_day_max,
         "paused_until": pause.map(|pause| pause.until.unix_timestamp()),
         "pause_code": pause.map(|pause| pause.code.clone()),

@@ -1,11 +1,13 @@
 //! What an operator looks at: are we on course, and does anyone need me.
 
 mod fit;
+mod waiting;
 
 use super::incidents::lines as incident_lines;
 use super::output::{Paint, count, data, figure, span, table, when};
 use super::plans::waits;
 use super::{Context, Failure};
+use crate::dispatch::accounts;
 use crate::model::person::ShownState;
 use crate::model::state::Misfit;
 use crate::report::progress::{LaneStatus, Progress, progress};
@@ -18,6 +20,7 @@ use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
 use terminal_size::terminal_size;
+use waiting::{pause_words, waiting};
 
 /// `duly status`.
 #[derive(Args)]
@@ -57,10 +60,12 @@ pub async fn run(context: &Context, args: Status) -> Result<(), Failure> {
         }
     };
     let incident = store.load_incident(&name).await?;
-    let lanes = context.settings()?.lanes;
+    let settings = context.settings()?;
+    // Who only looks may lack the lanes' secrets: the page is shown without an outlook.
+    let (lanes, accounts) = (&settings.lanes, accounts(&settings).unwrap_or_default());
     let is_live = args.watch && !context.json && std::io::stdout().is_terminal();
     loop {
-        let now = progress(store, &lanes, &incident).await?;
+        let now = progress(store, lanes, &accounts, &incident).await?;
         if !is_live {
             context.print(&json!(now), &lines(&now, Paint::stdout()));
             return Ok(());
@@ -274,8 +279,9 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
         let lane_name = lane.lane.as_deref().unwrap_or_default();
         let until = lane.pause.as_ref().map_or_else(String::new, |p| format!(" until {} ({})", when(p.until), p.code));
         needs.push(format!(
-            "  {} see its credentials and credit; nothing is lost and no attempt is spent",
-            paint.asks(&format!("lane {lane_name} is paused{until}:"))
+            "  {} {}",
+            paint.asks(&format!("lane {lane_name} is paused{until}:")),
+            pause_words(lane.pause.as_ref())
         ));
     }
     needs
@@ -293,6 +299,7 @@ fn sending(progress: &Progress) -> Vec<String> {
         format!("  {} accepted by providers and {notified} notified within the last minute", figure(pulse.accepted_last_minute)),
         format!("  {left}"),
     ];
+    lines.extend(waiting(progress));
     if let Some(since) = pulse.oldest_open_since {
         lines.push(format!("  Oldest message without an end: made {} ago", span((pulse.at - since).whole_seconds())));
     }

@@ -1,6 +1,7 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
 use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError};
+use crate::model::quiet;
 use secrecy::ExposeSecret;
 
 fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
@@ -11,9 +12,13 @@ fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_evidence(&settings.evidence)?;
     check_dispatch(&settings.dispatch)?;
+    check_health(settings)?;
     check_anchors(&settings.anchors)?;
     if settings.receipts.in_flight_max == 0 {
         return refuse("receipts.in_flight_max".to_owned(), "must be at least 1, else no receipt is ever taken");
+    }
+    if quiet::Quiet::parse(&settings.quiet.from, &settings.quiet.until).is_err() {
+        return refuse("quiet.from, quiet.until".to_owned(), "must be times of the day, such as 21:00");
     }
     let every = settings.receipts.refusals_every_seconds;
     if !(1..=3600).contains(&every) || 86_400 % every != 0 {
@@ -87,6 +92,24 @@ fn check_dispatch(d: &Dispatch) -> Result<(), SettingsError> {
     }
     if d.backoff_min_ms > d.backoff_max_ms {
         return refuse(key("backoff_min_ms"), "must not be longer than backoff_max_ms");
+    }
+    Ok(())
+}
+
+fn check_health(settings: &Settings) -> Result<(), SettingsError> {
+    let (health, d) = (&settings.health, &settings.dispatch);
+    let call_ms = d.request_timeout_ms.saturating_add(d.send_by_ms);
+    if health.window_ms < 1 || health.bad_min < 1 || !(1..=100).contains(&health.bad_percent) {
+        return refuse("health.window_ms, bad_min, bad_percent".into(), "must be at least 1, and bad_percent at most 100");
+    }
+    if u64::try_from(health.rest_min_ms).unwrap_or(0) <= call_ms {
+        return refuse(
+            "health.rest_min_ms".into(),
+            "must be longer than request_timeout_ms plus send_by_ms, else calls from before a rest are taken for the one after it",
+        );
+    }
+    if health.rest_max_ms < health.rest_min_ms {
+        return refuse("health.rest_max_ms".into(), "must not be shorter than rest_min_ms");
     }
     Ok(())
 }

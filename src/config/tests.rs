@@ -4,6 +4,7 @@ use super::*;
 use secrecy::ExposeSecret;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 const DEMO: &str = include_str!("../../config/demo.toml");
 
@@ -167,6 +168,14 @@ fn timings_that_contradict_each_other_are_refused() {
     for field in ["batch_size_max", "in_flight_max", "prefetch", "send_by_ms", "interval_ms"] {
         assert_eq!(dispatch(&format!("{field} = 0")), format!("dispatch.{field}"));
     }
+}
+
+#[test]
+fn a_rest_that_ends_before_the_calls_before_it_and_a_night_without_hours_are_refused() {
+    assert_eq!(refused_key(load("[health]\nrest_min_ms = 20000\n", &[], &[])), "health.rest_min_ms");
+    assert_eq!(refused_key(load("[health]\nrest_max_ms = 29999\n", &[], &[])), "health.rest_max_ms");
+    assert_eq!(refused_key(load("[quiet]\nfrom = \"9 pm\"\n", &[], &[])), "quiet.from, quiet.until");
+    assert!(load("[quiet]\nfrom = \"08:00\"\n", &[], &[]).unwrap().quiet.hours().is_none());
 }
 
 #[test]

@@ -3,13 +3,17 @@
 use super::draft::Prepared;
 use super::gate::Gate;
 use super::{Office, backoff_ms};
+use crate::model::health::sign;
 use crate::model::step::Answer;
 use crate::provider::CallResult;
 use crate::store::outcome::Outcome;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Makes the call of a claimed attempt. Every way through ends in an outcome to be recorded.
 pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32) -> Outcome {
     let intent = &prepared.intent;
+    let begun = Instant::now();
     let result = match (gate.check(), office.accounts.get(&intent.lane)) {
         (Err(code), _) => CallResult::new(Answer::NotTaken, code),
         (Ok(()), None) => CallResult::new(Answer::NotTaken, "no_lane"),
@@ -18,7 +22,9 @@ pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32
             account.provider.submit(prepared.frozen, gate.for_transport()).await
         }
     };
+    let is_slow = begun.elapsed() >= Duration::from_millis(office.settings.health.slow_ms);
     Outcome {
+        sign: sign(result.answer, &result.code, is_slow),
         message_id: intent.message_id,
         person_id: intent.person_id,
         attempt,

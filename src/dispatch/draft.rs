@@ -120,6 +120,7 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
         version: draft.person.version,
         repeat,
         lane: draft.lane.clone(),
+        per_day: account.per_day.and_then(|limit| i64::try_from(limit).ok()),
         reference,
         request: key.seal("request", frozen.bytes()),
         content: commitment(draft)?,

@@ -6,11 +6,14 @@
 mod contents;
 mod cost;
 mod laws;
+pub mod outlook;
 mod terms;
 
 use super::Office;
 use crate::config::ProfileError;
+use crate::model::forecast::Outlook;
 use crate::model::look::Look;
+use crate::model::quiet::Quiet;
 use crate::model::seal::SealError;
 use crate::model::state::{Channel, Route};
 use crate::model::texts::{Facts, table};
@@ -29,12 +32,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use time::Date;
 use uuid::Uuid;
 
 /// People read and rendered at once.
 const BATCH: i64 = 500;
 /// The first phase; later ones come with people and plans.
 const PHASE: i32 = 1;
+const DAY_MS: i64 = 86_400_000;
 
 /// Why a plan was not made; nothing was frozen.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +172,10 @@ pub struct PlanRequest {
     pub date: (i32, u8, u8),
     /// Whether its messages go before those of other plans.
     pub is_urgent: bool,
+    /// Whether its text messages may leave at night: nobody's sleep is worth more than what it tells.
+    pub at_night: bool,
+    /// By which day (UTC) everybody shall be written to; `None`: within the hours of the settings.
+    pub told_by: Option<Date>,
     /// Reasons why warnings of the content check are accepted, by rule id.
     pub accepted: BTreeMap<String, String>,
     /// Who prepares, and so cannot approve, by which signed command.
@@ -190,8 +199,14 @@ pub struct PlanSummary {
     pub parts: BTreeMap<&'static str, Parts>,
     /// What it costs by the lanes' prices.
     pub cost: Vec<Cost>,
+    /// When the last message of each channel leaves.
+    pub outlook: Vec<Outlook>,
     /// What the content check warned of; somebody gave a reason for each.
     pub check: Value,
+    #[serde(skip)]
+    told_by: Option<Date>,
+    #[serde(skip)]
+    messages: BTreeMap<&'static str, Parts>,
     #[serde(skip)]
     templates: BTreeSet<String>,
 }
@@ -214,7 +229,7 @@ pub async fn prepare(
     }
     // Read once: the rules that are checked are the texts that are kept.
     let laws = Arc::new(Laws::choose(office, incident, request, people)?);
-    let terms = terms::fix(office, &laws, request)?;
+    let mut terms = terms::fix(office, &laws, request)?;
     let frozen = freeze_all(office, incident, &lists, &mut draft).await?;
     let renderer = Renderer {
         office: office.clone(),
@@ -224,6 +239,7 @@ pub async fn prepare(
     };
     let (mut after, mut done, mut root) = (Uuid::nil(), 0, ContentsRoot::default());
     let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
+    let mut zones = BTreeSet::new();
     let (mut report, mut coverage) = (Report::default(), Coverage::default());
     loop {
         let people = store.list_recipients(incident.key, &lists, PHASE, after, BATCH).await?;
@@ -234,6 +250,7 @@ pub async fn prepare(
             report.add(rendered.notice.person_id, rendered.findings);
             rendered.wishes.into_iter().for_each(|wish| coverage.add(wish));
             summary.count(&rendered.notice);
+            zones.extend(rendered.notice.zones.iter().cloned());
             root.push(&rendered.notice)?;
             notices.push(rendered.notice);
         }
@@ -242,11 +259,18 @@ pub async fn prepare(
         progress(done);
     }
     coverage.gaps(office.composer.templates()).for_each(|(gap, people)| report.add_gap(gap, people));
+    terms.zones = zones.into_iter().collect();
+    let schedule = outlook::schedule(office, &terms, &summary, request.told_by).await?;
+    schedule.late().into_iter().for_each(|(finding, people)| report.add_gap(finding, people));
     let unexplained = report.unexplained(&request.accepted);
     if report.has_errors() || !unexplained.is_empty() {
         return Err(PlanError::Content { report, unexplained });
     }
     summary.check = check_table(&report, &request.accepted);
+    // Who waits for a day with room is still given all of our time to be sent to on that day.
+    terms.message_deadline_ms = terms.message_deadline_ms.saturating_add(schedule.days_max().saturating_mul(DAY_MS));
+    summary.told_by = Some(schedule.told_by);
+    summary.outlook = schedule.outlook;
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
     let texts = texts(office, incident, &laws, &summary)?;
     let body = body(incident, request, &look, &frozen, &terms, (&laws, &root), &summary);
@@ -270,6 +294,7 @@ impl PlanSummary {
         for content in &notice.contents {
             let is_first = notice.first.iter().any(|(_, channel)| *channel == content.channel);
             self.parts.entry(content.channel).or_default().add(content.parts, is_first);
+            self.messages.entry(content.channel).or_default().add(1, is_first);
         }
     }
 }
@@ -366,11 +391,13 @@ fn body(
         "plan": summary.plan,
         "postage_class": terms.postage_class,
         "problems": summary.problems,
+        "quiet": terms.quiet.map(Quiet::to_json),
         "profiles": laws.table(),
         "routes": summary.routes,
         "sender": incident.sms_sender,
         "templates": summary.templates,
         "urgent": terms.is_urgent,
+        "told_by": summary.told_by.map(|day| json!([day.year(), u8::from(day.month()), day.day()])),
         "texts": hex::encode(Sha256::digest(incident.texts.to_string())),
         "v": 1,
     })

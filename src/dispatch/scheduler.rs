@@ -3,11 +3,12 @@
 use super::gate::HoldWatch;
 use super::{DispatchError, Office, harvest, resolver};
 use crate::broker::{connect, declare, publish};
+use crate::model::health::part_of_pace;
 use crate::provider::Account;
 use crate::store::due::Quota;
 use crate::store::leadership::Lead;
 use secrecy::ExposeSecret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,6 +17,10 @@ use uuid::Uuid;
 
 /// Seconds of pace that may be outstanding on a lane.
 const OUTSTANDING_SECONDS: i64 = 3;
+/// Text messages that are put off until the morning at once.
+const PUT_OFF: i64 = 2000;
+/// Pause between two looks at who sleeps and which lanes are closed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Tokens left of each lane's bucket, and when they were counted.
 type Spent = BTreeMap<String, (Instant, f64)>;
@@ -50,11 +55,18 @@ async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToke
     for lane in office.accounts.keys() {
         declare(&channel, lane).await?;
     }
-    let mut spent = Spent::new();
+    let (mut spent, mut returns, mut look_at) = (Spent::new(), Returns::default(), Instant::now());
     while !stop.is_cancelled() {
         if lead.is_held(&office.store).await? {
+            // What is asleep is not queued in between either: this keeps it from being looked at again and again.
+            if Instant::now() >= look_at {
+                let is_whole = office.store.put_off_texts(PUT_OFF).await? == PUT_OFF.unsigned_abs();
+                returns.note(office.store.list_closed_lanes().await?);
+                look_at = Instant::now() + if is_whole { Duration::ZERO } else { LOOK };
+            }
+            let lanes = standings(office, &returns).await?;
             for (lane, account) in &office.accounts {
-                queue_lane(office, &channel, &mut spent, lane, account).await?;
+                queue_lane(office, &channel, &mut spent, &lanes, (lane, account)).await?;
             }
         }
         tokio::time::sleep(Duration::from_millis(office.settings.dispatch.interval_ms)).await;
@@ -62,21 +74,70 @@ async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToke
     Ok(())
 }
 
+/// How a lane stands at one moment.
+struct Standing {
+    /// Messages that it may still be handed today.
+    left_today: i64,
+    /// Whether it rests, or is tried by a single call.
+    is_closed: bool,
+    /// Part of its pace that it has by now, after a rest.
+    part: f64,
+}
+
+type Standings<'a> = BTreeMap<&'a str, Standing>;
+
+/// Lanes that were closed, and since when those are open that go on again; only the leader knows, and a new one forgets.
+#[derive(Default)]
+struct Returns {
+    closed: BTreeSet<String>,
+    open_since: BTreeMap<String, Instant>,
+}
+
+impl Returns {
+    fn note(&mut self, closed: BTreeSet<String>) {
+        for lane in self.closed.difference(&closed) {
+            self.open_since.insert(lane.clone(), Instant::now());
+        }
+        self.closed = closed;
+    }
+}
+
+async fn standings<'a>(office: &'a Office, returns: &Returns) -> Result<Standings<'a>, DispatchError> {
+    let mut standings = Standings::new();
+    for (lane, account) in &office.accounts {
+        let left_today = left_today(office, lane, account).await?;
+        let open_for = returns.open_since.get(lane).map(Instant::elapsed);
+        let part = part_of_pace(open_for, Duration::from_millis(office.settings.health.return_ms));
+        standings.insert(lane, Standing { left_today, is_closed: returns.closed.contains(lane), part });
+    }
+    Ok(standings)
+}
+
+/// Whether a lane takes messages for which no lane was chosen yet: a reserve does only while no other of its channel can.
+fn takes_new(office: &Office, lanes: &Standings<'_>, account: &Account) -> bool {
+    let can = |name: &String| lanes.get(name.as_str()).is_some_and(|lane| !lane.is_closed && lane.left_today > 0);
+    let is_first = |(name, other): (&String, &Arc<Account>)| other.channel == account.channel && !other.is_reserve && can(name);
+    !account.is_reserve || !office.accounts.iter().any(is_first)
+}
+
 async fn queue_lane(
     office: &Office,
     channel: &lapin::Channel,
     spent: &mut Spent,
-    lane: &str,
-    account: &Account,
+    lanes: &Standings<'_>,
+    (lane, account): (&String, &Account),
 ) -> Result<(), DispatchError> {
-    let allowed = allowance(spent, lane, account.per_second);
-    if allowed < 1 {
+    let Some(standing) = lanes.get(lane.as_str()) else { return Ok(()) };
+    let allowed = allowance(spent, lane, (f64::from(account.per_second) * standing.part).max(1.0));
+    let outstanding_max = (i64::from(account.per_second) * OUTSTANDING_SECONDS).min(standing.left_today);
+    if allowed < 1 || outstanding_max < 1 {
         return Ok(());
     }
     let quota = Quota {
         limit: allowed,
-        outstanding_max: i64::from(account.per_second) * OUTSTANDING_SECONDS,
+        outstanding_max,
         attempts_max: office.settings.dispatch.attempts_max,
+        takes_new: takes_new(office, lanes, account),
     };
     let queued = office.store.queue_due(lane, account.channel, quota).await?;
     // If we die here, or a confirm is missing, the queue lease runs out and the message is due again.
@@ -89,11 +150,18 @@ async fn queue_lane(
     Ok(())
 }
 
+/// What a lane may still be handed today. The claim counts; here nobody is sent on the road for nothing.
+async fn left_today(office: &Office, lane: &str, account: &Account) -> Result<i64, DispatchError> {
+    let Some(limit) = account.per_day else { return Ok(i64::MAX) };
+    let taken = office.store.count_taken_today(lane).await?;
+    Ok(i64::try_from(limit).unwrap_or(i64::MAX).saturating_sub(taken))
+}
+
 /// A token bucket of one second per lane; only the leader spends from it.
-fn allowance(spent: &mut Spent, lane: &str, per_second: u32) -> i64 {
+fn allowance(spent: &mut Spent, lane: &str, per_second: f64) -> i64 {
     let now = Instant::now();
-    let (last, tokens) = spent.entry(lane.to_owned()).or_insert((now, f64::from(per_second)));
-    *tokens = (*tokens + now.duration_since(*last).as_secs_f64() * f64::from(per_second)).min(f64::from(per_second));
+    let (last, tokens) = spent.entry(lane.to_owned()).or_insert((now, per_second));
+    *tokens = (*tokens + now.duration_since(*last).as_secs_f64() * per_second).min(per_second);
     *last = now;
     #[expect(clippy::cast_possible_truncation, reason = "bounded by the pace")]
     let whole = *tokens as i64;

@@ -14,6 +14,7 @@ pub use duly_ledger::{clean, guard_formula, unguard_formula};
 
 use super::column::{Cell, Column};
 use super::state::Channel;
+use super::zone::zones;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -147,6 +148,11 @@ impl PersonRecord {
         envelope::block(&self.name, self.address.as_deref().unwrap_or_default())
     }
 
+    /// Zones of time in which it may be night for whoever carries this phone.
+    pub fn zones(&self) -> Vec<String> {
+        zones(&self.jurisdiction, self.phone.as_deref().and_then(phone::country).as_deref())
+    }
+
     /// Where a message of this channel goes: the number, the email address, or the envelope's lines joined by line ends.
     pub fn destination(&self, channel: Channel) -> Option<String> {
         match channel {
@@ -155,6 +161,11 @@ impl PersonRecord {
             Channel::Email => self.email.clone(),
         }
     }
+}
+
+/// Whether this is the ISO 3166-1 code of a country.
+pub fn is_country(code: &str) -> bool {
+    country::is_code(code)
 }
 
 /// The ISO 3166-1 code of a country by its name, as the last line of an address writes it.

@@ -69,13 +69,15 @@ pub enum Answer {
     Unknown,
 }
 
-/// How long a lane rests whose provider takes nothing.
+/// How long a lane rests whose provider takes nothing; each rest without a good call between is longer than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
     /// A minute: bad credentials, no credit, a redirect. The first call after it is the second look.
     Minute,
     /// Until the day ends, UTC: its daily limit is used up.
     UtcDay,
+    /// As long as the settings say: many calls ended badly.
+    Sick,
 }
 
 /// Codes of calls that were not taken and are no attempts of the message's: the provider asked us to wait, or we did

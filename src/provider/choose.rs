@@ -33,8 +33,12 @@ pub struct Account {
     pub channel: Channel,
     /// Messages a second, never more than the provider takes.
     pub per_second: u32,
+    /// Messages a day (UTC), never more than the provider takes; `None`: no limit.
+    pub per_day: Option<u64>,
     /// Whether an unknown call may go on with the next step by itself.
     pub may_skip_unknown: bool,
+    /// Whether it is spared for times at which no other lane of its channel can send.
+    pub is_reserve: bool,
     /// Whether real people are reached.
     pub is_live: bool,
     /// The word of its kind.
@@ -69,7 +73,9 @@ impl Account {
             name: name.to_owned(),
             channel: channel_of(lane),
             per_second: lane.per_second.clamp(1, capabilities.per_second_max.unwrap_or(u32::MAX).max(1)),
+            per_day: per_day(lane.per_day, capabilities.per_day_max),
             may_skip_unknown: lane.unknown_rule == "next_step",
+            is_reserve: lane.reserve,
             is_live: lane.live,
             kind,
             poll,
@@ -100,6 +106,11 @@ impl Account {
     pub fn capabilities(&self) -> &Capabilities {
         self.provider.capabilities()
     }
+}
+
+/// The lane's own limit and the provider's: the lower one; 0 in the settings is none of our own.
+fn per_day(own: u32, provider: Option<u32>) -> Option<u64> {
+    [(own > 0).then_some(own), provider].into_iter().flatten().min().map(u64::from)
 }
 
 fn channel_of(lane: &Lane) -> Channel {

@@ -2,12 +2,17 @@
 
 use super::ReportError;
 use crate::config::Lane;
+use crate::dispatch::plan::outlook::{outlook, rooms};
+use crate::model::forecast::{LaneRoom, Outlook};
+use crate::provider::Account;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::metrics::{LaneLoad, LanePause};
+use crate::store::quiet::Asleep;
 use crate::store::status::{Counts, Equation, Pulse};
 use crate::store::untold::PlanStanding;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A lane as shown: its settings, its load over all incidents, and whether it is paused.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -74,10 +79,23 @@ pub struct Progress {
     pub seconds_left: Option<i64>,
     /// Lanes.
     pub lanes: Vec<LaneStatus>,
+    /// When the last message of each plan and channel leaves, as the lanes stand now.
+    pub outlook: Vec<Outlook>,
+    /// Text messages that wait for the morning.
+    pub asleep: Asleep,
+    /// Lanes that take nothing more today, each with its messages a day.
+    pub full_lanes: BTreeMap<String, u64>,
 }
 
 /// Counts an incident's progress.
-pub async fn progress(store: &Store, lanes: &BTreeMap<String, Lane>, incident: &Incident) -> Result<Progress, ReportError> {
+pub async fn progress(
+    store: &Store,
+    lanes: &BTreeMap<String, Lane>,
+    accounts: &BTreeMap<String, Arc<Account>>,
+    incident: &Incident,
+) -> Result<Progress, ReportError> {
+    let rooms = rooms(store, accounts, &[]).await?;
+    let full = rooms.into_values().flatten().filter(LaneRoom::is_full);
     let equation = store.equation(incident.key).await?;
     let pulse = store.pulse(incident.key).await?;
     let plans = store.list_plan_standings(incident.key).await?;
@@ -99,6 +117,9 @@ pub async fn progress(store: &Store, lanes: &BTreeMap<String, Lane>, incident: &
         seconds_left: seconds_left(&pulse),
         pulse,
         lanes: lane_statuses(store, lanes).await?,
+        asleep: store.count_asleep(incident.key).await?,
+        outlook: outlook(store, accounts, incident).await?,
+        full_lanes: full.filter_map(|room| Some((room.lane, room.per_day?))).collect(),
     })
 }
 

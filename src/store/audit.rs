@@ -67,6 +67,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("plan_differs_from_events", "stop the plan: its state was changed without an event"),
     ("intent_outside_run", "stop the plan and find out who sent: a call was claimed while the plan was not running"),
     ("intent_under_hold", "tell whoever set the hold: a call was claimed while it was in force"),
+    ("intent_at_night", "tell whoever answers for the plan: a text message was claimed while it was night for the person"),
+    ("quiet_hours_differ", "stop the plan: its text messages wait at other hours than were approved"),
     ("user_not_vouched", "find out who wrote the user into the database: no signature leads from the first user to this one"),
     ("revocation_not_signed", "find out who revoked the user: no signature of a user who may sign asks for it"),
     ("user_differs_from_events", "find out who added or revoked the user: the events of the system's log tell otherwise"),

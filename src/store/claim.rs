@@ -21,6 +21,8 @@ pub struct Intent {
     pub repeat: Option<RepeatWindow>,
     /// Lane.
     pub lane: String,
+    /// Messages a day that its lane may be handed, by all workers together.
+    pub per_day: Option<i64>,
     /// Derived reference, also the idempotency key.
     pub reference: String,
     /// Frozen request, sealed under the person's key.
@@ -65,16 +67,21 @@ impl Store {
         let people: Vec<Uuid> = intents.iter().map(|i| i.person_id).collect();
         let mut unit = self.unit(incident, &people, Wait::Skip).await?;
         let held = unit.held_people(&people).await?;
-        let paused = unit.paused_lanes().await?;
-        let running = unit.running_plans().await?;
+        let (running, nights) = unit.running_plans().await?;
+        let messages: Vec<Uuid> = intents.iter().map(|i| i.message_id).collect();
+        let asleep = unit.asleep(&messages, &nights).await?;
         let too_early_or_late = unit.outside_repeat_window(intents).await?;
+        // Locked last: a lane's row is waited for with the people in hand, and never the other way round.
+        let mut room = unit.room_today(intents).await?;
+        let mut closed = unit.closed_lanes(&intents.iter().map(|i| i.lane.as_str()).collect()).await?;
         let mut claimed = Vec::new();
         let mut taken = HashSet::new();
         for (index, intent) in intents.iter().enumerate() {
             let is_stopped = !held.permits(intent.person_id)
-                || paused.contains(&intent.lane)
-                || too_early_or_late.contains(&intent.message_id);
-            if is_stopped || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
+                || closed.is_closed(&intent.lane)
+                || too_early_or_late.contains(&intent.message_id)
+                || asleep.contains(&intent.message_id);
+            if is_stopped || !room.has_room(intent) || !unit.fits(intent, &running) || !taken.insert(intent.message_id) {
                 continue;
             }
             let mut note = Note { detail: intent.commitments(), due_in_ms: None };
@@ -86,8 +93,11 @@ impl Store {
             if decided.message == Some(MessageState::Sending) {
                 let attempt = unit.messages.get(&intent.message_id).map_or(0, |m| m.model.attempt);
                 claimed.push(Claimed { index, attempt });
+                room.take(intent);
+                closed.take(&intent.lane);
             }
         }
+        unit.take_today(&room).await?;
         unit.insert_attempts(intents, &claimed, send_by_ms).await?;
         crate::failpoint::reach("before_claim_commit").await;
         // If we die before this commit nothing was claimed; after it the lease leads to `unknown`.
@@ -124,22 +134,19 @@ impl Unit {
         Ok(Held { everyone, people: rows.into_iter().filter_map(|row| row.person_id).collect() })
     }
 
-    async fn paused_lanes(&mut self) -> Result<HashSet<String>, StoreError> {
-        let lanes = sqlx::query_scalar!("select lane from lane_pause where until > duly_now()").fetch_all(&mut *self.tx).await?;
-        Ok(lanes.into_iter().collect())
-    }
-
-    async fn running_plans(&mut self) -> Result<HashMap<i32, Vec<String>>, StoreError> {
+    /// Lanes of the plans that run, and the zones in which it is night by their hours.
+    async fn running_plans(&mut self) -> Result<(HashMap<i32, Vec<String>>, HashMap<i32, Vec<String>>), StoreError> {
         let rows = sqlx::query!(
-            "select plan_no, lanes from plan where controller_id = $1 and incident_no = $2 and state = 'running'
+            r#"select plan_no, lanes, array(select z from unnest(zones) z where night_ends(z, quiet_from, quiet_until) is not null) as "night!"
+                 from plan where controller_id = $1 and incident_no = $2 and state = 'running'
                 and not exists (select from incident i where i.controller_id = $1 and i.incident_no = $2 and i.closed_at is not null)
-                and not exists (select from restored r where r.reconciled_at is null)",
+                and not exists (select from restored r where r.reconciled_at is null)"#,
             self.incident.controller_id,
             self.incident.incident_no
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        Ok(rows.into_iter().map(|row| (row.plan_no, row.lanes)).collect())
+        Ok(rows.into_iter().map(|row| ((row.plan_no, row.lanes), (row.plan_no, row.night))).unzip())
     }
 
     /// Repeats that the provider's guarantee does not cover at this moment, by the database's clock.

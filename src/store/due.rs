@@ -46,6 +46,8 @@ pub struct Quota {
     pub outstanding_max: i64,
     /// Attempts of one message that count.
     pub attempts_max: u32,
+    /// Whether also those for which no lane was chosen yet.
+    pub takes_new: bool,
 }
 
 /// The codes as the database takes them.
@@ -55,11 +57,12 @@ fn uncounted() -> Vec<String> {
 
 impl Store {
     /// Queues due messages on a lane, urgent plans first, then by turns between incidents, and by lot where a turn is
-    /// larger than the quota: a lease, no evidence. The lane's first choice stays.
+    /// larger than the quota: a lease, no evidence. The lane's first choice stays. After a rest a single message goes first.
     pub async fn queue_due(&self, lane: &str, channel: Channel, quota: Quota) -> Result<Vec<Uuid>, StoreError> {
         let queued = sqlx::query_scalar!(
             "with running as (
-                select q.controller_id, q.incident_no, q.plan_no, q.is_urgent from plan q
+                select q.controller_id, q.incident_no, q.plan_no, q.is_urgent,
+                       array(select z from unnest(q.zones) z where night_ends(z, q.quiet_from, q.quiet_until) is not null) as night from plan q
                   join incident i on i.controller_id = q.controller_id and i.incident_no = q.incident_no and i.closed_at is null
                  where q.state = 'running' and $1 = any(q.lanes)
                    and not exists (select from restored r where r.reconciled_at is null)
@@ -70,7 +73,8 @@ impl Store {
                   from running r cross join lateral (
                     select m.* from message m
                      where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no and m.state = 'ready'
-                       and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null or m.lane = $1)
+                       and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null and $8 or m.lane = $1)
+                       and (m.channel <> 'sms' or not coalesce(m.zones && r.night, false))
                        and (m.attempt - m.counted_from < $6 or m.attempt - m.counted_from - (select count(*) from outcome o where o.controller_id = m.controller_id
                             and o.incident_no = m.incident_no and o.message_id = m.message_id and o.attempt > m.counted_from
                             and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($7))) < $6)
@@ -79,7 +83,7 @@ impl Store {
                      order by m.due_at limit $3) m),
              chosen as (
                 select * from due order by is_urgent desc, turn, random()
-                 limit greatest(0, least($3, $5 - (select count(*) from message o where o.lane = $1 and o.lease_until > duly_now()))))
+                 limit greatest(0, least($3, case when exists (select from lane_pause l where l.lane = $1) then least(1, $5::bigint) else $5::bigint end - (select count(*) from message o where o.lane = $1 and o.lease_until > duly_now()))))
              update message m set lane = $1, due_at = duly_now() + $4::bigint * interval '1 millisecond',
                     lease_until = duly_now() + $4::bigint * interval '1 millisecond'
                from chosen c where m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
@@ -91,7 +95,8 @@ impl Store {
             self.deadlines.queue_lease_ms,
             quota.outstanding_max,
             i32::try_from(quota.attempts_max).unwrap_or(i32::MAX),
-            &uncounted()
+            &uncounted(),
+            quota.takes_new
         )
         .fetch_all(&self.pool)
         .await?;

@@ -1,7 +1,7 @@
 //! Figures over all incidents, for lanes and for metrics.
 
 use super::{Store, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 /// Messages of one lane that wait or are in a call, over all incidents.
@@ -96,6 +96,12 @@ impl Store {
         let rows =
             sqlx::query!("select lane, until, code from lane_pause where until > duly_now()").fetch_all(&self.pool).await?;
         Ok(rows.into_iter().map(|row| (row.lane, LanePause { until: row.until, code: row.code })).collect())
+    }
+
+    /// Lanes that rest, or whose rest is over and that a single call tries.
+    pub async fn list_closed_lanes(&self) -> Result<BTreeSet<String>, StoreError> {
+        let lanes = sqlx::query_scalar!("select lane from lane_pause").fetch_all(&self.pool).await?;
+        Ok(lanes.into_iter().collect())
     }
 
     /// Messages by channel and state over all incidents.

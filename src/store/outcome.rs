@@ -2,6 +2,7 @@
 
 use super::unit::{IncidentKey, Note, Wait};
 use super::{Store, StoreError};
+use crate::model::health::Sign;
 use crate::model::state::MessageState;
 use crate::model::step::{Answer, Cause, Pause, Step};
 use serde_json::json;
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub parts: Option<u32>,
     /// The provider's price: thousandths of the minor unit, and the currency.
     pub cost: Option<(u64, String)>,
+    /// What it tells of its lane.
+    pub sign: Sign,
     /// What the provider took differently than we gave it: an alarm, whose code this is.
     pub differs: Option<&'static str>,
     /// Milliseconds until a call that was not taken is tried again.
@@ -98,9 +101,13 @@ impl Store {
         .fetch_all(&mut *unit.tx)
         .await?;
         let fresh: std::collections::HashSet<(Uuid, i32)> = inserted.into_iter().map(|r| (r.message_id, r.attempt)).collect();
+        let mut untaken = Vec::new();
         for (outcome, attempt) in outcomes.iter().zip(&attempts) {
             if !fresh.contains(&(outcome.message_id, *attempt)) {
                 continue;
+            }
+            if matches!(outcome.answer, Answer::NotTaken | Answer::LaneStopped) {
+                untaken.push((outcome.message_id, *attempt));
             }
             let other_id = is_other(&mut known, outcome.message_id, outcome.provider_id.as_deref());
             let mut note = Note { due_in_ms: Some(outcome.retry_in_ms), ..Note::default() };
@@ -111,11 +118,13 @@ impl Store {
             let cause = Cause::Answered { attempt: outcome.attempt, answer: outcome.answer, other_id };
             unit.apply(outcome.message_id, cause, note)?;
             unit.alarms.extend(outcome.differs.map(|code| (outcome.message_id, code)));
-            if let Some(pause) = outcome.pause {
-                let lane = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone());
-                unit.lane_stops.extend(lane.map(|lane| (lane, outcome.code.clone(), pause)));
+            if let Some(lane) = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone()) {
+                let news = unit.lane_news.entry(lane).or_default();
+                news.signs.add(outcome.sign);
+                news.stop = news.stop.take().or_else(|| outcome.pause.map(|pause| (outcome.code.clone(), pause)));
             }
         }
+        unit.give_back(&untaken).await?;
         unit.commit().await
     }
 

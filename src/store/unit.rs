@@ -3,14 +3,15 @@
 //! The event is the only way to write a fact: each decision becomes one event, whose insert moves the message, the
 //! notice and the person's head by trigger. A state that is not what this unit read fails the whole statement.
 
+use super::lane_health::LaneNews;
 use super::{Deadlines, StoreError};
 use crate::model::state::{Channel, Content, MessageState, Misfit, NoticeState, Reason, Route};
-use crate::model::step::{Case, Cause, Effect, Message, Pause, Step, closes_at, step};
+use crate::model::step::{Case, Cause, Effect, Message, Step, closes_at, step};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
 use sqlx::{Postgres, Transaction};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// Which people a unit may wait for.
@@ -121,8 +122,8 @@ pub struct Unit {
     created: Vec<MessageRow>,
     pub(crate) alarms: Vec<(Uuid, &'static str)>,
     misfits: Vec<(Uuid, i32, Misfit)>,
-    pub(crate) lane_stops: Vec<(String, String, Pause)>,
-    deadlines: Deadlines,
+    pub(crate) lane_news: BTreeMap<String, LaneNews>,
+    pub(crate) deadlines: Deadlines,
 }
 
 /// What one decision adds to its event: fields of `d`, and times that differ from the usual.
@@ -348,6 +349,9 @@ impl Unit {
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.insert_created().await?;
         self.insert_alarms().await?;
+        // Lanes come after people and before the log, everywhere.
+        let news = std::mem::take(&mut self.lane_news);
+        self.settle_lanes(news).await?;
         let mut rest = std::mem::take(&mut self.pending);
         while !rest.is_empty() {
             let mut seen = std::collections::HashSet::new();

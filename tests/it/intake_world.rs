@@ -5,6 +5,7 @@ use duly::intake::correction::{Correction, CorrectionError};
 use duly::intake::csv::ListError;
 use duly::intake::dry_run::dry_run;
 use duly::intake::list::{ImportError, Report, Target, count_list, import};
+use duly::model::health::HealthRules;
 use duly::model::seal::{Key, generate_pair};
 use duly::model::user_key;
 use duly::store::controller::NewController;
@@ -51,6 +52,13 @@ impl IntakeWorld {
             asked_ms: 60_000,
             overdue_ms: 60_000,
             laid_aside_ms: 90 * 86_400_000,
+            health: HealthRules {
+                window_ms: 60_000,
+                bad_min: 1_000_000,
+                bad_percent: 100,
+                rest_min_ms: 60_000,
+                rest_max_ms: 60_000,
+            },
         };
         let store = Store::connect(&database.url, 5, deadlines).await.unwrap();
         let owner = PgPool::connect(&database.url).await.unwrap();

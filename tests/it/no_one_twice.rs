@@ -23,6 +23,7 @@ fn outcome(world: &World, i: usize, attempt: u32, answer: Answer, provider_id: O
         pause: None,
         parts: None,
         cost: None,
+        sign: duly::model::health::Sign::Nothing,
         differs: None,
         retry_in_ms: 0,
     }

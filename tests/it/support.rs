@@ -12,6 +12,7 @@ mod proxy;
 mod private;
 pub mod receipt;
 mod services;
+mod settings;
 mod stage;
 mod wait;
 mod world;

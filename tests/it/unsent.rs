@@ -91,6 +91,7 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
             person_id: place.0,
             version: 1,
             repeat: None,
+            per_day: None,
             lane: "sms-a".into(),
             reference: "07".repeat(16),
             request: vec![1],

@@ -76,6 +76,8 @@ impl Ground {
             routes: vec![Route::SmsThenLetter, Route::Letter, Route::Sms],
             date: (now.year(), now.month().into(), now.day()),
             is_urgent: false,
+            at_night: false,
+            told_by: None,
             by: ann.sign(store, &json!({"command": "plan prepare", "incident": incident_id})).await?,
         };
         let made = prepare(&self.office, &self.incident, &request, |_| {}).await;

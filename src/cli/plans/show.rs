@@ -4,6 +4,10 @@ use super::Which;
 use super::choose::newest;
 use crate::cli::output::{Paint, count, figure, table, when};
 use crate::cli::{Context, Failure};
+use crate::dispatch::accounts;
+use crate::dispatch::plan::outlook::outlook;
+use crate::model::forecast::Outlook;
+use crate::model::quiet::Quiet;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
@@ -31,9 +35,9 @@ pub async fn show(context: &Context, which: &Which) -> Result<(), Failure> {
     let data = json!({
         "plan": plan.plan_no, "state": plan.state, "hash": hex::encode(&plan.hash), "people": people_written_to(&body(&plan)?),
         "prepared_by": name_of(store, plan.prepared_by).await?, "approvals": store.list_approvals(incident.key, plan.plan_no).await?,
-        "approvals_required": incident.approvals_required, "body": body(&plan)?,
+        "approvals_required": incident.approvals_required, "outlook": plan_outlook(context, &incident, &plan).await?, "body": body(&plan)?,
     });
-    context.print(&data, &describe(store, &incident, &plan).await?);
+    context.print(&data, &describe(context, &incident, &plan).await?);
     Ok(())
 }
 
@@ -51,9 +55,17 @@ fn list_at(body: &Value, key: &str) -> String {
     body.get(key).and_then(Value::as_array).map(|list| list.iter().map(word).collect::<Vec<_>>().join(", ")).unwrap_or_default()
 }
 
+/// When the last messages of a plan leave that still wait, as the lanes stand now.
+async fn plan_outlook(context: &Context, incident: &Incident, plan: &Plan) -> Result<Vec<Outlook>, Failure> {
+    // Who only reads may lack the lanes' secrets: the rest of the plan is shown all the same.
+    let accounts = accounts(&context.settings()?).unwrap_or_default();
+    let all = outlook(context.store().await?, &accounts, incident).await?;
+    Ok(all.into_iter().filter(|outlook| outlook.plan == plan.plan_no).collect())
+}
+
 /// The plan for people, its answer first.
-pub async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result<String, Failure> {
-    let body = body(plan)?;
+pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Result<String, Failure> {
+    let (store, body) = (context.store().await?, body(plan)?);
     let approvals = store.list_approvals(incident.key, plan.plan_no).await?;
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
@@ -71,6 +83,9 @@ pub async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result
             cost.get(key).and_then(Value::as_i64).map_or_else(String::new, |n| format!("{}.{:02}", figure(n / 100), n % 100))
         };
         row("cost", format!("{} {} to {}, by the lanes' prices", text_at(cost, "/currency"), money("least"), money("most")));
+    }
+    for outlook in plan_outlook(context, incident, plan).await? {
+        row("outlook", outlook.words());
     }
     for (code, n) in counts(&body, "problems") {
         row("no message", format!("{code}: {}; each needs a decision", count(n, "person", "people")));
@@ -97,6 +112,11 @@ pub async fn describe(store: &Store, incident: &Incident, plan: &Plan) -> Result
         let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
         let reason = text_at(warning, "/reason");
         row("accepted", format!("{rule}, {what}, {}: {reason}", count(people, "person", "people")));
+    }
+    match (body.pointer("/parts/sms"), Quiet::of_plan(&body)) {
+        (None, _) => {}
+        (Some(_), Some(quiet)) => row("at night", format!("text messages wait from {quiet}, by the clock where each person is")),
+        (Some(_), None) => row("at night", "text messages leave at any hour, and may wake people".to_owned()),
     }
     if body.get("urgent") == Some(&Value::Bool(true)) {
         row("urgent", "its messages go before those of other plans".to_owned());

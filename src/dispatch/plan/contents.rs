@@ -65,6 +65,7 @@ pub struct Renderer {
 #[derive(Default)]
 struct RenderedRoute {
     contents: Vec<PreparedContent>,
+    zones: Vec<String>,
     findings: Vec<Finding>,
     wishes: Vec<Wish>,
 }
@@ -110,6 +111,7 @@ impl Renderer {
             profile: law.map_or_else(String::new, |law| law.rules.profile.id.clone()),
             route: route.as_str(),
             contents: rendered.contents,
+            zones: rendered.zones,
             first: route.first_channels().iter().filter(|_| problem.is_none()).map(|c| (Uuid::now_v7(), c.as_str())).collect(),
             problem,
         };
@@ -121,6 +123,9 @@ impl Renderer {
         let key = self.incident_key.unwrap_key(&person.wrapped_key, "person").map_err(sealed)?;
         let opened = key.open("contact", &person.contact).map_err(sealed)?;
         let record: PersonRecord = serde_json::from_slice(&opened).map_err(|_| "sealed".to_owned())?;
+        if route.channels().contains(&Channel::Sms) {
+            rendered.zones = record.zones();
+        }
         for &channel in route.channels() {
             let wish = Wish::of(&record, &law.rules.profile.id, channel, wants(route, channel), &law.rules.facts);
             let found = self.office.composer.templates().find(wish.want());

@@ -1,4 +1,4 @@
-//! Which routes a plan can take, and by which lanes.
+//! What holds for every message of a plan, fixed before anything is rendered.
 
 use super::laws::{Law, Laws};
 use super::{PlanError, PlanRequest, contents};
@@ -25,7 +25,14 @@ pub fn fix(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms,
         }
     }
     let message_deadline_ms = office.settings.dispatch.message_deadline_hours * 3_600_000;
-    Ok(Terms { message_deadline_ms, postage_class: "first", lanes: lanes.into_iter().collect(), is_urgent: request.is_urgent })
+    Ok(Terms {
+        message_deadline_ms,
+        postage_class: "first",
+        lanes: lanes.into_iter().collect(),
+        is_urgent: request.is_urgent,
+        quiet: office.settings.quiet.hours().filter(|_| !request.at_night),
+        zones: Vec::new(),
+    })
 }
 
 /// Some channel of the route that counts must have lanes that say how each message ended.

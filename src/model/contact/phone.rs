@@ -41,6 +41,11 @@ pub fn check(text: &str, region: &str) -> Result<Option<Phone>, Fault> {
     Ok(Some(Phone { e164: number.format().mode(Mode::E164).to_string(), takes_texts }))
 }
 
+/// The country of a number in E.164; `None` where several share its code, or nobody knows it.
+pub fn country(e164: &str) -> Option<String> {
+    phonenumber::parse(None, e164).ok()?.country().id().map(|id| id.as_ref().to_owned())
+}
+
 fn ascii_digit(c: char) -> char {
     let zero = match c {
         '\u{660}'..='\u{669}' => 0x660,

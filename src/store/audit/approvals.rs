@@ -17,6 +17,8 @@ struct PlanRow {
     body: Vec<u8>,
     hash: Vec<u8>,
     needs: i64,
+    quiet_from: Option<String>,
+    quiet_until: Option<String>,
     has_attempts: bool,
     lanes: Vec<String>,
     is_urgent: bool,
@@ -44,6 +46,12 @@ impl PlanRow {
         ];
         self.other_post == 0 && columns.iter().all(|(name, column)| body.get(*name).is_none_or(|said| said == column))
     }
+
+    /// The hours in which its text messages wait, as its body has them.
+    fn quiet(&self) -> [Option<String>; 2] {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        ["/quiet/from", "/quiet/until"].map(|place| body.pointer(place).and_then(Value::as_str).map(str::to_owned))
+    }
 }
 
 impl Snapshot {
@@ -52,6 +60,7 @@ impl Snapshot {
         let plans = sqlx::query_as!(
             PlanRow,
             r#"select q.plan_no, q.state, q.body, q.hash, i.approvals_required::bigint as "needs!",
+                      to_char(q.quiet_from, 'HH24:MI') as quiet_from, to_char(q.quiet_until, 'HH24:MI') as quiet_until,
                       exists (select from attempt a join message m on m.message_id = a.message_id
                         where m.controller_id = $1 and m.incident_no = $2 and m.plan_no = q.plan_no) as "has_attempts!",
                       q.lanes, q.is_urgent, q.postage_class, q.message_deadline_ms,
@@ -228,7 +237,10 @@ impl Snapshot {
         .fetch_one(&mut *self.tx)
         .await?;
         if missing > 0 {
-            findings.push(finding("text_missing", place));
+            findings.push(finding("text_missing", place.clone()));
+        }
+        if plan.quiet() != [&plan.quiet_from, &plan.quiet_until].map(Clone::clone) {
+            findings.push(finding("quiet_hours_differ", place));
         }
         Ok(findings)
     }
@@ -273,6 +285,17 @@ impl Snapshot {
                   and not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
                     and c.person_id = m.person_id and c.phase = m.phase and c.channel = m.channel
                     and encode(c.commitment, 'hex') = convert_from(e.body, 'utf8')::jsonb -> 'd' ->> 'content')
+               union all
+               select 'intent_at_night', a.message_id || '/' || a.attempt
+                 from attempt a join message m on m.message_id = a.message_id
+                 join plan q on q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no
+                where a.controller_id = $1 and a.incident_no = $2 and m.channel = 'sms' and q.quiet_from is not null
+                  and exists (select from unnest(m.zones) z cross join lateral (
+                        -- The claim looks a moment before its row is written: both must be night.
+                        select bool_and(case when q.quiet_from > q.quiet_until then t >= q.quiet_from or t < q.quiet_until
+                                             else t >= q.quiet_from and t < q.quiet_until end) as is_night
+                          from unnest(array[(a.claimed_at at time zone z)::time, ((a.claimed_at - interval '1 minute') at time zone z)::time]) t) n
+                       where n.is_night)
                union all
                select 'intent_under_hold' as code, a.message_id || '/' || a.attempt
                  from attempt a join hold h on h.controller_id = $1 and h.incident_no = $2 and (h.person_id is null or h.person_id = a.person_id)

@@ -1,6 +1,8 @@
 //! A plan in the making: one transaction that freezes the lists, keeps what everybody will be told, and ends in the plan.
 
 use super::plan_detail;
+use crate::model::quiet::Quiet;
+use crate::model::state::Channel;
 use crate::store::quarantine::Decider;
 use crate::store::unit::{IncidentKey, Wait};
 use crate::store::{Store, StoreError};
@@ -26,6 +28,8 @@ pub struct PreparedNotice {
     pub problem: Option<String>,
     /// Every channel of the route.
     pub contents: Vec<PreparedContent>,
+    /// Zones in which it may be night for the person; empty: no text message.
+    pub zones: Vec<String>,
     /// Channels that start at once, with their message ids.
     pub first: Vec<(Uuid, &'static str)>,
 }
@@ -56,6 +60,10 @@ pub struct Terms {
     pub lanes: Vec<String>,
     /// Whether its messages go before those of plans that are not urgent.
     pub is_urgent: bool,
+    /// Hours in which its text messages wait for the morning; `None`: they never wait.
+    pub quiet: Option<Quiet>,
+    /// Zones of all its people.
+    pub zones: Vec<String>,
 }
 
 /// A list that a plan freezes.
@@ -166,11 +174,13 @@ impl PlanDraft {
         let ids: Vec<Uuid> = first.iter().map(|(_, id, _)| *id).collect();
         let people: Vec<Uuid> = first.iter().map(|(n, _, _)| n.person_id).collect();
         let channels: Vec<String> = first.iter().map(|(_, _, c)| (*c).to_owned()).collect();
+        let is_text = |channel: &str| channel == Channel::Sms.as_str();
+        let zones: Vec<Option<String>> = first.iter().map(|(n, _, c)| is_text(c).then(|| n.zones.join(","))).collect();
         sqlx::query!(
-            "insert into message (controller_id, incident_no, phase, plan_no, reason, ordinal, due_at, expires_at, message_id, person_id, channel, postage_class)
+            "insert into message (controller_id, incident_no, phase, plan_no, reason, ordinal, due_at, expires_at, message_id, person_id, channel, postage_class, zones)
              select $1, $2, $3, $4, 'first', 1, duly_now(), duly_now() + $8::bigint * interval '1 millisecond', j.id, j.person, j.channel,
-                    case when j.channel = 'letter' then $9 end
-               from unnest($5::uuid[], $6::uuid[], $7::text[]) as j (id, person, channel)",
+                    case when j.channel = 'letter' then $9 end, string_to_array(j.zones, ',')
+               from unnest($5::uuid[], $6::uuid[], $7::text[], $10::text[]) as j (id, person, channel, zones)",
             controller_id,
             incident_no,
             phase,
@@ -179,7 +189,8 @@ impl PlanDraft {
             &people,
             &channels,
             terms.message_deadline_ms,
-            terms.postage_class
+            terms.postage_class,
+            &zones as &[Option<String>]
         )
         .execute(&mut *self.tx)
         .await?;
@@ -216,9 +227,14 @@ impl PlanDraft {
     /// Writes the plan and its event, and commits all of it together.
     pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, by: Decider) -> Result<i32, StoreError> {
         let key = self.incident;
+        // A zone that this database's clock does not know is refused here, and not in the night.
+        sqlx::query!(r#"select count(duly_now() at time zone z) as "known!" from unnest($1::text[]) z"#, &terms.zones)
+            .fetch_one(&mut *self.tx)
+            .await?;
         sqlx::query!(
-            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes, is_urgent)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes, is_urgent,
+                    quiet_from, quiet_until, zones)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             key.controller_id,
             key.incident_no,
             self.plan_no,
@@ -228,7 +244,10 @@ impl PlanDraft {
             terms.message_deadline_ms,
             terms.postage_class,
             &terms.lanes,
-            terms.is_urgent
+            terms.is_urgent,
+            terms.quiet.map(|quiet| quiet.from),
+            terms.quiet.map(|quiet| quiet.until),
+            &terms.zones
         )
         .execute(&mut *self.tx)
         .await?;

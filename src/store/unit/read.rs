@@ -6,7 +6,7 @@ use crate::model::step::Message;
 use crate::store::{Store, StoreError};
 use serde_json::Value;
 use sqlx::{Postgres, Transaction};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 impl Store {
@@ -46,7 +46,7 @@ impl Store {
             created: Vec::new(),
             alarms: Vec::new(),
             misfits: Vec::new(),
-            lane_stops: Vec::new(),
+            lane_news: BTreeMap::new(),
             deadlines: self.deadlines,
         };
         unit.lock_people(people, wait).await?;

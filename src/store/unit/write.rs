@@ -1,10 +1,6 @@
 //! The statements that a unit writes with.
 
 use super::{Pending, StoreError, Unit};
-use crate::model::step::Pause;
-use crate::store::log_event::insert_log_events;
-use crate::store::sequencing::LogScope;
-use serde_json::{Map, json};
 use uuid::Uuid;
 
 impl Unit {
@@ -53,21 +49,6 @@ impl Unit {
                 message_id,
                 attempt,
                 misfit.as_str()
-            )
-            .execute(&mut *self.tx)
-            .await?;
-        }
-        for (lane, code, pause) in std::mem::take(&mut self.lane_stops) {
-            let detail = Map::from_iter([("code".to_owned(), json!(code)), ("lane".to_owned(), json!(lane))]);
-            insert_log_events(&mut self.tx, LogScope::System, [("lane.stopped", detail)]).await?;
-            sqlx::query!(
-                "insert into lane_pause (lane, until, code)
-                 values ($1, case when $3 then date_trunc('day', duly_now(), 'UTC') + interval '1 day'
-                                  else duly_now() + interval '60 seconds' end, $2)
-                 on conflict (lane) do update set until = excluded.until, code = excluded.code",
-                lane,
-                code,
-                pause == Pause::UtcDay
             )
             .execute(&mut *self.tx)
             .await?;

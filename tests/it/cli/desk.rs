@@ -104,6 +104,8 @@ impl Desk {
             desk.set(&format!("DULY_LANES__{lane}__CHANNEL"), channel);
             desk.set(&format!("DULY_LANES__{lane}__URL"), "http://127.0.0.1:1");
         }
+        // Tests run at any hour.
+        desk.set_quiet("00:00", "00:00");
         desk.write("affected.csv", LIST);
         desk.write("texts.toml", TEXTS);
         for user in ["ann", "bob", "cleo"] {
@@ -157,6 +159,12 @@ impl Desk {
     /// Sets a variable for every later command.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// The hours in which text messages wait; the same twice: none.
+    pub fn set_quiet(&mut self, from: &str, until: &str) {
+        self.set("DULY_QUIET__FROM", from);
+        self.set("DULY_QUIET__UNTIL", until);
     }
 
     /// Gives the desk a virtual host of its own at the broker.

@@ -27,6 +27,7 @@ async fn ask(desk: &Desk) -> (Uuid, Uuid) {
         person_id,
         version: 1,
         repeat: None,
+        per_day: None,
         lane: "sms-a".into(),
         reference: "07".repeat(16),
         request: vec![1],

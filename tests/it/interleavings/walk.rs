@@ -4,6 +4,7 @@ use super::provider::{Class, Provider, Reply};
 use super::resolver::PendingLookUp;
 use crate::support::receipt::{Said, apply, keep, receipt_store};
 use crate::support::{World, world};
+use duly::model::health::Sign;
 use duly::model::state::{Channel, MessageState};
 use duly::model::step::{Answer, Cause, Decision, Pause};
 use duly::store::audit::record::{Mark, SendKey, compare};
@@ -23,7 +24,7 @@ pub const MARGIN_MS: i64 = 40_000;
 
 /// Calls of one message that count; few, so that walks reach the limit.
 pub const ATTEMPTS_MAX: u32 = 3;
-const QUOTA: Quota = Quota { limit: 4, outstanding_max: 1000, attempts_max: ATTEMPTS_MAX };
+const QUOTA: Quota = Quota { limit: 4, outstanding_max: 1000, attempts_max: ATTEMPTS_MAX, takes_new: true };
 
 /// How careful the resolver of a walk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +169,7 @@ impl Walk {
             person_id: row.person_id,
             version: 1,
             repeat,
+            per_day: None,
             lane: lane.to_owned(),
             reference: message_id.simple().to_string(),
             request: vec![1],
@@ -236,6 +238,7 @@ impl Walk {
             pause: (answer == Answer::LaneStopped).then_some(Pause::Minute),
             parts: None,
             cost: None,
+            sign: Sign::Nothing,
             differs: None,
             retry_in_ms: 1000,
         };

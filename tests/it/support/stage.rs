@@ -5,9 +5,10 @@ use super::background;
 use super::broker::{VirtualHost, virtual_host, virtual_host_on};
 use super::database::{TestDatabase, database_on, migrated_database};
 use super::process::{Process, Start};
-use super::provider::{Sandbox, face_settings};
+use super::provider::Sandbox;
 use super::proxy::Proxy;
 use super::services::Services;
+use super::settings::{settings_text, write_key};
 use duly::config::{Settings, layers_with};
 use duly::dispatch::plan::PlanRequest;
 use duly::dispatch::{Office, plan};
@@ -21,7 +22,6 @@ use serde_json::json;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -36,6 +36,9 @@ pub struct Lane {
     /// For how long our key is relied on, s; where the provider honours it.
     pub key_life_seconds: u64,
     pub per_second: u32,
+    /// Messages a day; 0: no limit.
+    pub per_day: u32,
+    pub reserve: bool,
     pub unknown_rule: &'static str,
 }
 
@@ -43,7 +46,7 @@ impl Lane {
     /// A lane without receipts whose provider can do nothing special.
     pub fn named(name: &'static str) -> Self {
         let provider = ProviderConfig { receipts: false, lookup: false, ..ProviderConfig::default() };
-        Self { name, provider, key_life_seconds: 600, per_second: 200, unknown_rule: "ask" }
+        Self { name, provider, key_life_seconds: 600, per_second: 200, per_day: 0, reserve: false, unknown_rule: "ask" }
     }
 }
 
@@ -62,6 +65,10 @@ pub struct Setup {
     pub own_templates: bool,
     /// A word of the legal profile with another in its place.
     pub profile_with: Option<(&'static str, &'static str)>,
+    /// `[health]` settings.
+    pub health: &'static str,
+    /// Hours in which text messages wait for the morning; the same twice: none.
+    pub quiet: [&'static str; 2],
     /// Services of its own that the test may restart.
     pub services: Option<Services>,
 }
@@ -78,6 +85,9 @@ impl Default for Setup {
             clock_seconds: 0,
             own_templates: false,
             profile_with: None,
+            // Faults are what most stages are made for: no lane rests because of them.
+            health: "bad_min = 1000000\nrest_min_ms = 60000\nrest_max_ms = 60000\nreturn_ms = 1\n",
+            quiet: ["00:00", "00:00"],
             services: None,
         }
     }
@@ -98,20 +108,6 @@ impl Wires {
         Self { database, broker, database_url, broker_url }
     }
 }
-
-/// Short times: a lease of 2 s is the unit of all crash tests.
-const DISPATCH: &[(&str, i64)] = &[
-    ("lease_ms", 2000),
-    ("queue_lease_ms", 2000),
-    ("request_timeout_ms", 900),
-    ("send_by_ms", 600),
-    ("network_margin_ms", 200),
-    ("backoff_min_ms", 50),
-    ("backoff_max_ms", 400),
-    ("unknown_after_ms", 100),
-    ("no_news_after_ms", 600_000),
-    ("interval_ms", 50),
-];
 
 /// A prepared incident whose plan runs; nothing is sent before a process starts.
 pub struct Stage {
@@ -266,61 +262,6 @@ async fn shift_clock(owner: &PgPool, seconds: i32) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(moved)).execute(owner).await.unwrap();
 }
 
-fn write_key(path: &Path) {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
-    std::io::Write::write_all(&mut file, Key::generate().to_hex().as_bytes()).unwrap();
-}
-
-fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &Path, sandbox: &Sandbox) -> String {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let mut profiles = PathBuf::from(root).join("config/profiles");
-    if let Some((from, to)) = setup.profile_with {
-        let text = std::fs::read_to_string(profiles.join("uk-gdpr.toml")).unwrap().replace(from, to);
-        profiles = folder.join("profiles");
-        std::fs::create_dir(&profiles).unwrap();
-        std::fs::write(profiles.join("uk-gdpr.toml"), text).unwrap();
-    }
-    let profiles = profiles.display();
-    let mut templates = PathBuf::from(root).join("templates");
-    if setup.own_templates {
-        let own = folder.join("templates");
-        for part in ["uk-gdpr", "partials"] {
-            std::fs::create_dir_all(own.join(part)).unwrap();
-            for file in std::fs::read_dir(templates.join(part)).unwrap() {
-                let file = file.unwrap();
-                std::fs::copy(file.path(), own.join(part).join(file.file_name())).unwrap();
-            }
-        }
-        templates = own;
-    }
-    let templates = templates.display();
-    let mut text = format!(
-        "web.listen = \"127.0.0.1:0\"\ntemplates.folder = \"{templates}\"\nprofiles.folder = \"{profiles}\"\n\
-         [database]\nurl = \"{database}\"\nconnections = 3\n[broker]\nurl = \"{broker}\"\n\
-         [keys]\nmaster_file = \"{folder}/master.key\"\nlog_file = \"{folder}/log.key\"\n\
-         [receipts]\nrefusals_every_seconds = 1\n[evidence]\nhost = \"duly.test\"\noutside = \"{folder}/outside\"\ninterval_ms = 50\n[dispatch]\n",
-        folder = folder.display()
-    );
-    let own: BTreeMap<&str, i64> = DISPATCH.iter().chain(&setup.dispatch).copied().collect();
-    for (key, value) in own {
-        text.push_str(&format!("{key} = {value}\n"));
-    }
-    for Lane { name, provider, key_life_seconds, per_second, unknown_rule } in &setup.lanes {
-        let url = if provider.face == Face::Smtp { sandbox.mail_url.clone() } else { format!("{}/{name}", sandbox.url) };
-        text.push_str(&format!(
-            "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{url}\"\n\
-             per_second = {per_second}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
-             unknown_rule = \"{unknown_rule}\"\n",
-            face_settings(name, provider),
-            provider.channel,
-            provider.idempotent,
-            provider.lookup,
-            provider.lookup_lag_ms,
-        ));
-    }
-    text
-}
-
 async fn make_controller(office: &Office) -> Uuid {
     let (public, secret) = generate_pair();
     let controller = NewController {
@@ -385,6 +326,8 @@ async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users
             under: BTreeMap::new(),
             date: (2026, 11, 23),
             is_urgent,
+            at_night: false,
+            told_by: None,
             accepted: BTreeMap::new(),
             by,
         },

@@ -3,6 +3,7 @@
 use super::approval::Users;
 use super::database::{TestDatabase, migrated_database};
 use duly::model::contact::{PersonRecord, RawPerson};
+use duly::model::health::HealthRules;
 use duly::model::seal::{Key, generate_pair};
 use duly::store::claim::Intent;
 use duly::store::controller::NewController;
@@ -35,12 +36,13 @@ pub fn deadlines() -> Deadlines {
         asked_ms: 60_000,
         overdue_ms: 60_000,
         laid_aside_ms: 90 * 86_400_000,
+        health: HealthRules { window_ms: 60_000, bad_min: 1_000_000, bad_percent: 100, rest_min_ms: 60_000, rest_max_ms: 60_000 },
     }
 }
 
 /// So many messages at once, and nothing that stops them.
 pub fn quota(limit: i64) -> Quota {
-    Quota { limit, outstanding_max: 1000, attempts_max: 20 }
+    Quota { limit, outstanding_max: 1000, attempts_max: 20, takes_new: true }
 }
 
 /// A database with one running plan over `count` people on the route `sms-then-letter`.
@@ -84,6 +86,7 @@ impl World {
             person_id: self.people[i],
             version: 1,
             repeat: None,
+            per_day: None,
             lane: "sms-a".into(),
             reference: hex::encode(self.messages[i].as_bytes()),
             request: vec![1],
@@ -198,6 +201,7 @@ async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]
             route: "sms-then-letter",
             problem: None,
             contents: vec![content("sms", 1), content("letter", 3)],
+            zones: vec!["Europe/London".into()],
             first: vec![(*message_id, "sms")],
         })
         .collect();
@@ -206,6 +210,8 @@ async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]
         postage_class: "first",
         lanes: vec!["sms-a".into(), "letters".into()],
         is_urgent: false,
+        quiet: None,
+        zones: Vec::new(),
     };
     draft.insert_notices(1, &notices, &terms).await.unwrap();
     let profiles: serde_json::Map<_, _> = laws

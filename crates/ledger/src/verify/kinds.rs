@@ -15,7 +15,7 @@ words! {
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
         ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
-        AccountStopped = "lane.stopped", LetterheadSet = "controller.letterhead_set",
+        AccountStopped = "lane.stopped", AccountResumed = "lane.resumed", LetterheadSet = "controller.letterhead_set",
         TemplateReviewed = "template.reviewed", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
         HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
         NotTaken = "message.not_taken", LaneStopped = "message.lane_stopped", Unknown = "message.unknown",
@@ -92,6 +92,7 @@ impl Kind {
                 | ProgramStarted
                 | CheckpointNoted
                 | AccountStopped
+                | AccountResumed
         )
     }
 
@@ -150,7 +151,7 @@ impl Kind {
             Self::UserRevoked => &[("by", Is::Uuid), ("command", Is::Uuid), ("user", Is::Uuid)],
             Self::ProgramStarted => &[("roles", Is::Text), ("settings", Is::Hash), ("version", Is::Text)],
             Self::CheckpointNoted => &[("origin", Is::Text), ("root", Is::Hash), ("size", Is::Count)],
-            Self::AccountStopped => &[("code", Is::Code), ("lane", Is::Text)],
+            Self::AccountStopped | Self::AccountResumed => &[("code", Is::Code), ("lane", Is::Text)],
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
             Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
