@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod figures;
+mod obstacles;
 pub mod pack;
 pub mod progress;
 pub mod promised;

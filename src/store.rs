@@ -69,6 +69,9 @@ pub enum StoreError {
     /// A closed incident takes nothing in and sends nothing.
     #[error("the incident is closed")]
     Closed,
+    /// No database is named.
+    #[error("no database is named: `database.url` is empty")]
+    Unnamed,
     /// The migrations could not be applied.
     #[error("the database could not be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -137,6 +140,7 @@ impl StoreError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
+            Self::Unnamed => "set DATABASE_URL or `database.url`; in a checkout of Duly: eval \"$(scripts/services env)\"",
             Self::Database(sqlx::Error::Database(e)) if e.code().as_deref() == Some("DU071") => {
                 "run `duly restore reconcile` first: this database was restored, and the published log knows more"
             }
@@ -298,6 +302,9 @@ impl Store {
 }
 
 pub(crate) async fn pool(url: &str, connections: u32, role: Option<Role>) -> Result<PgPool, StoreError> {
+    if url.is_empty() {
+        return Err(StoreError::Unnamed);
+    }
     // States move faster than statistics: joins over a guessed row count cost seven times as much, and JIT compiles
     // for 30 ms what runs in one (measured). Every statement here finds its rows by an index.
     let options = PgConnectOptions::from_str(url)?.application_name("duly").options([

@@ -27,7 +27,14 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     if settings.web.connections_max == 0 {
         return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");
     }
-    settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))
+    settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))?;
+    if settings.evidence.host == "localhost" && settings.lanes.values().any(|lane| lane.live) {
+        return refuse(
+            "evidence.host".into(),
+            "is `localhost`, which every log, key and certificate would bear for ever: set your host name before a lane is live",
+        );
+    }
+    Ok(())
 }
 
 fn check_evidence(evidence: &Evidence) -> Result<(), SettingsError> {

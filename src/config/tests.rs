@@ -187,7 +187,9 @@ fn a_live_lane_needs_credentials_that_are_not_the_demos() {
         refused_key(lane("live = true\napi_key = \"k\"\nreceipt_secret = \"sandbox-secret\"\n")),
         "lanes.a.receipt_secret"
     );
-    lane("live = true\napi_key = \"k\"\nreceipt_secret = \"s\"\n").unwrap();
+    let live = "live = true\napi_key = \"k\"\nreceipt_secret = \"s\"\n";
+    assert_eq!(refused_key(lane(live)), "evidence.host", "evidence of real people bears a real name");
+    lane(&format!("{live}[evidence]\nhost = \"duly.northmere.police.uk\"\n")).unwrap();
 }
 
 #[test]

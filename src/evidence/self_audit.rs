@@ -7,15 +7,21 @@ use crate::store::{Store, StoreError};
 use serde_json::{Map, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// When the first audit after a start is made, at the latest.
+const AFTER_START: Duration = Duration::from_secs(300);
+
 /// Audits while this process leads, until `stop`.
 pub async fn run(archive: Arc<Archive>, judges: Judges, stop: CancellationToken) {
     let mut lead = Lead::new("self-audit", &Uuid::now_v7().to_string());
-    // Not at once: a start is no moment to read everything.
-    while timeout(archive.audit_every, stop.cancelled()).await.is_err() {
+    // Not at once: a start is no moment to read everything. But soon: who is restarted every hour is audited too.
+    let mut wait = archive.audit_every.min(AFTER_START);
+    while timeout(wait, stop.cancelled()).await.is_err() {
+        wait = archive.audit_every;
         let audited = async {
             if lead.is_held(&archive.store).await? {
                 audit_all(&archive.store, &judges).await?;

@@ -18,6 +18,9 @@ const UNWRITTEN: &str = "[here stands the";
 /// Across a letter with such texts.
 const WATERMARK: &str = "Preview, not filled in";
 
+/// Where its check page is.
+const OWN_DOMAIN: &str = "northmere.example";
+
 /// Who writes, and from where.
 fn sender(profile: &str) -> [&'static str; 3] {
     match is_american(profile) {
@@ -31,8 +34,20 @@ fn look() -> Look {
     let badge = include_bytes!("../../examples/badge.svg");
     Look {
         logo: Some((badge.as_slice().into(), "Badge of Northmere".to_owned())),
-        check_page: Some("https://northmere.example/check".to_owned()),
+        check_page: Some(format!("https://{OWN_DOMAIN}/check")),
     }
+}
+
+/// The texts, by which it published this domain too: a controller that does not exist can publish nothing itself.
+fn publishing(texts: &Value, domain: &str) -> Value {
+    let mut texts = texts.clone();
+    if let Value::Object(tables) = &mut texts
+        && let Value::Object(published) = tables.entry("published").or_insert_with(|| json!({}))
+        && let Value::Array(domains) = published.entry("domains").or_insert_with(|| json!([]))
+    {
+        domains.push(json!(domain));
+    }
+    texts
 }
 
 /// A text of an incident that nobody has written yet.
@@ -115,7 +130,7 @@ pub fn made_up(template: &Template, texts: &Value, cell: impl Fn(&str) -> String
         (name.to_owned(), Cell { column, value: cell(name) })
     });
     let setting = Setting {
-        texts: texts.clone(),
+        texts: publishing(texts, OWN_DOMAIN),
         controller_name: sender(&template.profile)[0].into(),
         sms_sender: "NORTHMERE".into(),
         controller_address: sender(&template.profile).map(str::to_owned).to_vec(),

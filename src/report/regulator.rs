@@ -3,7 +3,8 @@
 
 use super::ReportError;
 use super::document::{Block, Document, Section, figure};
-use super::figures::{answer, channels, count, date, ground, lists, obstacles, people, said, span, standing, times, when};
+use super::figures::{answer, channels, count, date, ground, lists, people, said, span, standing, times, when};
+use super::obstacles::obstacles;
 use super::promised::{Promised, laws};
 use super::replay::Replay;
 use super::tally::Tally;

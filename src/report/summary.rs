@@ -2,7 +2,8 @@
 //! them is evidence; each figure can be counted again from the pack.
 
 use super::document::{Block, Document, Section, figure};
-use super::figures::{answer, channels, date, ground, lists, obstacles, people, said, standing, times, when};
+use super::figures::{answer, channels, date, ground, lists, people, said, standing, times, when};
+use super::obstacles::obstacles;
 use super::pack::Audience;
 use super::promised::{Promised, laws};
 use super::replay::Replay;

@@ -3,7 +3,8 @@
 
 use super::ReportError;
 use super::document::{Block, Document, Section, figure};
-use super::figures::{answer, channels, date, ground, lists, obstacles, said, standing, times, when};
+use super::figures::{answer, channels, date, ground, lists, said, standing, times, when};
+use super::obstacles::obstacles;
 use super::promised::{Promised, laws};
 use super::replay::{Replay, visit};
 use super::tally::Tally;

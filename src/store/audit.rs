@@ -148,6 +148,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("log_not_continued", "find out who opened the log's generation: it does not go on from the one before, or in no restore"),
     ("log_opened_twice", "find out who wrote the event: a log is opened by its first leaf and by no other"),
     ("tile_differs", "compare the events with the copy outside: a signed leaf is not the one on record"),
+    ("checkpoint_missing", "events have their places under no signed checkpoint: compare the log with the copy outside"),
+    (
+        "plan_columns_differ",
+        "what a plan is carried out by is not what was approved: pause it, and compare its columns with its body",
+    ),
     ("checkpoint_differs", "compare the log with the copy outside: a signed root is not that of the leaves on record"),
     ("brought_back_unsigned", "find out who wrote the events: no signed `duly restore reconcile` brought them back"),
     ("sent_twice", "tell the person and the controller: a provider's record shows more messages than there should be"),

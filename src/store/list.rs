@@ -260,7 +260,13 @@ impl Store {
     /// Takes a batch of rows in one transaction. A row that is known already changes nothing.
     pub async fn insert_rows(&self, incident: IncidentKey, list_no: i32, rows: &[NewRow]) -> Result<Inserted, StoreError> {
         let mut tx = self.pool.begin().await?;
-        // Shared with freezing, which takes it exclusively: no row can slip behind a manifest.
+        // Shared with `begin_plan`, which takes it exclusively: no row can slip behind a manifest.
+        sqlx::query!(
+            r#"select pg_advisory_xact_lock_shared(hashtextextended('duly people of ' || $1::bigint, 0)) as locked"#,
+            incident.incident_no
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         sqlx::query!("select 1 as one from incident where incident_no = $1 for share", incident.incident_no)
             .fetch_one(&mut *tx)
             .await?;

@@ -151,22 +151,6 @@ impl Store {
         Ok(profile)
     }
 
-    /// Opens the transaction that freezes and prepares, exclusive against intake and other plans of the incident.
-    pub async fn begin_plan(&self, incident: IncidentKey) -> Result<PlanDraft, StoreError> {
-        let mut unit = self.unit(incident, &[], Wait::Wait).await?;
-        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no)
-            .fetch_one(&mut *unit.tx)
-            .await?;
-        let row = sqlx::query!(
-            r#"select coalesce(max(plan_no), 0) + 1 as "plan_no!" from plan where controller_id = $1 and incident_no = $2"#,
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_one(&mut *unit.tx)
-        .await?;
-        Ok(PlanDraft { unit, plan_no: row.plan_no })
-    }
-
     /// A plan of an incident.
     pub async fn load_plan(&self, incident: IncidentKey, plan_no: i32) -> Result<Plan, StoreError> {
         let row = sqlx::query_as!(

@@ -24,6 +24,7 @@ mod no_one_twice;
 mod nothing_to_guess;
 mod operations;
 mod packs;
+mod prepare;
 mod providers;
 mod quotas;
 mod receipts;

@@ -63,7 +63,7 @@ async fn a_database_and_a_broker_that_are_killed_and_restarted_in_mid_run_lose_n
         return;
     };
     let provider = ProviderConfig { latency_ms: 20, ..Capability::StrongLookup.provider() };
-    let lane = Lane { provider, per_second: 40, ..lane(Capability::StrongLookup) };
+    let lane = Lane { provider, per_second: 15, ..lane(Capability::StrongLookup) };
     let setup = Setup { people: MANY, lanes: vec![lane], services: Some(services), ..Setup::default() };
     let stage = Stage::new(setup).await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"]), stage.start(&["worker"])];

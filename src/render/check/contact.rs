@@ -64,15 +64,24 @@ static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
 /// P1: links and addresses lead to the controller's own, registered domains, or to an authority that it published.
 fn domain(subject: &Subject<'_>, found: &mut Vec<Found>) {
     for hit in DOMAIN.find_iter(&subject.message.text) {
-        let name = hit.as_str().to_lowercase();
-        let is_known = subject.published.domains.iter().any(|own| {
-            let own = own.to_lowercase();
-            name == own || name.strip_suffix(&own).is_some_and(|rest| rest.ends_with('.'))
-        });
-        if !is_known {
+        if !is_published(subject, hit.as_str()) {
             found.push(Found::at(subject, hit.start(), "a domain that was not published"));
         }
     }
+    if let Some(page) = subject.check_page
+        && !reqwest::Url::parse(page).is_ok_and(|url| url.domain().is_some_and(|name| is_published(subject, name)))
+    {
+        found.push(Found::element("how_to_check_real", 0, "the controller's check page is at a domain that was not published"));
+    }
+}
+
+/// The domain or one above it was published.
+fn is_published(subject: &Subject<'_>, name: &str) -> bool {
+    let name = name.to_lowercase();
+    subject.published.domains.iter().any(|own| {
+        let own = own.to_lowercase();
+        name == own || name.strip_suffix(&own).is_some_and(|rest| rest.ends_with('.'))
+    })
 }
 
 static PHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\+|\b0|\b1[ -]?8|\()[\d ()./-]{6,}\d\b"));

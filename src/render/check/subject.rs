@@ -52,6 +52,8 @@ pub struct Subject<'a> {
     pub facts: &'a Facts,
     /// What the controller published.
     pub published: &'a Published,
+    /// Page that a letter names, where it can be checked; text messages name none.
+    pub check_page: Option<&'a str>,
 }
 
 impl Rules {
@@ -84,6 +86,7 @@ impl Rules {
             texts: &setting.texts,
             facts: &self.facts,
             published: &self.published,
+            check_page: setting.look.check_page.as_deref().filter(|_| template.channel == Channel::Letter),
         })
     }
 }

@@ -35,6 +35,7 @@ struct Case {
     sms_sender: String,
     code: String,
     texts: Value,
+    check_page: Option<&'static str>,
     font_pt: f64,
 }
 
@@ -61,6 +62,7 @@ fn case(id: &str, channel: Channel, content: Content) -> Case {
         sms_sender: "NORTHMERE".into(),
         code: "KXRB-72WQ".into(),
         texts: texts(id),
+        check_page: None,
         font_pt: 10.5,
     }
 }
@@ -118,6 +120,7 @@ fn run(case: &Case) -> Vec<Finding> {
         texts: &case.texts,
         facts: &table(&case.texts, "facts"),
         published: &table(&case.texts, "published"),
+        check_page: case.check_page,
     })
 }
 
@@ -163,6 +166,8 @@ const BAD: &[Bad] = &[
     ("C040", "uk-gdpr", LETTER, |c| says(c, "Follow us on social media and get 10% off.")),
     ("C050", "uk-gdpr", SMS, |c| says(c, "See https://ico.org.uk/help.")),
     ("C051", "uk-gdpr", LETTER, |c| says(c, "See northmere-help.co.uk for more.")),
+    ("C051", "uk-gdpr", LETTER, |c| c.check_page = Some("https://ico.org.uk.northmere-check.com/check")),
+    ("C051", "uk-gdpr", LETTER, |c| c.check_page = Some("https://192.0.2.7/check")),
     ("C052", "uk-gdpr", LETTER, |c| says(c, "See bit.ly/3xyz for more.")),
     ("C053", "uk-gdpr", SMS, |c| says(c, "Please confirm your date of birth.")),
     ("C054", "uk-gdpr", SMS, |c| says(c, "Act now!")),

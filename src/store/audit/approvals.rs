@@ -6,7 +6,7 @@ use crate::model::statement::plan_command;
 use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, hash};
 use duly_ledger::{Event, ManifestBuilder, ManifestLine, leaf_hash};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
@@ -20,6 +20,12 @@ struct PlanRow {
     quiet_from: Option<String>,
     quiet_until: Option<String>,
     has_attempts: bool,
+    lanes: Vec<String>,
+    is_urgent: bool,
+    postage_class: String,
+    message_deadline_ms: i64,
+    /// Letters that are posted otherwise than the plan says.
+    other_post: i64,
 }
 
 impl PlanRow {
@@ -34,6 +40,18 @@ impl PlanRow {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         ["/quiet/from", "/quiet/until"].map(|place| body.pointer(place).and_then(Value::as_str).map(str::to_owned))
     }
+
+    /// Whether claims go by what was approved: they read the columns, and approvals sign the body.
+    fn is_carried_out_as_approved(&self) -> bool {
+        let Ok(Value::Object(body)) = serde_json::from_slice(&self.body) else { return false };
+        let columns = [
+            ("lanes", json!(self.lanes)),
+            ("urgent", json!(self.is_urgent)),
+            ("postage_class", json!(self.postage_class)),
+            ("message_deadline_ms", json!(self.message_deadline_ms)),
+        ];
+        self.other_post == 0 && columns.iter().all(|(name, column)| body.get(*name).is_none_or(|said| said == column))
+    }
 }
 
 impl Snapshot {
@@ -44,7 +62,10 @@ impl Snapshot {
             r#"select q.plan_no, q.state, q.body, q.hash, i.approvals_required::bigint as "needs!",
                       to_char(q.quiet_from, 'HH24:MI') as quiet_from, to_char(q.quiet_until, 'HH24:MI') as quiet_until,
                       exists (select from attempt a join message m on m.message_id = a.message_id
-                        where m.controller_id = $1 and m.incident_no = $2 and m.plan_no = q.plan_no) as "has_attempts!"
+                        where m.controller_id = $1 and m.incident_no = $2 and m.plan_no = q.plan_no) as "has_attempts!",
+                      q.lanes, q.is_urgent, q.postage_class, q.message_deadline_ms,
+                      (select count(*) from message m where m.controller_id = $1 and m.incident_no = $2 and m.plan_no = q.plan_no
+                          and m.postage_class is distinct from case when m.channel = 'letter' then q.postage_class end) as "other_post!"
                  from plan q join incident i on i.controller_id = $1 and i.incident_no = $2
                 where q.controller_id = $1 and q.incident_no = $2 order by q.plan_no"#,
             incident.controller_id,
@@ -58,6 +79,9 @@ impl Snapshot {
             let place = plan.plan_no.to_string();
             if states.get(&plan.plan_no).map_or("prepared", String::as_str) != plan.state {
                 findings.push(finding("plan_differs_from_events", place.clone()));
+            }
+            if !plan.is_carried_out_as_approved() {
+                findings.push(finding("plan_columns_differ", place.clone()));
             }
             let valid = self.count_valid_approvals(incident, &plan, &mut findings).await?;
             if valid < plan.needs.max(plan.promised().unwrap_or(0)) && (plan.state != "prepared" || plan.has_attempts) {

@@ -3,7 +3,7 @@
 use super::{Finding, Snapshot, finding};
 use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, hash};
-use duly_ledger::Frontier;
+use duly_ledger::Appender;
 use serde_json::json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -103,7 +103,7 @@ impl Snapshot {
         Ok(rows.into_iter().map(|row| finding("tile_differs", format!("tile 0/{} of {of}", row.tile_no))).collect())
     }
 
-    /// The root at each size that was signed, from the leaves of the lowest tiles.
+    /// The root at each size that was signed, and the upper tiles, from the leaves of the lowest. Whatever has its place is signed.
     async fn checkpoints_that_differ(&mut self, of: &Generation) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select c.size, c.root, starts_with(c.note, g.origin || E'\n' || c.size || E'\n' || encode(c.root, 'base64') || E'\n\n') as "is_said!"
@@ -118,8 +118,9 @@ impl Snapshot {
             unsaid.map(|row| finding("checkpoint_differs", format!("size {} of {of}: its note", row.size))).collect();
         let mut signed: BTreeMap<u64, Vec<u8>> =
             rows.into_iter().map(|row| (u64::try_from(row.size).unwrap_or_default(), row.root)).collect();
-        let (mut tree, mut next) = (Frontier::new(), 0);
-        while !signed.is_empty() {
+        let (mut tree, mut next, mut upper) = (Appender::new(), 0, UpperTiles::new());
+        let newest = signed.last_key_value().map_or(0, |(size, _)| *size);
+        loop {
             let tiles = sqlx::query_scalar!(
                 "select hashes from log_tile where log_no = $1 and generation = $2 and level = 0 and tile_no >= $3 order by tile_no limit $4",
                 of.log_no,
@@ -139,8 +140,38 @@ impl Snapshot {
                     findings.push(finding("checkpoint_differs", format!("size {} of {of}", tree.size())));
                 }
             }
+            for growth in tree.take_growth().into_iter().filter(|growth| growth.level > 0) {
+                let place = (growth.level.into(), i64::try_from(growth.tile).unwrap_or(i64::MAX));
+                upper.entry(place).or_default().extend(growth.hashes);
+            }
         }
         findings.extend(signed.keys().map(|size| finding("checkpoint_differs", format!("size {size} of {of}"))));
+        if newest < tree.size() {
+            findings.push(finding("checkpoint_missing", format!("size {} of {of}", tree.size())));
+        }
+        findings.extend(self.upper_tiles_that_differ(of, upper).await?);
+        Ok(findings)
+    }
+
+    async fn upper_tiles_that_differ(&mut self, of: &Generation, mut made: UpperTiles) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            "select level, tile_no, hashes from log_tile where log_no = $1 and generation = $2 and level > 0 order by level, tile_no",
+            of.log_no,
+            of.generation
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let differs = |level: i32, tile: i64| finding("tile_differs", format!("tile {level}/{tile} of {of}"));
+        let mut findings = Vec::new();
+        for row in rows {
+            if made.remove(&(row.level, row.tile_no)) != Some(row.hashes) {
+                findings.push(differs(row.level, row.tile_no));
+            }
+        }
+        findings.extend(made.keys().map(|(level, tile)| differs(*level, *tile)));
         Ok(findings)
     }
 }
+
+/// Tiles above the lowest, by level and number.
+type UpperTiles = BTreeMap<(i32, i64), Vec<u8>>;

@@ -3,11 +3,15 @@
 use super::plan_detail;
 use crate::model::quiet::Quiet;
 use crate::model::state::Channel;
-use crate::store::StoreError;
 use crate::store::quarantine::Decider;
-use crate::store::unit::{IncidentKey, Unit};
-use serde_json::{Map, json};
+use crate::store::unit::{IncidentKey, Wait};
+use crate::store::{Store, StoreError};
+use serde_json::{Map, Value, json};
+use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
+
+/// How long a plan in the making may stand still between two statements, while a batch is rendered.
+const IDLE_MAX: &str = "10min";
 
 /// What a person's notice will be, decided at prepare.
 #[derive(Debug, Clone)]
@@ -73,17 +77,45 @@ pub struct FrozenList {
     pub root: [u8; 32],
 }
 
-/// The open transaction of `plan prepare`.
+/// The open transaction of `plan prepare`. It may last for many minutes, so that it locks out intake and other plans of
+/// the incident, and nothing else: holds, pauses and the claims of plans that run go on beside it.
 pub struct PlanDraft {
-    pub(super) unit: Unit,
+    store: Store,
+    tx: Transaction<'static, Postgres>,
+    incident: IncidentKey,
+    /// What the events of the lists will say: they are written when it is over, with the time of that moment.
+    frozen: Vec<Map<String, Value>>,
     /// Number that the plan will have.
     pub plan_no: i32,
+}
+
+impl Store {
+    /// Opens it, exclusive against intake and other plans of the incident.
+    pub async fn begin_plan(&self, incident: IncidentKey) -> Result<PlanDraft, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // Who stands still in it is thrown out, and nothing was prepared.
+        sqlx::query!("select set_config('idle_in_transaction_session_timeout', $1, true)", IDLE_MAX).fetch_one(&mut *tx).await?;
+        sqlx::query!(
+            r#"select pg_advisory_xact_lock(hashtextextended('duly people of ' || $1::bigint, 0)) as locked"#,
+            incident.incident_no
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let row = sqlx::query!(
+            r#"select coalesce(max(plan_no), 0) + 1 as "plan_no!" from plan where controller_id = $1 and incident_no = $2"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        Ok(PlanDraft { store: self.clone(), tx, incident, frozen: Vec::new(), plan_no: row.plan_no })
+    }
 }
 
 impl PlanDraft {
     /// Freezes a list: from now on its people are the ones of the manifest.
     pub async fn freeze(&mut self, list: &FrozenList) -> Result<(), StoreError> {
-        let key = self.unit.incident;
+        let key = self.incident;
         sqlx::query!(
             "insert into list_freeze (controller_id, incident_no, list_no, people, manifest_root) values ($1, $2, $3, $4, $5)",
             key.controller_id,
@@ -92,7 +124,7 @@ impl PlanDraft {
             list.people,
             list.root.as_slice()
         )
-        .execute(&mut *self.unit.tx)
+        .execute(&mut *self.tx)
         .await?;
         let fates = sqlx::query!(
             r#"select count(*) as "rows!", count(*) filter (where fate = 'duplicate_of') as "duplicates!",
@@ -102,7 +134,7 @@ impl PlanDraft {
             key.incident_no,
             list.list_no
         )
-        .fetch_one(&mut *self.unit.tx)
+        .fetch_one(&mut *self.tx)
         .await?;
         let mut detail = Map::new();
         detail.insert("duplicates".into(), json!(fates.duplicates));
@@ -111,12 +143,13 @@ impl PlanDraft {
         detail.insert("count".into(), json!(list.people));
         detail.insert("list".into(), json!(list.list_no));
         detail.insert("root".into(), json!(hex::encode(list.root)));
-        self.unit.incident_event("list.frozen", detail, None)
+        self.frozen.push(detail);
+        Ok(())
     }
 
     /// Writes the notices of a batch of people with what was rendered for them, and their first messages.
     pub async fn insert_notices(&mut self, phase: i32, notices: &[PreparedNotice], terms: &Terms) -> Result<(), StoreError> {
-        let IncidentKey { controller_id, incident_no } = self.unit.incident;
+        let IncidentKey { controller_id, incident_no } = self.incident;
         let people: Vec<Uuid> = notices.iter().map(|n| n.person_id).collect();
         let profiles: Vec<String> = notices.iter().map(|n| n.profile.clone()).collect();
         let routes: Vec<String> = notices.iter().map(|n| n.route.to_owned()).collect();
@@ -133,7 +166,7 @@ impl PlanDraft {
             &routes,
             &problems as &[Option<String>]
         )
-        .execute(&mut *self.unit.tx)
+        .execute(&mut *self.tx)
         .await?;
         self.insert_contents(phase, notices).await?;
         let first: Vec<(&PreparedNotice, Uuid, &str)> =
@@ -159,7 +192,7 @@ impl PlanDraft {
             terms.postage_class,
             &zones as &[Option<String>]
         )
-        .execute(&mut *self.unit.tx)
+        .execute(&mut *self.tx)
         .await?;
         Ok(())
     }
@@ -176,8 +209,8 @@ impl PlanDraft {
         sqlx::query!(
             "insert into prepared_content (controller_id, incident_no, phase, person_id, person_version, channel, content, template_hash, commitment)
              select $1, $2, $3, j.* from unnest($4::uuid[], $5::int[], $6::text[], $7::text[], $8::bytea[], $9::bytea[]) as j",
-            self.unit.incident.controller_id,
-            self.unit.incident.incident_no,
+            self.incident.controller_id,
+            self.incident.incident_no,
             phase,
             &people,
             &versions,
@@ -186,17 +219,17 @@ impl PlanDraft {
             &templates,
             &commitments
         )
-        .execute(&mut *self.unit.tx)
+        .execute(&mut *self.tx)
         .await?;
         Ok(())
     }
 
     /// Writes the plan and its event, and commits all of it together.
     pub async fn finish(mut self, body: &[u8], hash: &[u8], terms: &Terms, by: Decider) -> Result<i32, StoreError> {
-        let key = self.unit.incident;
+        let key = self.incident;
         // A zone that this database's clock does not know is refused here, and not in the night.
         sqlx::query!(r#"select count(duly_now() at time zone z) as "known!" from unnest($1::text[]) z"#, &terms.zones)
-            .fetch_one(&mut *self.unit.tx)
+            .fetch_one(&mut *self.tx)
             .await?;
         sqlx::query!(
             "insert into plan (controller_id, incident_no, plan_no, body, hash, prepared_by, message_deadline_ms, postage_class, lanes, is_urgent,
@@ -216,11 +249,14 @@ impl PlanDraft {
             terms.quiet.map(|quiet| quiet.until),
             &terms.zones
         )
-        .execute(&mut *self.unit.tx)
+        .execute(&mut *self.tx)
         .await?;
-        self.unit.incident_event("plan.prepared", plan_detail(self.plan_no, hash, by), None)?;
-        let plan_no = self.plan_no;
-        self.unit.commit().await?;
-        Ok(plan_no)
+        let mut unit = self.store.unit_in(self.tx, key, &[], Wait::Wait).await?;
+        for detail in self.frozen {
+            unit.incident_event("list.frozen", detail, None)?;
+        }
+        unit.incident_event("plan.prepared", plan_detail(self.plan_no, hash, by), None)?;
+        unit.commit().await?;
+        Ok(self.plan_no)
     }
 }

@@ -184,6 +184,11 @@ impl Stage {
         self.others.push(incident);
     }
 
+    /// Takes in another list of people whose numbers end in these.
+    pub async fn import(&self, people: RangeInclusive<u32>) {
+        import_people(&self.office, &self.incident, self.folder.path(), people).await;
+    }
+
     /// Takes in another list of people whose numbers end in these, and starts a plan of their own.
     pub async fn add_people(&self, people: RangeInclusive<u32>, routes: &[Route]) {
         import_people(&self.office, &self.incident, self.folder.path(), people).await;
@@ -284,7 +289,7 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
             "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
             "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
             "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
-            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk"] },
+            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.police.uk"] },
         }),
         wrapped_key: office.master.wrap(&key, "incident"),
         intake_public_key: public,

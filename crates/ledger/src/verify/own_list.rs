@@ -3,7 +3,7 @@
 use super::lines::{Columns, parse_keyed};
 use super::pack::{Pack, PackError};
 use super::plans::canonical_json;
-use super::report::{Code, Finding, Report};
+use super::report::{Code, Finding, Report, Verdict};
 use super::states::NoticeState;
 use super::world::World;
 use crate::commitment::commit_under;
@@ -52,8 +52,8 @@ pub fn check<R: Read + Seek>(
         OwnList::Rows(bytes) => match (rows_of(pack, world)?, references(bytes)) {
             (_, Err(text)) => world.findings.push(Finding::new(Code::OwnList, text)),
             (None, _) => {
-                let text = "the pack has no keys/rows.jsonl and keys/openings.jsonl: ask for a pack with openings, or compare a manifest";
-                world.findings.push(Finding::new(Code::OwnList, text));
+                let text = "your list was not compared, because the pack opens no references: ask for one made with `duly pack incident --open external_reference`";
+                report.verdict = Verdict::Unchecked(text.into());
             }
             (Some(rows), Ok(references)) => check_rows(&rows, &references, world, report),
         },

@@ -2,7 +2,7 @@
 
 use super::case::*;
 use super::story::story;
-use duly_ledger::verify::{Options, OwnList, Report};
+use duly_ledger::verify::{Options, OwnList, Report, Verdict};
 use duly_ledger::{field_key, to_hex};
 use serde_json::json;
 use std::fmt::Write;
@@ -70,5 +70,15 @@ fn rows_of_the_controller_s_own_file_are_named_where_the_person_is_open_missing_
     let shorter = csv("external_reference\nPAY 0001\nPAY 0002\nPAY 0003\n");
     assert!(shorter.findings.kept[0].text.contains("3 more rows"));
     assert_eq!(found(&csv("name\nA\n")), [("own_list", None)]);
-    assert_eq!(found(&by(OwnList::Rows(b"external_reference\nPAY 0001\n".to_vec()), false)), [("own_list", None)]);
+}
+
+#[test]
+fn a_pack_that_opens_no_references_is_not_called_bad_but_not_compared() {
+    let report = by(OwnList::Rows(b"external_reference\nPAY 0001\n".to_vec()), false);
+    assert_eq!(found(&report), []);
+    assert!(
+        matches!(&report.verdict, Verdict::Unchecked(why) if why.contains("--open external_reference")),
+        "{:?}",
+        report.verdict
+    );
 }
