@@ -37,7 +37,14 @@ async fn what_a_plan_tells_bears_the_time_at_which_it_was_made_and_not_the_one_a
     let by = stage.users.prepare(&stage.office.store, &stage.incident).await;
     let making = stage.office.store.begin_plan(stage.incident.key).await.unwrap();
     stage.shift_clock(700).await;
-    let terms = Terms { message_deadline_ms: 3_600_000, postage_class: "first", lanes: vec!["sms".into()], is_urgent: false };
+    let terms = Terms {
+        message_deadline_ms: 3_600_000,
+        postage_class: "first",
+        lanes: vec!["sms".into()],
+        is_urgent: false,
+        quiet: None,
+        zones: vec![],
+    };
     making.finish(b"{}", &Sha256::digest(b"{}"), &terms, by).await.unwrap();
 
     let late = "select count(*) from event where kind = 'plan.prepared'
