@@ -17,7 +17,7 @@ use duly::model::seal::{Key, generate_pair};
 use duly::model::state::Route;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
-use duly_sandbox::{Face, ProviderConfig};
+use duly_sandbox::ProviderConfig;
 use serde_json::json;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
