@@ -251,7 +251,7 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     let undecided = states(progress, ShownState::NeedsDecision);
     if undecided > pulse.asked + pulse.misfits.values().sum::<i64>() {
         let what = format!("{} for whom nothing happens by itself any more:", count(undecided, "person", "people"));
-        needs.push(format!("  {} duly unknown list and duly plan show --incident {name}", paint.asks(&what)));
+        needs.push(format!("  {} duly plan show --incident {name}", paint.asks(&what)));
     }
     if progress.equation.rejected.waiting > 0 {
         let jobs = count(progress.equation.rejected.waiting, "job", "jobs");

@@ -122,10 +122,10 @@ pub fn public_half(text: &str) -> Result<[u8; 32], Failure> {
 
 async fn list(context: &Context) -> Result<(), Failure> {
     let users = context.store().await?.list_users().await?;
-    let mut rows = vec![["name", "state", "public half"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["name", "state", "id in evidence", "public half"].map(str::to_owned).to_vec()];
     rows.extend(users.iter().map(|u| {
         let state = if u.is_revoked { "revoked" } else { "active" };
-        vec![u.name.clone(), state.to_owned(), hex::encode(&u.public_key)]
+        vec![u.name.clone(), state.to_owned(), u.user_id.to_string(), hex::encode(&u.public_key)]
     }));
     let text = if users.is_empty() { "No users yet: `duly init` makes the first one.".to_owned() } else { table(&rows, &[]) };
     context.print(&json!(users), &text);

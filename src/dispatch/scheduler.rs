@@ -106,9 +106,11 @@ async fn standings<'a>(office: &'a Office, returns: &Returns) -> Result<Standing
     let mut standings = Standings::new();
     for (lane, account) in &office.accounts {
         let left_today = left_today(office, lane, account).await?;
-        let open_for = returns.open_since.get(lane).map(Instant::elapsed);
+        let is_closed = returns.closed.contains(lane);
+        // A rest may be over since the last look: until the next one the lane is as if it had just begun again.
+        let open_for = if is_closed { Some(Duration::ZERO) } else { returns.open_since.get(lane).map(Instant::elapsed) };
         let part = part_of_pace(open_for, Duration::from_millis(office.settings.health.return_ms));
-        standings.insert(lane, Standing { left_today, is_closed: returns.closed.contains(lane), part });
+        standings.insert(lane, Standing { left_today, is_closed, part });
     }
     Ok(standings)
 }

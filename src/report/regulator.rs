@@ -18,6 +18,7 @@ fn informed(tally: &Tally) -> &'static str {
     let p = &tally.people;
     // Whoever waits in quarantine or on a list that is not frozen is affected, too.
     match (p.notified, p.open + p.unreachable + tally.quarantine.waiting + tally.unfrozen) {
+        (0, _) if tally.plans.values().any(|plan| plan.first("approved").is_some()) => "planned",
         (0, _) => "no",
         (_, 0) => "yes",
         _ => "in part",
@@ -47,8 +48,15 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
     ];
     about.extend(laws(&plans));
     about.extend(ground(replay));
-    let sections =
-        vec![questions(replay), standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally), wordings(&plans)];
+    let sections = vec![
+        questions(replay, &plans),
+        standing(tally),
+        times(tally),
+        channels(tally),
+        obstacles(tally),
+        lists(tally),
+        wordings(&plans),
+    ];
     Ok(Document {
         title: "Notification of the affected people: report to the supervisory authority".to_owned(),
         lead: answer(tally),
@@ -62,7 +70,19 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
     })
 }
 
-fn questions(replay: &Replay) -> Section {
+/// What the controller says of it in the texts that were approved, where a form asks for that; nothing is made up.
+const STATED: &[(&str, &str)] =
+    &[("Found out", "discovery_date"), ("What was done about it", "measures"), ("Delayed for an authority", "delayed_by_le")];
+
+/// The same of the newest plan.
+fn stated(plans: &[&Promised]) -> Vec<(String, String)> {
+    let texts = plans.last().and_then(|plan| plan.wordings.iter().find(|wording| wording.name == "texts.json"));
+    let texts: Value = texts.and_then(|wording| serde_json::from_str(&wording.text).ok()).unwrap_or_default();
+    let said = |name: &str| texts.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+    STATED.iter().map(|(what, name)| ((*what).to_owned(), said(name).unwrap_or("none was stated").to_owned())).collect()
+}
+
+fn questions(replay: &Replay, plans: &[&Promised]) -> Section {
     let tally = &replay.tally;
     let p = &tally.people;
     let pair = |name: &str, value: String| (name.to_owned(), value);
@@ -89,6 +109,7 @@ fn questions(replay: &Replay) -> Section {
             format!("{} for the first, {} for the last", span(first - frozen), span(last - frozen)),
         ));
     }
+    facts.extend(stated(plans));
     Section::new("What the form asks").facts(facts)
 }
 

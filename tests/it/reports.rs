@@ -47,6 +47,8 @@ async fn a_report_of_the_same_moment_has_the_same_bytes_however_the_log_grows() 
     let as_of = stage.office.store.now().await.unwrap();
     let before = at(&stage, as_of).await;
     let page = regulator_page(&stage, &before).await;
+    assert!(page.contains("The server is closed and we told the police."), "what the controller stated, in its own words");
+    assert!(page.contains("none was stated"), "and that it stated no day on which it found out");
 
     let detail = Map::from_iter([("findings".into(), json!(0))]);
     stage.office.store.insert_audit(stage.incident.key, "audit.passed", detail).await.unwrap();

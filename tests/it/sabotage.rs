@@ -167,6 +167,8 @@ fn every_code_has_a_sabotage_that_shows_it() {
     const ELSEWHERE: &[&str] = &[
         // The log's own: tests/it/sequencer.rs.
         "checkpoint_differs",
+        // It needs a night: tests/it/nights.rs.
+        "intent_at_night",
         // Anchors that others made: tests/it/anchors.rs.
         "anchor_not_valid",
         // Receipts that a stranger sent: tests/it/receipts/refused.rs.

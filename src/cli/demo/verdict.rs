@@ -119,7 +119,7 @@ impl Run {
 
     fn judge(&self, account: &Account) -> Result<Vec<&'static str>, Failure> {
         let checks = [
-            (self.open > 0, "a notice is still open"),
+            (self.open > 0, "the time was over and a notice is still open: on a busy machine give it more by --seconds-max"),
             (!account.equation.holds(), "the equation does not hold"),
             (self.lost(account)? != 0, "somebody is lost"),
             (account.max_sends() > 1.0, "somebody was told twice"),

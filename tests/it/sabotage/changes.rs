@@ -55,6 +55,7 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
     ("call a plan urgent", "update plan set is_urgent = true", "plan_columns_differ"),
     ("send on another lane", "update plan set lanes = array['sms', 'other']", "plan_columns_differ"),
     ("try for a year", "update plan set message_deadline_ms = 31536000000", "plan_columns_differ"),
+    ("let a plan sleep at other hours", "update plan set quiet_from = '21:00', quiet_until = '08:00'", "quiet_hours_differ"),
     ("close without an event", "update incident set closed_at = now()", "close_differs_from_events"),
     (
         "send while it is closed",
