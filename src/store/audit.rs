@@ -11,6 +11,7 @@ mod commands;
 mod decisions;
 mod fates;
 mod generations;
+mod guards;
 mod holds;
 mod incident;
 mod installation;
@@ -67,6 +68,14 @@ pub const CODES: &[(&str, &str)] = &[
     ("plan_differs_from_events", "stop the plan: its state was changed without an event"),
     ("intent_outside_run", "stop the plan and find out who sent: a call was claimed while the plan was not running"),
     ("intent_under_hold", "tell whoever set the hold: a call was claimed while it was in force"),
+    (
+        "guard_off",
+        "find out who took the guard away: run `duly migrate` against a copy, compare, and do not rely on what was written since",
+    ),
+    (
+        "rights_differ",
+        "take the right away again and find out who gave it: the application's role may change what it could only add to",
+    ),
     ("intent_at_night", "tell whoever answers for the plan: a text message was claimed while it was night for the person"),
     ("quiet_hours_differ", "stop the plan: its text messages wait at other hours than were approved"),
     ("user_not_vouched", "find out who wrote the user into the database: no signature leads from the first user to this one"),
@@ -190,6 +199,7 @@ impl Store {
         findings.extend(snapshot.audit_plans(incident).await?);
         findings.extend(snapshot.audit_incident(incident).await?);
         findings.extend(snapshot.audit_commands(incident).await?);
+        findings.extend(snapshot.audit_guards().await?);
         findings.extend(snapshot.audit_statements().await?);
         findings.extend(snapshot.audit_users().await?);
         findings.extend(snapshot.audit_holds(incident).await?);
@@ -244,6 +254,7 @@ mod tests {
             include_str!("audit/terms.rs"),
             include_str!("audit/fates.rs"),
             include_str!("audit/generations.rs"),
+            include_str!("audit/guards.rs"),
             include_str!("audit/installation.rs"),
         ] {
             let words: Vec<&str> =

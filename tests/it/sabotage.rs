@@ -161,12 +161,34 @@ async fn an_incident_that_asks_for_fewer_approvals_than_were_signed_is_found_wha
     }
 }
 
+#[tokio::test]
+async fn whoever_takes_a_guard_away_or_gives_the_application_more_rights_is_found() {
+    let world = world_after("guards", 1, 1, async |_: &str| {}).await;
+    let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
+    assert!(world.store.audit(world.incident.key).await.unwrap().is_empty());
+    for (done, undone, code) in [
+        ("alter table event disable trigger apply_events", "alter table event enable trigger apply_events", "guard_off"),
+        ("grant update on message to duly_app", "revoke update on message from duly_app", "rights_differ"),
+        ("grant update (state) on message to duly_app", "revoke update (state) on message from duly_app", "rights_differ"),
+        ("grant delete on event to duly_app", "revoke delete on event from duly_app", "rights_differ"),
+        ("grant truncate on event_inbox to duly_app", "revoke truncate on event_inbox from duly_app", "rights_differ"),
+        ("drop trigger check_approval on plan_approval", "select 1", "guard_off"),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(done)).execute(&owner).await.unwrap();
+        assert_eq!(codes(&world.store.audit(world.incident.key).await.unwrap()), BTreeSet::from([code]), "{done}");
+        sqlx::raw_sql(AssertSqlSafe(undone)).execute(&owner).await.unwrap();
+    }
+}
+
 /// Codes that no table of this file reaches: what they need is named.
 #[test]
 fn every_code_has_a_sabotage_that_shows_it() {
     const ELSEWHERE: &[&str] = &[
         // The log's own: tests/it/sequencer.rs.
         "checkpoint_differs",
+        // Above: what they change is no row.
+        "guard_off",
+        "rights_differ",
         // It needs a night: tests/it/nights.rs.
         "intent_at_night",
         // Anchors that others made: tests/it/anchors.rs.
