@@ -4,11 +4,9 @@
 
 mod paper;
 
+use crate::crash_matrix::End;
 use crate::support::{Capability, Lane, Process, Setup, Stage, eventually, lane};
 use duly_sandbox::{Fault, FaultKind, Requests};
-
-/// What becomes of a message: state, physical messages, calls.
-pub type End = (&'static str, usize, i64);
 
 /// Times of a call that a busy machine keeps to.
 const TIMES: &[(&str, i64)] = &[

@@ -1,7 +1,7 @@
 //! docs/fault-matrix.md, printed from the tables of the tests.
 
-use super::{End, FAULTS, Nature, end};
-use crate::crash_matrix::{Blow, Point, ends, points};
+use super::{FAULTS, Nature, end};
+use crate::crash_matrix::{Blow, End, Point, ends, points};
 use crate::support::Capability;
 use duly_sandbox::FaultKind;
 use std::fmt::Write;
