@@ -160,10 +160,12 @@ impl Store {
         let rows = sqlx::query_as!(
             LogNow,
             r#"select l.log_no, l.log_id, g.generation as "generation!", k.slug as "controller?", g.origin as "origin!", p.size as "size!", c.note, g.opened_at as "opened_at!",
-                      case when l.incident_no is not null then (select max(s.seq) + 1 from event e join sequenced s on s.ord = e.ord
+                      case when l.incident_no is not null then (select max(s.first_seq + array_position(s.ords, e.ord))
+                            from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
                           where e.controller_id = l.controller_id and e.incident_no = l.incident_no and e.person_id is null
                             and e.kind = 'list.frozen' and s.log_no = l.log_no and s.generation = g.generation) end as frozen_at_size,
-                      case when l.incident_no is not null then (select max(s.seq) + 1 from event e join sequenced s on s.ord = e.ord
+                      case when l.incident_no is not null then (select max(s.first_seq + array_position(s.ords, e.ord))
+                            from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
                           where e.controller_id = l.controller_id and e.incident_no = l.incident_no and e.person_id is null
                             and e.kind = 'incident.closed' and s.log_no = l.log_no and s.generation = g.generation) end as closed_at_size
                  from log l

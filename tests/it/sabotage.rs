@@ -145,7 +145,7 @@ async fn an_incident_that_asks_for_fewer_approvals_than_were_signed_is_found_wha
     let lowered = "update incident set approvals_required = 1;";
     let unsigned = "set local session_replication_role = replica;
         delete from signed_command where convert_from(statement, 'UTF8') like '%incident add%';";
-    let untold = "delete from event_inbox where ord in (select ord from event where kind = 'incident.added');
+    let untold = "delete from event_inbox where first_ord in (select ord from event where kind = 'incident.added');
         delete from event where kind = 'incident.added';";
     for (deleted, found) in [
         (String::new(), &["approvals_differ"][..]),

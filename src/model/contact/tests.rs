@@ -246,9 +246,14 @@ fn every_code_has_a_remedy_of_its_own() {
 }
 
 #[test]
-fn a_reference_code_holds_forty_bits_of_unmistakable_letters() {
-    let code = draw_reference_code();
-    assert_eq!((code.len(), code.find('-')), (9, Some(4)));
-    assert!(code.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"IO01".contains(c))));
-    assert_ne!(code, draw_reference_code());
+fn a_reference_code_has_unmistakable_letters_and_never_reads_as_a_word() {
+    let codes: std::collections::HashSet<String> = (0..2000).map(|_| draw_reference_code()).collect();
+    assert!(codes.len() > 1990, "{}", codes.len());
+    for code in codes {
+        let (first, second) = code.split_once('-').unwrap();
+        for half in [first, second] {
+            assert!(half.len() == 4 && half.chars().all(|c| c.is_ascii_alphanumeric() && !"IO01".contains(c)), "{code}");
+            assert!(half.chars().any(|c| c.is_ascii_digit()), "{code}");
+        }
+    }
 }
