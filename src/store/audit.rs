@@ -7,6 +7,7 @@
 mod approvals;
 mod chains;
 mod close;
+mod columns;
 mod commands;
 mod decisions;
 mod fates;
@@ -23,6 +24,7 @@ mod rows;
 mod sealed;
 mod sends;
 mod terms;
+mod stops;
 mod users;
 
 use super::unit::IncidentKey;
@@ -141,6 +143,17 @@ pub const CODES: &[(&str, &str)] = &[
         "find out who changed under which legal profile a person is told: their jurisdiction's is another by the plan",
     ),
     ("posted_without_deadline", "find out who changed the letter: its delivery alone counts, and nobody would ask after it"),
+    ("lookup_differs", "ask the provider about the message's reference: what is said to have been looked up is not what its events tell"),
+    ("template_differs", "restore what was prepared from a backup: it names another template or content than the approved plan has"),
+    ("lane_differs", "ask the provider about the message's reference: the attempt names another lane than it was made on"),
+    ("reach_differs", "restore the person from a backup: how they can be reached is not what the list's manifest says"),
+    ("person_differs", "restore the person from a backup: language, format, place or search hash are not those of their sealed record"),
+    ("epoch_differs", "find out who raised or lowered the lead's epoch: it changed hands no oftener than the log and its time allow"),
+    ("pause_differs", "find out who stopped the lane: no event of the system's log tells of this rest, and it would not end by itself"),
+    ("restore_open", "run `duly restore reconcile`; where nothing was restored, find out who wrote it: nothing is sent meanwhile"),
+    ("checkpoint_not_signed", "compare the log with the copy outside: a checkpoint's note does not open with the log's key"),
+    ("review_differs", "have the template reviewed again: no signature of its reader's with its event tells of exactly this review"),
+    ("letterhead_differs", "set the letterhead again: what it is made of is not what was signed and told"),
     ("contact_does_not_open", "restore the person's key and contact from one backup: they do not belong together"),
     ("contact_differs", "restore the contact from a backup: it is not the one that was on the approved list"),
     (
@@ -206,6 +219,7 @@ impl Store {
         findings.extend(snapshot.audit_close(incident).await?);
         findings.extend(snapshot.audit_terms(incident, self.deadlines).await?);
         findings.extend(snapshot.audit_refusals(incident, self.deadlines).await?);
+        findings.extend(snapshot.audit_standstill().await?);
         findings.extend(snapshot.audit_stops(incident).await?);
         findings.extend(snapshot.audit_sends(incident).await?);
         findings.extend(snapshot.audit_people(incident).await?);
@@ -214,6 +228,7 @@ impl Store {
         findings.extend(snapshot.audit_installation(incident).await?);
         Ok(findings)
     }
+        findings.extend(snapshot.audit_columns(incident).await?);
 
     /// Opens every contact and every frozen request of an incident and checks them against commitments and events.
     /// An erased person is left out: nobody can open anything of theirs.
@@ -257,10 +272,12 @@ mod tests {
             include_str!("audit/guards.rs"),
             include_str!("audit/installation.rs"),
         ] {
+            include_str!("audit/columns.rs"),
             let words: Vec<&str> =
                 source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();
             assert!(!words.is_empty());
             for word in words {
+            include_str!("audit/stops.rs"),
                 assert!(CODES.iter().any(|(code, _)| *code == word), "{word}");
             }
         }

@@ -1,11 +1,13 @@
 //! Whoever owns the database can change anything in it, and the audit tells: each sabotage has the finding that names it.
 
 mod changes;
+mod columns;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced, world_after};
 use changes::{SABOTAGES, SEALED};
 use duly::model::state::Route;
 use duly::provider::read_request;
+use columns::{COLUMNS, COLUMNS_SEALED};
 use duly::store::audit::record::{Produced, SendKey, compare};
 use duly::store::audit::{CODES, Finding, Sealed};
 use duly_ledger::Event;
@@ -70,13 +72,13 @@ async fn each_sabotage_by_the_owner_turns_the_audit_red() {
     assert_eq!((untouched.findings, untouched.sends.len()), (vec![], 4));
     change(&stage, KEEP).await;
 
-    for (what, statement, code) in SABOTAGES {
+    for (what, statement, code) in SABOTAGES.iter().chain(COLUMNS) {
         change(&stage, statement).await;
         let found = codes(&audit(&stage).await);
         assert!(found.contains(code), "{what}: {found:?} lacks {code}");
         change(&stage, RESTORE).await;
     }
-    for (what, statement, code) in SEALED {
+    for (what, statement, code) in SEALED.iter().chain(COLUMNS_SEALED) {
         change(&stage, statement).await;
         let found = codes(&sealed(&stage).await.findings);
         assert!(found.contains(code), "{what}: {found:?} lacks {code}");
@@ -189,6 +191,8 @@ fn every_code_has_a_sabotage_that_shows_it() {
         // Above: what they change is no row.
         "guard_off",
         "rights_differ",
+        // It needs the log's key: tests/it/sabotage/walls.rs.
+        "checkpoint_not_signed",
         // It needs a night: tests/it/nights.rs.
         "intent_at_night",
         // Anchors that others made: tests/it/anchors.rs.
@@ -207,7 +211,8 @@ fn every_code_has_a_sabotage_that_shows_it() {
         "not_ours",
     ];
     for (code, _) in CODES {
-        let is_shown = SABOTAGES.iter().chain(SEALED).any(|(_, _, shown)| shown == code);
+        let all = [SABOTAGES, COLUMNS, SEALED, COLUMNS_SEALED];
+        let is_shown = all.iter().copied().flatten().any(|(_, _, shown)| shown == code);
         assert!(is_shown != ELSEWHERE.contains(code), "{code}");
     }
 }

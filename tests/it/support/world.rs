@@ -160,7 +160,7 @@ fn row(i: u8, jurisdiction: &str) -> NewRow {
             has_phone: true,
             has_address: true,
             has_email: false,
-            commitments: json!({}),
+            commitments: json!({"letter": "00".repeat(32), "sms": "00".repeat(32)}),
         }),
         faults: json!([]),
         sealed: vec![1],
