@@ -115,6 +115,8 @@ settings! {
     }
     /// Backups of the database.
     Backups {
+        /// Hours.
+        audit_sealed_every_hours: u64,
         /// Days.
         retention_days: u32,
     }

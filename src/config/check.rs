@@ -45,9 +45,10 @@ fn check_evidence(evidence: &Evidence) -> Result<(), SettingsError> {
     if evidence.outside.is_empty() {
         return refuse("evidence.outside".into(), "must name a folder or `s3://bucket/prefix` outside of the database");
     }
-    if evidence.interval_ms == 0 || evidence.batch_size_max == 0 || evidence.audit_every_minutes == 0 {
+    let at_least_one = [u64::from(evidence.batch_size_max), evidence.interval_ms, evidence.audit_every_minutes];
+    if at_least_one.contains(&0) || evidence.audit_sealed_every_hours == 0 {
         return refuse(
-            "evidence.interval_ms, evidence.batch_size_max, evidence.audit_every_minutes".into(),
+            "evidence.interval_ms, batch_size_max, audit_every_minutes, audit_sealed_every_hours".into(),
             "must be at least 1",
         );
     }

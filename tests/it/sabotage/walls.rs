@@ -1,8 +1,9 @@
-//! What an owner changes that is no column of a fact: guards, the clock, signatures of the log, look-ups.
+//! What an owner changes that is no column of a fact: guards, the clock, signatures of the log; and who finds it by itself.
 
 use super::{audit, change, codes, finished_run};
 use crate::support::{Capability, Setup, Stage, eventually, lane, world_after};
 use duly::evidence::anchor::Judges;
+use duly::evidence::self_audit::audit_all;
 use duly_ledger::Signer;
 use duly_sandbox::{Fault, FaultKind};
 use sqlx::{AssertSqlSafe, Row};
@@ -65,6 +66,22 @@ async fn a_checkpoint_that_another_key_signed_is_found() {
     sqlx::query("update checkpoint set note = $1 where note = $2").bind(forged).bind(&note).execute(&stage.owner).await.unwrap();
 
     assert_eq!(codes(&found().await), BTreeSet::from(["checkpoint_not_signed"]));
+}
+
+/// The audit that Duly makes of itself opens what is sealed where it has the key, and writes down what it saw there.
+#[tokio::test]
+async fn the_self_audit_with_the_master_key_finds_what_only_the_keys_can_tell() {
+    let stage = finished_run().await;
+    change(&stage, "create or replace function duly_now() returns timestamptz language sql volatile as $$ select clock_timestamp() $$").await;
+    change(&stage, "update person set language = 'cy'").await;
+    let (store, judges) = (&stage.office.store, Judges::open(&stage.office.settings).unwrap());
+    let told = async || stage.words("select kind from event where kind like 'audit.%' order by ord").await;
+
+    audit_all(store, &judges, None).await.unwrap();
+    assert_eq!(told().await, ["audit.passed"]);
+    audit_all(store, &judges, Some(&stage.office.master)).await.unwrap();
+    assert_eq!(told().await, ["audit.passed", "audit.failed"]);
+    assert_eq!(stage.alarms().await, ["audit_failed"]);
 }
 
 /// A call that was found and one that was proven absent: what the look-ups say must be what the events tell.
