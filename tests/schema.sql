@@ -325,6 +325,7 @@ table lane_pause
     since timestamp with time zone not null default duly_now()
     rests integer not null default 0
     constraint lane_pause_pkey PRIMARY KEY (lane)
+    trigger check_pause BEFORE INSERT OR UPDATE ON public.lane_pause FOR EACH ROW EXECUTE FUNCTION check_pause()
     grant delete, insert, select to duly_app
     grant update (until, code, since, rests) to duly_app
 
@@ -335,7 +336,7 @@ table leadership
     expires_at timestamp with time zone not null
     locked_by text
     constraint leadership_pkey PRIMARY KEY (role)
-    trigger check_lead BEFORE INSERT OR UPDATE OF expires_at ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
+    trigger check_lead BEFORE INSERT OR UPDATE ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
     grant insert, select to duly_app
     grant update (epoch, holder, expires_at, locked_by) to duly_app
 
@@ -664,6 +665,7 @@ table pulse
     constraint pulse_beat_check CHECK ((beat >= 0))
     constraint pulse_only_one_check CHECK (only_one)
     constraint pulse_pkey PRIMARY KEY (only_one)
+    trigger check_pulse BEFORE UPDATE ON public.pulse FOR EACH ROW EXECUTE FUNCTION check_pulse()
     grant select to duly_app
     grant update (beat) to duly_app
 
@@ -1085,10 +1087,10 @@ begin
     return new;
 end 
 
-function check_lead() returns trigger set search_path=public, pg_temp
+function check_lead() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if new.expires_at > duly_now() + interval '1 minute' then
+    if not coalesce(new.expires_at <= duly_now() + interval '1 minute', false) then
         raise exception 'a lead that would not run out' using errcode = 'DU017';
     end if;
     return new;
@@ -1096,6 +1098,9 @@ end
 
 function check_list_key() returns trigger security definer set search_path=public, pg_temp
 
+    if tg_op = 'INSERT' and new.epoch <> 1 or tg_op = 'UPDATE' and new.epoch not in (old.epoch, old.epoch + 1) then
+        raise exception 'a lead changes hands one by one' using errcode = 'DU030';
+    end if;
 begin
     if new.key_no <> coalesce((select max(k.key_no) from controller_list_key k where k.controller_id = new.controller_id), 0) + 1 then
         raise exception 'a list key does not follow the one before' using errcode = 'DU065';
@@ -1127,6 +1132,15 @@ function check_places() returns trigger security definer set search_path=public,
 begin
     if exists (select from fresh s where not exists (select from event e
            join log l on l.log_no = s.log_no and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
+function check_pause() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if not coalesce(new.until <= duly_now() + interval '25 hours', false) then
+        raise exception 'a lane that would rest for ever' using errcode = 'DU028';
+    end if;
+    return new;
+end 
+
            join log_generation g on g.log_no = s.log_no and g.generation = s.generation where e.ord = s.ord)) then
         raise exception 'an event is placed in a log to which it does not belong' using errcode = 'DU016';
     end if;
@@ -1138,6 +1152,15 @@ function check_reconciled() returns trigger set search_path=public, pg_temp
 begin
     if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
          where s.command_id = new.command_id
+function check_pulse() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if new.beat <= old.beat or new.beat > old.beat + 100000000 then
+        raise exception 'a pulse only grows, by a few years at most' using errcode = 'DU029';
+    end if;
+    return new;
+end 
+
            and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', old.restored_id)))) then
         raise exception 'a restore is reconciled once, by an active user''s signature over exactly that' using errcode = 'DU072';
     end if;

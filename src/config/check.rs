@@ -115,6 +115,10 @@ fn check_health(settings: &Settings) -> Result<(), SettingsError> {
     Ok(())
 }
 
+    // The database refuses a longer one: nobody may stop a lane for ever.
+    if health.rest_max_ms > 86_400_000 {
+        return refuse("health.rest_max_ms".into(), "must not be longer than a day");
+    }
 fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     let key = |field: &str| format!("lanes.{name}.{field}");
     // The name stands in queue names, paths and send references.

@@ -181,6 +181,7 @@ fn a_rest_that_ends_before_the_calls_before_it_and_a_night_without_hours_are_ref
 #[test]
 fn a_live_lane_needs_credentials_that_are_not_the_demos() {
     assert_eq!(refused_key(lane("live = true\n")), "lanes.a.api_key");
+    assert_eq!(refused_key(load("[health]\nrest_max_ms = 86400001\n", &[], &[])), "health.rest_max_ms");
     assert_eq!(refused_key(lane("live = true\napi_key = \"sandbox-key\"\nreceipt_secret = \"s\"\n")), "lanes.a.api_key");
     assert_eq!(
         refused_key(lane("live = true\napi_key = \"k\"\nreceipt_secret = \"sandbox-secret\"\n")),
