@@ -1057,12 +1057,17 @@ end
 function check_forgotten() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400) or not (case old.result
+    if not coalesce(case old.result
             when 'refused' then old.verdict <> 'verified'
             when 'unmatched' then not exists (select from attempt a where a.controller_id = old.controller_id and a.reference = old.reference and a.lane = old.provider)
             when 'replay' then exists (select from receipt e where e.controller_id = old.controller_id and e.provider = old.provider
                 and e.event_name = old.event_name and e.verdict = 'verified' and e.receipt_id < old.receipt_id)
-            else false end) then
+            else false end, false)
+        or (floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400)
+            and 100 > (select count(*) from (select from receipt e where e.result in ('refused', 'unmatched', 'replay')
+                and e.received_at >= to_timestamp(floor(extract(epoch from old.received_at) / 86400) * 86400)
+                and e.controller_id = old.controller_id and e.provider = old.provider and e.result = old.result and e.verdict = old.verdict
+                and e.receipt_id < old.receipt_id limit 100) as before)) then
         raise exception 'a receipt that counts is not forgotten' using errcode = 'DU027';
     end if;
     return old;
@@ -1093,14 +1098,14 @@ begin
     if not coalesce(new.expires_at <= duly_now() + interval '1 minute', false) then
         raise exception 'a lead that would not run out' using errcode = 'DU017';
     end if;
+    if tg_op = 'INSERT' and new.epoch <> 1 or tg_op = 'UPDATE' and new.epoch not in (old.epoch, old.epoch + 1) then
+        raise exception 'a lead changes hands one by one' using errcode = 'DU030';
+    end if;
     return new;
 end 
 
 function check_list_key() returns trigger security definer set search_path=public, pg_temp
 
-    if tg_op = 'INSERT' and new.epoch <> 1 or tg_op = 'UPDATE' and new.epoch not in (old.epoch, old.epoch + 1) then
-        raise exception 'a lead changes hands one by one' using errcode = 'DU030';
-    end if;
 begin
     if new.key_no <> coalesce((select max(k.key_no) from controller_list_key k where k.controller_id = new.controller_id), 0) + 1 then
         raise exception 'a list key does not follow the one before' using errcode = 'DU065';
@@ -1127,11 +1132,6 @@ begin
     return new;
 end 
 
-function check_places() returns trigger security definer set search_path=public, pg_temp
-
-begin
-    if exists (select from fresh s where not exists (select from event e
-           join log l on l.log_no = s.log_no and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
 function check_pause() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1141,17 +1141,17 @@ begin
     return new;
 end 
 
+function check_places() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from fresh s where not exists (select from event e
+           join log l on l.log_no = s.log_no and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
            join log_generation g on g.log_no = s.log_no and g.generation = s.generation where e.ord = s.ord)) then
         raise exception 'an event is placed in a log to which it does not belong' using errcode = 'DU016';
     end if;
     return null;
 end 
 
-function check_reconciled() returns trigger set search_path=public, pg_temp
-
-begin
-    if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
-         where s.command_id = new.command_id
 function check_pulse() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1161,6 +1161,11 @@ begin
     return new;
 end 
 
+function check_reconciled() returns trigger set search_path=public, pg_temp
+
+begin
+    if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
+         where s.command_id = new.command_id
            and is_signed(s.command_id, s.user_id, jsonb_build_object('command', 'restore reconcile', 'restored', old.restored_id)))) then
         raise exception 'a restore is reconciled once, by an active user''s signature over exactly that' using errcode = 'DU072';
     end if;

@@ -1,6 +1,6 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
-use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError};
+use super::{Anchors, Dispatch, Evidence, LAID_ASIDE_LEAST, Lane, Settings, SettingsError};
 use crate::model::quiet;
 use secrecy::ExposeSecret;
 
@@ -19,6 +19,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     }
     if quiet::Quiet::parse(&settings.quiet.from, &settings.quiet.until).is_err() {
         return refuse("quiet.from, quiet.until".to_owned(), "must be times of the day, such as 21:00");
+    }
+    if settings.receipts.laid_aside_per_day_max < LAID_ASIDE_LEAST {
+        return refuse("receipts.laid_aside_per_day_max".to_owned(), "must be at least 100");
     }
     let every = settings.receipts.refusals_every_seconds;
     if !(1..=3600).contains(&every) || 86_400 % every != 0 {
@@ -112,13 +115,13 @@ fn check_health(settings: &Settings) -> Result<(), SettingsError> {
     if health.rest_max_ms < health.rest_min_ms {
         return refuse("health.rest_max_ms".into(), "must not be shorter than rest_min_ms");
     }
-    Ok(())
-}
-
     // The database refuses a longer one: nobody may stop a lane for ever.
     if health.rest_max_ms > 86_400_000 {
         return refuse("health.rest_max_ms".into(), "must not be longer than a day");
     }
+    Ok(())
+}
+
 fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     let key = |field: &str| format!("lanes.{name}.{field}");
     // The name stands in queue names, paths and send references.
