@@ -74,7 +74,9 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
         lines.push("No incidents yet: there is nothing to audit.".to_owned());
     }
     if !judges.opens_notes() {
-        lines.push("Whether the log's key signed its checkpoints was not looked at: `keys.log_file` cannot be read here.".to_owned());
+        lines.push(
+            "Whether the log's key signed its checkpoints was not looked at: `keys.log_file` cannot be read here.".to_owned(),
+        );
     }
     let notes_opened = judges.opens_notes();
     context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));

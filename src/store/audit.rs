@@ -143,16 +143,37 @@ pub const CODES: &[(&str, &str)] = &[
     ("said_without_proof", "ask the provider about the message's reference: nothing on record shows that it took it"),
     ("duplicate_without_alarm", "look at both provider ids of the message: it may have been sent twice, and nobody was told"),
     ("reference_shared", "ask the provider about the reference: two messages were sent under one name"),
-    ("lookup_differs", "ask the provider about the message's reference: what is said to have been looked up is not what its events tell"),
-    ("template_differs", "restore what was prepared from a backup: it names another template or content than the approved plan has"),
+    (
+        "lookup_differs",
+        "ask the provider about the message's reference: what is said to have been looked up is not what its events tell",
+    ),
+    (
+        "template_differs",
+        "restore what was prepared from a backup: it names another template or content than the approved plan has",
+    ),
     ("lane_differs", "ask the provider about the message's reference: the attempt names another lane than it was made on"),
     ("reach_differs", "restore the person from a backup: how they can be reached is not what the list's manifest says"),
-    ("person_differs", "restore the person from a backup: language, format, place or search hash are not those of their sealed record"),
-    ("epoch_differs", "find out who raised or lowered the lead's epoch: it changed hands no oftener than the log and its time allow"),
-    ("pause_differs", "find out who stopped the lane: no event of the system's log tells of this rest, and it would not end by itself"),
-    ("restore_open", "run `duly restore reconcile`; where nothing was restored, find out who wrote it: nothing is sent meanwhile"),
+    (
+        "person_differs",
+        "restore the person from a backup: language, format, place or search hash are not those of their sealed record",
+    ),
+    (
+        "epoch_differs",
+        "find out who raised or lowered the lead's epoch: it changed hands no oftener than the log and its time allow",
+    ),
+    (
+        "pause_differs",
+        "find out who stopped the lane: no event of the system's log tells of this rest, and it would not end by itself",
+    ),
+    (
+        "restore_open",
+        "run `duly restore reconcile`; where nothing was restored, find out who wrote it: nothing is sent meanwhile",
+    ),
     ("checkpoint_not_signed", "compare the log with the copy outside: a checkpoint's note does not open with the log's key"),
-    ("review_differs", "have the template reviewed again: no signature of its reader's with its event tells of exactly this review"),
+    (
+        "review_differs",
+        "have the template reviewed again: no signature of its reader's with its event tells of exactly this review",
+    ),
     ("letterhead_differs", "set the letterhead again: what it is made of is not what was signed and told"),
     ("open_without_deadline", "find out who changed the message: nobody would look after it again"),
     (

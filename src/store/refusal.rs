@@ -119,7 +119,8 @@ impl Store {
         .await?;
         for row in rows {
             let refused = Refused { lane: row.lane, ground: "unmatched".to_owned(), since: row.since };
-            insert_log_events(&mut tx, LogScope::Controller(row.controller_id), facts(BTreeMap::from([(refused, row.n)]))).await?;
+            insert_log_events(&mut tx, LogScope::Controller(row.controller_id), facts(BTreeMap::from([(refused, row.n)])))
+                .await?;
         }
         // What came yesterday may have been laid aside only now.
         let gone = sqlx::query!(

@@ -84,6 +84,8 @@ impl Judges {
 fn is_signed(row: &StoredNote, seed: &[u8; 32]) -> bool {
     let opened = Signer::new(&row.origin, seed).ok().and_then(|signer| signer.open(row.note.as_bytes()).ok());
     opened.is_some_and(|checkpoint| {
-        checkpoint.origin == row.origin && i64::try_from(checkpoint.size) == Ok(row.size) && checkpoint.root.as_slice() == row.root
+        checkpoint.origin == row.origin
+            && i64::try_from(checkpoint.size) == Ok(row.size)
+            && checkpoint.root.as_slice() == row.root
     })
 }

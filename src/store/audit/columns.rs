@@ -131,7 +131,8 @@ impl Snapshot {
         let mut findings = Vec::new();
         for row in rows {
             let named = hash(&row.hash)?;
-            let look = Look { logo: row.logo.map(|bytes| (bytes.into(), row.logo_alt.unwrap_or_default())), check_page: row.check_page };
+            let look =
+                Look { logo: row.logo.map(|bytes| (bytes.into(), row.logo_alt.unwrap_or_default())), check_page: row.check_page };
             let words = controller_set(&row.slug, &named);
             let is_signed = commands.get(&row.command_id).is_some_and(|signed| signed.says(row.set_by, &words));
             // The same look may be set again later: each row has an event of its own.

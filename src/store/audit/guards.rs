@@ -30,9 +30,8 @@ impl Snapshot {
         for (name, function) in &made.functions {
             let mut found = rows.iter().filter(|row| row.name == *name).peekable();
             let is_there = found.peek().is_some();
-            let is_ours = found.all(|row| {
-                row.prosrc == function.body && row.prosecdef == function.is_definer && !row.finds_elsewhere
-            });
+            let is_ours =
+                found.all(|row| row.prosrc == function.body && row.prosecdef == function.is_definer && !row.finds_elsewhere);
             if !is_there || !is_ours {
                 let code = if name == CLOCK { "clock_differs" } else { "guard_differs" };
                 findings.push(finding(code, name.clone()));

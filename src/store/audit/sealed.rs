@@ -169,8 +169,10 @@ impl Snapshot {
                 findings.push(finding("contact_differs", person(row.person_id)));
             }
             let hashes = [("external_reference", record.external_reference.as_bytes()), ("fields", plain.as_slice())];
-            let is_found = hashes.map(|(field, value)| incident_key.search_hash(field, value).to_vec()) == [row.reference_hash, row.fields_hash];
-            let words = [&record.language, &record.format, &record.jurisdiction] == [&row.language, &row.format, &row.jurisdiction];
+            let is_found = hashes.map(|(field, value)| incident_key.search_hash(field, value).to_vec())
+                == [row.reference_hash, row.fields_hash];
+            let words =
+                [&record.language, &record.format, &record.jurisdiction] == [&row.language, &row.format, &row.jurisdiction];
             let reach = [record.takes_texts(), record.address.is_some(), record.email.is_some()];
             if !is_found || !words || reach != [row.has_phone, row.has_address, row.has_email] {
                 findings.push(finding("person_differs", person(row.person_id)));

@@ -195,7 +195,10 @@ async fn of_a_flood_the_first_are_kept_and_the_rest_is_counted() {
     let word = |ground: &str, n| ("sms".to_owned(), ground.to_owned(), n);
     assert_eq!(told(&stage).await, [word("bad_signature", 250), word("unmatched", 150)]);
     assert_eq!(stage.count("select count(*) from receipt").await, 100 + 100 + 100 + 100 + 1);
-    assert_eq!(stage.count("select count(*) from receipt where reference = lpad(to_hex(4711), 32, '0') and due_at is not null").await, 1);
+    assert_eq!(
+        stage.count("select count(*) from receipt where reference = lpad(to_hex(4711), 32, '0') and due_at is not null").await,
+        1
+    );
     assert_eq!(refusals().await, Vec::<String>::new());
     let deleted = "set local session_replication_role = replica; delete from receipt where result = 'unmatched'";
     sqlx::raw_sql(deleted).execute(&stage.owner).await.unwrap();

@@ -27,7 +27,11 @@ pub const COLUMNS: &[(&str, &str, &str)] = &[
         "duplicate_without_alarm",
     ),
     ("name another template", "update prepared_content set template_hash = sha256('x')", "template_differs"),
-    ("call an alert the full text", "update prepared_content set content = case content when 'full' then 'alert' else 'full' end", "template_differs"),
+    (
+        "call an alert the full text",
+        "update prepared_content set content = case content when 'full' then 'alert' else 'full' end",
+        "template_differs",
+    ),
     ("invent an email address", "update person set has_email = not has_email", "reach_differs"),
     ("forget an address", "update person set has_address = not has_address", "reach_differs"),
     ("invent a number", "update person set has_phone = true, commitments = commitments - 'sms'", "reach_differs"),
@@ -56,7 +60,11 @@ pub const COLUMNS: &[(&str, &str, &str)] = &[
         "set local session_replication_role = replica; insert into lane_pause (lane, until, code) values ('sms', 'infinity', '429')",
         "pause_differs",
     ),
-    ("let a lane rest without a word", "insert into lane_pause (lane, until, code) values ('sms', now() + interval '1 minute', '429')", "pause_differs"),
+    (
+        "let a lane rest without a word",
+        "insert into lane_pause (lane, until, code) values ('sms', now() + interval '1 minute', '429')",
+        "pause_differs",
+    ),
     ("make up a restore", "insert into restored (restored_id, ground) values (gen_random_uuid(), 'pulse')", "restore_open"),
 ];
 
@@ -66,7 +74,11 @@ pub const COLUMNS_SEALED: &[(&str, &str, &str)] = &[
     ("print for somebody otherwise", "update person set format = 'large-print'", "person_differs"),
     ("move somebody", "update person set jurisdiction = 'FR'", "person_differs"),
     ("keep text messages from somebody", "update person set has_phone = false", "person_differs"),
-    ("let somebody be found under another reference", "update person set reference_hash = sha256(reference_hash)", "person_differs"),
+    (
+        "let somebody be found under another reference",
+        "update person set reference_hash = sha256(reference_hash)",
+        "person_differs",
+    ),
     ("let a repeat be taken for another", "update person set fields_hash = sha256('x')", "person_differs"),
     ("say that another lane was taken", "update attempt set lane = 'sms-b'", "lane_differs"),
 ];

@@ -72,7 +72,11 @@ async fn a_checkpoint_that_another_key_signed_is_found() {
 #[tokio::test]
 async fn the_self_audit_with_the_master_key_finds_what_only_the_keys_can_tell() {
     let stage = finished_run().await;
-    change(&stage, "create or replace function duly_now() returns timestamptz language sql volatile as $$ select clock_timestamp() $$").await;
+    change(
+        &stage,
+        "create or replace function duly_now() returns timestamptz language sql volatile as $$ select clock_timestamp() $$",
+    )
+    .await;
     change(&stage, "update person set language = 'cy'").await;
     let (store, judges) = (&stage.office.store, Judges::open(&stage.office.settings).unwrap());
     let told = async || stage.words("select kind from event where kind like 'audit.%' order by ord").await;
@@ -93,7 +97,8 @@ async fn a_look_up_that_says_something_else_than_its_event_is_found() {
     let mut process = stage.start(&["scheduler", "worker"]);
     eventually("both are accepted", async || stage.states().await == ["accepted", "accepted"]).await;
     process.kill();
-    let grounds = "select convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'ground' from event where kind = 'message.resolved' order by 1";
+    let grounds =
+        "select convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'ground' from event where kind = 'message.resolved' order by 1";
     assert_eq!(stage.words(grounds).await, ["absent", "found"]);
     assert_eq!(audit(&stage).await, []);
     change(&stage, "create table kept as table lookup").await;
@@ -102,7 +107,10 @@ async fn a_look_up_that_says_something_else_than_its_event_is_found() {
         ("nothing was found", "update lookup set found = null"),
         ("something was found that was absent", "update lookup set found = array['sb_0'] where found is null"),
         ("it was asked before the call could end", "update lookup set sent_at = sent_at - interval '1 hour' where found is null"),
-        ("it was asked too early", "update lookup l set sent_at = a.send_by from attempt a where found is null and a.message_id = l.message_id and a.attempt = l.attempt"),
+        (
+            "it was asked too early",
+            "update lookup l set sent_at = a.send_by from attempt a where found is null and a.message_id = l.message_id and a.attempt = l.attempt",
+        ),
         ("nobody asked", "delete from lookup where found is null"),
     ] {
         change(&stage, statement).await;

@@ -178,7 +178,10 @@ async fn leads_run_out_and_restores_and_list_keys_need_their_own_signature() {
     for (attack, code) in [
         ("update leadership set epoch = 9223372036854775807", "DU030"),
         ("update leadership set epoch = epoch - 1", "DU030"),
-        ("insert into leadership (role, epoch, holder, expires_at) values ('sequencer', 9223372036854775807, 'eve', now())", "DU030"),
+        (
+            "insert into leadership (role, epoch, holder, expires_at) values ('sequencer', 9223372036854775807, 'eve', now())",
+            "DU030",
+        ),
         ("insert into lane_pause (lane, until, code) values ('sms-a', 'infinity', '429')", "DU028"),
         ("insert into lane_pause (lane, until, code) values ('sms-a', now() + interval '2 days', '429')", "DU028"),
         ("update pulse set beat = 9223372036854775807", "DU029"),
