@@ -1,7 +1,7 @@
 //! What the log alone cannot give back: it stands in the log, nobody is told by it twice, and somebody must decide.
 
 use super::ground::{PEOPLE, come_back, duly, dump, holds, office, restore, serve, serve_to_the_end, stage, told};
-use crate::support::{Capability, Lane, Setup, but_for_the_clock, lane};
+use crate::support::{Capability, Lane, Setup, lane};
 use crate::told::sequence;
 use duly::model::state::Route;
 use duly_sandbox::{Fault, FaultKind, ProviderConfig};
@@ -70,8 +70,7 @@ async fn people_and_plans_that_only_the_lost_time_knew_stand_in_the_log_and_hold
         1
     );
     let office = office(&stage).await;
-    let found = but_for_the_clock(office.store.audit(stage.incident.key).await.unwrap());
-    let codes: BTreeSet<&str> = found.iter().map(|f| f.code).collect();
+    let codes: BTreeSet<&str> = office.store.audit(stage.incident.key).await.unwrap().iter().map(|f| f.code).collect();
     assert_eq!(codes, BTreeSet::from(["event_of_nobody", "frozen_rows_differ", "plan_missing"]));
     serve_to_the_end(&stage).await;
     assert_eq!(told(&stage), all);

@@ -1,7 +1,7 @@
 //! What people decided in the time that was lost stands again: erasures, holds, pauses.
 
 use super::ground::{PEOPLE, duly, dump, holds, office, restore, serve, serve_to_the_end, stage, told};
-use crate::support::{Lane, Setup, Stage, but_for_the_clock, eventually};
+use crate::support::{Lane, Setup, Stage, eventually};
 use crate::told::sequence;
 use duly::model::state::Route;
 use duly::model::statement::{incident_close, user_revoke};
@@ -45,7 +45,7 @@ async fn whoever_was_erased_in_the_lost_time_is_erased_again() {
     serve_to_the_end(&stage).await;
     assert_eq!(told(&stage), PEOPLE as usize);
     let office = office(&stage).await;
-    assert_eq!(but_for_the_clock(office.store.audit(stage.incident.key).await.unwrap()), Vec::new());
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
     let report = super::ground::verdict(&stage).await;
     assert_eq!(report.verdict, duly_ledger::verify::Verdict::Good, "{:?}", report.findings.kept);
 }
@@ -75,7 +75,7 @@ async fn holds_and_pauses_of_the_lost_time_stand_again() {
     assert_eq!(stage.words("select state from plan").await, ["paused"]);
     assert_eq!(stage.words("select hold_id::text from hold where lifted_at is null").await, [set.to_string()]);
     let office = office(&stage).await;
-    assert_eq!(but_for_the_clock(office.store.audit(stage.incident.key).await.unwrap()), Vec::new());
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
     stage.users.move_plan(&office.store, &stage.incident, 1, ("plan.resumed", "plan resume", "paused", "running")).await;
     stage.users.lift(&office.store, set).await;
     let mut process = serve(&stage);
@@ -106,7 +106,7 @@ async fn an_incident_that_was_closed_and_a_user_who_was_revoked_in_the_lost_time
     assert_eq!(stage.words("select name from app_user where revoked_at is not null").await, ["bob"]);
     assert_eq!(stage.count("select count(*) from event where kind in ('incident.closed', 'user.revoked')").await, 2);
     let office = office(&stage).await;
-    assert_eq!(but_for_the_clock(office.store.audit(stage.incident.key).await.unwrap()), Vec::new());
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
     serve_to_the_end(&stage).await;
     assert_eq!(told(&stage), PEOPLE as usize);
     holds(&stage).await;
