@@ -124,6 +124,7 @@ pub struct Archive {
     interval: Duration,
     batch: i64,
     audit_every: Duration,
+    audit_sealed_every: Duration,
 }
 
 impl Archive {
@@ -138,6 +139,7 @@ impl Archive {
             interval: Duration::from_millis(evidence.interval_ms),
             batch: i64::from(evidence.batch_size_max),
             audit_every: Duration::from_secs(60 * evidence.audit_every_minutes),
+            audit_sealed_every: Duration::from_secs(3600 * evidence.audit_sealed_every_hours),
         })
     }
 

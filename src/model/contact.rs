@@ -148,6 +148,11 @@ impl PersonRecord {
         envelope::block(&self.name, self.address.as_deref().unwrap_or_default())
     }
 
+    /// Whether a text message can reach the number.
+    pub fn takes_texts(&self) -> bool {
+        self.phone.as_deref().and_then(|phone| phone::check(phone, "GB").ok().flatten()).is_some_and(|phone| phone.takes_texts)
+    }
+
     /// Zones of time in which it may be night for whoever carries this phone.
     pub fn zones(&self) -> Vec<String> {
         zones(&self.jurisdiction, self.phone.as_deref().and_then(phone::country).as_deref())

@@ -111,6 +111,16 @@ fn a_zero_that_belongs_to_the_number_is_not_forgotten() {
 }
 
 #[test]
+fn what_a_number_takes_is_the_same_once_it_is_stored() {
+    for text in
+        ["07400 123456", "020 7219 3000", "+39 347 123 4567", "+39 06 6988 4857", "+1 202 555 0143", "+33 6 12 34 56 78", ""]
+    {
+        let checked = PersonRecord::check(&RawPerson { phone: text.into(), ..raw() }).unwrap();
+        assert_eq!(checked.record.takes_texts(), checked.takes_texts, "{text}");
+    }
+}
+
+#[test]
 fn a_landline_alone_reaches_nobody_by_text() {
     let landline = RawPerson { phone: "020 7219 3000".into(), ..raw() };
     let alone =

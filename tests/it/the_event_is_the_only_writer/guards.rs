@@ -179,6 +179,21 @@ async fn leads_run_out_and_restores_and_list_keys_need_their_own_signature() {
         assert_eq!(refusal(&app, attack).await, "DU017", "{attack}");
     }
 
+    for (attack, code) in [
+        ("update leadership set epoch = 9223372036854775807", "DU030"),
+        ("update leadership set epoch = epoch - 1", "DU030"),
+        (
+            "insert into leadership (role, epoch, holder, expires_at) values ('sequencer', 9223372036854775807, 'eve', now())",
+            "DU030",
+        ),
+        ("insert into lane_pause (lane, until, code) values ('sms-a', 'infinity', '429')", "DU028"),
+        ("insert into lane_pause (lane, until, code) values ('sms-a', now() + interval '2 days', '429')", "DU028"),
+        ("update pulse set beat = 9223372036854775807", "DU029"),
+        ("update pulse set beat = beat - 1", "DU029"),
+    ] {
+        assert_eq!(refusal(&app, attack).await, code, "{attack}");
+    }
+
     let restored = Uuid::now_v7();
     let noticed = format!("insert into restored (restored_id, ground) values ('{restored}', 'pulse')");
     assert_eq!(refusal(&app, &noticed).await, "");
