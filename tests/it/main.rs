@@ -1,6 +1,7 @@
 //! One binary, a module per promise, on a real Postgres and a real RabbitMQ.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod alerts;
 mod anchors;
 mod attacks;
 mod cli;

@@ -27,5 +27,5 @@ pub use process::Process;
 pub use provider::{Capability, NOTIFY_KEY, lane};
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
-pub use wait::{eventually, within};
+pub use wait::{eventually, skipped, within};
 pub use world::{World, deadlines, quota, world, world_after, world_under};
