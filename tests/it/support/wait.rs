@@ -24,7 +24,7 @@ pub async fn within<T>(longest: Duration, what: &str, mut look: impl AsyncFnMut(
 /// Says that a test could not run here: past the harness, which keeps what a test prints to itself while it is green.
 pub fn skipped(why: &str) {
     use std::io::Write;
-    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+    std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
 }
 
 /// Waits until `look` is true, at most 180 s.
