@@ -1,6 +1,7 @@
 //! The command line: one file per group of commands, each a thin layer over the library.
 
 pub mod audit;
+mod batches;
 pub mod close;
 pub mod controllers;
 pub mod demo;
@@ -134,6 +135,9 @@ enum Command {
     /// Providers: what the lanes' can do and how they fare, and whether they answer
     #[command(subcommand)]
     Provider(providers::ProviderCommand),
+    /// Batches that somebody carries: list, handed-over, result
+    #[command(subcommand)]
+    Batch(batches::BatchCommand),
     /// Run roles until told to stop
     Serve(serve::Serve),
     /// Run the simulator of providers
@@ -246,6 +250,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(command) => restore::run(&context, command).await,
         Command::Log(command) => logs::run(&context, command).await,
         Command::Provider(command) => providers::run(&context, command).await,
+        Command::Batch(command) => batches::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,
         Command::Demo(args) => demo::run(args).await,

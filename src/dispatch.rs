@@ -1,5 +1,6 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
+mod batches;
 mod call;
 mod confirm;
 pub mod draft;

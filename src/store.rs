@@ -10,6 +10,7 @@ pub mod bring_back;
 pub mod claim;
 pub mod close;
 pub mod controller;
+pub mod declared;
 pub mod draft;
 pub mod due;
 pub mod equation;

@@ -206,6 +206,7 @@ table event
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger begin_deadlines AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
+    trigger check_declared AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_declared()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
     grant select to duly_app
@@ -996,6 +997,20 @@ begin
         raise exception 'a command that was not signed now' using errcode = 'DU019';
     end if;
     return new;
+end 
+
+function check_declared() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from (select convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind like 'receipt%'
+                               and strpos(convert_from(f.body, 'UTF8'), '"ground":"declared"') > 0) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and signed_words(s.statement) ->> 'command' in ('batch handed-over', 'batch result'))) then
+        raise exception 'somebody''s word without their signature' using errcode = 'DU080';
+    end if;
+    return null;
 end 
 
 function check_erasure() returns trigger security definer set search_path=public, pg_temp

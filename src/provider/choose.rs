@@ -1,6 +1,7 @@
 //! Which provider a lane's settings mean, and whose a frozen request is: the only place that knows their names.
 
 use super::described::{self, DescribedProvider};
+use super::file::{self, Folder};
 use super::frozen::thaw;
 use super::http::HttpProvider;
 use super::lob::{self, Lob};
@@ -18,7 +19,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Words that a lane's setting `provider` may be.
-pub const KINDS: &[&str] = &["http", "lob", "notify", "sandbox", "smtp", "stannp", "twilio"];
+pub const KINDS: &[&str] = &["file", "http", "lob", "notify", "sandbox", "smtp", "stannp", "twilio"];
 
 /// How often a provider is asked at which nobody can call us back, where the settings do not say.
 const POLL: Duration = Duration::from_secs(300);
@@ -147,6 +148,10 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
             let wire = DescribedProvider::new(lane, channel).map_err(|what| wrong("http", what))?;
             Ok(("http", Box::new(HttpProvider::new(wire, &url, timeout)?)))
         }
+        file::KIND => {
+            let folder = Folder::new(name, lane, channel, timeout).map_err(|(setting, what)| wrong(setting, what))?;
+            Ok((file::KIND, Box::new(folder)))
+        }
         "lob" => {
             let url = address(name, lane, lob::LIVE_URL)?;
             Ok(("lob", Box::new(HttpProvider::new(Lob::new(lane, channel), &url, timeout)?)))
@@ -230,6 +235,7 @@ impl Nobody {
 fn read_back(frozen: &[u8]) -> Option<ReadBack> {
     let request = thaw(frozen)?;
     match request.kind {
+        file::KIND => file::read_back(&request),
         "http" => described::read_back(&request),
         "lob" => lob::read_back(&request),
         "notify" => notify::read_back(&request),

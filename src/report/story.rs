@@ -343,6 +343,10 @@ fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channe
         }
         "message.cancelled" => format!("{name}: cancelled before it left"),
         "message.reopened" => format!("{name}: due again"),
+        "receipt" | "receipt.late" if text("ground") == "declared" => {
+            let status = status_words(channel, text("status"), row.postage_class.as_deref());
+            format!("{name}: {} declared and signed: {status}", user_name(detail, names))
+        }
         "receipt" => format!("{name}: {}", status_words(channel, text("status"), row.postage_class.as_deref())),
         "receipt.late" => {
             let status = status_words(channel, text("status"), row.postage_class.as_deref());

@@ -3,6 +3,7 @@
 
 mod anchors;
 mod attacks;
+mod batches;
 mod cli;
 mod clock;
 mod closing;
