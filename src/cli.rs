@@ -14,6 +14,7 @@ pub mod keys;
 pub mod list_signatures;
 pub mod lists;
 pub mod logs;
+mod messages;
 pub mod output;
 pub mod pack;
 pub mod person;
@@ -113,6 +114,9 @@ enum Command {
     /// One person: show the story, erase
     #[command(subcommand)]
     Person(person::PersonCommand),
+    /// Single messages: list, cancel as long as their provider holds them
+    #[command(subcommand)]
+    Message(messages::MessageCommand),
     /// Calls of which nobody knows how they ended: list, decide
     #[command(subcommand)]
     Unknown(unknown::UnknownCommand),
@@ -242,6 +246,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Hold(command) => holds::run(&context, command).await,
         Command::Status(args) => status::run(&context, args).await,
         Command::Person(command) => person::run(&context, command).await,
+        Command::Message(command) => messages::run(&context, command).await,
         Command::Unknown(command) => unknown::run(&context, command).await,
         Command::Audit(args) => audit::run(&context, args).await,
         Command::Verify(args) => verify::run(&context, &args),

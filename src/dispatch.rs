@@ -8,6 +8,7 @@ mod gate;
 mod harvest;
 mod matching;
 pub mod plan;
+pub mod recall;
 mod recorder;
 mod repeat;
 pub mod resolver;

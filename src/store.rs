@@ -36,6 +36,7 @@ pub mod plan;
 pub mod proof;
 pub mod quarantine;
 pub mod quiet;
+pub mod recall;
 pub mod receipt;
 pub mod refusal;
 pub mod restore;

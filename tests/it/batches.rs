@@ -182,6 +182,11 @@ async fn letters_count_as_handed_to_the_carrier_once_somebody_signed_the_docket(
     desk.write("log.vkey", &desk.duly("ann", &["log", "key", "--incident", "cards"]).fine().out);
     let verified = run(desk.command(&["verify", "pack.zip", "--key", "log.vkey", "--json"]), "").fine().json();
     assert_eq!(verified["findings"], json!([]), "{verified}");
+    let changed =
+        "update signed_command set statement = convert_to(replace(convert_from(statement, 'UTF8'), 'Leeds', 'Derby'), 'UTF8')";
+    desk.sabotage(changed).await.unwrap();
+    let found = desk.duly("ann", &["audit", "--json"]);
+    assert!(found.code == 1 && found.out.contains("event_not_signed"), "another place than was signed: {found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

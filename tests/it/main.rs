@@ -29,6 +29,7 @@ mod packs;
 mod prepare;
 mod providers;
 mod quotas;
+mod recalls;
 mod receipts;
 mod relays;
 mod recovery;

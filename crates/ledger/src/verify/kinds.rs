@@ -22,7 +22,7 @@ words! {
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
         ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
         Unfit = "message.unfit",
-        Cancelled = "message.cancelled", Reopened = "message.reopened",
+        Cancelled = "message.cancelled", Reopened = "message.reopened", Recall = "message.recall", Recalled = "message.recalled",
     }
 }
 
@@ -164,6 +164,10 @@ impl Kind {
             Self::Asked => &[("ground", Is::Word(&["no_lookup", "no_reference", "no_answer", "key_expired"]))],
             Self::Decided => &[("command", Is::Uuid), ("ground", Is::Word(&["send_again", "next_step"])), ("user", Is::Uuid)],
             Self::Receipt | Self::ReceiptLate => &[("status", Is::Report)],
+            Self::Recall => OF_COMMAND,
+            Self::Recalled => {
+                &[("command", Is::Uuid), ("ground", Is::Word(&["cancelled", "too_late", "unknown"])), ("user", Is::Uuid)]
+            }
             Self::Overdue => &[("ground", Is::Word(&["no_news"]))],
             Self::Exhausted => &[("ground", Is::Word(&["deadline", "attempts"]))],
             Self::Unfit => &[("ground", Is::Word(&["not_as_approved", "does_not_open", "does_not_render"]))],
@@ -266,14 +270,24 @@ impl Kind {
             (Self::Overdue, _) => &[Overdue],
             (Self::Exhausted, _) => &[Exhausted],
             (Self::Cancelled, _) => &[Cancelled],
+            (Self::Recalled, Some("cancelled")) => &[Failed],
             _ => &[],
         }
     }
 
     /// Whether it is told also where it moves nothing: somebody outside said so.
     pub fn may_stay(self, fact: &Fact) -> bool {
-        matches!(self, Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped | Self::ReceiptLate | Self::Unfit)
-            || (self == Self::Unknown && fact.text("ground") == Some("answer"))
+        matches!(
+            self,
+            Self::Accepted
+                | Self::Rejected
+                | Self::NotTaken
+                | Self::LaneStopped
+                | Self::ReceiptLate
+                | Self::Unfit
+                | Self::Recall
+                | Self::Recalled
+        ) || (self == Self::Unknown && fact.text("ground") == Some("answer"))
             || (self == Self::Resolved && fact.text("ground") == Some("found"))
     }
 }
