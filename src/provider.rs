@@ -18,6 +18,7 @@ mod money;
 mod multipart;
 pub mod notify;
 mod receipt;
+mod rotating;
 pub mod sandbox;
 pub mod smtp;
 pub mod stannp;

@@ -6,6 +6,7 @@ use super::frozen::thaw;
 use super::http::HttpProvider;
 use super::lob::{self, Lob};
 use super::notify::{self, Notify};
+use super::rotating::Rotating;
 use super::sandbox::{self, ReceiptReader, Sandbox};
 use super::smtp::{self, Smtp};
 use super::stannp::{self, Stannp};
@@ -54,6 +55,7 @@ impl Account {
     /// The account of a lane; `timeout` is the longest wait for an answer, `is_reachable` whether providers can call us.
     pub fn new(name: &str, lane: &Lane, timeout: Duration, is_reachable: bool) -> Result<Self, AccountError> {
         let (kind, provider) = choose(name, lane, timeout)?;
+        let provider = rotating(name, lane, timeout, provider);
         let capabilities = provider.capabilities();
         // An empty secret would let anybody sign receipts.
         let is_unguarded = lane.receipt_secret.expose_secret().is_empty() && capabilities.receipts != ReceiptProof::None;
@@ -107,6 +109,15 @@ impl Account {
     pub fn capabilities(&self) -> &Capabilities {
         self.provider.capabilities()
     }
+}
+
+/// The provider of a lane, behind the files of its secrets where it has any.
+fn rotating(name: &str, lane: &Lane, timeout: Duration, first: Box<dyn Provider>) -> Box<dyn Provider> {
+    if lane.secret_files().is_empty() || first.batches().is_some() {
+        return first;
+    }
+    let owned = name.to_owned();
+    Box::new(Rotating::new(name, lane, first, Box::new(move |lane| Some(choose(&owned, lane, timeout).ok()?.1))))
 }
 
 /// The lane's own limit and the provider's: the lower one; 0 in the settings is none of our own.
