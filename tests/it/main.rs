@@ -4,6 +4,7 @@
 mod alerts;
 mod anchors;
 mod attacks;
+mod batches;
 mod cli;
 mod clock;
 mod closing;
@@ -29,6 +30,7 @@ mod packs;
 mod prepare;
 mod providers;
 mod quotas;
+mod recalls;
 mod receipts;
 mod relays;
 mod recovery;

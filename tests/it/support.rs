@@ -24,7 +24,7 @@ pub use broker::{VirtualHost, broker_folder, virtual_host};
 pub use database::{TestDatabase, database_on, empty_database, migrated_database, server};
 pub use private::write_private;
 pub use process::Process;
-pub use provider::{Capability, NOTIFY_KEY, lane};
+pub use provider::{Capability, NOTIFY_KEY, Sandbox, lane};
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
 pub use wait::{eventually, skipped, within};
