@@ -214,12 +214,14 @@ table event
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
 
 table event_inbox
-    ord bigint not null
+    first_ord bigint not null
     controller_id uuid
     incident_no bigint
+    ords bigint[] not null
     since timestamp with time zone not null
-    constraint event_inbox_pkey PRIMARY KEY (ord)
-    grant delete, select to duly_app
+    constraint event_inbox_check CHECK ((((cardinality(ords) >= 1) AND (cardinality(ords) <= 256)) AND (ords[1] = first_ord) AND ((ords[cardinality(ords)] / 256) = (first_ord / 256))))
+    constraint event_inbox_pkey PRIMARY KEY (first_ord)
+    grant select to duly_app
 
 table hand_over
     log_id uuid not null
@@ -327,6 +329,7 @@ table lane_pause
     since timestamp with time zone not null default duly_now()
     rests integer not null default 0
     constraint lane_pause_pkey PRIMARY KEY (lane)
+    trigger check_pause BEFORE INSERT OR UPDATE ON public.lane_pause FOR EACH ROW EXECUTE FUNCTION check_pause()
     grant delete, insert, select to duly_app
     grant update (until, code, since, rests) to duly_app
 
@@ -337,7 +340,7 @@ table leadership
     expires_at timestamp with time zone not null
     locked_by text
     constraint leadership_pkey PRIMARY KEY (role)
-    trigger check_lead BEFORE INSERT OR UPDATE OF expires_at ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
+    trigger check_lead BEFORE INSERT OR UPDATE ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
     grant insert, select to duly_app
     grant update (epoch, holder, expires_at, locked_by) to duly_app
 
@@ -582,6 +585,13 @@ table person_key
     constraint person_key_pkey PRIMARY KEY (controller_id, incident_no, person_id)
     grant insert, select to duly_app
 
+view place
+    log_no integer
+    generation integer
+    seq bigint
+    ord bigint
+    grant select to duly_app
+
 table plan
     controller_id uuid not null
     incident_no bigint not null
@@ -666,6 +676,7 @@ table pulse
     constraint pulse_beat_check CHECK ((beat >= 0))
     constraint pulse_only_one_check CHECK (only_one)
     constraint pulse_pkey PRIMARY KEY (only_one)
+    trigger check_pulse BEFORE UPDATE ON public.pulse FOR EACH ROW EXECUTE FUNCTION check_pulse()
     grant select to duly_app
     grant update (beat) to duly_app
 
@@ -794,13 +805,14 @@ table row_decision
 table sequenced
     log_no integer not null
     generation integer not null
-    seq bigint not null
-    ord bigint not null
-    constraint sequenced_pkey PRIMARY KEY (log_no, generation, seq)
-    constraint sequenced_seq_check CHECK ((seq >= 0))
-    UNIQUE index sequenced_ord ON public.sequenced USING btree (ord)
-    trigger check_places AFTER INSERT ON public.sequenced REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_places()
-    grant insert, select to duly_app
+    first_seq bigint not null
+    ords bigint[] not null
+    constraint sequenced_first_seq_check CHECK ((first_seq >= 0))
+    constraint sequenced_log_no_generation_fkey FOREIGN KEY (log_no, generation) REFERENCES log_generation(log_no, generation)
+    constraint sequenced_ords_check CHECK ((((cardinality(ords) >= 1) AND (cardinality(ords) <= 256)) AND ((ords[cardinality(ords)] / 256) = (ords[1] / 256))))
+    constraint sequenced_pkey PRIMARY KEY (log_no, generation, first_seq)
+    index sequenced_page ON public.sequenced USING btree (((ords[1] / 256)))
+    grant select to duly_app
 
 table signed_command
     command_id uuid not null
@@ -854,19 +866,25 @@ table template_review
 
 function apply_events() returns trigger security definer set search_path=public, pg_temp
 
-declare wanted bigint; moved bigint;
+declare n record; moved bigint;
 begin
-    perform check_restored(r.n_brought, r.n_moving, r.restored_id)
-       from (select count(f.restored_id) as n_brought, min(f.restored_id::text)::uuid as restored_id,
-                    count(*) filter (where f.restored_id is null and (f.person_id is not null or f.plan_to is not null)) as n_moving from fresh f) r;
-    -- Somebody whom only the published log knows has no head here.
-    select count(*) into wanted from fresh f where f.person_id is not null and (f.restored_id is null or exists (select from person p
-        where p.controller_id = f.controller_id and p.incident_no = f.incident_no and p.person_id = f.person_id));
+    -- All that is to be counted, in one walk over the statement's events.
+    select count(restored_id) as brought, min(restored_id::text)::uuid as restored_id,
+           count(*) filter (where restored_id is null and (person_id is not null or plan_to is not null)) as moving,
+           -- Somebody whom only the published log knows has no head here.
+           count(*) filter (where person_id is not null and (restored_id is null or exists (select from person p
+               where p.controller_id = f.controller_id and p.incident_no = f.incident_no and p.person_id = f.person_id))) as heads,
+           count(*) filter (where message_from is not null) as messages,
+           count(*) filter (where notice_from is not null or alerted) as notices,
+           count(*) filter (where plan_from is not null) as plans,
+           count(*) filter (where kind in ('incident.closed', 'incident.reopened')) as closes
+      into n from fresh f;
+    perform check_restored(n.brought, n.moving, n.restored_id);
     update person p set last_n = e.n, last_leaf = e.leaf from fresh e
      where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
        and p.last_n = e.n - 1 and convert_from(e.body, 'UTF8') like event_shape(e.kind, e.n, e.person_id, p.last_leaf);
     get diagnostics moved = row_count;
-    if moved <> wanted then raise exception 'event does not follow the head of its person, or its bytes do not say so' using errcode = 'DU001'; end if;
+    if moved <> n.heads then raise exception 'event does not follow the head of its person, or its bytes do not say so' using errcode = 'DU001'; end if;
     if exists (select from fresh e
          where (e.person_id is null and convert_from(e.body, 'UTF8') not like event_shape(e.kind, null, null, null))
             or ((e.message_id is not null or e.notice_to is not null or e.alerted)
@@ -875,8 +893,7 @@ begin
         raise exception 'the bytes of an event tell of another kind or move than its row' using errcode = 'DU006';
     end if;
 
-    select count(*) into wanted from fresh where message_from is not null;
-    if wanted > 0 then
+    if n.messages > 0 then
         update message m set state = e.message_to,
                attempt = coalesce(e.attempt, m.attempt),
                -- Who decides to send again gives as many attempts as at first, and a new deadline where they named one.
@@ -889,11 +906,10 @@ begin
          where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
            and m.person_id = e.person_id and m.state = e.message_from;
         get diagnostics moved = row_count;
-        if moved <> wanted then raise exception 'event moves a message from a state in which it is not' using errcode = 'DU002'; end if;
+        if moved <> n.messages then raise exception 'event moves a message from a state in which it is not' using errcode = 'DU002'; end if;
     end if;
 
-    select count(*) into wanted from fresh where notice_from is not null or alerted;
-    if wanted > 0 then
+    if n.notices > 0 then
         update notice o set state = coalesce(e.notice_to, o.state),
                alerted_at = case when e.alerted then coalesce(o.alerted_at, duly_now()) else o.alerted_at end,
                ended_at = case when e.notice_to is null then o.ended_at when e.notice_to = 'open' then null else duly_now() end
@@ -902,11 +918,10 @@ begin
            and o.controller_id = e.controller_id and o.incident_no = e.incident_no and o.person_id = e.person_id
            and o.phase = e.notice_phase and (e.notice_from is null or (o.state = e.notice_from and v.to_state is not null));
         get diagnostics moved = row_count;
-        if moved <> wanted then raise exception 'event moves a notice from a state in which it is not' using errcode = 'DU003'; end if;
+        if moved <> n.notices then raise exception 'event moves a notice from a state in which it is not' using errcode = 'DU003'; end if;
     end if;
 
-    select count(*) into wanted from fresh where plan_from is not null;
-    if wanted > 0 then
+    if n.plans > 0 then
         update plan q set state = e.plan_to
           from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.plan_from is not null) e
           join plan_move v on v.kind = e.kind and v.from_state = e.plan_from and v.to_state = e.plan_to
@@ -919,13 +934,12 @@ begin
                and (e.plan_to <> 'approved' or i.approvals_required <= (select count(*) from plan_approval a
                      where a.controller_id = q.controller_id and a.incident_no = q.incident_no and a.plan_no = q.plan_no))));
         get diagnostics moved = row_count;
-        if moved <> wanted then
+        if moved <> n.plans then
             raise exception 'event moves a plan as it may not, or without its approvals and signed command' using errcode = 'DU004';
         end if;
     end if;
 
-    select count(*) into wanted from fresh where kind in ('incident.closed', 'incident.reopened');
-    if wanted > 0 then
+    if n.closes > 0 then
         update incident i set closed_at = case e.kind when 'incident.closed' then duly_now() end
           from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f where f.kind in ('incident.closed', 'incident.reopened')) e
          where i.controller_id = e.controller_id and i.incident_no = e.incident_no and e.person_id is null
@@ -934,7 +948,7 @@ begin
              or is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid, jsonb_build_object('incident', i.incident_id, 'reason', e.d -> 'reason',
                    'command', case e.kind when 'incident.closed' then 'incident close' else 'incident reopen' end)));
         get diagnostics moved = row_count;
-        if moved <> wanted then
+        if moved <> n.closes then
             raise exception 'event closes or reopens an incident as it may not, or without its signed command' using errcode = 'DU009';
         end if;
     end if;
@@ -945,7 +959,8 @@ function await_sequencing() returns trigger security definer set search_path=pub
 
 declare now timestamptz := duly_now();
 begin
-    insert into event_inbox select ord, controller_id, incident_no, now from fresh;
+    insert into event_inbox select min(ord), controller_id, incident_no, array_agg(ord order by ord), now
+      from fresh group by controller_id, incident_no, ord / 256;
     return null;
 end 
 
@@ -1032,6 +1047,9 @@ begin
             or (e.incident_no is not null and not exists (select from incident i where i.controller_id = e.controller_id and i.incident_no = e.incident_no))) then
         raise exception 'an event of a controller or incident that is not there' using errcode = 'DU013';
     end if;
+    -- What calls and receipts tell is most of all, and nobody decided it.
+    perform from fresh where restored_id is null and kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded', 'incident.added', 'log.opened');
+    if not found then return null; end if;
     if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
                              where f.restored_id is null and f.kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded')) e
          where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
@@ -1071,12 +1089,17 @@ end
 function check_forgotten() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400) or not (case old.result
+    if not coalesce(case old.result
             when 'refused' then old.verdict <> 'verified'
             when 'unmatched' then not exists (select from attempt a where a.controller_id = old.controller_id and a.reference = old.reference and a.lane = old.provider)
             when 'replay' then exists (select from receipt e where e.controller_id = old.controller_id and e.provider = old.provider
                 and e.event_name = old.event_name and e.verdict = 'verified' and e.receipt_id < old.receipt_id)
-            else false end) then
+            else false end, false)
+        or (floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400)
+            and 100 > (select count(*) from (select from receipt e where e.result in ('refused', 'unmatched', 'replay')
+                and e.received_at >= to_timestamp(floor(extract(epoch from old.received_at) / 86400) * 86400)
+                and e.controller_id = old.controller_id and e.provider = old.provider and e.result = old.result and e.verdict = old.verdict
+                and e.receipt_id < old.receipt_id limit 100) as before)) then
         raise exception 'a receipt that counts is not forgotten' using errcode = 'DU027';
     end if;
     return old;
@@ -1101,11 +1124,14 @@ begin
     return new;
 end 
 
-function check_lead() returns trigger set search_path=public, pg_temp
+function check_lead() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if new.expires_at > duly_now() + interval '1 minute' then
+    if not coalesce(new.expires_at <= duly_now() + interval '1 minute', false) then
         raise exception 'a lead that would not run out' using errcode = 'DU017';
+    end if;
+    if tg_op = 'INSERT' and new.epoch <> 1 or tg_op = 'UPDATE' and new.epoch not in (old.epoch, old.epoch + 1) then
+        raise exception 'a lead changes hands one by one' using errcode = 'DU030';
     end if;
     return new;
 end 
@@ -1138,15 +1164,22 @@ begin
     return new;
 end 
 
-function check_places() returns trigger security definer set search_path=public, pg_temp
+function check_pause() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if exists (select from fresh s where not exists (select from event e
-           join log l on l.log_no = s.log_no and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
-           join log_generation g on g.log_no = s.log_no and g.generation = s.generation where e.ord = s.ord)) then
-        raise exception 'an event is placed in a log to which it does not belong' using errcode = 'DU016';
+    if not coalesce(new.until <= duly_now() + interval '25 hours', false) then
+        raise exception 'a lane that would rest for ever' using errcode = 'DU028';
     end if;
-    return null;
+    return new;
+end 
+
+function check_pulse() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if new.beat <= old.beat or new.beat > old.beat + 100000000 then
+        raise exception 'a pulse only grows, by a few years at most' using errcode = 'DU029';
+    end if;
+    return new;
 end 
 
 function check_recall() returns trigger security definer set search_path=public, pg_temp
@@ -1297,8 +1330,8 @@ function event_shape(kind text, n bigint, person_id uuid, prev bytea) returns te
 function generation_is_opened() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    perform from log l join sequenced s on s.log_no = l.log_no and s.generation = new.generation and s.seq = 0
-       join event e on e.ord = s.ord and e.kind = 'log.opened'
+    perform from log l join sequenced s on s.log_no = l.log_no and s.generation = new.generation and s.first_seq = 0
+       join event e on e.ord = s.ords[1] and e.kind = 'log.opened'
       cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as body) b
       where l.log_no = new.log_no and b.body ->> 'inc' = l.log_id::text
         and b.body -> 'd' @> jsonb_build_object('generation', new.generation, 'origin', new.origin)
@@ -1385,6 +1418,34 @@ begin
         raise exception 'the incident is closed' using errcode = 'DU012';
     end if;
     return null;
+end 
+
+function part_waiting(controller uuid, incident bigint) returns void security definer set search_path=public, pg_temp
+
+    with gone as (delete from event_inbox i where i.controller_id is not distinct from controller and i.incident_no is not distinct from incident
+             and cardinality(i.ords) > 1 returning i.*)
+    insert into event_inbox select o.ord, g.controller_id, g.incident_no, array[o.ord], g.since from gone g cross join lateral unnest(g.ords) as o (ord);
+
+
+function place_events(to_log integer, to_generation integer, from_seq bigint, taken bigint[]) returns void security definer set search_path=public, pg_temp
+
+declare next_seq bigint; placed bigint;
+begin
+    select s.first_seq + cardinality(s.ords) into next_seq from sequenced s
+     where s.log_no = to_log and s.generation = to_generation order by s.first_seq desc limit 1;
+    if coalesce(next_seq, 0) <> from_seq then
+        raise exception 'the next place of this log is %', coalesce(next_seq, 0) using errcode = 'DU016';
+    end if;
+    with gone as (delete from event_inbox i using log l where l.log_no = to_log and i.first_ord = any(taken)
+             and i.controller_id is not distinct from l.controller_id and i.incident_no is not distinct from l.incident_no
+             returning i.first_ord, i.ords),
+         made as (insert into sequenced select to_log, to_generation,
+                    from_seq + sum(cardinality(g.ords)) over (order by t.at) - cardinality(g.ords), g.ords
+                    from unnest(taken) with ordinality as t (first_ord, at) join gone g using (first_ord) returning 1)
+    select count(*) into placed from made;
+    if placed <> cardinality(taken) then
+        raise exception 'what is placed waits for its place in this log' using errcode = 'DU016';
+    end if;
 end 
 
 function receipt_begins_undecided() returns trigger set search_path=public, pg_temp

@@ -33,7 +33,7 @@ impl Made {
     fn read(&mut self, sql: &str) {
         let mut rest = sql;
         while !rest.is_empty() {
-            let words = rest.split_whitespace().take(5).collect::<Vec<_>>();
+            let words = rest.split_whitespace().take(6).collect::<Vec<_>>();
             let taken = match words.as_slice() {
                 ["create", "function", ..] | ["create", "or", "replace", "function", ..] => self.read_function(rest),
                 ["create", "trigger", ..] | ["create", "constraint", "trigger", ..] => self.read_trigger(rest),
@@ -41,8 +41,17 @@ impl Made {
                     self.functions.remove(bare(name));
                     None
                 }
-                ["drop", "trigger", name, "on", table] => {
+                ["drop", "trigger", name, "on", table, ..] => {
                     self.triggers.remove(&place(name, bare(table)));
+                    None
+                }
+                // Its triggers go with it.
+                ["drop", "table", table, ..] => {
+                    self.move_triggers(bare(table), None);
+                    None
+                }
+                ["alter", "table", from, "rename", "to", to] => {
+                    self.move_triggers(bare(from), Some(bare(to)));
                     None
                 }
                 _ => None,
@@ -60,6 +69,17 @@ impl Made {
         let function = Function { body: body.to_owned(), is_definer: head.contains("security definer") };
         self.functions.insert(bare(named.split_whitespace().next()?).to_owned(), function);
         Some(head.len() + body.len() + 4)
+    }
+
+    fn move_triggers(&mut self, from: &str, to: Option<&str>) {
+        let (before, after) = (format!(" on {from}"), to.map(|to| format!(" on {to}")));
+        let (moved, kept) = std::mem::take(&mut self.triggers).into_iter().partition(|(place, _)| place.ends_with(&before));
+        let moved: BTreeMap<String, String> = moved;
+        self.triggers = kept;
+        if let Some(after) = after {
+            let renamed = |text: &str| text.replacen(&before, &after, 1);
+            self.triggers.extend(moved.iter().map(|(place, definition)| (renamed(place), renamed(definition))));
+        }
     }
 
     fn read_trigger(&mut self, sql: &str) -> Option<usize> {
@@ -99,6 +119,11 @@ mod tests {
         assert_eq!(made.triggers["t on u"], "create trigger t before insert on u for each row execute function f");
         made.read("drop trigger t on u;\ndrop function g();\n");
         assert_eq!((made.triggers.len(), made.functions.len()), (0, 1));
+        made.read("create trigger t before insert on u for each row execute function f();\n");
+        made.read("alter table u rename to v;\n");
+        assert_eq!(made.triggers["t on v"], "create trigger t before insert on v for each row execute function f");
+        made.read("drop table v;\n");
+        assert_eq!(made.triggers.len(), 0, "a trigger goes with its table");
     }
 
     #[test]
