@@ -45,6 +45,12 @@ fn put(spool: &Spool, n: usize) -> Result<Put, SpoolError> {
     spool.put(&reference(n), &frozen(Channel::Sms, n, "Your data, code A"), &yes(), SOON)
 }
 
+fn put_all(spool: &Spool, numbers: impl IntoIterator<Item = usize>) {
+    for n in numbers {
+        assert!(matches!(put(spool, n), Ok(Put::Taken)), "{n}");
+    }
+}
+
 /// In how many batches each message stands, by their manifests.
 fn standing(folder: &Path) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
@@ -104,9 +110,9 @@ fn a_batch_is_closed_when_it_is_full_or_has_waited_and_not_before() {
     let folder = tempfile::tempdir().unwrap();
     let spool = spool(folder.path());
     let patient = Limits { messages_max: 3, wait: Duration::from_secs(3600) };
-    (0..2).for_each(|n| drop(put(&spool, n).unwrap()));
+    put_all(&spool, 0..2);
     assert_eq!(spool.close_due(patient, &TEXTS, SOON).unwrap(), [""; 0]);
-    (2..7).for_each(|n| drop(put(&spool, n).unwrap()));
+    put_all(&spool, 2..7);
     assert_eq!(spool.close_due(patient, &TEXTS, SOON).unwrap().len(), 2);
     assert_eq!(spool.close_due(Limits { wait: Duration::ZERO, ..patient }, &TEXTS, SOON).unwrap().len(), 1);
     assert_eq!(standing(folder.path()).len(), 7);
@@ -127,7 +133,7 @@ fn nothing_is_taken_that_may_not_leave_any_more() {
 fn what_is_taken_back_before_its_batch_is_closed_is_in_none_and_cannot_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let spool = spool(folder.path());
-    (1..=2).for_each(|n| drop(put(&spool, n).unwrap()));
+    put_all(&spool, 1..=2);
 
     assert_eq!(spool.cancel(&reference(1), SOON).unwrap(), Place::Cancelled);
     assert_eq!(fs::read(folder.path().join("cancelled").join(reference(1))).unwrap(), b"");
@@ -144,7 +150,7 @@ fn nobody_else_reads_the_folder_and_no_name_in_it_is_personal() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("lane");
     let spool = spool(&place);
-    (0..4).for_each(|n| drop(put(&spool, n).unwrap()));
+    put_all(&spool, 0..4);
     spool.close_due(Limits { wait: Duration::from_secs(60), ..AT_ONCE }, &TEXTS, SOON).unwrap();
     spool.keep_docket(&standing_name(&place), b"{}", SOON).unwrap();
 
