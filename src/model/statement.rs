@@ -35,7 +35,7 @@ pub fn signed_words(statement: &[u8]) -> Option<Value> {
     Some(Value::Object(fields))
 }
 
-/// `plan approve`, `go`, `pause` or `resume`, over the plan's hash.
+/// `plan approve`, `go`, `pause`, `resume` or `withdraw`, over the plan's hash.
 pub fn plan_command(command: &str, incident_id: Uuid, plan_no: i32, hash: &[u8]) -> Value {
     json!({"command": command, "incident": incident_id, "plan": plan_no, "hash": hex::encode(hash)})
 }

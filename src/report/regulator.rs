@@ -18,7 +18,7 @@ fn informed(tally: &Tally) -> &'static str {
     let p = &tally.people;
     // Whoever waits in quarantine or on a list that is not frozen is affected, too.
     match (p.notified, p.open + p.unreachable + tally.quarantine.waiting + tally.unfrozen) {
-        (0, _) if tally.plans.values().any(|plan| plan.first("approved").is_some()) => "planned",
+        (0, _) if tally.plans.values().any(|plan| plan.first("approved").is_some() && plan.first("withdrawn").is_none()) => "planned",
         (0, _) => "no",
         (_, 0) => "yes",
         _ => "in part",

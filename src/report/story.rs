@@ -265,6 +265,7 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
         "plan.approved" => format!("{who} approved plan {plan}"),
         "plan.started" => format!("{who} started plan {plan}"),
         "plan.paused" => format!("{who} paused plan {plan}"),
+        "plan.withdrawn" => format!("{who} withdrew plan {plan}"),
         "plan.resumed" => format!("{who} resumed plan {plan}"),
         "incident.closed" => format!("{who} closed the incident{}", because(&detail)),
         "incident.reopened" => format!("{who} reopened the incident{}", because(&detail)),

@@ -48,4 +48,5 @@ mod told;
 mod turns;
 mod unsent;
 mod vendors;
+mod withdrawn;
 mod wording;

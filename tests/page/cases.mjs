@@ -137,6 +137,8 @@ export const CASES = [
   bad('a plan started before it was approved', ['plan'], { events: i => remove(i, at(i, 'plan.approved')) }),
   bad('a plan whose text speaks of another', ['plan'], { events: i => { i.planNumber = 2; } }),
   bad('a plan paused twice', ['plan'], { events: i => after(i, at(i, 'plan.paused'), { k: 'plan.paused', plan: 1 }) }),
+  good('a plan that was approved and withdrawn, and under which nothing went', i => { i.events = i.events.filter(e => !/^(message|receipt)/.test(e.k) && !['plan.started', 'plan.paused', 'plan.resumed'].includes(e.k)); after(i, at(i, 'plan.approved'), { k: 'plan.withdrawn', plan: 1 }); }),
+  bad('a plan withdrawn that runs', ['plan'], { events: i => i.add({ k: 'plan.withdrawn', plan: 1 }) }),
   bad('approved by who prepared it', ['approval'], { events: i => { at(i, 'plan.approved').d = { user: USERS.preparer }; } }),
   bad('an approval that is not in the pack', ['approval'], { files: f => f.delete('approvals/1-1.json') }),
   bad('an approval of another plan', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace(/[0-9a-f]{64}/, 'f'.repeat(64)); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),

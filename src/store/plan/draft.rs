@@ -95,12 +95,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         // Who stands still in it is thrown out, and nothing was prepared.
         sqlx::query!("select set_config('idle_in_transaction_session_timeout', $1, true)", IDLE_MAX).fetch_one(&mut *tx).await?;
-        sqlx::query!(
-            r#"select pg_advisory_xact_lock(hashtextextended('duly people of ' || $1::bigint, 0)) as locked"#,
-            incident.incident_no
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        lock_people(&mut tx, incident).await?;
         let row = sqlx::query!(
             r#"select coalesce(max(plan_no), 0) + 1 as "plan_no!" from plan where controller_id = $1 and incident_no = $2"#,
             incident.controller_id,
@@ -110,6 +105,17 @@ impl Store {
         .await?;
         Ok(PlanDraft { store: self.clone(), tx, incident, frozen: Vec::new(), plan_no: row.plan_no })
     }
+}
+
+/// Locks out intake, and everybody else who plans for the incident's people or lets them go.
+pub(super) async fn lock_people(tx: &mut Transaction<'static, Postgres>, incident: IncidentKey) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"select pg_advisory_xact_lock(hashtextextended('duly people of ' || $1::bigint, 0)) as locked"#,
+        incident.incident_no
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 impl PlanDraft {

@@ -10,7 +10,7 @@ words! {
         LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed",
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
-        PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
+        PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", PlanWithdrawn = "plan.withdrawn",
         ExportMade = "export.made", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
         ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
@@ -98,7 +98,15 @@ impl Kind {
 
     /// Whether it tells of a plan.
     pub fn is_of_plan(self) -> bool {
-        matches!(self, Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed)
+        matches!(
+            self,
+            Self::PlanPrepared
+                | Self::PlanApproved
+                | Self::PlanStarted
+                | Self::PlanPaused
+                | Self::PlanResumed
+                | Self::PlanWithdrawn
+        )
     }
 
     /// Whether it may stand in a person's chain; `None`: both in one and outside.
@@ -187,7 +195,7 @@ impl Kind {
 
     fn common(self) -> (Fields, Fields) {
         match self {
-            Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed => (OF_PLAN, &[]),
+            kind if kind.is_of_plan() => (OF_PLAN, &[]),
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
