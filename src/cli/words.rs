@@ -52,8 +52,8 @@ const PERSON: &[(&str, &str)] = &[
     ("held", "a hold covers the person"),
     ("notified", "told, as the profile counts it: by channel, content and what the carrier or network reported"),
     ("unreachable", "no step of the route is left; a substitute or public notice is due"),
-    ("exempt", "the law does not require it, with a reason"),
-    ("withdrawn", "taken back, with a reason"),
+    ("exempt", "somebody decided, with a reason, that no notice is owed"),
+    ("withdrawn", "told in another way, in person, by phone or by others; never counted as notified"),
 ];
 
 /// How a call to a provider ends. There is no sixth.

@@ -118,7 +118,8 @@ pub fn standing(tally: &Tally) -> Section {
         part("notified", p.notified, Tone::Told),
         part("open", p.open, Tone::Way),
         part("unreachable", p.unreachable, Tone::Fail),
-        part("exempt or withdrawn", p.exempt + p.withdrawn, Tone::Wait),
+        part("exempt", p.exempt, Tone::Wait),
+        part("told otherwise", p.withdrawn, Tone::Wait),
     ];
     let equation = format!(
         "{} on the frozen lists = {} notified + {} unreachable + {} exempt + {} withdrawn + {} open.{}",

@@ -186,7 +186,13 @@ pub fn told_by_log(
 }
 
 fn event_row(placed: &Placed) -> Result<EventRow, ReportError> {
-    Ok(EventRow { kind: Event::parse(&placed.body)?.kind, body: placed.body.clone(), lane: None, postage_class: None })
+    Ok(EventRow {
+        kind: Event::parse(&placed.body)?.kind,
+        body: placed.body.clone(),
+        lane: None,
+        postage_class: None,
+        reason: None,
+    })
 }
 
 fn hold_entry(row: &EventRow, scope: &str) -> Result<Entry, ReportError> {
@@ -274,6 +280,11 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
     Ok(Some(Entry { at, kind: row.kind.clone(), text, notice: None }))
 }
 
+/// The reason that was signed; a pack, which has only the log, has none.
+fn why(row: &EventRow) -> String {
+    row.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
+}
+
 fn because(detail: &Map<String, Value>) -> String {
     detail.get("reason").and_then(Value::as_str).map_or_else(String::new, |reason| format!(": {reason}"))
 }
@@ -291,6 +302,13 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
         Ok(channel) => message_sentence(row, &detail, channel, names),
         Err(_) if row.kind == "key.destroyed" => {
             format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
+        }
+        Err(_) if row.kind == "notice.exempt" => {
+            format!("{} decided that no notice is owed{}", user_name(&detail, names), why(row))
+        }
+        Err(_) if row.kind == "notice.withdrawn" => {
+            let how = text("ground").parse().map_or("in another way", words::otherwise);
+            format!("{} said that this person was told {how}{}", user_name(&detail, names), why(row))
         }
         Err(_) if row.kind == "contact.viewed" => {
             format!("{} opened contact data or messages of this person for a {}", user_name(&detail, names), text("purpose"))

@@ -8,6 +8,7 @@ mod clock;
 mod closing;
 mod conformance;
 mod crash_matrix;
+mod decided;
 mod emails;
 mod erasure;
 mod fault_matrix;

@@ -1,5 +1,6 @@
 //! The application's role cannot change a fact but by an event, and an event must fit and say so in its bytes.
 
+mod decisions;
 mod elsewhere;
 mod guards;
 mod logs;
@@ -138,6 +139,7 @@ struct Forged {
     message: Option<(Uuid, &'static str, &'static str)>,
     notice: Option<(&'static str, &'static str)>,
     plan: Option<(i32, &'static str, &'static str)>,
+    due_in_ms: Option<i64>,
 }
 
 impl Forged {
@@ -152,7 +154,16 @@ impl Forged {
             at_micros: 1_764_024_005_000_001,
             detail: detail.as_object().cloned().unwrap_or_else(Map::new),
         };
-        Self { event, kind: kind.to_owned(), n: person.map(|_| 1), person, message: None, notice: None, plan: None }
+        Self {
+            event,
+            kind: kind.to_owned(),
+            n: person.map(|_| 1),
+            person,
+            message: None,
+            notice: None,
+            plan: None,
+            due_in_ms: None,
+        }
     }
 
     async fn insert(&self, pool: &PgPool) -> Result<(), String> {
@@ -162,8 +173,8 @@ impl Forged {
     async fn insert_bytes(&self, pool: &PgPool, body: &[u8]) -> Result<(), String> {
         let done = sqlx::query(
             "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase,
-                    notice_from, notice_to, plan_no, plan_from, plan_to, body, leaf)
-             select controller_id, incident_no, $1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13 from incident",
+                    notice_from, notice_to, plan_no, plan_from, plan_to, body, leaf, due_in_ms)
+             select controller_id, incident_no, $1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14 from incident",
         )
         .bind(self.person)
         .bind(self.n)
@@ -178,6 +189,7 @@ impl Forged {
         .bind(self.plan.map(|(.., to)| to))
         .bind(body)
         .bind(leaf_hash(body).as_slice())
+        .bind(self.due_in_ms)
         .execute(pool)
         .await;
         done.map(|_| ()).map_err(|e| e.into_database_error().unwrap().code().unwrap_or_default().into_owned())
@@ -198,9 +210,11 @@ async fn an_event_that_does_not_fit_fails_as_a_whole() {
         let forged = Forged { message: Some((world.messages[0], from, to)), ..cancelled(&world, &json!({"to": to})) };
         assert_eq!(forged.insert(&app).await, Err("DU002".to_owned()), "{from} {to}");
     }
-    for (from, to) in [("open", "exempt"), ("open", "open"), ("notified", "open"), ("open", "withdrawn")] {
+    for (from, to, code) in
+        [("open", "open", "DU003"), ("notified", "open", "DU003"), ("open", "exempt", "DU031"), ("open", "withdrawn", "DU031")]
+    {
         let forged = Forged { notice: Some((from, to)), ..cancelled(&world, &json!({"notice": to, "to": "cancelled"})) };
-        assert_eq!(forged.insert(&app).await, Err("DU003".to_owned()), "{from} {to}");
+        assert_eq!(forged.insert(&app).await, Err(code.to_owned()), "{from} {to}");
     }
 
     assert_eq!(cancelled(&world, &json!({"to": "cancelled"})).insert(&app).await, Ok(()));

@@ -10,6 +10,8 @@ const BY = { user: USERS.preparer, command: USERS.approver }, HOLD = '0192f0aa-0
 const destroyed = p => ({ k: 'key.destroyed', p, d: BY });
 const erased = event => ({ ...event, d: { ...event.d, erased: true } });
 const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
+const exempt = p => ({ k: 'notice.exempt', p, d: { phase: 1, notice: 'exempt', ...BY } });
+const told = (p, more) => ({ k: 'notice.withdrawn', p, d: { phase: 1, notice: 'withdrawn', ground: 'by_phone', ...BY, ...more } });
 const closed = more => ({ k: 'incident.closed', d: { asked: 0, missing: 0, open: 0, quarantined: 0, unknown: 0, ...BY, ...more } });
 const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found', ...BY } };
 /** A policy that asks for one witness, and that witness's line under a checkpoint. */
@@ -198,6 +200,13 @@ export const CASES = [
   bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
   bad('a message\u2019s event that makes a notice exempt', ['fields'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; } }),
+  good('people who are exempt or were told in another way', i => i.add(exempt(P[4]), told(P[5]), told(P[1]))),
+  bad('somebody exempt who was notified', ['notice'], { events: i => i.add(exempt(P[0])) }),
+  bad('somebody exempt twice', ['notice'], { events: i => i.add(exempt(P[5]), told(P[5])) }),
+  bad('somebody told otherwise while a call is open', ['notice'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), told(P[5]), m.accepted()); } }),
+  bad('a call to somebody who is exempt', ['no_cause'], { events: i => { const m = message(P[5], 'sms'); i.add(exempt(P[5]), m.intent(), m.accepted()); } }),
+  bad('a report that moves a notice that was decided', ['notice'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.accepted(), m.overdue(), exempt(P[5]), m.receipt('delivered_to_handset', { notice: 'notified' })); } }),
+  bad('somebody told in no way that there is', ['fields'], { events: i => i.add(told(P[5], { ground: 'by_pigeon' })) }),
   bad('a call that nothing closed', ['open_call'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), { k: 'row.discarded', d: at(i, 'row.discarded').d, t: '2026-11-11T12:00:00.000000Z' }); } }),
   bad('somebody without an end state, where completeness is demanded', ['incomplete'], { complete: true }),
   bad('times that run back', ['time'], { events: i => { at(i, 'receipt.late').t = '2026-11-11T08:49:00.000000Z'; } }),

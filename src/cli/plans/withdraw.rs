@@ -17,7 +17,10 @@ pub async fn withdraw(context: &Context, which: &Which) -> Result<(), Failure> {
         return Ok(());
     }
     check_not_gone(&plan)?;
-    let by = signer(context).await?.sign(store, &plan_command("plan withdraw", incident.incident_id, plan.plan_no, &plan.hash)).await?;
+    let by = signer(context)
+        .await?
+        .sign(store, &plan_command("plan withdraw", incident.incident_id, plan.plan_no, &plan.hash))
+        .await?;
     // It may have been approved, or have gone, while the passphrase was typed.
     let plan = store.load_plan(incident.key, plan.plan_no).await?;
     if is_withdrawn(&plan) {

@@ -84,7 +84,9 @@ impl Snapshot {
                 findings.push(finding("plan_columns_differ", place.clone()));
             }
             let valid = self.count_valid_approvals(incident, &plan, &mut findings).await?;
-            if valid < plan.needs.max(plan.promised().unwrap_or(0)) && (!matches!(plan.state.as_str(), "prepared" | "withdrawn") || plan.has_attempts) {
+            if valid < plan.needs.max(plan.promised().unwrap_or(0))
+                && (!matches!(plan.state.as_str(), "prepared" | "withdrawn") || plan.has_attempts)
+            {
                 findings.push(finding("plan_not_approved", place.clone()));
             }
             findings.extend(self.audit_plan_body(incident, &plan).await?);

@@ -2,11 +2,11 @@
 
 use duly::model::statement::{hold_lift, hold_set, plan_command};
 use duly::model::user_key::UserKey;
-use duly::store::{Store, StoreError};
 use duly::store::incident::Incident;
 use duly::store::quarantine::Decider;
 use duly::store::unit::Note;
 use duly::store::user::Signer;
+use duly::store::{Store, StoreError};
 use serde_json::json;
 use uuid::Uuid;
 

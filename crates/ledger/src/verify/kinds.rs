@@ -17,7 +17,7 @@ words! {
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
         AccountStopped = "lane.stopped", AccountResumed = "lane.resumed", LetterheadSet = "controller.letterhead_set",
         TemplateReviewed = "template.reviewed", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
-        HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
+        HoldLifted = "hold.lifted", NoticeExempt = "notice.exempt", NoticeWithdrawn = "notice.withdrawn", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
         NotTaken = "message.not_taken", LaneStopped = "message.lane_stopped", Unknown = "message.unknown",
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
         ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
@@ -113,7 +113,7 @@ impl Kind {
     fn is_of_person(self) -> Option<bool> {
         match self {
             Self::HoldSet | Self::HoldLifted => None,
-            Self::ContactViewed | Self::KeyDestroyed => Some(true),
+            Self::ContactViewed | Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn => Some(true),
             kind => Some(kind.is_of_message()),
         }
     }
@@ -163,6 +163,12 @@ impl Kind {
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
             Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
+            Self::NoticeExempt => &[("notice", Is::Word(&["exempt"])), ("phase", Is::Count)],
+            Self::NoticeWithdrawn => &[
+                ("ground", Is::Word(&["in_person", "by_phone", "by_others"])),
+                ("notice", Is::Word(&["withdrawn"])),
+                ("phase", Is::Count),
+            ],
             Self::Intent => OF_CALL,
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
@@ -187,7 +193,7 @@ impl Kind {
             Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
             Self::ControllerAdded => OF_COMMAND,
-            Self::HoldSet | Self::HoldLifted | Self::ContactViewed => ERASED,
+            Self::HoldSet | Self::HoldLifted | Self::ContactViewed | Self::NoticeExempt | Self::NoticeWithdrawn => ERASED,
             Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
             _ => &[],
         }
@@ -199,7 +205,9 @@ impl Kind {
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
-            Self::IncidentAdded
+            Self::NoticeExempt
+            | Self::NoticeWithdrawn
+            | Self::IncidentAdded
             | Self::IncidentClosed
             | Self::IncidentReopened
             | Self::LetterheadSet
