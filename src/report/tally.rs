@@ -30,6 +30,8 @@ pub struct List {
     pub root: String,
     /// Whether the controller signed it.
     pub is_signed: bool,
+    /// People of all lists before it, and rows of them that it corrects; `None` for the first.
+    pub amends: Option<(u64, u64)>,
 }
 
 /// A plan: its hash and what was done with it, in order.
@@ -234,7 +236,12 @@ impl Tally {
                 quarantined: number(event, "quarantined"),
                 root: text(event, "root").to_owned(),
                 is_signed: false,
+                amends: None,
             }),
+            "list.amended" => {
+                let (list, amends) = (number(event, "list"), (number(event, "count_before"), number(event, "corrected")));
+                self.lists.iter_mut().filter(|l| l.list == list).for_each(|l| l.amends = Some(amends));
+            }
             "list.signed" => {
                 let signed = number(event, "list");
                 self.lists.iter_mut().filter(|l| l.list == signed).for_each(|l| l.is_signed = true);

@@ -49,10 +49,12 @@ async fn a_withdrawn_plan_lets_its_people_go_and_another_one_tells_them_once() {
     let report = check(&stage, &pack);
     assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
     assert_eq!(report.events["plan.withdrawn"], 1);
+    assert_eq!(report.events["list.amended"], 2, "each further list says what it changed");
     let told = String::from_utf8(file(&pack, "contents.2.jsonl")).unwrap();
     assert_eq!(told.lines().count(), 3, "what the withdrawn plan would have told stays in the pack");
     let page = String::from_utf8(file(&pack, "summary.html")).unwrap();
     assert!(page.contains("Plan 2 was withdrawn"), "{page}");
+    assert!(page.contains("List 2 came after lists of 2 people: 3 people more; 0 rows of them were corrected by it."), "{page}");
 }
 
 #[tokio::test]

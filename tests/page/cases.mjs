@@ -132,6 +132,9 @@ export const CASES = [
   bad('the reader\u2019s own list is another', ['own_list'], { list: i => `${i.lines([P[0]])[0]}\n` }),
   bad('a list signed by somebody else', ['list_signature'], { events: i => { at(i, 'list.signed').d = { key: KEYS.stranger.public.toString('hex') }; } }),
   bad('a signed list with another count', ['list_signature'], { events: i => { at(i, 'list.signed').d = { count: 4 }; } }),
+  good('a further list that says what it changed', i => after(i, at(i, 'list.frozen', 1), { k: 'list.amended', list: 2 }, { k: 'log.delayed', d: { waiting: 3, seconds: 75 } })),
+  bad('a further list that says it changed something else', ['manifest'], { events: i => after(i, at(i, 'list.frozen', 1), { k: 'list.amended', list: 2, d: { count: 9 } }) }),
+  bad('a first list that says it changed something', ['manifest'], { events: i => after(i, at(i, 'list.frozen'), { k: 'list.amended', list: 1 }) }),
   bad('rows that do not add up', ['rows'], { events: i => { at(i, 'list.frozen').d = { rows: 9 }; } }),
 
   bad('a plan without its text', ['plan'], { files: f => { f.delete('plans/1.json'); f.delete('contents.1.jsonl'); f.delete('approvals/1-1.json'); } }),

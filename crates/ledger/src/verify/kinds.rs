@@ -7,7 +7,7 @@ use crate::hash::from_hex;
 words! {
     /// What happened.
     Kind {
-        LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed",
+        LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed", ListAmended = "list.amended", LogDelayed = "log.delayed",
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", PlanWithdrawn = "plan.withdrawn",
@@ -128,6 +128,8 @@ impl Kind {
                 ("origin", Is::Text),
             ],
             Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
+            Self::ListAmended => &[("corrected", Is::Count), ("count_before", Is::Count), ("root_before", Is::Hash)],
+            Self::LogDelayed => &[("seconds", Is::Count), ("waiting", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
             Self::RowQuarantined => &[("codes", Is::Text)],
             Self::RowCorrected => &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)],
@@ -212,7 +214,7 @@ impl Kind {
             | Self::IncidentReopened
             | Self::LetterheadSet
             | Self::TemplateReviewed => (OF_COMMAND, &[]),
-            Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
+            Self::ListFrozen | Self::ListSigned | Self::ListAmended => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),
         }

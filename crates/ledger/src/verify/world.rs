@@ -136,6 +136,7 @@ impl World {
                 self.find(Code::Opened, "only the first leaf of a generation may open the log");
             }
             (Kind::ListFrozen, _) => self.list_frozen(fact),
+            (Kind::ListAmended, _) if self.is_whole => self.list_amended(fact),
             (Kind::ListSigned, _) => self.list_signed(fact, &inc),
             (Kind::HoldSet | Kind::HoldLifted, _) => self.hold(kind, fact, number),
             (Kind::NoticeExempt | Kind::NoticeWithdrawn, Some(number)) => self.decided(fact, number),
