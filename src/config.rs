@@ -23,6 +23,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// How many receipts that count for nothing are kept of a lane, ground and day, at least: the audit asks for as many.
+pub const LAID_ASIDE_LEAST: i64 = 100;
+
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
 macro_rules! settings {
@@ -112,6 +115,8 @@ settings! {
         batch_size_max: u32,
         /// Minutes.
         audit_every_minutes: u64,
+        /// Hours.
+        audit_sealed_every_hours: u64,
     }
     /// Backups of the database.
     Backups {
@@ -139,6 +144,8 @@ settings! {
         refusals_every_seconds: i64,
         /// Days.
         unmatched_retention_days: i64,
+        /// Receipts of a lane, ground and day.
+        laid_aside_per_day_max: i64,
     }
     /// Lists and jobs.
     Intake {

@@ -116,6 +116,7 @@ pub fn deadlines(settings: &Settings) -> Deadlines {
             rest_max_ms: settings.health.rest_max_ms,
         },
         laid_aside_ms: settings.receipts.unmatched_retention_days * DAY_MS,
+        laid_aside_max: settings.receipts.laid_aside_per_day_max,
     }
 }
 

@@ -242,6 +242,8 @@ pub struct Deadlines {
     pub overdue_ms: i64,
     /// How long a receipt that counts for nothing is kept.
     pub laid_aside_ms: i64,
+    /// How many of them are kept of a lane, ground and day; more are only counted.
+    pub laid_aside_max: i64,
     /// When a lane rests, and for how long.
     pub health: HealthRules,
 }

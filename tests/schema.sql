@@ -329,6 +329,7 @@ table lane_pause
     since timestamp with time zone not null default duly_now()
     rests integer not null default 0
     constraint lane_pause_pkey PRIMARY KEY (lane)
+    trigger check_pause BEFORE INSERT OR UPDATE ON public.lane_pause FOR EACH ROW EXECUTE FUNCTION check_pause()
     grant delete, insert, select to duly_app
     grant update (until, code, since, rests) to duly_app
 
@@ -339,7 +340,7 @@ table leadership
     expires_at timestamp with time zone not null
     locked_by text
     constraint leadership_pkey PRIMARY KEY (role)
-    trigger check_lead BEFORE INSERT OR UPDATE OF expires_at ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
+    trigger check_lead BEFORE INSERT OR UPDATE ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
     grant insert, select to duly_app
     grant update (epoch, holder, expires_at, locked_by) to duly_app
 
@@ -669,6 +670,7 @@ table pulse
     constraint pulse_beat_check CHECK ((beat >= 0))
     constraint pulse_only_one_check CHECK (only_one)
     constraint pulse_pkey PRIMARY KEY (only_one)
+    trigger check_pulse BEFORE UPDATE ON public.pulse FOR EACH ROW EXECUTE FUNCTION check_pulse()
     grant select to duly_app
     grant update (beat) to duly_app
 
@@ -1095,12 +1097,17 @@ end
 function check_forgotten() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400) or not (case old.result
+    if not coalesce(case old.result
             when 'refused' then old.verdict <> 'verified'
             when 'unmatched' then not exists (select from attempt a where a.controller_id = old.controller_id and a.reference = old.reference and a.lane = old.provider)
             when 'replay' then exists (select from receipt e where e.controller_id = old.controller_id and e.provider = old.provider
                 and e.event_name = old.event_name and e.verdict = 'verified' and e.receipt_id < old.receipt_id)
-            else false end) then
+            else false end, false)
+        or (floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400)
+            and 100 > (select count(*) from (select from receipt e where e.result in ('refused', 'unmatched', 'replay')
+                and e.received_at >= to_timestamp(floor(extract(epoch from old.received_at) / 86400) * 86400)
+                and e.controller_id = old.controller_id and e.provider = old.provider and e.result = old.result and e.verdict = old.verdict
+                and e.receipt_id < old.receipt_id limit 100) as before)) then
         raise exception 'a receipt that counts is not forgotten' using errcode = 'DU027';
     end if;
     return old;
@@ -1125,11 +1132,14 @@ begin
     return new;
 end 
 
-function check_lead() returns trigger set search_path=public, pg_temp
+function check_lead() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if new.expires_at > duly_now() + interval '1 minute' then
+    if not coalesce(new.expires_at <= duly_now() + interval '1 minute', false) then
         raise exception 'a lead that would not run out' using errcode = 'DU017';
+    end if;
+    if tg_op = 'INSERT' and new.epoch <> 1 or tg_op = 'UPDATE' and new.epoch not in (old.epoch, old.epoch + 1) then
+        raise exception 'a lead changes hands one by one' using errcode = 'DU030';
     end if;
     return new;
 end 
@@ -1162,6 +1172,15 @@ begin
     return new;
 end 
 
+function check_pause() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if not coalesce(new.until <= duly_now() + interval '25 hours', false) then
+        raise exception 'a lane that would rest for ever' using errcode = 'DU028';
+    end if;
+    return new;
+end 
+
 function check_places() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1171,6 +1190,15 @@ begin
         raise exception 'an event is placed in a log to which it does not belong' using errcode = 'DU016';
     end if;
     return null;
+end 
+
+function check_pulse() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if new.beat <= old.beat or new.beat > old.beat + 100000000 then
+        raise exception 'a pulse only grows, by a few years at most' using errcode = 'DU029';
+    end if;
+    return new;
 end 
 
 function check_reconciled() returns trigger set search_path=public, pg_temp

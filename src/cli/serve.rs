@@ -128,9 +128,9 @@ async fn start(
         }
         let judges = Judges::open(&office.settings)?;
         tasks.spawn({
-            let (archive, stop) = (archive.clone(), stop.clone());
+            let (archive, master, stop) = (archive.clone(), office.master.clone(), stop.clone());
             async move {
-                self_audit::run(archive, judges, stop).await;
+                self_audit::run(archive, judges, master, stop).await;
                 Ok(())
             }
         });

@@ -1,6 +1,6 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
-use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError};
+use super::{Anchors, Dispatch, Evidence, LAID_ASIDE_LEAST, Lane, Settings, SettingsError};
 use crate::model::quiet;
 use secrecy::ExposeSecret;
 
@@ -19,6 +19,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     }
     if quiet::Quiet::parse(&settings.quiet.from, &settings.quiet.until).is_err() {
         return refuse("quiet.from, quiet.until".to_owned(), "must be times of the day, such as 21:00");
+    }
+    if settings.receipts.laid_aside_per_day_max < LAID_ASIDE_LEAST {
+        return refuse("receipts.laid_aside_per_day_max".to_owned(), "must be at least 100");
     }
     let every = settings.receipts.refusals_every_seconds;
     if !(1..=3600).contains(&every) || 86_400 % every != 0 {
@@ -45,9 +48,10 @@ fn check_evidence(evidence: &Evidence) -> Result<(), SettingsError> {
     if evidence.outside.is_empty() {
         return refuse("evidence.outside".into(), "must name a folder or `s3://bucket/prefix` outside of the database");
     }
-    if evidence.interval_ms == 0 || evidence.batch_size_max == 0 || evidence.audit_every_minutes == 0 {
+    let at_least_one = [u64::from(evidence.batch_size_max), evidence.interval_ms, evidence.audit_every_minutes];
+    if at_least_one.contains(&0) || evidence.audit_sealed_every_hours == 0 {
         return refuse(
-            "evidence.interval_ms, evidence.batch_size_max, evidence.audit_every_minutes".into(),
+            "evidence.interval_ms, batch_size_max, audit_every_minutes, audit_sealed_every_hours".into(),
             "must be at least 1",
         );
     }
@@ -110,6 +114,10 @@ fn check_health(settings: &Settings) -> Result<(), SettingsError> {
     }
     if health.rest_max_ms < health.rest_min_ms {
         return refuse("health.rest_max_ms".into(), "must not be shorter than rest_min_ms");
+    }
+    // The database refuses a longer one: nobody may stop a lane for ever.
+    if health.rest_max_ms > 86_400_000 {
+        return refuse("health.rest_max_ms".into(), "must not be longer than a day");
     }
     Ok(())
 }

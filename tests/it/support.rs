@@ -18,7 +18,7 @@ mod wait;
 mod world;
 
 pub use approval::Users;
-pub use audit::produced;
+pub use audit::{but_for_the_clock, produced};
 pub use background::{listener, serve};
 pub use broker::{VirtualHost, broker_folder, virtual_host};
 pub use database::{TestDatabase, database_on, empty_database, migrated_database, server};

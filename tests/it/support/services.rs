@@ -67,7 +67,7 @@ impl Services {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services"));
-        command.args(args).env("DULY_SERVICES_DIR", self.folder.path());
+        command.args(args).env("PRIVATE_SERVICES_DIR", self.folder.path());
         for shared in ["DATABASE_URL", "AMQP_URL", "AMQP_MANAGEMENT_URL"] {
             command.env_remove(shared);
         }
