@@ -274,7 +274,7 @@ impl Store {
     /// Logs whose oldest event has waited for its place for longer than this; how many wait, and for how long.
     pub async fn list_late_logs(&self, seconds: f64) -> Result<Vec<(LogScope, Lag)>, StoreError> {
         let rows = sqlx::query!(
-            r#"select controller_id, incident_no, count(*) as "events!", extract(epoch from duly_now() - min(since))::float8 as "oldest_seconds!"
+            r#"select controller_id, incident_no, sum(cardinality(ords))::bigint as "events!", extract(epoch from duly_now() - min(since))::float8 as "oldest_seconds!"
                  from event_inbox group by 1, 2 having min(since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
             seconds
         )

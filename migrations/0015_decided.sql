@@ -26,7 +26,7 @@ begin
     return null;
 end $$;
 create trigger check_decided after insert on event
-    for each row when (new.notice_to in ('exempt', 'withdrawn') or new.kind in ('notice.exempt', 'notice.withdrawn'))
+    for each row when (new.notice_to = any (array['exempt', 'withdrawn']) or new.kind = any (array['notice.exempt', 'notice.withdrawn']))
     execute function check_decided();
 
 -- Nothing of such a notice can be sent: looked at when the transaction ends, by which time what waited is cancelled.
@@ -41,7 +41,7 @@ begin
     return null;
 end $$;
 create constraint trigger decided_is_decided after insert on event deferrable initially deferred
-    for each row when (new.notice_to in ('exempt', 'withdrawn') or new.message_to = 'ready') execute function decided_is_decided();
+    for each row when (new.notice_to = any (array['exempt', 'withdrawn']) or new.message_to = 'ready') execute function decided_is_decided();
 
 -- Nor does such a notice get another message.
 create function no_message_after_decision() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
