@@ -2,6 +2,7 @@
 
 pub mod consumer;
 pub mod intake;
+pub mod version;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -62,7 +63,7 @@ pub struct SendJob {
     pub v: u32,
 }
 
-/// Connects, checks the server's version and opens a channel.
+/// Connects and opens a channel.
 pub async fn connect(url: &str) -> Result<(Connection, Channel), BrokerError> {
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;

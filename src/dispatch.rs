@@ -1,5 +1,6 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
+mod batches;
 mod call;
 mod confirm;
 pub mod draft;
@@ -7,6 +8,7 @@ mod gate;
 mod harvest;
 mod matching;
 pub mod plan;
+pub mod recall;
 mod recorder;
 mod repeat;
 pub mod resolver;

@@ -191,7 +191,6 @@ table event
     restored_id uuid
     constraint a_person_has_an_incident CHECK (((person_id IS NULL) OR (incident_no IS NOT NULL)))
     constraint an_incident_has_a_controller CHECK (((incident_no IS NULL) OR (controller_id IS NOT NULL)))
-    constraint decided_is_decided TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint event_body_check CHECK ((octet_length(body) <= 4096))
     constraint event_check CHECK ((leaf = sha256(('\x00'::bytea || body))))
     constraint event_check1 CHECK (((person_id IS NULL) = (n IS NULL)))
@@ -203,15 +202,14 @@ table event
     constraint kinds_are_words CHECK ((kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text))
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
-    CREATE CONSTRAINT TRIGGER decided_is_decided AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION decided_is_decided()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger begin_deadlines AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
-    trigger check_decided AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.kind = ANY (ARRAY['notice.exempt'::text, 'notice.withdrawn'::text])))) EXECUTE FUNCTION check_decided()
+    trigger check_declared AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_declared()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
+    trigger check_recall AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_recall()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
-    trigger release_plan AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = 'plan.withdrawn'::text) AND (new.plan_to = 'withdrawn'::text))) EXECUTE FUNCTION release_plan()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
 
@@ -329,7 +327,6 @@ table lane_pause
     since timestamp with time zone not null default duly_now()
     rests integer not null default 0
     constraint lane_pause_pkey PRIMARY KEY (lane)
-    trigger check_pause BEFORE INSERT OR UPDATE ON public.lane_pause FOR EACH ROW EXECUTE FUNCTION check_pause()
     grant delete, insert, select to duly_app
     grant update (until, code, since, rests) to duly_app
 
@@ -340,7 +337,7 @@ table leadership
     expires_at timestamp with time zone not null
     locked_by text
     constraint leadership_pkey PRIMARY KEY (role)
-    trigger check_lead BEFORE INSERT OR UPDATE ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
+    trigger check_lead BEFORE INSERT OR UPDATE OF expires_at ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
     grant insert, select to duly_app
     grant update (epoch, holder, expires_at, locked_by) to duly_app
 
@@ -477,7 +474,6 @@ table message
     UNIQUE index message_by_id ON public.message USING btree (message_id)
     index message_due ON public.message USING btree (incident_no, due_at) WHERE (due_at IS NOT NULL)
     index message_leased ON public.message USING btree (lane, lease_until) WHERE (lease_until IS NOT NULL)
-    trigger no_message_after_decision AFTER INSERT ON public.message REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION no_message_after_decision()
     grant select to duly_app
     grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at, zones) to duly_app
     grant update (lane, due_at, lease_until) to duly_app
@@ -609,7 +605,7 @@ table plan
     constraint plan_plan_no_check CHECK ((plan_no > 0))
     constraint plan_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
     constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
-    constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text, 'withdrawn'::text])))
+    constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
     constraint quiet_hours_have_both_ends CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
     trigger only_while_open AFTER INSERT ON public.plan REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant select to duly_app
@@ -635,7 +631,7 @@ table plan_move
     command text not null
     from_state text not null
     to_state text not null
-    constraint plan_move_pkey PRIMARY KEY (kind, from_state)
+    constraint plan_move_pkey PRIMARY KEY (kind)
     grant select to duly_app
 
 table prepared_content
@@ -670,7 +666,6 @@ table pulse
     constraint pulse_beat_check CHECK ((beat >= 0))
     constraint pulse_only_one_check CHECK (only_one)
     constraint pulse_pkey PRIMARY KEY (only_one)
-    trigger check_pulse BEFORE UPDATE ON public.pulse FOR EACH ROW EXECUTE FUNCTION check_pulse()
     grant select to duly_app
     grant update (beat) to duly_app
 
@@ -857,18 +852,6 @@ table template_review
     grant select to duly_app
     grant insert (template_hash, template, reviewed_by, command_id) to duly_app
 
-table withdrawn_content
-    controller_id uuid not null
-    incident_no bigint not null
-    plan_no integer not null
-    person_id uuid not null
-    channel text not null
-    commitment bytea not null
-    constraint withdrawn_content_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
-    constraint withdrawn_content_commitment_check CHECK ((octet_length(commitment) = 32))
-    constraint withdrawn_content_pkey PRIMARY KEY (controller_id, incident_no, plan_no, person_id, channel)
-    grant select to duly_app
-
 function apply_events() returns trigger security definer set search_path=public, pg_temp
 
 declare wanted bigint; moved bigint;
@@ -1017,25 +1000,16 @@ begin
     return new;
 end 
 
-function check_decided() returns trigger security definer set search_path=public, pg_temp
+function check_declared() returns trigger security definer set search_path=public, pg_temp
 
-declare d jsonb := convert_from(new.body, 'UTF8')::jsonb -> 'd';
 begin
-    -- One that was brought back and could be applied to nothing stands in the chain; its person is held.
-    if new.restored_id is not null and new.notice_to is null then return null; end if;
-    if new.kind is distinct from 'notice.' || new.notice_to or (d ->> 'phase')::int is distinct from new.notice_phase
-            or new.message_id is not null then
-        raise exception 'a notice is ended by a decision in no other event than its own' using errcode = 'DU031';
-    end if;
-    if new.restored_id is null and not exists (select from signed_command s
-          join app_user u on u.user_id = s.user_id and u.revoked_at is null
-          join incident i on i.controller_id = new.controller_id and i.incident_no = new.incident_no and i.closed_at is null
-         where s.command_id = (d ->> 'command')::uuid and s.user_id = (d ->> 'user')::uuid
-           and signed_words(s.statement) @> (jsonb_build_object('incident', i.incident_id, 'phase', new.notice_phase,
-                 'person', 'p_' || replace(new.person_id::text, '-', '')) || case new.kind
-                 when 'notice.exempt' then jsonb_build_object('command', 'person exempt')
-                 else jsonb_build_object('command', 'person told', 'how', replace(d ->> 'ground', '_', '-')) end)) then
-        raise exception 'a notice is ended by somebody''s signature over exactly that' using errcode = 'DU031';
+    if exists (select from (select convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind like 'receipt%'
+                               and strpos(convert_from(f.body, 'UTF8'), '"ground":"declared"') > 0) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and signed_words(s.statement) ->> 'command' in ('batch handed-over', 'batch result'))) then
+        raise exception 'somebody''s word without their signature' using errcode = 'DU080';
     end if;
     return null;
 end 
@@ -1097,17 +1071,12 @@ end
 function check_forgotten() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if not coalesce(case old.result
+    if floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400) or not (case old.result
             when 'refused' then old.verdict <> 'verified'
             when 'unmatched' then not exists (select from attempt a where a.controller_id = old.controller_id and a.reference = old.reference and a.lane = old.provider)
             when 'replay' then exists (select from receipt e where e.controller_id = old.controller_id and e.provider = old.provider
                 and e.event_name = old.event_name and e.verdict = 'verified' and e.receipt_id < old.receipt_id)
-            else false end, false)
-        or (floor(extract(epoch from old.received_at) / 86400) >= floor(extract(epoch from duly_now()) / 86400)
-            and 100 > (select count(*) from (select from receipt e where e.result in ('refused', 'unmatched', 'replay')
-                and e.received_at >= to_timestamp(floor(extract(epoch from old.received_at) / 86400) * 86400)
-                and e.controller_id = old.controller_id and e.provider = old.provider and e.result = old.result and e.verdict = old.verdict
-                and e.receipt_id < old.receipt_id limit 100) as before)) then
+            else false end) then
         raise exception 'a receipt that counts is not forgotten' using errcode = 'DU027';
     end if;
     return old;
@@ -1132,14 +1101,11 @@ begin
     return new;
 end 
 
-function check_lead() returns trigger security definer set search_path=public, pg_temp
+function check_lead() returns trigger set search_path=public, pg_temp
 
 begin
-    if not coalesce(new.expires_at <= duly_now() + interval '1 minute', false) then
+    if new.expires_at > duly_now() + interval '1 minute' then
         raise exception 'a lead that would not run out' using errcode = 'DU017';
-    end if;
-    if tg_op = 'INSERT' and new.epoch <> 1 or tg_op = 'UPDATE' and new.epoch not in (old.epoch, old.epoch + 1) then
-        raise exception 'a lead changes hands one by one' using errcode = 'DU030';
     end if;
     return new;
 end 
@@ -1172,15 +1138,6 @@ begin
     return new;
 end 
 
-function check_pause() returns trigger security definer set search_path=public, pg_temp
-
-begin
-    if not coalesce(new.until <= duly_now() + interval '25 hours', false) then
-        raise exception 'a lane that would rest for ever' using errcode = 'DU028';
-    end if;
-    return new;
-end 
-
 function check_places() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1192,13 +1149,21 @@ begin
     return null;
 end 
 
-function check_pulse() returns trigger security definer set search_path=public, pg_temp
+function check_recall() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if new.beat <= old.beat or new.beat > old.beat + 100000000 then
-        raise exception 'a pulse only grows, by a few years at most' using errcode = 'DU029';
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind in ('message.recall', 'message.recalled')) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                 join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+                 join message m on m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
+                cross join lateral (select signed_words(s.statement) as words) w
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and (w.words @> jsonb_build_object('command', 'message cancel', 'incident', i.incident_id, 'message', m.message_id)
+                    or w.words @> jsonb_build_object('command', 'plan recall', 'incident', i.incident_id, 'plan', m.plan_no)))) then
+        raise exception 'a message is taken back by somebody''s signature over exactly that' using errcode = 'DU081';
     end if;
-    return new;
+    return null;
 end 
 
 function check_reconciled() returns trigger set search_path=public, pg_temp
@@ -1272,18 +1237,6 @@ begin
     if strpos(words, '"command":"') = 0 then return null; end if;
     d := words::jsonb -> 'd';
     return (d ->> 'command') || ' ' || kind || coalesce(' ' || incident_no, '') || coalesce(' ' || (d ->> 'list') || '/' || (d ->> 'row'), '');
-end 
-
-function decided_is_decided() returns trigger security definer set search_path=public, pg_temp
-
-begin
-    if exists (select from notice o join message m on m.controller_id = o.controller_id and m.incident_no = o.incident_no
-                  and m.person_id = o.person_id and m.phase = o.phase
-                where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.person_id = new.person_id
-                  and o.state in ('exempt', 'withdrawn') and m.state in ('ready', 'sending', 'unknown', 'asked')) then
-        raise exception 'a message of somebody whose notice was ended by a decision may be sent' using errcode = 'DU032';
-    end if;
-    return null;
 end 
 
 function destroy_key() returns trigger security definer set search_path=public, pg_temp
@@ -1406,16 +1359,6 @@ function night_ends(zone text, night_from time without time zone, night_until ti
       from (select duly_now() at time zone zone as at) l
 
 
-function no_message_after_decision() returns trigger security definer set search_path=public, pg_temp
-
-begin
-    if exists (select from fresh f join notice o on o.controller_id = f.controller_id and o.incident_no = f.incident_no
-                  and o.person_id = f.person_id and o.phase = f.phase and o.state in ('exempt', 'withdrawn')) then
-        raise exception 'a message for somebody whose notice was ended by a decision' using errcode = 'DU032';
-    end if;
-    return null;
-end 
-
 function only_append() returns trigger set search_path=public, pg_temp
 
 begin
@@ -1460,29 +1403,6 @@ begin
         raise exception 'what a receipt says does not change' using errcode = 'DU073';
     end if;
     return new;
-end 
-
-function release_plan() returns trigger security definer set search_path=public, pg_temp
-
-begin
-    if exists (select from message m join notice o on o.controller_id = m.controller_id and o.incident_no = m.incident_no
-                  and o.person_id = m.person_id and o.phase = m.phase and o.state = 'open'
-                where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.plan_no = new.plan_no
-                  and (m.state <> 'ready' or m.attempt > 0 or exists (select from event e where e.controller_id = m.controller_id
-                         and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id))) then
-        raise exception 'a message of the plan may have left' using errcode = 'DU030';
-    end if;
-    with released as (delete from notice o
-           where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.plan_no = new.plan_no and o.state = 'open'
-       returning o.person_id, o.phase),
-    unsent as (delete from message m using released r
-           where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.person_id = r.person_id and m.phase = r.phase),
-    promised as (delete from prepared_content c using released r
-           where c.controller_id = new.controller_id and c.incident_no = new.incident_no and c.person_id = r.person_id and c.phase = r.phase
-       returning c.person_id, c.channel, c.commitment)
-    insert into withdrawn_content (controller_id, incident_no, plan_no, person_id, channel, commitment)
-    select new.controller_id, new.incident_no, new.plan_no, p.person_id, p.channel, p.commitment from promised p;
-    return null;
 end 
 
 function row_decision_has_event() returns trigger security definer set search_path=public, pg_temp

@@ -247,6 +247,7 @@ async fn open(database: &str) -> (Settings, Store, PgPool) {
         asked_ms: 1,
         overdue_ms: 1,
         laid_aside_ms: 1,
+        laid_aside_max: 1000,
         health: HEALTH,
     };
     let url = settings.database.url.expose_secret();

@@ -31,6 +31,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
         return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");
     }
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))?;
+    settings.lanes.iter().try_for_each(|(name, lane)| check_docket(name, lane, settings.dispatch.no_news_after_ms))?;
     if settings.evidence.host == "localhost" && settings.lanes.values().any(|lane| lane.live) {
         return refuse(
             "evidence.host".into(),
@@ -152,6 +153,18 @@ fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     check_credentials(name, lane)
 }
 
+/// The alarm comes before the messages of a batch are taken for lost.
+fn check_docket(name: &str, lane: &Lane, no_news_after_ms: i64) -> Result<(), SettingsError> {
+    let docket_ms = i64::try_from(lane.docket_minutes).unwrap_or(i64::MAX).saturating_mul(60_000);
+    if !lane.folder.as_os_str().is_empty() && docket_ms >= no_news_after_ms {
+        return refuse(
+            format!("lanes.{name}.docket_minutes"),
+            "must be shorter than dispatch.no_news_after_ms, else the alarm comes when the messages are overdue already",
+        );
+    }
+    Ok(())
+}
+
 fn check_credentials(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     if !lane.live {
         return Ok(());
@@ -162,7 +175,8 @@ fn check_credentials(name: &str, lane: &Lane) -> Result<(), SettingsError> {
         ("receipt_secret", &lane.receipt_secret, "sandbox-secret"),
     ] {
         let secret = secret.expose_secret();
-        if secret.is_empty() && field == "api_key" {
+        // Whoever carries a folder's batches shows no key.
+        if secret.is_empty() && field == "api_key" && lane.folder.as_os_str().is_empty() {
             return refuse(format!("lanes.{name}.{field}"), "a live lane needs credentials; set it by file or environment");
         }
         if secret == demo {

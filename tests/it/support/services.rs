@@ -20,6 +20,7 @@ impl Services {
         // What is not installed, and nothing else, ends with 3.
         let up = services.run(&["up"]).await;
         if up.status.code() == Some(3) {
+            super::skipped("this machine has neither Docker nor the packages: scripts/services install");
             return None;
         }
         assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));

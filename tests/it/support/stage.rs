@@ -40,13 +40,24 @@ pub struct Lane {
     pub per_day: u32,
     pub reserve: bool,
     pub unknown_rule: &'static str,
+    /// Further settings of the lane, `{folder}` standing for the stage's own folder; where there are any, `provider` is theirs.
+    pub extra: &'static str,
 }
 
 impl Lane {
     /// A lane without receipts whose provider can do nothing special.
     pub fn named(name: &'static str) -> Self {
         let provider = ProviderConfig { receipts: false, lookup: false, ..ProviderConfig::default() };
-        Self { name, provider, key_life_seconds: 600, per_second: 200, per_day: 0, reserve: false, unknown_rule: "ask" }
+        Self {
+            name,
+            provider,
+            key_life_seconds: 600,
+            per_second: 200,
+            per_day: 0,
+            reserve: false,
+            unknown_rule: "ask",
+            extra: "",
+        }
     }
 }
 
