@@ -273,20 +273,16 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
         "plan.paused" => format!("{who} paused plan {plan}"),
         "plan.withdrawn" => format!("{who} withdrew plan {plan}"),
         "plan.resumed" => format!("{who} resumed plan {plan}"),
-        "incident.closed" => format!("{who} closed the incident{}", because(&detail)),
-        "incident.reopened" => format!("{who} reopened the incident{}", because(&detail)),
+        "incident.closed" => format!("{who} closed the incident{}", because(detail.get("reason").and_then(Value::as_str))),
+        "incident.reopened" => format!("{who} reopened the incident{}", because(detail.get("reason").and_then(Value::as_str))),
         other => format!("Recorded: {other}"),
     };
     Ok(Some(Entry { at, kind: row.kind.clone(), text, notice: None }))
 }
 
-/// The reason that was signed; a pack, which has only the log, has none.
-fn why(row: &EventRow) -> String {
-    row.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
-}
-
-fn because(detail: &Map<String, Value>) -> String {
-    detail.get("reason").and_then(Value::as_str).map_or_else(String::new, |reason| format!(": {reason}"))
+/// The reason that was signed, where there is one: a pack, which has only the log, has none of a decision about a person.
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn user_name(detail: &Map<String, Value>, names: &Names) -> String {
@@ -304,11 +300,11 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
             format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
         }
         Err(_) if row.kind == "notice.exempt" => {
-            format!("{} decided that no notice is owed{}", user_name(&detail, names), why(row))
+            format!("{} decided that no notice is owed{}", user_name(&detail, names), because(row.reason.as_deref()))
         }
         Err(_) if row.kind == "notice.withdrawn" => {
             let how = text("ground").parse().map_or("in another way", words::otherwise);
-            format!("{} said that this person was told {how}{}", user_name(&detail, names), why(row))
+            format!("{} said that this person was told {how}{}", user_name(&detail, names), because(row.reason.as_deref()))
         }
         Err(_) if row.kind == "contact.viewed" => {
             format!("{} opened contact data or messages of this person for a {}", user_name(&detail, names), text("purpose"))
