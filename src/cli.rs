@@ -207,7 +207,7 @@ impl Context {
         match self.json {
             true => output::data(&data.to_string()),
             false if lines.is_empty() => {}
-            false => output::data(lines),
+            false => output::page(lines),
         }
     }
 }

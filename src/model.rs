@@ -4,6 +4,7 @@ pub mod cause;
 pub mod column;
 pub mod contact;
 pub mod email;
+pub mod ending;
 pub mod forecast;
 pub mod health;
 pub mod list_key;

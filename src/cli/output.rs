@@ -3,6 +3,9 @@
 use std::io::{IsTerminal, Write};
 use time::OffsetDateTime;
 
+/// A terminal that says to be narrower is not asked again.
+const NARROWEST: usize = 40;
+
 /// Colours, where they help and are wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Paint {
@@ -114,19 +117,107 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
-/// Rows as aligned columns, the ones in `right` to the right; the first row is the heading.
+/// Columns of the terminal that stdout is; `None` for files and pipes, which get whole lines.
+fn width() -> Option<usize> {
+    let size = std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
+    size.map(|(width, _)| usize::from(width.0)).filter(|width| *width >= NARROWEST)
+}
+
+/// Writes lines for people: on a terminal none is wider than it is.
+pub fn page(text: &str) {
+    match width() {
+        Some(width) => data(&fold(text, width)),
+        None => data(text),
+    }
+}
+
+/// Lines of at most so many columns: a longer one goes on below itself, two columns further in.
+pub fn fold(text: &str, width: usize) -> String {
+    text.lines().map(|line| fold_line(line, width)).collect::<Vec<_>>().join("\n")
+}
+
+fn fold_line(line: &str, width: usize) -> String {
+    if seen(line) <= width {
+        return line.to_owned();
+    }
+    let own = line.chars().take_while(|c| *c == ' ').count();
+    let further = (own + 2).min(width / 2);
+    let mut text = " ".repeat(own);
+    let mut column = own;
+    for (i, word) in line.trim_start().split(' ').enumerate() {
+        let length = seen(word);
+        if i > 0 && column + 1 + length > width {
+            text = text.trim_end().to_owned();
+            text.push_str(&format!("\n{:further$}", ""));
+            column = further;
+        } else if i > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text
+}
+
+/// Characters that a terminal shows of a line: colours take no room.
+pub fn seen(line: &str) -> usize {
+    line.split('\x1b')
+        .enumerate()
+        .map(|(i, part)| if i == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) })
+        .map(|part| part.chars().count())
+        .sum()
+}
+
+/// Rows as aligned columns, the ones in `right` to the right; the first row is the heading. On a terminal wide cells go on
+/// below themselves, so that columns stay columns.
 pub fn table(rows: &[Vec<String>], right: &[usize]) -> String {
+    table_within(rows, right, width())
+}
+
+fn table_within(rows: &[Vec<String>], right: &[usize], limit: Option<usize>) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cell = |(i, (cell, &width)): (usize, (&String, &usize))| {
-            if right.contains(&i) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+    let widest = |i: usize, of: fn(&String) -> usize| rows.iter().filter_map(|r| r.get(i)).map(of).max().unwrap_or(0);
+    let mut widths: Vec<usize> = (0..columns).map(|i| widest(i, |cell| seen(cell))).collect();
+    // A word is never cut: ids and names are copied from here.
+    let least: Vec<usize> = (0..columns).map(|i| widest(i, |cell| cell.split(' ').map(seen).max().unwrap_or(0))).collect();
+    let spaces = 2 * columns.saturating_sub(1);
+    while limit.is_some_and(|limit| widths.iter().sum::<usize>() + spaces > limit) {
+        let may_shrink = (0..columns).filter(|i| !right.contains(i) && widths[*i] > least[*i]);
+        let Some(i) = may_shrink.max_by_key(|i| widths[*i]) else { break };
+        widths[i] -= 1;
+    }
+    let row_lines = |row: &Vec<String>| {
+        let cells: Vec<Vec<String>> = row.iter().zip(&widths).map(|(cell, width)| folded_cell(cell, *width)).collect();
+        let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+        let line = |n: usize| {
+            let cell = |(i, (lines, &width)): (usize, (&Vec<String>, &usize))| {
+                let text = lines.get(n).map_or("", String::as_str);
+                let room = " ".repeat(width.saturating_sub(seen(text)));
+                if right.contains(&i) { format!("{room}{text}") } else { format!("{text}{room}") }
+            };
+            let cells: Vec<String> = cells.iter().zip(&widths).enumerate().map(cell).collect();
+            cells.join("  ").trim_end().to_owned()
         };
-        let cells: Vec<String> = row.iter().zip(&widths).enumerate().map(cell).collect();
-        cells.join("  ").trim_end().to_owned()
+        (0..height).map(line).collect::<Vec<_>>().join("\n")
     };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    rows.iter().map(row_lines).collect::<Vec<_>>().join("\n")
+}
+
+/// A cell's lines in a column of this width.
+fn folded_cell(cell: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in cell.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if seen(line) + 1 + seen(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -144,5 +235,33 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [vec!["lane".to_owned(), "due".to_owned()], vec!["sms-a".to_owned(), "7".to_owned()]];
         assert_eq!(table(&rows, &[1]), "lane   due\nsms-a    7");
+    }
+
+    #[test]
+    fn on_a_terminal_of_80_columns_no_line_is_wider_and_columns_stay_columns() {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let id = "p_0f6c0f6c0f6c0f6c0f6c0f6c0f6c0f6c";
+        let rows = [
+            row(["row", "person", "what is wrong", "what to do now"]),
+            row([
+                "1/5",
+                id,
+                "the telephone number has too few digits",
+                "correct it in a file of its own, with `duly quarantine correct`",
+            ]),
+        ];
+        let text = table_within(&rows, &[], Some(80));
+
+        assert!(text.lines().all(|line| seen(line) <= 80), "{text}");
+        assert!(text.contains(id), "a word is never cut: {text}");
+        let starts: Vec<Option<usize>> = text.lines().skip(2).map(|line| line.find(|c| c != ' ')).collect();
+        assert!(starts.iter().all(|at| *at > Some(id.len())), "{text}");
+        assert_eq!(table_within(&rows, &[], None).lines().count(), 2, "whoever reads by program gets whole lines");
+        let long = format!("  \x1b[33m{}\x1b[0m duly plan approve", "word ".repeat(20).trim_end());
+        let folded = fold(&long, 80);
+        assert!(
+            folded.lines().all(|line| seen(line) <= 80) && folded.lines().nth(1).unwrap().starts_with("    word"),
+            "{folded}"
+        );
     }
 }

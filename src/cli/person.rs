@@ -1,4 +1,6 @@
-//! One person: the story, and the erasure. The external reference is personal data: it is read from a prompt or standard input.
+//! One person: the story, decisions about the notice, and the erasure. The external reference is personal data: it is read from a prompt or standard input.
+
+mod ending;
 
 use super::output::{Paint, count, when};
 use super::sign::signed;
@@ -26,6 +28,10 @@ use uuid::Uuid;
 pub enum PersonCommand {
     /// Tell everything on record of one person, oldest first
     Show(Show),
+    /// Decide that no notice is owed to a person: nothing more is sent to them
+    Exempt(ending::Exempt),
+    /// Record that a person was told in another way: nothing more is sent to them
+    Told(ending::Told),
     /// Destroy a person's key: nothing personal of them can be read again, and every proof still holds
     ///
     /// Only after the person's notices have ended. Who was erased is not taken in again.
@@ -78,6 +84,8 @@ pub fn person_id(text: &str) -> Result<Uuid, Failure> {
 pub async fn run(context: &Context, command: PersonCommand) -> Result<(), Failure> {
     match command {
         PersonCommand::Show(args) => show(context, &args).await,
+        PersonCommand::Exempt(args) => ending::exempt(context, &args).await,
+        PersonCommand::Told(args) => ending::told(context, &args).await,
         PersonCommand::Erase(args) => erase(context, &args).await,
     }
 }

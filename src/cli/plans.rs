@@ -3,6 +3,7 @@
 mod choose;
 mod findings;
 mod show;
+mod withdraw;
 
 pub use choose::waits;
 pub use findings::findings;
@@ -107,6 +108,9 @@ pub enum PlanCommand {
         #[arg(long)]
         recall: bool,
     },
+    /// Give up a plan that has not gone, so that another one may take its people
+    #[command(after_help = "Example:\n  duly plan withdraw --incident cards-2026 --plan 1")]
+    Withdraw(Which),
     /// Go on after a pause
     #[command(after_help = "Example:\n  duly plan resume --incident cards-2026")]
     Resume(Which),
@@ -142,6 +146,7 @@ pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure>
         PlanCommand::Show(which) => show(context, &which).await,
         PlanCommand::Approve { which, people } => approve_signed(context, &which, people).await,
         PlanCommand::Go(which) => move_plan(context, &which, &GO).await,
+        PlanCommand::Withdraw(which) => withdraw::withdraw(context, &which).await,
         PlanCommand::Pause { which, recall } => pause(context, &which, recall).await,
         PlanCommand::Resume(which) => move_plan(context, &which, &RESUME).await,
     }
@@ -214,6 +219,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, "prepared").await?;
     incident.check_open()?;
+    check_not_withdrawn(&plan)?;
     if plan.state != "prepared" {
         eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
         return Ok(());
@@ -319,6 +325,7 @@ async fn take_back(context: &Context, store: &Store, incident: &Incident, plans:
 async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: &Move) -> Result<(), Failure> {
     let mut rest = Vec::new();
     for plan in plans {
+        check_not_withdrawn(plan)?;
         if plan.state != to.from && plan.state != to.to {
             let remedy =
                 if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
@@ -343,6 +350,16 @@ async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: 
         eprintln!("Plan {} is {}.", plan.plan_no, to.to);
     }
     Ok(())
+}
+
+fn check_not_withdrawn(plan: &Plan) -> Result<(), Failure> {
+    match plan.state.as_str() {
+        "withdrawn" => Err(Refusal::of(
+            format!("plan {} is withdrawn", plan.plan_no),
+            "make another one with `duly plan prepare`: it takes the people of this one",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Two clicks on "go": the second changes nothing and says so.

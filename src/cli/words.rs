@@ -1,6 +1,6 @@
 //! The words that Duly uses, in code, tables and on screens.
 
-use super::output::Paint;
+use super::output::{Paint, fold};
 use serde_json::{Value, json};
 
 /// Word and meaning, in the order in which an incident meets them.
@@ -52,8 +52,8 @@ const PERSON: &[(&str, &str)] = &[
     ("held", "a hold covers the person"),
     ("notified", "told, as the profile counts it: by channel, content and what the carrier or network reported"),
     ("unreachable", "no step of the route is left; a substitute or public notice is due"),
-    ("exempt", "the law does not require it, with a reason"),
-    ("withdrawn", "taken back, with a reason"),
+    ("exempt", "somebody decided, with a reason, that no notice is owed"),
+    ("withdrawn", "told in another way, in person, by phone or by others; never counted as notified"),
 ];
 
 /// How a call to a provider ends. There is no sixth.
@@ -78,7 +78,7 @@ const SECTIONS: &[(&str, &str, &Words)] = &[
 ];
 
 /// Widest line, characters.
-const LINE: usize = 100;
+const LINE: usize = 80;
 /// Where meanings begin.
 const INDENT: usize = 22;
 
@@ -90,6 +90,7 @@ pub fn as_text() -> String {
         format!("{}\n{}", paint.strong(title), lines.join("\n"))
     };
     let twice = "\"Twice\" means two physical messages for the same incident, person, phase, channel, reason and ordinal, and nothing else.";
+    let twice = fold(twice, LINE);
     format!("{}\n\n{twice}", SECTIONS.iter().map(section).collect::<Vec<_>>().join("\n\n"))
 }
 

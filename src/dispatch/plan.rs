@@ -92,7 +92,7 @@ pub struct PlanSummary {
     templates: BTreeSet<String>,
 }
 
-/// Prepares a plan over all open lists; `progress` hears of people done.
+/// Prepares a plan over all open lists, and the people whom a withdrawn plan let go; `progress` hears of people done.
 pub async fn prepare(
     office: &Arc<Office>,
     incident: &Incident,
@@ -100,9 +100,12 @@ pub async fn prepare(
     progress: impl Fn(u64),
 ) -> Result<PlanSummary, PlanError> {
     let store = &office.store;
-    let lists = store.list_open_lists(incident.key).await?;
+    let open = store.list_open_lists(incident.key).await?;
     let look = store.load_letterhead(incident.key.controller_id).await?;
     let mut draft = store.begin_plan(incident.key).await?;
+    // Frozen before, by a plan that was withdrawn: their manifests stay as they are.
+    let mut frozen = store.list_released_lists(incident.key, PHASE).await?;
+    let lists: Vec<i32> = frozen.iter().map(|list| list.list_no).chain(open.iter().copied()).collect();
     // Under the plan's lock: nobody comes who was not counted.
     let people = store.count_jurisdictions(incident.key, &lists, PHASE).await?;
     if people.is_empty() {
@@ -111,7 +114,7 @@ pub async fn prepare(
     // Read once: the rules that are checked are the texts that are kept.
     let laws = Arc::new(Laws::choose(office, incident, request, people)?);
     let mut terms = terms::fix(office, &laws, request)?;
-    let frozen = freeze_all(office, incident, &lists, &mut draft).await?;
+    frozen.extend(freeze_all(office, incident, &open, &mut draft).await?);
     let renderer = Renderer {
         office: office.clone(),
         setting: setting(incident, request.date, &look),

@@ -21,6 +21,8 @@ use uuid::Uuid;
 pub const LATE_SECONDS: f64 = 60.0;
 /// How often the alarm is raised while it lasts.
 const ALARM_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether there is one.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the high-water mark is compared and set.
 const MARK_EVERY: Duration = Duration::from_millis(500);
 /// A log that contradicts itself is tried again after so long; the others go on meanwhile.
@@ -32,6 +34,8 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
     let mut sequencer = Sequencer::new(archive);
     while !stop.is_cancelled() {
+        // Before the round, which may give all of them their places.
+        sequencer.tell_delays().await;
         let pause = match sequencer.watched_round().await {
             Ok(took) if took >= sequencer.archive.batch => continue,
             Ok(_) => sequencer.archive.interval,
@@ -40,7 +44,6 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
                 AFTER_FAILURE
             }
         };
-        sequencer.raise_alarm().await;
         // Told to stop or not waited any longer: both are fine.
         if timeout(pause, stop.cancelled()).await.is_ok() {
             break;
@@ -93,6 +96,7 @@ struct Sequencer {
     aside: BTreeMap<LogScope, Aside>,
     publisher: Publisher,
     alarmed: Option<Instant>,
+    looked: Option<Instant>,
     marked: Option<Instant>,
 }
 
@@ -106,6 +110,7 @@ impl Sequencer {
             aside: BTreeMap::new(),
             publisher: Publisher::default(),
             alarmed: None,
+            looked: None,
             marked: None,
         }
     }
@@ -192,12 +197,32 @@ impl Sequencer {
     }
 
     /// Says, once a minute while it lasts, that evidence is late: a state without its proof in time is an incident.
-    async fn raise_alarm(&mut self) {
-        let Ok(lag) = self.archive.store.sequencing_lag().await else { return };
+    async fn tell_delays(&mut self) {
         let is_quiet = self.alarmed.is_none_or(|at| at.elapsed() >= ALARM_EVERY);
-        if lag.oldest_seconds > LATE_SECONDS && is_quiet {
-            self.alarmed = Some(Instant::now());
-            tracing::error!(events = lag.events, seconds = lag.oldest_seconds, "events wait too long for their place in the log");
+        if !is_quiet || self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return;
         }
+        self.looked = Some(Instant::now());
+        match self.record_delays().await {
+            Ok(true) => self.alarmed = Some(Instant::now()),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(error = %error, remedy = error.remedy(), "whether events wait too long could not be told");
+            }
+        }
+    }
+
+    /// Whether events of any log wait too long; the leader writes it down, and nobody while a restore is open.
+    async fn record_delays(&mut self) -> Result<bool, EvidenceError> {
+        let store = self.archive.store.clone();
+        let late = store.list_late_logs(LATE_SECONDS).await?;
+        if late.is_empty() || store.open_restore().await?.is_some() || self.lead.epoch(&store).await?.is_none() {
+            return Ok(false);
+        }
+        for (scope, lag) in &late {
+            tracing::error!(log = ?scope, events = lag.events, seconds = lag.oldest_seconds, "events wait too long for their place in the log");
+            store.record_delay(*scope, lag).await?;
+        }
+        Ok(true)
     }
 }

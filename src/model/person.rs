@@ -17,9 +17,9 @@ pub enum ShownState {
     Notified,
     /// A substitute or public notice is due.
     Unreachable,
-    /// The law does not require it.
+    /// No notice is owed.
     Exempt,
-    /// Taken back.
+    /// Told in another way.
     Withdrawn,
 }
 

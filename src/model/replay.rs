@@ -1,6 +1,7 @@
 //! Replays what events tell of one person through `step`, and refuses every move that it does not allow.
 
 use super::cause::{Unreadable, read_attempt};
+use super::ending::{Ending, end};
 use super::state::{Channel, MessageState, NoticeState, Reason, Route};
 use super::step::{Case, Cause, Decision, Effect, Limit, Message, step};
 use serde_json::{Map, Value};
@@ -133,6 +134,18 @@ impl Replay {
         }
         let notice = decided.notice.map(|to| (notice_before, to));
         Ok(Moved { key, message: decided.message.map(|to| (before.state, to)), notice, alerted: decided.alerted })
+    }
+
+    /// Takes a decision that ends a notice: its phase, and the notice's states before and after.
+    pub fn decide(&mut self, ending: Ending, phase: u32) -> Result<(u32, NoticeState, NoticeState), Refusal> {
+        if !self.owed.is_empty() {
+            return Err(Refusal::Owed);
+        }
+        let of = self.phases.get_mut(&phase).ok_or(Refusal::NoSuchMessage)?;
+        let (before, cancelled) = (of.case.notice, end(&of.case, ending).map_err(|_| Refusal::Notice)?);
+        of.case.notice = ending.state();
+        self.owed.extend(cancelled.iter().rev().filter_map(|i| Some((*of.keys.get(*i)?, Cause::Cancelled))));
+        Ok((phase, before, ending.state()))
     }
 
     /// Ends the replay; an event that had to follow must not be missing.

@@ -139,18 +139,38 @@ words! {
         Notified = "notified",
         /// No step of the route is left: a substitute or public notice is due.
         Unreachable = "unreachable",
-        /// The law does not require it.
+        /// No notice is owed: the law does not require it, or it was never theirs.
         Exempt = "exempt",
-        /// Taken back, with a reason.
+        /// Taken out of the sending: told in another way.
         Withdrawn = "withdrawn",
     }
 }
 
 impl NoticeState {
-    /// The only place that knows which moves exist: what was told may come back, and what was given up may arrive.
+    /// The only place that knows which moves exist: what was told may come back, and what was given up may arrive; what
+    /// nobody was told yet, somebody may end by a decision, and nothing moves that again.
     pub fn can_become(self, next: Self) -> bool {
-        let moves = |state| matches!(state, Self::Open | Self::Notified | Self::Unreachable);
-        self != next && moves(self) && moves(next)
+        match next {
+            Self::Exempt | Self::Withdrawn => matches!(self, Self::Open | Self::Unreachable),
+            _ => self != next && !self.is_decided(),
+        }
+    }
+
+    /// Whether somebody ended it by a decision: nothing is sent any more.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Exempt | Self::Withdrawn)
+    }
+}
+
+words! {
+    /// How somebody was told outside of Duly.
+    TellsOtherwise {
+        /// Face to face.
+        InPerson = "in_person",
+        /// On the telephone.
+        ByPhone = "by_phone",
+        /// By another organisation, or a letter of its own.
+        ByOthers = "by_others",
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a user signs for a command: canonical bytes that serve once and for nothing else.
 
+use super::state::TellsOtherwise;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -35,7 +36,7 @@ pub fn signed_words(statement: &[u8]) -> Option<Value> {
     Some(Value::Object(fields))
 }
 
-/// `plan approve`, `go`, `pause` or `resume`, over the plan's hash.
+/// `plan approve`, `go`, `pause`, `resume` or `withdraw`, over the plan's hash.
 pub fn plan_command(command: &str, incident_id: Uuid, plan_no: i32, hash: &[u8]) -> Value {
     json!({"command": command, "incident": incident_id, "plan": plan_no, "hash": hex::encode(hash)})
 }
@@ -79,6 +80,18 @@ pub fn incident_reopen(incident_id: Uuid, reason: &str) -> Value {
 pub fn hold_set(incident_id: Uuid, person_id: Option<Uuid>, reason: &str) -> Value {
     let person = person_id.map(|id| format!("p_{}", id.simple()));
     json!({"command": "hold set", "incident": incident_id, "person": person, "reason": reason})
+}
+
+/// Decides that no notice is owed to a person, in a phase.
+pub fn person_exempt(incident_id: Uuid, (person_id, phase): (Uuid, i32), reason: &str) -> Value {
+    let person = format!("p_{}", person_id.simple());
+    json!({"command": "person exempt", "incident": incident_id, "person": person, "phase": phase, "reason": reason})
+}
+
+/// Says that a person was told in another way.
+pub fn person_told(incident_id: Uuid, (person_id, phase): (Uuid, i32), how: TellsOtherwise, reason: &str) -> Value {
+    let (person, how) = (format!("p_{}", person_id.simple()), how.as_str().replace('_', "-"));
+    json!({"command": "person told", "how": how, "incident": incident_id, "person": person, "phase": phase, "reason": reason})
 }
 
 /// Lifts a hold.

@@ -170,7 +170,7 @@ pub enum Cause {
     GaveUp(Limit),
     /// It cannot leave as it is; nothing moves, and somebody must see to it.
     Unfit(Misfit),
-    /// The step that this message replaces is alive again.
+    /// The step that this message replaces is alive again, or somebody ended the notice.
     Cancelled,
     /// The step that this message replaces failed again.
     Reopened,
@@ -207,14 +207,15 @@ pub struct Step {
 /// Decides what `cause` means for message `index` of `case`.
 pub fn step(case: &Case, index: usize, cause: Cause) -> Step {
     let Some(message) = case.messages.get(index) else { return Step::default() };
+    let is_decided = case.notice.is_decided();
     let mut effects = own_effects(message, cause);
-    let to = next_state(message, cause).filter(|&to| message.state.can_become(to));
+    let to = next_state(message, cause, is_decided).filter(|&to| message.state.can_become(to));
     let Some(to) = to else {
         return Step { effects, ..Step::default() };
     };
     let mut after = case.clone();
     after.messages[index].state = to;
-    effects.extend(route_effects(&after));
+    effects.extend(if is_decided { taken_back(&after) } else { route_effects(&after) });
     let creates = effects.iter().any(|e| matches!(e, Effect::Create(_) | Effect::Reopen(_)));
     Step {
         message: Some(to),
@@ -226,7 +227,7 @@ pub fn step(case: &Case, index: usize, cause: Cause) -> Step {
 
 /// Whether an escalation still has its reason; looked at again by the claim of the escalation.
 pub fn escalation_is_due(case: &Case, index: usize) -> bool {
-    let Some(message) = case.messages.get(index) else { return false };
+    let Some(message) = case.messages.get(index).filter(|_| !case.notice.is_decided()) else { return false };
     message.reason != Reason::Escalation
         || case
             .messages
@@ -234,10 +235,12 @@ pub fn escalation_is_due(case: &Case, index: usize) -> bool {
             .any(|before| case.route.next_after(before.channel) == Some(message.channel) && needs_next_step(before.state))
 }
 
-fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
+fn next_state(message: &Message, cause: Cause, is_decided: bool) -> Option<MessageState> {
     use MessageState::*;
     let state = message.state;
     match cause {
+        // Nobody is sent to whose notice somebody ended.
+        Cause::Claimed { .. } | Cause::Reopened if is_decided => None,
         Cause::Claimed { is_repeat: false } => (state == Ready).then_some(Sending),
         Cause::Claimed { is_repeat: true } => (state == Unknown).then_some(Sending),
         // `accepted` of any attempt settles the message; every other answer counts only for the current one.
@@ -258,7 +261,7 @@ fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
         Cause::NoNews => message.awaits_news().then_some(Overdue),
         Cause::GaveUp(limit) => (state == Ready && limit.is_reached()).then_some(Exhausted),
         Cause::Unfit(_) => None,
-        Cause::Cancelled => (state == Ready && message.reason == Reason::Escalation).then_some(Cancelled),
+        Cause::Cancelled => (state == Ready && (is_decided || message.reason == Reason::Escalation)).then_some(Cancelled),
         Cause::Reopened => (state == Cancelled).then_some(Ready),
     }
 }
@@ -296,6 +299,12 @@ fn needs_next_step(state: MessageState) -> bool {
     state.is_dead() || state == MessageState::Overdue
 }
 
+/// Of a notice that somebody ended nothing waits to be sent.
+fn taken_back(after: &Case) -> Vec<Effect> {
+    let is_ready = |i: &usize| after.messages.get(*i).is_some_and(|m| m.state == MessageState::Ready);
+    (0..after.messages.len()).filter(is_ready).map(Effect::Cancel).collect()
+}
+
 /// What the route asks for: a next step where one failed, and none where it did not.
 fn route_effects(after: &Case) -> Vec<Effect> {
     let step_of = |before: &Message| {
@@ -328,8 +337,7 @@ fn next_notice(after: &Case, creates: bool) -> Option<NoticeState> {
         (false, true) => NoticeState::Open,
         (false, false) => NoticeState::Unreachable,
     };
-    let ended_by_people = matches!(after.notice, NoticeState::Exempt | NoticeState::Withdrawn);
-    (to != after.notice && !ended_by_people).then_some(to)
+    (to != after.notice && !after.notice.is_decided()).then_some(to)
 }
 
 /// The profile's answer for one channel and content, as `step` needs it.

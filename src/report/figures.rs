@@ -2,7 +2,7 @@
 
 use super::document::{Block, Section, Tone, figure};
 use super::replay::Replay;
-use super::tally::{Tally, Traffic};
+use super::tally::{List, Tally, Traffic};
 use super::words::{message, noun};
 use crate::model::state::{Channel, MessageState};
 use crate::store::anchor::Outside;
@@ -118,7 +118,8 @@ pub fn standing(tally: &Tally) -> Section {
         part("notified", p.notified, Tone::Told),
         part("open", p.open, Tone::Way),
         part("unreachable", p.unreachable, Tone::Fail),
-        part("exempt or withdrawn", p.exempt + p.withdrawn, Tone::Wait),
+        part("exempt", p.exempt, Tone::Wait),
+        part("told otherwise", p.withdrawn, Tone::Wait),
     ];
     let equation = format!(
         "{} on the frozen lists = {} notified + {} unreachable + {} exempt + {} withdrawn + {} open.{}",
@@ -232,12 +233,25 @@ pub fn lists(tally: &Tally) -> Section {
             signed.to_owned(),
         ]
     });
-    Section::new("Affected lists").table(
+    let section = Section::new("Affected lists").table(
         "Frozen lists: rows = people + duplicates + quarantined",
         &["list", "frozen", "rows", "people", "duplicates", "quarantined", "signed"],
         rows.collect(),
         &[0, 2, 3, 4, 5],
-    )
+    );
+    let amended: Vec<String> = tally.lists.iter().filter_map(|list| amendment(tally, list)).collect();
+    if amended.is_empty() { section } else { section.list(amended) }
+}
+
+/// What a later list changed, and whether that was after the controller had signed.
+fn amendment(tally: &Tally, list: &List) -> Option<String> {
+    let (before, corrected) = list.amends?;
+    let signed = match tally.lists.iter().any(|l| l.is_signed && l.list != list.list && l.at <= list.at) {
+        true => ", which the controller had signed in part or whole",
+        false => "",
+    };
+    let rows = count(corrected, "row of them was corrected by it", "rows of them were corrected by it");
+    Some(format!("List {} came after lists of {}{signed}: {} more; {rows}.", list.list, people(before), people(list.people)))
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ pub fn obstacles(tally: &Tally) -> Section {
         facts.push((hold.set_at, format!("A hold on {scope} was set {}; {end}.", when(hold.set_at))));
     }
     for (number, plan) in &tally.plans {
-        for (at, what, _) in plan.moves.iter().filter(|(_, what, _)| what == "paused" || what == "resumed") {
+        for (at, what, _) in plan.moves.iter().filter(|(_, what, _)| matches!(what.as_str(), "paused" | "resumed" | "withdrawn"))
+        {
             facts.push((*at, format!("Plan {number} was {what} {}.", when(*at))));
         }
         let never = ["approved", "started"].into_iter().find(|what| plan.first(what).is_none());

@@ -8,7 +8,7 @@ use super::obstacles::obstacles;
 use super::promised::{Promised, laws};
 use super::replay::Replay;
 use super::tally::Tally;
-use super::words::noun;
+use super::words::{noun, otherwise};
 use crate::model::state::Channel;
 use crate::store::incident::Incident;
 use serde_json::{Value, json};
@@ -18,10 +18,21 @@ fn informed(tally: &Tally) -> &'static str {
     let p = &tally.people;
     // Whoever waits in quarantine or on a list that is not frozen is affected, too.
     match (p.notified, p.open + p.unreachable + tally.quarantine.waiting + tally.unfrozen) {
-        (0, _) if tally.plans.values().any(|plan| plan.first("approved").is_some()) => "planned",
+        (0, _) if tally.plans.values().any(|plan| plan.first("approved").is_some() && plan.first("withdrawn").is_none()) => {
+            "planned"
+        }
         (0, _) => "no",
         (_, 0) => "yes",
         _ => "in part",
+    }
+}
+
+/// Whom Duly told nothing more, because somebody said that they were told in another way; never among those informed.
+fn told_otherwise(tally: &Tally) -> String {
+    let parts: Vec<String> = tally.told_otherwise.iter().map(|(how, n)| format!("{} {}", figure(*n), otherwise(*how))).collect();
+    match parts.is_empty() {
+        true => figure(tally.people.withdrawn),
+        false => format!("{} ({})", figure(tally.people.withdrawn), parts.join(", ")),
     }
 }
 
@@ -97,7 +108,8 @@ fn questions(replay: &Replay, plans: &[&Promised]) -> Section {
         pair("Number informed", format!("{} of {}", figure(p.notified), people(p.people))),
         pair("Not informed yet", figure(p.open)),
         pair("Cannot be reached", figure(p.unreachable)),
-        pair("Exempt or withdrawn", figure(p.exempt + p.withdrawn)),
+        pair("Exempt: no notice is owed", figure(p.exempt)),
+        pair("Withdrawn: told in another way, as the controller says", told_otherwise(tally)),
         pair("Waiting for a correction", count(tally.quarantine.waiting, "row", "rows")),
         pair("On no frozen list", figure(tally.unfrozen)),
         pair("Informed by", channels),

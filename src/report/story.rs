@@ -186,7 +186,13 @@ pub fn told_by_log(
 }
 
 fn event_row(placed: &Placed) -> Result<EventRow, ReportError> {
-    Ok(EventRow { kind: Event::parse(&placed.body)?.kind, body: placed.body.clone(), lane: None, postage_class: None })
+    Ok(EventRow {
+        kind: Event::parse(&placed.body)?.kind,
+        body: placed.body.clone(),
+        lane: None,
+        postage_class: None,
+        reason: None,
+    })
 }
 
 fn hold_entry(row: &EventRow, scope: &str) -> Result<Entry, ReportError> {
@@ -265,16 +271,18 @@ fn incident_entry(row: &EventRow, card: &PersonCard, notices: &[NoticeRow], name
         "plan.approved" => format!("{who} approved plan {plan}"),
         "plan.started" => format!("{who} started plan {plan}"),
         "plan.paused" => format!("{who} paused plan {plan}"),
+        "plan.withdrawn" => format!("{who} withdrew plan {plan}"),
         "plan.resumed" => format!("{who} resumed plan {plan}"),
-        "incident.closed" => format!("{who} closed the incident{}", because(&detail)),
-        "incident.reopened" => format!("{who} reopened the incident{}", because(&detail)),
+        "incident.closed" => format!("{who} closed the incident{}", because(detail.get("reason").and_then(Value::as_str))),
+        "incident.reopened" => format!("{who} reopened the incident{}", because(detail.get("reason").and_then(Value::as_str))),
         other => format!("Recorded: {other}"),
     };
     Ok(Some(Entry { at, kind: row.kind.clone(), text, notice: None }))
 }
 
-fn because(detail: &Map<String, Value>) -> String {
-    detail.get("reason").and_then(Value::as_str).map_or_else(String::new, |reason| format!(": {reason}"))
+/// The reason that was signed, where there is one: a pack, which has only the log, has none of a decision about a person.
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn user_name(detail: &Map<String, Value>, names: &Names) -> String {
@@ -290,6 +298,13 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
         Ok(channel) => message_sentence(row, &detail, channel, names),
         Err(_) if row.kind == "key.destroyed" => {
             format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
+        }
+        Err(_) if row.kind == "notice.exempt" => {
+            format!("{} decided that no notice is owed{}", user_name(&detail, names), because(row.reason.as_deref()))
+        }
+        Err(_) if row.kind == "notice.withdrawn" => {
+            let how = text("ground").parse().map_or("in another way", words::otherwise);
+            format!("{} said that this person was told {how}{}", user_name(&detail, names), because(row.reason.as_deref()))
         }
         Err(_) if row.kind == "contact.viewed" => {
             format!("{} opened contact data or messages of this person for a {}", user_name(&detail, names), text("purpose"))

@@ -83,12 +83,13 @@ pub fn certificate(incident: &Incident, audience: Audience, replay: &Replay, pla
         Audience::Person => "an affected person",
     };
     let statement = format!(
-        "By the log of this incident, as it stood on {}, the frozen lists hold {}: {} notified, {} unreachable, {} exempt or withdrawn, {} with an open notice.",
+        "By the log of this incident, as it stood on {}, the frozen lists hold {}: {} notified, {} unreachable, {} exempt, {} told in another way (withdrawn), {} with an open notice.",
         said(replay.as_of),
         people(p.people),
         figure(p.notified),
         figure(p.unreachable),
-        figure(p.exempt + p.withdrawn),
+        figure(p.exempt),
+        figure(p.withdrawn),
         figure(p.open)
     );
     let words = "“Notified” means: a message with the full content that the law demands reached, on a channel that the law accepts, the state that the approved plan's table demands; a letter counts when it was handed to the carrier. It does not mean that anybody opened it.";

@@ -1,6 +1,6 @@
 //! What a pass over the log adds up to: people, messages, plans, lists, holds, and what was not known for a while.
 
-use crate::model::state::{Channel, MessageState, NoticeState, Reason};
+use crate::model::state::{Channel, MessageState, NoticeState, Reason, TellsOtherwise};
 use duly_ledger::Event;
 use duly_ledger::verify::Equation;
 use serde_json::Value;
@@ -30,6 +30,8 @@ pub struct List {
     pub root: String,
     /// Whether the controller signed it.
     pub is_signed: bool,
+    /// People of all lists before it, and rows of them that it corrects; `None` for the first.
+    pub amends: Option<(u64, u64)>,
 }
 
 /// A plan: its hash and what was done with it, in order.
@@ -64,6 +66,7 @@ struct Person {
     phase: u32,
     notice: NoticeState,
     by: Option<Channel>,
+    otherwise: Option<TellsOtherwise>,
     at: i64,
 }
 
@@ -182,6 +185,8 @@ pub struct Tally {
     pub unfrozen: u64,
     /// People by the channel whose message ended their notice as notified.
     pub notified_by_channel: BTreeMap<Channel, u64>,
+    /// People of whom somebody said that they were told in another way.
+    pub told_otherwise: BTreeMap<TellsOtherwise, u64>,
     /// Alarms of a possible duplicate.
     pub possible_duplicates: u64,
     /// Answers that refused, by code.
@@ -231,7 +236,12 @@ impl Tally {
                 quarantined: number(event, "quarantined"),
                 root: text(event, "root").to_owned(),
                 is_signed: false,
+                amends: None,
             }),
+            "list.amended" => {
+                let (list, amends) = (number(event, "list"), (number(event, "count_before"), number(event, "corrected")));
+                self.lists.iter_mut().filter(|l| l.list == list).for_each(|l| l.amends = Some(amends));
+            }
             "list.signed" => {
                 let signed = number(event, "list");
                 self.lists.iter_mut().filter(|l| l.list == signed).for_each(|l| l.is_signed = true);
@@ -249,6 +259,7 @@ impl Tally {
             "incident.reopened" => self.closes.push((event.at_micros, false)),
             kind if kind.starts_with("row.") => self.row(kind, event),
             kind if kind.starts_with("plan.") => self.plan(kind, event),
+            kind if kind.starts_with("notice.") => self.notice(event),
             kind if kind.starts_with("message.") || kind.starts_with("receipt") => self.message(event),
             _ => {}
         }
@@ -289,14 +300,7 @@ impl Tally {
         if matches!(event.kind.as_str(), "message.rejected" | "message.not_taken" | "message.lane_stopped") {
             *self.refusals.entry(text(event, "code").to_owned()).or_default() += 1;
         }
-        if let Ok(to) = text(event, "notice").parse::<NoticeState>() {
-            let phase = small(event, "phase");
-            let now = self.persons.entry(person).or_insert(Person { phase, notice: NoticeState::Open, by: None, at: 0 });
-            // A person counts by the newest phase.
-            if phase >= now.phase {
-                *now = Person { phase, notice: to, by: text(event, "channel").parse().ok(), at: event.at_micros };
-            }
-        }
+        self.notice(event);
         let (Ok(channel), Ok(reason)) = (text(event, "channel").parse::<Channel>(), text(event, "reason").parse::<Reason>())
         else {
             return;
@@ -313,6 +317,18 @@ impl Tally {
         }
         message.state = to;
         message.reached |= bit(to);
+    }
+
+    fn notice(&mut self, event: &Event) {
+        let (Some(person), Ok(to)) = (event.person, text(event, "notice").parse::<NoticeState>()) else { return };
+        let phase = small(event, "phase");
+        let fresh = Person { phase, notice: NoticeState::Open, by: None, otherwise: None, at: 0 };
+        let now = self.persons.entry(person).or_insert(fresh);
+        // A person counts by the newest phase.
+        if phase >= now.phase {
+            let (by, otherwise) = (text(event, "channel").parse().ok(), text(event, "ground").parse().ok());
+            *now = Person { phase, notice: to, by, otherwise, at: event.at_micros };
+        }
     }
 
     fn unknown(&mut self, event: &Event) {
@@ -346,6 +362,9 @@ impl Tally {
         }
         for person in self.persons.values() {
             self.people.count(person.notice.as_str());
+            if let (NoticeState::Withdrawn, Some(how)) = (person.notice, person.otherwise) {
+                *self.told_otherwise.entry(how).or_default() += 1;
+            }
             if person.notice == NoticeState::Notified {
                 self.notified_at.push(person.at);
                 person.by.into_iter().for_each(|channel| *self.notified_by_channel.entry(channel).or_default() += 1);

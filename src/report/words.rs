@@ -2,7 +2,7 @@
 //! network or carrier reported is named as a report, and nothing is ever "received" or "read".
 
 use crate::model::person::ShownState;
-use crate::model::state::{Channel, MessageState, Misfit, NoticeState};
+use crate::model::state::{Channel, MessageState, Misfit, NoticeState, TellsOtherwise};
 
 /// `letter`, `text`, `email`: what people call a message of this channel.
 pub fn noun(channel: Channel) -> &'static str {
@@ -75,8 +75,17 @@ pub fn notice(to: NoticeState) -> &'static str {
         NoticeState::Notified => "Notified.",
         NoticeState::Open => "No longer counted as ended: the duty to notify is open.",
         NoticeState::Unreachable => "Unreachable: no step of the route is left. A substitute or public notice is due.",
-        NoticeState::Exempt => "Exempt.",
-        NoticeState::Withdrawn => "Withdrawn.",
+        NoticeState::Exempt => "Exempt: no notice is owed. Nothing more is sent.",
+        NoticeState::Withdrawn => "Withdrawn: told in another way, and not by us. Nothing more is sent.",
+    }
+}
+
+/// How somebody was told outside of Duly.
+pub fn otherwise(how: TellsOtherwise) -> &'static str {
+    match how {
+        TellsOtherwise::InPerson => "in person",
+        TellsOtherwise::ByPhone => "by phone",
+        TellsOtherwise::ByOthers => "by others",
     }
 }
 
@@ -89,8 +98,8 @@ pub fn person(state: ShownState) -> &'static str {
         ShownState::Held => "on hold",
         ShownState::Notified => "notified",
         ShownState::Unreachable => "unreachable",
-        ShownState::Exempt => "exempt",
-        ShownState::Withdrawn => "withdrawn",
+        ShownState::Exempt => "exempt, no notice is owed",
+        ShownState::Withdrawn => "withdrawn, told in another way",
     }
 }
 

@@ -279,11 +279,11 @@ impl Store {
     /// What the log knows of an incident and its tables do not.
     pub async fn load_astray(&self, incident: IncidentKey) -> Result<Astray, StoreError> {
         let row = sqlx::query!(
-            r#"with back as (select e.person_id, e.kind, e.message_id, convert_from(e.body, 'UTF8')::jsonb -> 'd' as d,
+            r#"with back as (select e.person_id, e.kind, e.message_id, e.notice_to, convert_from(e.body, 'UTF8')::jsonb -> 'd' as d,
                        exists (select from person p where p.controller_id = $1 and p.incident_no = $2 and p.person_id = e.person_id) as is_known
                   from event e where e.controller_id = $1 and e.incident_no = $2 and e.restored_id is not null)
                select coalesce((select array_agg(distinct b.person_id) from back b where b.is_known and b.message_id is null
-                         and (b.kind like 'message.%' or b.kind like 'receipt%')), '{}') as "people!",
+                         and (b.kind like 'message.%' or b.kind like 'receipt%' or b.kind like 'notice.%' and b.notice_to is null)), '{}') as "people!",
                       exists (select from back b where (b.person_id is not null and not b.is_known)
                          or (b.kind = 'list.frozen' and not exists (select from list_freeze f where f.controller_id = $1 and f.incident_no = $2
                               and f.list_no = (b.d ->> 'list')::int))

@@ -1,8 +1,11 @@
 //! Reading the logs: what is signed, what is published, and the bytes behind it.
 
+use super::log_event::insert_log_events;
+use super::sequencing::LogScope;
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
 use duly_ledger::{HASH_BYTES, Tile};
+use serde_json::{Map, json};
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -266,6 +269,42 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(Lag { events: row.events, oldest_seconds: row.oldest_seconds })
+    }
+
+    /// Logs whose oldest event has waited for its place for longer than this; how many wait, and for how long.
+    pub async fn list_late_logs(&self, seconds: f64) -> Result<Vec<(LogScope, Lag)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select controller_id, incident_no, sum(cardinality(ords))::bigint as "events!", extract(epoch from duly_now() - min(since))::float8 as "oldest_seconds!"
+                 from event_inbox group by 1, 2 having min(since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
+            seconds
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let late = rows.into_iter().map(|row| {
+            let scope = LogScope::from_columns(row.controller_id, row.incident_no);
+            (scope, Lag { events: row.events, oldest_seconds: row.oldest_seconds })
+        });
+        Ok(late.collect())
+    }
+
+    /// Writes that evidence was late: the event into its log, and an alarm where the log is an incident's.
+    pub async fn record_delay(&self, scope: LogScope, lag: &Lag) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let (controller_id, incident_no) = scope.columns();
+        if let (Some(controller_id), Some(incident_no)) = (controller_id, incident_no) {
+            sqlx::query!(
+                "insert into alarm (alarm_id, controller_id, incident_no, code) values ($1, $2, $3, 'evidence_late')",
+                Uuid::now_v7(),
+                controller_id,
+                incident_no
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        let detail =
+            Map::from_iter([("seconds".to_owned(), json!(lag.oldest_seconds as i64)), ("waiting".to_owned(), json!(lag.events))]);
+        insert_log_events(&mut tx, scope, [("log.delayed", detail)]).await?;
+        Ok(tx.commit().await?)
     }
 
     /// This installation's name in evidence.

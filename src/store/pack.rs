@@ -105,11 +105,21 @@ impl Store {
     ) -> Result<Vec<PromisedContent>, StoreError> {
         let rows = sqlx::query_as!(
             PromisedContent,
-            "select c.person_id, c.channel, c.commitment
-               from (select person_id, phase from notice where controller_id = $1 and incident_no = $2 and plan_no = $3 and person_id > $4
-                      order by person_id limit $5) n
-               join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = n.person_id and c.phase = n.phase
-              order by c.person_id, c.channel",
+            r#"with people as (
+                 (select person_id, phase from notice where controller_id = $1 and incident_no = $2 and plan_no = $3 and person_id > $4
+                   order by person_id limit $5)
+                 union all
+                 (select distinct person_id, null::int from withdrawn_content
+                   where controller_id = $1 and incident_no = $2 and plan_no = $3 and person_id > $4 order by person_id limit $5)
+                 order by person_id limit $5)
+               select person_id as "person_id!", channel as "channel!", commitment as "commitment!" from (
+                 select c.person_id, c.channel, c.commitment from people p
+                   join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = p.person_id and c.phase = p.phase
+                 union all
+                 select w.person_id, w.channel, w.commitment from people p
+                   join withdrawn_content w on w.controller_id = $1 and w.incident_no = $2 and w.plan_no = $3 and w.person_id = p.person_id
+                  where p.phase is null) as promised
+              order by 1, 2"#,
             incident.controller_id,
             incident.incident_no,
             plan_no,

@@ -65,6 +65,26 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.list_no).collect())
     }
 
+    /// Lists that are frozen and have people whom no plan covers in `phase`: the one that did was withdrawn.
+    pub async fn list_released_lists(&self, incident: IncidentKey, phase: i32) -> Result<Vec<FrozenList>, StoreError> {
+        let rows = sqlx::query!(
+            "select f.list_no, f.people, f.manifest_root from list_freeze f
+              where f.controller_id = $1 and f.incident_no = $2 and exists (select from person p
+                 where p.controller_id = $1 and p.incident_no = $2 and p.list_no = f.list_no
+                   and not exists (select from notice n where n.controller_id = $1 and n.incident_no = $2
+                        and n.person_id = p.person_id and n.phase = $3))
+              order by f.list_no",
+            incident.controller_id,
+            incident.incident_no,
+            phase
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| Ok(FrozenList { list_no: row.list_no, people: row.people, root: super::unit::hash(&row.manifest_root)? }))
+            .collect()
+    }
+
     /// Lines of a list's manifest after `after`, ascending by person id.
     pub async fn list_manifest(
         &self,
@@ -238,6 +258,34 @@ impl Store {
             .await?;
         unit.incident_event(kind, plan_detail(plan.plan_no, &plan.hash, by), Some((plan.plan_no, from, to)))?;
         unit.commit().await
+    }
+
+    /// Withdraws a plan that has not gone: whom it covered is in no plan again.
+    pub async fn withdraw_plan(&self, incident: IncidentKey, plan: &Plan, by: Decider) -> Result<(), StoreError> {
+        let from = match plan.state.as_str() {
+            "prepared" => "prepared",
+            _ => "approved",
+        };
+        let mut tx = self.pool.begin().await?;
+        // Not while another plan is made: it has counted the people whom no plan covers.
+        draft::lock_people(&mut tx, incident).await?;
+        let mut unit = self.unit_in(tx, incident, &[], Wait::Wait).await?;
+        let moves = Some((plan.plan_no, from, "withdrawn"));
+        unit.incident_event("plan.withdrawn", plan_detail(plan.plan_no, &plan.hash, by), moves)?;
+        // If we die before this nobody was let go; after it another plan may take them.
+        unit.commit().await.map_err(refusal)
+    }
+}
+
+/// The refusal that a restore alone can bring about: the command looked at the plan's state before.
+fn refusal(error: StoreError) -> StoreError {
+    let StoreError::Database(sqlx::Error::Database(refused)) = &error else { return error };
+    match refused.code().as_deref() {
+        Some("DU030") => StoreError::Forbidden {
+            what: "a message of this plan may have left: the database came back older than it was",
+            remedy: "pause whatever runs, look at `duly unknown list`, and let this plan go as it is; nothing was changed",
+        },
+        _ => error,
     }
 }
 

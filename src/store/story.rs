@@ -94,6 +94,8 @@ pub struct EventRow {
     pub lane: Option<String>,
     /// Postage class of that message.
     pub postage_class: Option<String>,
+    /// Why somebody ended the notice, as they signed it.
+    pub reason: Option<String>,
 }
 
 /// A hold with the names of who set and lifted it.
@@ -246,7 +248,10 @@ impl Store {
     pub async fn list_events_of(&self, incident: IncidentKey, person_id: Uuid) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query_as!(
             EventRow,
-            r#"select e.kind, e.body, m.lane as "lane?", m.postage_class as "postage_class?" from event e
+            r#"select e.kind, e.body, m.lane as "lane?", m.postage_class as "postage_class?",
+                      case when e.kind like 'notice.%' then (select signed_words(c.statement) ->> 'reason' from signed_command c
+                        where c.command_id = (convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'command')::uuid) end as reason
+                 from event e
                  left join message m on m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
                 where e.controller_id = $1 and e.incident_no = $2 and e.person_id = $3 order by e.n"#,
             incident.controller_id,
@@ -262,7 +267,7 @@ impl Store {
     pub async fn list_incident_events(&self, incident: IncidentKey) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query_as!(
             EventRow,
-            r#"select kind, body, null::text as lane, null::text as postage_class from event
+            r#"select kind, body, null::text as lane, null::text as postage_class, null::text as reason from event
                 where controller_id = $1 and incident_no = $2 and person_id is null order by ord"#,
             incident.controller_id,
             incident.incident_no

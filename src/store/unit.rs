@@ -161,14 +161,20 @@ impl Unit {
     /// The notice of a message with all its messages, and the message's index among them.
     pub fn case(&self, message_id: Uuid) -> Option<(Case, usize, Vec<Uuid>)> {
         let row = self.messages.get(&message_id)?;
-        let notice = self.notices.get(&(row.person_id, row.phase))?;
+        let (case, ids) = self.notice_case(row.person_id, row.phase)?;
+        let index = ids.iter().position(|id| *id == message_id)?;
+        Some((case, index, ids))
+    }
+
+    /// A notice with all its messages.
+    fn notice_case(&self, person_id: Uuid, phase: i32) -> Option<(Case, Vec<Uuid>)> {
+        let notice = self.notices.get(&(person_id, phase))?;
         let mut rows: Vec<&MessageRow> =
-            self.messages.values().filter(|m| m.person_id == row.person_id && m.phase == row.phase).collect();
+            self.messages.values().filter(|m| m.person_id == person_id && m.phase == phase).collect();
         rows.sort_by_key(|m| m.message_id);
         let ids: Vec<Uuid> = rows.iter().map(|m| m.message_id).collect();
-        let index = ids.iter().position(|id| *id == message_id)?;
         let messages = rows.into_iter().map(|m| m.model.clone()).collect();
-        Some((Case { notice: notice.state, route: notice.route, messages }, index, ids))
+        Some((Case { notice: notice.state, route: notice.route, messages }, ids))
     }
 
     /// Decides with `step`, remembers the event, and follows the effects; nothing is written before `commit`.
@@ -365,8 +371,11 @@ impl Unit {
 }
 
 mod bring_back;
+mod ending;
 mod read;
 mod write;
+
+pub use ending::NotEnded;
 
 pub(crate) fn word<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt { what: "word" })

@@ -41,6 +41,8 @@ pub enum Point {
     LookUp,
     /// The scheduler, in a repeat, at a failpoint of this name.
     Repeat(&'static str),
+    /// The scheduler, whose repeat is written and not answered.
+    RepeatWritten,
 }
 
 /// How a cell ends: state, physical messages, attempts; those not counted that a slow machine refused, so that none of them left.
@@ -60,6 +62,7 @@ const REPEATS: &[Point] = &[
     Point::Repeat("before_claim_commit"),
     Point::Repeat("claim_committed"),
     Point::Repeat("checked_not_written"),
+    Point::RepeatWritten,
     Point::Repeat("response_read"),
 ];
 
@@ -94,7 +97,7 @@ pub fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] 
         (Point::Call(_) | Point::LookUp, _, _) => &[("accepted", 1, 1)],
         // The first call was cut after production; one repeat is answered, or a second one after the first died.
         (Point::Repeat("before_claim_commit"), _, Blow::Kill) => &[("accepted", 1, 2)],
-        (Point::Repeat(_), _, _) => &[("accepted", 1, 3)],
+        (Point::Repeat(_) | Point::RepeatWritten, _, _) => &[("accepted", 1, 3)],
     }
 }
 
@@ -102,17 +105,21 @@ pub fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] 
 async fn run(point: Point, capability: Capability, blow: Blow) -> Result<(), String> {
     let lanes = vec![faulty(point, capability)];
     let stage = Stage::new(Setup { lanes, dispatch: TIMES.to_vec(), ..Setup::default() }).await;
-    let is_scheduler = matches!(point, Point::LookUp | Point::Repeat(_));
+    let is_scheduler = is_of_scheduler(point);
     let (role, other) = if is_scheduler { ("scheduler", "worker") } else { ("worker", "scheduler") };
     let _other = stage.start(&[other]);
     let failpoint = match point {
         Point::Call(name) | Point::Repeat(name) => Some(name),
         Point::LookUp => Some("lookup_sent_not_committed"),
-        Point::Written => None,
+        Point::Written | Point::RepeatWritten => None,
     };
     stage.sandbox.state.hold("sms", point == Point::Written);
     let mut victim = stage.start_with(&[role], failpoint, &[]);
-    if point == Point::Written {
+    if point == Point::RepeatWritten {
+        eventually("the first call is cut", async || stage.sandbox.state.fired(FaultKind::CutAfter) == 1).await;
+        stage.sandbox.state.hold("sms", true);
+        eventually("the repeat waits for its answer", async || stage.sandbox.state.in_flight()["sms"] == 1).await;
+    } else if point == Point::Written {
         eventually("the call is produced and waits", async || {
             stage.produced() == 1 && stage.sandbox.state.in_flight()["sms"] == 1
         })
@@ -125,10 +132,14 @@ async fn run(point: Point, capability: Capability, blow: Blow) -> Result<(), Str
     judge(&stage, point, capability, blow).await
 }
 
+fn is_of_scheduler(point: Point) -> bool {
+    matches!(point, Point::LookUp | Point::Repeat(_) | Point::RepeatWritten)
+}
+
 /// The victim's lane: a call that ends unknown where the scheduler is the victim.
 fn faulty(point: Point, capability: Capability) -> Lane {
     let mut lane = lane(capability);
-    if matches!(point, Point::LookUp | Point::Repeat(_)) {
+    if is_of_scheduler(point) {
         lane.provider.faults = vec![Fault::once(FaultKind::CutAfter).on(Requests::First)];
     }
     lane
@@ -148,7 +159,7 @@ async fn strike(stage: &Stage, victim: &mut Process, point: Point, blow: Blow, r
             stage.drain().await;
         }
         let outcomes = stage.count("select count(*) from outcome").await;
-        if point != Point::Written {
+        if !matches!(point, Point::Written | Point::RepeatWritten) {
             victim.release();
         }
         victim.thaw();
@@ -172,7 +183,7 @@ async fn judge(stage: &Stage, point: Point, capability: Capability, blow: Blow) 
     let as_expected = expected
         .iter()
         .any(|(state, produced, fewest)| (*state, *produced) == (end.0, end.1) && (0..=late).contains(&(attempts - fewest)));
-    let has_fired = !matches!(point, Point::LookUp | Point::Repeat(_)) || fired == 1;
+    let has_fired = !is_of_scheduler(point) || fired == 1;
     if as_expected && findings.is_empty() && alarms.is_empty() && has_fired {
         return Ok(());
     }

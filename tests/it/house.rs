@@ -1,7 +1,7 @@
 //! The house: what every reader of the sources may rely on, checked by reading them.
 
 use crate::schema::ask_migrated;
-use duly::model::state::MessageState;
+use duly::model::state::{MessageState, NoticeState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -320,6 +320,23 @@ fn the_drawing_of_states_shows_exactly_the_moves_of_the_model() {
         Vec::<&(MessageState, MessageState)>::new(),
         "drawn, and not allowed"
     );
+}
+
+#[test]
+fn the_drawing_of_notices_shows_exactly_the_moves_of_the_model() {
+    let page = read("ARCHITECTURE.md");
+    let line = page.lines().find(|line| line.starts_with("A notice moves so")).unwrap();
+    let words =
+        |text: &str| -> Vec<NoticeState> { between(text, " `", &['`']).iter().filter_map(|word| word.parse().ok()).collect() };
+    let drawn: BTreeSet<(NoticeState, NoticeState)> = line
+        .split(';')
+        .filter_map(|moves| moves.split_once('→'))
+        .flat_map(|(from, to)| words(from).into_iter().flat_map(move |from| words(to).into_iter().map(move |to| (from, to))))
+        .collect();
+
+    let every = NoticeState::ALL.iter().flat_map(|&from| NoticeState::ALL.iter().map(move |&to| (from, to)));
+    let model = every.filter(|(from, to)| from.can_become(*to)).collect();
+    assert_eq!(drawn, model);
 }
 
 #[tokio::test]

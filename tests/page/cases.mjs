@@ -10,6 +10,8 @@ const BY = { user: USERS.preparer, command: USERS.approver }, HOLD = '0192f0aa-0
 const destroyed = p => ({ k: 'key.destroyed', p, d: BY });
 const erased = event => ({ ...event, d: { ...event.d, erased: true } });
 const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
+const exempt = p => ({ k: 'notice.exempt', p, d: { phase: 1, notice: 'exempt', ...BY } });
+const told = (p, more) => ({ k: 'notice.withdrawn', p, d: { phase: 1, notice: 'withdrawn', ground: 'by_phone', ...BY, ...more } });
 const closed = more => ({ k: 'incident.closed', d: { asked: 0, missing: 0, open: 0, quarantined: 0, unknown: 0, ...BY, ...more } });
 const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found', ...BY } };
 /** A policy that asks for one witness, and that witness's line under a checkpoint. */
@@ -130,6 +132,9 @@ export const CASES = [
   bad('the reader\u2019s own list is another', ['own_list'], { list: i => `${i.lines([P[0]])[0]}\n` }),
   bad('a list signed by somebody else', ['list_signature'], { events: i => { at(i, 'list.signed').d = { key: KEYS.stranger.public.toString('hex') }; } }),
   bad('a signed list with another count', ['list_signature'], { events: i => { at(i, 'list.signed').d = { count: 4 }; } }),
+  good('a further list that says what it changed', i => after(i, at(i, 'list.frozen', 1), { k: 'list.amended', list: 2 }, { k: 'log.delayed', d: { waiting: 3, seconds: 75 } })),
+  bad('a further list that says it changed something else', ['manifest'], { events: i => after(i, at(i, 'list.frozen', 1), { k: 'list.amended', list: 2, d: { count: 9 } }) }),
+  bad('a first list that says it changed something', ['manifest'], { events: i => after(i, at(i, 'list.frozen'), { k: 'list.amended', list: 1 }) }),
   bad('rows that do not add up', ['rows'], { events: i => { at(i, 'list.frozen').d = { rows: 9 }; } }),
 
   bad('a plan without its text', ['plan'], { files: f => { f.delete('plans/1.json'); f.delete('contents.1.jsonl'); f.delete('approvals/1-1.json'); } }),
@@ -137,6 +142,8 @@ export const CASES = [
   bad('a plan started before it was approved', ['plan'], { events: i => remove(i, at(i, 'plan.approved')) }),
   bad('a plan whose text speaks of another', ['plan'], { events: i => { i.planNumber = 2; } }),
   bad('a plan paused twice', ['plan'], { events: i => after(i, at(i, 'plan.paused'), { k: 'plan.paused', plan: 1 }) }),
+  good('a plan that was approved and withdrawn, and under which nothing went', i => { i.events = i.events.filter(e => !/^(message|receipt)/.test(e.k) && !['plan.started', 'plan.paused', 'plan.resumed'].includes(e.k)); after(i, at(i, 'plan.approved'), { k: 'plan.withdrawn', plan: 1 }); }),
+  bad('a plan withdrawn that runs', ['plan'], { events: i => i.add({ k: 'plan.withdrawn', plan: 1 }) }),
   bad('approved by who prepared it', ['approval'], { events: i => { at(i, 'plan.approved').d = { user: USERS.preparer }; } }),
   bad('an approval that is not in the pack', ['approval'], { files: f => f.delete('approvals/1-1.json') }),
   bad('an approval of another plan', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace(/[0-9a-f]{64}/, 'f'.repeat(64)); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),
@@ -196,6 +203,13 @@ export const CASES = [
   bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
   bad('a message\u2019s event that makes a notice exempt', ['fields'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; } }),
+  good('people who are exempt or were told in another way', i => i.add(exempt(P[4]), told(P[5]), told(P[1]))),
+  bad('somebody exempt who was notified', ['notice'], { events: i => i.add(exempt(P[0])) }),
+  bad('somebody exempt twice', ['notice'], { events: i => i.add(exempt(P[5]), told(P[5])) }),
+  bad('somebody told otherwise while a call is open', ['notice'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), told(P[5]), m.accepted()); } }),
+  bad('a call to somebody who is exempt', ['no_cause'], { events: i => { const m = message(P[5], 'sms'); i.add(exempt(P[5]), m.intent(), m.accepted()); } }),
+  bad('a report that moves a notice that was decided', ['notice'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.accepted(), m.overdue(), exempt(P[5]), m.receipt('delivered_to_handset', { notice: 'notified' })); } }),
+  bad('somebody told in no way that there is', ['fields'], { events: i => i.add(told(P[5], { ground: 'by_pigeon' })) }),
   bad('a call that nothing closed', ['open_call'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), { k: 'row.discarded', d: at(i, 'row.discarded').d, t: '2026-11-11T12:00:00.000000Z' }); } }),
   bad('somebody without an end state, where completeness is demanded', ['incomplete'], { complete: true }),
   bad('times that run back', ['time'], { events: i => { at(i, 'receipt.late').t = '2026-11-11T08:49:00.000000Z'; } }),

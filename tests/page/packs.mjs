@@ -118,6 +118,11 @@ export class Incident {
       const { k, p, list } = event, lines = list && this.lines(this.lists.get(list)), count = lines?.length;
       let d = event.d;
       if (k === 'list.frozen') d = { list, count, root: root(lines), rows: count + 3, duplicates: 2, quarantined: 1, ...event.d };
+      if (k === 'list.amended') {
+        const all = [...this.lists.keys()].filter(n => n <= list).map(n => this.lines(this.lists.get(n))), sum = of => ({ count: of.reduce((n, l) => n + l.length, 0), root: (of.length ? treeHash(of.map(l => leafHash(Buffer.from(root(l), 'hex')))) : sha256('')).toString('hex') });
+        const before = sum(all.slice(0, -1));
+        d = { list, ...sum(all), count_before: before.count, root_before: before.root, corrected: 0, ...event.d };
+      }
       if (k === 'list.signed') {
         const text = `duly/list/v1\n${INC}\n${list}\n${count}\n${root(lines)}\n`;
         d = { list, count, root: root(lines), key: KEYS.controller.public.toString('hex'), signature: KEYS.controller.sign(text).toString('hex'), ...event.d };

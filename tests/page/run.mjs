@@ -8,7 +8,7 @@
 //   node tests/page/run.mjs --seal                  what scripts/seal-page runs: hashes into the page's policy, its own into verify.html.sha256
 //
 // With --pack the exit code is 0 (holds), 1 (does not) or 2 (could not be checked, or no key); with --expect 0 if the
-// verdict is the expected one, else 1. Without a browser nothing is tested, which is said, with exit code 0.
+// verdict is the expected one, else 1. Without a browser nothing is tested: it says SKIPPED and exits with 77.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -55,6 +55,9 @@ async function one(browser) {
   if (args.expect) return result.verdict === args.expect ? 0 : 1;
   return { good: 0, bad: 1 }[result.verdict] ?? 2;
 }
+
+/** Nothing was tested, which is neither good nor bad: what automake and others take for "skipped". */
+const SKIPPED = 77;
 
 const FORBIDDEN = /\b(received|read by|seen|reached|success|successfully|failed person)\b/i;
 async function all(browser, folder) {
@@ -200,8 +203,8 @@ async function main() {
   if (args.write) return write(args.write);
   const path = findBrowser();
   if (!path || !existsSync(path)) {
-    console.log('SKIPPED: no browser is here, so docs/verify.html was not tested. Install Chromium, or name one in CHROMIUM.');
-    return 0;
+    console.error('SKIPPED: no browser is here, so docs/verify.html was NOT tested. Install Chromium, or name one in CHROMIUM.');
+    return SKIPPED;
   }
   const browser = await Browser.start(path), folder = mkdtempSync(join(tmpdir(), 'duly-packs-'));
   try {

@@ -22,9 +22,18 @@ pub async fn newest(store: &Store, which: &Which) -> Result<(Incident, Plan), Fa
 
 /// The plan that is named, or the only one in this state; the newest where none is.
 pub async fn only(store: &Store, which: &Which, state: &str) -> Result<(Incident, Plan), Failure> {
+    only_of(store, which, &[state], state).await
+}
+
+/// The plan that is named, or the only one that has not gone; the newest where none is.
+pub async fn not_gone(store: &Store, which: &Which) -> Result<(Incident, Plan), Failure> {
+    only_of(store, which, &["prepared", "approved"], "not gone yet").await
+}
+
+async fn only_of(store: &Store, which: &Which, states: &[&str], words: &str) -> Result<(Incident, Plan), Failure> {
     let (incident, plan) = newest(store, which).await?;
     let plans = store.list_plan_standings(incident.key).await?;
-    let found: Vec<&PlanStanding> = plans.iter().filter(|p| p.state == state).collect();
+    let found: Vec<&PlanStanding> = plans.iter().filter(|p| states.contains(&p.state.as_str())).collect();
     match (which.plan, found.as_slice()) {
         (Some(_), _) | (None, []) => Ok((incident, plan)),
         (None, [one]) => {
@@ -32,7 +41,7 @@ pub async fn only(store: &Store, which: &Which, state: &str) -> Result<(Incident
             Ok((incident, plan))
         }
         (None, [.., last]) => Err(Refusal::of(
-            format!("{} plans are {state}: {}", found.len(), names(&found)),
+            format!("{} plans are {words}: {}", found.len(), names(&found)),
             format!("say which one, such as `--plan {}`", last.plan),
         )),
     }
@@ -77,7 +86,8 @@ pub fn waits(plan: &PlanStanding) -> Option<String> {
 
 /// Refuses to freeze a list of which rows are missing, and to plan for nobody.
 pub async fn check_lists(store: &Store, incident: &Incident, takes_incomplete: bool) -> Result<(), Failure> {
-    if store.list_open_lists(incident.key).await?.is_empty() {
+    let has_open = !store.list_open_lists(incident.key).await?.is_empty();
+    if !has_open && store.count_unplanned(incident.key).await? == 0 {
         return Err(nobody(store, incident).await?);
     }
     match store.list_cut_lists(incident.key).await?.first() {
@@ -93,12 +103,18 @@ pub async fn check_lists(store: &Store, incident: &Incident, takes_incomplete: b
 pub async fn nobody(store: &Store, incident: &Incident) -> Result<Failure, Failure> {
     let plans = store.list_plan_standings(incident.key).await?;
     let held: Vec<String> = plans.iter().filter_map(waits).collect();
-    let last = plans.iter().rev().find(|p| waits(p).is_some()).map(|p| p.plan);
+    let last = plans.iter().rev().find(|p| waits(p).is_some());
     Ok(match last {
         None => PlanError::Nobody.into(),
-        Some(last) => Refusal::of(
-            format!("{}; {}", PlanError::Nobody, held.join("; ")),
-            format!("look at it with `duly plan show --plan {last}`: a plan cannot be withdrawn, so approve it, or add people"),
-        ),
+        Some(last) => {
+            let may = match last.state.as_str() {
+                "paused" => "resume it, or add people",
+                _ => "approve it, give it up with `duly plan withdraw`, or add people",
+            };
+            Refusal::of(
+                format!("{}; {}", PlanError::Nobody, held.join("; ")),
+                format!("look at it with `duly plan show --plan {}`: {may}", last.plan),
+            )
+        }
     })
 }

@@ -1,5 +1,6 @@
 //! A page that stays on a terminal: what does not fit is left out from below, and said to be.
 
+use crate::cli::output::seen;
 use terminal_size::{Height, Width};
 
 /// Cuts a page to the terminal, so that its answer, which stands first, never scrolls away.
@@ -22,15 +23,6 @@ pub fn fit(page: &str, size: Option<(Width, Height)>) -> String {
         text.push_str(&format!("\n… {} more lines: enlarge the window, or leave out --watch", all.len() - shown.len()));
     }
     text
-}
-
-/// Characters that a terminal shows of a line: colours take no room.
-fn seen(line: &str) -> usize {
-    line.split('\x1b')
-        .enumerate()
-        .map(|(i, part)| if i == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) })
-        .map(|part| part.chars().count())
-        .sum()
 }
 
 #[cfg(test)]

@@ -84,7 +84,9 @@ impl Snapshot {
                 findings.push(finding("plan_columns_differ", place.clone()));
             }
             let valid = self.count_valid_approvals(incident, &plan, &mut findings).await?;
-            if valid < plan.needs.max(plan.promised().unwrap_or(0)) && (plan.state != "prepared" || plan.has_attempts) {
+            if valid < plan.needs.max(plan.promised().unwrap_or(0))
+                && (!matches!(plan.state.as_str(), "prepared" | "withdrawn") || plan.has_attempts)
+            {
                 findings.push(finding("plan_not_approved", place.clone()));
             }
             findings.extend(self.audit_plan_body(incident, &plan).await?);
@@ -248,9 +250,11 @@ impl Snapshot {
     /// The root over the commitments to what everybody of a plan will be told, and how many people that is.
     async fn recompute_contents(&mut self, incident: IncidentKey, plan_no: i32) -> Result<(u64, [u8; 32]), StoreError> {
         let rows = sqlx::query!(
-            "select c.person_id, c.channel, c.commitment
+            r#"select c.person_id as "person_id!", c.channel as "channel!", c.commitment as "commitment!"
                from prepared_content c join notice n using (controller_id, incident_no, person_id, phase)
-              where c.controller_id = $1 and c.incident_no = $2 and n.plan_no = $3 order by c.person_id",
+              where c.controller_id = $1 and c.incident_no = $2 and n.plan_no = $3
+             union all select w.person_id, w.channel, w.commitment from withdrawn_content w
+              where w.controller_id = $1 and w.incident_no = $2 and w.plan_no = $3 order by 1"#,
             incident.controller_id,
             incident.incident_no,
             plan_no

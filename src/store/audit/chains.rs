@@ -2,7 +2,8 @@
 
 use super::people::Stored;
 use super::{Finding, person};
-use crate::model::cause::speaks_of_a_message;
+use crate::model::cause::{Unreadable, speaks_of_a_message};
+use crate::model::ending::Ending;
 use crate::model::replay::{Moved, Refusal, Replay};
 use duly_ledger::{Event, leaf_hash};
 use serde_json::Value;
@@ -114,6 +115,9 @@ impl<'a> PersonAudit<'a> {
             self.is_lost = true;
             return;
         }
+        if let Some(decided) = Ending::read(&event.kind, &event.detail) {
+            return self.take_decision(row, decided);
+        }
         if !speaks_of_a_message(&event.kind) {
             if row.message.is_some() || row.notice.is_some() || row.alerted {
                 self.bad("move_differs", row.n);
@@ -122,6 +126,29 @@ impl<'a> PersonAudit<'a> {
         }
         match self.replay.event(&event.kind, &event.detail) {
             Ok(moved) => self.compare_row(row, event, &moved),
+            Err(refusal) => {
+                self.bad(if refusal == Refusal::Owed { "event_missing" } else { "move_not_allowed" }, row.n);
+                self.is_lost = true;
+            }
+        }
+    }
+
+    /// A decision that ends a notice; of one that was brought back and could be applied to nothing the person is held.
+    fn take_decision(&mut self, row: &EventRow, decided: Result<(Ending, u32), Unreadable>) {
+        if row.is_brought_back && row.notice.is_none() {
+            self.is_lost = true;
+            return;
+        }
+        match decided.map_err(Refusal::from).and_then(|(ending, phase)| self.replay.decide(ending, phase)) {
+            Ok((phase, from, to)) => {
+                let same = row.notice == Some((from.as_str().to_owned(), to.as_str().to_owned()))
+                    && row.notice_phase.map(i64::from) == Some(phase.into())
+                    && row.message.is_none()
+                    && row.message_id.is_none();
+                if !same {
+                    self.bad("move_differs", row.n);
+                }
+            }
             Err(refusal) => {
                 self.bad(if refusal == Refusal::Owed { "event_missing" } else { "move_not_allowed" }, row.n);
                 self.is_lost = true;

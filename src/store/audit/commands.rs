@@ -87,6 +87,14 @@ impl EventRow {
                     && asks("choice", json!(ground.replace('_', "-")))
                     && asks("deadline_ms", told("deadline_ms").clone())
             }
+            "notice.exempt" => command == "person exempt" && asks("person", person) && asks("phase", told("phase").clone()),
+            "notice.withdrawn" => {
+                let how = told("ground").as_str().unwrap_or_default().replace('_', "-");
+                command == "person told"
+                    && asks("person", person)
+                    && asks("phase", told("phase").clone())
+                    && asks("how", json!(how))
+            }
             "receipt" | "receipt.late" => matches!(command, "batch handed-over" | "batch result"),
             "message.recall" | "message.recalled" => match command {
                 "message cancel" => asks("message", json!(self.message_id)),

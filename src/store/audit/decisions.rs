@@ -15,6 +15,8 @@ const PLAN_MOVES: &[(&str, &str, &str, &str)] = &[
     ("plan.started", "plan go", "approved", "running"),
     ("plan.paused", "plan pause", "running", "paused"),
     ("plan.resumed", "plan resume", "paused", "running"),
+    ("plan.withdrawn", "plan withdraw", "prepared", "withdrawn"),
+    ("plan.withdrawn", "plan withdraw", "approved", "withdrawn"),
 ];
 
 /// A signed command as it is kept.
@@ -56,7 +58,8 @@ impl PlanEvent<'_> {
         if detail.get("hash").and_then(Value::as_str) != Some(hex::encode(hash).as_str()) {
             return Some("event_of_another");
         }
-        let rule = PLAN_MOVES.iter().find(|(kind, ..)| *kind == self.event.kind);
+        let of_kind = || PLAN_MOVES.iter().filter(|(kind, ..)| *kind == self.event.kind);
+        let rule = of_kind().find(|(.., from, _)| self.moved.is_none_or(|moved| moved.1 == *from)).or_else(|| of_kind().next());
         let fits = match (rule, self.moved) {
             (Some((.., from, to)), Some(moved)) => moved == (plan_no, from, to),
             // The first of two approvals moves nothing.

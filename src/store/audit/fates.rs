@@ -19,6 +19,12 @@ impl Snapshot {
                   and row_name(d.list_no, d.identity) = (e.d ->> 'list') || '/' || (e.d ->> 'row')
                   and d.fate = case e.kind when 'row.discarded' then 'discarded' else 'superseded' end)
                union all
+               select 'frozen_rows_differ' as code, e.d ->> 'list'
+                 from (select convert_from(body, 'UTF8')::jsonb -> 'd' as d from event
+                        where controller_id = $1 and incident_no = $2 and person_id is null and kind = 'list.amended') e
+                where not exists (select from list_freeze f where f.controller_id = $1 and f.incident_no = $2 and f.list_no = (e.d ->> 'list')::int
+                  and (e.d ->> 'count')::bigint - (e.d ->> 'count_before')::bigint = f.people)
+               union all
                select 'frozen_rows_differ' as code, coalesce(f.list_no::text, e.d ->> 'list')
                  from (select * from list_freeze where controller_id = $1 and incident_no = $2) f
                  full join (select convert_from(body, 'UTF8')::jsonb -> 'd' as d from event

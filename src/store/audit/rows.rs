@@ -39,6 +39,9 @@ impl Snapshot {
                  join list_freeze f on f.controller_id = $1 and f.incident_no = $2 and f.list_no = p.list_no
                 where p.controller_id = $1 and p.incident_no = $2 and (select count(*) from notice n
                   where n.controller_id = $1 and n.incident_no = $2 and n.person_id = p.person_id and n.phase = 1) <> 1
+                  -- Whom a withdrawn plan let go, another one takes.
+                  and not exists (select from plan q where q.controller_id = $1 and q.incident_no = $2 and q.state = 'withdrawn'
+                    and convert_from(q.body, 'UTF8')::jsonb -> 'lists' @> jsonb_build_array(jsonb_build_object('list', p.list_no)))
                union all
                select 'key_missing' as code, p.person_id::text from person p
                 where p.controller_id = $1 and p.incident_no = $2

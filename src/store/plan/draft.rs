@@ -6,6 +6,7 @@ use crate::model::state::Channel;
 use crate::store::quarantine::Decider;
 use crate::store::unit::{IncidentKey, Wait};
 use crate::store::{Store, StoreError};
+use duly_ledger::{Frontier, leaf_hash};
 use serde_json::{Map, Value, json};
 use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
@@ -95,12 +96,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         // Who stands still in it is thrown out, and nothing was prepared.
         sqlx::query!("select set_config('idle_in_transaction_session_timeout', $1, true)", IDLE_MAX).fetch_one(&mut *tx).await?;
-        sqlx::query!(
-            r#"select pg_advisory_xact_lock(hashtextextended('duly people of ' || $1::bigint, 0)) as locked"#,
-            incident.incident_no
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        lock_people(&mut tx, incident).await?;
         let row = sqlx::query!(
             r#"select coalesce(max(plan_no), 0) + 1 as "plan_no!" from plan where controller_id = $1 and incident_no = $2"#,
             incident.controller_id,
@@ -110,6 +106,17 @@ impl Store {
         .await?;
         Ok(PlanDraft { store: self.clone(), tx, incident, frozen: Vec::new(), plan_no: row.plan_no })
     }
+}
+
+/// Locks out intake, and everybody else who plans for the incident's people or lets them go.
+pub(super) async fn lock_people(tx: &mut Transaction<'static, Postgres>, incident: IncidentKey) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"select pg_advisory_xact_lock(hashtextextended('duly people of ' || $1::bigint, 0)) as locked"#,
+        incident.incident_no
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 impl PlanDraft {
@@ -251,12 +258,46 @@ impl PlanDraft {
         )
         .execute(&mut *self.tx)
         .await?;
+        let amended = self.amended().await?;
         let mut unit = self.store.unit_in(self.tx, key, &[], Wait::Wait).await?;
-        for detail in self.frozen {
-            unit.incident_event("list.frozen", detail, None)?;
+        for (frozen, amended) in self.frozen.into_iter().zip(amended) {
+            unit.incident_event("list.frozen", frozen, None)?;
+            if let Some(amended) = amended {
+                unit.incident_event("list.amended", amended, None)?;
+            }
         }
         unit.incident_event("plan.prepared", plan_detail(self.plan_no, hash, by), None)?;
         unit.commit().await?;
         Ok(self.plan_no)
+    }
+
+    /// What each list that is frozen here adds to those that were frozen before it; `None` for the first of all.
+    async fn amended(&mut self) -> Result<Vec<Option<Map<String, Value>>>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select f.list_no, f.people, f.manifest_root, (select count(*) from row_decision d where d.controller_id = $1 and d.incident_no = $2
+                        and d.new_list_no = f.list_no and d.list_no <> f.list_no) as "corrected!"
+                 from list_freeze f where f.controller_id = $1 and f.incident_no = $2 order by f.frozen_at, f.list_no"#,
+            self.incident.controller_id,
+            self.incident.incident_no
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let (mut tree, mut people, mut amended) = (Frontier::new(), 0, Vec::new());
+        let before = rows.len().saturating_sub(self.frozen.len());
+        for (i, row) in rows.iter().enumerate() {
+            let mut detail = Map::new();
+            detail.insert("count_before".into(), json!(people));
+            detail.insert("root_before".into(), json!(hex::encode(tree.root())));
+            tree.append(leaf_hash(&row.manifest_root));
+            people += row.people;
+            detail.insert("corrected".into(), json!(row.corrected));
+            detail.insert("count".into(), json!(people));
+            detail.insert("list".into(), json!(row.list_no));
+            detail.insert("root".into(), json!(hex::encode(tree.root())));
+            if i >= before {
+                amended.push((i > 0).then_some(detail));
+            }
+        }
+        Ok(amended)
     }
 }

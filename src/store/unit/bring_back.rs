@@ -2,6 +2,7 @@
 
 use super::{MessageRow, Pending, StoreError, Unit};
 use crate::model::cause::{read_attempt, speaks_of_a_message};
+use crate::model::ending::Ending;
 use crate::model::replay::{read_key, read_state};
 use crate::model::step::{Cause, Effect, Step, step};
 use duly_ledger::{Event, leaf_hash};
@@ -27,6 +28,12 @@ impl Unit {
         }
         let plain = Pending::plain(person_id, n, Cow::Owned(event.kind.clone()), (body.to_vec(), leaf));
         let mut pending = Pending { restored_id: Some(restored_id), ..plain };
+        if let Some(Ok((ending, phase))) = Ending::read(&event.kind, &event.detail) {
+            // The cancellations that follow it have events of their own, which come next.
+            if let Some((phase, from)) = person_id.and_then(|id| self.may_end(id, i32::try_from(phase).ok()?, ending).ok()) {
+                pending = self.ending(pending, (person_id, phase), (from, ending.state()));
+            }
+        }
         if let Some((row, cause, decided)) = self.retrace(event) {
             pending = self.moving(pending, &row, (cause, &decided), None);
             self.pending.push(pending);

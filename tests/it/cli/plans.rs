@@ -30,3 +30,25 @@ async fn a_prepared_plan_says_what_it_costs_at_least_and_at_most() {
         "{shown}"
     );
 }
+
+#[tokio::test]
+async fn a_plan_that_has_not_gone_is_withdrawn_by_name_and_one_that_runs_is_to_be_paused() {
+    let desk = Desk::with_plan("withdraw", "1").await;
+    let withdraw = ["plan", "withdraw", "--incident", "cards"];
+
+    let done = desk.duly("ann", &withdraw).fine();
+    assert!(done.err.contains("Plan 1 is withdrawn. 4 people are in no plan now"), "{}", done.err);
+    assert!(desk.duly("bob", &withdraw).fine().err.contains("withdrawn already; nothing was changed"));
+    desk.duly("bob", &["plan", "approve", "--incident", "cards"]).refused("plan 1 is withdrawn", "duly plan prepare");
+    desk.duly("bob", &["plan", "go", "--incident", "cards"]).refused("plan 1 is withdrawn", "duly plan prepare");
+    let status = desk.duly("ann", &["status", "--incident", "cards"]).fine().out;
+    assert!(status.contains("plan 1 withdrawn") && status.contains("4 people are in no plan"), "{status}");
+
+    let prepare = ["plan", "prepare", "--incident", "cards", "--route", "letter,sms"];
+    desk.duly("ann", &prepare).fine();
+    desk.duly("ann", &prepare).refused("there is nobody to plan for", "duly plan withdraw");
+    desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "4"]).fine();
+    desk.duly("bob", &["plan", "go", "--incident", "cards"]).fine();
+    desk.duly("ann", &withdraw).refused("plan 2 has gone and is running", "duly plan pause");
+    desk.duly("ann", &["audit"]).fine();
+}

@@ -99,3 +99,34 @@ async fn an_asked_message_waits_for_a_signed_decision_and_takes_one_only() {
     assert!(story.contains("Bob Evans decided: go on with the next step") && story.contains("letter: Waiting"), "{story}");
     desk.duly("ann", &["audit"]).fine();
 }
+
+#[tokio::test]
+async fn somebody_is_exempt_or_told_otherwise_by_a_signed_reason_and_not_while_a_message_is_in_question() {
+    let desk = Desk::running("exempt").await;
+    let (_, asked) = ask(&desk).await;
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let signed = async || sqlx::query_scalar::<_, i64>("select count(*) from signed_command").fetch_one(&pool).await.unwrap();
+    let before = signed().await;
+    let told = |id: &'static str| ["person", "told", "--incident", "cards", "--how", "in-person", "--reason", id];
+    let id = format!("p_{}", asked.simple());
+    desk.duly("ann", &[&told("visit")[..], &["--person", &id]].concat())
+        .refused(&format!("nobody knows whether a message left for {id}"), "duly unknown decide");
+    let exempt = ["person", "exempt", "--incident", "cards", "--reason"];
+    desk.duly_with("ann", &[&exempt[..], &[" "]].concat(), "PN3\n").refused("a decision needs a reason", "--reason");
+    assert_eq!(signed().await, before, "what is refused leaves no signature");
+
+    // PN3 has a letter that waits, PN5 a text.
+    let done = desk.duly_with("ann", &[&exempt[..], &["never issued", "--json"]].concat(), "PN3\n").fine();
+    assert_eq!(done.json()["notice"], "exempt");
+    assert!(done.err.contains("no notice is owed"), "{}", done.err);
+    let again = desk.duly_with("bob", &[&exempt[..], &["never issued"]].concat(), "PN3\n").fine();
+    assert!(again.err.contains("is exempt already; nothing was changed"), "{}", again.err);
+    desk.duly_with("bob", &told("home visit"), "PN3\n").refused("the notice of p_", "duly person show");
+    desk.duly_with("bob", &told("home visit"), "PN5\n").fine();
+
+    let story = desk.duly_with("ann", &["person", "show", "--incident", "cards"], "PN5\n").fine().out;
+    assert!(story.contains("Bob Evans said that this person was told in person: home visit"), "{story}");
+    let status = desk.duly("ann", &["status", "--incident", "cards"]).fine().out;
+    assert!(status.contains("exempt, no notice is owed") && status.contains("withdrawn, told in another way"), "{status}");
+    desk.duly("ann", &["audit"]).fine();
+}

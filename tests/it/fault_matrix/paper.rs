@@ -59,6 +59,7 @@ fn point_words(point: Point) -> &'static str {
         Point::Repeat("before_claim_commit") => "scheduler, repeating: before the claim commits",
         Point::Repeat("claim_committed") => "scheduler, repeating: the claim is committed",
         Point::Repeat("checked_not_written") => "scheduler, repeating: checked, nothing written yet",
+        Point::RepeatWritten => "scheduler, repeating: the request is written, not answered",
         Point::Repeat("response_read") => "scheduler, repeating: the answer is read",
         Point::Call(other) | Point::Repeat(other) => panic!("{other} has no words"),
     }

@@ -2,11 +2,11 @@
 
 use duly::model::statement::{hold_lift, hold_set, plan_command};
 use duly::model::user_key::UserKey;
-use duly::store::Store;
 use duly::store::incident::Incident;
 use duly::store::quarantine::Decider;
 use duly::store::unit::Note;
 use duly::store::user::Signer;
+use duly::store::{Store, StoreError};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -50,6 +50,14 @@ impl Users {
         let plan = store.load_plan(incident.key, plan_no).await.unwrap();
         let by = self.bob.sign(store, &plan_command(command, incident.incident_id, plan_no, &plan.hash)).await.unwrap();
         store.move_plan(incident.key, &plan, kind, from, to, by).await.unwrap();
+    }
+
+    /// Ann withdraws a plan that has not gone.
+    pub async fn withdraw(&self, store: &Store, incident: &Incident, plan_no: i32) -> Result<(), StoreError> {
+        let plan = store.load_plan(incident.key, plan_no).await.unwrap();
+        let command = plan_command("plan withdraw", incident.incident_id, plan_no, &plan.hash);
+        let by = self.ann.sign(store, &command).await.unwrap();
+        store.withdraw_plan(incident.key, &plan, by).await
     }
 
     /// Ann decides about a message of which a person was asked; answers what its event tells of her decision.

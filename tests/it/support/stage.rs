@@ -209,6 +209,11 @@ impl Stage {
         approve_and_go(&self.office, &self.incident, &self.users, routes, false).await;
     }
 
+    /// Prepares a plan for everybody whom no plan covers; answers its number.
+    pub async fn prepare(&self, routes: &[Route]) -> i32 {
+        prepare(&self.office, &self.incident, &self.users, routes, false).await
+    }
+
     /// Starts a process with these roles.
     pub fn start(&self, roles: &[&str]) -> Process {
         self.start_with(roles, None, &[])
@@ -330,6 +335,11 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
 }
 
 async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route], is_urgent: bool) {
+    let plan = prepare(office, incident, users, routes, is_urgent).await;
+    users.approve_and_start(&office.store, incident, plan).await;
+}
+
+async fn prepare(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route], is_urgent: bool) -> i32 {
     let by = users.prepare(&office.store, incident).await;
     let summary = plan::prepare(
         office,
@@ -350,5 +360,5 @@ async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users
     .await
     .unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
-    users.approve_and_start(&office.store, incident, summary.plan).await;
+    summary.plan
 }

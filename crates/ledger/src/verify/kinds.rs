@@ -7,17 +7,17 @@ use crate::hash::from_hex;
 words! {
     /// What happened.
     Kind {
-        LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed",
+        LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed", ListAmended = "list.amended", LogDelayed = "log.delayed",
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
-        PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed",
+        PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", PlanWithdrawn = "plan.withdrawn",
         ExportMade = "export.made", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
         ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
         AccountStopped = "lane.stopped", AccountResumed = "lane.resumed", LetterheadSet = "controller.letterhead_set",
         TemplateReviewed = "template.reviewed", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
-        HoldLifted = "hold.lifted", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
+        HoldLifted = "hold.lifted", NoticeExempt = "notice.exempt", NoticeWithdrawn = "notice.withdrawn", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
         NotTaken = "message.not_taken", LaneStopped = "message.lane_stopped", Unknown = "message.unknown",
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
         ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
@@ -100,14 +100,22 @@ impl Kind {
 
     /// Whether it tells of a plan.
     pub fn is_of_plan(self) -> bool {
-        matches!(self, Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed)
+        matches!(
+            self,
+            Self::PlanPrepared
+                | Self::PlanApproved
+                | Self::PlanStarted
+                | Self::PlanPaused
+                | Self::PlanResumed
+                | Self::PlanWithdrawn
+        )
     }
 
     /// Whether it may stand in a person's chain; `None`: both in one and outside.
     fn is_of_person(self) -> Option<bool> {
         match self {
             Self::HoldSet | Self::HoldLifted => None,
-            Self::ContactViewed | Self::KeyDestroyed => Some(true),
+            Self::ContactViewed | Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn => Some(true),
             kind => Some(kind.is_of_message()),
         }
     }
@@ -122,6 +130,8 @@ impl Kind {
                 ("origin", Is::Text),
             ],
             Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
+            Self::ListAmended => &[("corrected", Is::Count), ("count_before", Is::Count), ("root_before", Is::Hash)],
+            Self::LogDelayed => &[("seconds", Is::Count), ("waiting", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
             Self::RowQuarantined => &[("codes", Is::Text)],
             Self::RowCorrected => &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)],
@@ -157,6 +167,12 @@ impl Kind {
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
             Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
+            Self::NoticeExempt => &[("notice", Is::Word(&["exempt"])), ("phase", Is::Count)],
+            Self::NoticeWithdrawn => &[
+                ("ground", Is::Word(&["in_person", "by_phone", "by_others"])),
+                ("notice", Is::Word(&["withdrawn"])),
+                ("phase", Is::Count),
+            ],
             Self::Intent => OF_CALL,
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
@@ -185,7 +201,7 @@ impl Kind {
             Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
             Self::ControllerAdded => OF_COMMAND,
-            Self::HoldSet | Self::HoldLifted | Self::ContactViewed => ERASED,
+            Self::HoldSet | Self::HoldLifted | Self::ContactViewed | Self::NoticeExempt | Self::NoticeWithdrawn => ERASED,
             Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
             _ => &[],
         }
@@ -193,16 +209,18 @@ impl Kind {
 
     fn common(self) -> (Fields, Fields) {
         match self {
-            Self::PlanPrepared | Self::PlanApproved | Self::PlanStarted | Self::PlanPaused | Self::PlanResumed => (OF_PLAN, &[]),
+            kind if kind.is_of_plan() => (OF_PLAN, &[]),
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
-            Self::IncidentAdded
+            Self::NoticeExempt
+            | Self::NoticeWithdrawn
+            | Self::IncidentAdded
             | Self::IncidentClosed
             | Self::IncidentReopened
             | Self::LetterheadSet
             | Self::TemplateReviewed => (OF_COMMAND, &[]),
-            Self::ListFrozen | Self::ListSigned => (OF_LIST, &[]),
+            Self::ListFrozen | Self::ListSigned | Self::ListAmended => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
             _ => (&[], &[]),
         }

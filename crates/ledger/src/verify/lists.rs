@@ -6,8 +6,9 @@ use super::people::List;
 use super::report::{Code, Finding, Findings};
 use super::scan::Fact;
 use super::world::World;
-use crate::hash::to_hex;
+use crate::hash::{leaf_hash, to_hex};
 use crate::key::verify_ed25519;
+use crate::merkle::Frontier;
 use std::io::{Read, Seek};
 
 /// Most lists of a pack.
@@ -77,6 +78,23 @@ impl World {
         self.frozen.push((number("list"), count, root));
         if let Some(text) = wrong {
             self.find(Code::Manifest, text);
+        }
+    }
+
+    /// `list.amended`: what all frozen lists add up to, before the newest of them and with it.
+    pub(super) fn list_amended(&mut self, fact: &Fact) {
+        let (mut tree, mut people) = (Frontier::new(), 0u64);
+        let mut before = (0, tree.root());
+        for (_, count, root) in &self.frozen {
+            before = (people, tree.root());
+            tree.append(leaf_hash(root));
+            people = people.saturating_add(*count);
+        }
+        let told = |count, root| fact.number(count).zip(fact.hex::<32>(root));
+        let is_newest = self.frozen.last().is_some_and(|(list, ..)| Some(*list) == fact.number("list"));
+        let holds = told("count", "root") == Some((people, tree.root())) && told("count_before", "root_before") == Some(before);
+        if !is_newest || self.frozen.len() < 2 || !holds {
+            self.find(Code::Manifest, "it tells of another count or root than the frozen lists add up to");
         }
     }
 

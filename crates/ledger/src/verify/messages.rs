@@ -54,6 +54,9 @@ impl World {
             State::Ready if is_repeat => self.find(Code::Move, "it repeats a call, and there is none that is unknown"),
             _ => {}
         }
+        if self.people.notice(number, before.key.phase).is_decided() {
+            self.find(Code::NoCause, "a call, although somebody decided that this person is told no more");
+        }
         if self.people.is_erased(number) {
             self.find(Code::Move, "a call, after the person's key was destroyed");
         }
@@ -157,8 +160,7 @@ impl World {
 
     fn check_notice(&mut self, number: usize, key: MessageKey, before: &Message, state: State, to: NoticeState) {
         let from = self.people.notice(number, key.phase);
-        let is_by_people = matches!(from, NoticeState::Exempt | NoticeState::Withdrawn);
-        if from == to || is_by_people {
+        if from == to || from.is_decided() {
             self.find(Code::Notice, format!("a notice that is {} does not become {} by this", from.as_str(), to.as_str()));
         } else if to == NoticeState::Notified && !self.may_end(number, before, state) {
             self.find(
@@ -171,6 +173,21 @@ impl World {
             );
         }
         self.people.set_notice(number, key.phase, to);
+    }
+
+    /// Somebody's decision ends a notice of which no message may be leaving.
+    pub(super) fn decided(&mut self, fact: &Fact, number: usize) {
+        let phase = fact.number("phase").and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+        let (Some(phase), Some(to)) = (phase, fact.text("notice").and_then(NoticeState::of)) else {
+            return self.find(Code::Fields, "its `phase` is no number from 1 on");
+        };
+        let from = self.people.notice(number, phase);
+        if from == NoticeState::Notified || from.is_decided() {
+            self.find(Code::Notice, format!("a notice that is {} is ended by nobody's decision", from.as_str()));
+        } else if self.people.is_leaving(number, phase) {
+            self.find(Code::Notice, "a notice is ended by a decision, while a message of it may be leaving");
+        }
+        self.people.set_notice(number, phase, to);
     }
 
     /// At the end: calls that nothing closed.

@@ -198,6 +198,12 @@ impl People {
         self.messages_of(number).any(|m| m.key == before && m.state.is_cause())
     }
 
+    /// Whether a call of the notice is open, not known, or in question.
+    pub fn is_leaving(&self, number: usize, phase: u32) -> bool {
+        let is_open = |state: State| matches!(state, State::Sending | State::Unknown | State::Asked);
+        self.messages_of(number).any(|m| m.key.phase == phase && is_open(m.state))
+    }
+
     /// The profile that the calls of a notice name so far.
     pub fn profile(&self, number: usize, phase: u32) -> Option<u16> {
         self.messages_of(number).filter(|m| m.key.phase == phase).find_map(|m| m.profile)
@@ -223,6 +229,9 @@ impl People {
 
     /// Moves a notice.
     pub fn set_notice(&mut self, number: usize, phase: u32, to: NoticeState) {
+        if let Some(person) = self.people.get_mut(number) {
+            person.newest_phase = person.newest_phase.max(phase);
+        }
         match (phase, self.people.get_mut(number)) {
             (1, Some(person)) => person.notice = to,
             _ => {

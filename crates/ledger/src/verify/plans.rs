@@ -22,6 +22,7 @@ pub enum PlanState {
     Approved,
     Running,
     Paused,
+    Withdrawn,
 }
 
 /// A signature under a plan, as the pack has it.
@@ -125,7 +126,7 @@ impl World {
     pub(super) fn plan_event(&mut self, fact: &Fact, inc: &str) {
         let number = fact.number("plan").unwrap_or_default();
         let (hash, user) = (fact.text("hash").unwrap_or_default(), fact.text("user").unwrap_or_default());
-        use PlanState::{Approved, Paused, Prepared, Running};
+        use PlanState::{Approved, Paused, Prepared, Running, Withdrawn};
         if fact.kind == "plan.prepared" {
             self.check_plan_files(number, hash, inc);
             let plan = Plan { state: Prepared, hash: hash.to_owned(), prepared_by: user.to_owned() };
@@ -145,6 +146,7 @@ impl World {
             "plan.approved" => (&[Prepared, Approved], Approved),
             "plan.started" => (&[Approved], Running),
             "plan.paused" => (&[Running], Paused),
+            "plan.withdrawn" => (&[Prepared, Approved], Withdrawn),
             _ => (&[Paused], Running),
         };
         if !from.contains(&state) {

@@ -61,6 +61,13 @@ words! {
     }
 }
 
+impl NoticeState {
+    /// Whether somebody's decision ended it.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Exempt | Self::Withdrawn)
+    }
+}
+
 impl State {
     /// The rank of a provider's report; `None` for states that no report leads to.
     pub fn rank(self) -> Option<u8> {

@@ -5,7 +5,7 @@ use super::people::People;
 use super::plans::{Plan, PlanFiles};
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
-use super::states::{Channel, Word};
+use super::states::{Channel, NoticeState, Word};
 use crate::event::{Event, is_canonical};
 use std::collections::{BTreeMap, HashMap};
 
@@ -136,8 +136,10 @@ impl World {
                 self.find(Code::Opened, "only the first leaf of a generation may open the log");
             }
             (Kind::ListFrozen, _) => self.list_frozen(fact),
+            (Kind::ListAmended, _) if self.is_whole => self.list_amended(fact),
             (Kind::ListSigned, _) => self.list_signed(fact, &inc),
             (Kind::HoldSet | Kind::HoldLifted, _) => self.hold(kind, fact, number),
+            (Kind::NoticeExempt | Kind::NoticeWithdrawn, Some(number)) => self.decided(fact, number),
             (Kind::KeyDestroyed, Some(number)) => self.people.erase(number),
             (kind, Some(number)) if kind.is_of_message() => self.message_event(kind, fact, number),
             (kind, None) if kind.is_of_plan() => self.plan_event(fact, &inc),
@@ -217,7 +219,7 @@ impl World {
         for (person, at) in std::mem::take(&mut self.strangers) {
             let number = self.people.number(&person);
             // A hold may come before the person's list is frozen.
-            if self.people.has_messages(number) {
+            if self.people.has_messages(number) || self.people.end_state(number) != NoticeState::Open {
                 let finding = Finding::new(Code::Stranger, "the person stands in no manifest");
                 self.findings.push(finding.leaf(at.generation, at.leaf).person(person));
             }

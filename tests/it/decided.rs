@@ -1,0 +1,185 @@
+//! Somebody decides that no notice is owed, or that a person was told in another way: from then on nobody is sent to, and never
+//! while a message may be leaving.
+
+use crate::packs::incident_pack;
+use crate::support::{Lane, Setup, Stage, World, eventually, quota, world};
+use crate::told::{check, file, sequence};
+use duly::model::ending::{Ending, Hindrance};
+use duly::model::state::{Channel, MessageState, NoticeState, Route, TellsOtherwise};
+use duly::model::statement::{person_exempt, person_told};
+use duly::model::step::{Answer, Cause, Decision};
+use duly::report::pack::Audience;
+use duly::store::Store;
+use duly::store::incident::Incident;
+use duly::store::unit::{NotEnded, Note};
+use duly::store::user::Signer;
+use duly_ledger::verify::Verdict;
+use duly_sandbox::ProviderConfig;
+use uuid::Uuid;
+
+const TOLD: Ending = Ending::Told(TellsOtherwise::ByPhone);
+
+/// Decides, as the command line does it.
+async fn end(store: &Store, incident: &Incident, who: &Signer, person: Uuid, ending: Ending) -> Result<(), NotEnded> {
+    let id = incident.incident_id;
+    let words = match ending {
+        Ending::Exempt => person_exempt(id, (person, 1), "never issued"),
+        Ending::Told(how) => person_told(id, (person, 1), how, "seen at home"),
+    };
+    let by = who.sign(store, &words).await.unwrap();
+    store.end_notice(incident.key, (person, 1), ending, by).await.unwrap()
+}
+
+async fn end_in(world: &World, i: usize, ending: Ending) -> Result<(), NotEnded> {
+    end(&world.store, &world.incident, &world.users.ann, world.people[i], ending).await
+}
+
+async fn applied(world: &World, i: usize, cause: Cause, note: Note) -> Option<MessageState> {
+    world.store.apply_one(world.incident.key, world.people[i], world.messages[i], cause, note).await.unwrap().message
+}
+
+async fn queued(name: &str, people: u8) -> World {
+    let world = world(name, people).await;
+    let queued = world.store.queue_due("sms-a", Channel::Sms, quota(100)).await.unwrap();
+    assert_eq!(queued.len(), usize::from(people));
+    world
+}
+
+async fn words(world: &World, query: &'static str) -> Vec<String> {
+    let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
+    sqlx::query_scalar(query).fetch_all(&owner).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_is_exempt_or_was_told_otherwise_is_never_sent_to_and_counts_by_name() {
+    let stage = Stage::new(Setup { people: 4, ..Setup::default() }).await;
+    let people: Vec<Uuid> =
+        sqlx::query_scalar("select person_id from person order by person_id").fetch_all(&stage.owner).await.unwrap();
+    let (store, incident, ann) = (&stage.office.store, &stage.incident, &stage.users.ann);
+    end(store, incident, ann, people[0], Ending::Exempt).await.unwrap();
+    end(store, incident, ann, people[1], TOLD).await.unwrap();
+
+    let mut process = stage.start(&["scheduler", "worker"]);
+    stage.drain().await;
+    process.terminate().await;
+
+    let states = stage.words("select state from message order by state").await;
+    assert_eq!(states, ["accepted", "accepted", "cancelled", "cancelled"]);
+    assert_eq!(stage.produced(), 2, "nobody else was sent to");
+    let equation = store.equation(incident.key).await.unwrap();
+    assert_eq!((equation.person_states["exempt"], equation.person_states["withdrawn"]), (1, 1));
+    assert_eq!(equation.person_states.get("notified"), None);
+    stage.audit().await;
+    sequence(&stage).await;
+    let pack = incident_pack(&stage, Audience::Regulator, false).await;
+    let report = check(&stage, &pack);
+    assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
+    assert_eq!((report.equation.exempt, report.equation.withdrawn, report.equation.notified), (1, 1, 0));
+    let page = String::from_utf8(file(&pack, "summary.html")).unwrap();
+    assert!(page.contains("0 notified + 0 unreachable + 1 exempt + 1 withdrawn + 2 open"), "{page}");
+    let story = duly::report::story::story(store, incident, people[1]).await.unwrap();
+    let told: Vec<&str> = story.events.iter().map(|e| e.text.as_str()).collect();
+    assert!(told.contains(&"ann said that this person was told by phone: seen at home"), "{told:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_ended_while_a_call_is_on_the_road_or_not_known_or_news_is_due() {
+    let world = queued("on_the_road", 1).await;
+    let hindered = async |ending| end_in(&world, 0, ending).await.unwrap_err();
+    assert_eq!(world.store.claim(world.incident.key, &[world.intent(0)], 20_000).await.unwrap().len(), 1);
+    for ending in [Ending::Exempt, TOLD] {
+        assert_eq!(hindered(ending).await, NotEnded::Hindered(Hindrance::OnTheRoad(MessageState::Sending)));
+    }
+    applied(&world, 0, Cause::LeaseExpired { attempt: 1 }, Note::default()).await;
+    assert_eq!(hindered(TOLD).await, NotEnded::Hindered(Hindrance::OnTheRoad(MessageState::Unknown)));
+    applied(&world, 0, Cause::Ask, Note::default()).await;
+    assert_eq!(hindered(TOLD).await, NotEnded::Hindered(Hindrance::OnTheRoad(MessageState::Asked)));
+    let accepted = Cause::Reported { report: MessageState::Accepted, other_id: false };
+    applied(&world, 0, accepted, Note::default()).await;
+    assert_eq!(hindered(TOLD).await, NotEnded::Hindered(Hindrance::AwaitsNews(MessageState::Accepted)));
+    assert_eq!(words(&world, "select state from notice").await, ["open"]);
+
+    // No news: a letter would follow. It has not left, so the decision stands, and takes it back.
+    applied(&world, 0, Cause::NoNews, Note::default()).await;
+    assert_eq!(words(&world, "select state from message order by channel").await, ["ready", "overdue"]);
+    assert_eq!(end_in(&world, 0, TOLD).await, Ok(()));
+    assert_eq!(hindered(Ending::Exempt).await, NotEnded::Hindered(Hindrance::Ended(NoticeState::Withdrawn)));
+
+    // Whatever becomes known of the text later, no letter follows and the notice stays as it was decided.
+    for report in [MessageState::Failed, MessageState::DeliveredToHandset] {
+        let late = applied(&world, 0, Cause::Reported { report, other_id: false }, Note::default()).await;
+        assert_eq!(late, Some(report));
+        assert_eq!(words(&world, "select state from message where channel = 'letter'").await, ["cancelled"]);
+        assert_eq!(words(&world, "select state from notice").await, ["withdrawn"]);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_and_a_decision_at_one_moment_exclude_each_other() {
+    const PEOPLE: u8 = 24;
+    let world = queued("claim_or_end", PEOPLE).await;
+    for i in 0..usize::from(PEOPLE) {
+        let intents = [world.intent(i)];
+        let claim = async || world.store.claim(world.incident.key, &intents, 20_000).await.unwrap().len();
+        let (claimed, ended) = match i % 4 {
+            0 => (claim().await, end_in(&world, i, Ending::Exempt).await),
+            1 => {
+                let ended = end_in(&world, i, Ending::Exempt).await;
+                (claim().await, ended)
+            }
+            _ => tokio::join!(claim(), end_in(&world, i, Ending::Exempt)),
+        };
+        assert_eq!(ended.is_ok(), claimed == 0, "person {i}: {ended:?}");
+    }
+    let both = "select 'x' from message m join notice o using (controller_id, incident_no, person_id, phase)
+        where (m.state = 'sending') <> (o.state = 'open')";
+    assert_eq!(words(&world, both).await, Vec::<String>::new());
+    audit_but_contents(&world).await;
+}
+
+/// This world's contents and manifests are made up, and its claims have no lane behind them.
+async fn audit_but_contents(world: &World) {
+    let findings = world.store.audit(world.incident.key).await.unwrap();
+    let made_up = ["text_missing", "intent_differs", "manifest_differs", "row_missing"];
+    let others: Vec<_> = findings.iter().filter(|f| !made_up.contains(&f.code)).collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_may_be_told_otherwise_and_who_was_notified_may_not() {
+    let provider = ProviderConfig { channel: "letter".into(), receipts: true, receipt_delay_ms: 0, ..ProviderConfig::default() };
+    let lanes = vec![Lane { provider, ..Lane::named("letters") }];
+    let stage = Stage::new(Setup { people: 1, routes: vec![Route::Letter], lanes, ..Setup::default() }).await;
+    stage.serve_receipts().await;
+    let mut process = stage.start(&["scheduler", "worker"]);
+    eventually("notified", async || stage.count("select count(*) from notice where state = 'notified'").await == 1).await;
+    process.terminate().await;
+    let (store, incident, ann) = (&stage.office.store, &stage.incident, &stage.users.ann);
+    let person: Uuid = sqlx::query_scalar("select person_id from person").fetch_one(&stage.owner).await.unwrap();
+    let refused = end(store, incident, ann, person, TOLD).await;
+    assert_eq!(refused, Err(NotEnded::Hindered(Hindrance::Ended(NoticeState::Notified))));
+
+    let returned = Cause::Reported { report: MessageState::Returned, other_id: false };
+    store.apply_one(incident.key, person, stage.message().await, returned, Note::default()).await.unwrap();
+    assert_eq!(stage.words("select state from notice").await, ["unreachable"]);
+    end(store, incident, ann, person, TOLD).await.unwrap();
+    assert_eq!(stage.words("select state from notice").await, ["withdrawn"]);
+}
+
+#[tokio::test]
+async fn a_question_that_is_answered_lets_the_decision_through() {
+    let world = queued("asked_then_told", 1).await;
+    world.store.claim(world.incident.key, &[world.intent(0)], 20_000).await.unwrap();
+    let unknown = Cause::Answered { attempt: 1, answer: Answer::Unknown, other_id: false };
+    let mut note = Note::default();
+    note.detail.insert("code".into(), "timeout".into());
+    applied(&world, 0, unknown, note).await;
+    applied(&world, 0, Cause::Ask, Note::default()).await;
+    let note = world.users.decide(&world.store, &world.incident, world.messages[0], "next-step", None).await;
+    applied(&world, 0, Cause::Decided(Decision::NextStep), note).await;
+
+    assert_eq!(end_in(&world, 0, Ending::Exempt).await, Ok(()));
+
+    assert_eq!(words(&world, "select state from message order by channel").await, ["cancelled", "superseded"]);
+    assert_eq!(words(&world, "select state from notice").await, ["exempt"]);
+}
