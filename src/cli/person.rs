@@ -1,5 +1,6 @@
 //! One person: the story, and the erasure. The external reference is personal data: it is read from a prompt or standard input.
 
+use super::failure::read_stored;
 use super::output::{Paint, count, when};
 use super::sign::signed;
 use super::{Context, Failure, Refusal};
@@ -172,7 +173,7 @@ pub(super) async fn seek(
 /// Opens the record one last time: copies elsewhere are known by its reference.
 fn reference_of(person: &SealedPerson, incident_key: &Key) -> Result<String, Failure> {
     let key = incident_key.unwrap_key(&person.wrapped_key, "person")?;
-    let record: PersonRecord = serde_json::from_slice(&key.open("contact", &person.contact)?)?;
+    let record: PersonRecord = read_stored("contact", &key.open("contact", &person.contact)?)?;
     Ok(record.external_reference)
 }
 

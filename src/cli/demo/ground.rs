@@ -1,5 +1,6 @@
 //! What the demo stands on: keys, a database of its own, the simulator on a free port, an incident, an approved plan.
 
+use crate::cli::failure::parse_toml;
 use crate::cli::{Failure, Refusal, plans, setup};
 use crate::config::{self, Settings};
 use crate::dispatch::Office;
@@ -123,7 +124,7 @@ async fn settings(folder: &Path, provider: SocketAddr, web: SocketAddr) -> Resul
 }
 
 fn start_sandbox(listener: TcpListener, seed: u64, web: SocketAddr) -> Result<Arc<SandboxState>, Failure> {
-    let mut config: SandboxConfig = toml::from_str(include_str!("../../../config/sandbox.toml"))?;
+    let mut config: SandboxConfig = parse_toml("config/sandbox.toml", include_str!("../../../config/sandbox.toml"))?;
     config.seed = seed;
     config.callback = Some(format!("http://{web}/receipts/northmere"));
     let state = Arc::new(SandboxState::new(config));
