@@ -1,5 +1,16 @@
 //! The command line: one file per group of commands, each a thin layer over the library.
 
+/// As std's, which panics where nobody reads stderr any more: a command would end in the middle of its work.
+macro_rules! eprintln {
+    () => { $crate::cli::output::words("\n") };
+    ($($words:tt)*) => { $crate::cli::output::words(&format!("{}\n", format_args!($($words)*))) };
+}
+
+/// As `eprintln` above.
+macro_rules! eprint {
+    ($($words:tt)*) => { $crate::cli::output::words(&format!($($words)*)) };
+}
+
 pub mod audit;
 pub mod close;
 pub mod controllers;

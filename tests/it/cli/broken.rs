@@ -1,6 +1,30 @@
 //! Files and services that are not as they should be: the error names them, and nothing that stands in them.
 
 use super::desk::{Desk, TEXTS};
+use std::process::Stdio;
+
+/// A pipe of which the reading end is closed, as `head` leaves it.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+#[tokio::test]
+async fn a_command_does_its_work_where_nobody_reads_what_it_says() {
+    let desk = Desk::with_plan("closed", "1").await;
+    let ends = |args: &[&str], out: Stdio| {
+        let mut command = desk.command(args);
+        command.env("DULY_USER_KEY", "bob.key").env("DULY_PASSPHRASE_FILE", "bob.pass");
+        command.stdout(out).stderr(closed_pipe()).status().unwrap().code()
+    };
+
+    assert_eq!(ends(&["plan", "approve", "--incident", "cards"], closed_pipe()), Some(0));
+    assert_eq!(ends(&["plan", "go", "--incident", "cards"], Stdio::null()), Some(0));
+    assert_eq!(ends(&["incident", "show", "nowhere"], Stdio::null()), Some(2));
+
+    assert_eq!(desk.duly("bob", &["plan", "show", "--incident", "cards", "--json"]).fine().json()["state"], "running");
+}
 
 #[tokio::test]
 async fn a_file_that_is_no_toml_is_named_with_its_line_and_none_of_its_words() {
