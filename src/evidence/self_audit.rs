@@ -2,6 +2,7 @@
 
 use super::Archive;
 use super::anchor::Judges;
+use crate::model::causes::with_causes;
 use crate::store::leadership::Lead;
 use crate::store::{Store, StoreError};
 use serde_json::{Map, json};
@@ -29,7 +30,7 @@ pub async fn run(archive: Arc<Archive>, judges: Judges, stop: CancellationToken)
             Ok::<_, StoreError>(())
         };
         if let Err(error) = audited.await {
-            tracing::error!(error = %error, remedy = error.remedy(), "the hourly audit could not be made");
+            tracing::error!(error = with_causes(&error), remedy = error.remedy(), "the hourly audit could not be made");
         }
     }
 }

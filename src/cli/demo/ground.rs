@@ -5,6 +5,7 @@ use crate::cli::{Failure, Refusal, plans, setup};
 use crate::config::{self, Settings};
 use crate::dispatch::Office;
 use crate::dispatch::plan::{PlanError, PlanRequest, prepare};
+use crate::model::causes::with_causes;
 use crate::model::seal::{Key, generate_pair};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
@@ -131,7 +132,7 @@ fn start_sandbox(listener: TcpListener, seed: u64, web: SocketAddr) -> Result<Ar
     let served = state.clone();
     tokio::spawn(async move {
         if let Err(error) = duly_sandbox::serve(served, listener, std::future::pending()).await {
-            tracing::error!(error = %error, "the simulator stopped");
+            tracing::error!(error = with_causes(&error), "the simulator stopped");
         }
     });
     Ok(state)
