@@ -1,6 +1,7 @@
 //! The command line, driven as people and programs drive it: the real binary against a database of its own.
 
 mod answers;
+mod as_json;
 mod broken;
 mod close;
 mod cut;
