@@ -28,6 +28,7 @@ test: ## Everything that must pass
 	  END { printf "\nIn all: %d passed; %d failed; %d ignored\n", passed, failed, ignored; exit failed > 0 || passed == 0 }' target/test.log
 	@if command -v node >/dev/null; then node tests/page/run.mjs --against target/debug/duly-verify && node tests/page/run.mjs; \
 	  else echo "SKIPPED: docs/verify.html was not tried in a browser: there is no node"; fi
+	@tests/services/run
 
 # Together, so that both are built with the same dependencies.
 benched = -p duly -p duly-letter
@@ -44,7 +45,7 @@ soak: ## 100,000 messages, every fault at every twentieth call, three workers, k
 lint: ## Formatting, clippy with warnings denied, shell scripts where shellcheck is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run tests/services/run; fi
 
 deny: ## Licences, sources and known holes of all dependencies (needs cargo-deny)
 	cargo deny --all-features check

@@ -2,15 +2,20 @@
 
 pub mod consumer;
 pub mod intake;
+pub mod version;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Publishes that wait for their confirms at once.
 const OUTSTANDING_MAX: usize = 512;
+/// Longest wait for a window's confirms: a broker whose memory or disk is short takes nothing, and answers nothing.
+const CONFIRM_MAX: Duration = Duration::from_secs(10);
 /// Deliveries of one job before the broker gives it up; the lease in Postgres brings the message back.
 const DELIVERY_LIMIT: i64 = 20;
 
@@ -23,6 +28,9 @@ pub enum BrokerError {
     /// The broker ended the consumer: its connection, channel or queue is gone.
     #[error("the broker closed the consumer")]
     ConsumerClosed,
+    /// The broker is there and takes nothing.
+    #[error("the broker has confirmed nothing for {} s", CONFIRM_MAX.as_secs())]
+    Silent,
     /// The server is too old for the queues that Duly declares.
     #[error("RabbitMQ {version} is older than 3.10")]
     TooOld {
@@ -38,6 +46,9 @@ impl BrokerError {
             Self::Amqp(_) | Self::ConsumerClosed => {
                 "check that RabbitMQ is up and `broker.url` right; nothing is lost while it is away"
             }
+            Self::Silent => {
+                "look at RabbitMQ's alarms (`rabbitmqctl status`): while its memory or disk is short it takes nothing; nothing is lost, and Duly goes on by itself once there is room"
+            }
             Self::TooOld { .. } => "use RabbitMQ 3.10 or newer",
         }
     }
@@ -52,7 +63,7 @@ pub struct SendJob {
     pub v: u32,
 }
 
-/// Connects, checks the server's version and opens a channel.
+/// Connects and opens a channel.
 pub async fn connect(url: &str) -> Result<(Connection, Channel), BrokerError> {
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
@@ -87,20 +98,31 @@ pub async fn declare(channel: &Channel, lane: &str) -> Result<(), BrokerError> {
 /// Publishes jobs to a lane: mandatory, persistent, confirmed. Returns how many were confirmed; the lease of the
 /// others simply runs out.
 pub async fn publish(channel: &Channel, lane: &str, messages: &[Uuid]) -> Result<usize, BrokerError> {
-    let queue = queue_of(lane);
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let job = |message: &Uuid| serde_json::to_vec(&SendJob { message: *message, v: 1 }).unwrap_or_default();
     let mut confirmed = 0;
     for window in messages.chunks(OUTSTANDING_MAX) {
-        let mut waiting = Vec::with_capacity(window.len());
-        for message in window {
-            let job = serde_json::to_vec(&SendJob { message: *message, v: 1 }).unwrap_or_default();
-            let properties = BasicProperties::default().with_delivery_mode(2).with_content_type("application/json".into());
-            waiting.push(channel.basic_publish("".into(), queue.as_str().into(), options, &job, properties).await?);
-        }
-        for confirm in waiting {
-            let confirmation = confirm.await?;
-            confirmed += usize::from(confirmation.is_ack() && confirmation.take_message().is_none());
-        }
+        let jobs: Vec<Vec<u8>> = window.iter().map(job).collect();
+        confirmed += confirm_all(channel, &queue_of(lane), &jobs).await?.into_iter().filter(|taken| *taken).count();
     }
     Ok(confirmed)
+}
+
+/// Publishes a window of bodies and says of each whether the broker holds it. After `Silent` the channel is not to be
+/// used again: what it was given may still be taken.
+async fn confirm_all(channel: &Channel, queue: &str, bodies: &[Vec<u8>]) -> Result<Vec<bool>, BrokerError> {
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let confirming = async {
+        let mut waiting = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let properties = BasicProperties::default().with_delivery_mode(2).with_content_type("application/json".into());
+            waiting.push(channel.basic_publish("".into(), queue.into(), options, body, properties).await?);
+        }
+        let mut taken = Vec::with_capacity(waiting.len());
+        for confirm in waiting {
+            let confirmation = confirm.await?;
+            taken.push(confirmation.is_ack() && confirmation.take_message().is_none());
+        }
+        Ok(taken)
+    };
+    timeout(CONFIRM_MAX, confirming).await.unwrap_or(Err(BrokerError::Silent))
 }

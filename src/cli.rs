@@ -12,6 +12,7 @@ macro_rules! eprint {
 }
 
 pub mod audit;
+mod batches;
 pub mod close;
 pub mod controllers;
 pub mod demo;
@@ -24,6 +25,7 @@ pub mod keys;
 pub mod list_signatures;
 pub mod lists;
 pub mod logs;
+mod messages;
 pub mod output;
 pub mod pack;
 pub mod person;
@@ -125,6 +127,9 @@ enum Command {
     /// One person: show the story, erase
     #[command(subcommand)]
     Person(person::PersonCommand),
+    /// Single messages: list, cancel as long as their provider holds them
+    #[command(subcommand)]
+    Message(messages::MessageCommand),
     /// Calls of which nobody knows how they ended: list, decide
     #[command(subcommand)]
     Unknown(unknown::UnknownCommand),
@@ -147,6 +152,9 @@ enum Command {
     /// Providers: list what the lanes' can do and how they fare, check whether they answer
     #[command(subcommand)]
     Provider(providers::ProviderCommand),
+    /// Batches that somebody carries: list, handed-over, result
+    #[command(subcommand)]
+    Batch(batches::BatchCommand),
     /// Run roles until told to stop
     Serve(serve::Serve),
     /// Run the simulator of providers
@@ -258,6 +266,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Hold(command) => holds::run(&context, command).await,
         Command::Status(args) => status::run(&context, args).await,
         Command::Person(command) => person::run(&context, command).await,
+        Command::Message(command) => messages::run(&context, command).await,
         Command::Unknown(command) => unknown::run(&context, command).await,
         Command::Audit(args) => audit::run(&context, args).await,
         Command::Verify(args) => verify::run(&context, &args),
@@ -266,6 +275,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(command) => restore::run(&context, command).await,
         Command::Log(command) => logs::run(&context, command).await,
         Command::Provider(command) => providers::run(&context, command).await,
+        Command::Batch(command) => batches::run(&context, command).await,
         Command::Serve(args) => serve::serve(&context, args).await,
         Command::Sandbox(args) => serve::sandbox(args).await,
         Command::Demo(args) => demo::run(args).await,

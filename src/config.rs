@@ -9,6 +9,7 @@ mod profile;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 pub use described::{Described, DescribedReceipt};
 pub use error::SettingsError;
@@ -22,6 +23,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// How many receipts that count for nothing are kept of a lane, ground and day, at least: the audit asks for as many.
+pub const LAID_ASIDE_LEAST: i64 = 100;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -112,6 +116,8 @@ settings! {
         batch_size_max: u32,
         /// Minutes.
         audit_every_minutes: u64,
+        /// Hours.
+        audit_sealed_every_hours: u64,
     }
     /// Backups of the database.
     Backups {
@@ -139,6 +145,8 @@ settings! {
         refusals_every_seconds: i64,
         /// Days.
         unmatched_retention_days: i64,
+        /// Receipts of a lane, ground and day.
+        laid_aside_per_day_max: i64,
     }
     /// Lists and jobs.
     Intake {
@@ -225,7 +233,7 @@ settings! {
         /// `sms`, `letter` or `email`.
         channel: String,
         /// Kind of provider.
-        #[serde(default = "sandbox")]
+        #[serde(default = "usual::sandbox")]
         provider: String,
         /// Base URL of the account; empty: the provider's own.
         #[serde(default)]
@@ -242,6 +250,18 @@ settings! {
         /// File with the root certificate of a mail relay (PEM) where the system does not know it.
         #[serde(default)]
         root_file: PathBuf,
+        /// Folder that batches are written to, where nothing is sent.
+        #[serde(default)]
+        folder: PathBuf,
+        /// Messages of one batch, at most.
+        #[serde(default = "usual::hundred")]
+        batch_messages_max: u32,
+        /// How long a message waits for others of its batch, seconds.
+        #[serde(default = "usual::five_minutes")]
+        batch_seconds: u64,
+        /// After how long a batch without a signed docket is an alarm, minutes.
+        #[serde(default = "usual::half_a_day")]
+        docket_minutes: u64,
         /// Description of a provider that Duly does not know.
         #[serde(default)]
         http: Option<Described>,
@@ -261,7 +281,7 @@ settings! {
         #[serde(default)]
         poll_seconds: u64,
         /// Messages a second over all workers.
-        #[serde(default = "fifty")]
+        #[serde(default = "usual::fifty")]
         per_second: u32,
         /// Messages a day (UTC) over all workers; 0: as many as the provider takes.
         #[serde(default)]
@@ -288,7 +308,7 @@ settings! {
         #[serde(default)]
         lookup_lag_ms: i64,
         /// `ask` or `next_step`.
-        #[serde(default = "ask")]
+        #[serde(default = "usual::ask")]
         unknown_rule: String,
         /// Whether real people are reached.
         #[serde(default)]
@@ -366,18 +386,6 @@ settings! {
         #[serde(default)]
         webhook_secret_file: PathBuf,
     }
-}
-
-fn fifty() -> u32 {
-    50
-}
-
-fn sandbox() -> String {
-    "sandbox".to_owned()
-}
-
-fn ask() -> String {
-    "ask".to_owned()
 }
 
 impl Settings {

@@ -1,5 +1,6 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
+mod batches;
 mod call;
 mod confirm;
 pub mod draft;
@@ -7,6 +8,7 @@ mod gate;
 mod harvest;
 mod matching;
 pub mod plan;
+pub mod recall;
 mod recorder;
 mod repeat;
 pub mod resolver;
@@ -116,6 +118,7 @@ pub fn deadlines(settings: &Settings) -> Deadlines {
             rest_max_ms: settings.health.rest_max_ms,
         },
         laid_aside_ms: settings.receipts.unmatched_retention_days * DAY_MS,
+        laid_aside_max: settings.receipts.laid_aside_per_day_max,
     }
 }
 

@@ -59,6 +59,12 @@ pub enum EvidenceError {
     /// No leaf later than a report's moment was published in time.
     #[error("the moment has not ended in the log: no later event was published within 30 s")]
     NotEnded,
+    /// The place outside is taken.
+    #[error("`evidence.outside` holds the logs of another installation, {theirs}")]
+    OtherInstallation {
+        /// Its id.
+        theirs: uuid::Uuid,
+    },
     /// The database is older than what was published.
     #[error("the database holds the log `{origin}` up to {ours} events, but {theirs} were published")]
     Behind {
@@ -97,6 +103,9 @@ impl EvidenceError {
             }
             Self::Led => "stop every `duly serve` and run the command again".into(),
             Self::NotEnded => "see whether `duly serve scheduler` says why it publishes nothing, and ask again".into(),
+            Self::OtherInstallation { .. } => {
+                "give this installation a place of its own that is empty, or move those logs away and keep them: they are evidence".into()
+            }
             Self::Behind { .. } => {
                 "the database was restored to an earlier moment: run `duly restore reconcile` before anything is sent".into()
             }
@@ -115,6 +124,7 @@ pub struct Archive {
     interval: Duration,
     batch: i64,
     audit_every: Duration,
+    audit_sealed_every: Duration,
 }
 
 impl Archive {
@@ -129,6 +139,7 @@ impl Archive {
             interval: Duration::from_millis(evidence.interval_ms),
             batch: i64::from(evidence.batch_size_max),
             audit_every: Duration::from_secs(60 * evidence.audit_every_minutes),
+            audit_sealed_every: Duration::from_secs(3600 * evidence.audit_sealed_every_hours),
         })
     }
 

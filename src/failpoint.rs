@@ -7,14 +7,23 @@
 #[cfg(debug_assertions)]
 pub async fn reach(name: &str) {
     let Some(point) = wanted() else { return };
-    if point.name != name || point.is_taken.swap(true, std::sync::atomic::Ordering::SeqCst) {
-        return;
-    }
-    if std::fs::write(&point.marker, std::process::id().to_string()).is_err() {
+    if !point.is_first_at(name) || std::fs::write(&point.marker, std::process::id().to_string()).is_err() {
         return;
     }
     while point.marker.exists() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+/// As `reach`, for a thread that may block.
+#[cfg(debug_assertions)]
+pub fn reach_blocking(name: &str) {
+    let Some(point) = wanted() else { return };
+    if !point.is_first_at(name) || std::fs::write(&point.marker, std::process::id().to_string()).is_err() {
+        return;
+    }
+    while point.marker.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
 
@@ -23,6 +32,13 @@ struct Point {
     name: String,
     marker: std::path::PathBuf,
     is_taken: std::sync::atomic::AtomicBool,
+}
+
+#[cfg(debug_assertions)]
+impl Point {
+    fn is_first_at(&self, name: &str) -> bool {
+        self.name == name && !self.is_taken.swap(true, std::sync::atomic::Ordering::SeqCst)
+    }
 }
 
 /// The environment is read once: a send must not pay for it.
@@ -41,6 +57,10 @@ fn wanted() -> Option<&'static Point> {
 /// A release build has no failpoints.
 #[cfg(not(debug_assertions))]
 pub async fn reach(_name: &str) {}
+
+/// A release build has no failpoints.
+#[cfg(not(debug_assertions))]
+pub fn reach_blocking(_name: &str) {}
 
 /// Whether a test took this safeguard away: `DULY_SABOTAGE=name`. A release build cannot be sabotaged.
 #[cfg(debug_assertions)]

@@ -5,9 +5,11 @@
 //! Whoever speaks HTTP writes a [`wire::Wire`], which is pure; [`http::HttpProvider`] makes a provider of it. A mail relay
 //! does not, and is a provider of its own ([`smtp`]).
 
+pub mod batches;
 pub mod capability;
 pub mod choose;
 pub mod described;
+pub mod file;
 pub mod frozen;
 pub mod guarded;
 pub mod http;
@@ -16,6 +18,7 @@ mod money;
 mod multipart;
 pub mod notify;
 mod receipt;
+mod rotating;
 pub mod sandbox;
 pub mod smtp;
 pub mod stannp;
@@ -25,6 +28,7 @@ pub mod twilio;
 pub mod wire;
 
 pub use crate::model::step::Pause;
+pub use batches::{BatchError, BatchList, Batches, ClosedBatch};
 pub use capability::{Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
 pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
@@ -63,6 +67,11 @@ pub trait Provider: Send + Sync {
     /// Believes what came to our door, or says why not; signatures are compared in constant time. Of one call all
     /// messages that it speaks of; none for a call that only tries the door.
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal>;
+
+    /// Its batches, where it writes messages for somebody to carry instead of sending them.
+    fn batches(&self) -> Option<&dyn Batches> {
+        None
+    }
 }
 
 /// One message to be sent.

@@ -1,5 +1,6 @@
 //! What officers and auditors read: progress and a person's story, in words that say only what is known.
 
+pub mod carried;
 pub mod document;
 pub mod figures;
 mod obstacles;

@@ -11,6 +11,7 @@ pub mod claim;
 pub mod close;
 mod connect;
 pub mod controller;
+pub mod declared;
 pub mod draft;
 pub mod due;
 pub mod equation;
@@ -37,6 +38,7 @@ pub mod plan;
 pub mod proof;
 pub mod quarantine;
 pub mod quiet;
+pub mod recall;
 pub mod receipt;
 pub mod refusal;
 pub mod restore;
@@ -284,6 +286,8 @@ pub struct Deadlines {
     pub overdue_ms: i64,
     /// How long a receipt that counts for nothing is kept.
     pub laid_aside_ms: i64,
+    /// How many of them are kept of a lane, ground and day; more are only counted.
+    pub laid_aside_max: i64,
     /// When a lane rests, and for how long.
     pub health: HealthRules,
 }

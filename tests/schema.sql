@@ -206,7 +206,9 @@ table event
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger begin_deadlines AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
+    trigger check_declared AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_declared()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
+    trigger check_recall AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_recall()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
@@ -998,6 +1000,20 @@ begin
     return new;
 end 
 
+function check_declared() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from (select convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind like 'receipt%'
+                               and strpos(convert_from(f.body, 'UTF8'), '"ground":"declared"') > 0) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and signed_words(s.statement) ->> 'command' in ('batch handed-over', 'batch result'))) then
+        raise exception 'somebody''s word without their signature' using errcode = 'DU080';
+    end if;
+    return null;
+end 
+
 function check_erasure() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1129,6 +1145,23 @@ begin
            join log l on l.log_no = s.log_no and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no
            join log_generation g on g.log_no = s.log_no and g.generation = s.generation where e.ord = s.ord)) then
         raise exception 'an event is placed in a log to which it does not belong' using errcode = 'DU016';
+    end if;
+    return null;
+end 
+
+function check_recall() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind in ('message.recall', 'message.recalled')) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                 join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+                 join message m on m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
+                cross join lateral (select signed_words(s.statement) as words) w
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and (w.words @> jsonb_build_object('command', 'message cancel', 'incident', i.incident_id, 'message', m.message_id)
+                    or w.words @> jsonb_build_object('command', 'plan recall', 'incident', i.incident_id, 'plan', m.plan_no)))) then
+        raise exception 'a message is taken back by somebody''s signature over exactly that' using errcode = 'DU081';
     end if;
     return null;
 end 

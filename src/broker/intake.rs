@@ -1,14 +1,14 @@
 //! The queues of intake: jobs come in, jobs that cannot be read are announced, jobs that cannot be kept end as dead.
 
-use super::BrokerError;
+use super::{BrokerError, OUTSTANDING_MAX, confirm_all};
 use futures::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Consumer};
+use lapin::{Channel, Consumer};
 use std::time::Duration;
 
 /// Where jobs come in.
@@ -24,8 +24,6 @@ const DELIVERY_LIMIT: i64 = 20;
 const JOBS_MAX: i64 = 10_000_000;
 /// Announcements that may wait; the oldest go first, for the table `rejected_job` is the truth.
 const ANNOUNCEMENTS_MAX: i64 = 100_000;
-/// Publishes that wait for their confirms at once.
-const OUTSTANDING_MAX: usize = 512;
 /// Batches that the broker hands out ahead.
 const BATCHES_AHEAD: usize = 4;
 
@@ -78,20 +76,12 @@ fn text(value: &str) -> AMQPValue {
 
 /// Publishes bodies: mandatory, persistent, confirmed. Returns how many of them, from the first on, the broker holds.
 pub async fn publish(channel: &Channel, queue: &str, bodies: &[Vec<u8>]) -> Result<usize, BrokerError> {
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let mut confirmed = 0;
     for window in bodies.chunks(OUTSTANDING_MAX) {
-        let mut waiting = Vec::with_capacity(window.len());
-        for body in window {
-            let properties = BasicProperties::default().with_delivery_mode(2).with_content_type("application/json".into());
-            waiting.push(channel.basic_publish("".into(), queue.into(), options, body, properties).await?);
-        }
-        for confirm in waiting {
-            let confirmation = confirm.await?;
-            if !confirmation.is_ack() || confirmation.take_message().is_some() {
-                return Ok(confirmed);
-            }
-            confirmed += 1;
+        let taken = confirm_all(channel, queue, window).await?.into_iter().take_while(|taken| *taken).count();
+        confirmed += taken;
+        if taken < window.len() {
+            break;
         }
     }
     Ok(confirmed)

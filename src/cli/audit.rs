@@ -62,17 +62,24 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
         Some(name) => vec![name.clone()],
         None => store.list_incidents().await?,
     };
+    let judges = Judges::open(&context.settings()?)?;
     let mut audited = Vec::new();
     for name in names {
         let incident = store.load_incident(&name).await?;
-        audited.push(audit(context, &incident, args.sealed).await?);
+        audited.push(audit(context, &judges, &incident, args.sealed).await?);
     }
     let total: usize = audited.iter().map(Audited::bad).sum();
     let mut lines: Vec<String> = audited.iter().flat_map(lines).collect();
     if audited.is_empty() {
         lines.push("No incidents yet: there is nothing to audit.".to_owned());
     }
-    context.print(&json!({"holds": total == 0, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));
+    if !judges.opens_notes() {
+        lines.push(
+            "Whether the log's key signed its checkpoints was not looked at: `keys.log_file` cannot be read here.".to_owned(),
+        );
+    }
+    let notes_opened = judges.opens_notes();
+    context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));
     match total {
         0 => Ok(()),
         n => Err(Refusal::found(
@@ -82,10 +89,10 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     }
 }
 
-async fn audit(context: &Context, incident: &Incident, sealed: bool) -> Result<Audited, Failure> {
+async fn audit(context: &Context, judges: &Judges, incident: &Incident, sealed: bool) -> Result<Audited, Failure> {
     let store = context.store().await?;
     let mut findings = store.audit(incident.key).await?;
-    findings.extend(Judges::open(&context.settings()?)?.audit(store, incident.key).await?);
+    findings.extend(judges.audit(store, incident.key).await?);
     if sealed {
         let master = context.settings()?.master_key()?;
         findings.extend(store.audit_sealed(incident.key, &master, &|_, frozen| read_request(frozen)).await?.findings);

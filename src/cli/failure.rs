@@ -23,6 +23,7 @@ use crate::model::name::is_visible;
 use crate::model::seal::SealError;
 use crate::model::sheet::SheetError;
 use crate::model::user_key::UserKeyError;
+use crate::provider::BatchError;
 use crate::provider::choose::AccountError;
 use crate::render::RenderError;
 use crate::render::message::MessageError;
@@ -57,6 +58,7 @@ macro_rules! remedies {
 remedies! {
     AccountError,
     AnchorError,
+    BatchError,
     BrokerError,
     CorrectionError,
     DispatchError,

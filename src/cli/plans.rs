@@ -7,6 +7,7 @@ mod show;
 pub use choose::waits;
 pub use findings::findings;
 
+use super::messages::recall_plan;
 use super::output::{Paint, count, figure};
 use super::sign::{signed, signer};
 use super::{Context, Failure, Refusal, pair};
@@ -97,9 +98,15 @@ pub enum PlanCommand {
     Go(Which),
     /// Stop sending, of one plan or of all that run; a call that had begun may still end
     #[command(
-        after_help = "Examples:\n  duly plan pause --incident cards-2026               pauses every running plan\n  duly plan pause --incident cards-2026 --plan 2"
+        after_help = "Examples:\n  duly plan pause --incident cards-2026               pauses every running plan\n  duly plan pause --incident cards-2026 --plan 2\n  duly plan pause --incident cards-2026 --recall      takes back what providers still hold, and reports each message"
     )]
-    Pause(Which),
+    Pause {
+        #[command(flatten)]
+        which: Which,
+        /// Take back, too, what providers hold and have not let go; a second signature
+        #[arg(long)]
+        recall: bool,
+    },
     /// Go on after a pause
     #[command(after_help = "Example:\n  duly plan resume --incident cards-2026")]
     Resume(Which),
@@ -135,7 +142,7 @@ pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure>
         PlanCommand::Show(which) => show(context, &which).await,
         PlanCommand::Approve { which, people } => approve_signed(context, &which, people).await,
         PlanCommand::Go(which) => move_plan(context, &which, &GO).await,
-        PlanCommand::Pause(which) => pause(context, &which).await,
+        PlanCommand::Pause { which, recall } => pause(context, &which, recall).await,
         PlanCommand::Resume(which) => move_plan(context, &which, &RESUME).await,
     }
 }
@@ -292,7 +299,7 @@ async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Fa
 }
 
 /// Stops one plan, or all that run; says which others go on.
-async fn pause(context: &Context, which: &Which) -> Result<(), Failure> {
+async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Failure> {
     let store = context.store().await?;
     let (incident, plans) = choose::running(store, which).await?;
     incident.check_open()?;
@@ -303,6 +310,20 @@ async fn pause(context: &Context, which: &Which) -> Result<(), Failure> {
     for plan in running {
         eprintln!("Plan {} goes on sending: {} not told yet.", plan.plan, count(plan.open, "person", "people"));
     }
+    if recall {
+        take_back(context, store, &incident, &plans).await?;
+    }
+    Ok(())
+}
+
+/// Takes back what providers hold of paused plans, so that nothing new is handed over meanwhile.
+async fn take_back(context: &Context, store: &Store, incident: &Incident, plans: &[Plan]) -> Result<(), Failure> {
+    let (signer, mut reports) = (signer(context).await?, Vec::new());
+    for plan in plans {
+        let by = signer.sign(store, &plan_command("plan recall", incident.incident_id, plan.plan_no, &plan.hash)).await?;
+        reports.push(json!({ "plan": plan.plan_no, "messages": recall_plan(context, store, incident, plan.plan_no, by).await? }));
+    }
+    context.print(&json!(reports), "");
     Ok(())
 }
 

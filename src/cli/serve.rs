@@ -9,9 +9,10 @@ use crate::evidence::outside::Outside;
 use crate::evidence::{Archive, EvidenceError, high_water, restore, self_audit, sequencer};
 use crate::intake::job::{self, Intake};
 use crate::store::sequencing::LogScope;
-use crate::{dispatch, web};
+use crate::{broker, dispatch, web};
 use clap::{Args, ValueEnum};
 use duly_sandbox::{SandboxConfig, SandboxState};
+use secrecy::ExposeSecret;
 use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -98,6 +99,7 @@ async fn start(
     // Before anything runs that could send: a database that came back older is stopped first.
     let outside = Outside::open(&office.settings.evidence.outside).map_err(EvidenceError::from)?;
     high_water::check(&office.store, &outside).await?;
+    broker::version::check(office.settings.broker.url.expose_secret()).await?;
     note_start(context, &office, roles).await?;
     let runs = |role| roles.contains(&role);
     let listener = bind(&office.settings.web.listen).await?;
@@ -128,9 +130,9 @@ async fn start(
         }
         let judges = Judges::open(&office.settings)?;
         tasks.spawn({
-            let (archive, stop) = (archive.clone(), stop.clone());
+            let (archive, master, stop) = (archive.clone(), office.master.clone(), stop.clone());
             async move {
-                self_audit::run(archive, judges, stop).await;
+                self_audit::run(archive, judges, master, stop).await;
                 Ok(())
             }
         });

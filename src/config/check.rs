@@ -1,6 +1,6 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
-use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError};
+use super::{Anchors, Dispatch, Evidence, LAID_ASIDE_LEAST, Lane, Settings, SettingsError};
 use crate::model::quiet;
 use secrecy::ExposeSecret;
 
@@ -20,6 +20,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     if quiet::Quiet::parse(&settings.quiet.from, &settings.quiet.until).is_err() {
         return refuse("quiet.from, quiet.until".to_owned(), "must be times of the day, such as 21:00");
     }
+    if settings.receipts.laid_aside_per_day_max < LAID_ASIDE_LEAST {
+        return refuse("receipts.laid_aside_per_day_max".to_owned(), "must be at least 100");
+    }
     let every = settings.receipts.refusals_every_seconds;
     if !(1..=3600).contains(&every) || 86_400 % every != 0 {
         return refuse("receipts.refusals_every_seconds".to_owned(), "must lie between 1 and 3600, and so many must make a day");
@@ -28,6 +31,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
         return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");
     }
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))?;
+    settings.lanes.iter().try_for_each(|(name, lane)| check_docket(name, lane, settings.dispatch.no_news_after_ms))?;
     if settings.evidence.host == "localhost" && settings.lanes.values().any(|lane| lane.live) {
         return refuse(
             "evidence.host".into(),
@@ -45,9 +49,10 @@ fn check_evidence(evidence: &Evidence) -> Result<(), SettingsError> {
     if evidence.outside.is_empty() {
         return refuse("evidence.outside".into(), "must name a folder or `s3://bucket/prefix` outside of the database");
     }
-    if evidence.interval_ms == 0 || evidence.batch_size_max == 0 || evidence.audit_every_minutes == 0 {
+    let at_least_one = [u64::from(evidence.batch_size_max), evidence.interval_ms, evidence.audit_every_minutes];
+    if at_least_one.contains(&0) || evidence.audit_sealed_every_hours == 0 {
         return refuse(
-            "evidence.interval_ms, evidence.batch_size_max, evidence.audit_every_minutes".into(),
+            "evidence.interval_ms, batch_size_max, audit_every_minutes, audit_sealed_every_hours".into(),
             "must be at least 1",
         );
     }
@@ -111,6 +116,10 @@ fn check_health(settings: &Settings) -> Result<(), SettingsError> {
     if health.rest_max_ms < health.rest_min_ms {
         return refuse("health.rest_max_ms".into(), "must not be shorter than rest_min_ms");
     }
+    // The database refuses a longer one: nobody may stop a lane for ever.
+    if health.rest_max_ms > 86_400_000 {
+        return refuse("health.rest_max_ms".into(), "must not be longer than a day");
+    }
     Ok(())
 }
 
@@ -144,6 +153,18 @@ fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     check_credentials(name, lane)
 }
 
+/// The alarm comes before the messages of a batch are taken for lost.
+fn check_docket(name: &str, lane: &Lane, no_news_after_ms: i64) -> Result<(), SettingsError> {
+    let docket_ms = i64::try_from(lane.docket_minutes).unwrap_or(i64::MAX).saturating_mul(60_000);
+    if !lane.folder.as_os_str().is_empty() && docket_ms >= no_news_after_ms {
+        return refuse(
+            format!("lanes.{name}.docket_minutes"),
+            "must be shorter than dispatch.no_news_after_ms, else the alarm comes when the messages are overdue already",
+        );
+    }
+    Ok(())
+}
+
 fn check_credentials(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     if !lane.live {
         return Ok(());
@@ -154,7 +175,8 @@ fn check_credentials(name: &str, lane: &Lane) -> Result<(), SettingsError> {
         ("receipt_secret", &lane.receipt_secret, "sandbox-secret"),
     ] {
         let secret = secret.expose_secret();
-        if secret.is_empty() && field == "api_key" {
+        // Whoever carries a folder's batches shows no key.
+        if secret.is_empty() && field == "api_key" && lane.folder.as_os_str().is_empty() {
             return refuse(format!("lanes.{name}.{field}"), "a live lane needs credentials; set it by file or environment");
         }
         if secret == demo {

@@ -1,8 +1,8 @@
 //! Secrets and keys: from files that nobody else may read, or from the environment; never printed.
 
-use super::{Settings, SettingsError};
+use super::{Lane, Settings, SettingsError};
 use crate::model::seal::Key;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -37,6 +37,30 @@ impl Settings {
     /// The seed of the Ed25519 key that signs the logs, from `DULY_LOG_KEY` or its file, which nobody else may read.
     pub fn log_key(&self) -> Result<Key, SettingsError> {
         read_key("DULY_LOG_KEY", "keys.log_file", &self.keys.log_file)
+    }
+}
+
+impl Lane {
+    /// Files that its secrets stand in.
+    pub fn secret_files(&self) -> Vec<&Path> {
+        let files = [self.api_key_file.as_path(), self.receipt_secret_file.as_path()];
+        files.into_iter().filter(|path| !path.as_os_str().is_empty()).collect()
+    }
+
+    /// The lane with its secrets as their files have them now; `None` where one is empty, which would let anybody in.
+    pub fn with_fresh_secrets(&self, name: &str) -> Result<Option<Self>, SettingsError> {
+        let mut fresh = self.clone();
+        let files = [
+            ("api_key_file", &self.api_key_file, &mut fresh.api_key),
+            ("receipt_secret_file", &self.receipt_secret_file, &mut fresh.receipt_secret),
+        ];
+        for (field, path, secret) in files {
+            read_secret(&format!("lanes.{name}.{field}"), path, secret)?;
+            if !path.as_os_str().is_empty() && secret.expose_secret().is_empty() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(fresh))
     }
 }
 

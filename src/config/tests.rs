@@ -171,9 +171,17 @@ fn timings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn audits_that_are_never_made_and_receipts_of_which_too_few_are_kept_are_refused() {
+    let audits = "evidence.interval_ms, batch_size_max, audit_every_minutes, audit_sealed_every_hours";
+    assert_eq!(refused_key(load("[evidence]\naudit_sealed_every_hours = 0\n", &[], &[])), audits);
+    assert_eq!(refused_key(load("[receipts]\nlaid_aside_per_day_max = 99\n", &[], &[])), "receipts.laid_aside_per_day_max");
+}
+
+#[test]
 fn a_rest_that_ends_before_the_calls_before_it_and_a_night_without_hours_are_refused() {
     assert_eq!(refused_key(load("[health]\nrest_min_ms = 20000\n", &[], &[])), "health.rest_min_ms");
     assert_eq!(refused_key(load("[health]\nrest_max_ms = 29999\n", &[], &[])), "health.rest_max_ms");
+    assert_eq!(refused_key(load("[health]\nrest_max_ms = 86400001\n", &[], &[])), "health.rest_max_ms");
     assert_eq!(refused_key(load("[quiet]\nfrom = \"9 pm\"\n", &[], &[])), "quiet.from, quiet.until");
     assert!(load("[quiet]\nfrom = \"08:00\"\n", &[], &[]).unwrap().quiet.hours().is_none());
 }

@@ -20,7 +20,7 @@ use crate::store::unit::Note;
 use futures::StreamExt;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -35,7 +35,13 @@ const LOOK_AGAIN_MS_MAX: i64 = 900_000;
 /// Sweeps while this process leads, until `stop`.
 pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, stop: CancellationToken) {
     let mut lead = Lead::new("sweep", &holder);
+    let thin_every = Duration::from_secs(u64::try_from(office.settings.receipts.refusals_every_seconds).unwrap_or(60));
+    let mut thinned = Instant::now();
     while !stop.is_cancelled() {
+        if thinned.elapsed() >= thin_every {
+            thinned = Instant::now();
+            thin(&office, &mut lead).await;
+        }
         let worked = match sweep(&office, &watch, &mut lead).await {
             Ok(worked) => worked,
             Err(error) => {
@@ -46,6 +52,19 @@ pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, sto
         if worked == 0 {
             tokio::time::sleep(Duration::from_millis(office.settings.dispatch.interval_ms)).await;
         }
+    }
+}
+
+/// Whoever floods the door with receipts leaves no row for each.
+async fn thin(office: &Office, lead: &mut Lead) {
+    let thinned = async {
+        if lead.is_held(&office.store).await? {
+            office.store.thin_receipts().await?;
+        }
+        Ok::<_, DispatchError>(())
+    };
+    if let Err(error) = thinned.await {
+        tracing::warn!(error = with_causes(&error), "receipts that count for nothing were not thinned out and are tried again");
     }
 }
 

@@ -36,7 +36,7 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     let mut lead = Lead::new("scheduler", &holder);
     while !stop.is_cancelled() {
         if let Err(error) = keep_queueing(&office, &mut lead, &stop).await {
-            tracing::warn!(error = with_causes(&error), "the scheduler lost its way and starts again");
+            tracing::warn!(error = with_causes(&error), remedy = error.remedy(), "the scheduler lost its way and starts again");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

@@ -36,6 +36,7 @@ struct Lane {
 pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), DispatchError> {
     let watch = HoldWatch::start(&office).await?;
     let watching = tokio::spawn(watch.clone().run(office.clone(), stop.clone()));
+    let batching = tokio::spawn(super::batches::run(office.clone(), stop.clone()));
     let mut lanes = JoinSet::new();
     for name in office.accounts.keys().cloned() {
         let slots = Arc::new(Semaphore::new(office.settings.dispatch.in_flight_max));
@@ -44,6 +45,9 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     }
     while lanes.join_next().await.is_some() {}
     watching.abort();
+    if let Err(error) = batching.await {
+        tracing::error!(error = with_causes(&error), "whoever closes batches ended badly; the next worker goes on");
+    }
     Ok(())
 }
 

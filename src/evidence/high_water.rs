@@ -18,12 +18,14 @@ pub async fn check(store: &Store, outside: &Outside) -> Result<bool, EvidenceErr
     if store.open_restore().await?.is_some() {
         return Ok(true);
     }
+    let (mark, now) = (read(outside).await?, store.mark().await?);
+    // A backup of this installation would bear its name: this is another one, which has forgotten nothing.
+    if let Some(theirs) = mark.as_ref().and_then(|mark| mark.installation).filter(|theirs| Some(*theirs) != now.installation) {
+        return Err(EvidenceError::OtherInstallation { theirs });
+    }
     let ground = match outside.get(STOP).await? {
         Some(_) => Some("pulse"),
-        None => match read(outside).await? {
-            Some(mark) => difference(&mark, &store.mark().await?),
-            None => None,
-        },
+        None => mark.and_then(|mark| difference(&mark, &now)),
     };
     match ground {
         Some(ground) => stop(store, outside, ground).await.map(|()| true),
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn an_older_or_another_database_is_told_from_the_same_one_further_on() {
-        let mark = Mark { system: 1, timeline: 1, database: 5, position: 100, beat: 7 };
+        let mark = Mark { system: 1, timeline: 1, database: 5, position: 100, beat: 7, installation: None };
         assert_eq!(difference(&mark, &Mark { position: 200, beat: 9, ..mark.clone() }), None);
         assert_eq!(difference(&mark, &Mark { system: 2, ..mark.clone() }), Some("identity"));
         assert_eq!(difference(&mark, &Mark { database: 6, ..mark.clone() }), Some("identity"));

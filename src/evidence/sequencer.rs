@@ -79,13 +79,13 @@ async fn grown(
     tx: &mut Sequencing,
     scope: LogScope,
     tree: Option<Tree>,
-    events: &[Waiting],
+    waiting: &[Waiting],
 ) -> Result<Tree, EvidenceError> {
     let mut tree = match tree {
         Some(tree) => tree,
         None => Tree::load(archive, tx, scope).await?,
     };
-    tree.append(archive, tx, events).await?;
+    tree.append(archive, tx, waiting).await?;
     Ok(tree)
 }
 
@@ -152,17 +152,17 @@ impl Sequencer {
         let mut groups: BTreeMap<LogScope, Vec<Waiting>> = BTreeMap::new();
         let now = Instant::now();
         let aside: Vec<LogScope> = self.aside.iter().filter(|(_, aside)| aside.until > now).map(|(scope, _)| *scope).collect();
-        let waiting = tx.take(archive.batch, &aside).await?;
-        let took = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
-        for event in waiting {
-            groups.entry(event.scope).or_default().push(event);
+        let waiting = tx.read(archive.batch, &aside).await?;
+        let took = i64::try_from(waiting.iter().map(|w| w.count).sum::<usize>()).unwrap_or(i64::MAX);
+        for row in waiting {
+            groups.entry(row.scope).or_default().push(row);
         }
         failpoint::reach("events_taken").await;
         // A tree that this transaction touches is out of memory until the commit: if we fail, it is read again.
         let mut touched = Vec::new();
-        for (scope, events) in &groups {
+        for (scope, waiting) in &groups {
             let tree = self.trees.remove(scope);
-            match grown(&archive, &mut tx, *scope, tree, events).await {
+            match grown(&archive, &mut tx, *scope, tree, waiting).await {
                 Ok(tree) => touched.push((*scope, tree)),
                 Err(error) if error.is_of_one_log() => {
                     drop(tx);

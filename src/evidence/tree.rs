@@ -75,7 +75,7 @@ impl Tree {
             Self { head, edge: Appender::new() }
         };
         let leaves: Vec<[u8; 32]> = part.leaves.iter().flatten().map(|leaf| leaf_hash(&leaf.body)).collect();
-        let ords = tx.take_back(scope, &leaves).await?;
+        let ords = tx.part(scope, &leaves).await?;
         if ords.len() != leaves.len() || tree.edge.size() != part.from {
             return Err(contradiction("an event that was published is not on record"));
         }
@@ -109,13 +109,15 @@ impl Tree {
     }
 
     /// Gives events their places and signs the new size, inside the transaction; nobody sees it before the commit.
-    pub async fn append(&mut self, archive: &Archive, tx: &mut Sequencing, events: &[Waiting]) -> Result<(), EvidenceError> {
+    pub async fn append(&mut self, archive: &Archive, tx: &mut Sequencing, waiting: &[Waiting]) -> Result<(), EvidenceError> {
         let first = i64_of(self.edge.size());
-        let ords: Vec<i64> = events.iter().map(|e| e.ord).collect();
-        tx.place(&self.head, first, &ords).await?;
-        for event in events {
-            self.edge.append(event.leaf);
+        if waiting.iter().any(|w| w.leaves.len() != w.count) {
+            let what = "an event that waits for its place is not on record";
+            return Err(EvidenceError::Contradiction { origin: self.head.origin.clone(), what });
         }
+        let rows: Vec<i64> = waiting.iter().map(|w| w.first_ord).collect();
+        tx.place(&self.head, first, &rows).await?;
+        waiting.iter().flat_map(|w| &w.leaves).for_each(|leaf| self.edge.append(*leaf));
         let growths: Vec<TileGrowth> = self.edge.take_growth().into_iter().map(growth).collect();
         tx.grow(&self.head, &growths).await?;
         let (size, root) = (self.edge.size(), self.edge.root());

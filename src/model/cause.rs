@@ -2,7 +2,7 @@
 //! replayed.
 
 use super::state::{MessageState, Misfit};
-use super::step::{Answer, Cause, Decision, Limit};
+use super::step::{Answer, Cause, Decision, Limit, Recall};
 use serde_json::{Map, Value, json};
 
 /// Why an event tells of no cause.
@@ -36,6 +36,8 @@ impl Cause {
             Self::Decided(_) => "message.decided",
             Self::Reported { .. } if moves => "receipt",
             Self::Reported { .. } => "receipt.late",
+            Self::RecallAsked => "message.recall",
+            Self::Recalled(_) => "message.recalled",
             Self::NoNews => "message.overdue",
             Self::GaveUp(_) => "message.exhausted",
             Self::Unfit(_) => "message.unfit",
@@ -55,7 +57,15 @@ impl Cause {
 
     /// Whether it is worth an event even where it moves nothing: somebody outside said so, or somebody must act.
     pub fn is_fact(self) -> bool {
-        matches!(self, Self::Answered { .. } | Self::Found { .. } | Self::Reported { .. } | Self::Unfit(_))
+        matches!(
+            self,
+            Self::Answered { .. }
+                | Self::Found { .. }
+                | Self::Reported { .. }
+                | Self::RecallAsked
+                | Self::Recalled(_)
+                | Self::Unfit(_)
+        )
     }
 
     /// Fields of `d` that tell it from other causes of its kind, beside `attempt`.
@@ -71,6 +81,9 @@ impl Cause {
             Self::Decided(Decision::SendAgain) => Some(("ground", json!("send_again"))),
             Self::Decided(Decision::NextStep) => Some(("ground", json!("next_step"))),
             Self::Reported { report, .. } => Some(("status", json!(report.as_str()))),
+            Self::Recalled(Recall::Cancelled) => Some(("ground", json!("cancelled"))),
+            Self::Recalled(Recall::TooLate) => Some(("ground", json!("too_late"))),
+            Self::Recalled(Recall::Unknown) => Some(("ground", json!("unknown"))),
             Self::GaveUp(Limit::Deadline) => Some(("ground", json!("deadline"))),
             Self::GaveUp(Limit::Attempts { .. }) => Some(("ground", json!("attempts"))),
             Self::Unfit(misfit) => Some(("ground", json!(misfit.as_str()))),
@@ -125,6 +138,13 @@ impl Cause {
                 let report: MessageState = text("status")?.parse().map_err(|_| Unreadable::Field)?;
                 Ok(Self::Reported { report, other_id })
             }
+            "message.recall" => Ok(Self::RecallAsked),
+            "message.recalled" => match text("ground")? {
+                "cancelled" => Ok(Self::Recalled(Recall::Cancelled)),
+                "too_late" => Ok(Self::Recalled(Recall::TooLate)),
+                "unknown" => Ok(Self::Recalled(Recall::Unknown)),
+                _ => Err(Unreadable::Field),
+            },
             "message.overdue" => Ok(Self::NoNews),
             "message.exhausted" => match text("ground")? {
                 "deadline" => Ok(Self::GaveUp(Limit::Deadline)),
@@ -164,6 +184,10 @@ mod tests {
             Cause::NextStep,
             Cause::Decided(Decision::SendAgain),
             Cause::Decided(Decision::NextStep),
+            Cause::RecallAsked,
+            Cause::Recalled(Recall::Cancelled),
+            Cause::Recalled(Recall::TooLate),
+            Cause::Recalled(Recall::Unknown),
             Cause::NoNews,
             Cause::GaveUp(Limit::Deadline),
             Cause::GaveUp(Limit::Attempts { tries: 5, limit: 4 }),

@@ -148,6 +148,11 @@ impl PersonRecord {
         envelope::block(&self.name, self.address.as_deref().unwrap_or_default())
     }
 
+    /// Whether a text message can reach the number.
+    pub fn takes_texts(&self) -> bool {
+        self.phone.as_deref().and_then(|phone| phone::check(phone, "GB").ok().flatten()).is_some_and(|phone| phone.takes_texts)
+    }
+
     /// Zones of time in which it may be night for whoever carries this phone.
     pub fn zones(&self) -> Vec<String> {
         zones(&self.jurisdiction, self.phone.as_deref().and_then(phone::country).as_deref())
@@ -173,12 +178,17 @@ pub fn country_code(name: &str) -> Option<&'static str> {
     country::find(name).ok().filter(|_| !name.trim().is_empty()).map(|country| country.code)
 }
 
-/// `ABCD-EFGH`: 40 random bits; the store draws again where one is taken.
+/// `ABC2-3EFG`: 38 random bits; the store draws again where one is taken. A digit in each half: nobody is sent a code that
+/// reads as a word, and none reads as a placeholder (`NULL`).
 pub fn draw_reference_code() -> String {
-    let random: [u8; 8] = rand::rng().random();
-    let mut code: String = random.iter().map(|b| char::from(CODE_ALPHABET[usize::from(b % 32)])).collect();
-    code.insert(4, '-');
-    code
+    loop {
+        let random: [u8; 8] = rand::rng().random();
+        let code = random.map(|b| CODE_ALPHABET[usize::from(b % 32)]);
+        if code.chunks(4).all(|half| half.iter().any(u8::is_ascii_digit)) {
+            let [first, second] = [&code[..4], &code[4..]].map(|half| String::from_utf8_lossy(half).into_owned());
+            return format!("{first}-{second}");
+        }
+    }
 }
 
 fn keep<T>(result: Result<T, Fault>, faults: &mut Vec<Fault>) -> Option<T> {

@@ -3,6 +3,9 @@
 //! `step` is pure: the store runs it inside guarded updates, the model checker explores it, and `audit` replays
 //! real traces through it. What it cannot know (holds, approval, clocks, leases) is checked where it is called.
 
+#[cfg(test)]
+mod tests;
+
 use super::state::{Channel, Content, MessageState, Misfit, NoticeState, Reason, Route};
 
 /// What `step` sees of one message.
@@ -122,6 +125,17 @@ pub enum Decision {
     NextStep,
 }
 
+/// What a provider says to whoever takes a message back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Recall {
+    /// It will not leave.
+    Cancelled,
+    /// It left, or is being made.
+    TooLate,
+    /// No answer that means anything: it may leave.
+    Unknown,
+}
+
 /// Why a message may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -146,6 +160,10 @@ pub enum Cause {
     Decided(Decision),
     /// A receipt or a polled status; always one with a `report_rank`.
     Reported { report: MessageState, other_id: bool },
+    /// Somebody takes it back, and its provider is asked; nothing moves.
+    RecallAsked,
+    /// What its provider said to that.
+    Recalled(Recall),
     /// No news when news was due.
     NoNews,
     /// Our deadline or attempt limit ended before a provider took it.
@@ -234,6 +252,9 @@ fn next_state(message: &Message, cause: Cause) -> Option<MessageState> {
         Cause::Decided(Decision::SendAgain) => (state == Asked).then_some(Ready),
         Cause::Decided(Decision::NextStep) => (state == Asked).then_some(Superseded),
         Cause::Reported { report, .. } => reported(state, report),
+        // As the provider's own word for it: what left all the same, or came before, is known to say more.
+        Cause::Recalled(Recall::Cancelled) => reported(state, Failed),
+        Cause::RecallAsked | Cause::Recalled(Recall::TooLate | Recall::Unknown) => None,
         Cause::NoNews => message.awaits_news().then_some(Overdue),
         Cause::GaveUp(limit) => (state == Ready && limit.is_reached()).then_some(Exhausted),
         Cause::Unfit(_) => None,
@@ -314,56 +335,4 @@ fn next_notice(after: &Case, creates: bool) -> Option<NoticeState> {
 /// The profile's answer for one channel and content, as `step` needs it.
 pub fn closes_at(closing: &[(Channel, Content, MessageState)], channel: Channel, content: Content) -> Option<MessageState> {
     closing.iter().find(|(c, t, _)| *c == channel && *t == content).map(|(_, _, state)| *state)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_attempt_limit_counts_calls_that_a_provider_could_have_taken() {
-        assert!(Answer::NotTaken.counts("not_written") && Answer::Unknown.counts("timeout"));
-        for code in UNCOUNTED {
-            assert!(!Answer::NotTaken.counts(code), "{code}");
-        }
-        assert!(!Answer::LaneStopped.counts("401"));
-
-        let text = message(Channel::Sms, MessageState::Ready, MessageState::DeliveredToHandset);
-        let case = Case { notice: NoticeState::Open, route: Route::Sms, messages: vec![text] };
-        let given_up = |tries| step(&case, 0, Cause::GaveUp(Limit::Attempts { tries, limit: 3 }));
-        assert_eq!((given_up(2).message, given_up(3).message), (None, Some(MessageState::Exhausted)));
-    }
-
-    #[test]
-    fn a_posted_letter_awaits_news_only_where_delivery_alone_counts() {
-        let no_news = |closes_at| {
-            let letter = message(Channel::Letter, MessageState::HandedToCarrier, closes_at);
-            let case = Case { notice: NoticeState::Open, route: Route::Letter, messages: vec![letter] };
-            step(&case, 0, Cause::NoNews)
-        };
-
-        assert_eq!(no_news(MessageState::HandedToCarrier), Step::default());
-        let overdue = no_news(MessageState::CarrierDelivered);
-        assert_eq!((overdue.message, overdue.notice), (Some(MessageState::Overdue), None));
-    }
-
-    fn message(channel: Channel, state: MessageState, closes_at: MessageState) -> Message {
-        let reason = if channel == Channel::Letter { Reason::Escalation } else { Reason::First };
-        Message { channel, reason, state, attempt: 1, fresh: 1, closes_at: Some(closes_at) }
-    }
-
-    #[test]
-    fn a_text_without_news_and_a_letter_that_came_back_leave_nobody_waiting() {
-        let text = message(Channel::Sms, MessageState::Overdue, MessageState::DeliveredToHandset);
-        let letter = message(Channel::Letter, MessageState::HandedToCarrier, MessageState::HandedToCarrier);
-        let mut case = Case { notice: NoticeState::Notified, route: Route::SmsThenLetter, messages: vec![text, letter] };
-
-        let returned = step(&case, 1, Cause::Reported { report: MessageState::Returned, other_id: false });
-        assert_eq!(returned.notice, Some(NoticeState::Unreachable));
-
-        case.messages[1].state = MessageState::Returned;
-        case.notice = NoticeState::Unreachable;
-        let late = step(&case, 0, Cause::Reported { report: MessageState::DeliveredToHandset, other_id: false });
-        assert_eq!(late.notice, Some(NoticeState::Notified));
-    }
 }

@@ -1,10 +1,12 @@
 //! Which provider a lane's settings mean, and whose a frozen request is: the only place that knows their names.
 
 use super::described::{self, DescribedProvider};
+use super::file::{self, Folder};
 use super::frozen::thaw;
 use super::http::HttpProvider;
 use super::lob::{self, Lob};
 use super::notify::{self, Notify};
+use super::rotating::Rotating;
 use super::sandbox::{self, ReceiptReader, Sandbox};
 use super::smtp::{self, Smtp};
 use super::stannp::{self, Stannp};
@@ -18,7 +20,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Words that a lane's setting `provider` may be.
-pub const KINDS: &[&str] = &["http", "lob", "notify", "sandbox", "smtp", "stannp", "twilio"];
+pub const KINDS: &[&str] = &["file", "http", "lob", "notify", "sandbox", "smtp", "stannp", "twilio"];
 
 /// How often a provider is asked at which nobody can call us back, where the settings do not say.
 const POLL: Duration = Duration::from_secs(300);
@@ -53,6 +55,7 @@ impl Account {
     /// The account of a lane; `timeout` is the longest wait for an answer, `is_reachable` whether providers can call us.
     pub fn new(name: &str, lane: &Lane, timeout: Duration, is_reachable: bool) -> Result<Self, AccountError> {
         let (kind, provider) = choose(name, lane, timeout)?;
+        let provider = rotating(name, lane, timeout, provider);
         let capabilities = provider.capabilities();
         // An empty secret would let anybody sign receipts.
         let is_unguarded = lane.receipt_secret.expose_secret().is_empty() && capabilities.receipts != ReceiptProof::None;
@@ -108,6 +111,15 @@ impl Account {
     }
 }
 
+/// The provider of a lane, behind the files of its secrets where it has any.
+fn rotating(name: &str, lane: &Lane, timeout: Duration, first: Box<dyn Provider>) -> Box<dyn Provider> {
+    if lane.secret_files().is_empty() || first.batches().is_some() {
+        return first;
+    }
+    let owned = name.to_owned();
+    Box::new(Rotating::new(name, lane, first, Box::new(move |lane| Some(choose(&owned, lane, timeout).ok()?.1))))
+}
+
 /// The lane's own limit and the provider's: the lower one; 0 in the settings is none of our own.
 fn per_day(own: u32, provider: Option<u32>) -> Option<u64> {
     [(own > 0).then_some(own), provider].into_iter().flatten().min().map(u64::from)
@@ -146,6 +158,10 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
             let url = address(name, lane, "")?;
             let wire = DescribedProvider::new(lane, channel).map_err(|what| wrong("http", what))?;
             Ok(("http", Box::new(HttpProvider::new(wire, &url, timeout)?)))
+        }
+        file::KIND => {
+            let folder = Folder::new(name, lane, channel, timeout).map_err(|(setting, what)| wrong(setting, what))?;
+            Ok((file::KIND, Box::new(folder)))
         }
         "lob" => {
             let url = address(name, lane, lob::LIVE_URL)?;
@@ -230,6 +246,7 @@ impl Nobody {
 fn read_back(frozen: &[u8]) -> Option<ReadBack> {
     let request = thaw(frozen)?;
     match request.kind {
+        file::KIND => file::read_back(&request),
         "http" => described::read_back(&request),
         "lob" => lob::read_back(&request),
         "notify" => notify::read_back(&request),

@@ -9,8 +9,8 @@ pub use receipt::{ReceiptReader, SCHEME};
 use super::frozen::{Request, Thawed};
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, segment, text_at, usual};
 use super::{
-    CallResult, Capabilities, ClaimedBy, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt, ReceiptProof,
-    ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
+    CallResult, CancelOutcome, Capabilities, ClaimedBy, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt,
+    ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
 };
 use crate::config::Lane;
 use crate::model::state::{Channel, MessageState as S};
@@ -22,6 +22,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 const PATH: &str = "/v1/messages";
+/// It takes a message back until the message's life begins; when that is, its own settings say.
+const CANCEL_WITHIN: Duration = Duration::from_secs(3600);
 
 /// What the sandbox's words mean; it claims nothing of the world, so that each is the provider's own.
 pub const WORDS: &[Word] = &[
@@ -30,17 +32,20 @@ pub const WORDS: &[Word] = &[
     row(Channel::Sms, "delivered", S::DeliveredToHandset, "the simulated network reported delivery"),
     row(Channel::Sms, "undelivered", S::Failed, "the simulated network gave it up"),
     row(Channel::Sms, "expired", S::Expired, "its simulated validity ended"),
+    row(Channel::Sms, "cancelled", S::Failed, "it was taken back before it left"),
     row(Channel::Email, "queued", S::Accepted, "the sandbox holds it"),
     row(Channel::Email, "sent", S::Sent, "the simulated network has it"),
     row(Channel::Email, "delivered", S::CarrierDelivered, "the simulated mail server took it"),
     row(Channel::Email, "bounced", S::Returned, "the simulated mail server sent it back"),
     row(Channel::Email, "expired", S::Expired, "its simulated validity ended"),
+    row(Channel::Email, "cancelled", S::Failed, "it was taken back before it left"),
     row(Channel::Letter, "queued", S::Accepted, "the sandbox holds it"),
     row(Channel::Letter, "printed", S::Printed, "the simulated letter was made"),
     row(Channel::Letter, "dispatched", S::HandedToCarrier, "the simulated letter was posted"),
     row(Channel::Letter, "delivered", S::CarrierDelivered, "the simulated carrier reported delivery"),
     row(Channel::Letter, "returned", S::Returned, "the simulated letter came back"),
     row(Channel::Letter, "failed", S::Failed, "the simulated letter was given up"),
+    row(Channel::Letter, "cancelled", S::Failed, "it was taken back before it left"),
 ];
 
 const fn row(channel: Channel, word: &'static str, state: S, proves: &'static str) -> Word {
@@ -71,7 +76,7 @@ impl Sandbox {
             per_day_max: None,
             text_chars_max: None,
             letters: Some(LetterLimits { pages_max: 100, bytes_max: 8 << 20, postage_classes: &["first", "second", "economy"] }),
-            cancel_within: None,
+            cancel_within: Some(CANCEL_WITHIN),
             retention: None,
             delivered_means: "nothing: nobody is reached",
             test_mode: "it is one",
@@ -155,6 +160,19 @@ impl Wire for Sandbox {
             (200, Some(seen)) => StatusAnswer::Known(seen),
             (404, _) => StatusAnswer::NotFound,
             _ => StatusAnswer::CannotKnow,
+        }
+    }
+
+    fn cancel(&self, provider_id: &str) -> Option<Request> {
+        let path = segment(provider_id).map(|id| format!("{PATH}/{id}"))?;
+        Some(Request { method: "DELETE", ..Request::get(path) })
+    }
+
+    fn read_cancel(&self, reply: &Reply) -> CancelOutcome {
+        match (reply.status, reply.text_at("/status").as_deref()) {
+            (200, Some("cancelled")) => CancelOutcome::Cancelled,
+            (409, _) => CancelOutcome::TooLate,
+            _ => CancelOutcome::Unknown,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Where an incident stands at one moment: people, the equation, lanes, and what needs a person.
 
 use super::ReportError;
+use super::carried::{Carried, carried};
 use crate::config::Lane;
 use crate::dispatch::plan::outlook::{outlook, rooms};
 use crate::model::forecast::{LaneRoom, Outlook};
@@ -83,6 +84,8 @@ pub struct Progress {
     pub outlook: Vec<Outlook>,
     /// Text messages that wait for the morning.
     pub asleep: Asleep,
+    /// Folders of lanes whose batches somebody carries.
+    pub carried: Vec<Carried>,
     /// Lanes that take nothing more today, each with its messages a day.
     pub full_lanes: BTreeMap<String, u64>,
 }
@@ -119,6 +122,7 @@ pub async fn progress(
         lanes: lane_statuses(store, lanes).await?,
         asleep: store.count_asleep(incident.key).await?,
         outlook: outlook(store, accounts, incident).await?,
+        carried: carried(accounts).await,
         full_lanes: full.filter_map(|room| Some((room.lane, room.per_day?))).collect(),
     })
 }

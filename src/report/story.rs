@@ -341,8 +341,18 @@ fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channe
             let why = text("ground").parse().map_or("cannot leave as it is", words::misfit);
             format!("{name}: {why}. It was not sent and is tried again")
         }
+        "message.recall" => format!("{name}: {} takes it back; {lane} is asked", user_name(detail, names)),
+        "message.recalled" => match text("ground") {
+            "cancelled" => format!("{name}: taken back; {lane} says that it will not leave. It told nobody"),
+            "too_late" => format!("{name}: not taken back; {lane} says that it left, or is being made"),
+            _ => format!("{name}: not known whether it was taken back; {lane} did not say. It may leave"),
+        },
         "message.cancelled" => format!("{name}: cancelled before it left"),
         "message.reopened" => format!("{name}: due again"),
+        "receipt" | "receipt.late" if text("ground") == "declared" => {
+            let status = status_words(channel, text("status"), row.postage_class.as_deref());
+            format!("{name}: {} declared and signed: {status}", user_name(detail, names))
+        }
         "receipt" => format!("{name}: {}", status_words(channel, text("status"), row.postage_class.as_deref())),
         "receipt.late" => {
             let status = status_words(channel, text("status"), row.postage_class.as_deref());

@@ -138,6 +138,23 @@ pub struct Outside {
     pub at: OffsetDateTime,
 }
 
+/// A checkpoint as it stands: what its row says, and the note that was signed.
+#[derive(Debug, Clone)]
+pub struct StoredNote {
+    /// Log, inside.
+    pub log_no: i32,
+    /// Generation.
+    pub generation: i32,
+    /// Leaves.
+    pub size: i64,
+    /// Their root.
+    pub root: Vec<u8>,
+    /// The C2SP signed note.
+    pub note: String,
+    /// Name of the log's generation, under which its key signs.
+    pub origin: String,
+}
+
 impl Store {
     /// The newest checkpoint of a log that left this house until a moment: stamped, witnessed or handed over.
     pub async fn find_newest_outside(&self, log_id: Uuid, as_of: OffsetDateTime) -> Result<Option<Outside>, StoreError> {
@@ -160,10 +177,12 @@ impl Store {
         let rows = sqlx::query_as!(
             LogNow,
             r#"select l.log_no, l.log_id, g.generation as "generation!", k.slug as "controller?", g.origin as "origin!", p.size as "size!", c.note, g.opened_at as "opened_at!",
-                      case when l.incident_no is not null then (select max(s.seq) + 1 from event e join sequenced s on s.ord = e.ord
+                      case when l.incident_no is not null then (select max(s.first_seq + array_position(s.ords, e.ord))
+                            from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
                           where e.controller_id = l.controller_id and e.incident_no = l.incident_no and e.person_id is null
                             and e.kind = 'list.frozen' and s.log_no = l.log_no and s.generation = g.generation) end as frozen_at_size,
-                      case when l.incident_no is not null then (select max(s.seq) + 1 from event e join sequenced s on s.ord = e.ord
+                      case when l.incident_no is not null then (select max(s.first_seq + array_position(s.ords, e.ord))
+                            from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
                           where e.controller_id = l.controller_id and e.incident_no = l.incident_no and e.person_id is null
                             and e.kind = 'incident.closed' and s.log_no = l.log_no and s.generation = g.generation) end as closed_at_size
                  from log l
@@ -249,6 +268,30 @@ impl Store {
             (r.anchor_id, anchor)
         });
         Ok(anchors.collect())
+    }
+
+    /// Signed notes of the incident's log, its controller's and the system's after one of them, oldest first.
+    pub async fn list_notes_around(
+        &self,
+        incident: IncidentKey,
+        after: (i32, i32, i64),
+        limit: i64,
+    ) -> Result<Vec<StoredNote>, StoreError> {
+        let rows = sqlx::query_as!(
+            StoredNote,
+            "select c.log_no, c.generation, c.size, c.root, c.note, g.origin from checkpoint c join log_generation g using (log_no, generation) join log l using (log_no)
+              where (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2)
+                and (c.log_no, c.generation, c.size) > ($3, $4, $5) order by c.log_no, c.generation, c.size limit $6",
+            incident.controller_id,
+            incident.incident_no,
+            after.0,
+            after.1,
+            after.2,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
     }
 
     /// The newest checkpoint of a log that a recipient got by a way.

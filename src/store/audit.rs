@@ -7,6 +7,7 @@
 mod approvals;
 mod chains;
 mod close;
+mod columns;
 mod commands;
 mod decisions;
 mod fates;
@@ -16,12 +17,14 @@ mod holds;
 mod incident;
 mod installation;
 mod log;
+mod made;
 mod people;
 pub mod record;
 mod refusals;
 mod rows;
 mod sealed;
 mod sends;
+mod stops;
 mod terms;
 mod users;
 
@@ -72,6 +75,11 @@ pub const CODES: &[(&str, &str)] = &[
         "guard_off",
         "find out who took the guard away: run `duly migrate` against a copy, compare, and do not rely on what was written since",
     ),
+    (
+        "guard_differs",
+        "find out who put something else in the guard's place: compare it with the migrations, and do not rely on what was written since",
+    ),
+    ("clock_differs", "find out who exchanged the database's clock: no time that was written since can be relied on"),
     (
         "rights_differ",
         "take the right away again and find out who gave it: the application's role may change what it could only add to",
@@ -135,6 +143,38 @@ pub const CODES: &[(&str, &str)] = &[
     ("said_without_proof", "ask the provider about the message's reference: nothing on record shows that it took it"),
     ("duplicate_without_alarm", "look at both provider ids of the message: it may have been sent twice, and nobody was told"),
     ("reference_shared", "ask the provider about the reference: two messages were sent under one name"),
+    (
+        "lookup_differs",
+        "ask the provider about the message's reference: what is said to have been looked up is not what its events tell",
+    ),
+    (
+        "template_differs",
+        "restore what was prepared from a backup: it names another template or content than the approved plan has",
+    ),
+    ("lane_differs", "ask the provider about the message's reference: the attempt names another lane than it was made on"),
+    ("reach_differs", "restore the person from a backup: how they can be reached is not what the list's manifest says"),
+    (
+        "person_differs",
+        "restore the person from a backup: language, format, place or search hash are not those of their sealed record",
+    ),
+    (
+        "epoch_differs",
+        "find out who raised or lowered the lead's epoch: it changed hands no oftener than the log and its time allow",
+    ),
+    (
+        "pause_differs",
+        "find out who stopped the lane: no event of the system's log tells of this rest, and it would not end by itself",
+    ),
+    (
+        "restore_open",
+        "run `duly restore reconcile`; where nothing was restored, find out who wrote it: nothing is sent meanwhile",
+    ),
+    ("checkpoint_not_signed", "compare the log with the copy outside: a checkpoint's note does not open with the log's key"),
+    (
+        "review_differs",
+        "have the template reviewed again: no signature of its reader's with its event tells of exactly this review",
+    ),
+    ("letterhead_differs", "set the letterhead again: what it is made of is not what was signed and told"),
     ("open_without_deadline", "find out who changed the message: nobody would look after it again"),
     (
         "profile_differs",
@@ -200,6 +240,7 @@ impl Store {
         findings.extend(snapshot.audit_incident(incident).await?);
         findings.extend(snapshot.audit_commands(incident).await?);
         findings.extend(snapshot.audit_guards().await?);
+        findings.extend(snapshot.audit_standstill().await?);
         findings.extend(snapshot.audit_statements().await?);
         findings.extend(snapshot.audit_users().await?);
         findings.extend(snapshot.audit_holds(incident).await?);
@@ -208,6 +249,7 @@ impl Store {
         findings.extend(snapshot.audit_refusals(incident, self.deadlines).await?);
         findings.extend(snapshot.audit_stops(incident).await?);
         findings.extend(snapshot.audit_sends(incident).await?);
+        findings.extend(snapshot.audit_columns(incident).await?);
         findings.extend(snapshot.audit_people(incident).await?);
         findings.extend(snapshot.audit_generations(incident).await?);
         findings.extend(snapshot.audit_log(incident).await?);
@@ -251,11 +293,12 @@ mod tests {
             include_str!("audit/rows.rs"),
             include_str!("audit/sends.rs"),
             include_str!("audit/approvals.rs"),
+            include_str!("audit/columns.rs"),
             include_str!("audit/terms.rs"),
             include_str!("audit/fates.rs"),
             include_str!("audit/generations.rs"),
-            include_str!("audit/guards.rs"),
             include_str!("audit/installation.rs"),
+            include_str!("audit/stops.rs"),
         ] {
             let words: Vec<&str> =
                 source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();

@@ -56,7 +56,7 @@ impl Store {
     pub async fn list_waiting_leaves(&self, scope: LogScope) -> Result<HashSet<Vec<u8>>, StoreError> {
         let (controller_id, incident_no) = scope.columns();
         let leaves = sqlx::query_scalar!(
-            "select e.leaf from event_inbox i join event e on e.ord = i.ord
+            "select e.leaf from event_inbox i cross join lateral unnest(i.ords) as o (ord) join event e on e.ord = o.ord
               where i.controller_id is not distinct from $1 and i.incident_no is not distinct from $2",
             controller_id,
             incident_no

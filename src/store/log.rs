@@ -226,8 +226,9 @@ impl Store {
     /// Leaves `first..end` of a generation, in order.
     pub async fn list_entries(&self, log_no: i32, generation: i32, first: i64, end: i64) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = sqlx::query!(
-            "select e.body from sequenced s join event e on e.ord = s.ord
-              where s.log_no = $1 and s.generation = $2 and s.seq >= $3 and s.seq < $4 order by s.seq",
+            "select e.body from sequenced s cross join lateral unnest(s.ords) with ordinality as o (ord, at) join event e on e.ord = o.ord
+              where s.log_no = $1 and s.generation = $2 and s.first_seq > $3::bigint - 256 and s.first_seq < $4
+                and s.first_seq + o.at > $3 and s.first_seq + o.at <= $4 order by s.first_seq + o.at",
             log_no,
             generation,
             first,
@@ -241,9 +242,10 @@ impl Store {
     /// Bytes of the events in a generation that freeze a list or make a plan, up to its checkpoint.
     pub async fn list_frozen_and_prepared(&self, incident: IncidentKey, log: &Published) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = sqlx::query!(
-            "select e.body from event e join sequenced s on s.ord = e.ord
+            "select e.body from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
               where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null and e.kind in ('list.frozen', 'plan.prepared')
-                and s.log_no = $3 and s.generation = $4 and s.seq < $5 order by s.seq",
+                and s.log_no = $3 and s.generation = $4 and s.first_seq + array_position(s.ords, e.ord) <= $5
+              order by s.first_seq + array_position(s.ords, e.ord)",
             incident.controller_id,
             incident.incident_no,
             log.log_no,
@@ -258,7 +260,8 @@ impl Store {
     /// How many events wait for their place, and for how long.
     pub async fn sequencing_lag(&self) -> Result<Lag, StoreError> {
         let row = sqlx::query!(
-            r#"select count(*) as "events!", coalesce(extract(epoch from duly_now() - min(since)), 0)::float8 as "oldest_seconds!" from event_inbox"#
+            r#"select coalesce(sum(cardinality(ords)), 0)::bigint as "events!",
+                      coalesce(extract(epoch from duly_now() - min(since)), 0)::float8 as "oldest_seconds!" from event_inbox"#
         )
         .fetch_one(&self.pool)
         .await?;

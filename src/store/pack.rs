@@ -163,9 +163,10 @@ impl Store {
     ) -> Result<Vec<Placed>, StoreError> {
         let rows = sqlx::query_as!(
             Placed,
-            "select s.seq, e.body from event e join sequenced s on s.ord = e.ord
-              where e.controller_id = $1 and e.incident_no = $2 and e.person_id = $3 and s.log_no = $4 and s.generation = $5 and s.seq < $6
-              order by s.seq",
+            r#"select p.seq as "seq!", e.body from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
+                cross join lateral (select s.first_seq + array_position(s.ords, e.ord) - 1 as seq) p
+              where e.controller_id = $1 and e.incident_no = $2 and e.person_id = $3 and s.log_no = $4 and s.generation = $5 and p.seq < $6
+              order by p.seq"#,
             incident.controller_id,
             incident.incident_no,
             person_id,
@@ -182,10 +183,11 @@ impl Store {
     pub async fn list_placed_of_incident(&self, incident: IncidentKey, log: &Published) -> Result<Vec<Placed>, StoreError> {
         let rows = sqlx::query_as!(
             Placed,
-            "select s.seq, e.body from event e join sequenced s on s.ord = e.ord
+            r#"select p.seq as "seq!", e.body from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
+                cross join lateral (select s.first_seq + array_position(s.ords, e.ord) - 1 as seq) p
               where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null
                 and (e.kind like 'list.%' or e.kind like 'plan.%' or e.kind like 'hold.%')
-                and s.log_no = $3 and s.generation = $4 and s.seq < $5 order by s.seq",
+                and s.log_no = $3 and s.generation = $4 and p.seq < $5 order by p.seq"#,
             incident.controller_id,
             incident.incident_no,
             log.log_no,

@@ -96,11 +96,53 @@ impl Store {
         Ok(())
     }
 
-    /// Looks again later at receipts that match nothing yet, and gives up those that waited too long.
+    /// Bounds a flood: of receipts that were laid aside on one day, or that nobody here knows ten minutes after they came,
+    /// only the first of each lane and ground stay. The controller's log tells of all of them; answers how many went.
+    pub async fn thin_receipts(&self) -> Result<u64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let rows = sqlx::query!(
+            r#"with waiting as (
+                 select r.receipt_id, floor(extract(epoch from r.received_at) / 86400) * 86400 as since,
+                        row_number() over (partition by r.controller_id, r.provider, floor(extract(epoch from r.received_at) / 86400) order by r.receipt_id) as n
+                   from receipt r where r.due_at is not null and r.verdict = 'verified' and r.received_at < duly_now() - interval '10 minutes'
+                    and not exists (select from attempt a where a.controller_id = r.controller_id and a.reference = r.reference and a.lane = r.provider)
+                    and not (r.reference is null and exists (select from outcome o join attempt a using (controller_id, incident_no, message_id, attempt)
+                          where o.provider_id = r.provider_id and o.controller_id = r.controller_id and a.lane = r.provider))),
+               given_up as (
+                 update receipt r set result = 'unmatched', sealed = null, due_at = null from waiting w
+                  where r.receipt_id = w.receipt_id and w.n > $1
+                 returning r.controller_id, r.provider, w.since)
+               select controller_id as "controller_id!", provider as "lane!", since::bigint as "since!", count(*) as "n!" from given_up group by 1, 2, 3"#,
+            self.deadlines.laid_aside_max
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in rows {
+            let refused = Refused { lane: row.lane, ground: "unmatched".to_owned(), since: row.since };
+            insert_log_events(&mut tx, LogScope::Controller(row.controller_id), facts(BTreeMap::from([(refused, row.n)])))
+                .await?;
+        }
+        // What came yesterday may have been laid aside only now.
+        let gone = sqlx::query!(
+            "delete from receipt r using (select receipt_id, row_number() over (
+                    partition by controller_id, provider, result, verdict, floor(extract(epoch from received_at) / 86400) order by receipt_id) as n
+                  from receipt where result in ('refused', 'unmatched', 'replay')
+                   and received_at >= to_timestamp((floor(extract(epoch from duly_now()) / 86400) - 1) * 86400)) o
+              where r.receipt_id = o.receipt_id and o.n > $1",
+            self.deadlines.laid_aside_max
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(gone.rows_affected())
+    }
+
+    /// Looks again later at receipts that match nothing yet, after a while less often, and gives up those that waited too
+    /// long.
     pub async fn settle_unmatched(&self, unmatched: &[Uuid], retry_ms: i64, keep_seconds: i64) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!(
-            "update receipt set due_at = duly_now() + $2::bigint * interval '1 millisecond'
+            "update receipt set due_at = duly_now() + greatest($2::bigint * interval '1 millisecond', least((duly_now() - received_at) / 4, interval '1 hour'))
               where receipt_id = any($1) and received_at >= duly_now() - $3::bigint * interval '1 second'",
             unmatched,
             retry_ms,

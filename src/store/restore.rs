@@ -24,6 +24,9 @@ pub struct Mark {
     pub position: i64,
     /// The pulse.
     pub beat: i64,
+    /// Whose it is; marks of old versions do not say.
+    #[serde(default)]
+    pub installation: Option<Uuid>,
 }
 
 /// A restore that stops everything.
@@ -83,7 +86,8 @@ impl Store {
             Mark,
             r#"select s.system_identifier as "system!", ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as "timeline!",
                       (select d.oid::bigint from pg_database d where d.datname = current_database()) as "database!",
-                      (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint as "position!", p.beat
+                      (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint as "position!", p.beat,
+                      (select installation_id from installation) as installation
                  from pg_control_system() s cross join pulse p"#
         )
         .fetch_one(&self.pool)

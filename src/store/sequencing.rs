@@ -51,15 +51,17 @@ impl LogScope {
     }
 }
 
-/// An event that has left the inbox and has no place yet.
+/// Events of one log, at most 256, that wait for their places together.
 #[derive(Debug, Clone)]
 pub struct Waiting {
-    /// Its row.
-    pub ord: i64,
-    /// Its log.
+    /// Number of the first, by which the row is known.
+    pub first_ord: i64,
+    /// Their log.
     pub scope: LogScope,
-    /// Its leaf hash.
-    pub leaf: [u8; 32],
+    /// How many they are.
+    pub count: usize,
+    /// Their leaf hashes, in order; fewer than they are, if an event was taken away.
+    pub leaves: Vec<[u8; 32]>,
 }
 
 /// A generation of a log, and how far it is signed.
@@ -119,29 +121,31 @@ impl Store {
 }
 
 impl Sequencing {
-    /// Takes the oldest events out of the inbox, in the order in which they were written, but none of the logs `aside`.
-    pub async fn take(&mut self, limit: i64, aside: &[LogScope]) -> Result<Vec<Waiting>, StoreError> {
+    /// The oldest events of the inbox, `limit` or few more, in the order in which they were written, but none of the logs
+    /// `aside`. They wait until they are placed.
+    pub async fn read(&mut self, limit: i64, aside: &[LogScope]) -> Result<Vec<Waiting>, StoreError> {
         let (controllers, incidents): (Vec<_>, Vec<_>) = aside.iter().map(|scope| scope.columns()).unzip();
         let rows = sqlx::query!(
-            r#"with taken as (delete from event_inbox i using (select ord from event_inbox w
-                         where not exists (select from unnest($2::uuid[], $3::bigint[]) as a (controller_id, incident_no)
-                           where a.controller_id is not distinct from w.controller_id and a.incident_no is not distinct from w.incident_no)
-                         order by ord limit $1) o
-                      where i.ord = o.ord returning i.ord, i.controller_id, i.incident_no)
-               select t.ord as "ord!", t.controller_id, t.incident_no, e.leaf as "leaf!"
-                 from taken t join event e on e.ord = t.ord order by t.ord"#,
+            r#"select i.first_ord as "first_ord!", i.controller_id, i.incident_no, cardinality(i.ords) as "count!",
+                      (select string_agg(e.leaf, ''::bytea order by e.ord) from event e where e.ord = any(i.ords)) as leaves
+                 from (select w.*, sum(cardinality(w.ords)) over (order by w.first_ord) - cardinality(w.ords) as before
+                         from (select * from event_inbox w
+                                where not exists (select from unnest($2::uuid[], $3::bigint[]) as a (controller_id, incident_no)
+                                  where a.controller_id is not distinct from w.controller_id and a.incident_no is not distinct from w.incident_no)
+                                order by w.first_ord limit $1) w) i
+                where i.before < $1 order by i.first_ord"#,
             limit,
             &controllers as &[Option<Uuid>],
             &incidents as &[Option<i64>]
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let scope = LogScope::from_columns(row.controller_id, row.incident_no);
-                Ok(Waiting { ord: row.ord, scope, leaf: super::unit::hash(&row.leaf)? })
-            })
-            .collect()
+        let waiting = rows.into_iter().map(|row| {
+            let leaves = row.leaves.unwrap_or_default().chunks(32).map(super::unit::hash).collect::<Result<_, StoreError>>()?;
+            let scope = LogScope::from_columns(row.controller_id, row.incident_no);
+            Ok(Waiting { first_ord: row.first_ord, scope, count: usize::try_from(row.count).unwrap_or_default(), leaves })
+        });
+        waiting.collect()
     }
 
     /// The log of a scope with its newest generation; made where there is none yet.
@@ -173,7 +177,7 @@ impl Sequencing {
         Ok(row)
     }
 
-    /// Opens a generation, and writes its first event outside of the inbox; returns that event's row.
+    /// Opens a generation, and writes its first event, which waits for its place; returns that event's row.
     pub async fn open_generation(
         &mut self,
         scope: LogScope,
@@ -192,7 +196,6 @@ impl Sequencing {
         )
         .fetch_one(&mut *self.tx)
         .await?;
-        sqlx::query!("delete from event_inbox where ord = $1", row.ord).execute(&mut *self.tx).await?;
         Ok(row.ord)
     }
 
@@ -204,14 +207,16 @@ impl Sequencing {
         Ok(())
     }
 
-    /// Takes exactly these leaves of a log out of the inbox; returns their rows in the leaves' order, without those that
-    /// are not there.
-    pub async fn take_back(&mut self, scope: LogScope, leaves: &[[u8; 32]]) -> Result<Vec<i64>, StoreError> {
+    /// Lets exactly these leaves of a log wait each for itself; returns their rows in the leaves' order, without those
+    /// that do not wait.
+    pub async fn part(&mut self, scope: LogScope, leaves: &[[u8; 32]]) -> Result<Vec<i64>, StoreError> {
         let (controller_id, incident_no) = scope.columns();
+        sqlx::query!(r#"select part_waiting($1, $2)::text as "done?""#, controller_id, incident_no)
+            .fetch_one(&mut *self.tx)
+            .await?;
         let rows = sqlx::query!(
-            "with taken as (delete from event_inbox i using event e where e.ord = i.ord and e.leaf = any($3)
-                      and i.controller_id is not distinct from $1 and i.incident_no is not distinct from $2 returning e.ord, e.leaf)
-             select ord, leaf from taken",
+            "select e.ord, e.leaf from event_inbox i join event e on e.ord = i.first_ord and e.leaf = any($3)
+              where i.controller_id is not distinct from $1 and i.incident_no is not distinct from $2",
             controller_id,
             incident_no,
             &leaves.iter().map(|leaf| leaf.to_vec()).collect::<Vec<_>>()
@@ -240,17 +245,11 @@ impl Sequencing {
         read_tile(&mut *self.tx, log_no, generation, tile).await
     }
 
-    /// Gives events their places, from `first` on.
-    pub async fn place(&mut self, head: &LogHead, first: i64, ords: &[i64]) -> Result<(), StoreError> {
-        sqlx::query!(
-            "insert into sequenced (log_no, generation, seq, ord) select $1, $2, $3::bigint + o.at - 1, o.ord from unnest($4::bigint[]) with ordinality as o (ord, at)",
-            head.log_no,
-            head.generation,
-            first,
-            ords
-        )
-        .execute(&mut *self.tx)
-        .await?;
+    /// Gives events that wait their places, from `first` on: whole rows of the inbox, by the first event of each.
+    pub async fn place(&mut self, head: &LogHead, first: i64, waiting: &[i64]) -> Result<(), StoreError> {
+        sqlx::query!(r#"select place_events($1, $2, $3, $4)::text as "done?""#, head.log_no, head.generation, first, waiting)
+            .fetch_one(&mut *self.tx)
+            .await?;
         Ok(())
     }
 

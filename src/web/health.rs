@@ -5,7 +5,8 @@ use crate::store::{Store, StoreError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lapin::{Connection, ConnectionProperties};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Connection, ConnectionProperties};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,6 +17,10 @@ use tokio::time::{Instant, timeout};
 
 /// Longest wait for one part.
 const WAIT: Duration = Duration::from_secs(2);
+const NO_ANSWER: &str = "no answer within 2 s";
+const BLOCKED: &str = "takes nothing: its memory or disk is short (`rabbitmqctl status`)";
+/// Name of no queue.
+const PROBE: &str = "duly.health";
 /// Largest offset of this machine's clock from the database's.
 const OFFSET_MAX: time::Duration = time::Duration::seconds(2);
 
@@ -24,36 +29,52 @@ const OFFSET_MAX: time::Duration = time::Duration::seconds(2);
 pub(super) struct Broker(Mutex<Option<Connection>>);
 
 impl Broker {
-    async fn check(&self, url: &str) -> Result<(), lapin::Error> {
+    /// One word or sentence on how it is.
+    async fn look(&self, url: &str) -> &'static str {
         let mut kept = self.0.lock().await;
         if kept.as_ref().is_none_or(|c| !c.status().connected()) {
-            *kept = Some(Connection::connect(url, ConnectionProperties::default()).await?);
+            *kept = match timeout(WAIT, Connection::connect(url, ConnectionProperties::default())).await {
+                Ok(Ok(connection)) => Some(connection),
+                Ok(Err(_)) => return "cannot be reached",
+                Err(_) => return NO_ANSWER,
+            };
         }
-        let Some(connection) = kept.as_ref() else { return Ok(()) };
-        // A broker that is gone answers nothing: an open and a closed channel are a round trip each.
-        let answer = match connection.create_channel().await {
-            Ok(channel) => channel.close(200, "looked".into()).await,
-            Err(error) => Err(error),
+        let Some(connection) = kept.as_ref() else { return NO_ANSWER };
+        let is_blocked = || connection.status().blocked();
+        let look = match is_blocked() {
+            true => BLOCKED,
+            false => match timeout(WAIT, probe(connection)).await {
+                Ok(Ok(())) => "ok",
+                Ok(Err(_)) => "cannot be reached",
+                Err(_) if is_blocked() => BLOCKED,
+                Err(_) => NO_ANSWER,
+            },
         };
-        if answer.is_err() {
+        // A connection that is blocked is told when there is room again; any other is made anew.
+        if look != "ok" && look != BLOCKED {
             *kept = None;
         }
-        answer
+        look
     }
+}
+
+/// A broker that is gone answers nothing, and one whose memory or disk is short takes nothing: it says so to those who
+/// publish, and confirms nothing. What is published here goes to no queue.
+async fn probe(connection: &Connection) -> Result<(), lapin::Error> {
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    channel.basic_publish("".into(), PROBE.into(), options, &[], properties).await?.await?;
+    channel.close(200, "looked".into()).await
 }
 
 /// `GET /health/ready`: 200 with every part `ok`, or 503 that names what is wrong.
 pub(super) async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Value>) {
     let store = &web.office.store;
     let url = web.office.settings.broker.url.expose_secret();
-    let (database, broker) = tokio::join!(timeout(WAIT, check_database(store)), timeout(WAIT, web.broker.check(url)));
+    let (database, broker) = tokio::join!(timeout(WAIT, check_database(store)), web.broker.look(url));
     let (schema, clock) = database.unwrap_or((Err("no answer"), Err("no answer")));
     let is_up = !matches!((schema, clock), (_, Err("no answer")));
-    let broker = match broker {
-        Ok(Ok(())) => "ok",
-        Ok(Err(_)) => "cannot be reached",
-        Err(_) => "no answer within 2 s",
-    };
     let restore = match timeout(WAIT, store.open_restore()).await {
         Ok(Ok(None)) => "ok",
         Ok(Ok(Some(_))) => "restored or moved, nothing is sent: run `duly restore reconcile`",

@@ -4,6 +4,7 @@
 use super::Web;
 use crate::model::causes::with_causes;
 use crate::report::ReportError;
+use crate::report::carried::{Carried, carried};
 use crate::report::progress::{LaneStatus, lane_statuses};
 use crate::store::Store;
 use crate::store::anchor::AnchorAge;
@@ -128,6 +129,7 @@ async fn read(web: &Web) -> Result<String, ReportError> {
     page.labelled("duly_receipts", "Receipts by verdict and result.", ["verdict", "result"], store.count_receipts().await?);
     page.labelled("duly_alarms", "Alarms by incident and code.", ["incident", "code"], store.count_all_alarms().await?);
     write_lanes(&mut page, &lane_statuses(store, &web.office.settings.lanes).await?);
+    write_carried(&mut page, &carried(&web.office.accounts).await);
     write_waiting(&mut page, store).await?;
     write_logs(&mut page, store).await?;
     write_anchors(&mut page, store).await?;
@@ -153,6 +155,16 @@ fn write_lanes(page: &mut Page, lanes: &[LaneStatus]) {
     }
     let paced = lanes.iter().filter_map(|lane| Some((of(lane), f64::from(lane.per_second?))));
     page.metric("duly_lane_pace_per_second", "Pace of the lane over all workers.", paced);
+}
+
+/// Lanes whose folder cannot be read here are left out: another process tells.
+fn write_carried(page: &mut Page, carried: &[Carried]) {
+    let read = || carried.iter().filter_map(|lane| Some((vec![("lane", lane.lane.clone())], lane.batches.as_ref()?)));
+    let float = |n: usize| float(i64::try_from(n).unwrap_or(i64::MAX));
+    let open = read().map(|(labels, batches)| (labels, float(batches.len())));
+    page.metric("duly_batches_waiting", "Closed batches that nobody signed for as handed over.", open);
+    let late = read().map(|(labels, batches)| (labels, float(batches.iter().filter(|batch| batch.is_late).count())));
+    page.metric("duly_batches_late", "Those of them whose docket is overdue; above 0 is an alarm.", late);
 }
 
 async fn write_logs(page: &mut Page, store: &Store) -> Result<(), ReportError> {

@@ -52,6 +52,7 @@ impl IntakeWorld {
             asked_ms: 60_000,
             overdue_ms: 60_000,
             laid_aside_ms: 90 * 86_400_000,
+            laid_aside_max: 1000,
             health: HealthRules {
                 window_ms: 60_000,
                 bad_min: 1_000_000,

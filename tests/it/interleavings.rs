@@ -12,6 +12,8 @@ use walk::{Care, Walk};
 
 /// Time for all walks together, s; `WALK_SECONDS` asks for more.
 const SECONDS: u64 = 12;
+/// Walks at least, whatever the time: one of each class of providers, and the next seeds of them.
+const WALKS_MIN: u64 = 8;
 /// Random moves of one walk.
 const MOVES: usize = 160;
 
@@ -25,7 +27,7 @@ async fn no_interleaving_sends_twice_or_loses_anybody() {
     let budget = Duration::from_secs(given("WALK_SECONDS").unwrap_or(SECONDS));
     let first = given("WALK_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let mut seed = first;
-    while started.elapsed() < budget {
+    while started.elapsed() < budget || seed < first + WALKS_MIN {
         println!("walk with WALK_SEED={seed}");
         let mut walk = Walk::new(seed, Care::Full).await;
         for _ in 0..MOVES {

@@ -1,8 +1,10 @@
 //! One binary, a module per promise, on a real Postgres and a real RabbitMQ.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod alerts;
 mod anchors;
 mod attacks;
+mod batches;
 mod cli;
 mod clock;
 mod closing;
@@ -28,6 +30,7 @@ mod packs;
 mod prepare;
 mod providers;
 mod quotas;
+mod recalls;
 mod receipts;
 mod relays;
 mod recovery;

@@ -215,7 +215,7 @@ async fn readiness_names_the_part_that_fails_and_liveness_stays() {
         (503, &"more than 2 s off the database's".into(), &"ok".into())
     );
     desk.sabotage(
-        "create or replace function duly_now() returns timestamptz language sql volatile as 'select clock_timestamp()'",
+        "create or replace function duly_now() returns timestamptz language sql volatile as ' select clock_timestamp() '",
     )
     .await
     .unwrap();

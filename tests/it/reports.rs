@@ -23,7 +23,7 @@ async fn at(stage: &Stage, as_of: time::OffsetDateTime) -> Replay {
 
 /// Bytes of the incident's log, in order.
 async fn leaves(stage: &Stage) -> Vec<Vec<u8>> {
-    let query = "select e.body from sequenced s join event e using (ord) where e.incident_no is not null order by s.seq";
+    let query = "select e.body from place s join event e using (ord) where e.incident_no is not null order by s.seq";
     sqlx::query_scalar(query).fetch_all(&stage.owner).await.unwrap()
 }
 

@@ -1,9 +1,12 @@
 //! Whoever owns the database can change anything in it, and the audit tells: each sabotage has the finding that names it.
 
 mod changes;
+mod columns;
+mod walls;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced, world_after};
 use changes::{SABOTAGES, SEALED};
+use columns::{COLUMNS, COLUMNS_SEALED};
 use duly::model::state::Route;
 use duly::provider::read_request;
 use duly::store::audit::record::{Produced, SendKey, compare};
@@ -70,13 +73,13 @@ async fn each_sabotage_by_the_owner_turns_the_audit_red() {
     assert_eq!((untouched.findings, untouched.sends.len()), (vec![], 4));
     change(&stage, KEEP).await;
 
-    for (what, statement, code) in SABOTAGES {
+    for (what, statement, code) in SABOTAGES.iter().chain(COLUMNS) {
         change(&stage, statement).await;
         let found = codes(&audit(&stage).await);
         assert!(found.contains(code), "{what}: {found:?} lacks {code}");
         change(&stage, RESTORE).await;
     }
-    for (what, statement, code) in SEALED {
+    for (what, statement, code) in SEALED.iter().chain(COLUMNS_SEALED) {
         change(&stage, statement).await;
         let found = codes(&sealed(&stage).await.findings);
         assert!(found.contains(code), "{what}: {found:?} lacks {code}");
@@ -145,7 +148,7 @@ async fn an_incident_that_asks_for_fewer_approvals_than_were_signed_is_found_wha
     let lowered = "update incident set approvals_required = 1;";
     let unsigned = "set local session_replication_role = replica;
         delete from signed_command where convert_from(statement, 'UTF8') like '%incident add%';";
-    let untold = "delete from event_inbox where ord in (select ord from event where kind = 'incident.added');
+    let untold = "delete from event_inbox where first_ord in (select ord from event where kind = 'incident.added');
         delete from event where kind = 'incident.added';";
     for (deleted, found) in [
         (String::new(), &["approvals_differ"][..]),
@@ -173,6 +176,16 @@ async fn whoever_takes_a_guard_away_or_gives_the_application_more_rights_is_foun
         ("grant delete on event to duly_app", "revoke delete on event from duly_app", "rights_differ"),
         ("grant truncate on event_inbox to duly_app", "revoke truncate on event_inbox from duly_app", "rights_differ"),
         ("drop trigger check_approval on plan_approval", "select 1", "guard_off"),
+        (
+            "create trigger check_approval before insert on plan_approval for each row when (false) execute function check_approval()",
+            "drop trigger check_approval on plan_approval; create trigger check_approval before insert on plan_approval for each row execute function check_approval()",
+            "guard_off",
+        ),
+        (
+            "drop trigger only_while_open on plan",
+            "create trigger only_while_open after insert on plan referencing new table as fresh for each statement execute function only_while_open()",
+            "guard_off",
+        ),
     ] {
         sqlx::raw_sql(AssertSqlSafe(done)).execute(&owner).await.unwrap();
         assert_eq!(codes(&world.store.audit(world.incident.key).await.unwrap()), BTreeSet::from([code]), "{done}");
@@ -186,9 +199,12 @@ fn every_code_has_a_sabotage_that_shows_it() {
     const ELSEWHERE: &[&str] = &[
         // The log's own: tests/it/sequencer.rs.
         "checkpoint_differs",
-        // Above: what they change is no row.
+        // Above and in sabotage/walls.rs: what they change is no row, or needs the log's key.
         "guard_off",
+        "guard_differs",
+        "clock_differs",
         "rights_differ",
+        "checkpoint_not_signed",
         // It needs a night: tests/it/nights.rs.
         "intent_at_night",
         // Anchors that others made: tests/it/anchors.rs.
@@ -207,7 +223,8 @@ fn every_code_has_a_sabotage_that_shows_it() {
         "not_ours",
     ];
     for (code, _) in CODES {
-        let is_shown = SABOTAGES.iter().chain(SEALED).any(|(_, _, shown)| shown == code);
+        let all = [SABOTAGES, COLUMNS, SEALED, COLUMNS_SEALED];
+        let is_shown = all.iter().copied().flatten().any(|(_, _, shown)| shown == code);
         assert!(is_shown != ELSEWHERE.contains(code), "{code}");
     }
 }

@@ -33,7 +33,10 @@ fn vkey(stage: &Stage) -> Vkey {
 }
 
 async fn waiting(stage: &Stage) -> i64 {
-    sqlx::query_scalar("select count(*) from event_inbox").fetch_one(&stage.owner).await.unwrap()
+    sqlx::query_scalar("select coalesce(sum(cardinality(ords)), 0)::bigint from event_inbox")
+        .fetch_one(&stage.owner)
+        .await
+        .unwrap()
 }
 
 async fn checkpoints(stage: &Stage) -> i64 {
@@ -180,10 +183,13 @@ async fn a_database_older_than_what_was_published_signs_nothing_more() {
     for table in ["publication", "checkpoint", "log_tile", "sequenced", "log_generation"] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("delete from {table}"))).execute(&stage.owner).await.unwrap();
     }
-    sqlx::query("insert into event_inbox select ord, controller_id, incident_no, now() from event where kind <> 'log.opened'")
-        .execute(&stage.owner)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into event_inbox select min(ord), controller_id, incident_no, array_agg(ord order by ord), now()
+           from event where kind <> 'log.opened' group by controller_id, incident_no, ord / 256",
+    )
+    .execute(&stage.owner)
+    .await
+    .unwrap();
 
     let refused = sequencer::run_once(archive).await.unwrap_err();
 
@@ -251,10 +257,13 @@ async fn the_audit_finds_what_an_owner_does_to_the_log() {
     for (attack, code) in [
         ("delete from event_inbox", "event_out_of_log"),
         (
-            "update sequenced set seq = 1000 where seq = 1; update sequenced set seq = 1 where seq = 2; update sequenced set seq = 2 where seq = 1000",
+            "update sequenced set ords = (select array_agg(o order by o desc) from unnest(ords) o) where cardinality(ords) > 1",
             "tile_differs",
         ),
-        ("delete from sequenced where seq = 1", "event_out_of_log"),
+        ("update sequenced set ords = (select array_agg(o order by o) from unnest(ords) o)", ""),
+        ("update sequenced set first_seq = first_seq + 1000 where first_seq > 0", "tile_differs"),
+        ("update sequenced set first_seq = first_seq - 1000 where first_seq > 0", ""),
+        ("delete from sequenced where first_seq = 1", "event_out_of_log"),
         ("update log_tile set hashes = hashes || hashes", "tile_differs"),
         ("update checkpoint set root = sha256('other')", "checkpoint_differs"),
         ("update log_tile set hashes = sha256('other')", "tile_differs"),
@@ -263,7 +272,8 @@ async fn the_audit_finds_what_an_owner_does_to_the_log() {
         sqlx::raw_sql("set local session_replication_role = replica").execute(&mut *tx).await.unwrap();
         sqlx::raw_sql(attack).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(codes().await.contains(&code), "{attack}: {:?}", codes().await);
+        let found = codes().await;
+        assert!(code.is_empty() || found.contains(&code), "{attack}: {found:?}");
     }
 }
 
@@ -305,7 +315,8 @@ async fn the_application_cannot_change_what_is_signed() {
 
     for attack in [
         "delete from sequenced",
-        "update sequenced set seq = seq + 1000",
+        "update sequenced set first_seq = first_seq + 1000",
+        "insert into sequenced select log_no, generation, first_seq + 1000, ords from sequenced",
         "delete from checkpoint",
         "update checkpoint set note = 'x'",
         "delete from log_tile",
@@ -315,7 +326,8 @@ async fn the_application_cannot_change_what_is_signed() {
         "update log_generation set origin = 'x'",
         "update event set body = 'x'",
         "delete from event",
-        "insert into event_inbox values (1, null, null, now())",
+        "insert into event_inbox values (1, null, null, '{1}', now())",
+        "delete from event_inbox",
         "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size, root, note, epoch from checkpoint",
         "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size - 1, root, note, epoch from checkpoint",
     ] {

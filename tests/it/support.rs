@@ -18,15 +18,15 @@ mod wait;
 mod world;
 
 pub use approval::Users;
-pub use audit::produced;
+pub use audit::{but_for_the_clock, produced};
 pub use background::{listener, serve};
 pub use broker::{VirtualHost, broker_folder, virtual_host};
 pub use database::{TestDatabase, database_on, empty_database, migrated_database, server};
 pub use private::write_private;
 pub use process::Process;
-pub use provider::{Capability, NOTIFY_KEY, lane};
+pub use provider::{Capability, NOTIFY_KEY, Sandbox, lane};
 pub use proxy::Proxy;
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
-pub use wait::{eventually, within};
+pub use wait::{eventually, skipped, within};
 pub use world::{World, deadlines, quota, world, world_after, world_under};

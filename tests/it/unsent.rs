@@ -107,11 +107,14 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
     send_again(store, &world.users, &world.incident, place, None).await;
     assert_eq!(store.list_due(10, 1).await.unwrap().len(), 0, "its attempts are not used up any more");
     call(2).await;
+    // Asked when the call could not begin any more.
+    let pool = sqlx::PgPool::connect(&world.url).await.unwrap();
+    sqlx::raw_sql("update attempt set send_by = claimed_at").execute(&pool).await.unwrap();
+    store.insert_lookup(key, place.1, 2).await.unwrap();
     apply(Cause::Absent { attempt: 2 }).await;
     let due = store.list_due(10, 1).await.unwrap().remove(0);
     assert_eq!(store.give_up(&due, 1).await.unwrap().message, Some(MessageState::Exhausted));
 
-    let pool = sqlx::PgPool::connect(&world.url).await.unwrap();
     let body: Vec<u8> =
         sqlx::query_scalar("select body from event where kind = 'message.exhausted'").fetch_one(&pool).await.unwrap();
     let detail = Event::parse(&body).unwrap().detail;

@@ -95,6 +95,9 @@ pub enum LetterError {
     /// A PDF cannot be drawn.
     #[error("the pages cannot be drawn as a picture")]
     Picture,
+    /// Something is no PDF with pages.
+    #[error("the letters cannot be joined into one PDF")]
+    Joined,
     /// The layout or the export failed.
     #[error("the letter cannot be typeset")]
     Typst,
@@ -126,6 +129,7 @@ impl LetterError {
             Self::Batch => "batch",
             Self::Markup(_) => "markup",
             Self::Picture => "picture",
+            Self::Joined => "joined",
             Self::Typst => "typst",
         }
     }
@@ -155,7 +159,7 @@ impl LetterError {
             Self::TooSmall { .. } => "take sizes of text out of the template",
             Self::PageNumber(_) => "put {page} and {pages} into the label of the page numbers",
             Self::Batch => "make several batches, one for each kind of sheet",
-            Self::Picture => "write the PDF and look at it with another program",
+            Self::Picture | Self::Joined => "write the PDF and look at it with another program",
             Self::Markup(_) | Self::BatchDiffers | Self::Typst => "check the template with a fictitious person",
         }
     }

@@ -227,4 +227,8 @@ kinds! {
     Undelivered,
     /// The validity of the SMS or email ends.
     Expired,
+    /// A message is taken back, and the answer to that is lost.
+    CancelLost,
+    /// A message is not taken back, and nobody says so: the connection is cut.
+    CancelCut,
 }

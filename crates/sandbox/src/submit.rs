@@ -67,9 +67,28 @@ pub(crate) async fn knock(
         }
         Some(door) => match admitted {
             Err(trouble) => vendor.refuse(trouble).into(),
-            Ok(()) => answer(&account, vendor, door).into(),
+            Ok(()) => {
+                let is_lost = match &door {
+                    Door::Cancel(id) => spoil_cancel(&app, &account, id),
+                    _ => None,
+                };
+                if is_lost != Some(FaultKind::CancelCut) {
+                    let reply = answer(&account, vendor, door);
+                    if is_lost.is_none() {
+                        return reply.into();
+                    }
+                }
+                wire.cut();
+                StatusCode::OK.into_response()
+            }
         },
     }
+}
+
+/// The fault of a request that takes a message back, if one fires.
+fn spoil_cancel(app: &App, account: &Arc<Account>, id: &str) -> Option<FaultKind> {
+    let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), id, 1);
+    [FaultKind::CancelLost, FaultKind::CancelCut].into_iter().find(|kind| plan.fires(*kind).is_some())
 }
 
 /// What is asked of messages that exist.

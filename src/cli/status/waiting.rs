@@ -1,6 +1,6 @@
 //! Why messages wait that nothing is wrong with, and until when.
 
-use crate::cli::output::{count, figure, when};
+use crate::cli::output::{Paint, count, figure, when};
 use crate::report::progress::Progress;
 use crate::store::metrics::LanePause;
 
@@ -16,6 +16,32 @@ pub fn waiting(progress: &Progress) -> Vec<String> {
         format!("  {texts} for the morning where the people are; the first leaves {}", when(until))
     });
     full.chain(asleep).chain(outlook).collect()
+}
+
+/// Batches that somebody must carry, or sign for.
+pub fn uncarried(progress: &Progress, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    for carried in &progress.carried {
+        let lane = &carried.lane;
+        let Some(batches) = &carried.batches else {
+            lines.push(format!(
+                "  {} look where the workers run",
+                paint.asks(&format!("the folder of lane {lane} cannot be read here:"))
+            ));
+            continue;
+        };
+        for batch in batches {
+            let messages = count(i64::try_from(batch.messages).unwrap_or(i64::MAX), "message", "messages");
+            let (name, due) = (&batch.batch, when(batch.due_at));
+            let what = match batch.is_late {
+                true => paint.bad(&format!("ALARM: batch {name} with {messages} is not signed for, which was due {due}:")),
+                false => paint.asks(&format!("batch {name} with {messages} waits to be carried, until {due}:")),
+            };
+            let not_live = if carried.is_live { "" } else { " (not live: must not be carried)" };
+            lines.push(format!("  {what} duly batch handed-over {name} --lane {lane}{not_live}"));
+        }
+    }
+    lines
 }
 
 /// What somebody may do about a lane that rests.

@@ -1,37 +1,46 @@
-//! Anchors that are kept, looked at once more: a stamp is over its checkpoint's bytes and signed under the given root, and a
-//! cosignature is its witness's. Whoever may write a row could have made one up.
+//! Anchors and checkpoints that are kept, looked at once more: a stamp is over its checkpoint's bytes and signed under the
+//! given root, a cosignature is its witness's, and a note is signed by the log's key. Whoever may write a row could have
+//! made one up.
 
 use super::{Roots, stamp};
 use crate::config::Settings;
 use crate::evidence::EvidenceError;
-use crate::store::anchor::{Anchor, AnchorKind};
+use crate::store::anchor::{Anchor, AnchorKind, StoredNote};
 use crate::store::audit::Finding;
 use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
-use duly_ledger::{Note, NoteSignature, Vkey, verify_cosignatures};
+use duly_ledger::{Note, NoteSignature, Signer, Vkey, verify_cosignatures};
 use uuid::Uuid;
 
 /// Anchors read at once.
 const PAGE: i64 = 500;
 
-/// By what anchors are judged: the root of time stamps, if one is given, and the keys of the witnesses in the settings.
+/// By what anchors are judged: the root of time stamps, if one is given, and the keys of the witnesses in the settings;
+/// and by what checkpoints are, the log's key.
 pub struct Judges {
     roots: Option<Roots>,
     witnesses: Vec<Vkey>,
+    log_key: Option<[u8; 32]>,
 }
 
 impl Judges {
     /// Those that the settings name. Without a root only the imprint of stamps is looked at; a witness that is in the
-    /// settings no more is not judged.
+    /// settings no more is not judged. Where the log's key is not at hand the notes of checkpoints are not opened.
     pub fn open(settings: &Settings) -> Result<Self, EvidenceError> {
         let witnesses = &settings.anchors.witnesses;
         let keys = witnesses.iter().map(|(name, witness)| super::settings::vkey(name, witness)).collect::<Result<_, _>>()?;
-        Ok(Self { roots: super::settings::roots(settings)?, witnesses: keys })
+        let log_key = settings.log_key().ok().map(|key| *key.bytes());
+        Ok(Self { roots: super::settings::roots(settings)?, witnesses: keys, log_key })
     }
 
-    /// Anchors of the incident's log, its controller's and the system's that do not hold.
+    /// Whether the log's key is at hand, so that the notes of checkpoints are opened.
+    pub fn opens_notes(&self) -> bool {
+        self.log_key.is_some()
+    }
+
+    /// Anchors and checkpoints of the incident's log, its controller's and the system's that do not hold.
     pub async fn audit(&self, store: &Store, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
-        let (mut findings, mut after) = (Vec::new(), Uuid::nil());
+        let (mut findings, mut after) = (self.audit_notes(store, incident).await?, Uuid::nil());
         loop {
             let rows = store.list_anchors_around(incident, after, PAGE).await?;
             let Some((last, _)) = rows.last() else { return Ok(findings) };
@@ -40,6 +49,22 @@ impl Judges {
             findings.extend(bad.map(|(_, anchor)| Finding {
                 code: "anchor_not_valid",
                 place: format!("{} {} at {}", anchor.kind, anchor.name, anchor.size),
+            }));
+        }
+    }
+
+    /// Checkpoints that the log's key did not sign, under the log's name and over what their rows say.
+    async fn audit_notes(&self, store: &Store, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
+        let Some(seed) = &self.log_key else { return Ok(Vec::new()) };
+        let (mut findings, mut after) = (Vec::new(), (0, 0, 0));
+        loop {
+            let rows = store.list_notes_around(incident, after, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(findings) };
+            after = (last.log_no, last.generation, last.size);
+            let bad = rows.iter().filter(|row| !is_signed(row, seed));
+            findings.extend(bad.map(|row| Finding {
+                code: "checkpoint_not_signed",
+                place: format!("size {} of log {}, generation {}", row.size, row.log_no, row.generation),
             }));
         }
     }
@@ -54,4 +79,13 @@ impl Judges {
         let mut keys = self.witnesses.iter().filter(|key| key.name() == anchor.name).peekable();
         keys.peek().is_none() || keys.any(|key| verify_cosignatures(note.text(), &lines, key).is_ok_and(|seen| seen.is_some()))
     }
+}
+
+fn is_signed(row: &StoredNote, seed: &[u8; 32]) -> bool {
+    let opened = Signer::new(&row.origin, seed).ok().and_then(|signer| signer.open(row.note.as_bytes()).ok());
+    opened.is_some_and(|checkpoint| {
+        checkpoint.origin == row.origin
+            && i64::try_from(checkpoint.size) == Ok(row.size)
+            && checkpoint.root.as_slice() == row.root
+    })
 }

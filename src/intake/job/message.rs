@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::model::seal::{Key, open_with};
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn envelope(change: impl Fn(&mut Value)) -> Vec<u8> {
         let mut value = json!({"format": FORMAT, "controller": "northmere", "incident": "n-2026", "sealed": "AA=="});
@@ -186,6 +187,38 @@ mod tests {
             Some("plain_refused")
         );
         assert_eq!(code(&vec![b' '; JOB_BYTES_MAX + 1]), Some("too_large"));
+    }
+
+    /// What publishers read and what is read here are one format.
+    #[test]
+    fn the_published_schema_names_exactly_the_fields_that_are_read() {
+        let schema: Value = serde_json::from_str(include_str!("../../../docs/duly.job.v1.schema.json")).unwrap();
+        let names = |of: &str| schema.pointer(of).unwrap().as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let read: BTreeSet<String> = json!(RawPerson::default()).as_object().unwrap().keys().cloned().collect();
+        assert_eq!(names("/$defs/person/properties"), read);
+        for (field, shape) in schema["$defs"]["person"]["properties"].as_object().unwrap() {
+            let value = if shape["type"][0] == "array" { json!(["x"]) } else { json!("x") };
+            for value in [value, Value::Null] {
+                assert!(read_job(&json!({"job_id": "1", "person": {field: value}})).is_ok(), "{field}");
+            }
+            assert_eq!(read_job(&json!({"job_id": "1", "person": {field: 7}})).err(), Some("wrong_type"), "{field}");
+        }
+        for (of, whole) in [
+            ("/$defs/job", json!({"job_id": "1", "person": {}})),
+            ("", json!({"format": FORMAT, "controller": "c", "incident": "i", "job": {"job_id": "1", "person": {}}})),
+        ] {
+            let read = |value: &Value| match of {
+                "" => read_envelope(value.to_string().as_bytes(), true).err(),
+                _ => read_job(value).err(),
+            };
+            assert_eq!(read(&whole), None, "{of}");
+            assert!(names(&format!("{of}/properties")).is_superset(&whole.as_object().unwrap().keys().cloned().collect()));
+            for field in schema.pointer(&format!("{of}/required")).unwrap().as_array().unwrap() {
+                let mut less = whole.clone();
+                less.as_object_mut().unwrap().remove(field.as_str().unwrap());
+                assert!(read(&less).is_some(), "{field} of `{of}`");
+            }
+        }
     }
 
     #[test]

@@ -111,6 +111,16 @@ fn a_zero_that_belongs_to_the_number_is_not_forgotten() {
 }
 
 #[test]
+fn what_a_number_takes_is_the_same_once_it_is_stored() {
+    for text in
+        ["07400 123456", "020 7219 3000", "+39 347 123 4567", "+39 06 6988 4857", "+1 202 555 0143", "+33 6 12 34 56 78", ""]
+    {
+        let checked = PersonRecord::check(&RawPerson { phone: text.into(), ..raw() }).unwrap();
+        assert_eq!(checked.record.takes_texts(), checked.takes_texts, "{text}");
+    }
+}
+
+#[test]
 fn a_landline_alone_reaches_nobody_by_text() {
     let landline = RawPerson { phone: "020 7219 3000".into(), ..raw() };
     let alone =
@@ -246,9 +256,14 @@ fn every_code_has_a_remedy_of_its_own() {
 }
 
 #[test]
-fn a_reference_code_holds_forty_bits_of_unmistakable_letters() {
-    let code = draw_reference_code();
-    assert_eq!((code.len(), code.find('-')), (9, Some(4)));
-    assert!(code.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"IO01".contains(c))));
-    assert_ne!(code, draw_reference_code());
+fn a_reference_code_has_unmistakable_letters_and_never_reads_as_a_word() {
+    let codes: std::collections::HashSet<String> = (0..2000).map(|_| draw_reference_code()).collect();
+    assert!(codes.len() > 1990, "{}", codes.len());
+    for code in codes {
+        let (first, second) = code.split_once('-').unwrap();
+        for half in [first, second] {
+            assert!(half.len() == 4 && half.chars().all(|c| c.is_ascii_alphanumeric() && !"IO01".contains(c)), "{code}");
+            assert!(half.chars().any(|c| c.is_ascii_digit()), "{code}");
+        }
+    }
 }

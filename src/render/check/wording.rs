@@ -244,10 +244,13 @@ fn note(subject: &Subject<'_>, patterns: &Patterns, what: &str, found: &mut Vec<
     if !patterns.all.is_match(text) {
         return;
     }
-    let name = &subject.person.name;
-    let is_name = |at: usize| text.match_indices(name.as_str()).any(|(start, name)| (start..start + name.len()).contains(&at));
+    // A person may be called Null, and a code of older lists may read so.
+    let is_own = |at: usize| {
+        let own = [subject.person.name.as_str(), subject.reference_code];
+        own.into_iter().flat_map(|own| text.match_indices(own)).any(|(start, own)| (start..start + own.len()).contains(&at))
+    };
     for pattern in &patterns.each {
-        if let Some(hit) = pattern.find_iter(text).find(|hit| !is_name(hit.start())) {
+        if let Some(hit) = pattern.find_iter(text).find(|hit| !is_own(hit.start())) {
             found.push(Found::at(subject, hit.start(), what));
         }
     }

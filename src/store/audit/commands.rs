@@ -29,7 +29,9 @@ impl Snapshot {
                       i.incident_id as "incident_id?", e.body
                  from event e left join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
                 where (e.controller_id is null or e.controller_id = $1) and (e.incident_no is null or e.incident_no = $2)
-                  and command_use(e.kind, e.incident_no, e.body) is not null and e.restored_id is null order by e.ord"#,
+                  and (command_use(e.kind, e.incident_no, e.body) is not null or e.kind in ('message.recall', 'message.recalled')
+                       or (e.kind in ('receipt', 'receipt.late') and strpos(convert_from(e.body, 'UTF8'), '"ground":"declared"') > 0))
+                  and e.restored_id is null order by e.ord"#,
             incident.controller_id,
             incident.incident_no
         )
@@ -40,7 +42,8 @@ impl Snapshot {
         let commands = self.read_commands(&ids).await?;
         let (mut findings, mut used) = (Vec::new(), HashSet::new());
         for (row, event) in rows.iter().zip(&events) {
-            if !used.insert(&row.usage) {
+            // What is declared of many messages, or taken back of a plan, is one command's.
+            if row.usage.is_some() && !used.insert(&row.usage) {
                 findings.push(finding("command_used_twice", row.ord.to_string()));
             }
             // Bytes that cannot be read are a finding of their chain's.
@@ -60,8 +63,10 @@ impl EventRow {
         let Some(words) = decider.zip(signed).and_then(|(user, signed)| signed.words_of(user)) else { return false };
         let is_of_here = match (self.incident_id, words.get("incident")) {
             (Some(id), Some(told)) => *told == json!(id),
-            // A restore is one of all incidents, and a hold is named by its own id.
-            (Some(_), None) => matches!(self.kind.as_str(), "hold.lifted" | "restore.reconciled"),
+            // A restore is one of all incidents, a hold is named by its own id, and a batch may carry several incidents'.
+            (Some(_), None) => {
+                matches!(self.kind.as_str(), "hold.lifted" | "restore.reconciled" | "receipt" | "receipt.late")
+            }
             // The controller's log names the incident that was added.
             (None, told) => told == detail.get("incident"),
         };
@@ -82,6 +87,12 @@ impl EventRow {
                     && asks("choice", json!(ground.replace('_', "-")))
                     && asks("deadline_ms", told("deadline_ms").clone())
             }
+            "receipt" | "receipt.late" => matches!(command, "batch handed-over" | "batch result"),
+            "message.recall" | "message.recalled" => match command {
+                "message cancel" => asks("message", json!(self.message_id)),
+                // Of which plan the message is, the database looked at when the event was written.
+                other => other == "plan recall",
+            },
             "key.destroyed" => command == "person erase" && asks("person", person),
             "contact.viewed" => asks("person", person),
             "row.discarded" => {

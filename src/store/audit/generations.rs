@@ -15,8 +15,8 @@ impl Snapshot {
                opened as (select l.log_no, l.log_id, l.true_id, l.kind, g.generation, g.origin, g.opened_at,
                        lag(g.generation) over (partition by l.log_no order by g.generation) as before, convert_from(e.body, 'UTF8')::jsonb as body
                   from ours l join log_generation g using (log_no)
-                  left join sequenced s on s.log_no = g.log_no and s.generation = g.generation and s.seq = 0
-                  left join event e on e.ord = s.ord and e.kind = 'log.opened')
+                  left join sequenced s on s.log_no = g.log_no and s.generation = g.generation and s.first_seq = 0
+                  left join event e on e.ord = s.ords[1] and e.kind = 'log.opened')
                select code as "code!", place as "place!" from (
                select 'log_not_opened' as code, o.origin as place from opened o
                 cross join lateral (select '/' || o.log_id || case when o.generation > 1 then '/' || o.generation else '' end as name) n
@@ -35,8 +35,8 @@ impl Snapshot {
                union all
                select 'log_opened_twice' as code, 'event ' || e.ord from event e
                 where (e.controller_id is null or e.controller_id = $1) and (e.incident_no is null or e.incident_no = $2) and e.kind = 'log.opened'
-                  and not exists (select from sequenced s where s.ord = e.ord and s.seq = 0)
-                  and (e.restored_id is null or not exists (select from event_inbox i where i.ord = e.ord))
+                  and not exists (select from sequenced s where s.first_seq = 0 and s.ords[1] = e.ord)
+                  and (e.restored_id is null or not exists (select from event_inbox i where e.ord = any(i.ords)))
                ) as found (code, place)"#,
             incident.controller_id,
             incident.incident_no

@@ -1,40 +1,83 @@
-//! The walls themselves: triggers that guard the record, and what the application's role may do. Whoever owns the database can take
-//! them away, and nothing else would tell.
+//! The walls themselves: functions and triggers that guard the record, and what the application's role may do. Whoever owns the
+//! database can take them away or put others in their place, and nothing else would tell.
 
-use super::{Finding, Snapshot, found};
+use super::made::{Made, place, spelling};
+use super::{Finding, Snapshot, finding};
 use crate::store::StoreError;
+
+/// The one clock. Who exchanges it guards nothing less, and falsifies every time.
+const CLOCK: &str = "duly_now";
 
 impl Snapshot {
     pub(super) async fn audit_guards(&mut self) -> Result<Vec<Finding>, StoreError> {
+        let made = Made::by_migrations();
+        let mut findings = self.audit_functions(&made).await?;
+        findings.extend(self.audit_triggers(&made).await?);
+        findings.extend(self.audit_rights().await?);
+        Ok(findings)
+    }
+
+    /// Each function has the body, the rights and the way of finding tables that the migrations gave it.
+    async fn audit_functions(&mut self, made: &Made) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
-            r#"select code as "code!", place as "place!" from (
-               select 'guard_off' as code, t.tgname || ' on ' || c.relname as place from pg_trigger t join pg_class c on c.oid = t.tgrelid
-                where c.relnamespace = 'public'::regnamespace and not t.tgisinternal and t.tgenabled <> 'O'
-               union
-               select 'guard_off', p.proname from pg_proc p
-                where p.pronamespace = 'public'::regnamespace and p.prorettype = 'trigger'::regtype
-                  and not exists (select from pg_trigger t where t.tgfoid = p.oid and t.tgenabled = 'O')
-               union all
-               select 'rights_differ', c.relname from pg_class c
+            r#"select p.proname::text as "name!", p.prosrc, p.prosecdef,
+                      l.lanname = 'plpgsql' and p.provolatile <> 'i' and p.proconfig is distinct from array['search_path=public, pg_temp'] as "finds_elsewhere!"
+                 from pg_proc p join pg_language l on l.oid = p.prolang where p.pronamespace = 'public'::regnamespace order by 1"#
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let mut findings = Vec::new();
+        for (name, function) in &made.functions {
+            let mut found = rows.iter().filter(|row| row.name == *name).peekable();
+            let is_there = found.peek().is_some();
+            let is_ours =
+                found.all(|row| row.prosrc == function.body && row.prosecdef == function.is_definer && !row.finds_elsewhere);
+            if !is_there || !is_ours {
+                let code = if name == CLOCK { "clock_differs" } else { "guard_differs" };
+                findings.push(finding(code, name.clone()));
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Each trigger is there, as the migrations defined it, and switched on.
+    async fn audit_triggers(&mut self, made: &Made) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select t.tgname::text as "name!", c.relname::text as "table!", pg_get_triggerdef(t.oid) as "definition!", t.tgenabled = 'O' as "is_on!"
+                 from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = 'public'::regnamespace and not t.tgisinternal"#
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let is_on = |wanted: &str, definition: &str| {
+            let mut own = rows.iter().filter(|row| place(&row.name, &row.table) == wanted);
+            own.any(|row| row.is_on && spelling(&row.definition) == definition)
+        };
+        let missing = made.triggers.iter().filter(|(wanted, definition)| !is_on(wanted, definition));
+        Ok(missing.map(|(wanted, _)| finding("guard_off", wanted.clone())).collect())
+    }
+
+    /// The application's role changes what it may, and only adds to all else.
+    async fn audit_rights(&mut self) -> Result<Vec<Finding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select c.relname::text as "place!" from pg_class c
                 where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
                   and (has_table_privilege('duly_app', c.oid, 'truncate')
                     or (has_table_privilege('duly_app', c.oid, 'delete') and c.relname <> all($1))
                     or (has_any_column_privilege('duly_app', c.oid, 'update') and c.relname <> all($1) and c.relname <> all($2))
                     or (c.relname = 'message' and has_column_privilege('duly_app', c.oid, 'state', 'update'))
                     or (c.relname = 'person' and (has_column_privilege('duly_app', c.oid, 'contact', 'update')
-                                               or has_column_privilege('duly_app', c.oid, 'last_n', 'update'))))
-               ) as found (code, place) order by 1, 2"#,
+                                               or has_column_privilege('duly_app', c.oid, 'last_n', 'update')))) order by 1"#,
             &DELETED_FROM.map(str::to_owned),
             &CHANGED.map(str::to_owned)
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        rows.into_iter().map(|row| found(&row.code, row.place)).collect()
+        Ok(rows.into_iter().map(|row| finding("rights_differ", row.place)).collect())
     }
 }
 
 /// What the application takes rows out of: what waits, and what only counts.
-const DELETED_FROM: [&str; 4] = ["event_inbox", "lane_health", "lane_pause", "receipt"];
+const DELETED_FROM: [&str; 3] = ["lane_health", "lane_pause", "receipt"];
 /// What it changes columns of, as the migrations allow it; in all else it only inserts.
 const CHANGED: [&str; 13] = [
     "affected_list",

@@ -1,4 +1,4 @@
-//! What stands beside the incidents: the controller's log and the system's, keys of lists, restores, anchors, leads.
+//! What stands beside the incidents: the controller's log and the system's, keys of lists, restores, anchors.
 
 use super::{Finding, Snapshot, finding, found};
 use crate::model::list_key::ListStatement;
@@ -120,7 +120,7 @@ impl Snapshot {
         Ok(findings)
     }
 
-    /// Anchors and hand-overs are of checkpoints that were signed here, and leads run out.
+    /// Anchors and hand-overs are of checkpoints that were signed here.
     async fn audit_marks(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select code as "code!", place as "place!" from (
@@ -131,9 +131,7 @@ impl Snapshot {
                union all
                select 'anchor_without_checkpoint' as code, h.way || ' ' || h.to_name || ' at ' || h.size from hand_over h
                  join log l on l.log_id = h.log_id and (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2)
-                where not exists (select from checkpoint c where c.log_no = l.log_no and c.generation = h.generation and c.size = h.size)
-               union all
-               select 'lead_without_end' as code, role from leadership where expires_at > duly_now() + interval '1 minute') as found (code, place)"#,
+                where not exists (select from checkpoint c where c.log_no = l.log_no and c.generation = h.generation and c.size = h.size)) as found (code, place)"#,
             incident.controller_id,
             incident.incident_no
         )

@@ -48,8 +48,8 @@ impl Snapshot {
     async fn events_out_of_log(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query_scalar!(
             "select e.ord from event e where (e.controller_id is null or e.controller_id = $1) and (e.incident_no is null or e.incident_no = $2)
-                and not exists (select from event_inbox i where i.ord = e.ord)
-                and not exists (select from sequenced s join log_generation g using (log_no, generation) join log l using (log_no)
+                and not exists (select from (select unnest(ords) as ord from event_inbox) i where i.ord = e.ord)
+                and not exists (select from place s join log_generation g using (log_no, generation) join log l using (log_no)
                   where s.ord = e.ord and l.controller_id is not distinct from e.controller_id and l.incident_no is not distinct from e.incident_no)
               order by e.ord",
             incident.controller_id,
@@ -92,7 +92,7 @@ impl Snapshot {
         let rows = sqlx::query!(
             r#"select coalesce(t.tile_no, l.tile_no) as "tile_no!"
                  from (select s.seq / 256 as tile_no, string_agg(e.leaf, ''::bytea order by s.seq) as hashes, min(s.seq) % 256 as first, count(*) as n, max(s.seq) % 256 as last
-                         from sequenced s join event e on e.ord = s.ord where s.log_no = $1 and s.generation = $2 group by 1) l
+                         from place s join event e on e.ord = s.ord where s.log_no = $1 and s.generation = $2 group by 1) l
                  full join (select tile_no, hashes from log_tile where log_no = $1 and generation = $2 and level = 0) t on t.tile_no = l.tile_no
                 where t.hashes is distinct from l.hashes or l.first <> 0 or l.n <> l.last + 1 order by 1"#,
             of.log_no,

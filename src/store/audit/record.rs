@@ -128,6 +128,8 @@ pub fn compare(sends: &[SendKey], record: &[Produced]) -> Vec<Finding> {
         };
         let sides = counted.entry(same).or_default();
         match send.state {
+            // What its provider gave up, or gave back, it may never have made.
+            MessageState::Failed => sides.possible.push(send.message_id),
             state if state.is_taken() => sides.taken.push(send.message_id),
             state if may_have_left(state) => sides.possible.push(send.message_id),
             _ => sides.others.push(send.message_id),

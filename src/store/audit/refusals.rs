@@ -1,6 +1,8 @@
-//! Receipts that were laid aside: the controller's log tells of as many as there are, day by day, for as long as they are kept.
+//! Receipts that were laid aside: the controller's log tells of as many as there are, day by day, for as long as they are kept;
+//! of a flood only the first are kept, and all of it is told.
 
 use super::{Finding, Snapshot, found};
+use crate::config::LAID_ASIDE_LEAST;
 use crate::store::unit::IncidentKey;
 use crate::store::{Deadlines, StoreError};
 
@@ -19,10 +21,11 @@ impl Snapshot {
                       coalesce(t.lane, k.lane) || ' ' || coalesce(t.ground, k.ground) || ': ' || coalesce(k.n, 0) || ' of ' || coalesce(t.n, 0) as place
                  from told t full join kept k on k.lane = t.lane and k.ground = t.ground and k.day = t.day
                 where coalesce(k.n, 0) > coalesce(t.n, 0)
-                   or (coalesce(k.n, 0) < t.n and to_timestamp((t.day + 1) * 86400.0) > duly_now() - $2::bigint * interval '1 millisecond')
+                   or (coalesce(k.n, 0) < least(t.n, $3) and to_timestamp((t.day + 1) * 86400.0) > duly_now() - $2::bigint * interval '1 millisecond')
                ) as found (code, place)"#,
             incident.controller_id,
-            terms.laid_aside_ms
+            terms.laid_aside_ms,
+            LAID_ASIDE_LEAST
         )
         .fetch_all(&mut *self.tx)
         .await?;

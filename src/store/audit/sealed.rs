@@ -5,7 +5,7 @@ use super::record::{Mark, Promise, SendKey};
 use super::rows::read_commitments;
 use super::{Finding, Snapshot, finding, person};
 use crate::model::contact::PersonRecord;
-use crate::model::seal::Key;
+use crate::model::seal::{Key, MessageName};
 use crate::model::state::{Channel, MessageState};
 use crate::store::StoreError;
 use crate::store::unit::{IncidentKey, hash, word};
@@ -46,6 +46,9 @@ struct AttemptRow {
     person_id: Uuid,
     channel: String,
     state: String,
+    phase: i32,
+    reason: String,
+    ordinal: i32,
     newest: i32,
     is_brought_back: bool,
     intent: Option<Vec<u8>>,
@@ -133,6 +136,7 @@ impl Snapshot {
     ) -> Result<(Option<Uuid>, HashMap<Uuid, Option<Opened>>), StoreError> {
         let rows = sqlx::query!(
             r#"select p.person_id, p.contact, p.reference_code, p.commitments, p.erased_at is not null as "is_erased!", k.wrapped as "wrapped?",
+                      p.reference_hash, p.fields_hash, p.language, p.format, p.jurisdiction, p.has_phone, p.has_address, p.has_email,
                       not exists (select from prepared_content c where c.controller_id = $1 and c.incident_no = $2
                         and c.person_id = p.person_id and c.person_version <> p.version) as "is_prepared!"
                  from person p left join person_key k on k.controller_id = $1 and k.incident_no = $2 and k.person_id = p.person_id
@@ -154,14 +158,24 @@ impl Snapshot {
             };
             let opened =
                 incident_key.unwrap_key(&wrapped, "person").and_then(|key| Ok((key.open("contact", &row.contact)?, key)));
-            let record = opened.ok().and_then(|(plain, key)| Some((serde_json::from_slice::<PersonRecord>(&plain).ok()?, key)));
-            let Some((record, key)) = record else {
+            let record =
+                opened.ok().and_then(|(plain, key)| Some((serde_json::from_slice::<PersonRecord>(&plain).ok()?, plain, key)));
+            let Some((record, plain, key)) = record else {
                 findings.push(finding("contact_does_not_open", person(row.person_id)));
                 continue;
             };
             let commitments = read_commitments(&row.commitments).unwrap_or_default();
             if !is_committed(&record, &key, &commitments) {
                 findings.push(finding("contact_differs", person(row.person_id)));
+            }
+            let hashes = [("external_reference", record.external_reference.as_bytes()), ("fields", plain.as_slice())];
+            let is_found = hashes.map(|(field, value)| incident_key.search_hash(field, value).to_vec())
+                == [row.reference_hash, row.fields_hash];
+            let words =
+                [&record.language, &record.format, &record.jurisdiction] == [&row.language, &row.format, &row.jurisdiction];
+            let reach = [record.takes_texts(), record.address.is_some(), record.email.is_some()];
+            if !is_found || !words || reach != [row.has_phone, row.has_address, row.has_email] {
+                findings.push(finding("person_differs", person(row.person_id)));
             }
             let person_key = PersonKey::new(*key.bytes());
             let is_theirs = |c: &[u8; 32]| verify(&person_key, "reference_code", row.reference_code.as_bytes(), c);
@@ -176,7 +190,8 @@ impl Snapshot {
     async fn read_requests(&mut self, incident: IncidentKey, after: Uuid, last: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
         let rows = sqlx::query_as!(
             AttemptRow,
-            r#"select a.message_id, a.attempt, a.lane, a.reference, a.request, c.commitment as "promised?", a.person_id, m.channel, m.state, m.attempt as newest,
+            r#"select a.message_id, a.attempt, a.lane, a.reference, a.request, c.commitment as "promised?", a.person_id, m.channel, m.state, m.phase, m.reason, m.ordinal,
+                      m.attempt as newest,
                       coalesce(e.restored_id is not null, false) as "is_brought_back!", e.body as "intent?"
                  from attempt a join message m on m.message_id = a.message_id
                  left join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase
@@ -243,6 +258,16 @@ impl AttemptRow {
             Mark::Promised { destination, .. } => (destination, self.promised.clone()),
             Mark::Named(_) => return codes,
         };
+        let name = MessageName {
+            phase: self.phase,
+            channel: &self.channel,
+            reason: &self.reason,
+            ordinal: self.ordinal,
+            provider: &self.lane,
+        };
+        if opened.key.send_reference(&name) != self.reference {
+            codes.push("lane_differs");
+        }
         if content != self.promised {
             codes.push("request_differs");
         }

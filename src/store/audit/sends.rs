@@ -53,7 +53,9 @@ impl Snapshot {
                  union
                  select r.message_id, r.provider_id from receipt r join message m on m.message_id = r.message_id
                   where m.controller_id = $1 and m.incident_no = $2 and r.verdict = 'verified' and r.status is not null
-                    and r.result in ('applied', 'no_change')),
+                    and r.result in ('applied', 'no_change')
+                 union
+                 select message_id, unnest(found) from lookup where controller_id = $1 and incident_no = $2),
                taken as (
                  select m.message_id, m.person_id, m.due_at, m.state, m.state in ('accepted', 'sent', 'printed', 'handed_to_carrier', 'delivered_to_handset',
                         'carrier_delivered', 'returned', 'failed', 'expired', 'overdue') as is_taken
@@ -69,7 +71,6 @@ impl Snapshot {
                union all
                select 'said_without_proof' as code, t.message_id::text from taken t
                 where t.is_taken and not exists (select from said s where s.message_id = t.message_id)
-                  and not exists (select from lookup l where l.controller_id = $1 and l.incident_no = $2 and l.message_id = t.message_id)
                   and not exists (select from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = t.person_id
                       and e.message_id = t.message_id and e.restored_id is not null)
                union all

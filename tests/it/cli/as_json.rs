@@ -66,7 +66,7 @@ async fn whatever_is_done_and_whatever_was_done_before_is_told_as_json() {
     desk.new_user("ann", &["init", "--name", "Ann Price", "--key", "ann.key"]).fine();
     asked.ask("ann", &["user", "add", "--name", "Bob Evans", "--key", "bob.key"]);
     asked.ask("ann", &["user", "key", "--name", "Cleo", "--key", "cleo.key"]);
-    let halves = asked.ask("ann", &["key", "split"]);
+    let halves = asked.ask("ann", &["key", "split", "--stdout"]);
     assert_eq!(halves["halves"].as_array().unwrap().len(), 2);
     let add =
         ["controller", "add", "northmere", "--name", "Northmere Police", "--sms-sender", "NORTHMERE", "--address", "PO Box 1"];

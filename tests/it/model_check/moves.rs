@@ -3,7 +3,7 @@
 use super::setup::{Class, Safeguard, Setup};
 use super::world::{Call, KEY_GONE, LEASE_EXPIRED, Looked, MARGIN_PASSED, Net, Reply, SEND_BY_PASSED, Worker, World};
 use duly::model::state::MessageState;
-use duly::model::step::{Cause, Decision, Limit};
+use duly::model::step::{Cause, Decision, Limit, Recall};
 
 /// What happened, for people who read a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,6 +255,10 @@ impl Next<'_> {
                     let other_id = world.learn(setup, m, id);
                     world.apply(setup, m, Cause::Reported { report, other_id });
                 });
+            }
+            // Somebody takes back what its provider is known to hold.
+            if mail.known & (1 << id) != 0 {
+                self.add("is taken back", m, id, |world| world.apply(setup, m, Cause::Recalled(Recall::Cancelled)));
             }
         }
     }

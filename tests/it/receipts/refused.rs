@@ -1,8 +1,9 @@
 //! Receipts that count for nothing are facts too, told together: who floods the endpoint does not flood the log.
 
 use super::{Post, SECRET, body};
-use crate::support::{Setup, Stage};
+use crate::support::{Setup, Stage, deadlines};
 use duly::store::receipt::{NewReceipt, ReceiptStore};
+use duly::store::{Deadlines, Store};
 
 /// What the controller's log tells of refused receipts: lane, ground, count.
 pub async fn told(stage: &Stage) -> Vec<(String, String, i64)> {
@@ -143,4 +144,63 @@ async fn a_true_receipt_of_a_message_that_nobody_knows_is_told_once_it_is_given_
 
     assert_eq!(told(&stage).await, [("sms".to_owned(), "unmatched".to_owned(), 1)]);
     assert_eq!(stage.words("select result from receipt where sealed is null").await, ["unmatched"]);
+}
+
+/// A stranger's flood, a provider's repeated and one of messages that nobody here knows: a row for each of the first, and the log
+/// counts the rest. What somebody here knows waits on.
+#[tokio::test]
+async fn of_a_flood_the_first_are_kept_and_the_rest_is_counted() {
+    let stage = Stage::new(Setup::default()).await;
+    let terms = Deadlines { laid_aside_max: 100, ..deadlines() };
+    let store = Store::connect(&stage.database.url, 2, terms).await.unwrap();
+    let receipts = ReceiptStore::connect(&stage.database.url, 2).await.unwrap();
+    let one = |controller_id, verdict, reference: Option<String>| NewReceipt {
+        controller_id,
+        provider: "sms".to_owned(),
+        sealed: (verdict == "verified").then(|| vec![1]),
+        verdict,
+        event_name: Some(format!("{reference:?}")),
+        reference,
+        provider_id: None,
+        status: None,
+        claimed: None,
+        unknown_word: None,
+    };
+    let ours = Some(stage.incident.key.controller_id);
+    let reference = |n: usize| Some(format!("{n:032x}"));
+    let refusals = async || {
+        let found = store.audit(stage.incident.key).await.unwrap();
+        found.into_iter().filter(|f| f.code.starts_with("refusal")).map(|f| f.place).collect::<Vec<_>>()
+    };
+    stage.stop_clock("2026-11-25 10:00:05Z").await;
+    receipts.insert_receipts(&vec![one(ours, "bad_signature", None); 250], 60_000).await.unwrap();
+    receipts.insert_receipts(&vec![one(None, "bad_signature", None); 250], 60_000).await.unwrap();
+    let unknown: Vec<NewReceipt> = (0..250).map(|n| one(ours, "verified", reference(n))).collect();
+    receipts.insert_receipts(&unknown, 60_000).await.unwrap();
+
+    // The newest receipt of all is of a call that was made here.
+    receipts.insert_receipts(&[one(ours, "verified", reference(4711))], 60_000).await.unwrap();
+    let known = "insert into attempt (controller_id, incident_no, message_id, attempt, person_id, lane, is_repeat, reference, request, send_by)
+        select controller_id, incident_no, message_id, 1, person_id, 'sms', false, lpad(to_hex(4711), 32, '0'), 'x', duly_now() from message limit 1";
+    assert_eq!(sqlx::raw_sql(known).execute(&stage.owner).await.unwrap().rows_affected(), 1);
+    stage.stop_clock("2026-11-25 10:05:00Z").await;
+    assert_eq!(store.refuse_receipts(60_000).await.unwrap(), 250);
+    assert_eq!(store.thin_receipts().await.unwrap(), 300, "who is not believed, and who called nowhere");
+    assert_eq!(stage.count("select count(*) from receipt where verdict = 'verified' and due_at is not null").await, 251);
+
+    stage.stop_clock("2026-11-25 10:11:00Z").await;
+    assert_eq!(store.thin_receipts().await.unwrap(), 50, "beyond the cap of those that were given up");
+    assert_eq!(store.thin_receipts().await.unwrap(), 0);
+
+    let word = |ground: &str, n| ("sms".to_owned(), ground.to_owned(), n);
+    assert_eq!(told(&stage).await, [word("bad_signature", 250), word("unmatched", 150)]);
+    assert_eq!(stage.count("select count(*) from receipt").await, 100 + 100 + 100 + 100 + 1);
+    assert_eq!(
+        stage.count("select count(*) from receipt where reference = lpad(to_hex(4711), 32, '0') and due_at is not null").await,
+        1
+    );
+    assert_eq!(refusals().await, Vec::<String>::new());
+    let deleted = "set local session_replication_role = replica; delete from receipt where result = 'unmatched'";
+    sqlx::raw_sql(deleted).execute(&stage.owner).await.unwrap();
+    assert_eq!(refusals().await, ["sms unmatched: 0 of 150"]);
 }

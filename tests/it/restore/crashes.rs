@@ -21,7 +21,7 @@ async fn told_of(stage: &Stage) -> Vec<String> {
     stage
         .words(
             "select * from (
-               select 'leaf ' || s.seq || ' ' || encode(e.leaf, 'hex') as line from event e join sequenced s using (ord)
+               select 'leaf ' || s.seq || ' ' || encode(e.leaf, 'hex') as line from event e join place s using (ord)
                 where e.incident_no is not null and e.restored_id is not null
                union all select 'message ' || message_id || ' ' || state || ' ' || attempt || ' ' || coalesce(lane, '') from message
                union all select 'attempt ' || message_id || ' ' || attempt || ' ' || reference from attempt

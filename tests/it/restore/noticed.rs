@@ -138,3 +138,17 @@ async fn serve_to_the_end_held(stage: &Stage) {
         1
     );
 }
+
+#[tokio::test]
+async fn a_new_installation_beside_the_logs_of_another_has_forgotten_nothing_and_is_refused() {
+    let theirs = Stage::new(Setup { people: 1, ..Setup::default() }).await;
+    let ours = Stage::new(Setup { people: 1, ..Setup::default() }).await;
+    let outside = Archive::open(&theirs.office.settings, &theirs.office.store).unwrap().outside;
+    assert!(!high_water::keep(&theirs.office.store, &outside).await.unwrap());
+
+    let refused = high_water::check(&ours.office.store, &outside).await.unwrap_err();
+
+    assert!(refused.to_string().contains("another installation"), "{refused}");
+    assert!(refused.remedy().contains("a place of its own"), "{}", refused.remedy());
+    assert!(ours.office.store.open_restore().await.unwrap().is_none(), "nothing is stopped, nothing is brought back");
+}

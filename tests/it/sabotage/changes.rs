@@ -167,7 +167,7 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
           cross join lateral (select convert_to('{\"d\":{\"format\":1,\"from_root\":\"' || repeat('00', 32) || '\",\"from_size\":1,\"generation\":2,\"kind\":\"incident\",\"origin\":\"duly.test/'
             || log_id || '/2\",\"reason\":\"restored\"},\"id\":\"' || gen_random_uuid() || '\",\"inc\":\"' || log_id || '\",\"k\":\"log.opened\",\"t\":\"2026-11-24T08:44:37.000001Z\",\"v\":1}', 'UTF8') as body) b
           where kind = 'incident';
-         insert into sequenced (log_no, generation, seq, ord) select log_no, 2, 0, (select max(ord) from event) from log where kind = 'incident'",
+         insert into sequenced select log_no, 2, 0, array[(select max(ord) from event)] from log where kind = 'incident'",
         "log_not_continued",
     ),
     (

@@ -4,6 +4,7 @@ use super::stage::Stage;
 use super::world::deadlines;
 use duly::provider::read_request;
 use duly::store::Store;
+use duly::store::audit::Finding;
 use duly::store::audit::record::{Produced, compare};
 use duly_sandbox::Physical;
 use sqlx::Row;
@@ -31,6 +32,7 @@ impl Stage {
         }
         let record: Vec<Produced> = self.sandbox.state.record().into_iter().map(produced).collect();
         found.extend(compare(&sends, &record));
+        let found = but_for_the_clock(found);
         let mut codes: BTreeSet<String> = found.iter().map(|finding| finding.code.to_owned()).collect();
         if !balances {
             codes.insert("equation_does_not_hold".into());
@@ -74,6 +76,12 @@ impl Stage {
             .await
             .unwrap()
     }
+}
+
+/// Tests move the database's clock, and the audit finds them out.
+pub fn but_for_the_clock(mut found: Vec<Finding>) -> Vec<Finding> {
+    found.retain(|finding| finding.code != "clock_differs");
+    found
 }
 
 /// A physical message as its record shows it.

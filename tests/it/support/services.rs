@@ -20,6 +20,7 @@ impl Services {
         // What is not installed, and nothing else, ends with 3.
         let up = services.run(&["up"]).await;
         if up.status.code() == Some(3) {
+            super::skipped("this machine has neither Docker nor the packages: scripts/services install");
             return None;
         }
         assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
@@ -67,7 +68,7 @@ impl Services {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services"));
-        command.args(args).env("DULY_SERVICES_DIR", self.folder.path());
+        command.args(args).env("PRIVATE_SERVICES_DIR", self.folder.path());
         for shared in ["DATABASE_URL", "AMQP_URL", "AMQP_MANAGEMENT_URL"] {
             command.env_remove(shared);
         }

@@ -36,6 +36,7 @@ pub fn deadlines() -> Deadlines {
         asked_ms: 60_000,
         overdue_ms: 60_000,
         laid_aside_ms: 90 * 86_400_000,
+        laid_aside_max: 1000,
         health: HealthRules { window_ms: 60_000, bad_min: 1_000_000, bad_percent: 100, rest_min_ms: 60_000, rest_max_ms: 60_000 },
     }
 }
@@ -160,7 +161,7 @@ fn row(i: u8, jurisdiction: &str) -> NewRow {
             has_phone: true,
             has_address: true,
             has_email: false,
-            commitments: json!({}),
+            commitments: json!({"letter": "00".repeat(32), "sms": "00".repeat(32)}),
         }),
         faults: json!([]),
         sealed: vec![1],

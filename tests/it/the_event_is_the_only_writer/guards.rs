@@ -147,12 +147,11 @@ async fn no_event_stands_in_a_log_that_is_not_its_own() {
     assert_eq!(refusal(&app, &event("gen_random_uuid(), i.incident_no")).await, "DU013");
     assert_eq!(refusal(&app, &event("gen_random_uuid(), null::bigint")).await, "DU013");
 
-    let place = |log: &str| {
-        format!(
-            "insert into sequenced (log_no, generation, seq, ord) select {log}, 1, ord, ord from event where incident_no is not null limit 1"
-        )
+    let place = |log: &str, first: i64, which: &str| {
+        format!("select place_events({log}, 1, {first}, array_agg(first_ord)) from event_inbox where {which}")
     };
-    assert_eq!(refusal(&app, &place("424242")).await, "DU016", "a log that is not there");
+    let ours = "incident_no is not null";
+    assert_eq!(refusal(&app, &place("424242", 0, ours)).await, "DU016", "a log that is not there");
     owner(
         &world,
         "set local session_replication_role = replica;
@@ -160,7 +159,12 @@ async fn no_event_stands_in_a_log_that_is_not_its_own() {
          insert into log_generation (log_no, generation, origin) select log_no, 1, 'duly.test/system' from log",
     )
     .await;
-    assert_eq!(refusal(&app, &place("(select log_no from log)")).await, "DU016", "another's log");
+    let log = "(select log_no from log)";
+    assert_eq!(refusal(&app, &place(log, 0, ours)).await, "DU016", "another's log");
+    let system = "controller_id is null";
+    assert_eq!(refusal(&app, &place(log, 1, system)).await, "DU016", "a place is left out");
+    assert_eq!(refusal(&app, &format!("{0}; {0}", place(log, 0, system))).await, "DU016", "a place is given twice");
+    assert_eq!(refusal(&app, &place(log, 0, system)).await, "", "as the sequencer does it");
 }
 
 #[tokio::test]
@@ -173,6 +177,21 @@ async fn leads_run_out_and_restores_and_list_keys_need_their_own_signature() {
         "insert into leadership (role, epoch, holder, expires_at) values ('sequencer', 1, 'eve', now() + interval '1 hour')",
     ] {
         assert_eq!(refusal(&app, attack).await, "DU017", "{attack}");
+    }
+
+    for (attack, code) in [
+        ("update leadership set epoch = 9223372036854775807", "DU030"),
+        ("update leadership set epoch = epoch - 1", "DU030"),
+        (
+            "insert into leadership (role, epoch, holder, expires_at) values ('sequencer', 9223372036854775807, 'eve', now())",
+            "DU030",
+        ),
+        ("insert into lane_pause (lane, until, code) values ('sms-a', 'infinity', '429')", "DU028"),
+        ("insert into lane_pause (lane, until, code) values ('sms-a', now() + interval '2 days', '429')", "DU028"),
+        ("update pulse set beat = 9223372036854775807", "DU029"),
+        ("update pulse set beat = beat - 1", "DU029"),
+    ] {
+        assert_eq!(refusal(&app, attack).await, code, "{attack}");
     }
 
     let restored = Uuid::now_v7();

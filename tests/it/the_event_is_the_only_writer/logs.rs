@@ -37,11 +37,8 @@ async fn a_log_is_opened_by_its_first_leaf_under_its_own_name_and_goes_on_elsewh
                 || gen_random_uuid() || '\",\"inc\":\"' || log_id || '\",\"k\":\"log.opened\",\"t\":\"2026-11-24T08:44:37.000001Z\",\"v\":1}}', 'UTF8') as body) b;"
         )
     };
-    let placed = |n: i32| {
-        format!(
-            "insert into sequenced (log_no, generation, seq, ord) select log_no, {n}, 0, (select max(ord) from event) from log;"
-        )
-    };
+    let placed =
+        |n: i32| format!("select place_events(log_no, {n}, 0, array[(select max(first_ord) from event_inbox)]) from log;");
     let whole = |n: i32, origin: &str| [generation(n, origin), opened(n, origin), placed(n)].concat();
     assert_eq!(refusal(&app, &opened(1, "'duly.test/' || log_id")).await, "DU020", "a leaf alone");
     assert_eq!(refusal(&app, &whole(1, "'duly.test/' || gen_random_uuid()")).await, "DU020", "under another name each time");

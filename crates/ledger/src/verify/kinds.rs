@@ -22,7 +22,7 @@ words! {
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
         ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
         Unfit = "message.unfit",
-        Cancelled = "message.cancelled", Reopened = "message.reopened",
+        Cancelled = "message.cancelled", Reopened = "message.reopened", Recall = "message.recall", Recalled = "message.recalled",
     }
 }
 
@@ -63,8 +63,10 @@ const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
 const GROUND_OF_RECEIPT: Fields = &[
     ("body", Is::Hash),
-    ("ground", Is::Word(&["found", "polled"])),
+    ("command", Is::Uuid),
+    ("ground", Is::Word(&["declared", "found", "polled"])),
     ("scheme", Is::Word(&["bearer", "hmac-sha1", "hmac-sha256"])),
+    ("user", Is::Uuid),
 ];
 const OF_CALL: Fields =
     &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("profile", Is::Text), ("repeat", Is::Flag)];
@@ -162,6 +164,10 @@ impl Kind {
             Self::Asked => &[("ground", Is::Word(&["no_lookup", "no_reference", "no_answer", "key_expired"]))],
             Self::Decided => &[("command", Is::Uuid), ("ground", Is::Word(&["send_again", "next_step"])), ("user", Is::Uuid)],
             Self::Receipt | Self::ReceiptLate => &[("status", Is::Report)],
+            Self::Recall => OF_COMMAND,
+            Self::Recalled => {
+                &[("command", Is::Uuid), ("ground", Is::Word(&["cancelled", "too_late", "unknown"])), ("user", Is::Uuid)]
+            }
             Self::Overdue => &[("ground", Is::Word(&["no_news"]))],
             Self::Exhausted => &[("ground", Is::Word(&["deadline", "attempts"]))],
             Self::Unfit => &[("ground", Is::Word(&["not_as_approved", "does_not_open", "does_not_render"]))],
@@ -232,6 +238,12 @@ impl Kind {
                 !any || fact.get("reason").is_some()
             }
             Self::Decided => fact.text("ground") == Some("send_again") || fact.get("deadline_ms").is_none(),
+            // Somebody's word has somebody's signature, and nobody else's.
+            Self::Receipt | Self::ReceiptLate => {
+                let is_declared = fact.text("ground") == Some("declared");
+                ["command", "user"].iter().all(|name| fact.get(name).is_some() == is_declared)
+                    && !(is_declared && ["body", "scheme"].iter().any(|name| fact.get(name).is_some()))
+            }
             Self::UserAdded => fact.get("by").is_some() == fact.get("command").is_some(),
             Self::LogOpened => {
                 let later = fact.number("generation") > Some(1);
@@ -258,14 +270,24 @@ impl Kind {
             (Self::Overdue, _) => &[Overdue],
             (Self::Exhausted, _) => &[Exhausted],
             (Self::Cancelled, _) => &[Cancelled],
+            (Self::Recalled, Some("cancelled")) => &[Failed],
             _ => &[],
         }
     }
 
     /// Whether it is told also where it moves nothing: somebody outside said so.
     pub fn may_stay(self, fact: &Fact) -> bool {
-        matches!(self, Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped | Self::ReceiptLate | Self::Unfit)
-            || (self == Self::Unknown && fact.text("ground") == Some("answer"))
+        matches!(
+            self,
+            Self::Accepted
+                | Self::Rejected
+                | Self::NotTaken
+                | Self::LaneStopped
+                | Self::ReceiptLate
+                | Self::Unfit
+                | Self::Recall
+                | Self::Recalled
+        ) || (self == Self::Unknown && fact.text("ground") == Some("answer"))
             || (self == Self::Resolved && fact.text("ground") == Some("found"))
     }
 }
@@ -302,6 +324,31 @@ impl Is {
 mod tests {
     use super::*;
     use crate::verify::scan::scan;
+
+    #[test]
+    fn what_somebody_declared_names_their_signature_and_nothing_else_does() {
+        let line =
+            include_str!("../../tests/kinds.jsonl").lines().find(|line| line.contains("\"k\":\"receipt\"")).unwrap_or_default();
+        let fault = |change: &dyn Fn(&str) -> String| {
+            let line = change(line);
+            scan(line.as_bytes()).and_then(|fact| Kind::of(fact.kind).and_then(|kind| kind.fault(&fact)))
+        };
+        let without = |line: &str| {
+            let (before, rest) = line.split_once("\"body\":\"").unwrap_or_default();
+            let after = rest.split_once("\",").unwrap_or_default().1;
+            format!("{before}{after}").replace("\"scheme\":\"hmac-sha256\",", "")
+        };
+        let command = "\"command\":\"019355a0-0000-7000-8000-000000000002\",";
+        let signed = |line: &str| {
+            let user = "\"status\":\"delivered_to_handset\",\"to\":\"delivered_to_handset\",\"user\":\"019355a0-0000-7000-8000-000000000002\"";
+            let line = line.replace("\"notice\"", &format!("{command}\"ground\":\"declared\",\"notice\""));
+            line.replace("\"status\":\"delivered_to_handset\",\"to\":\"delivered_to_handset\"", user)
+        };
+        assert_eq!(fault(&|line| signed(&without(line))), None);
+        assert!(fault(&|line| signed(line)).is_some(), "a signature and a receipt's body");
+        assert!(fault(&|line| signed(&without(line)).replace(command, "")).is_some(), "nobody's word");
+        assert!(fault(&|line| signed(&without(line)).replace("declared", "polled")).is_some(), "a provider's word, signed");
+    }
 
     #[test]
     fn every_golden_event_has_the_fields_of_its_kind() {

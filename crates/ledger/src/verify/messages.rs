@@ -114,8 +114,11 @@ impl World {
         let (name, from) = (kind.as_str(), before.state);
         let Some(to) = to else {
             // What would have moved the message must say so.
-            let report =
-                if kind == Kind::ReceiptLate { status } else { Some(State::Accepted).filter(|_| is_acceptance(kind, fact)) };
+            let report = match kind {
+                Kind::ReceiptLate => status,
+                Kind::Recalled => Some(State::Failed).filter(|_| fact.text("ground") == Some("cancelled")),
+                _ => Some(State::Accepted).filter(|_| is_acceptance(kind, fact)),
+            };
             let is_news = report.is_some_and(|report| from.may_become(report));
             let is_answer = matches!(kind, Kind::Rejected | Kind::NotTaken | Kind::LaneStopped | Kind::Unknown);
             let is_own_answer = is_answer && from == State::Sending && fact.number("attempt") == Some(before.attempt);

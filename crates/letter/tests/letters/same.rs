@@ -2,7 +2,7 @@
 
 use crate::given::{Given, kinds, letter_to, note_to};
 use crate::pdf;
-use duly_letter::{Print, Sheet, Typesetter, document};
+use duly_letter::{Print, Sheet, Typesetter, document, join};
 use sha2::{Digest, Sha256};
 
 #[test]
@@ -148,4 +148,28 @@ fn a_value_of_a_document_is_never_markup() {
     assert!(pdf::text(&pdf::glyphs(&page)).contains(&pdf::squeeze(value)));
     assert_eq!(document(PAGE, &serde_json::json!({"value": "王"}), "x").err().map(|e| e.code()), Some("missing_glyph"));
     assert_eq!(document("#include \"/etc/passwd\"", &serde_json::json!({}), "x").err().map(|e| e.code()), Some("typst"));
+}
+
+#[test]
+fn joined_letters_print_as_they_do_alone_and_each_begins_on_a_front_page() {
+    let mut given: Vec<Given> = ["Siân O'Brien", "محمد علي", "Rhys Price"].iter().map(|name| letter_to(name)).collect();
+    given[1].print = Print::Large;
+    let alone: Vec<Vec<u8>> = given.iter().map(|given| given.typeset().unwrap().pdf).collect();
+    let letters: Vec<&[u8]> = alone.iter().map(Vec::as_slice).collect();
+
+    let joined = join(&letters).unwrap();
+    assert_eq!(joined.pdf, join(&letters).unwrap().pdf, "the same bytes");
+    assert_eq!(joined.pages, [(1, 1), (3, 5), (7, 7)], "after an odd page an empty one");
+    let glyphs = pdf::glyphs(&joined.pdf);
+    for (alone, (first, last)) in alone.iter().zip(&joined.pages) {
+        let own: Vec<_> = glyphs.iter().filter(|g| (*first..=*last).contains(&(g.page + 1))).collect();
+        assert_eq!(pdf::text(own.iter().copied()), pdf::text(&pdf::glyphs(alone)));
+    }
+    assert!(!glyphs.iter().any(|glyph| [1, 5].contains(&glyph.page)));
+    // What another program draws is the same picture.
+    let one = join(&letters[..1]).unwrap();
+    assert!(duly_letter::picture(&one.pdf, 40.0).is_ok());
+    for broken in [&b""[..], b"%PDF-1.7 no"] {
+        assert!(join(&[broken]).is_err());
+    }
 }

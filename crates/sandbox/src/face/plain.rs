@@ -68,6 +68,7 @@ impl Vendor for Plain {
             (&Method::POST, None) => Some(Door::Submit),
             (&Method::GET, None) => Some(Door::LookUp(request.asks("reference").unwrap_or_default())),
             (&Method::GET, Some(id)) => Some(Door::Find(id.to_owned())),
+            (&Method::DELETE, Some(id)) => Some(Door::Cancel(id.to_owned())),
             _ => None,
         }
     }
@@ -124,8 +125,8 @@ impl Vendor for Plain {
         Reply::json(200, &json!({ "messages": messages }))
     }
 
-    fn cancelled(&self, _: &Shown, _: bool) -> Option<Reply> {
-        None
+    fn cancelled(&self, message: &Shown, in_time: bool) -> Option<Reply> {
+        Some(if in_time { self.one(message) } else { error(409, "too_late") })
     }
 
     fn id(&self, n: u64) -> String {

@@ -1,0 +1,37 @@
+//! Finished letters as one PDF for a print house: their pages as they are, so that what is printed is what was approved.
+//!
+//! [`crate::Typesetter::batch`] makes a smaller and tagged file, and needs what the letters were made from; whoever holds
+//! their frozen bytes has only these.
+
+use crate::LetterError;
+use krilla::page::PageSettings;
+use krilla::pdf::{Pdf, PdfDocument};
+use krilla::{Document, SerializeSettings};
+use std::sync::Arc;
+
+/// Letters in one PDF.
+pub struct Joined {
+    /// The PDF, the same bytes each time.
+    pub pdf: Vec<u8>,
+    /// First and last page of each letter, from 1, in order.
+    pub pages: Vec<(usize, usize)>,
+}
+
+/// Joins letters. Each begins on a front page: after an odd last page an empty one follows.
+pub fn join(letters: &[&[u8]]) -> Result<Joined, LetterError> {
+    let mut document =
+        Document::new_with(SerializeSettings { xmp_metadata: false, enable_tagging: false, ..SerializeSettings::default() });
+    let (mut pages, mut next) = (Vec::with_capacity(letters.len()), 1);
+    for letter in letters {
+        let pdf = Pdf::new(letter.to_vec()).map_err(|_| LetterError::Joined)?;
+        let count = pdf.pages().len();
+        let (width, height) = pdf.pages().last().ok_or(LetterError::Joined)?.render_dimensions();
+        document.embed_pdf_pages(&PdfDocument::new(Arc::new(pdf)), &(0..count).collect::<Vec<_>>());
+        if !count.is_multiple_of(2) {
+            document.start_page_with(PageSettings::from_wh(width, height).ok_or(LetterError::Joined)?).finish();
+        }
+        pages.push((next, next + count - 1));
+        next += count.next_multiple_of(2);
+    }
+    Ok(Joined { pdf: document.finish().map_err(|_| LetterError::Joined)?, pages })
+}

@@ -1,0 +1,63 @@
+//! What a provider can do that writes messages into batches for somebody to carry, instead of sending them.
+
+use super::Word;
+use futures::future::BoxFuture;
+use time::OffsetDateTime;
+
+/// Batches of a lane.
+pub trait Batches: Send + Sync {
+    /// Closes every batch that is full or has waited long enough, and returns their names; any worker may, at any time.
+    fn close_due(&self) -> BoxFuture<'_, Result<Vec<String>, BatchError>>;
+
+    /// Every closed batch, and how many messages are in none yet.
+    fn list(&self) -> BoxFuture<'_, Result<BatchList, BatchError>>;
+
+    /// Lays the signed docket beside a batch: from now on it waits for nobody.
+    fn keep_docket<'a>(&'a self, batch: &'a str, docket: Vec<u8>) -> BoxFuture<'a, Result<(), BatchError>>;
+
+    /// What a word of a result file means.
+    fn meaning(&self, word: &str) -> Option<&'static Word>;
+
+    /// The words that a result file may have.
+    fn words(&self) -> Vec<&'static str>;
+}
+
+/// Batches at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct BatchList {
+    /// Closed batches, oldest first.
+    pub closed: Vec<ClosedBatch>,
+    /// Messages that are in none yet.
+    pub waiting: usize,
+}
+
+/// A closed batch.
+#[derive(Debug, Clone)]
+pub struct ClosedBatch {
+    /// Name.
+    pub name: String,
+    /// When it was closed.
+    pub closed_at: OffsetDateTime,
+    /// When its docket is due; after that it is an alarm.
+    pub due_at: OffsetDateTime,
+    /// References of its messages, in order.
+    pub references: Vec<String>,
+    /// SHA-256 of its manifest, hex.
+    pub manifest_sha256: String,
+    /// The file to be carried, by its path.
+    pub file: String,
+    /// Whether somebody signed that it was handed over.
+    pub is_handed_over: bool,
+}
+
+/// Why batches cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[error("the batches of the lane cannot be used")]
+pub struct BatchError(#[from] pub super::file::spool::SpoolError);
+
+impl BatchError {
+    /// One sentence that tells the reader what to do next.
+    pub fn remedy(&self) -> &'static str {
+        "run it where the lane's `folder` is, as the user of the workers; `duly provider check` says whether it can be used"
+    }
+}

@@ -1,0 +1,185 @@
+//! A provider whose secrets stand in files: when a file changes, the next call goes with what stands there now, and
+//! nothing stops.
+
+use super::guarded::MayStart;
+use super::{
+    CallResult, CancelOutcome, Capabilities, Check, Frozen, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal,
+    Refusal, Sought, StatusAnswer,
+};
+use crate::config::Lane;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How often the files are looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// For how long receipts under the secret before are still believed: they were on their way.
+const OVERLAP: Duration = Duration::from_secs(900);
+
+/// Makes the provider of a lane.
+pub type Make = Box<dyn Fn(&Lane) -> Option<Box<dyn Provider>> + Send + Sync>;
+
+/// When each file was changed, and how long it is.
+type Stamp = Vec<Option<(SystemTime, u64)>>;
+
+struct State {
+    current: Arc<dyn Provider>,
+    before: Option<(Arc<dyn Provider>, Instant)>,
+    stamp: Stamp,
+    looked_at: Instant,
+}
+
+/// A provider behind its files.
+pub struct Rotating {
+    name: String,
+    lane: Lane,
+    make: Make,
+    capabilities: Capabilities,
+    state: Mutex<State>,
+}
+
+impl Rotating {
+    /// The provider of a lane as its files stand now.
+    pub fn new(name: &str, lane: &Lane, first: Box<dyn Provider>, make: Make) -> Self {
+        let capabilities = first.capabilities().clone();
+        let state = State { current: first.into(), before: None, stamp: stamp(lane), looked_at: Instant::now() };
+        Self { name: name.to_owned(), lane: lane.clone(), make, capabilities, state: Mutex::new(state) }
+    }
+
+    fn current(&self) -> Arc<dyn Provider> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.looked_at.elapsed() >= LOOK_AGAIN {
+            state.looked_at = Instant::now();
+            let now = stamp(&self.lane);
+            if now != state.stamp {
+                self.change(&mut state, now);
+            }
+        }
+        state.current.clone()
+    }
+
+    /// Takes new secrets, unless they cannot be read or are none: then the old ones stay, and the files are looked at again.
+    fn change(&self, state: &mut State, stamp: Stamp) {
+        let fresh = self.lane.with_fresh_secrets(&self.name);
+        match fresh.ok().flatten().and_then(|lane| (self.make)(&lane)) {
+            Some(provider) => {
+                let before = std::mem::replace(&mut state.current, provider.into());
+                state.before = Some((before, Instant::now()));
+                state.stamp = stamp;
+                tracing::info!(lane = self.name, "the lane goes on with the secrets that its files have now");
+            }
+            None => tracing::error!(lane = self.name, "the lane's changed secrets cannot be used, and the ones before stay"),
+        }
+    }
+
+    fn before(&self) -> Option<Arc<dyn Provider>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.before.as_ref().filter(|(_, since)| since.elapsed() < OVERLAP).map(|(provider, _)| provider.clone())
+    }
+}
+
+fn stamp(lane: &Lane) -> Stamp {
+    let of = |path: &std::path::Path| {
+        let data = std::fs::metadata(path).ok()?;
+        Some((data.modified().ok()?, data.len()))
+    };
+    lane.secret_files().into_iter().map(of).collect()
+}
+
+impl Provider for Rotating {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal> {
+        self.current().prepare(outbound)
+    }
+
+    fn submit(&self, frozen: Frozen, may_start: MayStart) -> BoxFuture<'_, CallResult> {
+        let provider = self.current();
+        async move { provider.submit(frozen, may_start).await }.boxed()
+    }
+
+    fn look_up<'a>(&'a self, sought: Sought<'a>) -> BoxFuture<'a, LookUp> {
+        let provider = self.current();
+        async move { provider.look_up(sought).await }.boxed()
+    }
+
+    fn fetch_status<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, StatusAnswer> {
+        let provider = self.current();
+        async move { provider.fetch_status(provider_id).await }.boxed()
+    }
+
+    fn cancel<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, CancelOutcome> {
+        let provider = self.current();
+        async move { provider.cancel(provider_id).await }.boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Check> {
+        let provider = self.current();
+        async move { provider.check().await }.boxed()
+    }
+
+    fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
+        match (self.current().parse_receipt(raw), self.before()) {
+            (Err(ReceiptRefusal::BadSignature), Some(before)) => before.parse_receipt(raw),
+            (read, _) => read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use crate::provider::{Account, RawReceipt, ReceiptRefusal};
+    use std::time::Duration;
+
+    fn read(account: &Account, secret: &str) -> Result<usize, ReceiptRefusal> {
+        let (stamp, path, body) = (
+            "1800000000",
+            "/receipts/n/texts",
+            r#"{"at":"2027-01-15T08:00:00Z","event":"e","id":"sb_1","reference":"r","status":"delivered"}"#,
+        );
+        let mut headers = reqwest::header::HeaderMap::new();
+        headers.insert("x-sandbox-timestamp", stamp.parse().unwrap());
+        headers.insert("x-sandbox-signature", duly_sandbox::sign(secret, stamp, path, body).parse().unwrap());
+        let raw = RawReceipt {
+            path,
+            query: "",
+            origin: "",
+            headers: &headers,
+            body: body.as_bytes(),
+            now_seconds: 1_800_000_000,
+            window_seconds: 300,
+        };
+        account.provider.parse_receipt(&raw).map(|read| read.len())
+    }
+
+    #[test]
+    fn a_changed_secret_is_taken_without_a_stop_and_the_one_before_still_believed_for_a_while() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "the first secret\n").unwrap();
+        let lane = format!(
+            "channel = \"sms\"\nurl = \"http://127.0.0.1:1\"\nreceipt_secret = \"the first secret\"\nreceipt_secret_file = \"{}\"\n",
+            file.display()
+        );
+        let account = Account::new("texts", &toml::from_str(&lane).unwrap(), Duration::from_secs(1), false).unwrap();
+        assert_eq!((read(&account, "the first secret"), read(&account, "another")), (Ok(1), Err(ReceiptRefusal::BadSignature)));
+
+        std::fs::write(&file, "the second secret, longer\n").unwrap();
+        // The files are looked at once a second.
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while read(&account, "the second secret, longer").is_err() {
+            assert!(std::time::Instant::now() < end, "the new secret was not taken");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(read(&account, "the first secret"), Ok(1), "it was on its way");
+
+        std::fs::remove_file(&file).unwrap();
+        std::thread::sleep(Duration::from_millis(1100));
+        assert_eq!(read(&account, "the second secret, longer"), Ok(1), "what cannot be read changes nothing");
+    }
+}
