@@ -1,5 +1,16 @@
 //! The command line: one file per group of commands, each a thin layer over the library.
 
+/// As std's, which panics where nobody reads stderr any more: a command would end in the middle of its work.
+macro_rules! eprintln {
+    () => { $crate::cli::output::words("\n") };
+    ($($words:tt)*) => { $crate::cli::output::words(&format!("{}\n", format_args!($($words)*))) };
+}
+
+/// As `eprintln` above.
+macro_rules! eprint {
+    ($($words:tt)*) => { $crate::cli::output::words(&format!($($words)*)) };
+}
+
 pub mod audit;
 mod batches;
 pub mod close;
@@ -44,6 +55,7 @@ use secrecy::ExposeSecret;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 /// Tell every person affected by a data breach, once, and prove it.
 #[derive(Parser)]
@@ -56,8 +68,9 @@ use tokio::sync::OnceCell;
     arg_required_else_help = true
 )]
 pub struct Cli {
-    /// Second settings file, above config/default.toml
-    #[arg(long, global = true, value_name = "FILE", env = "DULY_SETTINGS", help_heading = "For every command")]
+    /// Second settings file, above config/default.toml; without it that of DULY_SETTINGS
+    // Not by clap, whose usage would show the option as needed wherever the variable is set.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "For every command")]
     settings: Option<PathBuf>,
     /// One setting, above all files: `--set dispatch.lease_ms=60000`
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair, help_heading = "For every command")]
@@ -79,19 +92,19 @@ enum Command {
     /// Print the settings in force and where each comes from
     #[command(after_help = "Examples:\n  duly settings\n  duly --settings police.toml settings --json")]
     Settings,
-    /// Users: add, list, revoke
+    /// Users: add, key, list, revoke
     #[command(subcommand)]
     User(users::UserCommand),
-    /// Keys: recovery sheet of the master key, a controller's list key
+    /// Keys: split the master key for its recovery, test-restore, restore; new, a controller's list key
     #[command(subcommand)]
     Key(keys::KeyCommand),
-    /// Controllers: the organisations that must notify
+    /// Controllers, the organisations that must notify: add, set, list
     #[command(subcommand)]
     Controller(controllers::ControllerCommand),
     /// Incidents: add, list, show, close, reopen
     #[command(subcommand)]
     Incident(incidents::IncidentCommand),
-    /// Affected lists: import, sign
+    /// Affected lists: import, statement, sign, attach, replace-key
     #[command(subcommand)]
     List(lists::ListCommand),
     /// Rows that wait: list, export, correct, discard
@@ -100,13 +113,13 @@ enum Command {
     /// Jobs on duly.intake: publish, rejected, retry, discard, key
     #[command(subcommand)]
     Job(jobs::JobCommand),
-    /// Templates: list, check, preview, new
+    /// Templates: list, check, preview, diff, review, new
     #[command(subcommand)]
     Template(templates::TemplateCommand),
     /// Plans: prepare, show, approve, go, pause, resume
     #[command(subcommand)]
     Plan(plans::PlanCommand),
-    /// Holds: stop sending to an incident or a person, lift, list
+    /// Holds: set a stop on an incident or a person, lift, list
     #[command(subcommand)]
     Hold(holds::HoldCommand),
     /// Where an incident stands: people, the equation, lanes, what needs a person
@@ -120,7 +133,7 @@ enum Command {
     /// Calls of which nobody knows how they ended: list, decide
     #[command(subcommand)]
     Unknown(unknown::UnknownCommand),
-    /// Check that nobody is lost, nobody told twice and no fact altered
+    /// Check that nobody is lost, nobody told twice and no fact altered; or draw a sample
     Audit(audit::Audit),
     /// Check a pack of evidence: needs no database, no network and no settings
     Verify(verify::Verify),
@@ -130,13 +143,13 @@ enum Command {
     /// Evidence as a file: of an incident, of one person
     #[command(subcommand)]
     Pack(pack::PackCommand),
-    /// The logs: how far they are signed, and the key that verifies them
+    /// The logs: list how far they are signed, print the key that verifies them
     #[command(subcommand)]
     Log(logs::LogCommand),
     /// After a restore or a move of the database: reconcile, before anything is sent
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
-    /// Providers: what the lanes' can do and how they fare, and whether they answer
+    /// Providers: list what the lanes' can do and how they fare, check whether they answer
     #[command(subcommand)]
     Provider(providers::ProviderCommand),
     /// Batches that somebody carries: list, handed-over, result
@@ -164,6 +177,11 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     text.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).ok_or_else(|| "write KEY=VALUE".to_owned())
 }
 
+/// Parses an id that a command printed.
+pub fn id(text: &str, printed_by: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text).map_err(|_| format!("this is no id: copy it as `{printed_by}` prints it"))
+}
+
 /// Settings, connections and output form of a run.
 pub struct Context {
     /// The layers.
@@ -186,7 +204,7 @@ impl Context {
             .get_or_try_init(|| async {
                 let settings = self.settings()?;
                 let database = &settings.database;
-                Store::reach(database.url.expose_secret()).await?;
+                setup::reach(database.url.expose_secret()).await?;
                 let store = Store::connect(database.url.expose_secret(), database.connections, deadlines(&settings)).await?;
                 store.check_schema().await?;
                 Ok(store)
@@ -224,15 +242,17 @@ impl Cli {
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let named = std::env::var_os("DULY_SETTINGS").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let file = cli.settings.or(named);
     let context = Context {
-        layers: config::layers(cli.settings.as_deref(), &cli.set),
+        layers: config::layers(file.as_deref(), &cli.set),
         json: cli.json,
         store: OnceCell::new(),
         office: OnceCell::new(),
     };
     match cli.command {
         Command::Init(args) => setup::init(&context, args).await,
-        Command::Migrate => setup::migrate(&context).await,
+        Command::Migrate => setup::migrate_alone(&context).await,
         Command::Settings => setup::settings(&context),
         Command::User(command) => users::run(&context, command).await,
         Command::Key(command) => keys::run(&context, command).await,

@@ -1,6 +1,6 @@
 //! Parses the command line, runs the command, prints an error with its causes and its remedy.
 
-use duly::cli::output::Paint;
+use duly::cli::output::{Paint, words};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -8,7 +8,8 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     let cli = duly::cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| cli.log_filter().into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().init();
+    // A log that nobody reads any more is no reason to say so in a panic.
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false).json().init();
     // One TLS implementation for every client of this process.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::warn!("a TLS provider was installed before");
@@ -17,7 +18,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let paint = Paint::stderr();
-            eprintln!("{}", failure.text(|label| paint.label(label)));
+            words(&format!("{}\n", failure.text(|label| paint.label(label))));
             failure.exit_code()
         }
     }

@@ -1,6 +1,7 @@
 //! Pure types and rules: no database, no network, no clock.
 
 pub mod cause;
+pub mod causes;
 pub mod column;
 pub mod contact;
 pub mod email;

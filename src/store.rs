@@ -9,12 +9,14 @@ pub mod audit;
 pub mod bring_back;
 pub mod claim;
 pub mod close;
+mod connect;
 pub mod controller;
 pub mod declared;
 pub mod draft;
 pub mod due;
 pub mod equation;
 pub mod erase;
+pub mod fault;
 pub mod health;
 pub mod harvest;
 pub mod hold;
@@ -49,10 +51,14 @@ pub mod unknown;
 pub mod untold;
 pub mod user;
 
+pub(crate) use connect::{Role, pool};
+pub use fault::Fault;
+pub use health::Migrated;
+pub(crate) use health::check_version;
+
 use crate::model::health::HealthRules;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use std::str::FromStr;
+use std::error::Error;
 use std::time::Duration;
 
 /// What services log: what they do, and what goes wrong.
@@ -60,23 +66,42 @@ pub const SERVICE_LOGS: &str = "info,sqlx=warn";
 
 /// What is logged while a command runs: whoever typed it reads its error, and the libraries' warnings beside it
 /// explain nothing.
-pub const COMMAND_LOGS: &str = "warn,sqlx=error,lapin=error";
+pub const COMMAND_LOGS: &str = "warn,sqlx=error,lapin=off";
 
 /// What the database refused, or what was not there.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The query failed; the cause names the constraint, never a value.
     #[error("the database refused the query")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] Fault),
     /// A closed incident takes nothing in and sends nothing.
     #[error("the incident is closed")]
     Closed,
     /// No database is named.
     #[error("no database is named: `database.url` is empty")]
     Unnamed,
+    /// The URL of the database cannot be read; it is not repeated, for it holds a password.
+    #[error("`database.url` is no address of a Postgres database")]
+    BadUrl,
+    /// Nobody answers there.
+    #[error("the database at {place} does not answer")]
+    Away {
+        /// Host, port and database.
+        place: String,
+        /// What happened instead.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// It answers, and does not let this login in.
+    #[error("the database at {place} refused the login")]
+    Login {
+        /// Host, port and database.
+        place: String,
+        /// What it said.
+        source: Fault,
+    },
     /// The migrations could not be applied.
     #[error("the database could not be migrated")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] Box<dyn Error + Send + Sync>),
     /// The server is too old.
     #[error("PostgreSQL {found} is older than 15")]
     TooOld {
@@ -143,7 +168,7 @@ impl StoreError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Unnamed => "set DATABASE_URL or `database.url`; in a checkout of Duly: eval \"$(scripts/services env)\"",
-            Self::Database(sqlx::Error::Database(e)) if e.code().as_deref() == Some("DU071") => {
+            Self::Database(Fault(sqlx::Error::Database(e))) if e.code().as_deref() == Some("DU071") => {
                 "run `duly restore reconcile` first: this database was restored, and the published log knows more"
             }
             Self::Database(_) if self.is_about_values() => {
@@ -151,6 +176,13 @@ impl StoreError {
             }
             Self::Database(_) => {
                 "check that Postgres is up and `database.url` right, then run the command again: nothing was half done"
+            }
+            Self::BadUrl => "write it as postgres://USER:PASSWORD@HOST:5432/DATABASE, in DATABASE_URL or `database.url`",
+            Self::Away { .. } => {
+                "check that Postgres is up at that place and that DATABASE_URL or `database.url` names it rightly, then run the command again"
+            }
+            Self::Login { .. } => {
+                "check user, password and database in DATABASE_URL or `database.url`, then run the command again"
             }
             Self::Migrate(_) => "run `duly migrate` with an owner's `database.url` and read the cause",
             Self::TooOld { .. } => "use PostgreSQL 15 or newer",
@@ -173,7 +205,7 @@ impl StoreError {
 
     /// Whether the database refused the values or a rule, so that the same again is refused again.
     pub fn is_about_values(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(refusal)) = self else { return false };
+        let Self::Database(Fault(sqlx::Error::Database(refusal))) = self else { return false };
         refusal.code().is_some_and(|code| ["22", "23", "P0"].iter().any(|class| code.starts_with(class)))
     }
 
@@ -182,7 +214,7 @@ impl StoreError {
         let is_guard = |refused: &dyn sqlx::error::DatabaseError| refused.code().is_some_and(|code| code.starts_with("DU"));
         match self {
             Self::Corrupt { .. } => true,
-            Self::Database(sqlx::Error::Database(refused)) => self.is_about_values() || is_guard(refused.as_ref()),
+            Self::Database(Fault(sqlx::Error::Database(refused))) => self.is_about_values() || is_guard(refused.as_ref()),
             _ => false,
         }
     }
@@ -207,7 +239,17 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error().and_then(|e| e.code()) {
             Some(code) if code == CLOSED => Self::Closed,
-            _ => Self::Database(error),
+            _ => Self::Database(Fault(error)),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
+        match error {
+            Execute(error) | ExecuteMigration(error, _) => Self::Migrate(Box::new(Fault(error))),
+            other => Self::Migrate(Box::new(other)),
         }
     }
 }
@@ -250,15 +292,6 @@ pub struct Deadlines {
     pub health: HealthRules,
 }
 
-/// A database role of Duly's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Works: `duly_app`.
-    Application,
-    /// Inserts receipts: `duly_receipts`.
-    Receipts,
-}
-
 /// The database, as the application's role.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -274,24 +307,6 @@ impl Store {
         Ok(store)
     }
 
-    /// Applies the migrations as the owner, under a lock, so that many processes may start at once.
-    pub async fn migrate(url: &str) -> Result<(), StoreError> {
-        Self::migrate_within(url, LOCK_WAIT).await
-    }
-
-    /// Applies the migrations; whoever holds a lock for longer than `wait` is named instead.
-    pub async fn migrate_within(url: &str, wait: Duration) -> Result<(), StoreError> {
-        let owner = pool(url, 1, None).await?;
-        check_version(&owner).await?;
-        let wait_ms = wait.as_millis().to_string();
-        sqlx::query!("select set_config('lock_timeout', $1, false)", wait_ms).fetch_one(&owner).await?;
-        if let Err(error) = sqlx::migrate!().run(&owner).await {
-            return Err(if is_lock_timeout(&error) { locked(&owner).await } else { error.into() });
-        }
-        owner.close().await;
-        Ok(())
-    }
-
     /// Brings the planner's statistics up to date; after an import and a prepare, before speed matters.
     pub async fn analyze(&self) -> Result<(), StoreError> {
         sqlx::query!("select duly_analyze()").execute(&self.pool).await?;
@@ -305,45 +320,15 @@ impl Store {
     }
 }
 
-pub(crate) async fn pool(url: &str, connections: u32, role: Option<Role>) -> Result<PgPool, StoreError> {
-    if url.is_empty() {
-        return Err(StoreError::Unnamed);
-    }
-    // States move faster than statistics: joins over a guessed row count cost seven times as much, and JIT compiles
-    // for 30 ms what runs in one (measured). Every statement here finds its rows by an index.
-    let options = PgConnectOptions::from_str(url)?.application_name("duly").options([
-        ("jit", "off"),
-        ("enable_seqscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-    ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(30))
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                match role {
-                    Some(Role::Application) => sqlx::raw_sql("set role duly_app").execute(connection).await?,
-                    Some(Role::Receipts) => sqlx::raw_sql("set role duly_receipts").execute(connection).await?,
-                    None => return Ok(()),
-                };
-                Ok(())
-            })
-        })
-        .connect_with(options)
-        .await?;
-    Ok(pool)
-}
-
 /// How long a statement that may stop others waits for a lock itself.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// Whether the database gave up waiting for a lock.
-pub(crate) fn is_lock_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| {
-        error
-            .downcast_ref::<sqlx::Error>()
+pub(crate) fn is_lock_timeout(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source()).any(|error| {
+        let fault = error.downcast_ref::<Fault>().map(|fault| &fault.0);
+        fault
+            .or_else(|| error.downcast_ref::<sqlx::Error>())
             .and_then(|e| e.as_database_error())
             .is_some_and(|e| e.code().as_deref() == Some("55P03"))
     })
@@ -368,14 +353,6 @@ pub(crate) async fn locked(pool: &PgPool) -> StoreError {
         Ok(None) => StoreError::Locked { holder: "a session that has just ended, or one at work on the same tables,".to_owned() },
         Err(error) => error.into(),
     }
-}
-
-pub(crate) async fn check_version(pool: &PgPool) -> Result<(), StoreError> {
-    let row = sqlx::query!(r#"select current_setting('server_version_num')::int as "version!""#).fetch_one(pool).await?;
-    if row.version < 150_000 {
-        return Err(StoreError::TooOld { found: row.version });
-    }
-    Ok(())
 }
 
 /// Drops and makes a database of its own for the demo and the tests; returns its URL.

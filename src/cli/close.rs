@@ -57,6 +57,7 @@ pub async fn close(context: &Context, args: Close) -> Result<(), Failure> {
     let incident = store.load_incident(&args.incident).await?;
     if let Some(at) = incident.closed_at {
         eprintln!("It was closed {} already; nothing was changed.", when(at));
+        context.print(&json!({"closed": true, "changed": false}), "");
         return Ok(());
     }
     let reason = args.unfinished.as_deref().map(leaf_text).transpose()?;
@@ -78,7 +79,7 @@ pub async fn close(context: &Context, args: Close) -> Result<(), Failure> {
     let command = incident_close(incident.incident_id, reason);
     let by = signer(context).await?.sign(store, &command).await?;
     let left = store.close_incident(incident.key, reason, by).await?;
-    context.print(&json!({"closed": true, "left": left, "command": by.command_id}), "");
+    context.print(&json!({"closed": true, "changed": true, "left": left, "command": by.command_id}), "");
     eprintln!("Closed and signed. Nothing more is sent; receipts still come in.");
     Ok(())
 }
@@ -103,12 +104,13 @@ pub async fn reopen(context: &Context, args: Reopen) -> Result<(), Failure> {
     let incident = store.load_incident(&args.incident).await?;
     if incident.closed_at.is_none() {
         eprintln!("It is open; nothing was changed.");
+        context.print(&json!({"closed": false, "changed": false}), "");
         return Ok(());
     }
     let reason = leaf_text(&args.reason)?;
     let by = signer(context).await?.sign(store, &incident_reopen(incident.incident_id, reason)).await?;
     store.reopen_incident(incident.key, reason, by).await?;
-    context.print(&json!({"closed": false, "command": by.command_id}), "");
+    context.print(&json!({"closed": false, "changed": true, "command": by.command_id}), "");
     eprintln!("Reopened and signed. Plans go on as they stood: a running one sends what is due.");
     Ok(())
 }

@@ -25,10 +25,8 @@ use verdict::Run;
 
 /// Where everything that the demo makes lies.
 const FOLDER: &str = "target/demo";
-/// The worker dies once so many messages were produced …
-const PRODUCED_AT_KILL: usize = 600;
-/// … and so many calls are at the providers.
-const IN_FLIGHT_AT_KILL: u64 = 20;
+/// Fewer people do not meet every fault of config/sandbox.toml, and the run would show less than it says.
+const PEOPLE_MIN: u64 = 500;
 
 /// `duly demo`.
 #[derive(Args)]
@@ -36,7 +34,7 @@ const IN_FLIGHT_AT_KILL: u64 = 20;
     after_help = "Examples:\n  duly demo\n  duly demo --people 500 --seed 3\n\nNeeds DATABASE_URL and AMQP_URL, as `eval \"$(scripts/services env)\"` sets them; `make demo` does all of it."
 )]
 pub struct Demo {
-    /// Made-up people
+    /// Made-up people, at least 500
     #[arg(long, default_value_t = 5000)]
     people: u64,
     /// Seed of people and faults
@@ -47,8 +45,32 @@ pub struct Demo {
     seconds_max: u64,
 }
 
+/// When a worker dies: early in the run, and with calls of its own at the providers.
+struct Kill {
+    /// Messages that were produced before.
+    produced: u64,
+    /// Calls at the providers at that moment.
+    in_flight: u64,
+}
+
+impl Kill {
+    /// In proportion to the people: a run of a few hundred is over before as much is under way as in one of thousands.
+    fn of(people: u64) -> Result<Self, Failure> {
+        if people < PEOPLE_MIN {
+            return Err(Refusal::of(
+                format!(
+                    "{people} people are too few: not every fault of the simulator would fire, and the run would show nothing"
+                ),
+                format!("give `--people {PEOPLE_MIN}` or more"),
+            ));
+        }
+        Ok(Self { produced: (people / 8).min(600), in_flight: (people / 50).clamp(10, 20) })
+    }
+}
+
 /// Runs the demo; an error where anything does not hold.
 pub async fn run(args: Demo) -> Result<(), Failure> {
+    let kill = Kill::of(args.people)?;
     let started = Instant::now();
     let folder = Path::new(FOLDER);
     std::fs::create_dir_all(folder)?;
@@ -64,7 +86,7 @@ pub async fn run(args: Demo) -> Result<(), Failure> {
 
     let mut crew = vec![spawn(&ground.settings, &["web", "scheduler"])?, spawn(&ground.settings, &["worker"])?];
     let mut victim = spawn(&ground.settings, &["worker"])?;
-    let in_flight = wait_for_flight(&ground.sandbox).await?;
+    let in_flight = wait_for_flight(&ground.sandbox, &kill).await?;
     victim.kill().await?;
     crew.push(spawn(&ground.settings, &["worker"])?);
     say("killed", &format!("one of two workers, by SIGKILL, with {in_flight} calls at the providers; another one starts"));
@@ -118,11 +140,11 @@ fn spawn(settings: &Settings, roles: &[&str]) -> Result<Child, Failure> {
     Ok(command.env("RUST_LOG", "warn").stderr(Stdio::from(log)).kill_on_drop(true).spawn()?)
 }
 
-async fn wait_for_flight(sandbox: &SandboxState) -> Result<u64, Failure> {
+async fn wait_for_flight(sandbox: &SandboxState, kill: &Kill) -> Result<u64, Failure> {
     let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
         let flying: u64 = sandbox.in_flight().values().sum();
-        if flying >= IN_FLIGHT_AT_KILL && sandbox.record().len() >= PRODUCED_AT_KILL {
+        if flying >= kill.in_flight && sandbox.record().len() as u64 >= kill.produced {
             return Ok(flying);
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -154,5 +176,20 @@ async fn wait_until_told(office: &Office, incident: &Incident, started: Instant,
             return Ok(open);
         }
         tokio::time::sleep(Duration::from_secs(if is_terminal { 1 } else { 5 })).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kill_comes_in_proportion_to_the_people_and_too_few_are_refused() {
+        let of = |people| Kill::of(people).map(|kill| (kill.produced, kill.in_flight)).ok();
+
+        assert_eq!([of(500), of(5000), of(100_000)], [Some((62, 10)), Some((600, 20)), Some((600, 20))]);
+        assert_eq!(of(499), None);
+        let refused = Kill::of(20).err().unwrap().text(str::to_owned);
+        assert!(refused.contains("20 people are too few") && refused.contains("--people 500"), "{refused}");
     }
 }

@@ -30,6 +30,7 @@ use crate::render::message::MessageError;
 use crate::report::ReportError;
 use crate::report::pack::PackError;
 use crate::store::StoreError;
+use serde::de::DeserializeOwned;
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
@@ -97,9 +98,7 @@ macro_rules! foreign_remedies {
 foreign_remedies! {
     std::io::Error => "check that the path exists, that the port is free and that this user may use them",
     std::num::TryFromIntError => "give a smaller number",
-    serde_json::Error => "correct the JSON at the place that is named",
     time::error::Format => "report this as a fault of Duly: a stored time cannot be printed",
-    toml::de::Error => "correct the TOML at the place that is named",
     uuid::Error => "copy the id again, as Duly printed it",
     tokio::task::JoinError => "start it again; leases bring back whatever was under way",
     duly_ledger::ManifestError => "report this as a fault of Duly with the command that you ran",
@@ -187,6 +186,38 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// Reads a TOML file that somebody named.
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    parse_toml(&path.display().to_string(), &read_text(path)?)
+}
+
+/// Reads TOML. The library's error prints the line, which may hold a secret or somebody's name: file and place are kept.
+pub fn parse_toml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Failure> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or_else(String::new, |span| format!(", {}", place(text, span.start)));
+        // The same text as a table: whether it is no TOML at all, or says something that does not belong there.
+        match toml::from_str::<toml::Table>(text) {
+            Err(_) => Refusal::of(format!("`{name}`{at}: this is no TOML"), "correct it there: a text stands in quotes"),
+            Ok(_) => Refusal::of(
+                format!("`{name}`{at}: a name that is not known, a value of another type, or one is missing"),
+                "correct it there; the examples that come with Duly show every name",
+            ),
+        }
+    })
+}
+
+/// `line 3, column 8` of a place in a text.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let (line, last) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default());
+    format!("line {line}, column {}", last.chars().count() + 1)
+}
+
+/// Reads what the database keeps as JSON. Nothing of it is in the error: it may be a person's record.
+pub fn read_stored<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|_| StoreError::Corrupt { what })
+}
+
 /// Reads a key or a passphrase from a file that nobody else may read.
 pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let text = crate::config::read_private(path).map_err(|cause| {
@@ -233,5 +264,23 @@ mod tests {
         assert_eq!(lines[1], "  cause: entity not found");
         assert_eq!(lines[lines.len() - 2], "");
         assert!(lines[lines.len() - 1].starts_with("hint: run `duly init`"), "{text}");
+    }
+
+    #[test]
+    fn what_stands_in_a_toml_file_is_never_in_the_error_but_its_place_is() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Whole {
+            #[expect(dead_code, reason = "only the errors matter")]
+            key: u8,
+        }
+        let said = |text: &str| parse_toml::<Whole>("a.toml", text).unwrap_err().text(str::to_owned);
+
+        assert!(said("\nkey = Ann Marlowe\n").contains("`a.toml`, line 2, column 7: this is no TOML"));
+        for text in ["\nkey = Ann Marlowe\n", "key = \"Ann Marlowe\"", "key = 1\nMarlowe = 2", "Ann Marlowe", "key = \"Ann"] {
+            let said = said(text);
+            assert!(said.contains("`a.toml`, line ") && !said.contains("Ann") && !said.contains("Marlowe"), "{said}");
+        }
+        assert!(!said("").contains("line 0"));
     }
 }

@@ -180,6 +180,17 @@ mod tests {
     }
 
     #[test]
+    fn the_overview_names_every_command_of_a_group() {
+        for group in Cli::command().get_subcommands().filter(|command| command.has_subcommands()) {
+            let about = group.get_about().map(ToString::to_string).unwrap_or_default();
+            let said: Vec<&str> = about.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+            let missing: Vec<&str> =
+                group.get_subcommands().map(clap::Command::get_name).filter(|name| !said.contains(name)).collect();
+            assert!(missing.is_empty(), "{}: {missing:?} in `{about}`", group.get_name());
+        }
+    }
+
+    #[test]
     fn the_help_of_every_command_ends_with_an_example() {
         fn walk(command: &clap::Command, path: &str) {
             for inner in command.get_subcommands() {

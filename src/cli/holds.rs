@@ -4,7 +4,7 @@ use super::failure::check_visible;
 use super::output::{count, table, when};
 use super::person::person_id;
 use super::sign::signer;
-use super::{Context, Failure, Refusal};
+use super::{Context, Failure, Refusal, id};
 use crate::model::statement::{hold_lift, hold_set};
 use crate::store::story::HoldRow;
 use clap::Subcommand;
@@ -33,6 +33,7 @@ pub enum HoldCommand {
     #[command(after_help = "Example:\n  duly hold lift 0193f3a2-…")]
     Lift {
         /// Hold, as `duly hold list` shows it
+        #[arg(value_parser = |text: &str| id(text, "duly hold list"))]
         hold: Uuid,
     },
     /// List holds of an incident, lifted ones among them
@@ -68,11 +69,14 @@ pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure>
         HoldCommand::Lift { hold } => {
             if !store.is_open_hold(hold).await? {
                 eprintln!("It was lifted before; nothing was changed.");
+                context.print(&json!({"hold": hold, "changed": false}), "");
                 return Ok(());
             }
             let by = signer(context).await?.sign(store, &hold_lift(hold)).await?;
             store.lift_hold(hold, by).await?;
-            eprintln!("{}", lifted(store.count_holds_beside(hold).await?));
+            let (whole, single) = store.count_holds_beside(hold).await?;
+            context.print(&json!({"hold": hold, "changed": true, "incident_holds": whole, "person_holds": single}), "");
+            eprintln!("{}", lifted((whole, single)));
             Ok(())
         }
         HoldCommand::List { incident } => {

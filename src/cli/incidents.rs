@@ -1,7 +1,7 @@
 //! Incidents: one breach of one controller, with the texts that the law requires.
 
 use super::close::{self, Close, Reopen};
-use super::failure::read_text;
+use super::failure::read_toml;
 use super::output::{figure, table, when};
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
@@ -85,7 +85,7 @@ pub fn check_slug(slug: &str) -> Result<(), Failure> {
 }
 
 fn read_texts(args: &AddIncident) -> Result<toml::Table, Failure> {
-    let texts: toml::Table = toml::from_str(&read_text(&args.texts)?)?;
+    let texts: toml::Table = read_toml(&args.texts)?;
     let is_missing = |t: &&&str| texts.get(**t).and_then(toml::Value::as_str).is_none_or(|v| v.trim().is_empty());
     let is_broken = |text: &str| text.contains(|c: char| c.is_control() && !"\n\r\t".contains(c));
     if let Some((name, _)) = find_text(&texts, &is_broken) {

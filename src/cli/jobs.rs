@@ -2,10 +2,10 @@
 
 use super::output::count;
 use super::sign::{signed, signer};
-use super::{Context, Failure, Refusal, pair};
+use super::{Context, Failure, Refusal, id, pair};
 use crate::broker::BrokerError;
 use crate::broker::intake::declare;
-use crate::intake::csv::count as count_file;
+use crate::intake::csv::{count as count_file, file as open_file};
 use crate::intake::job::{Retry, Target, check_file, publish_file, remedy};
 use crate::store::quarantine::Decider;
 use clap::Subcommand;
@@ -48,13 +48,14 @@ pub enum JobCommand {
     )]
     Retry {
         /// Jobs, as `duly job rejected` prints them
+        #[arg(value_parser = |text: &str| id(text, "duly job rejected"))]
         jobs: Vec<Uuid>,
     },
     /// Discard jobs that could not be read, for a reason that stays on record
     #[command(after_help = "Example:\n  duly job discard 0193f2b4-… --reason 'test message of the payroll system'")]
     Discard {
         /// Jobs, as `duly job rejected` prints them
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = |text: &str| id(text, "duly job rejected"))]
         jobs: Vec<Uuid>,
         /// Why, without personal data
         #[arg(long)]
@@ -90,7 +91,7 @@ async fn publish(context: &Context, file: &Path, slug: &str, map: &[(String, Str
     check_file(file, map)?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
     // As for a list: the plain hash of a short file could be guessed.
-    let hash = hex::encode(key.search_hash("file", &count_file(std::fs::File::open(file)?)?.hash));
+    let hash = hex::encode(key.search_hash("file", &count_file(open_file(file)?)?.hash));
     signed(context, &json!({"command": "job publish", "incident": incident.incident_id, "file": hash, "plain": is_plain}))
         .await?;
     let (connection, channel) = crate::broker::connect(office.settings.broker.url.expose_secret()).await?;

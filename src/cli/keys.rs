@@ -105,6 +105,11 @@ fn write_halves(context: &Context, paths: Option<(PathBuf, PathBuf)>) -> Result<
     let halves = split(&context.settings()?.master_key()?);
     let sheets = halves.each_ref().map(sheet::Sheet::of);
     let Some((first, second)) = paths else {
+        if context.json {
+            let halves = sheets.each_ref().map(|sheet| sheet.text().to_string());
+            context.print(&json!({"key": sheets[0].fingerprint(), "halves": halves}), "");
+            return Ok(());
+        }
         for sheet in &sheets {
             super::output::data(&sheet.text());
         }

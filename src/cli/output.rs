@@ -73,6 +73,12 @@ pub fn data(text: &str) {
     }
 }
 
+/// Writes words for people to stderr. Whoever reads may have gone, as `head` does: the command does its work all the same.
+pub fn words(text: &str) {
+    let mut out = std::io::stderr().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
 /// A figure with commas.
 pub fn figure(n: i64) -> String {
     let digits = n.unsigned_abs().to_string();

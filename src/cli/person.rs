@@ -2,6 +2,7 @@
 
 mod ending;
 
+use super::failure::read_stored;
 use super::output::{Paint, count, when};
 use super::sign::signed;
 use super::{Context, Failure, Refusal};
@@ -180,7 +181,7 @@ pub(super) async fn seek(
 /// Opens the record one last time: copies elsewhere are known by its reference.
 fn reference_of(person: &SealedPerson, incident_key: &Key) -> Result<String, Failure> {
     let key = incident_key.unwrap_key(&person.wrapped_key, "person")?;
-    let record: PersonRecord = serde_json::from_slice(&key.open("contact", &person.contact)?)?;
+    let record: PersonRecord = read_stored("contact", &key.open("contact", &person.contact)?)?;
     Ok(record.external_reference)
 }
 

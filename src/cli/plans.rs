@@ -22,7 +22,7 @@ use crate::store::plan::Plan;
 use crate::store::quarantine::Decider;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use show::{body, describe, people_written_to, show, vouched_words};
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
@@ -222,6 +222,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     check_not_withdrawn(&plan)?;
     if plan.state != "prepared" {
         eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
+        context.print(&json!({"plan": plan.plan_no, "state": plan.state, "changed": false}), "");
         return Ok(());
     }
     // Who may not approve is told so before being asked for anything but the key.
@@ -229,6 +230,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     check_approver(&plan, signer.user_id)?;
     if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == signer.user_id) {
         eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
+        context.print(&json!({"plan": plan.plan_no, "state": plan.state, "changed": false}), "");
         return Ok(());
     }
     eprintln!("{}", describe(context, &incident, &plan).await?);
@@ -244,7 +246,10 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
         eprintln!("Your key was {}: the approval will say so.", vouched_words(how));
     }
     let by = signer.sign(store, &plan_command("plan approve", incident.incident_id, plan.plan_no, &plan.hash)).await?;
-    approve_in(store, &incident, &plan, by.user_id, by.command_id).await
+    let is_approved = approve_in(store, &incident, &plan, by.user_id, by.command_id).await?;
+    let state = if is_approved { "approved" } else { "prepared" };
+    context.print(&json!({"plan": plan.plan_no, "state": state, "changed": true}), "");
+    Ok(())
 }
 
 /// The count typed by a person: it keeps a tired hand from pressing on. Programs may leave it out.
@@ -263,7 +268,8 @@ fn stated_people(given: Option<i64>) -> Result<Option<i64>, Failure> {
 
 /// Approves, unless the approver prepared the plan.
 pub async fn approve(office: &Office, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
-    approve_in(&office.store, incident, plan, user_id, command_id).await
+    approve_in(&office.store, incident, plan, user_id, command_id).await?;
+    Ok(())
 }
 
 fn check_approver(plan: &Plan, user_id: Uuid) -> Result<(), Failure> {
@@ -273,22 +279,24 @@ fn check_approver(plan: &Plan, user_id: Uuid) -> Result<(), Failure> {
     }
 }
 
-async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
+/// Whether that was the last approval that it needed.
+async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<bool, Failure> {
     check_approver(plan, user_id)?;
     let done = store.approve_plan(incident.key, plan, user_id, command_id, i64::from(incident.approvals_required)).await?;
     match done {
         true => eprintln!("Approved. Nothing is sent before: duly plan go --incident {}", incident.slug),
         false => eprintln!("Approved by you. One more approval is needed, by somebody else."),
     }
-    Ok(())
+    Ok(done)
 }
 
 async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Failure> {
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, to.from).await?;
     incident.check_open()?;
-    move_plans(context, &incident, &[plan], to).await?;
+    let moved = move_plans(context, &incident, &[plan], to).await?;
     let holds = i64::try_from(store.list_holds(incident.key).await?.len()).unwrap_or(i64::MAX);
+    context.print(&json!({"plans": moved, "holds": holds}), "");
     if holds > 0 {
         let stand = count(holds, "hold stands", "holds stand");
         eprintln!("{stand}: whoever is held is not sent to. duly hold list --incident {}", incident.slug);
@@ -301,9 +309,12 @@ async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Fai
     let store = context.store().await?;
     let (incident, plans) = choose::running(store, which).await?;
     incident.check_open()?;
-    move_plans(context, &incident, &plans, &PAUSE).await?;
-    for line in choose::still_running(store, &incident).await? {
-        eprintln!("{line}");
+    let moved = move_plans(context, &incident, &plans, &PAUSE).await?;
+    let running = choose::still_running(store, &incident).await?;
+    let still: Vec<Value> = running.iter().map(|p| json!({"plan": p.plan, "open": p.open})).collect();
+    context.print(&json!({"plans": moved, "still_running": still}), "");
+    for plan in running {
+        eprintln!("Plan {} goes on sending: {} not told yet.", plan.plan, count(plan.open, "person", "people"));
     }
     if recall {
         take_back(context, store, &incident, &plans).await?;
@@ -322,21 +333,22 @@ async fn take_back(context: &Context, store: &Store, incident: &Incident, plans:
     Ok(())
 }
 
-async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: &Move) -> Result<(), Failure> {
-    let mut rest = Vec::new();
+/// Moves each plan that is not there already; what became of each.
+async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: &Move) -> Result<Vec<Value>, Failure> {
+    plans.iter().try_for_each(check_not_withdrawn)?;
+    if let Some(plan) = plans.iter().find(|plan| plan.state != to.from && plan.state != to.to) {
+        let remedy = if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
+        return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
+    }
+    let (mut done, mut rest) = (Vec::new(), Vec::new());
     for plan in plans {
-        check_not_withdrawn(plan)?;
-        if plan.state != to.from && plan.state != to.to {
-            let remedy =
-                if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
-            return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
-        }
-        if !is_there_already(plan, to) {
-            rest.push(plan);
+        match is_there_already(plan, to) {
+            true => done.push(outcome(plan, to, false)),
+            false => rest.push(plan),
         }
     }
     if rest.is_empty() {
-        return Ok(());
+        return Ok(done);
     }
     let (store, signer) = (context.store().await?, signer(context).await?);
     for plan in rest {
@@ -344,12 +356,18 @@ async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: 
         let moved = store.move_plan(incident.key, plan, to.kind, to.from, to.to, by).await;
         // Two clicks at one moment: the second is refused by the state it finds, and what both wanted is so.
         if moved.is_err() && is_there_already(&store.load_plan(incident.key, plan.plan_no).await?, to) {
+            done.push(outcome(plan, to, false));
             continue;
         }
         moved?;
+        done.push(outcome(plan, to, true));
         eprintln!("Plan {} is {}.", plan.plan_no, to.to);
     }
-    Ok(())
+    Ok(done)
+}
+
+fn outcome(plan: &Plan, to: &Move, is_changed: bool) -> Value {
+    json!({"plan": plan.plan_no, "state": to.to, "changed": is_changed})
 }
 
 fn check_not_withdrawn(plan: &Plan) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use super::failure::read_text;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::evidence::{Archive, moment};
+use crate::model::causes::with_causes;
 use crate::report::document::{self, Document};
 use crate::report::replay::{Replay, micros, replay};
 use crate::report::{figures, promised, regulator, witness};
@@ -193,7 +194,7 @@ impl Export {
 impl Drop for Export {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_file(&self.part) {
-            tracing::warn!(error = %error, "the unfinished file stays where it is");
+            tracing::warn!(error = with_causes(&error), "the unfinished file stays where it is");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Long-running roles, stopped by SIGTERM or Ctrl-C.
 
-use super::failure::read_text;
+use super::failure::read_toml;
 use super::{Context, Failure, Refusal, setup};
 use crate::config::explain;
 use crate::dispatch::Office;
@@ -187,7 +187,7 @@ pub async fn terminated() {
 
 /// Runs the sandbox.
 pub async fn sandbox(args: Sandbox) -> Result<(), Failure> {
-    let config: SandboxConfig = toml::from_str(&read_text(&args.config)?)?;
+    let config: SandboxConfig = read_toml(&args.config)?;
     let listener = bind(&args.listen).await?;
     // With port 0 the system chooses: whoever started it reads here where it is.
     println!("http://{}", listener.local_addr()?);

@@ -3,19 +3,24 @@
 pub use super::sign::signed;
 
 use super::failure::check_visible;
-use super::output::{Paint, table};
+use super::output::{Paint, count, table};
 use super::sign::new_passphrase;
 use super::{Context, Failure, Refusal};
 use crate::config::{SettingsError, explain};
 use crate::model::seal::Key;
 use crate::model::user_key;
-use crate::store::Store;
+use crate::store::{Migrated, Store};
 use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
+
+/// How long a command waits for the database before it says so.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// `duly init`.
 #[derive(Args)]
@@ -109,10 +114,40 @@ fn tell_next_steps(args: &Init, master: &str, log: &str) {
 }
 
 /// Migrates as the owner, under a lock, so that many processes may start at once.
-pub async fn migrate(context: &Context) -> Result<(), Failure> {
+pub async fn migrate(context: &Context) -> Result<Migrated, Failure> {
     let database = context.settings()?.database;
     let owner = if database.owner_url.expose_secret().is_empty() { database.url } else { database.owner_url };
+    reach(owner.expose_secret()).await?;
     Ok(Store::migrate(owner.expose_secret()).await?)
+}
+
+/// Migrates and says what was done.
+pub async fn migrate_alone(context: &Context) -> Result<(), Failure> {
+    let done = migrate(context).await?;
+    context.print(&json!(done), "");
+    match done.applied {
+        0 => eprintln!("The database has schema {} already; nothing was changed.", done.schema),
+        n => {
+            eprintln!("{} applied: the database has schema {}.", count(i64::try_from(n)?, "migration", "migrations"), done.schema)
+        }
+    }
+    Ok(())
+}
+
+/// Finds out whether the database answers; says for whom it waits, so that nobody looks at a silent terminal.
+pub async fn reach(url: &str) -> Result<(), Failure> {
+    let mut reached = pin!(Store::reach(url));
+    tokio::select! {
+        reached = reached.as_mut() => return Ok(reached?),
+        () = tokio::time::sleep(SILENCE) => {}
+    }
+    let place = Store::place(url)?;
+    // A service's lines are a log.
+    match tracing::enabled!(tracing::Level::INFO) {
+        true => tracing::info!(place, "waiting for the database"),
+        false => eprintln!("Waiting for the database at {place}, a few seconds more …"),
+    }
+    Ok(reached.await?)
 }
 
 /// Prints the settings.

@@ -4,7 +4,7 @@ mod check;
 mod diff;
 mod preview;
 
-use super::failure::read_text;
+use super::failure::read_toml;
 use super::output::table;
 use super::{Context, Failure, Refusal};
 use crate::config::{ProfileFile, Settings};
@@ -92,7 +92,7 @@ fn profile(settings: &Settings, template: &Template) -> Result<Profile, Failure>
 /// The texts of a file, or none.
 fn given(texts: Option<&Path>) -> Result<Value, Failure> {
     Ok(match texts {
-        Some(path) => json!(toml::from_str::<toml::Table>(&read_text(path)?)?),
+        Some(path) => json!(read_toml::<toml::Table>(path)?),
         None => json!({}),
     })
 }

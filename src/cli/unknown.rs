@@ -2,7 +2,7 @@
 
 use super::output::{Paint, count, when};
 use super::sign::signer;
-use super::{Context, Failure, Refusal};
+use super::{Context, Failure, Refusal, id};
 use crate::model::state::{Channel, MessageState};
 use crate::model::step::{Cause, Decision};
 use crate::report::words;
@@ -39,6 +39,7 @@ pub enum UnknownCommand {
 )]
 pub struct Decide {
     /// Message, as `duly unknown list` shows it
+    #[arg(value_parser = |text: &str| id(text, "duly unknown list"))]
     message: Uuid,
     /// Incident, or controller/incident
     #[arg(long)]

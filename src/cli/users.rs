@@ -70,6 +70,7 @@ pub async fn run(context: &Context, command: UserCommand) -> Result<(), Failure>
             store.check_revocable(&name).await?;
             let (user_id, command_id) = signed(context, &user_revoke(&name)).await?;
             store.revoke_user(&name, Decider { user_id, command_id }).await?;
+            context.print(&json!({"name": name, "revoked": true, "command": command_id}), "");
             eprintln!("The key of {name} signs nothing more. What it signed before stays.");
             Ok(())
         }

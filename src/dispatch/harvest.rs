@@ -3,6 +3,7 @@
 
 use super::resolver::news;
 use super::{DispatchError, Office};
+use crate::model::causes::with_causes;
 use crate::model::state::MessageState;
 use crate::provider::{Account, Seen};
 use crate::store::harvest::{Asking, Untold};
@@ -29,7 +30,7 @@ pub async fn run(office: Arc<Office>, holder: String, stop: CancellationToken) {
     let mut lead = Lead::new("harvest", &holder);
     while !stop.is_cancelled() {
         if let Err(error) = round(&office, &mut lead).await {
-            tracing::warn!(error = %error, "providers were not asked how their messages stand, and are asked again");
+            tracing::warn!(error = with_causes(&error), "providers were not asked how their messages stand, and are asked again");
         }
         let pause = (shortest / 10).clamp(PAUSE_MIN, PAUSE_MAX);
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(pause) => {} }
@@ -47,7 +48,7 @@ async fn round(office: &Office, lead: &mut Lead) -> Result<(), DispatchError> {
         futures::stream::iter(untold)
             .for_each_concurrent(CONCURRENT, |message| async move {
                 if let Err(error) = ask(office, account, &message).await {
-                    tracing::warn!(message = %message.message_id, error = %error, "news of a message were not recorded");
+                    tracing::warn!(message = %message.message_id, error = with_causes(&error), "news of a message were not recorded");
                 }
             })
             .await;

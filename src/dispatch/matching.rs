@@ -2,11 +2,11 @@
 
 use super::confirm::confirm_all;
 use super::{DispatchError, Office};
+use crate::model::causes::with_causes;
 use crate::model::seal::{SealError, open_with};
 use crate::store::receipt::{Match, Matched, Waiting};
 use crate::store::unit::IncidentKey;
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use uuid::Uuid;
 
 /// Receipts looked at in one sweep.
@@ -24,11 +24,11 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
     let every_ms = office.settings.receipts.refusals_every_seconds * 1000;
     // What was not believed is only counted: it never stops what is true.
     let refused = office.store.refuse_receipts(every_ms).await.unwrap_or_else(|error| {
-        tracing::warn!(error = %error, "refused receipts were not counted and are tried again");
+        tracing::warn!(error = with_causes(&error), "refused receipts were not counted and are tried again");
         0
     });
     if let Err(error) = office.store.forget_receipts(SWEEP).await {
-        tracing::warn!(error = %error, "receipts that were laid aside long ago did not go and are tried again");
+        tracing::warn!(error = with_causes(&error), "receipts that were laid aside long ago did not go and are tried again");
     }
     let waiting = office.store.list_waiting_receipts(SWEEP, every_ms).await?;
     let looked_at = waiting.len() + usize::try_from(refused).unwrap_or(0);
@@ -46,13 +46,13 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
             continue;
         };
         let Some(scheme) = office.accounts.get(&receipt.lane).and_then(|account| account.scheme()) else {
-            aside.push(set_aside(&receipt, &"its lane is not set up here"));
+            aside.push(set_aside(&receipt, "its lane is not set up here"));
             continue;
         };
         let incident = place.incident;
         match reseal(office, &receipt, place) {
             Ok(resealed) => matched.entry(incident).or_default().push(Matched { receipt, resealed, scheme }),
-            Err(error) => aside.push(set_aside(&receipt, &error)),
+            Err(error) => aside.push(set_aside(&receipt, &with_causes(&error))),
         }
     }
     for (incident, rows) in &matched {
@@ -76,14 +76,14 @@ async fn apply(office: &Office, incident: IncidentKey, rows: &[Matched], every_m
     let mut aside = Vec::new();
     for row in rows {
         if let Err(error) = office.store.apply_receipts(incident, std::slice::from_ref(row), every_ms).await {
-            aside.push(set_aside(&row.receipt, &error));
+            aside.push(set_aside(&row.receipt, &with_causes(&error)));
         }
     }
     aside
 }
 
-fn set_aside(receipt: &Waiting, error: &dyn Display) -> Uuid {
-    tracing::warn!(receipt = %receipt.receipt_id, error = %error, "a receipt cannot be applied and is set aside for an hour");
+fn set_aside(receipt: &Waiting, error: &str) -> Uuid {
+    tracing::warn!(receipt = %receipt.receipt_id, error, "a receipt cannot be applied and is set aside for an hour");
     receipt.receipt_id
 }
 

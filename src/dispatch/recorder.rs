@@ -2,6 +2,7 @@
 
 use super::Office;
 use crate::broker::consumer::AckWindow;
+use crate::model::causes::with_causes;
 use crate::store::claim::{Claimed, Intent};
 use crate::store::outcome::Outcome;
 use crate::store::unit::IncidentKey;
@@ -66,7 +67,7 @@ pub async fn run(office: Arc<Office>, channel: lapin::Channel, window: Arc<AckWi
         record_all(&office, batch).await;
         // If we die here the jobs come again; their messages are not `ready` any more, and nothing happens.
         if let Err(error) = window.settle(&channel, &tags).await {
-            tracing::debug!(error = %error, "jobs were not acknowledged and will be delivered again");
+            tracing::debug!(error = with_causes(&error), "jobs were not acknowledged and will be delivered again");
         }
         if !tags.is_empty() {
             crate::failpoint::reach("acknowledged").await;
@@ -96,9 +97,20 @@ async fn record(office: &Office, incident: IncidentKey, outcomes: &[Outcome]) {
         .with_jitter();
     let recorded = (|| office.store.record_outcomes(incident, outcomes))
         .retry(pace)
-        .notify(|error, wait| tracing::warn!(error = %error, ?wait, outcomes = outcomes.len(), "outcomes were not recorded, trying again"))
+        .notify(|error, wait| {
+            tracing::warn!(
+                error = with_causes(&error),
+                ?wait,
+                outcomes = outcomes.len(),
+                "outcomes were not recorded, trying again"
+            )
+        })
         .await;
     if let Err(error) = recorded {
-        tracing::error!(error = %error, outcomes = outcomes.len(), "outcomes are not recorded; their leases make them unknown");
+        tracing::error!(
+            error = with_causes(&error),
+            outcomes = outcomes.len(),
+            "outcomes are not recorded; their leases make them unknown"
+        );
     }
 }

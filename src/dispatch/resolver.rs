@@ -8,6 +8,7 @@ use super::gate::HoldWatch;
 use super::matching::apply_receipts;
 use super::repeat::repeat;
 use super::{DispatchError, Office};
+use crate::model::causes::with_causes;
 use crate::model::state::MessageState;
 use crate::model::step::{Cause, Limit};
 use crate::provider::{Account, Frozen, LookUp, LookupStrength, Seen, Sought, StatusAnswer};
@@ -44,7 +45,7 @@ pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, sto
         let worked = match sweep(&office, &watch, &mut lead).await {
             Ok(worked) => worked,
             Err(error) => {
-                tracing::warn!(error = %error, "a sweep failed and is tried again");
+                tracing::warn!(error = with_causes(&error), "a sweep failed and is tried again");
                 0
             }
         };
@@ -63,7 +64,7 @@ async fn thin(office: &Office, lead: &mut Lead) {
         Ok::<_, DispatchError>(())
     };
     if let Err(error) = thinned.await {
-        tracing::warn!(error = %error, "receipts that count for nothing were not thinned out and are tried again");
+        tracing::warn!(error = with_causes(&error), "receipts that count for nothing were not thinned out and are tried again");
     }
 }
 
@@ -77,7 +78,7 @@ async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead) ->
     }
     // What a receipt says may wait; leases and deadlines may not, whatever is wrong with receipts.
     let receipts = apply_receipts(office).await.unwrap_or_else(|error| {
-        tracing::warn!(error = %error, "receipts were not applied and are tried again");
+        tracing::warn!(error = with_causes(&error), "receipts were not applied and are tried again");
         0
     });
     let due = office.store.list_due(SWEEP, office.settings.dispatch.attempts_max).await?;
@@ -85,7 +86,7 @@ async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead) ->
     futures::stream::iter(due)
         .for_each_concurrent(CONCURRENT, |row| async move {
             if let Err(error) = look_after(office, watch, &row).await {
-                tracing::warn!(message = %row.message_id, error = %error, "a message was not looked after and stays due");
+                tracing::warn!(message = %row.message_id, error = with_causes(&error), "a message was not looked after and stays due");
             }
         })
         .await;

@@ -3,6 +3,7 @@
 use super::gate::HoldWatch;
 use super::{DispatchError, Office, harvest, resolver};
 use crate::broker::{connect, declare, publish};
+use crate::model::causes::with_causes;
 use crate::model::health::part_of_pace;
 use crate::provider::Account;
 use crate::store::due::Quota;
@@ -35,16 +36,16 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     let mut lead = Lead::new("scheduler", &holder);
     while !stop.is_cancelled() {
         if let Err(error) = keep_queueing(&office, &mut lead, &stop).await {
-            tracing::warn!(error = %error, remedy = error.remedy(), "the scheduler lost its way and starts again");
+            tracing::warn!(error = with_causes(&error), remedy = error.remedy(), "the scheduler lost its way and starts again");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
     lead.resign(&office.store).await?;
     if let Err(error) = resolving.await {
-        tracing::error!(error = %error, "the resolver ended badly");
+        tracing::error!(error = with_causes(&error), "the resolver ended badly");
     }
     if let Err(error) = harvesting.await {
-        tracing::error!(error = %error, "the harvest ended badly");
+        tracing::error!(error = with_causes(&error), "the harvest ended badly");
     }
     watching.abort();
     Ok(())

@@ -7,6 +7,7 @@ use super::recorder::{self, Done};
 use super::{DispatchError, Office};
 use crate::broker::consumer::{AckWindow, BatchConsumer, Job};
 use crate::broker::{BrokerError, connect, declare};
+use crate::model::causes::with_causes;
 use crate::store::draft::Draft;
 use crate::store::misfit::NewMisfit;
 use crate::store::unit::IncidentKey;
@@ -45,7 +46,7 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     while lanes.join_next().await.is_some() {}
     watching.abort();
     if let Err(error) = batching.await {
-        tracing::error!(error = %error, "whoever closes batches ended badly; the next worker goes on");
+        tracing::error!(error = with_causes(&error), "whoever closes batches ended badly; the next worker goes on");
     }
     Ok(())
 }
@@ -53,7 +54,7 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
 async fn keep_working(lane: Arc<Lane>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = work(&lane, &stop).await {
-            tracing::warn!(lane = lane.name, error = %error, "the lane's consumer stopped and starts again");
+            tracing::warn!(lane = lane.name, error = with_causes(&error), "the lane's consumer stopped and starts again");
             tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(Duration::from_millis(500)) => {} }
         }
     }
@@ -87,7 +88,11 @@ async fn work(lane: &Arc<Lane>, stop: &CancellationToken) -> Result<(), Dispatch
     while batches.join_next().await.is_some() {}
     drop(done);
     if let Err(error) = recorder.await {
-        tracing::error!(lane = lane.name, error = %error, "the recorder ended badly; leases bring its messages back");
+        tracing::error!(
+            lane = lane.name,
+            error = with_causes(&error),
+            "the recorder ended badly; leases bring its messages back"
+        );
     }
     if ended.is_ok() {
         connection.close(200, "stopped".into()).await.map_err(BrokerError::from)?;
@@ -108,7 +113,12 @@ async fn work_batch(lane: Arc<Lane>, jobs: Vec<Job>, done: mpsc::Sender<Done>) {
         }
     }
     if let Err(error) = claim_and_call(&lane, &mut tags, &done).await {
-        tracing::warn!(lane = lane.name, error = %error, jobs = tags.len(), "a batch was not claimed; its leases bring it back");
+        tracing::warn!(
+            lane = lane.name,
+            error = with_causes(&error),
+            jobs = tags.len(),
+            "a batch was not claimed; its leases bring it back"
+        );
     }
     idle.extend(tags.into_values());
     for tag in idle {
@@ -180,7 +190,11 @@ async fn prepare_all(office: &Arc<Office>, mut drafts: Vec<Draft>) -> (ByInciden
 async fn record_misfits(office: &Office, misfits: ByIncident<NewMisfit>) {
     for (incident, found) in misfits.iter().filter(|(_, found)| !found.is_empty()) {
         if let Err(error) = office.store.record_misfits(*incident, found).await {
-            tracing::warn!(error = %error, messages = found.len(), "what cannot leave is not on record yet; its leases bring it back");
+            tracing::warn!(
+                error = with_causes(&error),
+                messages = found.len(),
+                "what cannot leave is not on record yet; its leases bring it back"
+            );
         }
     }
 }

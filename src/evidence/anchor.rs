@@ -19,6 +19,7 @@ pub use audit::Judges;
 pub use authority::Roots;
 
 use super::{Archive, EvidenceError};
+use crate::model::causes::with_causes;
 use crate::store::anchor::{AnchorKind, Last, LogNow, Occasion};
 use crate::store::log::u64_of;
 use crate::store::proof::Proofs;
@@ -124,7 +125,7 @@ pub async fn run(mut anchors: Anchors, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => break,
             done = round => if let Err(error) = done {
-                tracing::warn!(error = %error, remedy = error.remedy(), "the anchors could not be looked after and are tried again");
+                tracing::warn!(error = with_causes(&error), remedy = error.remedy(), "the anchors could not be looked after and are tried again");
             },
         }
         // Told to stop or not waited any longer: both are fine.
@@ -133,7 +134,7 @@ pub async fn run(mut anchors: Anchors, stop: CancellationToken) {
         }
     }
     if let Err(error) = lead.resign(&anchors.archive.store).await {
-        tracing::warn!(error = %error, "the lead over the anchors was not given up; it runs out by itself");
+        tracing::warn!(error = with_causes(&error), "the lead over the anchors was not given up; it runs out by itself");
     }
 }
 
@@ -180,9 +181,24 @@ impl Target {
         let (kind, name, origin, remedy) = (self.service.kind(), self.service.name(), &log.origin, error.remedy());
         if failing >= self.late_after {
             let seconds = failing.as_secs();
-            tracing::error!(kind, name, origin, seconds, error = %error, remedy, "checkpoints have not reached this anchor for too long");
+            tracing::error!(
+                kind,
+                name,
+                origin,
+                seconds,
+                error = with_causes(&error),
+                remedy,
+                "checkpoints have not reached this anchor for too long"
+            );
         } else {
-            tracing::warn!(kind, name, origin, error = %error, remedy, "a checkpoint did not reach this anchor and is tried again");
+            tracing::warn!(
+                kind,
+                name,
+                origin,
+                error = with_causes(&error),
+                remedy,
+                "a checkpoint did not reach this anchor and is tried again"
+            );
         }
     }
 }

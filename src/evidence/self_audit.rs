@@ -3,6 +3,7 @@
 
 use super::Archive;
 use super::anchor::Judges;
+use crate::model::causes::with_causes;
 use crate::model::seal::Key;
 use crate::provider::read_request;
 use crate::store::leadership::Lead;
@@ -35,7 +36,7 @@ pub async fn run(archive: Arc<Archive>, judges: Judges, master: Key, stop: Cance
             Ok::<_, StoreError>(())
         };
         if let Err(error) = audited.await {
-            tracing::error!(error = %error, remedy = error.remedy(), "the hourly audit could not be made");
+            tracing::error!(error = with_causes(&error), remedy = error.remedy(), "the hourly audit could not be made");
         }
     }
 }

@@ -7,6 +7,7 @@ use super::publisher::Publisher;
 use super::tree::Tree;
 use super::{Archive, EvidenceError, high_water};
 use crate::failpoint;
+use crate::model::causes::with_causes;
 use crate::store::leadership::Lead;
 use crate::store::sequencing::{LogScope, Sequencing, Waiting};
 use crate::store::unit::IncidentKey;
@@ -40,7 +41,11 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
             Ok(took) if took >= sequencer.archive.batch => continue,
             Ok(_) => sequencer.archive.interval,
             Err(error) => {
-                tracing::error!(error = %error, remedy = error.remedy(), "the sequencer could not go on and starts again");
+                tracing::error!(
+                    error = with_causes(&error),
+                    remedy = error.remedy(),
+                    "the sequencer could not go on and starts again"
+                );
                 AFTER_FAILURE
             }
         };
@@ -50,10 +55,10 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
         }
     }
     if let Err(error) = sequencer.watched_round().await {
-        tracing::warn!(error = %error, "the last round before the stop failed; the next leader goes on");
+        tracing::warn!(error = with_causes(&error), "the last round before the stop failed; the next leader goes on");
     }
     if let Err(error) = sequencer.lead.resign(&sequencer.archive.store).await {
-        tracing::warn!(error = %error, "the sequencer's lead was not given up; it runs out by itself");
+        tracing::warn!(error = with_causes(&error), "the sequencer's lead was not given up; it runs out by itself");
     }
 }
 
@@ -186,7 +191,7 @@ impl Sequencer {
     /// gone, and its events of all logs are in the inbox again.
     async fn set_aside(&mut self, scope: LogScope, error: EvidenceError) -> Result<(), EvidenceError> {
         self.trees.clear();
-        tracing::error!(log = ?scope, error = %error, cause = ?std::error::Error::source(&error), remedy = error.remedy(), "a log is set aside; the others go on");
+        tracing::error!(log = ?scope, error = with_causes(&error), remedy = error.remedy(), "a log is set aside; the others go on");
         let is_new = self.aside.insert(scope, Aside { until: Instant::now() + ASIDE, error }).is_none();
         match scope {
             LogScope::Incident(controller_id, incident_no) if is_new => {

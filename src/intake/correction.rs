@@ -1,6 +1,6 @@
 //! Corrections: a row of a new list takes the place of a quarantined one.
 
-use super::csv::{ListError, Mapping, column_names, open};
+use super::csv::{Mapping, column_names, file, open};
 use super::list::{ImportError, Report, Target, agree, count_list};
 use super::rows::RowKeys;
 use crate::model::column::Columns;
@@ -11,7 +11,6 @@ use crate::store::list::{NewList, NewRow, OpenList};
 use crate::store::quarantine::{Corrected, Decider, RowName};
 use serde_json::json;
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -170,7 +169,7 @@ fn read(
     keys: &RowKeys,
     one: Option<&RowName>,
 ) -> Result<(Vec<NewRow>, Vec<RowName>), CorrectionError> {
-    let reader = File::open(path).map_err(ListError::from).and_then(|file| open(file, mapping)).map_err(ImportError::from)?;
+    let reader = file(path).and_then(|file| open(file, mapping)).map_err(ImportError::from)?;
     let (mut rows, mut targets, mut unnamed, mut twice) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     for parsed in reader {

@@ -11,7 +11,9 @@ pub use records::ROW_BYTES_MAX;
 use crate::model::contact::{Checked, Fault, PersonRecord, RawPerson, unguard_formula};
 use columns::Columns;
 use records::Records;
-use std::io::Read;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 /// Line ends in one cell; more are the work of a stray quote.
 const LINE_ENDS_MAX: usize = 10;
@@ -22,6 +24,14 @@ pub enum ListError {
     /// The file cannot be read.
     #[error("the list cannot be read")]
     Io(#[from] std::io::Error),
+    /// The file cannot be opened.
+    #[error("the list `{}` cannot be read", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
     /// Nothing in it.
     #[error("the list is empty")]
     Empty,
@@ -84,7 +94,7 @@ impl ListError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Io(_) => "check the path and that this user may read the file",
+            Self::Io(_) | Self::Open { .. } => "check the path and that this user may read the file",
             Self::Empty | Self::NoRows => "export the list again: a header line and one line for each person",
             Self::Utf16 | Self::Spreadsheet | Self::HeaderNotText => "save the list as `CSV UTF-8` and import that file",
             Self::HeaderTooLong => "save the list as UTF-8 CSV with one header line and one line for each person",
@@ -102,6 +112,15 @@ impl ListError {
             }
         }
     }
+}
+
+/// Opens the file of a list; the error names it.
+pub fn file(path: &Path) -> Result<File, ListError> {
+    let opened = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
+        true => Err(ErrorKind::IsADirectory.into()),
+        false => Ok(file),
+    });
+    opened.map_err(|source| ListError::Open { path: path.to_owned(), source })
 }
 
 /// One data row.

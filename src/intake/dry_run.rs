@@ -1,13 +1,12 @@
 //! Says what an import would say, also against people who are there already, and changes nothing.
 
-use super::csv::{ListError, Mapping, open};
+use super::csv::{Mapping, file, open};
 use super::list::{ImportError, Progress, Report, Target, agree, count_list, read_batches};
 use super::rows::RowKeys;
 use crate::model::seal::Key;
 use crate::store::list::{NewRow, Tally, duplicate_reference, erased};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::path::Path;
 
 /// References of the file so far with their fields: 24 bytes a row, as hashes.
@@ -22,7 +21,7 @@ pub async fn dry_run(
 ) -> Result<Report, ImportError> {
     let Target { store, incident, incident_key } = *target;
     let counted = count_list(path).await?;
-    let unmapped = open(File::open(path).map_err(ListError::from)?, mapping)?.unmapped();
+    let unmapped = open(file(path)?, mapping)?.unmapped();
     let list = store.find_list(incident.key, "file", Some(&target.file_hash(&counted))).await?;
     let keys = RowKeys { incident: incident_key.clone(), list: Key::generate() };
     let mut report = Report { list: list.as_ref().map(|l| l.list_no), unmapped, ..Report::default() };

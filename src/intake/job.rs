@@ -12,6 +12,7 @@ use super::list::insert;
 use super::rows::RowKeys;
 use crate::broker::intake::{JobConsumer, JobDelivery, REJECTED, declare, publish as publish_bodies};
 use crate::broker::{BrokerError, connect};
+use crate::model::causes::with_causes;
 use crate::model::seal::{Key, SealError, open_with};
 use crate::store::incident::Incident;
 use crate::store::job::NewRejected;
@@ -111,7 +112,7 @@ pub async fn run(intake: Arc<Intake>, stop: CancellationToken) -> Result<(), Job
         match consume(&intake, &stop).await {
             Ok(()) => pause = PAUSE_MIN,
             Err(error) => {
-                tracing::warn!(error = %error, "the consumer of duly.intake stopped and starts again");
+                tracing::warn!(error = with_causes(&error), "the consumer of duly.intake stopped and starts again");
                 wait(&stop, pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -164,7 +165,7 @@ impl Taker {
             match self.take(&batch).await {
                 Ok(refused) => return Ok(Some(refused)),
                 Err(JobError::Store(error)) => {
-                    tracing::warn!(error = %error, jobs = batch.len(), "a batch of jobs is tried again")
+                    tracing::warn!(error = with_causes(&error), jobs = batch.len(), "a batch of jobs is tried again")
                 }
                 Err(error) => return Err(error),
             }
@@ -240,7 +241,10 @@ impl Taker {
             match insert(store, &desk.incident, &mut desk.list, std::slice::from_ref(row)).await {
                 Ok(_) => {}
                 Err(error) if error.is_about_values() => {
-                    tracing::error!(error = %error, "the database refuses a job; after its last delivery it lies in duly.intake.dead");
+                    tracing::error!(
+                        error = with_causes(&error),
+                        "the database refuses a job; after its last delivery it lies in duly.intake.dead"
+                    );
                     refused.push(tag);
                 }
                 Err(error) => return Err(error),

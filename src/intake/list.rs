@@ -2,7 +2,7 @@
 //!
 //! One thread reads, checks and seals while the database stores the batch before; memory does not grow with the list.
 
-use super::csv::{Counted, ListError, Mapping, count, open};
+use super::csv::{Counted, ListError, Mapping, count, file, open};
 use super::rows::RowKeys;
 use crate::model::seal::{Key, SealError};
 use crate::store::incident::Incident;
@@ -11,7 +11,6 @@ use crate::store::{Store, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
@@ -172,7 +171,7 @@ impl Target<'_> {
 
 /// Refuses a file whose header or rows cannot be read, before anything is taken; answers the headers that are not read.
 pub fn check_list(path: &Path, mapping: &Mapping, counted: &Counted) -> Result<Vec<String>, ImportError> {
-    let list = open(File::open(path).map_err(ListError::from)?, mapping)?;
+    let list = open(file(path)?, mapping)?;
     list.check_own()?;
     let unmapped = list.unmapped();
     if counted.rows == 0 { Err(ListError::NoRows.into()) } else { Ok(unmapped) }
@@ -229,7 +228,7 @@ pub(super) async fn insert(
 /// Counts by the separate reader, and refuses what cannot be told apart into rows.
 pub async fn count_list(path: &Path) -> Result<Counted, ImportError> {
     let path = path.to_owned();
-    let counted = tokio::task::spawn_blocking(move || count(File::open(path)?)).await.map_err(|_| ImportError::Reader)??;
+    let counted = tokio::task::spawn_blocking(move || count(file(&path)?)).await.map_err(|_| ImportError::Reader)??;
     if counted.ends_in_quote {
         return Err(ListError::UnclosedQuote { row: counted.rows }.into());
     }
@@ -262,7 +261,7 @@ fn send_batches(
     keys: &RowKeys,
     sender: &mpsc::Sender<Result<Batch, ListError>>,
 ) -> Result<(), ListError> {
-    let mut reader = open(File::open(path)?, mapping)?;
+    let mut reader = open(file(path)?, mapping)?;
     loop {
         let mut rows = Vec::with_capacity(BATCH);
         for parsed in reader.by_ref().take(BATCH) {

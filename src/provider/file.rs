@@ -19,6 +19,7 @@ use super::{
     Provider, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
 };
 use crate::config::Lane;
+use crate::model::causes::with_causes;
 use crate::model::email;
 use crate::model::state::{Channel, MessageState as S};
 use crate::model::step::Answer;
@@ -179,7 +180,7 @@ impl Provider for Folder {
                 Ok(Put::Unsure) => CallResult::new(Answer::Unknown, "not_synced"),
                 Err(SpoolError::Locked) => CallResult::new(Answer::NotTaken, "locked"),
                 Err(error) => {
-                    tracing::error!(error = %error, cause = ?std::error::Error::source(&error), "the folder of a lane cannot be used");
+                    tracing::error!(error = with_causes(&error), "the folder of a lane cannot be used");
                     CallResult::new(Answer::LaneStopped, "folder").pausing(Pause::Minute)
                 }
             }

@@ -1,5 +1,6 @@
 //! Receipts are kept in batches: one commit for all that came within a few milliseconds.
 
+use crate::model::causes::with_causes;
 use crate::store::receipt::{NewReceipt, ReceiptStore};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -62,7 +63,7 @@ async fn keep_all(store: &ReceiptStore, receipts: &[NewReceipt], every_ms: i64) 
     for receipt in receipts {
         let result = store.insert_receipts(std::slice::from_ref(receipt), every_ms).await;
         if let Err(error) = &result {
-            tracing::error!(error = %error, "a receipt was not kept; its provider is told to send it again");
+            tracing::error!(error = with_causes(&error), "a receipt was not kept; its provider is told to send it again");
         }
         kept.push(result.is_ok());
     }

@@ -2,7 +2,7 @@
 
 use super::quarantine::{Decider, RowName};
 use super::unit::{IncidentKey, Unit, Wait};
-use super::{Store, StoreError};
+use super::{Fault, Store, StoreError};
 use serde_json::{Map, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -112,7 +112,7 @@ impl Store {
 
 /// The trigger's refusals, which a race alone can meet: the command looked before.
 fn refusal(error: StoreError) -> StoreError {
-    let StoreError::Database(sqlx::Error::Database(refused)) = &error else { return error };
+    let StoreError::Database(Fault(sqlx::Error::Database(refused))) = &error else { return error };
     match refused.code().as_deref() {
         Some("DU062") => StoreError::Forbidden {
             what: "the person's notices have not ended",

@@ -1,31 +1,49 @@
 //! What must be right before anything is done: the server, its schema, its clock.
 
-use super::{Store, StoreError};
-use sqlx::Connection;
+use super::{LOCK_WAIT, Store, StoreError, is_lock_timeout, locked, pool};
+use sqlx::PgPool;
 use sqlx::migrate::{AppliedMigration, Migrate};
+use std::time::Duration;
 use time::OffsetDateTime;
 
 /// Where sqlx keeps the migrations that were applied.
 const MIGRATIONS: &str = "_sqlx_migrations";
 
+/// What a migration did.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Migrated {
+    /// Newest migration that the database has.
+    pub schema: i64,
+    /// How many were applied now.
+    pub applied: usize,
+}
+
 impl Store {
-    /// Connects once: a pool would wait for a database that is away, and whoever typed a command should not.
-    pub async fn reach(url: &str) -> Result<(), StoreError> {
-        let connection = sqlx::PgConnection::connect(url).await?;
-        Ok(connection.close().await?)
+    /// Applies the migrations as the owner, under a lock, so that many processes may start at once.
+    pub async fn migrate(url: &str) -> Result<Migrated, StoreError> {
+        Self::migrate_within(url, LOCK_WAIT).await
+    }
+
+    /// Applies the migrations; whoever holds a lock for longer than `wait` is named instead.
+    pub async fn migrate_within(url: &str, wait: Duration) -> Result<Migrated, StoreError> {
+        let owner = pool(url, 1, None).await?;
+        check_version(&owner).await?;
+        let wait_ms = wait.as_millis().to_string();
+        sqlx::query!("select set_config('lock_timeout', $1, false)", wait_ms).fetch_one(&owner).await?;
+        let before = applied(&owner).await?.len();
+        if let Err(error) = sqlx::migrate!().run(&owner).await {
+            return Err(if is_lock_timeout(&error) { locked(&owner).await } else { error.into() });
+        }
+        let after = applied(&owner).await?;
+        owner.close().await;
+        Ok(Migrated { schema: after.last().map_or(0, |a| a.version), applied: after.len().saturating_sub(before) })
     }
 
     /// Refuses a schema that is not exactly the one this program was built for.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
         let wanted = sqlx::migrate!();
         let needed = wanted.iter().map(|m| m.version).max().unwrap_or(0);
-        let mut connection = self.pool.acquire().await?;
-        let applied = match connection.list_applied_migrations(MIGRATIONS).await {
-            Ok(applied) => applied,
-            // Without its table nothing was applied; any other error is one of the connection.
-            Err(error) if is_undefined_table(&error) => return Err(StoreError::Schema { found: 0, needed }),
-            Err(error) => return Err(error.into()),
-        };
+        let applied = applied(&self.pool).await?;
         let is_altered = |a: &&AppliedMigration| wanted.iter().any(|w| w.version == a.version && w.checksum != a.checksum);
         if let Some(altered) = applied.iter().find(is_altered) {
             return Err(StoreError::Altered { version: altered.version });
@@ -50,4 +68,21 @@ fn is_undefined_table(error: &sqlx::migrate::MigrateError) -> bool {
         _ => None,
     };
     code.as_deref() == Some("42P01")
+}
+
+/// The migrations that the database has, in their order.
+async fn applied(pool: &PgPool) -> Result<Vec<AppliedMigration>, StoreError> {
+    match pool.acquire().await?.list_applied_migrations(MIGRATIONS).await {
+        // Without its table nothing was applied; any other error is one of the connection.
+        Err(error) if is_undefined_table(&error) => Ok(Vec::new()),
+        applied => Ok(applied?),
+    }
+}
+
+pub(crate) async fn check_version(pool: &PgPool) -> Result<(), StoreError> {
+    let row = sqlx::query!(r#"select current_setting('server_version_num')::int as "version!""#).fetch_one(pool).await?;
+    if row.version < 150_000 {
+        return Err(StoreError::TooOld { found: row.version });
+    }
+    Ok(())
 }

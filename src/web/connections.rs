@@ -1,5 +1,6 @@
 //! Connections: few at once, and none that stays without saying what it wants.
 
+use crate::model::causes::with_causes;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -42,7 +43,7 @@ pub(super) async fn serve(
         let (place, stream) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(error = %error, "a connection could not be accepted");
+                tracing::warn!(error = with_causes(&error), "a connection could not be accepted");
                 sleep(PAUSE).await;
                 continue;
             }
@@ -71,7 +72,7 @@ async fn talk(stream: TcpStream, router: Router, stop: CancellationToken) {
     };
     match ended {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(error = %error, "a connection ended early"),
+        Ok(Err(error)) => tracing::debug!(error = with_causes(&error), "a connection ended early"),
         Err(_) => tracing::debug!("a connection did not end by itself and was closed"),
     }
 }

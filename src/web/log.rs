@@ -3,6 +3,7 @@
 //! Only what a published checkpoint covers is served: what the place outside does not hold yet, nobody sees.
 
 use super::Web;
+use crate::model::causes::with_causes;
 use crate::store::StoreError;
 use crate::store::log::{Published, i64_of, u64_of};
 use axum::extract::{Path, State};
@@ -24,7 +25,7 @@ pub(super) async fn serve(State(web): State<Arc<Web>>, Path(path): Path<String>)
         Ok(Some((bytes, kind, age))) => ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, age)], bytes).into_response(),
         Ok(None) => (StatusCode::NOT_FOUND, "nothing is published at this path\n").into_response(),
         Err(error) => {
-            tracing::warn!(error = %error, "a part of a log could not be read");
+            tracing::warn!(error = with_causes(&error), "a part of a log could not be read");
             (StatusCode::SERVICE_UNAVAILABLE, "the log cannot be read at this moment, ask again\n").into_response()
         }
     }

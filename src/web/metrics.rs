@@ -2,6 +2,7 @@
 //! lanes and incidents' short names; nothing of any person.
 
 use super::Web;
+use crate::model::causes::with_causes;
 use crate::report::ReportError;
 use crate::report::carried::{Carried, carried};
 use crate::report::progress::{LaneStatus, lane_statuses};
@@ -10,35 +11,73 @@ use crate::store::anchor::AnchorAge;
 use crate::store::metrics::Labelled;
 use crate::store::status::Equation;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
 
 /// For how long one reading serves: many scrapers must not count millions of rows each.
 const FRESH: Duration = Duration::from_secs(15);
 
+/// How long the database may take to answer at all.
+const WAIT: Duration = Duration::from_secs(2);
+/// Between two tries meanwhile: the first may meet a connection that a restart has cut.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// The newest reading.
 #[derive(Default)]
-pub(super) struct Cache(Mutex<Option<(Instant, String)>>);
+pub(super) struct Cache(Mutex<Newest>);
 
-/// The figures, at most fifteen seconds old.
-pub(super) async fn show(State(web): State<Arc<Web>>) -> Result<impl IntoResponse, StatusCode> {
-    let mut cache = web.metrics.0.lock().await;
-    let text = match cache.as_ref().filter(|(read_at, _)| read_at.elapsed() < FRESH) {
-        Some((_, text)) => text.clone(),
-        None => {
-            let text = read(&web).await.map_err(|error| {
-                tracing::warn!(error = %error, "the metrics cannot be read");
-                StatusCode::SERVICE_UNAVAILABLE
-            })?;
-            *cache = Some((Instant::now(), text.clone()));
-            text
+/// What is known, and when the database last did not answer.
+#[derive(Default)]
+struct Newest {
+    read: Option<(Instant, String)>,
+    silent_at: Option<Instant>,
+}
+
+/// The figures, at most fifteen seconds old; those from before with their age where the database does not answer.
+pub(super) async fn show(State(web): State<Arc<Web>>) -> impl IntoResponse {
+    let mut newest = web.metrics.0.lock().await;
+    let is_fresh = newest.read.as_ref().is_some_and(|(read_at, _)| read_at.elapsed() < FRESH);
+    // Scrapers that waited for this lock need not wait for the same silence again.
+    let is_silent = newest.silent_at.is_some_and(|at| at.elapsed() < WAIT);
+    if !is_fresh && !is_silent {
+        newest.silent_at = None;
+        match read_answered(&web).await {
+            Some(text) => newest.read = Some((Instant::now(), text)),
+            None => newest.silent_at = Some(Instant::now()),
+        }
+    }
+    let mut page = Page::default();
+    page.one("duly_database_answers", "0 while the database does not answer.", f64::from(u8::from(newest.silent_at.is_none())));
+    if let Some((read_at, text)) = &newest.read {
+        page.one("duly_metrics_age_seconds", "How long ago the figures were read.", read_at.elapsed().as_secs_f64().round());
+        page.0.push_str(text);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page.0)
+}
+
+/// The figures, where the database answers within two seconds: it is asked first, for counting millions may take longer.
+async fn read_answered(web: &Web) -> Option<String> {
+    let answered = async {
+        while web.office.store.ping().await.is_err() {
+            sleep(AGAIN).await;
         }
     };
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+    if timeout(WAIT, answered).await.is_err() {
+        tracing::warn!("the metrics cannot be read: the database does not answer");
+        return None;
+    }
+    match read(web).await {
+        Ok(text) => Some(text),
+        Err(error) => {
+            tracing::warn!(error = with_causes(&error), "the metrics cannot be read");
+            None
+        }
+    }
 }
 
 /// Prometheus text in the making.

@@ -1,6 +1,8 @@
 //! The command line, driven as people and programs drive it: the real binary against a database of its own.
 
 mod answers;
+mod as_json;
+mod broken;
 mod close;
 mod cut;
 pub mod desk;
@@ -173,7 +175,7 @@ async fn errors_say_what_happened_why_and_what_to_do_and_wrong_use_ends_with_2()
     desk.duly("ann", &["plan", "go", "--incident", "nowhere"]).refused("there is no incident", "check the name");
     let mut gone = desk.command(&["user", "list"]);
     gone.env("DATABASE_URL", "postgres://duly@127.0.0.1:1/nowhere");
-    let gone = run(gone, "").refused("the database refused the query", "check that Postgres is up");
+    let gone = run(gone, "").refused("the database at 127.0.0.1:1/nowhere does not answer", "check that Postgres is up");
     assert!(gone.err.contains("\n  cause: "), "{}", gone.err);
     for wrong in [&["nonsense"][..], &["plan"], &["plan", "prepare"], &[]] {
         assert_eq!(desk.duly("ann", wrong).code, 2, "{wrong:?}");

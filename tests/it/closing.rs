@@ -127,7 +127,7 @@ async fn an_incident_is_closed_by_exactly_the_signed_command_or_not_at_all() {
         let StoreError::Database(error) = store.insert_event(scope, kind, detail).await.unwrap_err() else {
             panic!("no refusal")
         };
-        assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("DU009"), "{kind}");
+        assert_eq!(error.0.as_database_error().unwrap().code().as_deref(), Some("DU009"), "{kind}");
     };
 
     refused("incident.closed", json!({"command": "hold set", "incident": id}), json!({})).await;

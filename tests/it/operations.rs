@@ -1,7 +1,7 @@
 //! What operators rely on: logs and metrics without personal data, honest health, a graceful stop.
 
 use crate::cli::desk::{Desk, PERSONAL, run};
-use crate::support::broker_folder;
+use crate::support::{Proxy, broker_folder};
 use serde_json::Value;
 use std::io::Read;
 use std::process::{Child, Stdio};
@@ -297,6 +297,37 @@ async fn readiness_says_so_when_the_broker_is_away() {
     let (code, health) = until(async || ready(web).await, |(code, _)| *code != 0).await;
     assert_eq!((code, &health["parts"]["database"], &health["parts"]["migrations"]), (503, &"ok".into(), &"ok".into()));
     assert_eq!(health["parts"]["broker"], "cannot be reached");
+}
+
+#[tokio::test]
+async fn metrics_answer_soon_while_the_database_is_away_and_the_log_says_why() {
+    let mut desk = Desk::empty("unmeasured").await;
+    desk.new_user("ann", &["init", "--name", "Ann Price", "--key", "ann.key"]).fine();
+    let (wire, through) = Proxy::before(&desk.url).await;
+    desk.set("DULY_DATABASE__URL", through);
+    desk.connect_broker().await;
+    let web = free_port();
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let _serve = Service::start(&desk, &["serve", "web", "scheduler"], "serve.log");
+    until(async || get(web, "/metrics").await, |(_, text)| text.contains("duly_database_answers 1\n")).await;
+
+    wire.cut();
+    // A reading serves for fifteen seconds; after it the database is asked again.
+    until(
+        async || {
+            let asked = Instant::now();
+            let (code, text) = get(web, "/metrics").await;
+            assert!(asked.elapsed() < Duration::from_secs(4) && code == 200, "{:?} {code}", asked.elapsed());
+            text
+        },
+        |text| text.contains("duly_database_answers 0\n") && text.contains("\nduly_due 0\n"),
+    )
+    .await;
+    let log = || std::fs::read_to_string(desk.path("serve.log")).unwrap();
+    until(async || log(), |log| log.contains("\"error\":\"the database refused the query: ")).await;
+
+    wire.mend();
+    until(async || get(web, "/metrics").await, |(_, text)| text.contains("duly_database_answers 1\n")).await;
 }
 
 #[tokio::test]

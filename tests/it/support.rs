@@ -25,6 +25,7 @@ pub use database::{TestDatabase, database_on, empty_database, migrated_database,
 pub use private::write_private;
 pub use process::Process;
 pub use provider::{Capability, NOTIFY_KEY, Sandbox, lane};
+pub use proxy::Proxy;
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
 pub use wait::{eventually, skipped, within};

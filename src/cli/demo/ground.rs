@@ -1,9 +1,11 @@
 //! What the demo stands on: keys, a database of its own, the simulator on a free port, an incident, an approved plan.
 
+use crate::cli::failure::parse_toml;
 use crate::cli::{Failure, Refusal, plans, setup};
 use crate::config::{self, Settings};
 use crate::dispatch::Office;
 use crate::dispatch::plan::{PlanError, PlanRequest, prepare};
+use crate::model::causes::with_causes;
 use crate::model::seal::{Key, generate_pair};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
@@ -123,14 +125,14 @@ async fn settings(folder: &Path, provider: SocketAddr, web: SocketAddr) -> Resul
 }
 
 fn start_sandbox(listener: TcpListener, seed: u64, web: SocketAddr) -> Result<Arc<SandboxState>, Failure> {
-    let mut config: SandboxConfig = toml::from_str(include_str!("../../../config/sandbox.toml"))?;
+    let mut config: SandboxConfig = parse_toml("config/sandbox.toml", include_str!("../../../config/sandbox.toml"))?;
     config.seed = seed;
     config.callback = Some(format!("http://{web}/receipts/northmere"));
     let state = Arc::new(SandboxState::new(config));
     let served = state.clone();
     tokio::spawn(async move {
         if let Err(error) = duly_sandbox::serve(served, listener, std::future::pending()).await {
-            tracing::error!(error = %error, "the simulator stopped");
+            tracing::error!(error = with_causes(&error), "the simulator stopped");
         }
     });
     Ok(state)

@@ -60,7 +60,7 @@ impl Run {
             "findings": account.findings,
             "seconds": self.seconds,
         });
-        std::fs::write(folder.join("summary.json"), serde_json::to_string_pretty(&summary)?)?;
+        std::fs::write(folder.join("summary.json"), format!("{summary:#}"))?;
         self.leave_samples(folder, &account).await?;
         self.print(&account, &wrong);
         println!("\n{}", Paint::stdout().strong("The proof"));

@@ -66,11 +66,10 @@ fn names(plans: &[&PlanStanding]) -> String {
     plans.iter().map(|p| p.plan.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// `Plan 1 goes on sending to 40 people.`, of every running plan.
-pub async fn still_running(store: &Store, incident: &Incident) -> Result<Vec<String>, Failure> {
+/// Every plan that runs.
+pub async fn still_running(store: &Store, incident: &Incident) -> Result<Vec<PlanStanding>, Failure> {
     let plans = store.list_plan_standings(incident.key).await?;
-    let running = plans.iter().filter(|p| p.state == "running");
-    Ok(running.map(|p| format!("Plan {} goes on sending: {} not told yet.", p.plan, count(p.open, "person", "people"))).collect())
+    Ok(plans.into_iter().filter(|p| p.state == "running").collect())
 }
 
 /// What a plan waits for, where it does: `plan 1 waits for approval: 2 people`.

@@ -2,6 +2,7 @@
 
 use super::Which;
 use super::choose::newest;
+use crate::cli::failure::read_stored;
 use crate::cli::output::{Paint, count, figure, table, when};
 use crate::cli::{Context, Failure};
 use crate::dispatch::accounts;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 /// What the plan's body, the bytes under its hash, says.
 pub fn body(plan: &Plan) -> Result<Value, Failure> {
-    Ok(serde_json::from_slice(&plan.body)?)
+    Ok(read_stored("plan", &plan.body)?)
 }
 
 fn counts<'a>(body: &'a Value, key: &str) -> impl Iterator<Item = (&'a str, i64)> {

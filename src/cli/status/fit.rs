@@ -11,7 +11,7 @@ pub fn fit(page: &str, size: Option<(Width, Height)>) -> String {
     let all: Vec<&str> = page.lines().collect();
     let mut shown = Vec::new();
     for line in &all {
-        let rows = seen(line).div_ceil(width).max(1);
+        let rows = rows_of(line, width);
         if rows > room {
             break;
         }
@@ -20,9 +20,15 @@ pub fn fit(page: &str, size: Option<(Width, Height)>) -> String {
     }
     let mut text = shown.join("\n");
     if shown.len() < all.len() {
-        text.push_str(&format!("\n… {} more lines: enlarge the window, or leave out --watch", all.len() - shown.len()));
+        let left: usize = all.iter().skip(shown.len()).map(|line| rows_of(line, width)).sum();
+        text.push_str(&format!("\n… {left} more lines: enlarge the window, or leave out --watch"));
     }
     text
+}
+
+/// Rows of a terminal that a line takes: one that is wider than it goes on in the next.
+fn rows_of(line: &str, width: usize) -> usize {
+    seen(line).div_ceil(width).max(1)
 }
 
 #[cfg(test)]
@@ -31,13 +37,13 @@ mod tests {
 
     #[test]
     fn a_page_is_cut_to_the_terminal_from_below_and_says_how_much_is_missing() {
-        let page = format!("\x1b[1mten of ten\x1b[0m\n{}\nc\nd\ne", "b".repeat(25));
+        let page = format!("\x1b[1mten of ten\x1b[0m\n{}\nc\nd\n{}", "b".repeat(25), "e".repeat(25));
         let fits = |width, height| fit(&page, Some((Width(width), Height(height))));
 
         assert_eq!(fits(80, 24), page);
         assert_eq!(
             fits(10, 6),
-            "\x1b[1mten of ten\x1b[0m\nbbbbbbbbbbbbbbbbbbbbbbbbb\n… 3 more lines: enlarge the window, or leave out --watch"
+            "\x1b[1mten of ten\x1b[0m\nbbbbbbbbbbbbbbbbbbbbbbbbb\n… 5 more lines: enlarge the window, or leave out --watch"
         );
         assert_eq!(fit(&page, None), page);
         assert_eq!(seen("\x1b[1mten of ten\x1b[0m"), 10);

@@ -1,7 +1,7 @@
 //! `duly template check`: each template under its profile, and against the columns of a list before anything is frozen.
 
 use super::{find_all, given, load, profile};
-use crate::cli::failure::read_bytes;
+use crate::cli::failure::{parse_toml, read_bytes, read_stored};
 use crate::cli::output::{Paint, count};
 use crate::cli::plans::findings;
 use crate::cli::{Context, Failure, Refusal, pair};
@@ -118,14 +118,14 @@ async fn holdings(context: &Context, args: &CheckArgs) -> Result<Option<Holdings
         for person in people {
             let record = key.unwrap_key(&person.wrapped_key, "person")?.open("contact", &person.contact)?;
             // Counted, never shown.
-            held.add(&serde_json::from_slice::<PersonRecord>(&record)?);
+            held.add(&read_stored::<PersonRecord>("contact", &record)?);
         }
     }
 }
 
 /// Made-up texts for a template whose own words are to be checked.
 fn made_up_texts() -> Result<Value, Failure> {
-    let mut texts: toml::Table = toml::from_str(include_str!("../../../examples/texts.toml"))?;
+    let mut texts: toml::Table = parse_toml("examples/texts.toml", include_str!("../../../examples/texts.toml"))?;
     // Laws of the United States want a way to reach the controller, not a person's name.
     texts.insert("contact_phone".to_owned(), "0808 157 0100".into());
     Ok(json!(texts))

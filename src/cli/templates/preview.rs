@@ -1,6 +1,7 @@
 //! `duly template preview`: what a template would say, to somebody who does not exist or to a person of an incident.
 
 use super::{find, given, load, profile};
+use crate::cli::failure::read_stored;
 use crate::cli::output::Paint;
 use crate::cli::person::{find as find_person, person_id};
 use crate::cli::plans::findings;
@@ -154,7 +155,7 @@ async fn show_person(context: &Context, incident: &str, args: &PreviewArgs) -> R
     // Before anything is opened: a look that fails was tried all the same.
     store.record_view(incident.key, id, "preview", Decider { user_id, command_id }).await?;
     let record = key.unwrap_key(&sealed.wrapped_key, "person")?.open("contact", &sealed.contact)?;
-    let person: PersonRecord = serde_json::from_slice(&record)?;
+    let person: PersonRecord = read_stored("contact", &record)?;
     let law = store.find_profile_of(incident.key, id).await?.unwrap_or_else(|| incident.profile.clone());
     let template = match &args.name {
         Some(name) => find(&composer, name)?,

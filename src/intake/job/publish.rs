@@ -3,11 +3,10 @@
 use super::message::{Job, Target, read_job, wrap};
 use crate::broker::BrokerError;
 use crate::broker::intake::{INTAKE, publish};
-use crate::intake::csv::{ListError, Mapping, count, open};
+use crate::intake::csv::{ListError, Mapping, count, file, open};
 use crate::model::seal::SealError;
 use lapin::Channel;
 use std::fmt;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -122,20 +121,20 @@ pub async fn publish_file(
 
 fn read(path: &Path, map: &[(String, String)]) -> Result<Box<dyn Iterator<Item = Result<Line, ListError>> + Send>, ListError> {
     let mut first = [0; 1];
-    let read = File::open(path)?.read(&mut first)?;
+    let read = file(path)?.read(&mut first)?;
     if read == 1 && first[0] == b'{' {
-        let lines = BufReader::new(File::open(path)?).lines();
+        let lines = BufReader::new(file(path)?).lines();
         let numbered = (1..).zip(lines).filter(|(_, line)| line.as_ref().map_or(true, |l| !l.trim().is_empty()));
         return Ok(Box::new(numbered.map(|(n, line)| Ok((n, read_line(&line?))))));
     }
     // The same file makes the same jobs, so that publishing it again changes nothing.
-    let name = hex::encode(&count(File::open(path)?)?.hash[..16]);
+    let name = hex::encode(&count(file(path)?)?.hash[..16]);
     let mapping = Mapping::of(map, &[])?;
     // A job has the fields of its schema and no other.
     if let Some((name, _)) = mapping.own().first_key_value() {
         return Err(ListError::BadMap { name: name.clone() });
     }
-    let mut rows = open(File::open(path)?, &mapping)?;
+    let mut rows = open(file(path)?, &mapping)?;
     let jobs = std::iter::from_fn(move || rows.next_raw());
     Ok(Box::new(
         jobs.map(move |row| row.map(|(n, person)| (n, person.map(|person| Job { job_id: format!("{name}:{n}"), person })))),
