@@ -29,7 +29,7 @@ begin
                 where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.plan_no = new.plan_no
                   and (m.state <> 'ready' or m.attempt > 0 or exists (select from event e where e.controller_id = m.controller_id
                          and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id))) then
-        raise exception 'a message of the plan may have left' using errcode = 'DU030';
+        raise exception 'a message of the plan may have left' using errcode = 'DU033';
     end if;
     with released as (delete from notice o
            where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.plan_no = new.plan_no and o.state = 'open'

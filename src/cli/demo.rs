@@ -180,6 +180,7 @@ async fn wait_until_told(office: &Office, incident: &Incident, started: Instant,
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -139,6 +139,7 @@ pub fn run(context: &Context, args: &Help) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

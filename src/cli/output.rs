@@ -227,6 +227,7 @@ fn folded_cell(cell: &str, width: usize) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

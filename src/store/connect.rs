@@ -106,6 +106,7 @@ pub(crate) async fn pool(url: &str, connections: u32, role: Option<Role>) -> Res
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -7,7 +7,7 @@ pub use draft::{FrozenList, PlanDraft, PreparedContent, PreparedNotice, Terms};
 use super::list::ManifestRow;
 use super::quarantine::Decider;
 use super::unit::{IncidentKey, Wait};
-use super::{Store, StoreError};
+use super::{Fault, Store, StoreError};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -279,9 +279,9 @@ impl Store {
 
 /// The refusal that a restore alone can bring about: the command looked at the plan's state before.
 fn refusal(error: StoreError) -> StoreError {
-    let StoreError::Database(sqlx::Error::Database(refused)) = &error else { return error };
+    let StoreError::Database(Fault(sqlx::Error::Database(refused))) = &error else { return error };
     match refused.code().as_deref() {
-        Some("DU030") => StoreError::Forbidden {
+        Some("DU033") => StoreError::Forbidden {
             what: "a message of this plan may have left: the database came back older than it was",
             remedy: "pause whatever runs, look at `duly unknown list`, and let this plan go as it is; nothing was changed",
         },

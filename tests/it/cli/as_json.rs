@@ -55,6 +55,32 @@ impl Asked<'_> {
     }
 }
 
+/// What only looks.
+const READ: &[&[&str]] = &[
+    &["settings"],
+    &["user", "list"],
+    &["controller", "list"],
+    &["incident", "list"],
+    &["incident", "show", "cards"],
+    &["list", "statement", "--incident", "cards", "--list", "1"],
+    &["quarantine", "list", "--incident", "cards"],
+    &["job", "rejected"],
+    &["job", "key", "--incident", "cards"],
+    &["template", "list"],
+    &["template", "check", "uk-gdpr/sms"],
+    &["template", "preview", "uk-gdpr/sms.en"],
+    &["plan", "show", "--incident", "cards"],
+    &["hold", "list", "--incident", "cards"],
+    &["status"],
+    &["person", "show", "--incident", "cards"],
+    &["unknown", "list", "--incident", "cards"],
+    &["audit"],
+    &["log", "list"],
+    &["restore", "reconcile", "--dry-run"],
+    &["provider", "list"],
+    &["help", "words"],
+];
+
 #[tokio::test]
 async fn whatever_is_done_and_whatever_was_done_before_is_told_as_json() {
     let desk = Desk::empty("json").await;
@@ -101,30 +127,7 @@ async fn whatever_is_done_and_whatever_was_done_before_is_told_as_json() {
         let done = asked.ask("bob", args);
         assert_eq!((&done["closed"], &done["changed"]), (&json!(is_closed), &json!(is_changed)), "{args:?}");
     }
-    for args in [
-        &["settings"][..],
-        &["user", "list"],
-        &["controller", "list"],
-        &["incident", "list"],
-        &["incident", "show", "cards"],
-        &["list", "statement", "--incident", "cards", "--list", "1"],
-        &["quarantine", "list", "--incident", "cards"],
-        &["job", "rejected"],
-        &["job", "key", "--incident", "cards"],
-        &["template", "list"],
-        &["template", "check", "uk-gdpr/sms"],
-        &["template", "preview", "uk-gdpr/sms.en"],
-        &["plan", "show", "--incident", "cards"],
-        &["hold", "list", "--incident", "cards"],
-        &["status"],
-        &["person", "show", "--incident", "cards"],
-        &["unknown", "list", "--incident", "cards"],
-        &["audit"],
-        &["log", "list"],
-        &["restore", "reconcile", "--dry-run"],
-        &["provider", "list"],
-        &["help", "words"],
-    ] {
+    for args in READ {
         asked.ask("bob", args);
     }
     let revoked = asked.ask("ann", &["user", "revoke", "Bob Evans"]);
