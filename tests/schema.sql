@@ -191,6 +191,7 @@ table event
     restored_id uuid
     constraint a_person_has_an_incident CHECK (((person_id IS NULL) OR (incident_no IS NOT NULL)))
     constraint an_incident_has_a_controller CHECK (((incident_no IS NULL) OR (controller_id IS NOT NULL)))
+    constraint decided_is_decided TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint event_body_check CHECK ((octet_length(body) <= 4096))
     constraint event_check CHECK ((leaf = sha256(('\x00'::bytea || body))))
     constraint event_check1 CHECK (((person_id IS NULL) = (n IS NULL)))
@@ -202,14 +203,17 @@ table event
     constraint kinds_are_words CHECK ((kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text))
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
+    CREATE CONSTRAINT TRIGGER decided_is_decided AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION decided_is_decided()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger begin_deadlines AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
+    trigger check_decided AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.kind = ANY (ARRAY['notice.exempt'::text, 'notice.withdrawn'::text])))) EXECUTE FUNCTION check_decided()
     trigger check_declared AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_declared()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
     trigger check_recall AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_recall()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
+    trigger release_plan AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = 'plan.withdrawn'::text) AND (new.plan_to = 'withdrawn'::text))) EXECUTE FUNCTION release_plan()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
 
@@ -477,6 +481,7 @@ table message
     UNIQUE index message_by_id ON public.message USING btree (message_id)
     index message_due ON public.message USING btree (incident_no, due_at) WHERE (due_at IS NOT NULL)
     index message_leased ON public.message USING btree (lane, lease_until) WHERE (lease_until IS NOT NULL)
+    trigger no_message_after_decision AFTER INSERT ON public.message REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION no_message_after_decision()
     grant select to duly_app
     grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at, zones) to duly_app
     grant update (lane, due_at, lease_until) to duly_app
@@ -615,7 +620,7 @@ table plan
     constraint plan_plan_no_check CHECK ((plan_no > 0))
     constraint plan_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
     constraint plan_prepared_by_fkey FOREIGN KEY (prepared_by) REFERENCES app_user(user_id)
-    constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text])))
+    constraint plan_state_check CHECK ((state = ANY (ARRAY['prepared'::text, 'approved'::text, 'running'::text, 'paused'::text, 'withdrawn'::text])))
     constraint quiet_hours_have_both_ends CHECK (((quiet_from IS NULL) = (quiet_until IS NULL)))
     trigger only_while_open AFTER INSERT ON public.plan REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION only_while_open()
     grant select to duly_app
@@ -641,7 +646,7 @@ table plan_move
     command text not null
     from_state text not null
     to_state text not null
-    constraint plan_move_pkey PRIMARY KEY (kind)
+    constraint plan_move_pkey PRIMARY KEY (kind, from_state)
     grant select to duly_app
 
 table prepared_content
@@ -864,6 +869,18 @@ table template_review
     grant select to duly_app
     grant insert (template_hash, template, reviewed_by, command_id) to duly_app
 
+table withdrawn_content
+    controller_id uuid not null
+    incident_no bigint not null
+    plan_no integer not null
+    person_id uuid not null
+    channel text not null
+    commitment bytea not null
+    constraint withdrawn_content_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
+    constraint withdrawn_content_commitment_check CHECK ((octet_length(commitment) = 32))
+    constraint withdrawn_content_pkey PRIMARY KEY (controller_id, incident_no, plan_no, person_id, channel)
+    grant select to duly_app
+
 function apply_events() returns trigger security definer set search_path=public, pg_temp
 
 declare n record; moved bigint;
@@ -1013,6 +1030,29 @@ begin
         raise exception 'a command that was not signed now' using errcode = 'DU019';
     end if;
     return new;
+end 
+
+function check_decided() returns trigger security definer set search_path=public, pg_temp
+
+declare d jsonb := convert_from(new.body, 'UTF8')::jsonb -> 'd';
+begin
+    -- One that was brought back and could be applied to nothing stands in the chain; its person is held.
+    if new.restored_id is not null and new.notice_to is null then return null; end if;
+    if new.kind is distinct from 'notice.' || new.notice_to or (d ->> 'phase')::int is distinct from new.notice_phase
+            or new.message_id is not null then
+        raise exception 'a notice is ended by a decision in no other event than its own' using errcode = 'DU031';
+    end if;
+    if new.restored_id is null and not exists (select from signed_command s
+          join app_user u on u.user_id = s.user_id and u.revoked_at is null
+          join incident i on i.controller_id = new.controller_id and i.incident_no = new.incident_no and i.closed_at is null
+         where s.command_id = (d ->> 'command')::uuid and s.user_id = (d ->> 'user')::uuid
+           and signed_words(s.statement) @> (jsonb_build_object('incident', i.incident_id, 'phase', new.notice_phase,
+                 'person', 'p_' || replace(new.person_id::text, '-', '')) || case new.kind
+                 when 'notice.exempt' then jsonb_build_object('command', 'person exempt')
+                 else jsonb_build_object('command', 'person told', 'how', replace(d ->> 'ground', '_', '-')) end)) then
+        raise exception 'a notice is ended by somebody''s signature over exactly that' using errcode = 'DU031';
+    end if;
+    return null;
 end 
 
 function check_declared() returns trigger security definer set search_path=public, pg_temp
@@ -1272,6 +1312,18 @@ begin
     return (d ->> 'command') || ' ' || kind || coalesce(' ' || incident_no, '') || coalesce(' ' || (d ->> 'list') || '/' || (d ->> 'row'), '');
 end 
 
+function decided_is_decided() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from notice o join message m on m.controller_id = o.controller_id and m.incident_no = o.incident_no
+                  and m.person_id = o.person_id and m.phase = o.phase
+                where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.person_id = new.person_id
+                  and o.state in ('exempt', 'withdrawn') and m.state in ('ready', 'sending', 'unknown', 'asked')) then
+        raise exception 'a message of somebody whose notice was ended by a decision may be sent' using errcode = 'DU032';
+    end if;
+    return null;
+end 
+
 function destroy_key() returns trigger security definer set search_path=public, pg_temp
 
 declare e erasure; nothing bytea := '';
@@ -1392,6 +1444,16 @@ function night_ends(zone text, night_from time without time zone, night_until ti
       from (select duly_now() at time zone zone as at) l
 
 
+function no_message_after_decision() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from fresh f join notice o on o.controller_id = f.controller_id and o.incident_no = f.incident_no
+                  and o.person_id = f.person_id and o.phase = f.phase and o.state in ('exempt', 'withdrawn')) then
+        raise exception 'a message for somebody whose notice was ended by a decision' using errcode = 'DU032';
+    end if;
+    return null;
+end 
+
 function only_append() returns trigger set search_path=public, pg_temp
 
 begin
@@ -1464,6 +1526,29 @@ begin
         raise exception 'what a receipt says does not change' using errcode = 'DU073';
     end if;
     return new;
+end 
+
+function release_plan() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from message m join notice o on o.controller_id = m.controller_id and o.incident_no = m.incident_no
+                  and o.person_id = m.person_id and o.phase = m.phase and o.state = 'open'
+                where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.plan_no = new.plan_no
+                  and (m.state <> 'ready' or m.attempt > 0 or exists (select from event e where e.controller_id = m.controller_id
+                         and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id))) then
+        raise exception 'a message of the plan may have left' using errcode = 'DU033';
+    end if;
+    with released as (delete from notice o
+           where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.plan_no = new.plan_no and o.state = 'open'
+       returning o.person_id, o.phase),
+    unsent as (delete from message m using released r
+           where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.person_id = r.person_id and m.phase = r.phase),
+    promised as (delete from prepared_content c using released r
+           where c.controller_id = new.controller_id and c.incident_no = new.incident_no and c.person_id = r.person_id and c.phase = r.phase
+       returning c.person_id, c.channel, c.commitment)
+    insert into withdrawn_content (controller_id, incident_no, plan_no, person_id, channel, commitment)
+    select new.controller_id, new.incident_no, new.plan_no, p.person_id, p.channel, p.commitment from promised p;
+    return null;
 end 
 
 function row_decision_has_event() returns trigger security definer set search_path=public, pg_temp
