@@ -116,7 +116,7 @@ enum Command {
     /// Templates: list, check, preview, diff, review, new
     #[command(subcommand)]
     Template(templates::TemplateCommand),
-    /// Plans: prepare, show, approve, go, pause, resume
+    /// Plans: prepare, show, approve, go, pause, resume, withdraw
     #[command(subcommand)]
     Plan(plans::PlanCommand),
     /// Holds: set a stop on an incident or a person, lift, list
@@ -124,7 +124,7 @@ enum Command {
     Hold(holds::HoldCommand),
     /// Where an incident stands: people, the equation, lanes, what needs a person
     Status(status::Status),
-    /// One person: show the story, erase
+    /// One person: show the story, exempt, told in another way, erase
     #[command(subcommand)]
     Person(person::PersonCommand),
     /// Single messages: list, cancel as long as their provider holds them

@@ -53,7 +53,7 @@ pub struct ClosedBatch {
 /// Why batches cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 #[error("the batches of the lane cannot be used")]
-pub struct BatchError(#[from] pub super::file::spool::SpoolError);
+pub struct BatchError(#[from] super::file::spool::SpoolError);
 
 impl BatchError {
     /// One sentence that tells the reader what to do next.

@@ -79,6 +79,27 @@ async fn a_database_and_a_broker_that_are_killed_and_restarted_in_mid_run_lose_n
 }
 
 #[tokio::test]
+async fn a_broker_whose_disk_is_short_is_named_and_the_run_goes_on_once_there_is_room() {
+    let Some(services) = Services::start().await else { return };
+    let stage = Stage::new(Setup { people: 3, services: Some(services), ..Setup::default() }).await;
+    let services = stage.services.as_ref().unwrap();
+    services.set_disk_limit("900TB").await;
+    let (_connection, channel) = duly::broker::connect(&stage.broker.url).await.unwrap();
+    duly::broker::declare(&channel, "sms").await.unwrap();
+    let refused = duly::broker::publish(&channel, "sms", &[stage.message().await]).await.unwrap_err();
+    assert!(refused.to_string().contains("confirmed nothing") && refused.remedy().contains("rabbitmqctl"), "{refused}");
+    let mut scheduler = stage.start(&["scheduler"]);
+    eventually("it says what is wrong", async || scheduler.log().contains("the broker has confirmed nothing")).await;
+    assert!(scheduler.terminate().await.success(), "it stops when it is told to");
+
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    services.set_disk_limit("1MB").await;
+    stage.drain().await;
+    assert_eq!(stage.produced(), 3);
+    stage.audit().await;
+}
+
+#[tokio::test]
 async fn jobs_that_the_broker_lost_are_published_again() {
     let stage = run(false).await;
     let scheduler = stage.start(&["scheduler"]);

@@ -16,7 +16,7 @@ pub const POSTAGE: &str = "postage-class";
 
 /// Why no batch was made.
 #[derive(Debug, thiserror::Error)]
-pub enum MakeError {
+pub(crate) enum MakeError {
     /// A file is not what this program writes.
     #[error("a file of the folder is not as Duly wrote it")]
     Unreadable,

@@ -45,7 +45,7 @@ pub struct Limits {
 
 /// Why the folder was not changed or read.
 #[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
+pub(crate) enum SpoolError {
     /// Somebody else held it all the time.
     #[error("the folder of the lane is held by another process")]
     Locked,

@@ -40,6 +40,12 @@ impl Services {
         assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
     }
 
+    /// Free disk under which RabbitMQ takes nothing more, such as `900TB`.
+    pub async fn set_disk_limit(&self, limit: &str) {
+        let set = self.run(&["rabbitmqctl", "set_disk_free_limit", limit]).await;
+        assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+    }
+
     /// Stops the pair, keeps a copy of Postgres' files, and starts it again.
     pub async fn keep_files(&self) {
         self.exchange("rm -rf kept && cp -a pg kept").await;
