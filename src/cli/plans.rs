@@ -312,25 +312,25 @@ async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Fai
     let moved = move_plans(context, &incident, &plans, &PAUSE).await?;
     let running = choose::still_running(store, &incident).await?;
     let still: Vec<Value> = running.iter().map(|p| json!({"plan": p.plan, "open": p.open})).collect();
-    context.print(&json!({"plans": moved, "still_running": still}), "");
+    let mut told = json!({"plans": moved, "still_running": still});
     for plan in running {
         eprintln!("Plan {} goes on sending: {} not told yet.", plan.plan, count(plan.open, "person", "people"));
     }
     if recall {
-        take_back(context, store, &incident, &plans).await?;
+        told["recalled"] = json!(take_back(context, store, &incident, &plans).await?);
     }
+    context.print(&told, "");
     Ok(())
 }
 
 /// Takes back what providers hold of paused plans, so that nothing new is handed over meanwhile.
-async fn take_back(context: &Context, store: &Store, incident: &Incident, plans: &[Plan]) -> Result<(), Failure> {
+async fn take_back(context: &Context, store: &Store, incident: &Incident, plans: &[Plan]) -> Result<Vec<Value>, Failure> {
     let (signer, mut reports) = (signer(context).await?, Vec::new());
     for plan in plans {
         let by = signer.sign(store, &plan_command("plan recall", incident.incident_id, plan.plan_no, &plan.hash)).await?;
         reports.push(json!({ "plan": plan.plan_no, "messages": recall_plan(context, store, incident, plan.plan_no, by).await? }));
     }
-    context.print(&json!(reports), "");
-    Ok(())
+    Ok(reports)
 }
 
 /// Moves each plan that is not there already; what became of each.

@@ -310,6 +310,9 @@ async fn metrics_answer_soon_while_the_database_is_away_and_the_log_says_why() {
     desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
     let _serve = Service::start(&desk, &["serve", "web", "scheduler"], "serve.log");
     until(async || get(web, "/metrics").await, |(_, text)| text.contains("duly_database_answers 1\n")).await;
+    // A service whose database goes away while it starts ends, and says so; this one runs.
+    until(async || desk.sabotage("select from leadership where role = 'scheduler'").await.unwrap(), |leaders| *leaders == 1)
+        .await;
 
     wire.cut();
     // A reading serves for fifteen seconds; after it the database is asked again.

@@ -157,7 +157,7 @@ async fn a_paused_plan_takes_back_what_its_providers_hold_and_says_of_each_what_
 
     let report: Value = ran.json();
     let mut words: Vec<&str> =
-        report[0]["messages"].as_array().unwrap().iter().map(|m| m["recalled"].as_str().unwrap()).collect();
+        report["recalled"][0]["messages"].as_array().unwrap().iter().map(|m| m["recalled"].as_str().unwrap()).collect();
     words.sort_unstable();
     assert_eq!(words, ["cancelled", "cancelled", "cancelled", "too_late"], "{}", ran.err);
     assert!(ran.err.contains("3 messages cancelled: they told nobody") && ran.err.contains("1 message too late"), "{}", ran.err);

@@ -11,6 +11,8 @@ const OFTEN: u32 = 50;
 /// Faults that stop a lane for long: no run would end with one of them at every twentieth call.
 const STOPPING: &[FaultKind] =
     &[FaultKind::Redirect, FaultKind::Unauthorised, FaultKind::Forbidden, FaultKind::NoCredit, FaultKind::TooManyToday];
+/// Faults of taking a message back, which nobody does here.
+const OF_RECALLS: &[FaultKind] = &[FaultKind::CancelLost, FaultKind::CancelCut];
 /// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
 const OF_LETTERS: &[FaultKind] = &[FaultKind::LetterReturned, FaultKind::Conflict];
 /// Faults of texts alone; a letter of which nothing believable is heard stays overdue for ever where nobody can be asked.
@@ -34,7 +36,7 @@ fn often(kind: FaultKind) -> u32 {
 
 fn faults(channel: &str) -> Vec<Fault> {
     let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
-    let fits = |kind: &&FaultKind| !STOPPING.contains(kind) && !others.contains(kind);
+    let fits = |kind: &&FaultKind| ![STOPPING, OF_RECALLS, others].iter().any(|list| list.contains(kind));
     FaultKind::ALL
         .iter()
         .filter(fits)

@@ -33,6 +33,7 @@ const ELSEWHERE: &[&str] = &[
     "plan withdraw",
     "message list",
     "message cancel",
+    "audit sample",
     "batch list",
     "batch handed-over",
     "batch result",

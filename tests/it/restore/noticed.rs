@@ -143,6 +143,9 @@ async fn serve_to_the_end_held(stage: &Stage) {
 async fn a_new_installation_beside_the_logs_of_another_has_forgotten_nothing_and_is_refused() {
     let theirs = Stage::new(Setup { people: 1, ..Setup::default() }).await;
     let ours = Stage::new(Setup { people: 1, ..Setup::default() }).await;
+    // Databases of tests are copies of one, and so is their name.
+    let renamed = "set local session_replication_role = replica; update installation set installation_id = gen_random_uuid()";
+    sqlx::raw_sql(renamed).execute(&ours.owner).await.unwrap();
     let outside = Archive::open(&theirs.office.settings, &theirs.office.store).unwrap().outside;
     assert!(!high_water::keep(&theirs.office.store, &outside).await.unwrap());
 
