@@ -25,6 +25,7 @@ use crate::model::sheet::SheetError;
 use crate::model::user_key::UserKeyError;
 use crate::provider::BatchError;
 use crate::provider::choose::AccountError;
+use crate::provider::file::error::{MakeError, SpoolError};
 use crate::render::RenderError;
 use crate::render::message::MessageError;
 use crate::report::ReportError;
@@ -69,6 +70,7 @@ remedies! {
     JobError,
     ListError,
     ListKeyError,
+    MakeError,
     MessageError,
     OutsideError,
     PackError,
@@ -80,6 +82,7 @@ remedies! {
     SealError,
     SettingsError,
     SheetError,
+    SpoolError,
     StampError,
     StoreError,
     TsaError,

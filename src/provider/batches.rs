@@ -53,11 +53,11 @@ pub struct ClosedBatch {
 /// Why batches cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 #[error("the batches of the lane cannot be used")]
-pub struct BatchError(#[from] super::file::spool::SpoolError);
+pub struct BatchError(#[from] super::file::error::SpoolError);
 
 impl BatchError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
-        "run it where the lane's `folder` is, as the user of the workers; `duly provider check` says whether it can be used"
+        self.0.remedy()
     }
 }

@@ -6,6 +6,7 @@
 pub mod batch;
 mod cell;
 mod disk;
+pub mod error;
 pub mod spool;
 #[cfg(test)]
 mod tests;
@@ -24,10 +25,11 @@ use crate::model::email;
 use crate::model::state::{Channel, MessageState as S};
 use crate::model::step::Answer;
 use batch::{FROM, FROM_NAME, Making, Manifest, POSTAGE};
+use error::SpoolError;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
-use spool::{Limits, Place, Put, Spool, SpoolError};
+use spool::{Limits, Place, Put, Spool};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,10 +1,11 @@
 //! What a batch is: letters as one PDF, or messages as one CSV file, and a manifest that names each by its reference.
 
 use super::cell::{plain, safe};
+use super::error::MakeError;
 use crate::model::email;
 use crate::model::state::Channel;
 use crate::provider::frozen::{Thawed, thaw};
-use duly_letter::{LetterError, join};
+use duly_letter::join;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -13,20 +14,6 @@ use time::OffsetDateTime;
 pub const FROM: &str = "from";
 pub const FROM_NAME: &str = "from-name";
 pub const POSTAGE: &str = "postage-class";
-
-/// Why no batch was made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MakeError {
-    /// A file is not what this program writes.
-    #[error("a file of the folder is not as Duly wrote it")]
-    Unreadable,
-    /// The letters.
-    #[error(transparent)]
-    Letter(#[from] LetterError),
-    /// The CSV file.
-    #[error("the CSV file cannot be written")]
-    Csv(#[from] csv::Error),
-}
 
 /// A batch as it is carried away, and as it is remembered: no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,8 +13,9 @@
 //! A message is taken when its file is renamed into `waiting`, and leaves it when `batches` names it. What a death leaves
 //! behind is finished or thrown away by whoever changes the folder next. File names are references and numbers.
 
-use super::batch::{self, MakeError, Manifest};
+use super::batch::{self, Manifest};
 use super::disk::{sync, write};
+use super::error::SpoolError;
 use crate::failpoint::reach_blocking as reach;
 use crate::provider::guarded::MayStart;
 use std::collections::{BTreeSet, HashMap};
@@ -41,26 +42,6 @@ pub struct Limits {
     pub messages_max: usize,
     /// How long a message waits for others.
     pub wait: Duration,
-}
-
-/// Why the folder was not changed or read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SpoolError {
-    /// Somebody else held it all the time.
-    #[error("the folder of the lane is held by another process")]
-    Locked,
-    /// Nobody set it up, or the disk that it stands on is not there.
-    #[error("the folder of the lane is not set up, or its disk is not there")]
-    NotSetUp,
-    /// It belongs to another lane.
-    #[error("the folder belongs to another lane")]
-    Foreign,
-    /// The file system.
-    #[error("the folder of the lane cannot be used")]
-    Io(#[from] io::Error),
-    /// A batch cannot be made of what waits.
-    #[error("a batch cannot be made of what waits")]
-    Make(#[from] MakeError),
 }
 
 /// What became of a message that was handed in.

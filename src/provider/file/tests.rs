@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 use super::batch::{Making, Manifest};
-use super::spool::{Limits, Place, Put, Spool, SpoolError};
+use super::error::SpoolError;
+use super::spool::{Limits, Place, Put, Spool};
 use super::*;
 use std::collections::BTreeMap;
 use std::fs;
