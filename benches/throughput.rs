@@ -60,7 +60,9 @@ fn main() {
         keep(&entries);
         entries.extend(import::run().await);
         keep(&entries);
-        entries.extend(evidence::run().await);
+        entries.push(evidence::sequenced().await);
+        keep(&entries);
+        entries.push(evidence::proofs().await);
         keep(&entries);
         entries.push(verify::run());
         entries.push(check::run());

@@ -23,14 +23,8 @@ const EVENTS_EACH: u64 = 8;
 /// Rows in one insert.
 const BATCH: u64 = 5000;
 
-pub async fn run() -> Vec<Entry> {
-    let mut entries = vec![sequenced().await];
-    entries.push(proofs().await);
-    entries
-}
-
 /// Events that wait in the inbox, until all are in their places, signed and copied outside.
-async fn sequenced() -> Entry {
+pub async fn sequenced() -> Entry {
     let events = scaled(500_000);
     let (settings, store, pool) = open("duly_bench_sequencer").await;
     let log = System::of(&store).await;
@@ -108,7 +102,7 @@ pub async fn cost_of(office: &Arc<Office>, messages: u64) -> Cost {
 }
 
 /// One person's proofs among ten million events, from Postgres; the tree is made before the clock starts.
-async fn proofs() -> Entry {
+pub async fn proofs() -> Entry {
     let events = scaled(10_000_000);
     let (_, store, pool) = open("duly_bench_proofs").await;
     let log = OneLog {
