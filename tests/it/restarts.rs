@@ -83,7 +83,7 @@ async fn a_broker_whose_disk_is_short_is_named_and_the_run_goes_on_once_there_is
     let Some(services) = Services::start().await else { return };
     let stage = Stage::new(Setup { people: 3, services: Some(services), ..Setup::default() }).await;
     let services = stage.services.as_ref().unwrap();
-    services.set_disk_limit("900TB").await;
+    services.set_disk_limit("900GB").await;
     let (_connection, channel) = duly::broker::connect(&stage.broker.url).await.unwrap();
     duly::broker::declare(&channel, "sms").await.unwrap();
     let refused = duly::broker::publish(&channel, "sms", &[stage.message().await]).await.unwrap_err();

@@ -40,7 +40,7 @@ impl Services {
         assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
     }
 
-    /// Free disk under which RabbitMQ takes nothing more, such as `900TB`.
+    /// Free disk under which RabbitMQ takes nothing more, such as `900GB`.
     pub async fn set_disk_limit(&self, limit: &str) {
         let set = self.run(&["rabbitmqctl", "set_disk_free_limit", limit]).await;
         assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
