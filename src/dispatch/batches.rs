@@ -2,6 +2,7 @@
 //! one at a time.
 
 use super::Office;
+use crate::model::causes::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +21,8 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) {
                     closed.iter().for_each(|batch| tracing::info!(lane = account.name, batch, "a batch is ready to be carried"))
                 }
                 Err(error) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::warn!(lane = account.name, error = %error, cause, "no batch was closed; what waits is tried again");
+                    let error = with_causes(&error);
+                    tracing::warn!(lane = account.name, error, "no batch was closed; what waits is tried again");
                 }
             }
         }

@@ -15,7 +15,7 @@ use duly::store::user::Signer;
 use duly::store::{Deadlines, Store};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use uuid::Uuid;
 
@@ -86,8 +86,12 @@ impl IntakeWorld {
     }
 
     pub async fn try_import(&self, text: impl AsRef<[u8]>) -> Result<Report, ImportError> {
-        let path = self.file("list.csv", text);
-        import(&self.store, &self.incident, &self.key, &path, &duly::intake::csv::Mapping::default(), |_| {}).await
+        self.import_file(&self.file("list.csv", text)).await
+    }
+
+    /// As `try_import`, of a file that is there.
+    pub async fn import_file(&self, path: &Path) -> Result<Report, ImportError> {
+        import(&self.store, &self.incident, &self.key, path, &duly::intake::csv::Mapping::default(), |_| {}).await
     }
 
     pub async fn import(&self, rows: &str) -> Report {

@@ -158,10 +158,8 @@ async fn two_imports_of_one_file_at_once_take_every_row_once() {
     let made = write_people(&mut file, 5000, 5).unwrap();
     // Written once: a file that is written again while the other import reads it is a cut list, and refused as such.
     let path = world.file("list.csv", file);
-    let mapping = duly::intake::csv::Mapping::default();
-    let import = || duly::intake::list::import(&world.store, &world.incident, &world.key, &path, &mapping, |_| {});
 
-    let (a, b) = tokio::join!(import(), import());
+    let (a, b) = tokio::join!(world.import_file(&path), world.import_file(&path));
     let (a, b) = (a.unwrap(), b.unwrap());
 
     assert_eq!((a.people + b.people, a.known + b.known), (made.people, 5000));
@@ -175,10 +173,8 @@ async fn two_lists_with_the_same_people_at_once_do_not_kill_each_other() {
     let rows: Vec<String> = (0..3000).map(|i| format!("PN{i},Ann,Price,07400 {i:06},,,\n")).collect();
     let there = world.file("there.csv", format!("{HEADER}{}", rows.concat()));
     let back = world.file("back.csv", format!("{HEADER}{}", rows.iter().rev().cloned().collect::<String>()));
-    let mapping = duly::intake::csv::Mapping::default();
-    let import = |path| duly::intake::list::import(&world.store, &world.incident, &world.key, path, &mapping, |_| {});
 
-    let (a, b) = tokio::join!(import(&there), import(&back));
+    let (a, b) = tokio::join!(world.import_file(&there), world.import_file(&back));
     let (a, b) = (a.unwrap(), b.unwrap());
 
     assert_eq!((a.people + b.people, a.duplicates + b.duplicates), (3000, 3000));
