@@ -23,6 +23,7 @@ mod late_evidence;
 mod letters;
 mod list_signatures;
 mod lists;
+mod lock_order;
 mod model_check;
 mod nights;
 mod no_one_twice;
