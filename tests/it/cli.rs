@@ -8,6 +8,7 @@ mod cut;
 pub mod desk;
 mod plans;
 mod signatures;
+mod unsigned;
 mod undecided;
 
 use desk::{Desk, PERSONAL, run};
