@@ -8,6 +8,7 @@ mod cut;
 pub mod desk;
 mod plans;
 mod signatures;
+mod terminal;
 mod unsigned;
 mod undecided;
 
