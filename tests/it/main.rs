@@ -11,6 +11,7 @@ mod closing;
 mod conformance;
 mod crash_matrix;
 mod decided;
+mod demo;
 mod emails;
 mod erasure;
 mod fault_matrix;
