@@ -48,6 +48,20 @@ create or replace function command_use(kind text, incident_no bigint, body bytea
                 else public.command_words(kind, incident_no, body) end
 $$;
 
+-- Statistics of what grows in a run: of all of it, or of those tables alone that changed by half since the last time.
+drop function duly_analyze();
+create function duly_analyze(only_grown boolean) returns void language plpgsql security definer set search_path = public, pg_temp as $$
+declare grown text;
+begin
+    for grown in select c.relname from pg_class c join pg_stat_user_tables s on s.relid = c.oid
+        where s.schemaname = 'public' and c.relname = any (array['incident', 'affected_list', 'source_row', 'person', 'person_key', 'plan',
+                'notice', 'prepared_content', 'message', 'attempt', 'outcome', 'lookup', 'receipt', 'event'])
+          and (not only_grown or s.n_mod_since_analyze > greatest(500, c.reltuples / 2)) order by c.relname
+    loop execute format('analyze public.%I', grown); end loop;
+end $$;
+revoke execute on function duly_analyze(boolean) from public;
+grant execute on function duly_analyze(boolean) to duly_app;
+
 -- All that somebody signs for is looked at in one guard, which most statements leave at once.
 drop trigger check_declared on event;
 drop trigger check_recall on event;

@@ -44,6 +44,7 @@ pub mod refusal;
 pub mod restore;
 pub mod review;
 pub mod sequencing;
+pub mod statistics;
 pub mod status;
 pub mod story;
 pub mod unit;
@@ -57,7 +58,7 @@ pub use health::Migrated;
 pub(crate) use health::check_version;
 
 use crate::model::health::HealthRules;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::PgPool;
 use std::error::Error;
 use std::time::Duration;
 
@@ -305,19 +306,6 @@ impl Store {
         let store = Self { pool: pool(url, connections, Some(Role::Application)).await?, deadlines };
         check_version(&store.pool).await?;
         Ok(store)
-    }
-
-    /// A transaction that finds its rows by keys alone. A plan that was made while its tables were still empty, and is kept
-    /// for hours, would walk over all of them for every batch. The few tables that have to be walked over count as very
-    /// dear then, and nothing is to be compiled for them.
-    pub(crate) async fn begin_by_keys(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        Ok(self.pool.begin_with("begin; set local enable_seqscan = off; set local jit = off").await?)
-    }
-
-    /// Brings the planner's statistics up to date; after an import and a prepare, before speed matters.
-    pub async fn analyze(&self) -> Result<(), StoreError> {
-        sqlx::query!("select duly_analyze()").execute(&self.pool).await?;
-        Ok(())
     }
 
     /// Answers whether the database can be reached.

@@ -63,7 +63,6 @@ impl Store {
     /// larger than the quota: a lease, no evidence. The lane's first choice stays. After a rest a single message goes first.
     /// A message that somebody has locked is left for the next time: who holds some never waits here for others.
     pub async fn queue_due(&self, lane: &str, channel: Channel, quota: Quota) -> Result<Vec<Uuid>, StoreError> {
-        let mut tx = self.begin_by_keys().await?;
         let queued = sqlx::query_scalar!(
             "with running as (
                 select q.controller_id, q.incident_no, q.plan_no, q.is_urgent,
@@ -107,16 +106,14 @@ impl Store {
             &uncounted(),
             quota.takes_new
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&self.pool)
         .await?;
-        tx.commit().await?;
         Ok(queued)
     }
 
     /// Lists open messages whose deadline passed or whose attempts are used up, oldest first; nothing is given up while a
     /// hold or a pause keeps it. A queued message whose lease ran out is simply due again.
     pub async fn list_due(&self, limit: i64, attempts_max: u32) -> Result<Vec<Due>, StoreError> {
-        let mut tx = self.begin_by_keys().await?;
         let rows = sqlx::query!(
             r#"select m.controller_id as "controller_id!", m.incident_no as "incident_no!", m.message_id as "message_id!", m.person_id as "person_id!",
                       m.state as "state!", m.attempt as "attempt!", m.lane,
@@ -158,9 +155,8 @@ impl Store {
             i32::try_from(attempts_max).unwrap_or(i32::MAX),
             &uncounted()
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&self.pool)
         .await?;
-        tx.commit().await?;
         rows.into_iter()
             .map(|row| {
                 Ok(Due {

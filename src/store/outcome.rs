@@ -168,15 +168,16 @@ pub(crate) fn is_other(known: &mut HashMap<Uuid, Vec<String>>, message_id: Uuid,
 }
 
 impl super::unit::Unit {
-    /// Every provider id on record for these messages, from answers, receipts and look-ups.
+    /// Every provider id on record for these messages, from answers, receipts and look-ups. The fences make one look-up of
+    /// each: the planner, that knows nothing of tables which just begin to grow, reads all of the incident for every batch.
     pub(crate) async fn provider_ids(&mut self, messages: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {
         let rows = sqlx::query!(
-            r#"select message_id as "message_id!", provider_id as "provider_id!" from outcome
-                where controller_id = $1 and incident_no = $2 and message_id = any($3) and provider_id is not null
-               union select message_id, provider_id from receipt
-                where message_id = any($3) and provider_id is not null
-               union select message_id, unnest(found) from lookup
-                where controller_id = $1 and incident_no = $2 and message_id = any($3)"#,
+            r#"select j.message_id as "message_id!", s.provider_id as "provider_id!" from unnest($3::uuid[]) as j (message_id)
+                cross join lateral (
+                  (select o.provider_id from outcome o where o.controller_id = $1 and o.incident_no = $2 and o.message_id = j.message_id offset 0)
+                   union (select r.provider_id from receipt r where r.message_id = j.message_id offset 0)
+                   union (select unnest(l.found) from lookup l where l.message_id = j.message_id offset 0)) s
+                where s.provider_id is not null"#,
             self.incident.controller_id,
             self.incident.incident_no,
             messages
