@@ -46,6 +46,7 @@ pub mod review;
 pub mod sequencing;
 pub mod status;
 pub mod story;
+pub mod task;
 pub mod unit;
 pub mod unknown;
 pub mod untold;
