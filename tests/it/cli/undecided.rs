@@ -128,5 +128,15 @@ async fn somebody_is_exempt_or_told_otherwise_by_a_signed_reason_and_not_while_a
     assert!(story.contains("Bob Evans said that this person was told in person: home visit"), "{story}");
     let status = desk.duly("ann", &["status", "--incident", "cards"]).fine().out;
     assert!(status.contains("exempt, no notice is owed") && status.contains("withdrawn, told in another way"), "{status}");
+
+    let reopen = ["person", "reopen", "--incident", "cards", "--reason", "another of the same name"];
+    let back = desk.duly_with("bob", &[&reopen[..], &["--json"]].concat(), "PN3\n").fine();
+    assert_eq!((&back.json()["notice"], &back.json()["changed"]), (&serde_json::json!("open"), &serde_json::json!(true)));
+    assert!(back.err.contains("the decision is taken back. No longer counted as ended"), "{}", back.err);
+    let again = desk.duly_with("bob", &reopen, "PN3\n").fine();
+    assert!(again.err.contains("is open, and by nobody's decision; nothing was changed"), "{}", again.err);
+    let story = desk.duly_with("ann", &["person", "show", "--incident", "cards"], "PN3\n").fine().out;
+    assert!(story.contains("Bob Evans took back the decision about this notice: another of the same name"), "{story}");
+    assert!(story.contains("letter: Waiting"), "{story}");
     desk.duly("ann", &["audit"]).fine();
 }
