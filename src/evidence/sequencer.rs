@@ -180,8 +180,10 @@ impl Sequencer {
         failpoint::reach("checkpoint_signed").await;
         tx.commit().await?;
         failpoint::reach("checkpoint_committed").await;
-        for (scope, _) in &touched {
+        for (scope, tree) in &touched {
             self.aside.remove(scope);
+            let bodies = groups.remove(scope).into_iter().flatten().flat_map(|waiting| waiting.bodies).collect();
+            self.publisher.expect(tree.extent(), bodies);
         }
         self.trees.extend(touched);
         Ok(took)

@@ -31,6 +31,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Number and generation of the log, and how many leaves it has.
+    pub fn extent(&self) -> (i32, i32, u64) {
+        (self.head.log_no, self.head.generation, self.edge.size())
+    }
+
     /// The first leaf says what the log is.
     async fn open(&mut self, tx: &mut Sequencing, scope: LogScope, mut detail: Map<String, Value>) -> Result<(), EvidenceError> {
         detail.insert("format".into(), json!(1));
@@ -111,13 +116,13 @@ impl Tree {
     /// Gives events their places and signs the new size, inside the transaction; nobody sees it before the commit.
     pub async fn append(&mut self, archive: &Archive, tx: &mut Sequencing, waiting: &[Waiting]) -> Result<(), EvidenceError> {
         let first = i64_of(self.edge.size());
-        if waiting.iter().any(|w| w.leaves.len() != w.count) {
+        if waiting.iter().any(|w| w.bodies.len() != w.count) {
             let what = "an event that waits for its place is not on record";
             return Err(EvidenceError::Contradiction { origin: self.head.origin.clone(), what });
         }
         let rows: Vec<i64> = waiting.iter().map(|w| w.first_ord).collect();
         tx.place(&self.head, first, &rows).await?;
-        waiting.iter().flat_map(|w| &w.leaves).for_each(|leaf| self.edge.append(*leaf));
+        waiting.iter().flat_map(|w| &w.bodies).for_each(|body| self.edge.append(leaf_hash(body)));
         let growths: Vec<TileGrowth> = self.edge.take_growth().into_iter().map(growth).collect();
         tx.grow(&self.head, &growths).await?;
         let (size, root) = (self.edge.size(), self.edge.root());

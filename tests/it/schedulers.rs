@@ -1,7 +1,10 @@
 //! Who goes when: one leader, a pace over all workers, lanes that pause, and answers that are heeded.
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
+use duly::model::state::Channel;
+use duly::store::due::Quota;
 use duly_sandbox::{Fault, FaultKind};
+use sqlx::PgPool;
 use std::time::Duration;
 
 fn paced(per_second: u32) -> Lane {
@@ -193,4 +196,31 @@ async fn a_hold_in_mid_run_stops_everybody_within_its_half_second_until_it_is_li
     stage.drain().await;
     assert_eq!(stage.produced(), 60);
     stage.audit().await;
+}
+
+/// Rows of `message` that statements have read so far, and how many statements looked into an index of it.
+async fn reads(owner: &PgPool) -> (i64, i64) {
+    let rows = "select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0), coalesce(idx_scan, 0)
+                  from pg_stat_user_tables where relname = 'message'";
+    sqlx::query_as(rows).fetch_one(owner).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_look_reads_what_is_due_and_not_all_that_waits() {
+    let stage = Stage::new(Setup { people: 400, ..Setup::default() }).await;
+    let (owner, store) = (&stage.owner, &stage.office.store);
+    sqlx::query("update message set due_at = duly_now() + interval '1 hour'").execute(owner).await.unwrap();
+    let quota = Quota { limit: 100, outstanding_max: 100, attempts_max: 3, takes_new: true };
+    let (before, scans) = reads(owner).await;
+
+    let looks = 50;
+    for _ in 0..looks {
+        assert!(store.queue_due("sms", Channel::Sms, quota).await.unwrap().is_empty());
+        assert!(store.list_due(100, 3).await.unwrap().is_empty());
+    }
+
+    // Each look is at least one scan; backends report what they did when they have rested for a moment.
+    eventually("the looks are counted", async || reads(owner).await.1 >= scans + 2 * looks).await;
+    let read = reads(owner).await.0 - before;
+    assert!(read < 400, "{read} rows were read in {looks} looks of each kind at 400 messages that wait for later");
 }
