@@ -110,14 +110,13 @@ pub fn reopen(case: &Case, is_carried: bool) -> Option<(NoticeState, Vec<usize>)
     let mut after = Case { notice: NoticeState::Open, ..case.clone() };
     let mut again = Vec::new();
     // First what began the route: a step after it is due only where that one had failed before the decision.
-    for is_first in [true, false] {
-        for i in (0..case.messages.len()).filter(|_| is_carried) {
-            let Some(message) = after.messages.get(i) else { continue };
-            let is_of_round = (message.reason != Reason::Escalation) == is_first;
-            if is_of_round && message.state == MessageState::Cancelled && escalation_is_due(&after, i) {
-                again.push(i);
-                after.messages.iter_mut().skip(i).take(1).for_each(|message| message.state = MessageState::Ready);
-            }
+    let (first, later): (Vec<usize>, Vec<usize>) =
+        (0..case.messages.len()).partition(|i| case.messages.get(*i).is_some_and(|m| m.reason != Reason::Escalation));
+    for i in first.into_iter().chain(later).filter(|_| is_carried) {
+        let is_due = escalation_is_due(&after, i);
+        if let Some(message) = after.messages.get_mut(i).filter(|m| is_due && m.state == MessageState::Cancelled) {
+            message.state = MessageState::Ready;
+            again.push(i);
         }
     }
     // Who can end the notice comes first, so that no step in between finds it without hope.

@@ -80,7 +80,7 @@ impl PackError {
                 "run `duly audit`: it names everything that was altered or lost"
             }
             Self::Erased => "make the pack without `--open` and `--messages`: the proof stands without them",
-            Self::NoField { .. } => "open `external_reference`, `name`, `sms` or `letter`, as far as the list has them",
+            Self::NoField { .. } => "open `external_reference`, `name`, `sms`, `email` or `letter`, as far as the list has them",
             Self::OlderGeneration => "make the pack of the incident with `duly pack incident`: it holds all generations",
             Self::Certificate(_) => "report this as a fault of Duly with the command that you ran",
             Self::Manifest(_) => "report this as a fault of Duly with the command that you ran",

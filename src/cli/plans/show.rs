@@ -130,9 +130,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("contents root", text_at(&body, "/contents/root"));
     row("lanes", list_at(&body, "lanes"));
-    for text in texts(store, &body).await? {
-        row(text.what, format!("{} {}", text.name, text.sha256));
-    }
+    texts(store, &body).await?.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
     row("sender", text_at(&body, "/sender"));
     let dated = list_at(&body, "date").replace(", ", "-");
     match body.pointer("/parts/letter") {
