@@ -106,8 +106,8 @@ pub enum StoreError {
     /// The server is too old.
     #[error("PostgreSQL {found} is older than 15")]
     TooOld {
-        /// `server_version_num`.
-        found: i32,
+        /// Its version.
+        found: String,
     },
     /// Something that must exist does not.
     #[error("there is no {what} `{name}`")]

@@ -61,6 +61,7 @@ impl Store {
 
     /// Queues due messages on a lane, urgent plans first, then by turns between incidents, and by lot where a turn is
     /// larger than the quota: a lease, no evidence. The lane's first choice stays. After a rest a single message goes first.
+    /// A message that somebody has locked is left for the next time: who holds some never waits here for others.
     pub async fn queue_due(&self, lane: &str, channel: Channel, quota: Quota) -> Result<Vec<Uuid>, StoreError> {
         let mut tx = self.begin_by_keys().await?;
         let queued = sqlx::query_scalar!(
@@ -87,10 +88,14 @@ impl Store {
                      order by m.due_at limit $3) m),
              chosen as (
                 select * from due order by is_urgent desc, turn, random()
-                 limit greatest(0, least($3, case when exists (select from lane_pause l where l.lane = $1) then least(1, $5::bigint) else $5::bigint end - (select count(*) from message o where o.lane = $1 and o.lease_until > (select duly_now())))))
+                 limit greatest(0, least($3, case when exists (select from lane_pause l where l.lane = $1) then least(1, $5::bigint) else $5::bigint end - (select count(*) from message o where o.lane = $1 and o.lease_until > (select duly_now()))))),
+             free as (
+                select m.controller_id, m.incident_no, m.message_id
+                  from chosen c join message m on m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
+                   for no key update of m skip locked)
              update message m set lane = $1, due_at = duly_now() + $4::bigint * interval '1 millisecond',
                     lease_until = duly_now() + $4::bigint * interval '1 millisecond'
-               from chosen c where m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
+               from free c where m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
                 and m.state = 'ready' and m.due_at <= (select duly_now())
              returning m.message_id",
             lane,
