@@ -38,6 +38,7 @@ pub mod serve;
 pub mod setup;
 pub mod sign;
 pub mod status;
+pub mod tasks;
 mod review;
 pub mod templates;
 pub mod unknown;
@@ -124,9 +125,12 @@ enum Command {
     Hold(holds::HoldCommand),
     /// Where an incident stands: people, the equation, lanes, what needs a person
     Status(status::Status),
-    /// One person: show the story, exempt, told in another way, erase
+    /// One person: show the story, exempt, told in another way, reopen, erase
     #[command(subcommand)]
     Person(person::PersonCommand),
+    /// People who have to be told by hand: list
+    #[command(subcommand)]
+    Task(tasks::TaskCommand),
     /// Single messages: list, cancel as long as their provider holds them
     #[command(subcommand)]
     Message(messages::MessageCommand),
@@ -266,6 +270,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Hold(command) => holds::run(&context, command).await,
         Command::Status(args) => status::run(&context, args).await,
         Command::Person(command) => person::run(&context, command).await,
+        Command::Task(command) => tasks::run(&context, command).await,
         Command::Message(command) => messages::run(&context, command).await,
         Command::Unknown(command) => unknown::run(&context, command).await,
         Command::Audit(args) => audit::run(&context, args).await,

@@ -1,6 +1,8 @@
 //! What officers and auditors read: progress and a person's story, in words that say only what is known.
 
 pub mod carried;
+pub mod certificate;
+mod copies;
 pub mod document;
 pub mod figures;
 mod obstacles;

@@ -47,6 +47,7 @@ pub mod sequencing;
 pub mod statistics;
 pub mod status;
 pub mod story;
+pub mod task;
 pub mod unit;
 pub mod unknown;
 pub mod untold;

@@ -208,9 +208,10 @@ table event
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger begin_deadlines AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['plan.started'::text, 'plan.resumed'::text]))) EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['audit.passed'::text, 'audit.failed'::text])) AND (new.restored_id IS NULL))) EXECUTE FUNCTION check_auditor()
-    trigger check_decided AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.kind = ANY (ARRAY['notice.exempt'::text, 'notice.withdrawn'::text])))) EXECUTE FUNCTION check_decided()
+    trigger check_decided AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.notice_from = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.kind = ANY (ARRAY['notice.exempt'::text, 'notice.withdrawn'::text, 'notice.reopened'::text])))) EXECUTE FUNCTION check_decided()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
+    trigger give_time_again AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = 'notice.reopened'::text) AND (new.notice_to IS NOT NULL))) EXECUTE FUNCTION give_time_again()
     trigger release_plan AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = 'plan.withdrawn'::text) AND (new.plan_to = 'withdrawn'::text))) EXECUTE FUNCTION release_plan()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
@@ -1032,11 +1033,23 @@ end
 
 function check_decided() returns trigger security definer set search_path=public, pg_temp
 
-declare d jsonb := convert_from(new.body, 'UTF8')::jsonb -> 'd';
+declare
+    d jsonb := convert_from(new.body, 'UTF8')::jsonb -> 'd';
+    is_taken_back boolean := coalesce(new.notice_from in ('exempt', 'withdrawn'), false) or new.kind = 'notice.reopened';
 begin
     -- One that was brought back and could be applied to nothing stands in the chain; its person is held.
     if new.restored_id is not null and new.notice_to is null then return null; end if;
-    if new.kind is distinct from 'notice.' || new.notice_to or (d ->> 'phase')::int is distinct from new.notice_phase
+    if is_taken_back then
+        if new.kind <> 'notice.reopened' or new.notice_from is null or new.notice_from not in ('exempt', 'withdrawn')
+                or (d ->> 'phase')::int is distinct from new.notice_phase or new.message_id is not null then
+            raise exception 'a decision about a notice is taken back in no other event than its own' using errcode = 'DU040';
+        end if;
+        -- Without the key nothing of the person can be sent again.
+        if new.restored_id is null and not exists (select from person_key k where k.controller_id = new.controller_id and k.incident_no = new.incident_no
+                and k.person_id = new.person_id) then
+            raise exception 'a decision about somebody who is erased is not taken back' using errcode = 'DU040';
+        end if;
+    elsif new.kind is distinct from 'notice.' || new.notice_to or (d ->> 'phase')::int is distinct from new.notice_phase
             or new.message_id is not null then
         raise exception 'a notice is ended by a decision in no other event than its own' using errcode = 'DU031';
     end if;
@@ -1047,8 +1060,9 @@ begin
            and signed_words(s.statement) @> (jsonb_build_object('incident', i.incident_id, 'phase', new.notice_phase,
                  'person', 'p_' || replace(new.person_id::text, '-', '')) || case new.kind
                  when 'notice.exempt' then jsonb_build_object('command', 'person exempt')
+                 when 'notice.reopened' then jsonb_build_object('command', 'person reopen')
                  else jsonb_build_object('command', 'person told', 'how', replace(d ->> 'ground', '_', '-')) end)) then
-        raise exception 'a notice is ended by somebody''s signature over exactly that' using errcode = 'DU031';
+        raise exception 'a notice is ended, and comes back, by somebody''s signature over exactly that' using errcode = 'DU031';
     end if;
     return null;
 end 
@@ -1383,6 +1397,17 @@ begin
         and new.origin like '%/' || l.log_id || case when new.generation > 1 then '/' || new.generation else '' end
         and (new.generation = 1 or exists (select from restored r where r.reconciled_at is null));
     if not found then raise exception 'a log goes on in another generation without the leaf that says why' using errcode = 'DU024'; end if;
+    return null;
+end 
+
+function give_time_again() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
+      from plan q
+     where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.person_id = new.person_id
+       and m.phase = new.notice_phase and m.state = 'cancelled'
+       and q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no;
     return null;
 end 
 

@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory};
 const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["init", "user", "controller", "incident", "provider", "settings", "migrate"]),
     ("Prepare", &["list", "job", "quarantine", "template", "plan"]),
-    ("Look and decide", &["status", "person", "message", "unknown", "batch", "hold", "audit"]),
+    ("Look and decide", &["status", "person", "task", "message", "unknown", "batch", "hold", "audit"]),
     ("Prove", &["pack", "report", "verify", "log"]),
     ("Run", &["serve", "restore", "key", "sandbox", "demo"]),
     ("Help", &["help"]),

@@ -226,8 +226,30 @@ fn show_lines(summary: &IncidentSummary, incident: &Incident, profile: &Profile)
         let state = closing.state.replace('_', " ");
         rows.push(vec![String::new(), format!("a {} {} ends the notice when it is {state}", closing.content, closing.channel)]);
     }
-    for name in TEXTS_ALWAYS {
-        rows.push(vec![(*name).to_owned(), incident.texts.get(*name).and_then(Value::as_str).unwrap_or_default().to_owned()]);
-    }
+    rows.extend(text_rows(&incident.texts, ""));
     table(&rows, &[])
+}
+
+/// Every text and fact of the incident, those that the law always requires first; `cy.nature` is the Welsh one.
+fn text_rows(texts: &Value, of: &str) -> Vec<Vec<String>> {
+    let rank = |name: &str| TEXTS_ALWAYS.iter().position(|known| *known == name).unwrap_or(TEXTS_ALWAYS.len());
+    let mut fields: Vec<(&String, &Value)> = texts.as_object().into_iter().flatten().collect();
+    fields.sort_by_key(|(name, value)| (value.is_object(), rank(name), (*name).clone()));
+    let mut rows = Vec::new();
+    for (name, value) in fields {
+        let named = format!("{of}{name}");
+        match value {
+            Value::Object(_) => rows.extend(text_rows(value, &format!("{named}."))),
+            Value::String(text) => {
+                let names = std::iter::once(named).chain(std::iter::repeat(String::new()));
+                rows.extend(text.trim_end().lines().zip(names).map(|(line, name)| vec![name, line.to_owned()]));
+            }
+            Value::Array(items) => {
+                let word = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+                rows.push(vec![named, items.iter().map(word).collect::<Vec<_>>().join(", ")]);
+            }
+            other => rows.push(vec![named, other.to_string()]),
+        }
+    }
+    rows
 }

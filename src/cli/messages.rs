@@ -20,15 +20,20 @@ use uuid::Uuid;
 /// `duly message`.
 #[derive(Subcommand)]
 pub enum MessageCommand {
-    /// List the messages to a person, and which of them can be taken back
-    #[command(after_help = "Example:\n  duly message list --incident cards-2026 --person p_0f6c…")]
+    /// List the messages to a person, or one, with our reference at their provider, and which can be taken back
+    #[command(
+        after_help = "Examples:\n  duly message list --incident cards-2026 --person p_0f6c…\n  duly message list --incident cards-2026 --message 0193f3a2-…      one that an audit named"
+    )]
     List {
         /// Incident, or controller/incident
         #[arg(long)]
         incident: String,
         /// Person, as `duly person show` names them
-        #[arg(long, value_name = "P_…")]
-        person: String,
+        #[arg(long, value_name = "P_…", required_unless_present = "message", conflicts_with = "message")]
+        person: Option<String>,
+        /// Message
+        #[arg(long)]
+        message: Option<Uuid>,
     },
     /// Take a message back that its provider holds and has not let go; what is not confirmed is not taken back
     #[command(
@@ -49,17 +54,23 @@ pub enum MessageCommand {
 /// Runs a message command.
 pub async fn run(context: &Context, command: MessageCommand) -> Result<(), Failure> {
     match command {
-        MessageCommand::List { incident, person } => list(context, &incident, &person).await,
+        MessageCommand::List { incident, person, message } => list(context, &incident, person.as_deref(), message).await,
         MessageCommand::Cancel { message, incident, reason } => cancel(context, message, &incident, &reason).await,
     }
 }
 
-async fn list(context: &Context, incident: &str, person: &str) -> Result<(), Failure> {
+async fn list(context: &Context, incident: &str, person: Option<&str>, message: Option<Uuid>) -> Result<(), Failure> {
     let accounts = accounts(&context.settings()?)?;
     let store = context.store().await?;
-    let (incident, person) = (store.load_incident(incident).await?, person_id(person)?);
-    store.load_person_card(incident.key, person).await?;
-    let messages = store.list_messages_of(incident.key, person).await?;
+    let incident = store.load_incident(incident).await?;
+    let messages = match message {
+        Some(message) => vec![store.load_recallable(incident.key, message).await?],
+        None => {
+            let person = person_id(person.unwrap_or_default())?;
+            store.load_person_card(incident.key, person).await?;
+            store.list_messages_of(incident.key, person).await?
+        }
+    };
     let back = |message: &Recallable| {
         foresee(&accounts, message).map_or("can be taken back", |known| match known {
             Recalled::Unsupported => "its provider takes nothing back",
@@ -69,9 +80,9 @@ async fn list(context: &Context, incident: &str, person: &str) -> Result<(), Fai
     };
     let data: Vec<Value> = messages
         .iter()
-        .map(|m| json!({ "message": m.message_id, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "back": back(m) }))
+        .map(|m| json!({ "message": m.message_id, "person": shown(m), "reference": m.reference, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "back": back(m) }))
         .collect();
-    let mut rows = vec![["message", "", "lane", "stands", ""].map(str::to_owned).to_vec()];
+    let mut rows = vec![["message", "", "lane", "stands", "", "our reference there"].map(str::to_owned).to_vec()];
     rows.extend(messages.iter().map(|m| {
         let stands = words::message(m.channel, m.state, None);
         vec![
@@ -80,13 +91,22 @@ async fn list(context: &Context, incident: &str, person: &str) -> Result<(), Fai
             m.lane.clone().unwrap_or_default(),
             stands,
             back(m).to_owned(),
+            m.reference.clone().unwrap_or_default(),
         ]
     }));
+    // Who names a message learns whose it is.
+    if let (Some(_), [one]) = (message, messages.as_slice()) {
+        eprintln!("It is of {}: duly person show --incident {} --person {}", shown(one), incident.slug, shown(one));
+    }
     context.print(
         &json!(data),
         &if messages.is_empty() { "No message was made for this person.".to_owned() } else { table(&rows, &[]) },
     );
     Ok(())
+}
+
+fn shown(message: &Recallable) -> String {
+    format!("p_{}", message.person_id.simple())
 }
 
 async fn cancel(context: &Context, message: Uuid, incident: &str, reason: &str) -> Result<(), Failure> {

@@ -21,7 +21,7 @@ pub enum PackCommand {
         after_help = "Examples:\n  duly pack incident --incident cards-2026 --for regulator --out cards-2026.zip\n  duly pack incident --incident cards-2026 --for court --open external_reference --out cards-2026.zip\n\n`--open external_reference` adds keys with which the controller can compare its own list, row by row. Whoever has such a pack can test guesses of references: give it to nobody else."
     )]
     Incident(Incident),
-    /// Write one person's events, each with its proof
+    /// Write one person's events, each with its proof, and a certificate of how they were told
     #[command(
         after_help = "Examples:\n  duly pack person --incident cards-2026 --person p_0f6c… --for court --out person.zip\n  duly pack person --incident cards-2026 --open name,letter --messages --for person --out person.zip < reference.txt\n\nWithout --person the external reference is asked for; it is personal data and is never taken from the command line."
     )]
@@ -54,8 +54,8 @@ pub struct Person {
     /// Person (p_…); without one the external reference is asked for
     #[arg(long, value_name = "P_…")]
     person: Option<String>,
-    /// Fields to be opened: external_reference, name, sms, letter
-    #[arg(long, value_name = "FIELD,…", value_delimiter = ',', value_parser = ["external_reference", "name", "sms", "letter"])]
+    /// Fields to be opened: external_reference, name, sms, email, letter
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',', value_parser = ["external_reference", "name", "sms", "email", "letter"])]
     open: Vec<String>,
     /// Add what was sent, byte for byte
     #[arg(long)]

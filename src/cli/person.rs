@@ -1,6 +1,7 @@
 //! One person: the story, decisions about the notice, and the erasure. The external reference is personal data: it is read from a prompt or standard input.
 
 mod ending;
+mod reopening;
 
 use super::failure::read_stored;
 use super::output::{Paint, count, when};
@@ -33,6 +34,8 @@ pub enum PersonCommand {
     Exempt(ending::Exempt),
     /// Record that a person was told in another way: nothing more is sent to them
     Told(ending::Told),
+    /// Take back such a decision: what it had cancelled waits to be sent again
+    Reopen(reopening::Reopen),
     /// Destroy a person's key: nothing personal of them can be read again, and every proof still holds
     ///
     /// Only after the person's notices have ended. Who was erased is not taken in again.
@@ -87,6 +90,7 @@ pub async fn run(context: &Context, command: PersonCommand) -> Result<(), Failur
         PersonCommand::Show(args) => show(context, &args).await,
         PersonCommand::Exempt(args) => ending::exempt(context, &args).await,
         PersonCommand::Told(args) => ending::told(context, &args).await,
+        PersonCommand::Reopen(args) => reopening::reopen(context, &args).await,
         PersonCommand::Erase(args) => erase(context, &args).await,
     }
 }

@@ -275,7 +275,7 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     let unreachable = states(progress, ShownState::Unreachable);
     if unreachable > 0 {
         needs.push(format!(
-            "  {} a substitute or public notice is due",
+            "  {} a substitute or public notice is due, or they are told by hand: duly task list --incident {name}",
             paint.asks(&format!("{} unreachable:", count(unreachable, "person", "people")))
         ));
     }

@@ -40,6 +40,10 @@ const WORDS: &[(&str, &str)] = &[
         "plan",
         "what exactly goes to whom: list roots, template and profile versions, routes, senders, lanes, limits; prepared by one, approved by another, bound by its hash",
     ),
+    (
+        "task",
+        "to tell somebody by hand whom no message reaches any more: a call, a visit, another's help; done when it is recorded that they were told",
+    ),
     ("hold", "a stop set by someone who may, for an incident, a cohort or a person; the person still counts"),
     ("evidence event", "one fact, as a leaf of the log; a checkpoint is a signed head of that log, a pack a file that proves"),
 ];
@@ -52,7 +56,7 @@ const PERSON: &[(&str, &str)] = &[
     ("held", "a hold covers the person"),
     ("notified", "told, as the profile counts it: by channel, content and what the carrier or network reported"),
     ("unreachable", "no step of the route is left; a substitute or public notice is due"),
-    ("exempt", "somebody decided, with a reason, that no notice is owed"),
+    ("exempt", "somebody decided, with a reason, that no notice is owed; taken back, the notice is open again"),
     ("withdrawn", "told in another way, in person, by phone or by others; never counted as notified"),
 ];
 

@@ -1,10 +1,11 @@
 //! A notice that somebody ends by a decision: no notice is owed, or the person was told in another way.
 //!
-//! It is final for sending, whatever becomes known later. It never ends a notice of which a message may be leaving.
+//! It never ends a notice of which a message may be leaving, and while it stands nothing is sent, whatever becomes known. It
+//! may be taken back: then the notice stands as its messages say, and what it had cancelled waits again.
 
 use super::cause::Unreadable;
-use super::state::{MessageState, NoticeState, TellsOtherwise};
-use super::step::Case;
+use super::state::{MessageState, NoticeState, Reason, TellsOtherwise};
+use super::step::{Case, escalation_is_due, standing};
 use serde_json::{Map, Value, json};
 
 /// What somebody decided about a person's notice.
@@ -85,10 +86,48 @@ pub fn end(case: &Case, ending: Ending) -> Result<Vec<usize>, Hindrance> {
     Ok((0..case.messages.len()).filter(|i| case.messages[*i].state == MessageState::Ready).collect())
 }
 
+/// The kind of the event that takes a decision back.
+pub const REOPENED: &str = "notice.reopened";
+
+/// Fields of `d` of that event, beside who decided.
+pub fn reopened_fields(phase: i32, to: NoticeState) -> Map<String, Value> {
+    Map::from_iter([("notice".to_owned(), json!(to.as_str())), ("phase".to_owned(), json!(phase))])
+}
+
+/// Reads that event back: how the notice stands then, and of which phase; `None` for an event of another kind.
+pub fn read_reopened(kind: &str, detail: &Map<String, Value>) -> Option<Result<(NoticeState, u32), Unreadable>> {
+    let to = detail.get("notice").and_then(Value::as_str).and_then(|word| word.parse().ok());
+    let phase = detail.get("phase").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    (kind == REOPENED).then(|| to.zip(phase).ok_or(Unreadable::Field))
+}
+
+/// How a notice stands once the decision about it is taken back, and which of its messages wait again, in this order;
+/// `None`: nobody decided about it. Where its plan is withdrawn (`is_carried` false) nothing can be sent under it any more.
+pub fn reopen(case: &Case, is_carried: bool) -> Option<(NoticeState, Vec<usize>)> {
+    if !case.notice.is_decided() {
+        return None;
+    }
+    let mut after = Case { notice: NoticeState::Open, ..case.clone() };
+    let mut again = Vec::new();
+    // First what began the route: a step after it is due only where that one had failed before the decision.
+    let (first, later): (Vec<usize>, Vec<usize>) =
+        (0..case.messages.len()).partition(|i| case.messages.get(*i).is_some_and(|m| m.reason != Reason::Escalation));
+    for i in first.into_iter().chain(later).filter(|_| is_carried) {
+        let is_due = escalation_is_due(&after, i);
+        if let Some(message) = after.messages.get_mut(i).filter(|m| is_due && m.state == MessageState::Cancelled) {
+            message.state = MessageState::Ready;
+            again.push(i);
+        }
+    }
+    // Who can end the notice comes first, so that no step in between finds it without hope.
+    again.sort_by_key(|i| case.messages.get(*i).is_none_or(|message| message.closes_at.is_none()));
+    Some((standing(&after, false), again))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::state::{Channel, Reason, Route};
+    use crate::model::state::{Channel, Route};
     use crate::model::step::{Answer, Cause, Decision, Effect, Limit, Message, Step, escalation_is_due, step};
 
     fn case(notice: NoticeState, state: MessageState) -> Case {
@@ -151,6 +190,65 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Ends it, cancels what waits, takes it back, and lets wait again what does.
+    fn ended_and_taken_back(mut case: Case) -> Case {
+        for i in end(&case, Ending::Exempt).unwrap_or_default() {
+            case.messages[i].state = MessageState::Cancelled;
+        }
+        case.notice = NoticeState::Exempt;
+        let (to, again) = reopen(&case, true).unwrap_or((NoticeState::Exempt, Vec::new()));
+        case.notice = to;
+        for i in again {
+            let Step { message, notice, effects, .. } = step(&case, i, Cause::Reopened);
+            assert_eq!((message, notice), (Some(MessageState::Ready), None), "{case:?}");
+            assert!(effects.is_empty(), "{effects:?}");
+            case.messages[i].state = MessageState::Ready;
+        }
+        case
+    }
+
+    #[test]
+    fn a_decision_that_is_taken_back_leaves_everything_as_it_was_before() {
+        let letter = |reason, state| Message {
+            channel: Channel::Letter,
+            reason,
+            state,
+            attempt: 0,
+            fresh: 0,
+            closes_at: Some(MessageState::HandedToCarrier),
+        };
+        let alert = |state| Message { closes_at: None, ..case(NoticeState::Open, state).messages[0].clone() };
+        let both = |text, state| Case {
+            notice: NoticeState::Open,
+            route: Route::SmsAndLetter,
+            messages: vec![alert(text), letter(Reason::First, state)],
+        };
+        let then = |text, state| Case {
+            messages: vec![alert(text), letter(Reason::Escalation, state)],
+            ..case(NoticeState::Open, text)
+        };
+        for before in [
+            case(NoticeState::Open, MessageState::Ready),
+            both(MessageState::Ready, MessageState::Ready),
+            both(MessageState::DeliveredToHandset, MessageState::Ready),
+            then(MessageState::Overdue, MessageState::Ready),
+            then(MessageState::Rejected, MessageState::Ready),
+            Case { notice: NoticeState::Unreachable, ..then(MessageState::Rejected, MessageState::Returned) },
+        ] {
+            assert_eq!(ended_and_taken_back(before.clone()), before);
+        }
+        // What was reported meanwhile counts.
+        let late = Case { notice: NoticeState::Withdrawn, ..case(NoticeState::Open, MessageState::DeliveredToHandset) };
+        assert_eq!(reopen(&late, true), Some((NoticeState::Notified, vec![])));
+        // Under a withdrawn plan nothing can be sent: the person is to be told by hand.
+        let withdrawn = Case { notice: NoticeState::Exempt, ..case(NoticeState::Open, MessageState::Cancelled) };
+        assert_eq!(reopen(&withdrawn, false), Some((NoticeState::Unreachable, vec![])));
+        assert_eq!(reopen(&case(NoticeState::Open, MessageState::Ready), true), None);
+        let fields = reopened_fields(1, NoticeState::Open);
+        assert_eq!(read_reopened(REOPENED, &fields), Some(Ok((NoticeState::Open, 1))));
+        assert_eq!(read_reopened("notice.exempt", &fields), None);
     }
 
     #[test]

@@ -148,11 +148,11 @@ words! {
 
 impl NoticeState {
     /// The only place that knows which moves exist: what was told may come back, and what was given up may arrive; what
-    /// nobody was told yet, somebody may end by a decision, and nothing moves that again.
+    /// nobody was told yet, somebody may end by a decision, and nothing moves that again but somebody who takes it back.
     pub fn can_become(self, next: Self) -> bool {
         match next {
             Self::Exempt | Self::Withdrawn => matches!(self, Self::Open | Self::Unreachable),
-            _ => self != next && !self.is_decided(),
+            _ => self != next,
         }
     }
 

@@ -94,6 +94,12 @@ pub fn person_told(incident_id: Uuid, (person_id, phase): (Uuid, i32), how: Tell
     json!({"command": "person told", "how": how, "incident": incident_id, "person": person, "phase": phase, "reason": reason})
 }
 
+/// Takes back a decision that ended a person's notice.
+pub fn person_reopen(incident_id: Uuid, (person_id, phase): (Uuid, i32), reason: &str) -> Value {
+    let person = format!("p_{}", person_id.simple());
+    json!({"command": "person reopen", "incident": incident_id, "person": person, "phase": phase, "reason": reason})
+}
+
 /// Lifts a hold.
 pub fn hold_lift(hold_id: Uuid) -> Value {
     json!({"command": "hold lift", "hold": hold_id})

@@ -329,15 +329,20 @@ fn is_replaced(case: &Case, message: &Message) -> bool {
 }
 
 fn next_notice(after: &Case, creates: bool) -> Option<NoticeState> {
+    let to = standing(after, creates);
+    (to != after.notice && !after.notice.is_decided()).then_some(to)
+}
+
+/// How a notice stands by its messages alone; `creates`: a further one is made.
+pub(super) fn standing(after: &Case, creates: bool) -> NoticeState {
     let told = after.messages.iter().any(Message::closes);
     let may_still_tell = |m: &Message| m.closes_at.is_some() && !m.state.is_dead() && !is_replaced(after, m);
     let hope = creates || after.messages.iter().any(may_still_tell);
-    let to = match (told, hope) {
+    match (told, hope) {
         (true, _) => NoticeState::Notified,
         (false, true) => NoticeState::Open,
         (false, false) => NoticeState::Unreachable,
-    };
-    (to != after.notice && !after.notice.is_decided()).then_some(to)
+    }
 }
 
 /// The profile's answer for one channel and content, as `step` needs it.

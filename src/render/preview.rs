@@ -1,12 +1,16 @@
 //! What a template would say to somebody who does not exist: for whoever writes it, before there is a list.
 
+use super::RenderError;
 use super::check::{Finding, Rules};
+use super::marked::Marked;
 use super::message::{Composer, MessageError, Rendered, Setting};
 use super::template::Template;
 use crate::model::column::{Cell, Column};
 use crate::model::contact::PersonRecord;
+use crate::model::email;
 use crate::model::look::Look;
 use crate::model::profile::Profile;
+use crate::model::state::Channel;
 use crate::model::texts::{Facts, TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -145,6 +149,22 @@ pub fn made_up(template: &Template, texts: &Value, cell: impl Fn(&str) -> String
         person: PersonRecord { columns: cells.collect(), ..person(&template.profile) },
         reference_code: CODE.to_owned(),
     }
+}
+
+/// Whom an example is written to: the name itself says that nobody is called so.
+pub const EXAMPLE_NAME: &str = "Alex Example";
+
+/// What somebody would read who does not exist, by the texts of a real incident: for whoever asks what people were told.
+pub fn example(template: &Template, setting: &Setting) -> Result<String, RenderError> {
+    let reader = made_up(template, &setting.texts, |column| format!("[made-up {column}]"));
+    let person = PersonRecord { name: EXAMPLE_NAME.into(), ..reader.person };
+    let text = Marked::read(&Composer::text(setting, &person, CODE, template)?).text;
+    let lines: Vec<&str> = text.lines().map(|line| line.strip_prefix("== ").unwrap_or(line)).collect();
+    Ok(match (template.channel, template.title.as_str()) {
+        (Channel::Email, title) => email::join(title, &lines.join("\n")),
+        (_, "") => lines.join("\n"),
+        (_, title) => format!("{title}\n\n{}", lines.join("\n")),
+    })
 }
 
 /// Renders and checks a template for a reader.

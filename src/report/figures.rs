@@ -84,7 +84,7 @@ pub fn ground(replay: &Replay) -> Vec<(String, String)> {
 }
 
 /// Who outside held which checkpoint: without one the log proves that it is consistent, and not that it is honest.
-fn anchor(outside: Option<&Outside>) -> String {
+pub(super) fn anchor(outside: Option<&Outside>) -> String {
     let Some(newest) = outside else {
         return "none: no checkpoint was stamped, witnessed or handed over".to_owned();
     };

@@ -10,8 +10,9 @@ pub mod person;
 mod words;
 
 use super::ReportError;
+use super::story::Names;
 use crate::model::seal::SealError;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use duly_ledger::{EventError, ManifestError};
 use std::str::FromStr;
 
@@ -79,7 +80,7 @@ impl PackError {
                 "run `duly audit`: it names everything that was altered or lost"
             }
             Self::Erased => "make the pack without `--open` and `--messages`: the proof stands without them",
-            Self::NoField { .. } => "open `external_reference`, `name`, `sms` or `letter`, as far as the list has them",
+            Self::NoField { .. } => "open `external_reference`, `name`, `sms`, `email` or `letter`, as far as the list has them",
             Self::OlderGeneration => "make the pack of the incident with `duly pack incident`: it holds all generations",
             Self::Certificate(_) => "report this as a fault of Duly with the command that you ran",
             Self::Manifest(_) => "report this as a fault of Duly with the command that you ran",
@@ -123,4 +124,12 @@ impl FromStr for Audience {
             _ => Err("write `regulator`, `court` or `person`".to_owned()),
         }
     }
+}
+
+/// Names of users for the pages beside the evidence. An affected person is not told who worked on the notification.
+async fn names(store: &Store, audience: Audience) -> Result<Names, StoreError> {
+    if audience == Audience::Person {
+        return Ok(Names::new());
+    }
+    Ok(store.list_users().await?.into_iter().map(|user| (user.user_id.to_string(), user.name)).collect())
 }

@@ -1,8 +1,9 @@
 //! What the log names by hash: the plans' texts, and the wording that they bind. Bytes of another hash are refused.
 
 use super::ReportError;
+use super::document::Section;
 use super::figures::people as told;
-use super::tally::Tally;
+use super::tally::{List, Tally};
 use crate::model::profile::Profile;
 use crate::store::Store;
 use crate::store::unit::IncidentKey;
@@ -25,12 +26,16 @@ pub struct Wording {
 pub struct Promised {
     /// Number.
     pub plan: u64,
+    /// SHA-256 of its text, hex.
+    pub hash: String,
     /// Its text.
     pub body: Value,
     /// The legal profiles that its people are told under, each with how many they are.
     pub profiles: Vec<(Profile, u64)>,
     /// Templates and the incident's texts.
     pub wordings: Vec<Wording>,
+    /// The profiles' own texts: name with version, and hash.
+    pub rules: Vec<(String, String)>,
 }
 
 impl Promised {
@@ -50,7 +55,8 @@ pub async fn load(store: &Store, incident: IncidentKey, tally: &Tally) -> Result
             return Err(missing());
         }
         let body: Value = serde_json::from_slice(&stored.body).map_err(|_| missing())?;
-        let mut promised = Promised { plan: *number, profiles: Vec::new(), wordings: Vec::new(), body };
+        let hash = plan.hash.clone();
+        let mut promised = Promised { plan: *number, hash, profiles: Vec::new(), wordings: Vec::new(), rules: Vec::new(), body };
         promised.read(store).await?;
         plans.push(promised);
     }
@@ -69,8 +75,12 @@ impl Promised {
         for law in self.body.get("profiles").and_then(Value::as_object).into_iter().flat_map(|laws| laws.values()) {
             let people = law.get("jurisdictions").and_then(Value::as_object).into_iter().flatten();
             let people = people.filter_map(|(_, n)| n.as_u64()).sum();
-            let text = wording(store, law.get("text").and_then(Value::as_str).unwrap_or_default()).await?.1;
-            self.profiles.extend(Profile::parse(&text).ok().map(|profile| (profile, people)));
+            let hash = law.get("text").and_then(Value::as_str).unwrap_or_default();
+            let (name, text) = wording(store, hash).await?;
+            let profile = Profile::parse(&text).ok();
+            let version = profile.as_ref().map_or_else(String::new, |profile| format!(", version {}", profile.version));
+            self.rules.push((format!("{name}{version}"), hash.to_owned()));
+            self.profiles.extend(profile.map(|profile| (profile, people)));
         }
         Ok(())
     }
@@ -87,6 +97,29 @@ pub fn laws(plans: &[&Promised]) -> Vec<(String, String)> {
     }
     let line = |(p, people): (&Profile, u64)| format!("{} (profile {} {}): {}", p.law, p.id, p.version, told(people));
     laws.into_iter().map(|law| ("Law".to_owned(), line(law))).collect()
+}
+
+/// What stands behind each hash: lists, plans, and the templates, texts and profiles that the plans bind.
+pub fn named(plans: &[&Promised], lists: &[List]) -> Section {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row = |what: &str, name: String, hash: &str| {
+        let row = vec![what.to_owned(), name, hash.to_owned()];
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    };
+    lists.iter().for_each(|list| row("list", format!("list {}", list.list), &list.root));
+    plans.iter().for_each(|plan| row("plan", format!("plan {}", plan.plan), &plan.hash));
+    for wording in plans.iter().flat_map(|plan| &plan.wordings) {
+        row(if wording.name.ends_with(".hbs") { "template" } else { "texts" }, wording.name.clone(), &wording.hash);
+    }
+    plans.iter().flat_map(|plan| &plan.rules).for_each(|(name, hash)| row("profile", name.clone(), hash));
+    Section::new("Names and hashes").table(
+        "Of a list the root of its manifest, of everything else the SHA-256 of its bytes",
+        &["what", "name", "hash"],
+        rows,
+        &[],
+    )
 }
 
 async fn wording(store: &Store, hash: &str) -> Result<(String, String), ReportError> {

@@ -1,14 +1,14 @@
 //! What a supervisory authority asks of a notification: informed or not, when, how many, how, in which words, and why
 //! not sooner. Everything is read from the log up to a moment, and from what the log names by hash.
 
-use super::ReportError;
-use super::document::{Block, Document, Section, figure};
+use super::document::{Document, Section, figure};
 use super::figures::{answer, channels, count, date, ground, lists, people, said, span, standing, times, when};
 use super::obstacles::obstacles;
 use super::promised::{Promised, laws};
 use super::replay::Replay;
 use super::tally::Tally;
 use super::words::{noun, otherwise};
+use super::{ReportError, copies};
 use crate::model::state::Channel;
 use crate::store::incident::Incident;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
         channels(tally),
         obstacles(tally),
         lists(tally),
-        wordings(&plans),
+        copies::copies(incident, &plans, true),
     ];
     Ok(Document {
         title: "Notification of the affected people: report to the supervisory authority".to_owned(),
@@ -125,29 +125,6 @@ fn questions(replay: &Replay, plans: &[&Promised]) -> Section {
     Section::new("What the form asks").facts(facts)
 }
 
-fn wordings(plans: &[&Promised]) -> Section {
-    let mut section = Section::new("Copy of the texts").text(
-        "The wording of each plan, without the name of an affected person. Each file's SHA-256 stands in the plan's text, and an approval is a signature over the hash of that.",
-    );
-    let mut seen = std::collections::BTreeSet::new();
-    for wording in plans.iter().flat_map(|p| &p.wordings) {
-        if seen.insert(&wording.hash) {
-            let caption = format!("{}, SHA-256 {}", wording.name, wording.hash);
-            let text = pretty(&wording.name, &wording.text);
-            section = section.block(Block::Copy { caption, text });
-        }
-    }
-    section
-}
-
-/// The incident's texts are JSON in one line; people read it as names and values.
-fn pretty(name: &str, text: &str) -> String {
-    let fields = name.ends_with(".json").then(|| serde_json::from_str::<serde_json::Map<String, Value>>(text).ok()).flatten();
-    let line =
-        |(key, value): (&String, &Value)| format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    fields.map_or_else(|| text.to_owned(), |map| map.iter().map(line).collect::<Vec<_>>().join("\n"))
-}
-
 /// The same for programs.
 pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &str) -> Value {
     let tally = &replay.tally;
@@ -156,7 +133,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         (channel.as_str().to_owned(), json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "reached": reached}))
     };
     let time = |at: Option<i64>| at.map(when_rfc3339);
-    let texts = plans.iter().filter(|p| p.is_under(profile)).flat_map(|p| &p.wordings);
+    let own: Vec<&Promised> = plans.iter().filter(|p| p.is_under(profile)).collect();
     json!({
         "controller": incident.controller_name, "incident": format!("{}/{}", incident.controller_slug, incident.slug),
         "profile": profile, "as_of": when_rfc3339(super::replay::micros(replay.as_of)), "log": replay.standing,
@@ -175,7 +152,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
             "list": l.list, "frozen_at": when_rfc3339(l.at), "people": l.people, "rows": l.rows, "duplicates": l.duplicates,
             "quarantined": l.quarantined, "root": l.root, "signed": l.is_signed
         })).collect::<Vec<_>>(),
-        "texts": texts.map(|w| json!({"name": w.name, "sha256": w.hash, "text": w.text})).collect::<Vec<_>>(),
+        "texts": copies::data(incident, &own),
     })
 }
 

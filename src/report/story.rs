@@ -1,11 +1,14 @@
 //! A person's story: every fact on record, in order, each in a sentence that claims no more than the fact.
 
-use super::figures::{people, said};
+mod by_log;
+
+pub use by_log::{Told, by_log, text};
+
+use super::figures::people;
 use super::{ReportError, words};
 use crate::model::person::{Facts, ShownState, shown_state};
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::store::incident::Incident;
-use crate::store::pack::Placed;
 use crate::store::story::{CorrectedRow, EventRow, HoldRow, NoticeRow, PersonCard, RowMark};
 use crate::store::unit::word;
 use crate::store::{Store, StoreError};
@@ -77,7 +80,7 @@ pub struct Story {
 }
 
 /// Names of users by the id that stands in events.
-type Names = HashMap<String, String>;
+pub type Names = HashMap<String, String>;
 
 /// Tells a person's story.
 pub async fn story(store: &Store, incident: &Incident, person_id: Uuid) -> Result<Story, ReportError> {
@@ -147,57 +150,6 @@ fn notice_view(notice: NoticeRow) -> Result<NoticeView, StoreError> {
         problem: notice.problem,
         misfit: notice.misfit,
     })
-}
-
-/// The story as a person's pack tells it: from its events alone, oldest first, without names of users and reasons of holds.
-pub fn told_by_log(
-    card: &PersonCard,
-    notices: &[NoticeRow],
-    of_person: &[Placed],
-    of_incident: &[Placed],
-) -> Result<String, ReportError> {
-    let names = Names::new();
-    let mut entries = Vec::new();
-    for placed in of_incident {
-        let row = event_row(placed)?;
-        match row.kind.as_str() {
-            "hold.set" | "hold.lifted" => entries.push(hold_entry(&row, "the whole incident")?),
-            _ => entries.extend(incident_entry(&row, card, notices, &names)?),
-        }
-    }
-    for placed in of_person {
-        let row = event_row(placed)?;
-        entries.push(match row.kind.as_str() {
-            "hold.set" | "hold.lifted" => hold_entry(&row, "this person")?,
-            _ => person_entry(&row, &names)?,
-        });
-    }
-    entries.sort_by_key(|entry| entry.at);
-    let mut lines =
-        vec![format!("What was recorded of the notification of the person p_{}, oldest first\n", card.person_id.simple())];
-    for entry in &entries {
-        let notice = entry.notice.map_or_else(String::new, |n| format!(". {n}"));
-        lines.push(format!("{}  {}{notice}", said(entry.at), entry.text));
-    }
-    if of_person.is_empty() {
-        lines.push("\nUp to the checkpoint of this pack nothing was sent to this person.".to_owned());
-    }
-    Ok(lines.join("\n") + "\n")
-}
-
-fn event_row(placed: &Placed) -> Result<EventRow, ReportError> {
-    Ok(EventRow {
-        kind: Event::parse(&placed.body)?.kind,
-        body: placed.body.clone(),
-        lane: None,
-        postage_class: None,
-        reason: None,
-    })
-}
-
-fn hold_entry(row: &EventRow, scope: &str) -> Result<Entry, ReportError> {
-    let what = if row.kind == "hold.set" { "set on" } else { "lifted from" };
-    Ok(Entry { at: read(row)?.0, kind: row.kind.clone(), text: format!("A hold was {what} {scope}"), notice: None })
 }
 
 fn place(list_no: i32, row_no: Option<i64>) -> String {
@@ -305,6 +257,9 @@ fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
         Err(_) if row.kind == "notice.withdrawn" => {
             let how = text("ground").parse().map_or("in another way", words::otherwise);
             format!("{} said that this person was told {how}{}", user_name(&detail, names), because(row.reason.as_deref()))
+        }
+        Err(_) if row.kind == "notice.reopened" => {
+            format!("{} took back the decision about this notice{}", user_name(&detail, names), because(row.reason.as_deref()))
         }
         Err(_) if row.kind == "contact.viewed" => {
             format!("{} opened contact data or messages of this person for a {}", user_name(&detail, names), text("purpose"))

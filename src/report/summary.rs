@@ -1,17 +1,20 @@
-//! What stands beside the evidence in a pack, for people: a summary, and the certificate of notification. Nothing in
-//! them is evidence; each figure can be counted again from the pack.
+//! What stands beside the evidence in an incident's pack, for people. Nothing in it is evidence; each figure can be counted
+//! again from the pack.
 
-use super::document::{Block, Document, Section, figure};
-use super::figures::{answer, channels, date, ground, lists, people, said, standing, times, when};
+use super::copies::copies;
+use super::document::{Document, Section};
+use super::figures::{answer, channels, date, ground, lists, standing, times};
 use super::obstacles::obstacles;
 use super::pack::Audience;
 use super::promised::{Promised, laws};
 use super::replay::Replay;
 use crate::store::incident::Incident;
 
-const FOOT: &str = "Made by Duly from the log in this pack. This page is no evidence by itself: check the pack.";
+/// What stands below every page of a pack.
+pub(super) const FOOT: &str = "Made by Duly from the log in this pack. This page is no evidence by itself: check the pack.";
 
-fn about(incident: &Incident, replay: &Replay, plans: &[Promised]) -> Vec<(String, String)> {
+/// What the page is about and rests on.
+pub(super) fn about(incident: &Incident, replay: &Replay, plans: &[Promised]) -> Vec<(String, String)> {
     let mut about = vec![
         ("Controller".to_owned(), incident.controller_name.clone()),
         ("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug)),
@@ -30,6 +33,7 @@ pub fn summary(incident: &Incident, audience: Audience, replay: &Replay, plans: 
         Audience::Person => "Notification of a personal data breach: how the affected people were told",
     };
     let mut sections = vec![standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally)];
+    sections.push(copies(incident, &plans.iter().collect::<Vec<_>>(), false));
     sections.push(proves(audience));
     sections.push(check());
     Document {
@@ -42,7 +46,8 @@ pub fn summary(incident: &Incident, audience: Audience, replay: &Replay, plans: 
     }
 }
 
-fn proves(audience: Audience) -> Section {
+/// What the evidence proves, and what not.
+pub(super) fn proves(audience: Audience) -> Section {
     let section = Section::new("What this pack proves, and what it does not");
     let section = match audience {
         Audience::Court => section.text(
@@ -64,64 +69,12 @@ fn proves(audience: Audience) -> Section {
         .text("No name, number or address of an affected person stands in this pack, only commitments, unless something was opened on request in “keys/”.")
 }
 
-fn check() -> Section {
+/// How its reader checks it without us.
+pub(super) fn check() -> Section {
     Section::new("How to check it without Duly").list([
         "duly-verify PACK --key LOG.vkey: one small program, no network, no database.",
         "verify.html: open it in any browser, offline, and drop the pack on it. It shares no code with the program.",
         "Any software for C2SP tlog-tiles reads “checkpoint”, “tile/” and “tile/entries/”.",
         "Take the log's key from the controller or from the sender's published list, never from here.",
     ])
-}
-
-/// `certificate.pdf` of an incident's pack.
-pub fn certificate(incident: &Incident, audience: Audience, replay: &Replay, plans: &[Promised]) -> Document {
-    let tally = &replay.tally;
-    let p = &tally.people;
-    let for_whom = match audience {
-        Audience::Regulator => "the supervisory authority",
-        Audience::Court => "the court",
-        Audience::Person => "an affected person",
-    };
-    let statement = format!(
-        "By the log of this incident, as it stood on {}, the frozen lists hold {}: {} notified, {} unreachable, {} exempt, {} told in another way (withdrawn), {} with an open notice.",
-        said(replay.as_of),
-        people(p.people),
-        figure(p.notified),
-        figure(p.unreachable),
-        figure(p.exempt),
-        figure(p.withdrawn),
-        figure(p.open)
-    );
-    let words = "“Notified” means: a message with the full content that the law demands reached, on a channel that the law accepts, the state that the approved plan's table demands; a letter counts when it was handed to the carrier. It does not mean that anybody opened it.";
-    let mut approvals = Vec::new();
-    for (number, plan) in &tally.plans {
-        for (at, what, user) in
-            plan.moves.iter().filter(|(_, what, _)| matches!(what.as_str(), "prepared" | "approved" | "started"))
-        {
-            approvals.push(vec![format!("{number} {what}"), when(*at), user.clone()]);
-        }
-    }
-    let plans_table = Section::new("Plans")
-        .table("Who prepared, approved and started, by the users' ids", &["plan", "time", "user"], approvals, &[])
-        .facts(tally.plans.iter().map(|(n, plan)| (format!("Hash of plan {n}"), plan.hash.clone())).collect());
-    let signature = Section::new("Signature")
-        .text("I have compared this certificate with the verified pack. It is true to the best of my knowledge and belief.")
-        .block(Block::Signature { lines: vec!["Name and office".into(), "Signature".into(), "Date".into()] });
-    let mut sections = vec![
-        Section::new("What is certified").text(statement).text(words),
-        standing(tally),
-        times(tally),
-        channels(tally),
-        obstacles(tally),
-        lists(tally),
-    ];
-    sections.extend([plans_table, proves(audience), check(), signature]);
-    Document {
-        title: "Certificate of notification".to_owned(),
-        lead: format!("For {for_whom}. {}", answer(tally)),
-        date: date(replay.as_of),
-        about: about(incident, replay, plans),
-        sections,
-        foot: FOOT.to_owned(),
-    }
 }

@@ -5,7 +5,7 @@ use super::ReportError;
 use super::document::{Block, Document, Section, figure};
 use super::figures::{answer, channels, date, ground, lists, said, standing, times, when};
 use super::obstacles::obstacles;
-use super::promised::{Promised, laws};
+use super::promised::{Promised, laws, named};
 use super::replay::{Replay, visit};
 use super::tally::Tally;
 use crate::model::state::Channel;
@@ -117,6 +117,7 @@ pub fn witness(
         obstacles(tally),
         reliability(tally, programs),
         lists(tally),
+        named(&plans.iter().collect::<Vec<_>>(), &tally.lists),
         truth(),
     ];
     Document {

@@ -20,6 +20,8 @@ pub struct Recallable {
     pub lane: Option<String>,
     /// The provider's name for it, by its answer to a call, or by what a look-up found.
     pub provider_id: Option<String>,
+    /// Our name for it at its provider, of the last call.
+    pub reference: Option<String>,
     /// Seconds since the last call was claimed.
     pub age_seconds: i64,
 }
@@ -53,12 +55,14 @@ impl Store {
                       coalesce((select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
                           and o.message_id = m.message_id and o.provider_id is not null order by o.attempt desc limit 1),
                           (select l.found[1] from lookup l where l.message_id = m.message_id and l.found[1] is not null limit 1)) as provider_id,
+                      (select a.reference from attempt a where a.controller_id = m.controller_id and a.incident_no = m.incident_no
+                          and a.message_id = m.message_id order by a.attempt desc limit 1) as reference,
                       coalesce(extract(epoch from duly_now() - (select max(a.claimed_at) from attempt a where a.controller_id = m.controller_id
                           and a.incident_no = m.incident_no and a.message_id = m.message_id)), 0)::bigint as "age_seconds!"
                  from message m
                 where m.controller_id = $1 and m.incident_no = $2
                   and (m.message_id = $3 or m.person_id = $5 or (m.plan_no = $4 and m.state in ('accepted', 'sent', 'printed', 'overdue')))
-                order by 7"#,
+                order by 8"#,
             incident.controller_id,
             incident.incident_no,
             message_id,
@@ -76,6 +80,7 @@ impl Store {
                     state: word(&row.state)?,
                     lane: row.lane,
                     provider_id: row.provider_id,
+                    reference: row.reference,
                     age_seconds: row.age_seconds,
                 })
             })

@@ -375,7 +375,7 @@ mod ending;
 mod read;
 mod write;
 
-pub use ending::NotEnded;
+pub use ending::{NotEnded, NotReopened};
 
 pub(crate) fn word<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt { what: "word" })

@@ -1,17 +1,17 @@
 //! Somebody decides that no notice is owed, or that a person was told in another way: from then on nobody is sent to, and never
-//! while a message may be leaving.
+//! while a message may be leaving; until somebody takes that back.
 
 use crate::packs::incident_pack;
 use crate::support::{Lane, Setup, Stage, World, eventually, quota, world};
 use crate::told::{check, file, sequence};
 use duly::model::ending::{Ending, Hindrance};
 use duly::model::state::{Channel, MessageState, NoticeState, Route, TellsOtherwise};
-use duly::model::statement::{person_exempt, person_told};
+use duly::model::statement::{person_exempt, person_reopen, person_told};
 use duly::model::step::{Answer, Cause, Decision};
 use duly::report::pack::Audience;
 use duly::store::Store;
 use duly::store::incident::Incident;
-use duly::store::unit::{NotEnded, Note};
+use duly::store::unit::{NotEnded, NotReopened, Note};
 use duly::store::user::Signer;
 use duly_ledger::verify::Verdict;
 use duly_sandbox::ProviderConfig;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 const TOLD: Ending = Ending::Told(TellsOtherwise::ByPhone);
 
 /// Decides, as the command line does it.
-async fn end(store: &Store, incident: &Incident, who: &Signer, person: Uuid, ending: Ending) -> Result<(), NotEnded> {
+pub async fn end(store: &Store, incident: &Incident, who: &Signer, person: Uuid, ending: Ending) -> Result<(), NotEnded> {
     let id = incident.incident_id;
     let words = match ending {
         Ending::Exempt => person_exempt(id, (person, 1), "never issued"),
@@ -28,6 +28,12 @@ async fn end(store: &Store, incident: &Incident, who: &Signer, person: Uuid, end
     };
     let by = who.sign(store, &words).await.unwrap();
     store.end_notice(incident.key, (person, 1), ending, by).await.unwrap()
+}
+
+/// Takes a decision back, as the command line does it.
+pub async fn reopen(store: &Store, incident: &Incident, who: &Signer, person: Uuid) -> Result<NoticeState, NotReopened> {
+    let by = who.sign(store, &person_reopen(incident.incident_id, (person, 1), "another of the same name")).await.unwrap();
+    store.reopen_notice(incident.key, (person, 1), by).await.unwrap()
 }
 
 async fn end_in(world: &World, i: usize, ending: Ending) -> Result<(), NotEnded> {
@@ -162,8 +168,14 @@ async fn who_cannot_be_reached_may_be_told_otherwise_and_who_was_notified_may_no
     let returned = Cause::Reported { report: MessageState::Returned, other_id: false };
     store.apply_one(incident.key, person, stage.message().await, returned, Note::default()).await.unwrap();
     assert_eq!(stage.words("select state from notice").await, ["unreachable"]);
+    let tasks = store.list_open_tasks(incident.key).await.unwrap();
+    assert_eq!((tasks.len(), tasks[0].person_id, tasks[0].since.is_some()), (1, person, true));
+    assert_eq!(tasks[0].tried, [("letter".to_owned(), "returned".to_owned())]);
     end(store, incident, ann, person, TOLD).await.unwrap();
     assert_eq!(stage.words("select state from notice").await, ["withdrawn"]);
+    assert!(store.list_open_tasks(incident.key).await.unwrap().is_empty(), "the task is done");
+    assert_eq!(reopen(store, incident, ann, person).await, Ok(NoticeState::Unreachable));
+    assert_eq!(store.list_open_tasks(incident.key).await.unwrap().len(), 1, "and to be done again");
 }
 
 #[tokio::test]
@@ -182,4 +194,107 @@ async fn a_question_that_is_answered_lets_the_decision_through() {
 
     assert_eq!(words(&world, "select state from message order by channel").await, ["cancelled", "superseded"]);
     assert_eq!(words(&world, "select state from notice").await, ["exempt"]);
+}
+
+#[tokio::test]
+async fn a_decision_that_is_taken_back_stays_on_record_and_the_person_is_told_once() {
+    let stage = Stage::new(Setup { people: 3, ..Setup::default() }).await;
+    let people: Vec<Uuid> =
+        sqlx::query_scalar("select person_id from person order by person_id").fetch_all(&stage.owner).await.unwrap();
+    let (store, incident, users) = (&stage.office.store, &stage.incident, &stage.users);
+    end(store, incident, &users.ann, people[0], Ending::Exempt).await.unwrap();
+    end(store, incident, &users.ann, people[1], TOLD).await.unwrap();
+    let mut process = stage.start(&["scheduler", "worker"]);
+    stage.drain().await;
+    assert_eq!(stage.produced(), 1);
+    // Long after the time for sending: the deadline of what was cancelled has passed.
+    stage.shift_clock(90 * 86_400).await;
+
+    for person in &people[..2] {
+        assert_eq!(reopen(store, incident, &users.bob, *person).await, Ok(NoticeState::Open));
+        assert_eq!(
+            reopen(store, incident, &users.bob, *person).await,
+            Err(NotReopened::NotDecided(NoticeState::Open)),
+            "twice is once"
+        );
+    }
+    stage.drain().await;
+    process.terminate().await;
+
+    // Of the third nothing was heard for all that time.
+    assert_eq!(stage.words("select state from message order by state").await, ["accepted", "accepted", "overdue"]);
+    assert_eq!(stage.produced(), 3);
+    stage.audit().await;
+    sequence(&stage).await;
+    let pack = incident_pack(&stage, Audience::Regulator, false).await;
+    let report = check(&stage, &pack);
+    assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
+    assert_eq!((report.events["notice.exempt"], report.events["notice.reopened"]), (1, 2));
+    assert_eq!((report.equation.exempt, report.equation.withdrawn, report.equation.open), (0, 0, 3));
+    let story = duly::report::story::story(store, incident, people[0]).await.unwrap();
+    let told: Vec<&str> = story.events.iter().map(|e| e.text.as_str()).collect();
+    assert!(told.contains(&"bob took back the decision about this notice: another of the same name"), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_was_reported_under_a_decision_counts_once_it_is_taken_back() {
+    let world = queued("reported_meanwhile", 2).await;
+    assert_eq!(world.store.claim(world.incident.key, &[world.intent(0)], 20_000).await.unwrap().len(), 1);
+    applied(&world, 0, Cause::Answered { attempt: 1, answer: Answer::Accepted, other_id: false }, Note::default()).await;
+    applied(&world, 0, Cause::NoNews, Note::default()).await;
+    assert_eq!(end_in(&world, 0, TOLD).await, Ok(()));
+    let reopened = async |i: usize| reopen(&world.store, &world.incident, &world.users.bob, world.people[i]).await;
+
+    // The letter that was to follow waits again.
+    assert_eq!(reopened(0).await, Ok(NoticeState::Open));
+    assert_eq!(words(&world, "select state from message where channel = 'letter'").await, ["ready"]);
+
+    // The text arrives while a second decision stands: the person has been told, and no letter follows.
+    assert_eq!(end_in(&world, 0, TOLD).await, Ok(()));
+    let late = Cause::Reported { report: MessageState::DeliveredToHandset, other_id: false };
+    applied(&world, 0, late, Note::default()).await;
+    assert_eq!(reopened(0).await, Ok(NoticeState::Notified));
+    assert_eq!(words(&world, "select state from message where channel = 'letter'").await, ["cancelled"]);
+    assert_eq!(words(&world, "select state from notice order by state").await, ["notified", "open"]);
+    // This world's answers are made up; its chains are not.
+    let of_chains =
+        ["move_not_allowed", "move_differs", "event_missing", "notice_differs_from_events", "message_differs_from_events"];
+    let findings = world.store.audit(world.incident.key).await.unwrap();
+    assert!(!findings.iter().any(|f| of_chains.contains(&f.code)), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn under_a_withdrawn_plan_nobody_is_sent_to_again_and_whoever_is_owed_a_notice_is_to_be_told_by_hand() {
+    let stage = Stage::new(Setup::default()).await;
+    let (store, incident, users) = (&stage.office.store, &stage.incident, &stage.users);
+    stage.import(2..=2).await;
+    let plan = stage.prepare(&[Route::Sms]).await;
+    let person: Uuid =
+        sqlx::query_scalar("select person_id from notice where plan_no = 2").fetch_one(&stage.owner).await.unwrap();
+    end(store, incident, &users.ann, person, Ending::Exempt).await.unwrap();
+    users.withdraw(store, incident, plan).await.unwrap();
+
+    assert_eq!(reopen(store, incident, &users.bob, person).await, Ok(NoticeState::Unreachable));
+
+    let tasks = store.list_open_tasks(incident.key).await.unwrap();
+    assert_eq!(tasks.iter().map(|task| task.person_id).collect::<Vec<_>>(), [person]);
+    end(store, incident, &users.ann, person, TOLD).await.unwrap();
+    stage.audit().await;
+    sequence(&stage).await;
+    let report = check(&stage, &incident_pack(&stage, Audience::Regulator, false).await);
+    assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_back_of_somebody_who_is_erased_or_of_whom_nobody_decided() {
+    let stage = Stage::new(Setup { people: 2, ..Setup::default() }).await;
+    let people: Vec<Uuid> =
+        sqlx::query_scalar("select person_id from person order by person_id").fetch_all(&stage.owner).await.unwrap();
+    let (store, incident, ann) = (&stage.office.store, &stage.incident, &stage.users.ann);
+    let open = reopen(store, incident, ann, people[0]).await;
+    assert_eq!(open, Err(NotReopened::NotDecided(NoticeState::Open)));
+    end(store, incident, ann, people[0], Ending::Exempt).await.unwrap();
+    sqlx::query("update person set erased_at = now() where person_id = $1").bind(people[0]).execute(&stage.owner).await.unwrap();
+
+    assert_eq!(reopen(store, incident, ann, people[0]).await, Err(NotReopened::Erased));
 }

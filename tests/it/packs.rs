@@ -80,7 +80,10 @@ async fn a_persons_pack_verifies_and_opens_exactly_what_was_asked_for() {
     }
 
     let story = String::from_utf8(file(&closed, "story.txt")).unwrap();
-    assert!(story.contains("Letter: call to print provider begins") && story.contains("Posted. Notified."), "{story}");
+    assert!(
+        story.contains("Letter: call to print provider begins") && story.contains("Posted first class. Notified."),
+        "{story}"
+    );
 
     let opened = person_pack(&stage, id, &["letter"], true).await.unwrap();
     let report = check(&stage, &opened);
@@ -90,6 +93,78 @@ async fn a_persons_pack_verifies_and_opens_exactly_what_was_asked_for() {
     let keys: Value = serde_json::from_slice(&file(&opened, "keys.json")).unwrap();
     assert_eq!(keys["values"].as_object().unwrap().keys().collect::<Vec<_>>(), ["letter"]);
     assert!(matches!(person_pack(&stage, id, &["sms_backup"], false).await, Err(PackError::NoField { .. })));
+}
+
+/// The text of a PDF, where somebody can read it; `None` is said aloud.
+fn pdf_text(stage: &Stage, pdf: &[u8]) -> Option<String> {
+    let path = stage.folder.path().join("read.pdf");
+    std::fs::write(&path, pdf).unwrap();
+    match std::process::Command::new("pdftotext").arg("-raw").args([path.as_os_str(), "-".as_ref()]).output() {
+        Ok(out) => Some(String::from_utf8(out.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")),
+        Err(_) => {
+            eprintln!("SKIPPED: pdftotext is not installed, and nobody reads the certificate's words");
+            None
+        }
+    }
+}
+
+async fn pack_for(stage: &Stage, audience: Audience, fields: &[&str]) -> Vec<u8> {
+    let key = stage.office.master.unwrap_key(&stage.incident.wrapped_key, "incident").unwrap();
+    let fields: Vec<String> = fields.iter().map(|f| (*f).to_owned()).collect();
+    let key = (!fields.is_empty()).then_some(&key);
+    let wanted = person::Wanted { audience, person_id: somebody(stage).await, fields: &fields, messages: false, key };
+    let mut out = Cursor::new(Vec::new());
+    person::write(&stage.office.store, &stage.incident, &wanted, &mut out).await.unwrap();
+    out.into_inner()
+}
+
+#[tokio::test]
+async fn a_persons_certificate_says_how_when_and_by_whose_approval_and_names_nobody_who_was_not_opened() {
+    let stage = told().await;
+    let id = format!("p_{}", somebody(&stage).await.simple());
+
+    let pack = pack_for(&stage, Audience::Court, &[]).await;
+    assert!(pack_for(&stage, Audience::Court, &[]).await == pack, "not the same bytes of the same checkpoint");
+    assert_eq!(check(&stage, &pack).verdict, Verdict::Good);
+    let story = String::from_utf8(file(&pack, "story.txt")).unwrap();
+    assert!(story.contains("Posted first class") && story.contains("bob approved plan 1"), "{story}");
+    let Some(court) = pdf_text(&stage, &file(&pack, "certificate.pdf")) else { return };
+    for said in [
+        &id,
+        "For the court. This person was notified on",
+        "by letter: posted first class",
+        "bob approved plan 1",
+        "uk-gdpr/letter.en.hbs",
+        "Signature",
+    ] {
+        assert!(court.contains(said), "{said}: {court}");
+    }
+    assert_eq!(personal(court.as_bytes()), Vec::<&str>::new());
+
+    let opened =
+        pdf_text(&stage, &file(&pack_for(&stage, Audience::Court, &["name", "letter"]).await, "certificate.pdf")).unwrap();
+    assert!(opened.contains("High Street") && opened.contains("Price"), "{opened}");
+    // An affected person is not told who worked on it.
+    let own = pack_for(&stage, Audience::Person, &[]).await;
+    let text = pdf_text(&stage, &file(&own, "certificate.pdf")).unwrap();
+    let story = String::from_utf8(file(&own, "story.txt")).unwrap();
+    assert!(text.contains("A user approved plan 1") && !text.contains("bob") && !story.contains("bob"), "{text}");
+}
+
+#[tokio::test]
+async fn an_incidents_certificate_names_who_approved_and_what_each_hash_stands_for() {
+    let stage = told().await;
+    let Some(court) = pdf_text(&stage, &file(&incident_pack(&stage, Audience::Court, false).await, "certificate.pdf")) else {
+        return;
+    };
+    let hash = stage.words("select encode(hash, 'hex') from approved_text where name like '%letter%'").await;
+    let tight: String = court.split_whitespace().collect();
+    for said in ["1 approved", "bob", "uk-gdpr/letter.en.hbs", "texts.json", "uk-gdpr.toml, version", "list 1", "plan 1"] {
+        assert!(court.contains(said), "{said}: {court}");
+    }
+    assert!(tight.contains(&hash[0]), "{court}");
+    let page = String::from_utf8(file(&incident_pack(&stage, Audience::Regulator, false).await, "summary.html")).unwrap();
+    assert!(page.contains("Dear Alex Example,") && page.contains("made up"), "{page}");
 }
 
 #[tokio::test]

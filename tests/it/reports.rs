@@ -61,6 +61,8 @@ async fn a_report_of_the_same_moment_has_the_same_bytes_however_the_log_grows() 
     assert!(now.standing.size > after.standing.size);
     assert_eq!(personal(page.as_bytes()), Vec::<&str>::new());
     assert!(page.contains("a file with names was copied from a server of ours."), "the wording is part of the report");
+    assert!(page.contains("Dear Alex Example,") && page.contains("somebody who does not exist"), "as it reads");
+    assert!(page.contains("{{person.name}}") && page.contains("Source: uk-gdpr/letter.en.hbs, SHA-256"), "beside its source");
 }
 
 /// Its event says a time before the moment and comes into the log after it: it was not known then, and never will have been.

@@ -12,6 +12,7 @@ const erased = event => ({ ...event, d: { ...event.d, erased: true } });
 const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
 const exempt = p => ({ k: 'notice.exempt', p, d: { phase: 1, notice: 'exempt', ...BY } });
 const told = (p, more) => ({ k: 'notice.withdrawn', p, d: { phase: 1, notice: 'withdrawn', ground: 'by_phone', ...BY, ...more } });
+const reopened = (p, notice = 'open') => ({ k: 'notice.reopened', p, d: { phase: 1, notice, ...BY } });
 const closed = more => ({ k: 'incident.closed', d: { asked: 0, missing: 0, open: 0, quarantined: 0, unknown: 0, ...BY, ...more } });
 const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found', ...BY } };
 /** A policy that asks for one witness, and that witness's line under a checkpoint. */
@@ -204,6 +205,13 @@ export const CASES = [
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
   bad('a message\u2019s event that makes a notice exempt', ['fields'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; } }),
   good('people who are exempt or were told in another way', i => i.add(exempt(P[4]), told(P[5]), told(P[1]))),
+  good('a decision that is taken back, and a call after it', i => { const m = message(P[5], 'sms'); i.add(exempt(P[4]), reopened(P[4]), exempt(P[5]), reopened(P[5]), m.intent(), m.accepted()); }),
+  good('a decision that is taken back after the message arrived after all', i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.accepted(), m.overdue(), exempt(P[5]), m.receipt('delivered_to_handset'), reopened(P[5], 'notified')); }),
+  bad('a decision taken back that nobody made', ['notice'], { events: i => i.add(reopened(P[5])) }),
+  bad('a decision taken back twice', ['notice'], { events: i => i.add(exempt(P[5]), reopened(P[5]), reopened(P[5])) }),
+  bad('a decision taken back to notified, and no message says so', ['notice'], { events: i => i.add(exempt(P[5]), reopened(P[5], 'notified')) }),
+  bad('a decision taken back to another decision', ['fields'], { events: i => i.add(exempt(P[5]), reopened(P[5], 'withdrawn')) }),
+  bad('a decision taken back of somebody who is erased', ['fields'], { events: i => i.add(exempt(P[5]), destroyed(P[5]), reopened(P[5])) }),
   bad('somebody exempt who was notified', ['notice'], { events: i => i.add(exempt(P[0])) }),
   bad('somebody exempt twice', ['notice'], { events: i => i.add(exempt(P[5]), told(P[5])) }),
   bad('somebody told otherwise while a call is open', ['notice'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), told(P[5]), m.accepted()); } }),

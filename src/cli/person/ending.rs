@@ -14,26 +14,36 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// The phase of which a decision speaks; plans make no other yet.
-const PHASE: i32 = 1;
+pub(super) const PHASE: i32 = 1;
 
 /// Whose notice, and why.
 #[derive(Args)]
 pub struct Whose {
     /// Incident, or controller/incident
     #[arg(long)]
-    incident: String,
+    pub(super) incident: String,
     /// Person (p_…); without one the external reference is asked for
     #[arg(long, value_name = "P_…")]
-    person: Option<String>,
+    pub(super) person: Option<String>,
     /// Why; stays on record under your signature
     #[arg(long)]
-    reason: String,
+    pub(super) reason: String,
+}
+
+impl Whose {
+    /// A decision without a reason is none.
+    pub(super) fn check_reason(&self) -> Result<(), Failure> {
+        match self.reason.trim().is_empty() {
+            true => Err(Refusal::of("a decision needs a reason", "give `--reason`; it stays on record under your signature")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// `duly person exempt`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  duly person exempt --incident cards-2026 --person p_0f6c… --reason 'the card was never issued'\n\nWhat waited is cancelled, nothing more is sent, and no command takes it back. While a message of theirs may be leaving it is refused."
+    after_help = "Example:\n  duly person exempt --incident cards-2026 --person p_0f6c… --reason 'the card was never issued'\n\nWhat waited is cancelled, nothing more is sent; `duly person reopen` takes the decision back. While a message of theirs may be leaving it is refused."
 )]
 pub struct Exempt {
     #[command(flatten)]
@@ -43,7 +53,7 @@ pub struct Exempt {
 /// `duly person told`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly person told --incident cards-2026 --how by-phone --reason 'called on 3 May, PC 118' < reference.txt\n  duly person told --incident cards-2026 --person p_0f6c… --how in-person --reason 'home visit'\n\nThey count as withdrawn, never as notified. What waited is cancelled, nothing more is sent, and no command takes it back."
+    after_help = "Examples:\n  duly person told --incident cards-2026 --how by-phone --reason 'called on 3 May, PC 118' < reference.txt\n  duly person told --incident cards-2026 --person p_0f6c… --how in-person --reason 'home visit'\n\nThey count as withdrawn, never as notified. What waited is cancelled and nothing more is sent; `duly person reopen` takes it back. Whom no message reaches any more stands in `duly task list` until then."
 )]
 pub struct Told {
     #[command(flatten)]
@@ -85,9 +95,7 @@ pub async fn told(context: &Context, args: &Told) -> Result<(), Failure> {
 }
 
 async fn end(context: &Context, whose: &Whose, ending: Ending) -> Result<(), Failure> {
-    if whose.reason.trim().is_empty() {
-        return Err(Refusal::of("a decision needs a reason", "give `--reason`; it stays on record under your signature"));
-    }
+    whose.check_reason()?;
     check_visible("reason", &whose.reason)?;
     let store = context.store().await?;
     let incident = store.load_incident(&whose.incident).await?;
@@ -124,9 +132,10 @@ fn is_so_already(done: Result<(), NotEnded>, ending: Ending, person: Uuid) -> Re
             eprintln!("{shown} is {state} already; nothing was changed.");
             return Ok(true);
         }
-        Err(NotEnded::Hindered(Hindrance::Ended(state))) => {
-            (format!("the notice of {shown} has ended as {state}"), "look at `duly person show`: it needs no decision")
-        }
+        Err(NotEnded::Hindered(Hindrance::Ended(state))) => (
+            format!("the notice of {shown} has ended as {state}"),
+            "look at `duly person show`: it needs no decision; one that was wrong is taken back with `duly person reopen`",
+        ),
         Err(NotEnded::NoNotice) => (
             format!("no plan covers {shown} yet"),
             "make one with `duly plan prepare`: nothing is sent before it goes, and until then the decision can be made",

@@ -37,6 +37,7 @@ pub async fn show(context: &Context, which: &Which) -> Result<(), Failure> {
         "plan": plan.plan_no, "state": plan.state, "hash": hex::encode(&plan.hash), "people": people_written_to(&body(&plan)?),
         "prepared_by": name_of(store, plan.prepared_by).await?, "approvals": store.list_approvals(incident.key, plan.plan_no).await?,
         "approvals_required": incident.approvals_required, "outlook": plan_outlook(context, &incident, &plan).await?, "body": body(&plan)?,
+        "texts": texts(store, &body(&plan)?).await?,
     });
     context.print(&data, &describe(context, &incident, &plan).await?);
     Ok(())
@@ -45,6 +46,34 @@ pub async fn show(context: &Context, which: &Which) -> Result<(), Failure> {
 async fn name_of(store: &Store, user_id: Uuid) -> Result<String, Failure> {
     let users = store.list_users().await?;
     Ok(users.into_iter().find(|u| u.user_id == user_id).map_or_else(|| user_id.to_string(), |u| u.name))
+}
+
+/// What the plan names by hash: `template`, `texts` or `profile`, and its name.
+#[derive(serde::Serialize)]
+struct Text {
+    what: &'static str,
+    name: String,
+    sha256: String,
+}
+
+async fn texts(store: &Store, body: &Value) -> Result<Vec<Text>, Failure> {
+    let mut texts = Vec::new();
+    let list = |value: Option<&Value>| -> Vec<String> {
+        value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let templates = list(body.get("templates")).into_iter().map(|hash| ("template", hash));
+    let own = body.get("texts").and_then(Value::as_str).map(|hash| ("texts", hash.to_owned()));
+    let laws = body.get("profiles").and_then(Value::as_object).into_iter().flat_map(|laws| laws.values());
+    let laws = laws.filter_map(|law| law.get("text")?.as_str()).map(|hash| ("profile", hash.to_owned()));
+    for (what, sha256) in templates.chain(own).chain(laws) {
+        // A text that is gone is the audit's to find: the plan is shown all the same.
+        let name = match store.find_text(&hex::decode(&sha256).unwrap_or_default()).await? {
+            Some(text) => text.name.trim_end_matches(".hbs").to_owned(),
+            None => "not on record any more".to_owned(),
+        };
+        texts.push(Text { what, name, sha256 });
+    }
+    Ok(texts)
 }
 
 fn text_at(body: &Value, place: &str) -> String {
@@ -101,7 +130,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("contents root", text_at(&body, "/contents/root"));
     row("lanes", list_at(&body, "lanes"));
-    row("templates", list_at(&body, "templates"));
+    texts(store, &body).await?.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
     row("sender", text_at(&body, "/sender"));
     let dated = list_at(&body, "date").replace(", ", "-");
     match body.pointer("/parts/letter") {

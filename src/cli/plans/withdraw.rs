@@ -31,7 +31,8 @@ pub async fn withdraw(context: &Context, which: &Which) -> Result<(), Failure> {
     let unplanned = store.count_unplanned(incident.key).await?;
     context.print(&json!({"plan": plan.plan_no, "state": "withdrawn", "unplanned": unplanned}), "");
     let people = count(unplanned, "person is", "people are");
-    eprintln!("Plan {} is withdrawn. {people} in no plan now: duly plan prepare --incident {}", plan.plan_no, incident.slug);
+    eprintln!("Plan {} is withdrawn, and stays so. {people} in no plan now.", plan.plan_no);
+    eprintln!("To undo that, prepare again: a new plan takes these people. duly plan prepare --incident {}", incident.slug);
     Ok(())
 }
 

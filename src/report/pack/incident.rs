@@ -1,11 +1,11 @@
 //! `duly pack incident`: the whole log of an incident, and what its events name by hash.
 
 use super::archive::Archive;
-use super::{Audience, PackError, openings, words};
+use super::{Audience, PackError, names, openings, words};
 use crate::model::seal::Key;
 use crate::report::replay::replay_whole;
-use crate::report::summary::{certificate, summary};
-use crate::report::{document, promised};
+use crate::report::summary::summary;
+use crate::report::{certificate, document, promised};
 use crate::store::anchor::Anchor;
 use crate::store::incident::Incident;
 use crate::store::log::{Published, i64_of, u64_of};
@@ -217,7 +217,8 @@ impl<W: Write + Seek> Writer<'_, W> {
         let audience = self.wanted.audience;
         let page = document::html(&summary(self.incident, audience, &replay, &plans));
         self.zip.put("summary.html", page.as_bytes())?;
-        let certificate = certificate(self.incident, audience, &replay, &plans);
+        let names = names(self.store, audience).await?;
+        let certificate = certificate::of_incident(self.incident, audience, &replay, &plans, &names);
         let ident = format!("{} {} {}", replay.standing.origin, replay.standing.size, audience.as_str());
         let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
         self.zip.put("certificate.pdf", &typeset.map_err(std::io::Error::other)??)?;

@@ -1,20 +1,25 @@
-//! `duly pack person`: what the log says of one person, each event with its proof, and what was opened on request.
+//! `duly pack person`: what the log says of one person, each event with its proof, what was opened on request, and the
+//! pages for people.
 
 use super::archive::Archive;
-use super::{Audience, PackError, words};
+use super::{Audience, PackError, names, words};
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::Channel;
 use crate::provider::read_content;
-use crate::report::story;
+use crate::report::certificate::{self, OfPerson};
+use crate::report::story::{self, Told};
+use crate::report::tally::Tally;
+use crate::report::{document, promised};
 use crate::store::Store;
 use crate::store::incident::Incident;
-use crate::store::log::u64_of;
+use crate::store::log::{Published, u64_of};
 use crate::store::pack::Placed;
 use crate::store::proof::Proofs;
+use crate::store::story::PersonCard;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use duly_ledger::{PersonKey, ProofFile, field_key, inclusion_path, leaf_hash};
+use duly_ledger::{Checkpoint, Event, PersonKey, ProofFile, field_key, inclusion_path, leaf_hash};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
@@ -64,18 +69,76 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
     for event in &of_incident {
         put(&mut zip, &format!("log/{}", event.seq), event, &mut proofs, &log.note).await?;
     }
-    let notices = store.list_notices_of(incident.key, wanted.person_id).await?;
-    zip.put("story.txt", story::told_by_log(&card, &notices, &events, &of_incident)?.as_bytes())?;
     manifest_line(store, incident, wanted.person_id, card.list_no, &mut zip).await?;
+    let mut opened = BTreeMap::new();
     if let Some(incident_key) = wanted.key {
         let sealed = store.load_sealed_person(incident.key, wanted.person_id).await?.ok_or(PackError::Erased)?;
         let key = incident_key.unwrap_key(&sealed.wrapped_key, "person")?;
         let record: PersonRecord =
             serde_json::from_slice(&key.open("contact", &sealed.contact)?).map_err(|_| PackError::Erased)?;
-        open(store, incident, wanted, (&key, &record), &mut zip).await?;
+        opened = open(store, incident, wanted, (&key, &record), &mut zip).await?;
     }
+    let pages = Pages { store, incident, wanted, log, card: &card, opened: &opened };
+    pages.write(&events, &of_incident, &mut zip).await?;
     zip.finish()?;
     Ok(events.len())
+}
+
+/// What people read; nothing in it is evidence.
+struct Pages<'a> {
+    store: &'a Store,
+    incident: &'a Incident,
+    wanted: &'a Wanted<'a>,
+    log: &'a Published,
+    card: &'a PersonCard,
+    opened: &'a BTreeMap<String, String>,
+}
+
+impl Pages<'_> {
+    async fn write<W: Write + Seek>(
+        &self,
+        of_person: &[Placed],
+        of_incident: &[Placed],
+        zip: &mut Archive<W>,
+    ) -> Result<(), PackError> {
+        let (store, audience) = (self.store, self.wanted.audience);
+        let notices = store.list_notices_of(self.incident.key, self.wanted.person_id).await?;
+        let mut tally = Tally::default();
+        for placed in of_incident.iter().chain(of_person) {
+            tally.take(&Event::parse(&placed.body)?);
+        }
+        tally.finish();
+        tally.plans.retain(|number, _| notices.iter().any(|notice| u64::try_from(notice.plan_no) == Ok(*number)));
+        let promised = promised::load(store, self.incident.key, &tally).await?;
+        let class = |plan: &promised::Promised| {
+            let class = plan.body.get("postage_class")?.as_str()?.to_owned();
+            Some((i32::try_from(plan.plan).ok()?, class))
+        };
+        let postage = promised.iter().filter(|plan| plan.body.pointer("/parts/letter").is_some()).filter_map(class).collect();
+        let names = names(store, audience).await?;
+        let told = Told { card: self.card, notices: &notices, of_person, of_incident, names: &names, postage: &postage };
+        let entries = story::by_log(&told)?;
+        zip.put("story.txt", story::text(&told, &entries).as_bytes())?;
+        let text = self.log.note.split_once("\n\n").map_or("", |(text, _)| text);
+        let checkpoint: Checkpoint =
+            format!("{text}\n").parse().map_err(|_| PackError::Missing { what: "the checkpoint's text".to_owned() })?;
+        let latest = time::macros::datetime!(9999-12-31 0:00 UTC);
+        let certificate = certificate::of_person(&OfPerson {
+            incident: self.incident,
+            audience,
+            told: &told,
+            entries: &entries,
+            tally: &tally,
+            promised: &promised,
+            checkpoint: &checkpoint,
+            outside: store.find_newest_outside(self.log.log_id, latest).await?.as_ref(),
+            opened: self.opened,
+            has_messages: self.wanted.messages,
+        });
+        let ident = format!("{} {} {} {}", self.log.origin, self.log.size, self.card.person_id, audience.as_str());
+        let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
+        zip.put("certificate.pdf", &typeset.map_err(std::io::Error::other)??)
+    }
 }
 
 /// Adds an event and its proof.
@@ -139,18 +202,18 @@ async fn open<W: Write + Seek>(
     wanted: &Wanted<'_>,
     (key, record): (&Key, &PersonRecord),
     zip: &mut Archive<W>,
-) -> Result<(), PackError> {
+) -> Result<BTreeMap<String, String>, PackError> {
     let commitments = PersonKey::new(*key.bytes());
-    let (mut keys, mut opened, known) = (Map::new(), Map::new(), values(record));
+    let (mut keys, mut opened, known) = (Map::new(), BTreeMap::new(), values(record));
     for field in wanted.fields {
         let value = known.get(field.as_str()).ok_or_else(|| PackError::NoField { field: field.clone() })?;
         keys.insert(field.clone(), json!(hex::encode(field_key(&commitments, field))));
-        opened.insert(field.clone(), json!(value));
+        opened.insert(field.clone(), value.clone());
     }
     if wanted.messages {
         keys.insert("content".to_owned(), json!(hex::encode(field_key(&commitments, "content"))));
     }
-    let file = json!({"k": Value::Object(keys), "p": wanted.person_id.simple().to_string(), "values": Value::Object(opened)});
+    let file = json!({"k": Value::Object(keys), "p": wanted.person_id.simple().to_string(), "values": opened});
     zip.put("keys.json", file.to_string().as_bytes())?;
     if wanted.messages {
         for intent in store.list_intent_requests(incident.key, wanted.person_id).await? {
@@ -160,5 +223,5 @@ async fn open<W: Write + Seek>(
             zip.put(&format!("messages/{}.{ending}", intent.n), &bytes)?;
         }
     }
-    Ok(())
+    Ok(opened)
 }

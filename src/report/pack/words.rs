@@ -66,7 +66,8 @@ pub fn person_readme(audience: Audience, origin: &str) -> String {
         "This is what was recorded of one person's notification of a personal data breach, {reader}.
 Log: {origin}
 
-story.txt       the same in sentences, for people; nothing in it is evidence
+certificate.pdf what it comes to, for somebody to sign; nothing in it is evidence
+story.txt       the events in sentences, for people; nothing in it is evidence
 events/         what was recorded of the person, in order, each with a proof that it stands in the log
 log/            the lists, plans and holds that it rests on, likewise
 manifest-line   the person's line of the frozen list, with a proof that it stands in it

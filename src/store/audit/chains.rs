@@ -2,9 +2,10 @@
 
 use super::people::Stored;
 use super::{Finding, person};
-use crate::model::cause::{Unreadable, speaks_of_a_message};
-use crate::model::ending::Ending;
+use crate::model::cause::speaks_of_a_message;
+use crate::model::ending::{Ending, read_reopened};
 use crate::model::replay::{Moved, Refusal, Replay};
+use crate::model::state::NoticeState;
 use duly_ledger::{Event, leaf_hash};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -116,7 +117,12 @@ impl<'a> PersonAudit<'a> {
             return;
         }
         if let Some(decided) = Ending::read(&event.kind, &event.detail) {
-            return self.take_decision(row, decided);
+            let decided = decided.map_err(Refusal::from);
+            return self.take_decision(row, |replay| decided.and_then(|(ending, phase)| replay.decide(ending, phase)));
+        }
+        if let Some(taken_back) = read_reopened(&event.kind, &event.detail) {
+            let taken_back = taken_back.map_err(Refusal::from);
+            return self.take_decision(row, |replay| taken_back.and_then(|(to, phase)| replay.take_back(to, phase)));
         }
         if !speaks_of_a_message(&event.kind) {
             if row.message.is_some() || row.notice.is_some() || row.alerted {
@@ -133,13 +139,18 @@ impl<'a> PersonAudit<'a> {
         }
     }
 
-    /// A decision that ends a notice; of one that was brought back and could be applied to nothing the person is held.
-    fn take_decision(&mut self, row: &EventRow, decided: Result<(Ending, u32), Unreadable>) {
+    /// A decision that ends a notice, or takes that back; of one that was brought back and could be applied to nothing the
+    /// person is held.
+    fn take_decision(
+        &mut self,
+        row: &EventRow,
+        decide: impl FnOnce(&mut Replay) -> Result<(u32, NoticeState, NoticeState), Refusal>,
+    ) {
         if row.is_brought_back && row.notice.is_none() {
             self.is_lost = true;
             return;
         }
-        match decided.map_err(Refusal::from).and_then(|(ending, phase)| self.replay.decide(ending, phase)) {
+        match decide(&mut self.replay) {
             Ok((phase, from, to)) => {
                 let same = row.notice == Some((from.as_str().to_owned(), to.as_str().to_owned()))
                     && row.notice_phase.map(i64::from) == Some(phase.into())

@@ -88,6 +88,7 @@ impl EventRow {
                     && asks("deadline_ms", told("deadline_ms").clone())
             }
             "notice.exempt" => command == "person exempt" && asks("person", person) && asks("phase", told("phase").clone()),
+            "notice.reopened" => command == "person reopen" && asks("person", person) && asks("phase", told("phase").clone()),
             "notice.withdrawn" => {
                 let how = told("ground").as_str().unwrap_or_default().replace('_', "-");
                 command == "person told"

@@ -2,9 +2,9 @@
 
 use super::{MessageRow, Pending, StoreError, Unit};
 use crate::model::cause::{read_attempt, speaks_of_a_message};
-use crate::model::ending::Ending;
+use crate::model::ending::{Ending, read_reopened, reopen};
 use crate::model::replay::{read_key, read_state};
-use crate::model::step::{Cause, Effect, Step, step};
+use crate::model::step::{Case, Cause, Effect, Step, step};
 use duly_ledger::{Event, leaf_hash};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -32,6 +32,15 @@ impl Unit {
             // The cancellations that follow it have events of their own, which come next.
             if let Some((phase, from)) = person_id.and_then(|id| self.may_end(id, i32::try_from(phase).ok()?, ending).ok()) {
                 pending = self.ending(pending, (person_id, phase), (from, ending.state()));
+            }
+        }
+        if let Some(Ok((to, phase))) = read_reopened(&event.kind, &event.detail) {
+            // So do the messages that wait again with a decision that was taken back.
+            let phase = i32::try_from(phase).unwrap_or_default();
+            let case = person_id.and_then(|id| self.notice_case(id, phase)).map(|(case, _)| case);
+            let may = |case: &Case| [true, false].iter().filter_map(|way| reopen(case, *way)).any(|(stands, _)| stands == to);
+            if let Some(from) = case.filter(may).map(|case| case.notice) {
+                pending = self.ending(pending, (person_id, phase), (from, to));
             }
         }
         if let Some((row, cause, decided)) = self.retrace(event) {

@@ -1,7 +1,7 @@
 //! Somebody's decision ends a notice, and with it whatever of it has not left.
 
 use super::{Note, Pending, Unit};
-use crate::model::ending::{Ending, Hindrance, end};
+use crate::model::ending::{Ending, Hindrance, REOPENED, end, reopen, reopened_fields};
 use crate::model::state::NoticeState;
 use crate::model::step::Cause;
 use crate::store::quarantine::Decider;
@@ -17,6 +17,17 @@ pub enum NotEnded {
     NoNotice,
     /// Something of it stands in the way.
     Hindered(Hindrance),
+}
+
+/// Why a decision was not taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotReopened {
+    /// No plan covers them in this phase.
+    NoNotice,
+    /// Nobody decided about it: it stands so.
+    NotDecided(NoticeState),
+    /// The person's key is destroyed: nothing of theirs can be sent again.
+    Erased,
 }
 
 impl Store {
@@ -63,7 +74,77 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Takes back the decision that ended a person's notice; what it had cancelled waits again. Answers how the notice stands.
+    pub async fn reopen_notice(
+        &self,
+        incident: IncidentKey,
+        (person_id, phase): (Uuid, i32),
+        by: Decider,
+    ) -> Result<Result<NoticeState, NotReopened>, StoreError> {
+        let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
+        let (from, to, again) = match unit.may_reopen(person_id, phase).await? {
+            Ok(found) => found,
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut detail = reopened_fields(phase, to);
+        detail.insert("command".to_owned(), json!(by.command_id.to_string()));
+        detail.insert("user".to_owned(), json!(by.user_id.to_string()));
+        let pending = unit.event(Some(person_id), REOPENED, detail)?;
+        let pending = unit.ending(pending, (Some(person_id), phase), (from, to));
+        unit.pending.push(pending);
+        for message_id in again {
+            unit.apply(message_id, Cause::Reopened, Note::default())?;
+        }
+        // If we die before this the decision stands; after it whoever is owed a message is sent one as before.
+        unit.commit().await?;
+        Ok(Ok(to))
+    }
+
+    /// Whether a decision could be taken back at this moment.
+    pub async fn check_reopening(
+        &self,
+        incident: IncidentKey,
+        (person_id, phase): (Uuid, i32),
+    ) -> Result<Result<(), NotReopened>, StoreError> {
+        let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
+        Ok(unit.may_reopen(person_id, phase).await?.map(|_| ()))
+    }
+}
+
+/// States before and after, and messages that wait again.
+type Reopening = (NoticeState, NoticeState, Vec<Uuid>);
+
 impl Unit {
+    /// What taking back the decision would do.
+    pub(super) async fn may_reopen(&mut self, person_id: Uuid, phase: i32) -> Result<Result<Reopening, NotReopened>, StoreError> {
+        let Some(person) = self.people.get(&person_id) else {
+            return Err(StoreError::missing("person of this incident", &format!("p_{}", person_id.simple())));
+        };
+        let is_erased = person.is_erased;
+        let Some((case, ids)) = self.notice_case(person_id, phase) else { return Ok(Err(NotReopened::NoNotice)) };
+        let is_carried = self.is_carried(person_id, phase).await?;
+        let Some((to, again)) = reopen(&case, is_carried) else { return Ok(Err(NotReopened::NotDecided(case.notice))) };
+        if is_erased {
+            return Ok(Err(NotReopened::Erased));
+        }
+        Ok(Ok((case.notice, to, again.into_iter().filter_map(|i| ids.get(i).copied()).collect())))
+    }
+
+    /// Whether the notice's plan may still carry a message: one that was withdrawn sends nothing.
+    async fn is_carried(&mut self, person_id: Uuid, phase: i32) -> Result<bool, StoreError> {
+        let plan_no = self.notices.get(&(person_id, phase)).map_or(0, |notice| notice.plan_no);
+        let state = sqlx::query_scalar!(
+            "select state from plan where controller_id = $1 and incident_no = $2 and plan_no = $3",
+            self.incident.controller_id,
+            self.incident.incident_no,
+            plan_no
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(state != "withdrawn")
+    }
+
     /// The phase and the present state of a notice that the decision may end.
     pub(super) fn may_end(&self, person_id: Uuid, phase: i32, ending: Ending) -> Result<(i32, NoticeState), NotEnded> {
         let (case, _) = self.notice_case(person_id, phase).ok_or(NotEnded::NoNotice)?;

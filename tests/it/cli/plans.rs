@@ -37,7 +37,7 @@ async fn a_plan_that_has_not_gone_is_withdrawn_by_name_and_one_that_runs_is_to_b
     let withdraw = ["plan", "withdraw", "--incident", "cards"];
 
     let done = desk.duly("ann", &withdraw).fine();
-    assert!(done.err.contains("Plan 1 is withdrawn. 4 people are in no plan now"), "{}", done.err);
+    assert!(done.err.contains("Plan 1 is withdrawn, and stays so. 4 people are in no plan now"), "{}", done.err);
     assert!(desk.duly("bob", &withdraw).fine().err.contains("withdrawn already; nothing was changed"));
     desk.duly("bob", &["plan", "approve", "--incident", "cards"]).refused("plan 1 is withdrawn", "duly plan prepare");
     desk.duly("bob", &["plan", "go", "--incident", "cards"]).refused("plan 1 is withdrawn", "duly plan prepare");

@@ -103,7 +103,7 @@ async fn an_asked_message_waits_for_a_signed_decision_and_takes_one_only() {
 #[tokio::test]
 async fn somebody_is_exempt_or_told_otherwise_by_a_signed_reason_and_not_while_a_message_is_in_question() {
     let desk = Desk::running("exempt").await;
-    let (_, asked) = ask(&desk).await;
+    let (message, asked) = ask(&desk).await;
     let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
     let signed = async || sqlx::query_scalar::<_, i64>("select count(*) from signed_command").fetch_one(&pool).await.unwrap();
     let before = signed().await;
@@ -111,6 +111,11 @@ async fn somebody_is_exempt_or_told_otherwise_by_a_signed_reason_and_not_while_a
     let id = format!("p_{}", asked.simple());
     desk.duly("ann", &[&told("visit")[..], &["--person", &id]].concat())
         .refused(&format!("nobody knows whether a message left for {id}"), "duly unknown decide");
+    // An audit names messages; the provider is asked by our reference.
+    let named = desk.duly("ann", &["message", "list", "--incident", "cards", "--message", &message.to_string(), "--json"]).fine();
+    assert_eq!(named.json()[0]["person"], id.as_str());
+    assert_eq!(named.json()[0]["reference"].as_str().map(str::len), Some(32), "{}", named.out);
+    assert!(named.err.contains(&format!("duly person show --incident cards --person {id}")), "{}", named.err);
     let exempt = ["person", "exempt", "--incident", "cards", "--reason"];
     desk.duly_with("ann", &[&exempt[..], &[" "]].concat(), "PN3\n").refused("a decision needs a reason", "--reason");
     assert_eq!(signed().await, before, "what is refused leaves no signature");
@@ -128,5 +133,15 @@ async fn somebody_is_exempt_or_told_otherwise_by_a_signed_reason_and_not_while_a
     assert!(story.contains("Bob Evans said that this person was told in person: home visit"), "{story}");
     let status = desk.duly("ann", &["status", "--incident", "cards"]).fine().out;
     assert!(status.contains("exempt, no notice is owed") && status.contains("withdrawn, told in another way"), "{status}");
+
+    let reopen = ["person", "reopen", "--incident", "cards", "--reason", "another of the same name"];
+    let back = desk.duly_with("bob", &[&reopen[..], &["--json"]].concat(), "PN3\n").fine();
+    assert_eq!((&back.json()["notice"], &back.json()["changed"]), (&serde_json::json!("open"), &serde_json::json!(true)));
+    assert!(back.err.contains("the decision is taken back. No longer counted as ended"), "{}", back.err);
+    let again = desk.duly_with("bob", &reopen, "PN3\n").fine();
+    assert!(again.err.contains("is open, and by nobody's decision; nothing was changed"), "{}", again.err);
+    let story = desk.duly_with("ann", &["person", "show", "--incident", "cards"], "PN3\n").fine().out;
+    assert!(story.contains("Bob Evans took back the decision about this notice: another of the same name"), "{story}");
+    assert!(story.contains("letter: Waiting"), "{story}");
     desk.duly("ann", &["audit"]).fine();
 }

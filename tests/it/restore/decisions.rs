@@ -1,9 +1,11 @@
 //! What people decided in the time that was lost stands again: erasures, holds, pauses.
 
 use super::ground::{PEOPLE, duly, dump, holds, office, restore, serve, serve_to_the_end, stage, told};
+use crate::decided;
 use crate::support::{Lane, Setup, Stage, eventually};
 use crate::told::sequence;
-use duly::model::state::Route;
+use duly::model::ending::Ending;
+use duly::model::state::{Route, TellsOtherwise};
 use duly::model::statement::{incident_close, user_revoke};
 use duly_sandbox::ProviderConfig;
 use uuid::Uuid;
@@ -109,5 +111,61 @@ async fn an_incident_that_was_closed_and_a_user_who_was_revoked_in_the_lost_time
     assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
     serve_to_the_end(&stage).await;
     assert_eq!(told(&stage), PEOPLE as usize);
+    holds(&stage).await;
+}
+
+#[tokio::test]
+async fn whoever_was_decided_about_in_the_lost_time_stays_so_and_nobody_is_told_twice() {
+    let stage = letters().await;
+    let (store, incident, ann) = (&stage.office.store, &stage.incident, &stage.users.ann);
+    let people: Vec<Uuid> =
+        sqlx::query_scalar("select person_id from person order by person_id").fetch_all(&stage.owner).await.unwrap();
+    // Before the backup one decision, which is taken back after it.
+    decided::end(store, incident, ann, people[2], Ending::Exempt).await.unwrap();
+    let backup = dump(&stage);
+    decided::end(store, incident, ann, people[0], Ending::Exempt).await.unwrap();
+    decided::end(store, incident, ann, people[1], Ending::Told(TellsOtherwise::ByPhone)).await.unwrap();
+    decided::reopen(store, incident, ann, people[2]).await.unwrap();
+    let mut process = serve(&stage);
+    stage.drain_to_the_end().await;
+    process.terminate().await;
+    sequence(&stage).await;
+    let all = told(&stage);
+    assert_eq!(all, PEOPLE as usize - 2);
+    restore(&stage, &backup).await;
+
+    duly(&stage, &["restore", "reconcile"]).fine();
+
+    let states = "select state || ' ' || count(*) from notice group by state order by state";
+    assert_eq!(stage.words(states).await, ["exempt 1", "notified 28", "withdrawn 1"]);
+    let office = office(&stage).await;
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), all);
+    holds(&stage).await;
+}
+
+#[tokio::test]
+async fn a_plan_that_was_withdrawn_in_the_lost_time_stays_so_and_another_one_tells_its_people_once() {
+    let stage = letters().await;
+    serve_to_the_end(&stage).await;
+    stage.import(1001..=1003).await;
+    let plan = stage.prepare(&[Route::Letter]).await;
+    let backup = dump(&stage);
+    stage.users.withdraw(&stage.office.store, &stage.incident, plan).await.unwrap();
+    sequence(&stage).await;
+    restore(&stage, &backup).await;
+
+    duly(&stage, &["restore", "reconcile"]).fine();
+
+    assert_eq!(stage.words("select state from plan order by plan_no").await, ["running", "withdrawn"]);
+    let office = office(&stage).await;
+    assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
+    assert_eq!(office.store.count_unplanned(stage.incident.key).await.unwrap(), 3);
+    let second = stage.prepare(&[Route::Letter]).await;
+    stage.users.approve_and_start(&office.store, &stage.incident, second).await;
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize + 3);
+    assert_eq!(stage.words("select state from plan order by plan_no").await, ["running", "withdrawn", "running"]);
     holds(&stage).await;
 }

@@ -17,7 +17,8 @@ words! {
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
         AccountStopped = "lane.stopped", AccountResumed = "lane.resumed", LetterheadSet = "controller.letterhead_set",
         TemplateReviewed = "template.reviewed", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
-        HoldLifted = "hold.lifted", NoticeExempt = "notice.exempt", NoticeWithdrawn = "notice.withdrawn", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
+        HoldLifted = "hold.lifted", NoticeExempt = "notice.exempt", NoticeWithdrawn = "notice.withdrawn",
+        NoticeReopened = "notice.reopened", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
         NotTaken = "message.not_taken", LaneStopped = "message.lane_stopped", Unknown = "message.unknown",
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
         ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
@@ -115,7 +116,9 @@ impl Kind {
     fn is_of_person(self) -> Option<bool> {
         match self {
             Self::HoldSet | Self::HoldLifted => None,
-            Self::ContactViewed | Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn => Some(true),
+            Self::ContactViewed | Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn | Self::NoticeReopened => {
+                Some(true)
+            }
             kind => Some(kind.is_of_message()),
         }
     }
@@ -173,6 +176,7 @@ impl Kind {
                 ("notice", Is::Word(&["withdrawn"])),
                 ("phase", Is::Count),
             ],
+            Self::NoticeReopened => &[("notice", Is::Word(&["open", "unreachable", "notified"])), ("phase", Is::Count)],
             Self::Intent => OF_CALL,
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
@@ -215,6 +219,7 @@ impl Kind {
             Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
             Self::NoticeExempt
             | Self::NoticeWithdrawn
+            | Self::NoticeReopened
             | Self::IncidentAdded
             | Self::IncidentClosed
             | Self::IncidentReopened

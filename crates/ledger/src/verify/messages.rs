@@ -190,6 +190,26 @@ impl World {
         self.people.set_notice(number, phase, to);
     }
 
+    /// Somebody takes back a decision: the notice stands again as its messages say.
+    pub(super) fn taken_back(&mut self, fact: &Fact, number: usize) {
+        let phase = fact.number("phase").and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+        let (Some(phase), Some(to)) = (phase, fact.text("notice").and_then(NoticeState::of)) else {
+            return self.find(Code::Fields, "its `phase` is no number from 1 on");
+        };
+        let from = self.people.notice(number, phase);
+        if !from.is_decided() {
+            self.find(Code::Notice, format!("a notice that is {} was ended by nobody's decision", from.as_str()));
+        } else if to == NoticeState::Notified && !self.is_told(number, phase) {
+            self.find(Code::Notice, "no message stands where the plan says that it ends the notice");
+        }
+        self.people.set_notice(number, phase, to);
+    }
+
+    /// Whether a message of the notice, as it stands, ends it.
+    fn is_told(&self, number: usize, phase: u32) -> bool {
+        self.people.messages_of(number).filter(|m| m.key.phase == phase).any(|m| self.may_end(number, m, m.state))
+    }
+
     /// At the end: calls that nothing closed.
     pub(super) fn finish_calls(&mut self) {
         let newest = self.newest.unwrap_or_default();

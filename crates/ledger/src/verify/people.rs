@@ -209,7 +209,8 @@ impl People {
         self.messages_of(number).filter(|m| m.key.phase == phase).find_map(|m| m.profile)
     }
 
-    fn messages_of(&self, number: usize) -> impl Iterator<Item = &Message> {
+    /// All messages of a person.
+    pub fn messages_of(&self, number: usize) -> impl Iterator<Item = &Message> {
         let first = self.people.get(number).and_then(|person| self.messages.get(person.first_message as usize));
         std::iter::successors(first, |message| self.messages.get(message.next as usize))
     }

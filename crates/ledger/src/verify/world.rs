@@ -140,6 +140,7 @@ impl World {
             (Kind::ListSigned, _) => self.list_signed(fact, &inc),
             (Kind::HoldSet | Kind::HoldLifted, _) => self.hold(kind, fact, number),
             (Kind::NoticeExempt | Kind::NoticeWithdrawn, Some(number)) => self.decided(fact, number),
+            (Kind::NoticeReopened, Some(number)) => self.taken_back(fact, number),
             (Kind::KeyDestroyed, Some(number)) => self.people.erase(number),
             (kind, Some(number)) if kind.is_of_message() => self.message_event(kind, fact, number),
             (kind, None) if kind.is_of_plan() => self.plan_event(fact, &inc),

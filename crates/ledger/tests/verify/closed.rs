@@ -54,6 +54,41 @@ fn plan_one_that_has_not_gone_may_be_withdrawn_and_nothing_goes_under_it() {
 }
 
 #[test]
+fn notice_a_decision_that_is_taken_back_lets_the_message_go_and_no_other_notice_comes_back() {
+    let exempt = || json!({"command": COMMAND, "notice": "exempt", "phase": 1, "user": ALICE});
+    let reopened = |notice: &str| json!({"command": COMMAND, "notice": notice, "phase": 1, "user": ALICE});
+    // Person 3 is unreachable, of 4 a call had no news.
+    let good = changed(|c| {
+        for (person, back) in [(3, "unreachable"), (4, "open")] {
+            let_go(c.push("notice.exempt", Some(person), exempt()));
+            let_go(c.push("notice.reopened", Some(person), reopened(back)));
+        }
+    });
+    assert_eq!(good.found(), []);
+    let e = good.report().equation;
+    assert_eq!((e.notified, e.unreachable, e.exempt, e.withdrawn, e.open), (2, 1, 0, 0, 1));
+    let nobody = changed(|c| let_go(c.push("notice.reopened", Some(4), reopened("open"))));
+    assert_eq!(nobody.found(), [("notice", leaf(28))]);
+    let not_told = changed(|c| {
+        let_go(c.push("notice.exempt", Some(4), exempt()));
+        let_go(c.push("notice.reopened", Some(4), reopened("notified")));
+    });
+    assert_eq!(not_told.found(), [("notice", leaf(29))]);
+    let to_another_end = changed(|c| {
+        let_go(c.push("notice.exempt", Some(4), exempt()));
+        let_go(c.push("notice.reopened", Some(4), reopened("withdrawn")));
+    });
+    assert_eq!(to_another_end.found(), [("fields", leaf(29))]);
+    let sent_after = changed(|c| {
+        c.events.truncate(INTENT_1);
+        c.push("notice.exempt", Some(1), exempt());
+        c.push("notice.reopened", Some(1), reopened("open"));
+        let_go(c.intent(1, ("sms", "first", 1), false));
+    });
+    assert_eq!(sent_after.found(), []);
+}
+
+#[test]
 fn notice_a_decision_ends_what_nobody_was_told_and_nothing_is_sent_after_it() {
     let exempt = || json!({"command": COMMAND, "notice": "exempt", "phase": 1, "user": ALICE});
     let told = || json!({"command": COMMAND, "ground": "by_phone", "notice": "withdrawn", "phase": 1, "user": ALICE});

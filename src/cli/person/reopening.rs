@@ -1,0 +1,70 @@
+//! Somebody takes back a decision that ended a person's notice.
+
+use super::ending::{PHASE, Whose};
+use super::{find, person_id};
+use crate::cli::failure::check_visible;
+use crate::cli::sign::signer;
+use crate::cli::{Context, Failure, Refusal};
+use crate::model::statement::person_reopen;
+use crate::report::words;
+use crate::store::unit::NotReopened;
+use clap::Args;
+use serde_json::json;
+use uuid::Uuid;
+
+/// `duly person reopen`.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  duly person reopen --incident cards-2026 --person p_0f6c… --reason 'it was another of the same name'\n\nThe notice stands again as its messages say: what the decision had cancelled waits to be sent, with the plan's time anew; whom no message can reach is `unreachable`, and is to be told by hand (`duly task list`)."
+)]
+pub struct Reopen {
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// Takes back `person exempt` or `person told`.
+pub async fn reopen(context: &Context, args: &Reopen) -> Result<(), Failure> {
+    let whose = &args.whose;
+    whose.check_reason()?;
+    check_visible("reason", &whose.reason)?;
+    let store = context.store().await?;
+    let incident = store.load_incident(&whose.incident).await?;
+    incident.check_open()?;
+    let person = match &whose.person {
+        Some(text) => person_id(text)?,
+        None => find(context, store, &incident).await?,
+    };
+    let of = (person, PHASE);
+    if let Err(why) = store.check_reopening(incident.key, of).await? {
+        return stands(context, why, person);
+    }
+    let by = signer(context).await?.sign(store, &person_reopen(incident.incident_id, of, &whose.reason)).await?;
+    let to = match store.reopen_notice(incident.key, of, by).await? {
+        Ok(to) => to,
+        Err(why) => return stands(context, why, person),
+    };
+    let shown = format!("p_{}", person.simple());
+    context.print(&json!({"person": shown, "notice": to.as_str(), "changed": true, "command": by.command_id}), "");
+    eprintln!("{shown}: the decision is taken back. {}", words::notice(to));
+    Ok(())
+}
+
+/// Nothing to take back is no fault; somebody who is erased can be told nothing more.
+fn stands(context: &Context, why: NotReopened, person: Uuid) -> Result<(), Failure> {
+    let shown = format!("p_{}", person.simple());
+    match why {
+        NotReopened::NotDecided(state) => {
+            context.print(&json!({"person": shown, "notice": state.as_str(), "changed": false}), "");
+            eprintln!("{shown} is {state}, and by nobody's decision; nothing was changed.");
+            Ok(())
+        }
+        NotReopened::NoNotice => Err(Refusal::of(
+            format!("no plan covers {shown}, and nobody has decided about them"),
+            "make one with `duly plan prepare`: nothing is sent before it goes",
+        )),
+        NotReopened::Erased => Err(Refusal::of(
+            format!("{shown} is erased: nothing of theirs can be sent again"),
+            "tell them in another way if you know them from elsewhere; the log keeps the decision as it was",
+        )),
+    }
+}
