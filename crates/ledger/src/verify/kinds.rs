@@ -8,6 +8,7 @@ words! {
     /// What happened.
     Kind {
         LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed", ListAmended = "list.amended", LogDelayed = "log.delayed",
+        LogKeyChanged = "log.key_changed",
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", PlanWithdrawn = "plan.withdrawn",
@@ -131,6 +132,13 @@ impl Kind {
             ],
             Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
             Self::ListAmended => &[("corrected", Is::Count), ("count_before", Is::Count), ("root_before", Is::Hash)],
+            Self::LogKeyChanged => &[
+                ("new", Is::Hash),
+                ("new_signature", Is::Signature),
+                ("old", Is::Hash),
+                ("old_signature", Is::Signature),
+                ("size", Is::Count),
+            ],
             Self::LogDelayed => &[("seconds", Is::Count), ("waiting", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
             Self::RowQuarantined => &[("codes", Is::Text)],

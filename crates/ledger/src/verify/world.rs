@@ -5,6 +5,7 @@ use super::people::People;
 use super::plans::{Plan, PlanFiles};
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
+use super::signed::Changes;
 use super::states::{Channel, NoticeState, Word};
 use crate::event::{Event, is_canonical};
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +27,10 @@ pub struct At {
 pub struct World {
     /// The log's id.
     pub inc: String,
+    /// Name of the present generation.
+    pub origin: String,
+    /// Changes of the log's key.
+    pub changes: Changes,
     /// Whether all leaves are there: a pack of a person has but some.
     pub is_whole: bool,
     /// Everybody.
@@ -134,6 +139,12 @@ impl World {
         match (kind, number) {
             (Kind::LogOpened, _) if self.at.leaf > 0 => {
                 self.find(Code::Opened, "only the first leaf of a generation may open the log");
+            }
+            (Kind::LogKeyChanged, _) => {
+                let at = (self.at.generation, self.at.leaf);
+                if let Err(error) = self.changes.take(at, &self.origin, fact) {
+                    self.find(Code::LogKey, error.to_string());
+                }
             }
             (Kind::ListFrozen, _) => self.list_frozen(fact),
             (Kind::ListAmended, _) if self.is_whole => self.list_amended(fact),
