@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// The kind of its event.
 pub const KEY_CHANGED: &str = "log.key_changed";
 /// Most changes of one log that are looked at: each costs two signatures.
-pub const KEY_CHANGES_MAX: usize = 1000;
+pub(crate) const KEY_CHANGES_MAX: usize = 1000;
 
 /// Why a change of the key does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +26,10 @@ pub enum KeyChangeError {
     #[error("the signature of its {0} key does not hold")]
     Signature(&'static str),
     /// The key that it ends is not the one that signs.
-    #[error("its old key is not the one in force")]
+    #[error("it leads from no key of this log that is known, or from one that was not in force")]
     NotInForce,
-    /// A key that was in force before, and may be in anybody's hands.
-    #[error("its new key was in force before")]
+    /// No other key.
+    #[error("its new key is the old one")]
     Returned,
     /// More than anybody changes a key.
     #[error("the log's key was changed more than 1000 times")]
@@ -85,7 +85,11 @@ impl KeyChange {
                 new_signature: from_hex(text("new_signature")?)?,
             })
         };
-        if event.kind != KEY_CHANGED { Err(KeyChangeError::Malformed) } else { said().ok_or(KeyChangeError::Malformed)?.verified(origin, index) }
+        if event.kind != KEY_CHANGED {
+            Err(KeyChangeError::Malformed)
+        } else {
+            said().ok_or(KeyChangeError::Malformed)?.verified(origin, index)
+        }
     }
 
     /// What both keys sign.
@@ -111,6 +115,43 @@ impl Said {
     }
 }
 
+/// Changes that hold each for itself, as lines of keys: whose line the log's is, only a key from elsewhere can tell.
+#[derive(Debug, Clone, Default)]
+pub struct KeyLines {
+    lines: Vec<KeyLine>,
+    count: usize,
+}
+
+impl KeyLines {
+    /// Goes on with the next change of a log, in a generation of it.
+    pub fn push(&mut self, generation: u64, change: KeyChange) -> Result<(), KeyChangeError> {
+        self.count += 1;
+        if self.count > KEY_CHANGES_MAX {
+            return Err(KeyChangeError::TooMany);
+        }
+        if change.new == change.old {
+            return Err(KeyChangeError::Returned);
+        }
+        // A key does not come back: whoever got hold of it since would.
+        let goes_on = |line: &&mut KeyLine| line.newest() == Some(change.old) && !line.keys().any(|key| key == change.new);
+        match self.lines.iter_mut().find(goes_on) {
+            Some(line) => line.changes.push((generation, change)),
+            None => self.lines.push(KeyLine { changes: vec![(generation, change)] }),
+        }
+        Ok(())
+    }
+
+    /// The log's line: the first one with a key of which this is true. Without one no change counts.
+    pub fn line(&self, is_trusted: impl Fn(&[u8; 32]) -> bool) -> KeyLine {
+        self.lines.iter().find(|line| line.keys().any(|key| is_trusted(&key))).cloned().unwrap_or_default()
+    }
+
+    /// Every line.
+    pub fn all(&self) -> &[KeyLine] {
+        &self.lines
+    }
+}
+
 /// The keys of a log one after the other, over all its generations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyLine {
@@ -118,21 +159,6 @@ pub struct KeyLine {
 }
 
 impl KeyLine {
-    /// Goes on with the next change of a log, in a generation of it.
-    pub fn push(&mut self, generation: u64, change: KeyChange) -> Result<(), KeyChangeError> {
-        if self.changes.len() >= KEY_CHANGES_MAX {
-            return Err(KeyChangeError::TooMany);
-        }
-        if self.changes.last().is_some_and(|(_, last)| last.new != change.old) {
-            return Err(KeyChangeError::NotInForce);
-        }
-        if change.new == change.old || self.keys().any(|key| key == change.new) {
-            return Err(KeyChangeError::Returned);
-        }
-        self.changes.push((generation, change));
-        Ok(())
-    }
-
     /// The key that signs checkpoints of this size of a generation; `None`: the key was never changed.
     pub fn in_force(&self, generation: u64, size: u64) -> Option<[u8; 32]> {
         let before = self.changes.iter().rev().find(|(of, change)| (*of, change.size) < (generation, size));
@@ -196,12 +222,10 @@ mod tests {
 
     #[test]
     fn each_size_has_the_one_key_that_was_in_force_at_it() {
-        let mut line = KeyLine::default();
+        let line = KeyLine::default();
         assert_eq!((line.in_force(1, 9), line.newest()), (None, None));
         let (first, second, third) = (change(7, 1, 2), change(9, 2, 3), change(1, 3, 4));
-        line.push(1, first).unwrap();
-        line.push(1, second).unwrap();
-        line.push(2, third).unwrap();
+        let line = line_of(&[(1, first), (1, second), (2, third)], second.new);
         for (generation, size, key) in [
             (1, 0, first.old),
             (1, 7, first.old),
@@ -217,13 +241,23 @@ mod tests {
         assert_eq!(line.keys().collect::<Vec<_>>(), [first.old, first.new, second.new, third.new]);
     }
 
+    fn line_of(changes: &[(u64, KeyChange)], trusted: [u8; 32]) -> KeyLine {
+        let mut lines = KeyLines::default();
+        changes.iter().for_each(|(generation, change)| lines.push(*generation, *change).unwrap());
+        lines.line(|key| *key == trusted)
+    }
+
     #[test]
-    fn a_line_has_no_gap_and_no_key_comes_back() {
-        let mut line = KeyLine::default();
-        line.push(1, change(7, 1, 2)).unwrap();
-        assert_eq!(line.push(1, change(9, 1, 3)), Err(KeyChangeError::NotInForce));
-        assert_eq!(line.push(1, change(9, 2, 1)), Err(KeyChangeError::Returned));
-        assert_eq!(line.push(1, change(9, 2, 2)), Err(KeyChangeError::Returned));
-        assert_eq!(line.newest(), Some(change(7, 1, 2).new));
+    fn a_line_has_no_gap_and_no_key_comes_back_and_strangers_make_lines_of_their_own() {
+        let (own, stranger) = (change(7, 1, 2), change(3, 8, 9));
+        for other in [stranger, change(9, 1, 3), change(9, 2, 1), change(3, 9, 8)] {
+            let mut changes = [(1, own), (1, other)];
+            changes.sort_by_key(|(_, change)| change.size);
+            for trusted in [own.old, own.new] {
+                assert_eq!(line_of(&changes, trusted).changes(), [(1, own)], "{other:?}");
+            }
+        }
+        assert_eq!(line_of(&[(1, own)], stranger.old), KeyLine::default());
+        assert_eq!(KeyLines::default().push(1, change(7, 1, 1)), Err(KeyChangeError::Returned));
     }
 }

@@ -33,14 +33,15 @@ pub use trust::Trust;
 use crate::checkpoint::Checkpoint;
 use crate::event::time_text;
 use crate::hash::{from_hex, to_hex};
+use crate::key_change::KeyLine;
 use crate::note::Note;
 use anchors::Anchored;
 use opened::{Opened, opened};
 use pack::{Pack, PackError};
 use people::People;
 use replay::Generation;
-use signed::{Opener, Signed};
 use sha2::{Digest, Sha256};
+use signed::{Opener, Signed};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use world::World;
@@ -141,7 +142,9 @@ fn verify_incident<R: Read + Seek>(
         roots.extend(wanted.into_iter().map(|(size, root)| ((origin.clone(), size), root)));
     }
     world.finish();
-    check_checkpoints(&generations, &anchored, &known, &roots, &mut world);
+    let origins: Vec<String> = generations.iter().map(|g| g.checkpoint.origin.clone()).collect();
+    let line = world.key_line(&trust.given(&origins));
+    check_checkpoints((&generations, &line), (&anchored, &known), &roots, &mut world.findings);
     if let Some(list) = &options.own_list {
         own_list::check(pack, list, &mut world, report)?;
     }
@@ -314,8 +317,12 @@ fn known_checkpoints<R: Read + Seek>(
 type Roots = BTreeMap<(String, u64), Option<[u8; 32]>>;
 
 /// After the replay: the key in force at its size signed each checkpoint, and the log had it.
-fn check_checkpoints(generations: &[Generation], anchored: &[Anchored], known: &[Known], roots: &Roots, world: &mut World) {
-    let (line, findings) = (&world.changes.line, &mut world.findings);
+fn check_checkpoints(
+    (generations, line): (&[Generation], &KeyLine),
+    (anchored, known): (&[Anchored], &[Known]),
+    roots: &Roots,
+    findings: &mut Findings,
+) {
     let had = |checkpoint: &Checkpoint| {
         roots.get(&(checkpoint.origin.clone(), checkpoint.size)).copied().flatten() == Some(checkpoint.root)
     };

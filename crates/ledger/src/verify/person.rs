@@ -59,7 +59,8 @@ pub fn verify<R: Read + Seek>(
     }
     one_person(&leaves, line_person, &mut world);
     world.finish();
-    signed.is_in_force(&world.changes.line, 1, Some("checkpoint"), &mut world.findings);
+    let line = world.key_line(&trust.given(std::slice::from_ref(&checkpoint.origin)));
+    signed.is_in_force(&line, 1, Some("checkpoint"), &mut world.findings);
     check_manifest_line(pack, &mut world)?;
     let opened = opening::check(pack, line_person, &leaves, &mut world)?;
     report.not_looked_at = pack.not_looked_at().len() as u64;

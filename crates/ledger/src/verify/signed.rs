@@ -6,7 +6,7 @@ use super::scan::{Fact, scan};
 use super::trust::Trust;
 use crate::checkpoint::Checkpoint;
 use crate::event::BYTES_MAX;
-use crate::key_change::{KEY_CHANGED, KEY_CHANGES_MAX, KeyChange, KeyChangeError, KeyLine, Said};
+use crate::key_change::{KEY_CHANGED, KEY_CHANGES_MAX, KeyChange, KeyChangeError, KeyLine, KeyLines, Said};
 use crate::note::Note;
 use crate::proof::parse_decimal;
 use crate::tile::{bundle_entries, entry_bundles};
@@ -46,9 +46,10 @@ impl Signed {
 /// Reads the changes of a log one after the other.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Those that count.
-    pub line: KeyLine,
+    lines: KeyLines,
     tried: usize,
+    /// Each that holds for itself, with its generation.
+    taken: Vec<(u64, KeyChange)>,
 }
 
 impl Changes {
@@ -65,7 +66,18 @@ impl Changes {
                 new_signature: fact.hex("new_signature")?,
             })
         };
-        self.line.push(generation, said().ok_or(KeyChangeError::Malformed)?.verified(origin, index)?)
+        let change = said().ok_or(KeyChangeError::Malformed)?.verified(origin, index)?;
+        self.lines.push(generation, change)?;
+        self.taken.push((generation, change));
+        Ok(())
+    }
+
+    /// The line of a log of which these keys were given; where each change stands that is not of it.
+    pub fn line(&self, given: &[[u8; 32]]) -> (KeyLine, Vec<(u64, u64)>) {
+        let line = self.lines.line(|key| given.contains(key));
+        let others = self.taken.iter().filter(|taken| !line.changes().contains(taken));
+        let others = others.map(|(generation, change)| (*generation, change.size)).collect();
+        (line, others)
     }
 
     fn try_take(&mut self, at: (u64, u64), origin: &str, entry: &[u8]) {
@@ -97,7 +109,10 @@ impl<'a> Opener<'a> {
         }
         let line = match &mut self.line {
             Some(line) => line,
-            none => none.insert(changes_in(pack)?.line),
+            none => {
+                let (changes, origins) = changes_in(pack)?;
+                none.insert(changes.line(&self.trust.given(&origins)).0)
+            }
         };
         Ok(self.trust.open_signed(bytes, line))
     }
@@ -112,9 +127,9 @@ impl<'a> Opener<'a> {
     }
 }
 
-/// The changes that a pack tells of, before anything else in it is looked at.
-fn changes_in<R: Read + Seek>(pack: &mut Pack<R>) -> Result<Changes, PackError> {
-    let mut changes = Changes::default();
+/// The changes that a pack tells of, before anything else in it is looked at, and the names that its generations say to have.
+fn changes_in<R: Read + Seek>(pack: &mut Pack<R>) -> Result<(Changes, Vec<String>), PackError> {
+    let (mut changes, mut origins) = (Changes::default(), Vec::new());
     let mut prefixes: Vec<String> = (1..super::GENERATIONS_MAX)
         .map(|generation| format!("generation/{generation}/"))
         .take_while(|prefix| pack.has(&format!("{prefix}checkpoint")))
@@ -133,8 +148,9 @@ fn changes_in<R: Read + Seek>(pack: &mut Pack<R>) -> Result<Changes, PackError> 
         if prefix.is_empty() {
             changes_of_person(pack, &said.origin, &mut changes)?;
         }
+        origins.push(said.origin);
     }
-    Ok(changes)
+    Ok((changes, origins))
 }
 
 /// A pack of a person has them one by one, each under the number of its leaf.

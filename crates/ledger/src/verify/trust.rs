@@ -62,6 +62,11 @@ impl Trust {
         self.keys(origin).iter().filter_map(|key| key.key().try_into().ok()).collect()
     }
 
+    /// Those of any generation of a log.
+    pub(super) fn given(&self, origins: &[String]) -> Vec<[u8; 32]> {
+        origins.iter().flat_map(|origin| self.raw_keys(origin)).collect()
+    }
+
     /// Opens a checkpoint that a given key must have signed.
     pub fn open(&self, bytes: &[u8]) -> Result<Checkpoint, String> {
         self.open_signed(bytes, &KeyLine::default()).map(|signed| signed.checkpoint)

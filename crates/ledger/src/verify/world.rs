@@ -8,6 +8,7 @@ use super::scan::{Fact, Place, from_uuid, scan};
 use super::signed::Changes;
 use super::states::{Channel, NoticeState, Word};
 use crate::event::{Event, is_canonical};
+use crate::key_change::{KeyChangeError, KeyLine};
 use std::collections::{BTreeMap, HashMap};
 
 /// How far times may run back against the order of leaves, microseconds.
@@ -222,6 +223,15 @@ impl World {
             None if self.is_whole => self.find(Code::Held, "it lifts a hold that does not stand"),
             None => {}
         }
+    }
+
+    /// At the end of all leaves: the line of keys to which the given ones lead; a change that is not of it does not count.
+    pub fn key_line(&mut self, given: &[[u8; 32]]) -> KeyLine {
+        let (line, others) = self.changes.line(given);
+        for (generation, leaf) in others {
+            self.findings.push(Finding::new(Code::LogKey, KeyChangeError::NotInForce.to_string()).leaf(generation, leaf));
+        }
+        line
     }
 
     /// At the end of all leaves.

@@ -2,8 +2,8 @@
 
 use duly_ledger::verify::{Options, Report, Trust, Word, verify};
 use duly_ledger::{
-    Appender, Checkpoint, Event, Layer, ManifestBuilder, ManifestLine, Note, PersonKey, Signer, commit, encode_bundle, entry_bundles, leaf_hash,
-    tile_at, to_hex,
+    Appender, Checkpoint, Event, Layer, ManifestBuilder, ManifestLine, Note, PersonKey, Signer, commit, encode_bundle,
+    entry_bundles, leaf_hash, tile_at, to_hex,
 };
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};

@@ -122,6 +122,18 @@ fn a_made_up_change_leads_nowhere_and_its_leaf_is_named() {
     assert_eq!(made_up(&to(other(CHANGED, "duly.test/other", FIRST, SECOND))), named, "another log");
     assert_eq!(made_up(&to(other(CHANGED, &origin(), FIRST, FIRST))), named, "no change");
 
+    // Before the log's own: whoever has a key of the log is not led away.
+    let mut strangers = changed(|case| {
+        change(case, STRANGER, THIRD);
+        change(case, FIRST, SECOND);
+    });
+    for given in [FIRST, SECOND] {
+        assert_eq!(by_key(&strangers.pack_files(), given), [("log_key", at)], "{given}");
+    }
+    strangers.events.truncate(CHANGED + 1);
+    strangers.seed = FIRST;
+    assert_eq!(by_key(&strangers.pack_files(), FIRST), [("log_key", at)]);
+
     let mut gap = twice();
     let last = gap.events.len() - 2;
     gap.events[last].detail = other(last, &origin(), STRANGER, THIRD);
@@ -145,7 +157,9 @@ fn a_checkpoint_from_before_the_change_counts_under_the_key_of_its_time() {
         files.insert(format!("anchors/{size}.checkpoint"), checkpoint.to_vec());
         by_key(&files, given)
     };
-    for (size, seed) in [(ACCEPTED_1, FIRST), (CHANGED, FIRST), (CHANGED + 1, SECOND), (CHANGED + 2, SECOND), (CHANGED + 3, THIRD)] {
+    for (size, seed) in
+        [(ACCEPTED_1, FIRST), (CHANGED, FIRST), (CHANGED + 1, SECOND), (CHANGED + 2, SECOND), (CHANGED + 3, THIRD)]
+    {
         let kept = cut(&twice(), size, seed)["checkpoint"].clone();
         for given in [FIRST, SECOND, THIRD] {
             assert_eq!(known(&kept, given), (0, vec![]), "{size} {given}");
