@@ -17,6 +17,7 @@ mod holds;
 mod incident;
 mod installation;
 mod log;
+mod log_keys;
 mod made;
 mod people;
 pub mod record;
@@ -196,6 +197,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("log_not_opened", "find out who wrote the log's generation: no first leaf under its name says that it was opened"),
     ("log_not_continued", "find out who opened the log's generation: it does not go on from the one before, or in no restore"),
     ("log_opened_twice", "find out who wrote the event: a log is opened by its first leaf and by no other"),
+    (
+        "log_key_not_changed",
+        "find out who wrote the event: it changes the log's key without both keys' signatures for its place, and every verifier names it",
+    ),
     ("tile_differs", "compare the events with the copy outside: a signed leaf is not the one on record"),
     ("checkpoint_missing", "events have their places under no signed checkpoint: compare the log with the copy outside"),
     (
@@ -253,6 +258,7 @@ impl Store {
         findings.extend(snapshot.audit_people(incident).await?);
         findings.extend(snapshot.audit_generations(incident).await?);
         findings.extend(snapshot.audit_log(incident).await?);
+        findings.extend(snapshot.audit_log_keys(incident).await?);
         findings.extend(snapshot.audit_installation(incident).await?);
         Ok(findings)
     }

@@ -23,6 +23,7 @@ mod late_evidence;
 mod letters;
 mod list_signatures;
 mod lists;
+mod log_keys;
 mod model_check;
 mod nights;
 mod no_one_twice;
