@@ -26,7 +26,7 @@ impl LogKeys {
         let (current, next) = (*settings.log_key()?.bytes(), settings.log_next_key()?.map(|key| *key.bytes()));
         if next == Some(current) {
             let what = "is the key of keys.log_file: name the file of another key, as `duly log new-key` makes it, or none";
-            return Err(SettingsError::Refused { key: "keys.log_next_file".to_owned(), what });
+            return Err(SettingsError::Refused { key: "keys.log_next_file".to_owned(), origin: None, what });
         }
         Ok(Self { current, next })
     }

@@ -5,7 +5,7 @@ use super::restore::Part;
 use super::{Archive, EvidenceError, Outer};
 use crate::store::log::{i64_of, u64_of};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
-use duly_ledger::{Appender, Checkpoint, Event, Growth, KEY_CHANGED, leaf_hash};
+use duly_ledger::{Appender, Checkpoint, Event, Growth, leaf_hash};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ impl Tree {
     async fn change_key(&mut self, archive: &Archive, tx: &mut Sequencing, scope: LogScope) -> Result<(), EvidenceError> {
         let size = self.edge.size();
         if let Some(detail) = archive.keys().change(&self.known.line, &self.head.origin, size, &self.key) {
-            self.write(tx, (scope, KEY_CHANGED), detail).await?;
+            self.write(tx, (scope, "log.key_changed"), detail).await?;
             self.key = archive.keys().newest();
         }
         Ok(())

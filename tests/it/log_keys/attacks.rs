@@ -82,7 +82,7 @@ fn made_up(stage: &Stage, origin: &str, size: u64, old: &[u8; 32], new: &[u8; 32
         n: None,
         person: None,
         prev: None,
-        at_micros: 1_795_509_877_000_000,
+        at_micros: i64::try_from(time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1000).unwrap(),
         detail: KeyChange::sign(origin, size, old, new),
     };
     let body = event.to_bytes().unwrap();

@@ -3,6 +3,8 @@
 use super::ground::{PEOPLE, duly, dump, holds, restore, serve, serve_until, stage, told};
 use crate::log_keys::{CHANGES, LOGS, audited, make_key, name_keys};
 use crate::support::{Capability, Setup, Stage, eventually, lane};
+use duly_ledger::{Checkpoint, Note, Signer};
+use std::path::PathBuf;
 
 async fn serve_to_the_end(stage: &Stage) {
     let mut process = serve(stage);
@@ -13,6 +15,19 @@ async fn serve_to_the_end(stage: &Stage) {
     })
     .await;
     process.terminate().await;
+}
+
+/// Whoever has the old key signs what was published last once more: by no settings is it taken back from there.
+async fn refuses_the_old_key(stage: &Stage) {
+    let origin = format!("duly.test/{}", stage.incident.incident_id);
+    let path = PathBuf::from(&stage.office.settings.evidence.outside).join(&origin).join("checkpoint");
+    let right = std::fs::read_to_string(&path).unwrap();
+    let of: Checkpoint = Note::parse(right.as_bytes()).unwrap().text().parse().unwrap();
+    let old = Signer::new(&origin, stage.office.settings.log_key().unwrap().bytes()).unwrap();
+    std::fs::write(&path, old.sign_checkpoint(of.size, of.root)).unwrap();
+    let refused = duly(stage, &["restore", "reconcile"]);
+    assert!(refused.code == 2 && refused.err.contains("signed by"), "{}", refused.err);
+    std::fs::write(&path, right).unwrap();
 }
 
 #[tokio::test]
@@ -30,6 +45,7 @@ async fn a_change_of_the_key_that_a_restored_database_forgot_comes_back_as_both_
         name_keys(&stage, current, next);
         restore(&stage, &backup).await;
         assert_eq!(stage.count(CHANGES).await, 0);
+        refuses_the_old_key(&stage).await;
         duly(&stage, &["restore", "reconcile"]).fine();
         assert_eq!(stage.count("select count(*) from event where kind = 'log.key_changed' and restored_id is not null").await, LOGS);
 
