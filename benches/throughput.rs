@@ -43,37 +43,39 @@ fn scaled(n: u64) -> u64 {
     n / scale.max(1)
 }
 
-/// Of its figures, those that need no services: `cargo bench --bench throughput -- check`.
-fn only_check() -> bool {
-    std::env::args().any(|arg| arg == "check")
-}
+/// Its parts, in the order in which they run; `cargo bench --bench throughput -- import check` runs two of them.
+const PARTS: [&str; 6] = ["sending", "import", "sequenced", "proofs", "verify", "check"];
 
 fn main() {
-    if only_check() {
-        eprintln!("{}", serde_json::to_string_pretty(&check::run()).unwrap());
-        return;
-    }
     rustls::crypto::ring::default_provider().install_default().unwrap();
+    let named: Vec<&str> = PARTS.into_iter().filter(|part| std::env::args().any(|arg| arg == *part)).collect();
+    let parts = if named.is_empty() { &PARTS[..] } else { &named };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut entries = sending::run().await;
-        keep(&entries);
-        entries.extend(import::run().await);
-        keep(&entries);
-        entries.push(evidence::sequenced().await);
-        keep(&entries);
-        entries.push(evidence::proofs().await);
-        keep(&entries);
-        entries.push(verify::run());
-        entries.push(check::run());
-        keep(&entries);
+        let mut entries = Vec::new();
+        for part in parts {
+            entries.extend(run(part).await);
+            keep(&entries, named.is_empty());
+        }
     });
 }
 
+async fn run(part: &str) -> Vec<Entry> {
+    match part {
+        "sending" => sending::run().await,
+        "import" => import::run().await,
+        "sequenced" => vec![evidence::sequenced().await],
+        "proofs" => vec![evidence::proofs().await],
+        "verify" => vec![verify::run()],
+        _ => vec![check::run()],
+    }
+}
+
 /// Writes what is known so far: a run of a quarter of an hour that ends early has measured something all the same.
-fn keep(entries: &[Entry]) {
+fn keep(entries: &[Entry], is_whole: bool) {
     let json = serde_json::to_string_pretty(&entries).unwrap();
     std::fs::create_dir_all("target/bench").unwrap();
-    std::fs::write("target/bench/latest.json", &json).unwrap();
+    let file = if is_whole { "target/bench/latest.json" } else { "target/bench/parts.json" };
+    std::fs::write(file, &json).unwrap();
     eprintln!("{json}");
 }

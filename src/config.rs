@@ -393,7 +393,7 @@ impl Settings {
     pub fn load(figment: &Figment) -> Result<Self, SettingsError> {
         let mut settings: Self = figment.extract()?;
         settings.read_secret_files()?;
-        check::check(&settings)?;
+        check::check(&settings, figment)?;
         Ok(settings)
     }
 }

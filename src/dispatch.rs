@@ -1,5 +1,6 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
+mod backoff;
 mod batches;
 mod call;
 mod confirm;
@@ -120,19 +121,4 @@ pub fn deadlines(settings: &Settings) -> Deadlines {
         laid_aside_ms: settings.receipts.unmatched_retention_days * DAY_MS,
         laid_aside_max: settings.receipts.laid_aside_per_day_max,
     }
-}
-
-/// Full jitter: a random wait between nothing and the exponential step of this attempt; ms.
-pub fn backoff_ms(settings: &Settings, attempt: u32, retry_after: Option<Duration>) -> i64 {
-    use backon::BackoffBuilder;
-    let d = &settings.dispatch;
-    let step = backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(d.backoff_min_ms))
-        .with_max_delay(Duration::from_millis(d.backoff_max_ms))
-        .without_max_times()
-        .build()
-        .nth(usize::try_from(attempt.saturating_sub(1).min(32)).unwrap_or(32))
-        .unwrap_or(Duration::from_millis(d.backoff_max_ms));
-    let jittered = step.mul_f64(rand::random::<f64>());
-    i64::try_from(jittered.max(retry_after.unwrap_or_default()).as_millis()).unwrap_or(i64::MAX)
 }

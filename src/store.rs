@@ -58,7 +58,7 @@ pub use health::Migrated;
 pub(crate) use health::check_version;
 
 use crate::model::health::HealthRules;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 use std::error::Error;
 use std::time::Duration;
 
@@ -106,8 +106,8 @@ pub enum StoreError {
     /// The server is too old.
     #[error("PostgreSQL {found} is older than 15")]
     TooOld {
-        /// `server_version_num`.
-        found: i32,
+        /// Its version.
+        found: String,
     },
     /// Something that must exist does not.
     #[error("there is no {what} `{name}`")]
@@ -306,6 +306,13 @@ impl Store {
         let store = Self { pool: pool(url, connections, Some(Role::Application)).await?, deadlines };
         check_version(&store.pool).await?;
         Ok(store)
+    }
+
+    /// A transaction that finds its rows by keys alone. A plan that was made while its tables were still empty, and is kept
+    /// for hours, would walk over all of them for every batch. The few tables that have to be walked over count as very
+    /// dear then, and nothing is to be compiled for them.
+    pub(crate) async fn begin_by_keys(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        Ok(self.pool.begin_with("begin; set local enable_seqscan = off; set local jit = off").await?)
     }
 
     /// Brings the planner's statistics up to date; after an import and a prepare, before speed matters.

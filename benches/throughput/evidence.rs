@@ -88,17 +88,25 @@ pub async fn cost_of(office: &Arc<Office>, messages: u64) -> Cost {
     let archive = Arc::new(Archive::open(&office.settings, &office.store).unwrap());
     let pool = PgPool::connect(office.settings.database.url.expose_secret()).await.unwrap();
     let events: i64 = sqlx::query_scalar("select count(*) from event").fetch_one(&pool).await.unwrap();
+    // What the run itself left to tidy up is no evidence.
+    tidy(&pool).await;
     let before = Spent::now();
     sequencer::run_once(archive).await.unwrap();
     let sequencing = Spent::now().micros_since(before) / messages as f64;
 
     let log = System::of(&office.store).await;
+    tidy(&pool).await;
     let before = Spent::now();
     for first in (0..events.unsigned_abs()).step_by(200) {
         log.insert(&pool, first, 200).await;
     }
     let writing = Spent::now().micros_since(before) / messages as f64;
     Cost { writing, sequencing, per_message: events as f64 / messages as f64 }
+}
+
+async fn tidy(pool: &PgPool) {
+    sqlx::query("vacuum analyze").execute(pool).await.unwrap();
+    sqlx::query("checkpoint").execute(pool).await.unwrap();
 }
 
 /// One person's proofs among ten million events, from Postgres; the tree is made before the clock starts.
@@ -264,7 +272,7 @@ impl System {
         let bodies: Vec<Vec<u8>> = (first..first + count).map(|i| body(&self.log_id, i)).collect();
         let leaves: Vec<Vec<u8>> = bodies.iter().map(|b| leaf_hash(b).to_vec()).collect();
         sqlx::query(
-            "insert into event (kind, body, leaf) select 'lane.stopped', b, l from unnest($1::bytea[], $2::bytea[]) as j (b, l)",
+            "insert into event (kind, body, leaf) select 'message.accepted', b, l from unnest($1::bytea[], $2::bytea[]) as j (b, l)",
         )
         .bind(&bodies)
         .bind(&leaves)
@@ -274,14 +282,14 @@ impl System {
     }
 }
 
-/// An event as long as most are.
+/// An event as long as most are, and of a kind that the guards treat as most.
 fn body(log_id: &str, i: u64) -> Vec<u8> {
     let filler = to_hex(&leaf_hash(&i.to_be_bytes()));
     let detail = json!({"code": "401", "lane": "sms-a", "content": filler, "destination": filler});
     Event {
         id: Uuid::from_u128(0x0193_55a0_0000_7000_8000_0000_0000_0000 | u128::from(i)).to_string(),
         inc: log_id.to_owned(),
-        kind: "lane.stopped".to_owned(),
+        kind: "message.accepted".to_owned(),
         n: None,
         person: None,
         prev: None,

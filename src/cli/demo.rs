@@ -23,15 +23,13 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 use verdict::Run;
 
-/// Where everything that the demo makes lies.
-const FOLDER: &str = "target/demo";
 /// Fewer people do not meet every fault of config/sandbox.toml, and the run would show less than it says.
 const PEOPLE_MIN: u64 = 500;
 
 /// `duly demo`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly demo\n  duly demo --people 500 --seed 3\n\nNeeds DATABASE_URL and AMQP_URL, as `eval \"$(scripts/services env)\"` sets them; `make demo` does all of it."
+    after_help = "Examples:\n  duly demo\n  duly demo --people 500 --seed 3\n  duly demo --name second    beside another one that runs, with a virtual host of its own in AMQP_URL\n\nNeeds DATABASE_URL and AMQP_URL, as `eval \"$(scripts/services env)\"` sets them; `make demo` does all of it."
 )]
 pub struct Demo {
     /// Made-up people, at least 500
@@ -43,6 +41,15 @@ pub struct Demo {
     /// Give up after this many seconds
     #[arg(long, default_value_t = 170)]
     seconds_max: u64,
+    /// Of one beside another: its folder is target/demo-NAME and its database duly_demo_NAME, both made anew
+    #[arg(long, value_parser = own_name)]
+    name: Option<String>,
+}
+
+/// Letters and digits: it becomes part of the names of a folder and of a database.
+fn own_name(text: &str) -> Result<String, String> {
+    let is_plain = !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    is_plain.then(|| text.to_owned()).ok_or_else(|| "write at most 40 lower-case letters and digits".to_owned())
 }
 
 /// When a worker dies: early in the run, and with calls of its own at the providers.
@@ -72,23 +79,28 @@ impl Kill {
 pub async fn run(args: Demo) -> Result<(), Failure> {
     let kill = Kill::of(args.people)?;
     let started = Instant::now();
-    let folder = Path::new(FOLDER);
+    let (folder, database) = match &args.name {
+        None => (PathBuf::from("target/demo"), "duly_demo".to_owned()),
+        Some(name) => (PathBuf::from(format!("target/demo-{name}")), format!("duly_demo_{name}")),
+    };
+    let folder = folder.as_path();
     std::fs::create_dir_all(folder)?;
     println!(
         "Duly tells {} made-up people by text message and letter, through a simulator of providers.",
         figure_of(args.people)
     );
     println!("The simulator rejects, delays, cuts and forges on purpose. Nothing leaves this machine.\n");
-    let ground = Ground::lay(folder, args.seed).await?;
+    let ground = Ground::lay(folder, &database, &args).await?;
     let rows_read = import(&ground, folder, &args).await?;
     ground.approve_and_go().await?;
     say("plan", &format!("prepared by Ann, approved by Bob, sending after {} s", started.elapsed().as_secs()));
 
-    let mut crew = vec![spawn(&ground.settings, &["web", "scheduler"])?, spawn(&ground.settings, &["worker"])?];
-    let mut victim = spawn(&ground.settings, &["worker"])?;
-    let in_flight = wait_for_flight(&ground.sandbox, &kill).await?;
+    let start = |roles: &[&str]| spawn(&ground.settings, folder, roles);
+    let mut crew = vec![start(&["web", "scheduler"])?, start(&["worker"])?];
+    let mut victim = start(&["worker"])?;
+    let in_flight = wait_for_flight(&ground.sandbox, &kill, folder).await?;
     victim.kill().await?;
-    crew.push(spawn(&ground.settings, &["worker"])?);
+    crew.push(start(&["worker"])?);
     say("killed", &format!("one of two workers, by SIGKILL, with {in_flight} calls at the providers; another one starts"));
 
     let open = wait_until_told(&ground.office, &ground.incident, started, args.seconds_max).await?;
@@ -121,8 +133,8 @@ async fn import(ground: &Ground, folder: &Path, args: &Demo) -> Result<u64, Fail
     Ok(rows_read)
 }
 
-fn spawn(settings: &Settings, roles: &[&str]) -> Result<Child, Failure> {
-    let log = OpenOptions::new().create(true).append(true).open(PathBuf::from(FOLDER).join("serve.log"))?;
+fn spawn(settings: &Settings, folder: &Path, roles: &[&str]) -> Result<Child, Failure> {
+    let log = OpenOptions::new().create(true).append(true).open(folder.join("serve.log"))?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--settings", "config/demo.toml", "serve"]).args(roles);
     // Secrets travel by environment and file, never on a command line.
@@ -136,11 +148,12 @@ fn spawn(settings: &Settings, roles: &[&str]) -> Result<Child, Failure> {
     command.env("DULY_WEB__LISTEN", listen);
     for (name, lane) in &settings.lanes {
         command.env(config::variable_of(&format!("lanes.{name}.url")), &lane.url);
+        command.env(config::variable_of(&format!("lanes.{name}.per_second")), lane.per_second.to_string());
     }
     Ok(command.env("RUST_LOG", "warn").stderr(Stdio::from(log)).kill_on_drop(true).spawn()?)
 }
 
-async fn wait_for_flight(sandbox: &SandboxState, kill: &Kill) -> Result<u64, Failure> {
+async fn wait_for_flight(sandbox: &SandboxState, kill: &Kill, folder: &Path) -> Result<u64, Failure> {
     let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
         let flying: u64 = sandbox.in_flight().values().sum();
@@ -149,7 +162,7 @@ async fn wait_for_flight(sandbox: &SandboxState, kill: &Kill) -> Result<u64, Fai
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    Err(Refusal::of("too few calls reached the providers within 60 s", "read target/demo/serve.log"))
+    Err(Refusal::of("too few calls reached the providers within 60 s", format!("read {}/serve.log", folder.display())))
 }
 
 async fn wait_until_told(office: &Office, incident: &Incident, started: Instant, seconds_max: u64) -> Result<i64, Failure> {

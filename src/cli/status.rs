@@ -31,7 +31,7 @@ pub struct Status {
     /// Incident, or controller/incident; may be left out where there is one only
     #[arg(long)]
     incident: Option<String>,
-    /// Show it live on a terminal, until Ctrl-C
+    /// Show it live on a terminal, until nobody is open any more, or Ctrl-C
     #[arg(long)]
     watch: bool,
 }
@@ -73,8 +73,17 @@ pub async fn run(context: &Context, args: Status) -> Result<(), Failure> {
         // Home, the page, clear what an earlier and longer page left: no flicker and no scrolling away.
         let page = fit(&lines(&now, Paint::stdout()), terminal_size()).replace('\n', "\x1b[K\n");
         data(&format!("\x1b[H{page}\x1b[K\x1b[J"));
+        if is_over(&now) {
+            return Ok(());
+        }
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+/// Whether nothing moves any more: everybody's notice has ended, or the incident is closed.
+fn is_over(progress: &Progress) -> bool {
+    let open = [ShownState::Waiting, ShownState::UnderWay, ShownState::NeedsDecision, ShownState::Held];
+    progress.closed_at.is_some() || progress.equation.people > 0 && open.iter().all(|&state| states(progress, state) == 0)
 }
 
 fn states(progress: &Progress, state: ShownState) -> i64 {

@@ -1,18 +1,28 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
-use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError};
+use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError, layers};
 use crate::model::quiet;
+use figment::Figment;
 use secrecy::ExposeSecret;
 
 /// How many receipts that count for nothing are kept of a lane, ground and day, at least: the audit asks for as many.
 pub const LAID_ASIDE_LEAST: i64 = 100;
 
 fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
-    Err(SettingsError::Refused { key, what })
+    Err(SettingsError::Refused { key, origin: None, what })
 }
 
-/// Refuses settings that cannot work together.
-pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
+/// Refuses settings that cannot work together, and says where the value at fault comes from.
+pub(super) fn check(settings: &Settings, figment: &Figment) -> Result<(), SettingsError> {
+    check_all(settings).map_err(|error| match error {
+        SettingsError::Refused { key, what, .. } => {
+            SettingsError::Refused { origin: layers::origin_of(figment, &key), key, what }
+        }
+        other => other,
+    })
+}
+
+fn check_all(settings: &Settings) -> Result<(), SettingsError> {
     check_evidence(&settings.evidence)?;
     check_dispatch(&settings.dispatch)?;
     check_health(settings)?;

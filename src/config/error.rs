@@ -40,10 +40,12 @@ pub enum SettingsError {
         place: String,
     },
     /// Two settings contradict each other.
-    #[error("`{key}`: {what}")]
+    #[error("`{key}`{}: {what}", .origin.as_ref().map(|origin| format!(" in {origin}")).unwrap_or_default())]
     Refused {
         /// Key.
         key: String,
+        /// File or variable, where it is known.
+        origin: Option<String>,
         /// What is wrong and what to do.
         what: &'static str,
     },

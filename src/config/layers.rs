@@ -95,9 +95,12 @@ pub fn variable_of(key: &str) -> String {
 /// The file that the program carries with it.
 struct Shipped;
 
+/// The layer of the shipped file.
+const SHIPPED: &str = "config/default.toml (built in)";
+
 impl Provider for Shipped {
     fn metadata(&self) -> Metadata {
-        Metadata::named("config/default.toml (built in)")
+        Metadata::named(SHIPPED)
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
@@ -136,6 +139,19 @@ impl Provider for One {
 /// The file or variable that a value comes from.
 pub(super) fn origin(metadata: &Metadata) -> String {
     metadata.source.as_ref().map_or_else(|| metadata.name.to_string(), ToString::to_string)
+}
+
+/// Where the value of a key comes from, or that of what it stands in. Of several, `a.b, c`, the first that somebody set.
+pub(super) fn origin_of(figment: &Figment, keys: &str) -> Option<String> {
+    let section = keys.split('.').next().unwrap_or_default();
+    let full = |key: &str| if key.contains('.') { key.to_owned() } else { format!("{section}.{key}") };
+    let found: Vec<String> = keys.split(", ").filter_map(|key| origin_near(figment, &full(key))).collect();
+    found.iter().find(|origin| *origin != SHIPPED).or(found.first()).cloned()
+}
+
+fn origin_near(figment: &Figment, key: &str) -> Option<String> {
+    let above = || origin_near(figment, key.rsplit_once('.')?.0);
+    figment.find_metadata(key).map(origin).or_else(above)
 }
 
 fn is_secret(key: &str) -> bool {

@@ -149,6 +149,34 @@ fn an_unknown_key_is_named_with_its_file_and_a_remedy() {
 }
 
 #[test]
+fn what_is_refused_is_named_with_the_file_or_variable_of_its_value() {
+    let settings = file(
+        "[dispatch]\nsend_by_ms = 20001\n[lanes.a]\nchannel = \"sms\"\nurl = \"x\"\nlive = true\n[quiet]\nuntil = \"9 am\"\n",
+    );
+    let refused = |variables: &[(&str, &str)], flags: &[(&str, &str)]| {
+        let figment = layers_with(Some(settings.path()), pairs(variables), &pairs(flags));
+        Settings::load(&figment).unwrap_err().to_string()
+    };
+    let name = settings.path().display().to_string();
+
+    let said = refused(&[], &[]);
+    assert!(
+        said.starts_with("`dispatch.send_by_ms` in ") && said.contains(&name) && said.contains("a third of lease_ms"),
+        "{said}"
+    );
+    let said = refused(&[("DULY_DISPATCH__SEND_BY_MS", "20002")], &[]);
+    assert!(said.starts_with("`dispatch.send_by_ms` in DULY_DISPATCH__SEND_BY_MS: "), "{said}");
+    // Of two keys that one sentence is about, the one that somebody set; a key that is nowhere stands where its lane does.
+    let right = ("dispatch.send_by_ms", "10000");
+    let said = refused(&[], &[right]);
+    assert!(said.starts_with("`quiet.from, quiet.until` in ") && said.contains(&name), "{said}");
+    let said = refused(&[], &[right, ("quiet.until", "09:00")]);
+    assert!(said.starts_with("`lanes.a.api_key` in ") && said.contains(&name), "{said}");
+    let said = refused(&[], &[right, ("quiet.until", "09:00"), ("lanes.a.api_key", "s3cr3t"), ("dispatch.lease_ms", "1")]);
+    assert!(said.starts_with("`dispatch.lease_ms` in --set dispatch.lease_ms: ") && !said.contains("s3cr3t"), "{said}");
+}
+
+#[test]
 fn a_wrong_type_a_missing_field_and_a_missing_file_are_told_apart() {
     let wrong = load("[dispatch]\nprefetch = \"many\"\n", &[], &[]).unwrap_err();
     assert!(matches!(wrong, SettingsError::WrongType { key, .. } if key == "dispatch.prefetch"));

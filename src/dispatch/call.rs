@@ -1,8 +1,9 @@
 //! One claimed call: made once, or refused at its first byte; either way it ends in an outcome.
 
+use super::Office;
+use super::backoff::backoff_ms;
 use super::draft::Prepared;
 use super::gate::Gate;
-use super::{Office, backoff_ms};
 use crate::model::health::sign;
 use crate::model::step::Answer;
 use crate::provider::CallResult;
@@ -35,6 +36,6 @@ pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32
         parts: result.returned.parts,
         cost: result.returned.cost.map(|cost| (cost.milli, cost.currency)),
         differs: result.returned.differs,
-        retry_in_ms: backoff_ms(&office.settings, attempt, result.retry_after),
+        retry_in_ms: backoff_ms(&office.settings.dispatch, attempt, result.retry_after),
     }
 }

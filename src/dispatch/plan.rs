@@ -100,6 +100,8 @@ pub async fn prepare(
     progress: impl Fn(u64),
 ) -> Result<PlanSummary, PlanError> {
     let store = &office.store;
+    // Who came just now is in no statistics yet: a plan of the planner's for ten people takes minutes for thousands.
+    store.analyze().await?;
     let open = store.list_open_lists(incident.key).await?;
     let look = store.load_letterhead(incident.key.controller_id).await?;
     let mut draft = store.begin_plan(incident.key).await?;

@@ -22,21 +22,44 @@ const BUNDLES: u64 = 16;
 /// How often a growing log is noted in the system's log.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
+impl Recent {
+    /// Those of it that stand from `first` on, if it reaches to `end`.
+    fn between(&self, first: u64, end: u64) -> &[Vec<u8>] {
+        let at = |place: u64| usize::try_from(place.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        if end <= self.first { &[] } else { self.bodies.get(at(first)..at(end)).unwrap_or_default() }
+    }
+}
+
 /// Copies what is signed, and keeps the register.
 #[derive(Default)]
 pub struct Publisher {
     noted: HashMap<String, Instant>,
+    /// What was signed just now, by number and generation of its log: it need not be read again.
+    recent: HashMap<(i32, i32), Recent>,
+}
+
+/// The last events of a log.
+#[derive(Default)]
+struct Recent {
+    first: u64,
+    bodies: Vec<Vec<u8>>,
 }
 
 impl Publisher {
+    /// Keeps the newest events of a log until they are published.
+    pub fn expect(&mut self, (log_no, generation, size): (i32, i32, u64), bodies: Vec<Vec<u8>>) {
+        self.recent.insert((log_no, generation), Recent { first: size - bodies.len() as u64, bodies });
+    }
+
     /// Publishes the newest checkpoint of every log that has one nobody has seen. A log that contradicts itself keeps
     /// no other back; it is what the error tells in the end.
     pub async fn publish(&mut self, archive: &Archive) -> Result<(), EvidenceError> {
         let mut odd = None;
         for log in archive.store.list_unpublished().await? {
+            let recent = self.recent.remove(&(log.log_no, log.generation)).unwrap_or_default();
             let changes = archive.store.list_key_changes(log.log_no).await?;
             let known = Known::new(&changes, archive.keys(), log.generation, log.size);
-            let copy = Copy { archive, known, from: u64_of(log.published), size: u64_of(log.size), log };
+            let copy = Copy { archive, known, from: u64_of(log.published), size: u64_of(log.size), log, recent };
             match copy.run().await {
                 Ok(()) => self.note(&copy).await?,
                 Err(error) if error.is_of_one_log() => odd = odd.or(Some(error)),
@@ -67,6 +90,7 @@ struct Copy<'a> {
     log: Unpublished,
     from: u64,
     size: u64,
+    recent: Recent,
 }
 
 impl Copy<'_> {
@@ -107,7 +131,14 @@ impl Copy<'_> {
     }
 
     async fn entries(&self, first: u64, end: u64) -> Result<Vec<Vec<u8>>, EvidenceError> {
-        let entries = self.archive.store.list_entries(self.log.log_no, self.log.generation, i64_of(first), i64_of(end)).await?;
+        let known = self.recent.between(first, end);
+        let end_of_rest = end - known.len() as u64;
+        let mut entries = Vec::new();
+        if end_of_rest > first {
+            let (store, log) = (&self.archive.store, &self.log);
+            entries = store.list_entries(log.log_no, log.generation, i64_of(first), i64_of(end_of_rest)).await?;
+        }
+        entries.extend_from_slice(known);
         if entries.len() as u64 != end - first {
             return Err(self.contradiction("an event is missing"));
         }

@@ -199,11 +199,13 @@ impl Sequencer {
         failpoint::reach("checkpoint_signed").await;
         tx.commit().await?;
         failpoint::reach("checkpoint_committed").await;
-        for (scope, _) in &touched {
+        self.unchanged.iter_mut().for_each(|left| left.retain(|scope| !groups.contains_key(scope)));
+        for (scope, tree) in &touched {
             self.aside.remove(scope);
+            let bodies = groups.remove(scope).into_iter().flatten().flat_map(|waiting| waiting.bodies).collect();
+            self.publisher.expect(tree.extent(), bodies);
         }
         self.trees.extend(touched);
-        self.unchanged.iter_mut().for_each(|left| left.retain(|scope| !groups.contains_key(scope)));
         Ok(took)
     }
 

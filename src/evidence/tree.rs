@@ -47,6 +47,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Number and generation of the log, and how many leaves it has.
+    pub fn extent(&self) -> (i32, i32, u64) {
+        (self.head.log_no, self.head.generation, self.edge.size())
+    }
+
     /// Writes an event of the log itself into the next place.
     async fn write(
         &mut self,
@@ -155,13 +160,13 @@ impl Tree {
     ) -> Result<(), EvidenceError> {
         self.change_key(archive, tx, scope).await?;
         let first = i64_of(self.edge.size());
-        if waiting.iter().any(|w| w.leaves.len() != w.count) {
+        if waiting.iter().any(|w| w.bodies.len() != w.count) {
             let what = "an event that waits for its place is not on record";
             return Err(EvidenceError::Contradiction { origin: self.head.origin.clone(), what });
         }
         let rows: Vec<i64> = waiting.iter().map(|w| w.first_ord).collect();
         tx.place(&self.head, first, &rows).await?;
-        waiting.iter().flat_map(|w| &w.leaves).for_each(|leaf| self.edge.append(*leaf));
+        waiting.iter().flat_map(|w| &w.bodies).for_each(|body| self.edge.append(leaf_hash(body)));
         let growths: Vec<TileGrowth> = self.edge.take_growth().into_iter().map(growth).collect();
         tx.grow(&self.head, &growths).await?;
         let (size, root) = (self.edge.size(), self.edge.root());

@@ -111,7 +111,7 @@ impl Store {
     pub async fn list_drafts(&self, messages: &[Uuid]) -> Result<Vec<Draft>, StoreError> {
         let mut drafts = Vec::with_capacity(messages.len());
         // One transaction for all reads: a batch must not cost the database a commit for each of them.
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin_by_keys().await?;
         for (incident, parts) in list_message_parts(&mut tx, messages).await? {
             let people: Vec<Uuid> = parts.iter().map(|m| m.person_id).collect();
             let mut persons = list_person_parts(&mut tx, incident, &people).await?;

@@ -56,9 +56,14 @@ fn uncounted() -> Vec<String> {
 }
 
 impl Store {
+    // The moment is asked for once in each statement, as `(select duly_now())`: a clock that is read for every row is none
+    // that an index could be searched with, and each look would walk over all open messages.
+
     /// Queues due messages on a lane, urgent plans first, then by turns between incidents, and by lot where a turn is
     /// larger than the quota: a lease, no evidence. The lane's first choice stays. After a rest a single message goes first.
+    /// A message that somebody has locked is left for the next time: who holds some never waits here for others.
     pub async fn queue_due(&self, lane: &str, channel: Channel, quota: Quota) -> Result<Vec<Uuid>, StoreError> {
+        let mut tx = self.begin_by_keys().await?;
         let queued = sqlx::query_scalar!(
             "with running as (
                 select q.controller_id, q.incident_no, q.plan_no, q.is_urgent,
@@ -73,7 +78,7 @@ impl Store {
                   from running r cross join lateral (
                     select m.* from message m
                      where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no and m.state = 'ready'
-                       and m.due_at <= duly_now() and m.expires_at > duly_now() and m.channel = $2 and (m.lane is null and $8 or m.lane = $1)
+                       and m.due_at <= (select duly_now()) and m.expires_at > (select duly_now()) and m.channel = $2 and (m.lane is null and $8 or m.lane = $1)
                        and (m.channel <> 'sms' or not coalesce(m.zones && r.night, false))
                        and (m.attempt - m.counted_from < $6 or m.attempt - m.counted_from - (select count(*) from outcome o where o.controller_id = m.controller_id
                             and o.incident_no = m.incident_no and o.message_id = m.message_id and o.attempt > m.counted_from
@@ -83,11 +88,15 @@ impl Store {
                      order by m.due_at limit $3) m),
              chosen as (
                 select * from due order by is_urgent desc, turn, random()
-                 limit greatest(0, least($3, case when exists (select from lane_pause l where l.lane = $1) then least(1, $5::bigint) else $5::bigint end - (select count(*) from message o where o.lane = $1 and o.lease_until > duly_now()))))
+                 limit greatest(0, least($3, case when exists (select from lane_pause l where l.lane = $1) then least(1, $5::bigint) else $5::bigint end - (select count(*) from message o where o.lane = $1 and o.lease_until > (select duly_now()))))),
+             free as (
+                select m.controller_id, m.incident_no, m.message_id
+                  from chosen c join message m on m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
+                   for no key update of m skip locked)
              update message m set lane = $1, due_at = duly_now() + $4::bigint * interval '1 millisecond',
                     lease_until = duly_now() + $4::bigint * interval '1 millisecond'
-               from chosen c where m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
-                and m.state = 'ready' and m.due_at <= duly_now()
+               from free c where m.controller_id = c.controller_id and m.incident_no = c.incident_no and m.message_id = c.message_id
+                and m.state = 'ready' and m.due_at <= (select duly_now())
              returning m.message_id",
             lane,
             channel.as_str(),
@@ -98,17 +107,20 @@ impl Store {
             &uncounted(),
             quota.takes_new
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(queued)
     }
 
     /// Lists open messages whose deadline passed or whose attempts are used up, oldest first; nothing is given up while a
     /// hold or a pause keeps it. A queued message whose lease ran out is simply due again.
     pub async fn list_due(&self, limit: i64, attempts_max: u32) -> Result<Vec<Due>, StoreError> {
+        let mut tx = self.begin_by_keys().await?;
         let rows = sqlx::query!(
-            r#"select m.controller_id, m.incident_no, m.message_id, m.person_id, m.state, m.attempt, m.lane,
-                      m.expires_at <= duly_now() as "is_expired!",
+            r#"select m.controller_id as "controller_id!", m.incident_no as "incident_no!", m.message_id as "message_id!", m.person_id as "person_id!",
+                      m.state as "state!", m.attempt as "attempt!", m.lane,
+                      m.expires_at <= (select duly_now()) as "is_expired!",
                       m.state = 'overdue' and exists (select from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no
                           and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!",
                       coalesce(r.reference, a.reference) as reference, coalesce(octet_length(a.request), 0) > 0 as "has_request!",
@@ -117,18 +129,25 @@ impl Store {
                       coalesce((select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
                           and o.message_id = m.message_id and o.provider_id is not null limit 1),
                           (select l.found[1] from lookup l where l.message_id = m.message_id and l.found[1] is not null limit 1)) as provider_id
-                 from incident i cross join lateral (
-                    select * from message m where m.incident_no = i.incident_no and m.due_at <= duly_now()
-                       and (m.state <> 'ready' or (m.expires_at <= duly_now() or m.attempt - m.counted_from >= $2
+                 from ((select m.* from incident i cross join lateral (
+                           select * from message m where m.incident_no = i.incident_no and m.state <> 'ready'
+                              and m.due_at is not null and m.due_at <= (select duly_now()) order by m.due_at limit $1) m)
+                       union all
+                       (select m.* from incident i
+                          join plan q on q.controller_id = i.controller_id and q.incident_no = i.incident_no and q.state = 'running'
+                         cross join lateral (
+                           (select * from message m where m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready'
+                               and m.expires_at <= (select duly_now()))
+                           union all
+                           (select * from message m where m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready'
+                               and m.expires_at > (select duly_now()) and m.attempt > m.counted_from and m.attempt - m.counted_from >= $2
                                and m.attempt - m.counted_from - (select count(*) from outcome o where o.controller_id = m.controller_id
                                    and o.incident_no = m.incident_no and o.message_id = m.message_id and o.attempt > m.counted_from
-                                   and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($3))) >= $2)
-                            and i.closed_at is null
-                            and exists (select from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
-                                 and q.plan_no = m.plan_no and q.state = 'running')
-                            and not exists (select from hold h where h.controller_id = m.controller_id and h.incident_no = m.incident_no
-                                 and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id)))
-                     order by m.due_at limit $1) m
+                                   and (o.kind = 'lane_stopped' or o.kind = 'not_taken' and o.code = any($3))) >= $2)) m
+                         where i.closed_at is null and m.due_at <= (select duly_now())
+                           and not exists (select from hold h where h.controller_id = i.controller_id and h.incident_no = i.incident_no
+                                and h.lifted_at is null and (h.person_id is null or h.person_id = m.person_id))
+                         order by m.due_at limit $1)) m
                  left join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
                       and a.message_id = m.message_id and a.attempt = m.attempt
                  left join restored_call r on r.controller_id = m.controller_id and r.incident_no = m.incident_no and r.message_id = m.message_id
@@ -139,8 +158,9 @@ impl Store {
             i32::try_from(attempts_max).unwrap_or(i32::MAX),
             &uncounted()
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *tx)
         .await?;
+        tx.commit().await?;
         rows.into_iter()
             .map(|row| {
                 Ok(Due {

@@ -9,6 +9,9 @@ use time::OffsetDateTime;
 /// Where sqlx keeps the migrations that were applied.
 const MIGRATIONS: &str = "_sqlx_migrations";
 
+/// Oldest major version that has all that the migrations use.
+const OLDEST: i32 = 15;
+
 /// What a migration did.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct Migrated {
@@ -81,8 +84,32 @@ async fn applied(pool: &PgPool) -> Result<Vec<AppliedMigration>, StoreError> {
 
 pub(crate) async fn check_version(pool: &PgPool) -> Result<(), StoreError> {
     let row = sqlx::query!(r#"select current_setting('server_version_num')::int as "version!""#).fetch_one(pool).await?;
-    if row.version < 150_000 {
-        return Err(StoreError::TooOld { found: row.version });
+    check_number(row.version)
+}
+
+/// `server_version_num`: the major version times 10,000, until 9.6 with the second part times 100.
+fn check_number(number: i32) -> Result<(), StoreError> {
+    let (major, rest) = (number / 10_000, number % 10_000);
+    if major >= OLDEST {
+        return Ok(());
     }
-    Ok(())
+    let found = if major >= 10 { format!("{major}.{rest}") } else { format!("{major}.{}.{}", rest / 100, rest % 100) };
+    Err(StoreError::TooOld { found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_by_its_version() {
+        for (number, said) in [(90_624, "9.6.24"), (100_023, "10.23"), (140_013, "14.13"), (149_999, "14.9999")] {
+            let refused = check_number(number).err().map(|error| (error.to_string(), error.remedy().to_owned()));
+            let expected = (format!("PostgreSQL {said} is older than 15"), "use PostgreSQL 15 or newer".to_owned());
+            assert_eq!(refused, Some(expected));
+        }
+        for number in [150_000, 150_008, 170_002, 200_000] {
+            assert!(check_number(number).is_ok(), "{number}");
+        }
+    }
 }

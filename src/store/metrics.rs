@@ -84,7 +84,7 @@ impl Store {
         let mut moment = self.moment().await?;
         let rows = sqlx::query!(
             r#"select a.lane, count(*) as "n!" from outcome o join attempt a using (controller_id, incident_no, message_id, attempt)
-                where o.at > duly_now() - interval '1 minute' and o.kind = 'accepted' group by 1"#
+                where o.at > (select duly_now()) - interval '1 minute' and o.kind = 'accepted' group by 1"#
         )
         .fetch_all(&mut *moment)
         .await?;

@@ -30,12 +30,16 @@ impl Store {
                        (select max(night_ends(z, r.quiet_from, r.quiet_until)) from unnest(m.zones) z) as until
                   from running r cross join lateral (
                     select * from message m where m.controller_id = r.controller_id and m.incident_no = r.incident_no and m.plan_no = r.plan_no
-                       and m.state = 'ready' and m.channel = 'sms' and m.due_at <= duly_now() and m.zones && r.night
+                       and m.state = 'ready' and m.channel = 'sms' and m.due_at <= (select duly_now()) and m.zones && r.night
                      order by m.due_at limit $1) m
-                 where r.night is not null)
+                 where r.night is not null),
+             free as (
+                select m.controller_id, m.incident_no, m.message_id, a.until
+                  from asleep a join message m on m.controller_id = a.controller_id and m.incident_no = a.incident_no and m.message_id = a.message_id
+                   for no key update of m skip locked)
              update message m set due_at = a.until
-               from asleep a where m.controller_id = a.controller_id and m.incident_no = a.incident_no and m.message_id = a.message_id
-                and m.state = 'ready' and m.due_at <= duly_now() and a.until is not null",
+               from free a where m.controller_id = a.controller_id and m.incident_no = a.incident_no and m.message_id = a.message_id
+                and m.state = 'ready' and m.due_at <= (select duly_now()) and a.until is not null",
             limit
         )
         .execute(&self.pool)

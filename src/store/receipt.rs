@@ -191,7 +191,7 @@ impl Store {
     /// the planner believes in a table that is still small, and would look it all up for every receipt that waits.
     pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
-            r#"with due as materialized (select * from receipt where due_at <= duly_now() and verdict = 'verified' order by due_at limit $1)
+            r#"with due as materialized (select * from receipt where due_at <= (select duly_now()) and verdict = 'verified' order by due_at limit $1)
                select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
                       a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.reference as "known_as?", r.controller_id,

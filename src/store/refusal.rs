@@ -43,7 +43,7 @@ impl Store {
             r#"with now as (select floor(extract(epoch from duly_now()) * 1000 / $1::bigint) * $1 / 1000 as period),
                refused as (
                  update receipt r set result = 'refused', due_at = null from now
-                  where r.due_at <= duly_now() and r.verdict <> 'verified' and r.received_at < to_timestamp(now.period)
+                  where r.due_at <= (select duly_now()) and r.verdict <> 'verified' and r.received_at < to_timestamp(now.period)
                  returning r.controller_id, r.provider, r.verdict, floor(extract(epoch from r.received_at) * 1000 / $1) * $1 / 1000 as since)
                select controller_id as "controller_id!", provider as "lane!", verdict as "ground!", since::bigint as "since!", count(*) as "n!"
                  from refused group by 1, 2, 3, 4"#,

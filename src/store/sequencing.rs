@@ -61,8 +61,8 @@ pub struct Waiting {
     pub scope: LogScope,
     /// How many they are.
     pub count: usize,
-    /// Their leaf hashes, in order; fewer than they are, if an event was taken away.
-    pub leaves: Vec<[u8; 32]>,
+    /// Their bytes, in order; fewer than they are, if an event was taken away.
+    pub bodies: Vec<Vec<u8>>,
 }
 
 /// A generation of a log, and how far it is signed.
@@ -130,7 +130,7 @@ impl Sequencing {
         let (controllers, incidents): (Vec<_>, Vec<_>) = aside.iter().map(|scope| scope.columns()).unzip();
         let rows = sqlx::query!(
             r#"select i.first_ord as "first_ord!", i.controller_id, i.incident_no, cardinality(i.ords) as "count!",
-                      (select string_agg(e.leaf, ''::bytea order by e.ord) from event e where e.ord = any(i.ords)) as leaves
+                      (select array_agg(e.body order by e.ord) from event e where e.ord = any(i.ords)) as bodies
                  from (select w.*, sum(cardinality(w.ords)) over (order by w.first_ord) - cardinality(w.ords) as before
                          from (select * from event_inbox w
                                 where not exists (select from unnest($2::uuid[], $3::bigint[]) as a (controller_id, incident_no)
@@ -143,12 +143,13 @@ impl Sequencing {
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        let waiting = rows.into_iter().map(|row| {
-            let leaves = row.leaves.unwrap_or_default().chunks(32).map(super::unit::hash).collect::<Result<_, StoreError>>()?;
-            let scope = LogScope::from_columns(row.controller_id, row.incident_no);
-            Ok(Waiting { first_ord: row.first_ord, scope, count: usize::try_from(row.count).unwrap_or_default(), leaves })
+        let waiting = rows.into_iter().map(|row| Waiting {
+            first_ord: row.first_ord,
+            scope: LogScope::from_columns(row.controller_id, row.incident_no),
+            count: usize::try_from(row.count).unwrap_or_default(),
+            bodies: row.bodies.unwrap_or_default(),
         });
-        waiting.collect()
+        Ok(waiting.collect())
     }
 
     /// The log of a scope with its newest generation; made where there is none yet.

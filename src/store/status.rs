@@ -123,9 +123,9 @@ impl Store {
         let row = sqlx::query!(
             r#"select duly_now() as "at!",
                  (select count(*) from outcome where controller_id = $1 and incident_no = $2 and kind = 'accepted'
-                     and at > duly_now() - interval '1 minute') as "accepted!",
+                     and at > (select duly_now()) - interval '1 minute') as "accepted!",
                  (select count(*) from notice where controller_id = $1 and incident_no = $2 and state = 'notified'
-                     and ended_at > duly_now() - interval '1 minute') as "notified!",
+                     and ended_at > (select duly_now()) - interval '1 minute') as "notified!",
                  m.to_hand_over as "to_hand_over!", m.unknown as "unknown!", m.asked as "asked!",
                  (select count(*) from event where controller_id = $1 and incident_no = $2 and kind = 'message.unknown'
                      and message_to = 'unknown') as "unknown_made!",

@@ -143,8 +143,8 @@ async fn letters_count_as_handed_to_the_carrier_once_somebody_signed_the_docket(
     let (manifest, pdf) = batches(&desk.path("letters")).remove(0);
     assert!(pdf.starts_with(b"%PDF-") && manifest["messages"][0]["pages"][0] == 1, "{manifest}");
     assert!(manifest["file"].as_str().unwrap().starts_with("NOT-LIVE-"), "{manifest}");
+    let fixed = ["batch", "handed-over", name, "--lane", "letters", "--to", "carrier", "--carried-by", "post room"];
     let docket = |count: &str, when: &str| {
-        let fixed = ["batch", "handed-over", name, "--lane", "letters", "--to", "carrier", "--carried-by", "post room"];
         desk.duly("bob", &[&fixed[..], &["--place", "Leeds Mail Centre", "--count", count, "--when", when]].concat())
     };
     let now = time::OffsetDateTime::now_utc() + time::Duration::seconds(1);
@@ -154,6 +154,7 @@ async fn letters_count_as_handed_to_the_carrier_once_somebody_signed_the_docket(
     assert!(status.contains(&format!("batch {name} with 1 message waits to be carried")), "{status}");
     docket("2", &now).refused("the batch has 1 message, and the docket says 2", "count again");
     docket("1", "2026-01-01T00:00:00Z").refused("the batch was not handed over at that time", "it was closed");
+    desk.refuses_unsigned(&[&fixed[..], &["--place", "Leeds Mail Centre", "--count", "1", "--when", &now]].concat());
     let before = words(&desk, "select state from message where channel = 'letter'").await;
     assert_eq!(before, ["accepted"], "nothing counts before somebody signed");
     docket("1", &now).fine();
@@ -210,6 +211,8 @@ async fn a_result_file_moves_what_it_names_and_nothing_where_a_row_is_wrong() {
         result(format!("reference,status\n{rows}")).refused(what, "");
     }
     result("id,state\n".into()).refused("row 1 of the result file has no columns", "one row for each message");
+    desk.write("result.csv", &format!("reference,status\n{},delivered\n", references[0]));
+    desk.refuses_unsigned(&["batch", "result", "result.csv", "--lane", "sms-a"]);
     assert!(words(&desk, "select state from message where state <> 'accepted'").await.is_empty(), "nothing was taken");
 
     result(format!("reference,status\n{},delivered\n{},failed\n", references[0], references[1])).fine();

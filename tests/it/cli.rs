@@ -8,6 +8,8 @@ mod cut;
 pub mod desk;
 mod plans;
 mod signatures;
+mod terminal;
+mod unsigned;
 mod undecided;
 
 use desk::{Desk, PERSONAL, run};

@@ -145,6 +145,8 @@ fn faulty(point: Point, capability: Capability) -> Lane {
     lane
 }
 
+/// Answers the other process of the victim's role. A frozen victim thaws here, goes on from where it stood, and ends: what is
+/// judged afterwards is also what it did.
 async fn strike(stage: &Stage, victim: &mut Process, point: Point, blow: Blow, role: &str) -> Process {
     match blow {
         Blow::Kill => victim.kill(),
@@ -163,10 +165,12 @@ async fn strike(stage: &Stage, victim: &mut Process, point: Point, blow: Blow, r
             victim.release();
         }
         victim.thaw();
-        if !matches!(point, Point::Call("outcome_committed" | "acknowledged") | Point::LookUp) {
-            eventually("the thawed call has its outcome", async || stage.count("select count(*) from outcome").await > outcomes)
-                .await;
-        }
+        // It leaves only when all that it had begun is done, and says so.
+        let ended = victim.terminate().await;
+        assert!(ended.success() && victim.log().contains("\"stopped\""), "{point:?}: the thawed process did not end well");
+        let late = stage.count("select count(*) from outcome").await - outcomes;
+        let has_told = matches!(point, Point::Call("outcome_committed" | "acknowledged") | Point::LookUp);
+        assert!(if has_told { late == 0 } else { late > 0 }, "{point:?}: {late} outcomes since it thawed");
     }
     rescuer
 }
@@ -264,6 +268,7 @@ async fn a_not_found_of_an_earlier_call_says_nothing_of_a_later_one() {
 
     old.release();
     old.thaw();
+    assert!(old.terminate().await.success());
     stage.drain().await;
 
     assert_eq!((stage.sandbox.state.fired(FaultKind::CutBefore), stage.sandbox.state.fired(FaultKind::CutAfter)), (1, 1));

@@ -171,8 +171,8 @@ fn duly(stage: &Stage, args: &[&str]) -> Ran {
 #[tokio::test]
 async fn the_commands_say_which_log_is_under_which_key_and_when_the_old_one_may_go() {
     let stage = stage().await;
-    let made = duly(&stage, &["log", "new-key", "--out", "second.key"]).fine();
-    let (old, new) = (hex::encode(public_key(&first_key(&stage))), made.out.trim().to_owned());
+    let made = duly(&stage, &["log", "new-key", "--out", "second.key", "--json"]).fine().json();
+    let (old, new) = (hex::encode(public_key(&first_key(&stage))), made["key"].as_str().unwrap().to_owned());
     duly(&stage, &["log", "new-key", "--out", "second.key"]).refused("the file `second.key` cannot be made", "another path");
     let keys = |ran: &Ran| -> Vec<(String, String)> {
         let logs = ran.json()["logs"].as_array().unwrap().clone();

@@ -111,6 +111,8 @@ async fn what_was_taken_back_told_nobody_and_the_next_step_takes_its_place() {
         held.words("select 'p_' || replace(person_id::text, '-', '') from message order by message_id limit 1").await.remove(0);
     let listed = held.desk.duly("ann", &["message", "list", "--incident", "cards", "--person", &person]).fine().out;
     assert!(listed.contains("can be taken back"), "{listed}");
+    held.desk.refuses_unsigned(&["message", "cancel", &messages[0], "--incident", "cards", "--reason", "wrong enclosure"]);
+    assert_eq!(held.told_of(&messages[0]).await, [""; 0], "nobody was asked");
     let done = held.cancel(&messages[0]).fine();
 
     assert_eq!(done.json()["recalled"], "cancelled");

@@ -1,7 +1,11 @@
 //! Who goes when: one leader, a pace over all workers, lanes that pause, and answers that are heeded.
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
+use duly::model::state::Channel;
+use duly::store::due::Quota;
 use duly_sandbox::{Fault, FaultKind};
+use sqlx::PgPool;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 fn paced(per_second: u32) -> Lane {
@@ -133,18 +137,55 @@ async fn who_is_told_to_come_back_later_comes_back_later() {
     stage.audit().await;
 }
 
+/// Pauses of all messages that wait to be tried again, in the database's clock: after which attempt, and ms from its outcome.
+async fn pauses(stage: &Stage) -> Vec<(i32, i64)> {
+    sqlx::query_as(
+        "select m.attempt, (extract(epoch from m.due_at - o.at) * 1000)::bigint
+           from message m join outcome o using (controller_id, incident_no, message_id, attempt)
+          where m.state = 'ready' and o.kind = 'not_taken'",
+    )
+    .fetch_all(&stage.owner)
+    .await
+    .unwrap()
+}
+
 #[tokio::test]
 async fn a_provider_that_is_away_is_tried_again_with_growing_pauses() {
+    const MINUTE_MS: i64 = 60_000;
+    /// Longest pause after each attempt: it doubles, up to its limit.
+    const LONGEST_MINUTES: [i64; 4] = [10, 20, 30, 30];
     let stage = Stage::new(Setup {
-        lanes: vec![faulty(Fault { times: Some(3), ..Fault::always(FaultKind::TooMany) })],
+        people: 40,
+        lanes: vec![faulty(Fault::always(FaultKind::TooMany))],
+        dispatch: vec![("backoff_min_ms", 10 * MINUTE_MS), ("backoff_max_ms", 30 * MINUTE_MS)],
         ..Setup::default()
     })
     .await;
-    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    let _worker = stage.start(&["worker"]);
+    let mut seen: BTreeMap<i32, Vec<i64>> = BTreeMap::new();
+    for round in 1..=4 {
+        let mut scheduler = stage.start(&["scheduler"]);
+        let tried = async || stage.count("select min(attempt)::bigint from message").await >= round;
+        eventually("everybody was tried once more", tried).await;
+        assert!(scheduler.terminate().await.success());
+        const AT_WORK: &str = "select count(*) from message where state <> 'ready' or lease_until > duly_now()";
+        eventually("nobody is on the road", async || stage.count(AT_WORK).await == 0).await;
+        pauses(&stage).await.into_iter().for_each(|(attempt, pause)| seen.entry(attempt).or_default().push(pause));
+        stage.shift_clock(3600 * i32::try_from(round).unwrap()).await;
+    }
 
+    for (attempt, minutes) in (1..).zip(LONGEST_MINUTES) {
+        let (pauses, limit) = (&seen[&attempt], minutes * MINUTE_MS);
+        let (shortest, longest) = (*pauses.iter().min().unwrap(), *pauses.iter().max().unwrap());
+        // The provider asks for a second at least; between an outcome and its pause lies a part of one transaction.
+        assert!(shortest >= 1000 && longest <= limit + 5000, "after attempt {attempt}: {pauses:?}");
+        // Full jitter over so many: some wait longer than anybody could before, and some short.
+        assert!(longest > limit * 2 / 3 && shortest < limit / 2, "after attempt {attempt}: {pauses:?}");
+    }
+    stage.sandbox.state.set_faults("sms", vec![]);
+    let _scheduler = stage.start(&["scheduler"]);
     stage.drain().await;
-
-    assert_eq!((stage.sandbox.state.fired(FaultKind::TooMany), stage.produced()), (3, 1));
+    assert_eq!(stage.produced(), 40);
     stage.audit().await;
 }
 
@@ -193,4 +234,31 @@ async fn a_hold_in_mid_run_stops_everybody_within_its_half_second_until_it_is_li
     stage.drain().await;
     assert_eq!(stage.produced(), 60);
     stage.audit().await;
+}
+
+/// Rows of `message` that statements have read so far, and how many statements looked into an index of it.
+async fn reads(owner: &PgPool) -> (i64, i64) {
+    let rows = "select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0), coalesce(idx_scan, 0)
+                  from pg_stat_user_tables where relname = 'message'";
+    sqlx::query_as(rows).fetch_one(owner).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_look_reads_what_is_due_and_not_all_that_waits() {
+    let stage = Stage::new(Setup { people: 400, ..Setup::default() }).await;
+    let (owner, store) = (&stage.owner, &stage.office.store);
+    sqlx::query("update message set due_at = duly_now() + interval '1 hour'").execute(owner).await.unwrap();
+    let quota = Quota { limit: 100, outstanding_max: 100, attempts_max: 3, takes_new: true };
+    let (before, scans) = reads(owner).await;
+
+    let looks = 50;
+    for _ in 0..looks {
+        assert!(store.queue_due("sms", Channel::Sms, quota).await.unwrap().is_empty());
+        assert!(store.list_due(100, 3).await.unwrap().is_empty());
+    }
+
+    // Each look is at least one scan; backends report what they did when they have rested for a moment.
+    eventually("the looks are counted", async || reads(owner).await.1 >= scans + 2 * looks).await;
+    let read = reads(owner).await.0 - before;
+    assert!(read < 400, "{read} rows were read in {looks} looks of each kind at 400 messages that wait for later");
 }

@@ -14,6 +14,7 @@ pub mod receipt;
 mod services;
 mod settings;
 mod stage;
+mod terminal;
 mod wait;
 mod world;
 
@@ -28,5 +29,6 @@ pub use provider::{Capability, NOTIFY_KEY, Sandbox, lane};
 pub use proxy::Proxy;
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
+pub use terminal::{Left, Terminal};
 pub use wait::{eventually, skipped, within};
 pub use world::{World, deadlines, quota, world, world_after, world_under};

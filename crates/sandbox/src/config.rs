@@ -67,6 +67,8 @@ pub struct ProviderConfig {
     pub receipt_delay_ms: u64,
     /// Whether receipts are sent.
     pub receipts: bool,
+    /// Whether only the last step of a message's life has one, as GOV.UK Notify does it.
+    pub receipts_of_end_only: bool,
     /// Wait between the tries of a receipt, ms; none: as the provider waits.
     pub receipt_retry_ms: Option<u64>,
     /// Faults; of several of one kind the first that fires counts.
@@ -87,6 +89,7 @@ impl Default for ProviderConfig {
             latency_ms: 0,
             receipt_delay_ms: 50,
             receipts: true,
+            receipts_of_end_only: false,
             receipt_retry_ms: None,
             faults: Vec::new(),
         }

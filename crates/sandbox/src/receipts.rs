@@ -105,7 +105,8 @@ impl Receipts {
             if !birth.plan.account.set_status(&birth.id, step.shown) {
                 return;
             }
-            self.send_times(at_once, &birth, step.told, number).await;
+            let is_quiet = birth.settings().receipts_of_end_only && number + 1 < steps.len();
+            self.send_times(if is_quiet { 0 } else { at_once }, &birth, step.told, number).await;
         }
         if is_reordered {
             for (number, step) in steps.iter().enumerate().rev() {

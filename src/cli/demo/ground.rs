@@ -1,5 +1,6 @@
 //! What the demo stands on: keys, a database of its own, the simulator on a free port, an incident, an approved plan.
 
+use super::Demo;
 use crate::cli::failure::parse_toml;
 use crate::cli::{Failure, Refusal, plans, setup};
 use crate::config::{self, Settings};
@@ -27,6 +28,9 @@ use uuid::Uuid;
 /// Where the list's people live who do not live in the United Kingdom.
 const ABROAD: &[&str] = &["DE", "FR", "GR", "IE", "PL", "TR", "US"];
 
+/// So many people, and more, are sent to at the lanes' full pace.
+const PEOPLE_OF_FULL_PACE: u64 = 1000;
+
 /// Everything that is there before the first message leaves.
 pub struct Ground {
     pub settings: Settings,
@@ -39,7 +43,7 @@ pub struct Ground {
 
 impl Ground {
     /// Lays it anew: what an earlier demo left is replaced.
-    pub async fn lay(folder: &Path, seed: u64) -> Result<Self, Failure> {
+    pub async fn lay(folder: &Path, database: &str, args: &Demo) -> Result<Self, Failure> {
         for old in ["master.key", "log.key", "serve.log", "summary.json"] {
             if folder.join(old).exists() {
                 std::fs::remove_file(folder.join(old))?;
@@ -54,8 +58,8 @@ impl Ground {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let provider = listener.local_addr()?;
         let web = free_address().await?;
-        let settings = settings(folder, provider, web).await?;
-        let sandbox = start_sandbox(listener, seed, web)?;
+        let settings = settings((folder, database), args.people, provider, web).await?;
+        let sandbox = start_sandbox(listener, args.seed, web)?;
         let office = Arc::new(Office::open(settings.clone()).await?);
         let key = UserKey::generate("Ann Preparer");
         let ann = Signer { user_id: office.store.insert_first_user("Ann Preparer", &key.public()).await?, key };
@@ -95,12 +99,24 @@ impl Ground {
     }
 }
 
+/// A lane's pace in a small run: at the full one the first text lane would take everybody at once, and the other one's faults
+/// would meet nobody.
+fn pace(per_second: u32, people: u64) -> u32 {
+    let part = u64::from(per_second) * people.min(PEOPLE_OF_FULL_PACE) / PEOPLE_OF_FULL_PACE;
+    u32::try_from(part).unwrap_or(per_second).max(1)
+}
+
 /// A port that nobody uses at this moment.
 async fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
 }
 
-async fn settings(folder: &Path, provider: SocketAddr, web: SocketAddr) -> Result<Settings, Failure> {
+async fn settings(
+    (folder, database): (&Path, &str),
+    people: u64,
+    provider: SocketAddr,
+    web: SocketAddr,
+) -> Result<Settings, Failure> {
     let file = Some(Path::new("config/demo.toml"));
     let own = |name: &str| folder.join(name).display().to_string();
     let mut flags = vec![
@@ -109,8 +125,10 @@ async fn settings(folder: &Path, provider: SocketAddr, web: SocketAddr) -> Resul
         ("evidence.outside".to_owned(), own("outside")),
         ("web.listen".to_owned(), web.to_string()),
     ];
-    let names: Vec<String> = Settings::load(&config::layers(file, &flags))?.lanes.keys().cloned().collect();
-    flags.extend(names.iter().map(|name| (format!("lanes.{name}.url"), format!("http://{provider}/{name}"))));
+    for (name, lane) in Settings::load(&config::layers(file, &flags))?.lanes {
+        flags.push((format!("lanes.{name}.url"), format!("http://{provider}/{name}")));
+        flags.push((format!("lanes.{name}.per_second"), pace(lane.per_second, people).to_string()));
+    }
     let server = Settings::load(&config::layers(file, &flags))?;
     if server.lanes.values().any(|lane| lane.live) {
         return Err(Refusal::of(
@@ -118,7 +136,7 @@ async fn settings(folder: &Path, provider: SocketAddr, web: SocketAddr) -> Resul
             "take `live = true` out of config/demo.toml: the demo reaches nobody",
         ));
     }
-    let url = recreate_database(server.database.url.expose_secret(), "duly_demo").await?;
+    let url = recreate_database(server.database.url.expose_secret(), database).await?;
     Store::migrate(&url).await?;
     flags.push(("database.url".to_owned(), url));
     Ok(Settings::load(&config::layers(file, &flags))?)

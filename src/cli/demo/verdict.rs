@@ -15,7 +15,7 @@ use crate::store::audit::record::{Mark, Produced, SendKey, compare};
 use crate::store::status::Equation;
 use duly_sandbox::FaultKind;
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 /// A finished run, not judged yet.
@@ -65,10 +65,10 @@ impl Run {
         self.print(&account, &wrong);
         println!("\n{}", Paint::stdout().strong("The proof"));
         proof.print()?;
-        say_where();
+        say_where(&folder.display().to_string());
         match wrong.first() {
             None => Ok(()),
-            Some(what) => Err(Refusal::found(*what, "read target/demo/summary.json and target/demo/serve.log")),
+            Some(what) => Err(Refusal::found(*what, format!("read {0}/summary.json and {0}/serve.log", folder.display()))),
         }
     }
 
@@ -107,7 +107,10 @@ impl Run {
         let config = self.ground.sandbox.config();
         let fired = |provider: &str, kind: FaultKind| counts.get(provider).and_then(|c| c.get(&kind)).copied().unwrap_or(0) > 0;
         let planned = config.providers.iter().flat_map(|(name, p)| p.faults.iter().map(move |fault| (name, fault.kind)));
-        planned.filter(|(name, kind)| !fired(name, *kind)).map(|(name, kind)| format!("{name} {kind:?}")).collect()
+        // Some stand in the plan twice.
+        let silent: BTreeSet<String> =
+            planned.filter(|(name, kind)| !fired(name, *kind)).map(|(name, kind)| format!("{name} {}", word(kind))).collect();
+        silent.into_iter().collect()
     }
 
     /// Rows that became nothing.
@@ -138,7 +141,9 @@ impl Run {
         if let Some(letter) = account.sends.iter().find(|s| s.channel == Channel::Letter && s.state.is_taken()) {
             let drafts = store.list_drafts(&[letter.message_id]).await?;
             let pdf = drafts.first().and_then(|draft| approved_bytes(&self.ground.office, draft).ok());
-            let again = || Refusal::found("a letter does not render again to its approved bytes", "read target/demo/serve.log");
+            let log = folder.join("serve.log");
+            let again =
+                || Refusal::found("a letter does not render again to its approved bytes", format!("read {}", log.display()));
             std::fs::write(folder.join("sample-letter.pdf"), pdf.ok_or_else(again)?)?;
         }
         if let Some(person_id) = store.find_eventful_person(key).await? {
@@ -200,14 +205,19 @@ impl Run {
     }
 }
 
-fn say_where() {
+fn say_where(folder: &str) {
     println!("\n{}", Paint::stdout().strong("Look at"));
-    println!("  target/demo/sample-letter.pdf   a letter as it went to the printer");
-    println!("  target/demo/person-story.txt    one person, from the list to the receipt");
-    println!("  target/demo/summary.json        these figures");
-    println!("  target/demo/pack.zip            the evidence, for somebody who does not trust us:");
-    println!("                                  duly-verify target/demo/pack.zip --key target/demo/log.vkey,");
-    println!("                                  or drop it on docs/verify.html");
+    let wide = folder.len() + "/sample-letter.pdf".len();
+    for (file, what) in [
+        ("sample-letter.pdf", "a letter as it went to the printer"),
+        ("person-story.txt", "one person, from the list to the receipt"),
+        ("summary.json", "these figures"),
+        ("pack.zip", "the evidence, for somebody who does not trust us:"),
+    ] {
+        println!("  {:<wide$}   {what}", format!("{folder}/{file}"));
+    }
+    println!("  {:<wide$}   duly-verify {folder}/pack.zip --key {folder}/log.vkey,", "");
+    println!("  {:<wide$}   or drop it on docs/verify.html", "");
 }
 
 impl Account {

@@ -21,7 +21,7 @@ use std::time::Duration;
 const ROOT_FILE: &str = "anchors.tsa_root_file";
 
 fn refused(key: impl Into<String>, what: &'static str) -> EvidenceError {
-    SettingsError::Refused { key: key.into(), what }.into()
+    SettingsError::Refused { key: key.into(), origin: None, what }.into()
 }
 
 fn read(key: &str, path: &Path) -> Result<Vec<u8>, EvidenceError> {

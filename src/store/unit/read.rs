@@ -12,7 +12,7 @@ use uuid::Uuid;
 impl Store {
     /// Opens a unit over people of one incident, in the lock order of the design: incident, people, messages.
     pub async fn unit(&self, incident: IncidentKey, people: &[Uuid], wait: Wait) -> Result<Unit, StoreError> {
-        let tx = self.pool.begin().await?;
+        let tx = self.begin_by_keys().await?;
         self.unit_in(tx, incident, people, wait).await
     }
 

@@ -43,6 +43,7 @@ const ELSEWHERE: &[&str] = &[
     "pack incident",
     "pack person",
     "log key",
+    "log new-key",
     "provider check",
 ];
 
@@ -150,7 +151,7 @@ async fn whatever_is_done_and_whatever_was_done_before_is_told_as_json() {
 }
 
 /// The words of every command that has no commands of its own.
-fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+pub fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
     for inner in command.get_subcommands() {
         let path = format!("{path} {}", inner.get_name()).trim().to_owned();
         match inner.has_subcommands() {

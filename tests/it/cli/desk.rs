@@ -212,6 +212,13 @@ impl Desk {
         run(command, input)
     }
 
+    /// Runs a command of somebody who has a passphrase and no user's key, and is refused.
+    pub fn refuses_unsigned(&self, args: &[&str]) {
+        let mut command = self.command(args);
+        command.env("DULY_PASSPHRASE_FILE", "ann.pass");
+        run(command, "").refused("this command must be signed, and DULY_USER_KEY is not set", "export DULY_USER_KEY");
+    }
+
     /// Runs a command, signed by ann, that makes a key with the passphrase of `user`.
     pub fn new_user(&self, user: &str, args: &[&str]) -> Ran {
         let mut command = self.command(args);

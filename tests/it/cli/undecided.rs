@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// Leads the text of one person whose route has a next step to `asked`.
-async fn ask(desk: &Desk) -> (Uuid, Uuid) {
+pub async fn ask(desk: &Desk) -> (Uuid, Uuid) {
     let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
     let store = Store::connect(&desk.url, 2, crate::support::deadlines()).await.unwrap();
     let incident = store.load_incident("cards").await.unwrap();

@@ -1,6 +1,6 @@
 //! What the log alone cannot give back: it stands in the log, nobody is told by it twice, and somebody must decide.
 
-use super::ground::{PEOPLE, come_back, duly, dump, holds, office, restore, serve, serve_to_the_end, stage, told};
+use super::ground::{PEOPLE, come_back, duly, dump, holds, office, restore, serve, serve_to_the_end, stage, told, unsigned};
 use crate::support::{Capability, Lane, Setup, lane};
 use crate::told::sequence;
 use duly::model::state::Route;
@@ -62,6 +62,8 @@ async fn people_and_plans_that_only_the_lost_time_knew_stand_in_the_log_and_hold
     restore(&stage, &backup).await;
     let other = stage.others.pop().unwrap();
 
+    unsigned(&stage, &["restore", "reconcile"]).refused("this command must be signed", "DULY_USER_KEY");
+    assert_eq!(stage.count("select count(*) from restored where reconciled_at is null").await, 1, "the stop stands");
     let said = duly(&stage, &["restore", "reconcile", "--json"]).fine().json();
     assert_eq!(said["not_known_here"], serde_json::json!([other.incident_id.to_string()]));
 

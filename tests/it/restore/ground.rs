@@ -142,6 +142,13 @@ pub fn duly(stage: &Stage, args: &[&str]) -> Ran {
     run(command(stage, args), "")
 }
 
+/// A command of somebody who has no user's key.
+pub fn unsigned(stage: &Stage, args: &[&str]) -> Ran {
+    let mut command = command(stage, args);
+    command.env_remove("DULY_USER_KEY");
+    run(command, "")
+}
+
 /// Runs `duly restore reconcile` and kills it at a failpoint.
 pub async fn killed_at(stage: &Stage, point: &str) {
     let points = tempfile::tempdir_in(stage.folder.path()).unwrap();

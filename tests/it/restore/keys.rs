@@ -47,7 +47,10 @@ async fn a_change_of_the_key_that_a_restored_database_forgot_comes_back_as_both_
         assert_eq!(stage.count(CHANGES).await, 0);
         refuses_the_old_key(&stage).await;
         duly(&stage, &["restore", "reconcile"]).fine();
-        assert_eq!(stage.count("select count(*) from event where kind = 'log.key_changed' and restored_id is not null").await, LOGS);
+        assert_eq!(
+            stage.count("select count(*) from event where kind = 'log.key_changed' and restored_id is not null").await,
+            LOGS
+        );
 
         serve_to_the_end(&stage).await;
         assert_eq!(stage.count(CHANGES).await, LOGS, "once");

@@ -1,0 +1,121 @@
+//! Whoever locks takes the incident first, then people in one order, then messages: in whatever order they are named, nobody
+//! waits for somebody who waits for them.
+
+use crate::support::{World, deadlines, quota, world};
+use duly::model::health::Sign;
+use duly::model::state::Channel;
+use duly::model::step::{Answer, Cause};
+use duly::store::Store;
+use duly::store::outcome::Outcome;
+use duly::store::unit::Note;
+
+const PEOPLE: u8 = 24;
+/// How often each of them takes its locks.
+const ROUNDS: usize = 60;
+
+/// Everybody, beginning at another one each time; every second time from the end.
+fn order(round: usize) -> Vec<usize> {
+    let all = usize::from(PEOPLE);
+    let mut order: Vec<usize> = (0..all).map(|i| (i + round * 7) % all).collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
+}
+
+fn not_taken(world: &World, i: usize, attempt: u32) -> Outcome {
+    Outcome {
+        message_id: world.messages[i],
+        person_id: world.people[i],
+        attempt,
+        answer: Answer::NotTaken,
+        provider_id: None,
+        code: "429".into(),
+        pause: None,
+        parts: None,
+        cost: None,
+        sign: Sign::Nothing,
+        differs: None,
+        retry_in_ms: 0,
+    }
+}
+
+/// A worker: queued, claimed, answered.
+async fn work(world: &World, store: &Store, seed: usize) {
+    for round in 0..ROUNDS {
+        store.queue_due("sms-a", Channel::Sms, quota(100)).await.unwrap();
+        let order = order(round + seed);
+        let intents: Vec<_> = order.iter().map(|i| world.intent(*i)).collect();
+        let claimed = store.claim(world.incident.key, &intents, 20_000).await.unwrap();
+        let outcomes: Vec<_> = claimed.iter().rev().map(|c| not_taken(world, order[c.index], c.attempt)).collect();
+        store.record_outcomes(world.incident.key, &outcomes).await.unwrap();
+    }
+}
+
+/// A recorder that has not heard that its outcomes are known, and says them again.
+async fn repeat(world: &World, store: &Store, seed: usize) {
+    for round in 0..ROUNDS {
+        let outcomes: Vec<_> = order(round + seed).into_iter().map(|i| not_taken(world, i, 1)).collect();
+        store.record_outcomes(world.incident.key, &outcomes).await.unwrap();
+    }
+}
+
+/// The sweep, one message after the other.
+async fn sweep(world: &World, store: &Store) {
+    for round in 0..ROUNDS {
+        let order = order(round + 3);
+        for i in &order[..6] {
+            let (person, message) = (world.people[*i], world.messages[*i]);
+            store
+                .apply_one(world.incident.key, person, message, Cause::LeaseExpired { attempt: 999 }, Note::default())
+                .await
+                .unwrap();
+        }
+        store.list_due(100, 20).await.unwrap();
+    }
+}
+
+/// Somebody who holds the incident or a person, and lets go.
+async fn hold(world: &World) {
+    for round in 0..ROUNDS / 6 {
+        let hold = world.hold((round % 2 == 0).then(|| world.people[round])).await;
+        world.lift(hold).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_at_once_and_in_any_order_never_ends_in_a_deadlock() {
+    let world = world("lock_order", PEOPLE).await;
+    // First attempts, of which the repeated outcomes speak.
+    work_once(&world).await;
+    // The world's own store has too few connections for all of them.
+    let store = Store::connect(&world.url, 12, deadlines()).await.unwrap();
+
+    tokio::join!(
+        work(&world, &store, 0),
+        work(&world, &store, 5),
+        repeat(&world, &store, 1),
+        repeat(&world, &store, 2),
+        sweep(&world, &store),
+        hold(&world),
+    );
+
+    // Each of them would have ended with an error here, and the server counts them besides.
+    let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
+    let deadlocks: i64 = sqlx::query_scalar("select deadlocks from pg_stat_database where datname = current_database()")
+        .fetch_one(&owner)
+        .await
+        .unwrap();
+    assert_eq!(deadlocks, 0);
+    let answered: i64 = sqlx::query_scalar("select count(*) from outcome").fetch_one(&owner).await.unwrap();
+    assert!(answered > i64::from(PEOPLE) * 10, "too little was done to show anything: {answered} outcomes");
+}
+
+async fn work_once(world: &World) {
+    let intents: Vec<_> = order(0).iter().map(|i| world.intent(*i)).collect();
+    world.store.queue_due("sms-a", Channel::Sms, quota(100)).await.unwrap();
+    let claimed = world.store.claim(world.incident.key, &intents, 20_000).await.unwrap();
+    assert_eq!(claimed.len(), usize::from(PEOPLE));
+    let outcomes: Vec<_> = (0..usize::from(PEOPLE)).map(|i| not_taken(world, i, 1)).collect();
+    world.store.record_outcomes(world.incident.key, &outcomes).await.unwrap();
+}
