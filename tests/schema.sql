@@ -200,18 +200,19 @@ table event
     constraint event_check4 CHECK (((plan_from IS NULL) = (plan_to IS NULL)))
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
+    constraint key_change_is_placed TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint kinds_are_words CHECK ((kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text))
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
+    index event_key_changed ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'log.key_changed'::text)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     CREATE CONSTRAINT TRIGGER decided_is_decided AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION decided_is_decided()
+    CREATE CONSTRAINT TRIGGER key_change_is_placed AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'log.key_changed'::text) AND (new.restored_id IS NULL))) EXECUTE FUNCTION key_change_is_placed()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
-    trigger begin_deadlines AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION begin_deadlines()
-    trigger check_auditor AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_auditor()
+    trigger begin_deadlines AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['plan.started'::text, 'plan.resumed'::text]))) EXECUTE FUNCTION begin_deadlines()
+    trigger check_auditor AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['audit.passed'::text, 'audit.failed'::text])) AND (new.restored_id IS NULL))) EXECUTE FUNCTION check_auditor()
     trigger check_decided AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.kind = ANY (ARRAY['notice.exempt'::text, 'notice.withdrawn'::text])))) EXECUTE FUNCTION check_decided()
-    trigger check_declared AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_declared()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
-    trigger check_recall AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_recall()
     trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
     trigger release_plan AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = 'plan.withdrawn'::text) AND (new.plan_to = 'withdrawn'::text))) EXECUTE FUNCTION release_plan()
     grant select to duly_app
@@ -479,8 +480,11 @@ table message
     constraint open_states_have_a_deadline CHECK (((due_at IS NOT NULL) OR (state = ANY (ARRAY['handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text, 'rejected'::text, 'exhausted'::text, 'superseded'::text, 'cancelled'::text]))))
     constraint sending_has_a_lease CHECK (((state <> 'sending'::text) OR (lease_until IS NOT NULL)))
     UNIQUE index message_by_id ON public.message USING btree (message_id)
-    index message_due ON public.message USING btree (incident_no, due_at) WHERE (due_at IS NOT NULL)
+    index message_late ON public.message USING btree (incident_no, plan_no, expires_at) WHERE (state = 'ready'::text)
     index message_leased ON public.message USING btree (lane, lease_until) WHERE (lease_until IS NOT NULL)
+    index message_open ON public.message USING btree (incident_no, due_at) WHERE ((state <> 'ready'::text) AND (due_at IS NOT NULL))
+    index message_tried ON public.message USING btree (incident_no, plan_no) WHERE ((state = 'ready'::text) AND (attempt > counted_from))
+    index message_waiting ON public.message USING btree (incident_no, plan_no, channel, due_at) WHERE (state = 'ready'::text)
     trigger no_message_after_decision AFTER INSERT ON public.message REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION no_message_after_decision()
     grant select to duly_app
     grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at, zones) to duly_app
@@ -984,12 +988,10 @@ end
 function begin_deadlines() returns trigger security definer set search_path=public, pg_temp
 
 begin
-    if exists (select from fresh where kind in ('plan.started', 'plan.resumed')) then
-        update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
-          from fresh e join plan q on q.controller_id = e.controller_id and q.incident_no = e.incident_no and q.plan_no = e.plan_no
-         where e.kind in ('plan.started', 'plan.resumed')
-           and m.controller_id = q.controller_id and m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready';
-    end if;
+    update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
+      from plan q
+     where q.controller_id = new.controller_id and q.incident_no = new.incident_no and q.plan_no = new.plan_no
+       and m.controller_id = q.controller_id and m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready';
     return null;
 end 
 
@@ -1012,8 +1014,7 @@ end
 function check_auditor() returns trigger set search_path=public, pg_temp
 
 begin
-    if pg_has_role(current_user, 'duly_app', 'member') and not pg_has_role(current_user, 'pg_database_owner', 'member')
-            and exists (select from fresh where kind in ('audit.passed', 'audit.failed') and restored_id is null) then
+    if pg_has_role(current_user, 'duly_app', 'member') and not pg_has_role(current_user, 'pg_database_owner', 'member') then
         raise exception 'an audit''s result is written by the role `duly_audit`' using errcode = 'DU026';
     end if;
     return null;
@@ -1055,20 +1056,6 @@ begin
     return null;
 end 
 
-function check_declared() returns trigger security definer set search_path=public, pg_temp
-
-begin
-    if exists (select from (select convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
-                             where f.restored_id is null and f.kind like 'receipt%'
-                               and strpos(convert_from(f.body, 'UTF8'), '"ground":"declared"') > 0) e
-         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
-                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
-                  and signed_words(s.statement) ->> 'command' in ('batch handed-over', 'batch result'))) then
-        raise exception 'somebody''s word without their signature' using errcode = 'DU080';
-    end if;
-    return null;
-end 
-
 function check_erasure() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1088,7 +1075,9 @@ begin
         raise exception 'an event of a controller or incident that is not there' using errcode = 'DU013';
     end if;
     -- What calls and receipts tell is most of all, and nobody decided it.
-    perform from fresh where restored_id is null and kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded', 'incident.added', 'log.opened');
+    perform from fresh where restored_id is null and (kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded',
+            'incident.added', 'log.opened', 'message.recall', 'message.recalled')
+        or kind like 'receipt%' and position('"ground":"declared"'::bytea in body) > 0) limit 1;
     if not found then return null; end if;
     if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
                              where f.restored_id is null and f.kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded')) e
@@ -1122,6 +1111,26 @@ begin
                   and g.origin = convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'origin'
                   and not exists (select from sequenced s where s.log_no = g.log_no and s.generation = g.generation))) then
         raise exception 'a log is opened once' using errcode = 'DU020';
+    end if;
+    -- What is declared was signed: a docket or a result file, by a user who may sign.
+    if exists (select from (select convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind like 'receipt%' and position('"ground":"declared"'::bytea in f.body) > 0) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and signed_words(s.statement) ->> 'command' in ('batch handed-over', 'batch result'))) then
+        raise exception 'somebody''s word without their signature' using errcode = 'DU080';
+    end if;
+    -- Who takes a message back has signed for it: for this message, or for all of its plan.
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind in ('message.recall', 'message.recalled')) e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                 join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+                 join message m on m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
+                cross join lateral (select signed_words(s.statement) as words) w
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and (w.words @> jsonb_build_object('command', 'message cancel', 'incident', i.incident_id, 'message', m.message_id)
+                    or w.words @> jsonb_build_object('command', 'plan recall', 'incident', i.incident_id, 'plan', m.plan_no)))) then
+        raise exception 'a message is taken back by somebody''s signature over exactly that' using errcode = 'DU081';
     end if;
     return null;
 end 
@@ -1222,23 +1231,6 @@ begin
     return new;
 end 
 
-function check_recall() returns trigger security definer set search_path=public, pg_temp
-
-begin
-    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
-                             where f.restored_id is null and f.kind in ('message.recall', 'message.recalled')) e
-         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
-                 join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
-                 join message m on m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
-                cross join lateral (select signed_words(s.statement) as words) w
-                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
-                  and (w.words @> jsonb_build_object('command', 'message cancel', 'incident', i.incident_id, 'message', m.message_id)
-                    or w.words @> jsonb_build_object('command', 'plan recall', 'incident', i.incident_id, 'plan', m.plan_no)))) then
-        raise exception 'a message is taken back by somebody''s signature over exactly that' using errcode = 'DU081';
-    end if;
-    return null;
-end 
-
 function check_reconciled() returns trigger set search_path=public, pg_temp
 
 begin
@@ -1303,10 +1295,11 @@ end
 
 function command_use(kind text, incident_no bigint, body bytea) returns text
 
-declare words text; d jsonb;
+
+function command_words(kind text, incident_no bigint, body bytea) returns text
+
+declare words text := convert_from(body, 'UTF8'); d jsonb;
 begin
-    if kind like 'receipt%' or (kind like 'message.%' and kind <> 'message.decided') then return null; end if;
-    words := convert_from(body, 'UTF8');
     if strpos(words, '"command":"') = 0 then return null; end if;
     d := words::jsonb -> 'd';
     return (d ->> 'command') || ' ' || kind || coalesce(' ' || incident_no, '') || coalesce(' ' || (d ->> 'list') || '/' || (d ->> 'row'), '');
@@ -1435,6 +1428,16 @@ function is_told(d row_decision) returns boolean set search_path=public, pg_temp
              and exists (select from affected_list l where l.controller_id = d.controller_id and l.incident_no = d.incident_no
                    and l.list_no = d.new_list_no and l.source = 'corrections' and encode(l.file_hash, 'hex') = w.words ->> 'file') end)
 
+
+function key_change_is_placed() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    perform from sequenced s
+      where s.ords[1] / 256 = new.ord / 256 and new.ord = any (s.ords)
+        and to_jsonb(s.first_seq + array_position(s.ords, new.ord) - 1) = convert_from(new.body, 'UTF8')::jsonb -> 'd' -> 'size';
+    if not found then raise exception 'a log''s key is changed at the place that both keys signed' using errcode = 'DU036'; end if;
+    return null;
+end 
 
 function night_ends(zone text, night_from time without time zone, night_until time without time zone) returns timestamp with time zone set search_path=public, pg_temp
 
