@@ -21,7 +21,7 @@ begin
     return null;
 end $$;
 create trigger begin_deadlines after insert on event
-    for each row when (new.kind in ('plan.started', 'plan.resumed')) execute function begin_deadlines();
+    for each row when (new.kind = any (array['plan.started', 'plan.resumed'])) execute function begin_deadlines();
 
 drop trigger check_auditor on event;
 create or replace function check_auditor() returns trigger language plpgsql set search_path = public, pg_temp as $$
@@ -32,9 +32,10 @@ begin
     return null;
 end $$;
 create trigger check_auditor after insert on event
-    for each row when (new.kind in ('audit.passed', 'audit.failed') and new.restored_id is null) execute function check_auditor();
+    for each row when (new.kind = any (array['audit.passed', 'audit.failed']) and new.restored_id is null) execute function check_auditor();
 
--- What a command was used for: null for what nobody commands, which is found without a look at its bytes.
+-- What a command was used for: null for what nobody commands, which is found without a look at its bytes. With its
+-- schema, since an index is built and analysed under no search path.
 create function command_words(kind text, incident_no bigint, body bytea) returns text language plpgsql immutable as $$
 declare words text := convert_from(body, 'UTF8'); d jsonb;
 begin
@@ -42,9 +43,10 @@ begin
     d := words::jsonb -> 'd';
     return (d ->> 'command') || ' ' || kind || coalesce(' ' || incident_no, '') || coalesce(' ' || (d ->> 'list') || '/' || (d ->> 'row'), '');
 end $$;
-create or replace function command_use(kind text, incident_no bigint, body bytea) returns text language sql immutable
-    return case when kind like 'receipt%' or (kind like 'message.%' and kind <> 'message.decided') then null
-                else command_words(kind, incident_no, body) end;
+create or replace function command_use(kind text, incident_no bigint, body bytea) returns text language sql immutable as $$
+    select case when kind like 'receipt%' or (kind like 'message.%' and kind <> 'message.decided') then null
+                else public.command_words(kind, incident_no, body) end
+$$;
 
 -- All that somebody signs for is looked at in one guard, which most statements leave at once.
 drop trigger check_declared on event;

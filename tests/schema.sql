@@ -1295,6 +1295,9 @@ end
 
 function command_use(kind text, incident_no bigint, body bytea) returns text
 
+    select case when kind like 'receipt%' or (kind like 'message.%' and kind <> 'message.decided') then null
+                else public.command_words(kind, incident_no, body) end
+
 
 function command_words(kind text, incident_no bigint, body bytea) returns text
 

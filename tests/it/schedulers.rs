@@ -251,7 +251,7 @@ async fn a_look_reads_what_is_due_and_not_all_that_waits() {
     let quota = Quota { limit: 100, outstanding_max: 100, attempts_max: 3, takes_new: true };
     let (before, scans) = reads(owner).await;
 
-    let looks = 50;
+    let looks = 200;
     for _ in 0..looks {
         assert!(store.queue_due("sms", Channel::Sms, quota).await.unwrap().is_empty());
         assert!(store.list_due(100, 3).await.unwrap().is_empty());
@@ -260,5 +260,6 @@ async fn a_look_reads_what_is_due_and_not_all_that_waits() {
     // Each look is at least one scan; backends report what they did when they have rested for a moment.
     eventually("the looks are counted", async || reads(owner).await.1 >= scans + 2 * looks).await;
     let read = reads(owner).await.0 - before;
-    assert!(read < 400, "{read} rows were read in {looks} looks of each kind at 400 messages that wait for later");
+    // What made the plan is counted late and is among them; a look that walked over all would read 400 rows each time.
+    assert!(read < 40 * looks, "{read} rows were read in {looks} looks of each kind at 400 messages that wait for later");
 }
