@@ -13,6 +13,7 @@ use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
 use duly_ledger::{KeyLine, Note, NoteSignature, Vkey, verify_cosignatures};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use uuid::Uuid;
 
 /// Anchors read at once.
@@ -64,11 +65,14 @@ impl Judges {
             let Some(last) = rows.last() else { return Ok(findings) };
             after = (last.log_no, last.generation, last.size);
             for row in &rows {
-                if !logs.contains_key(&row.log_no) {
-                    let line = line_of(&store.list_key_changes(row.log_no).await?, &self.log_keys);
-                    logs.insert(row.log_no, Signers { line, keys: self.log_keys.clone() });
-                }
-                if logs.get_mut(&row.log_no).is_some_and(|signers| !signers.have_signed(row)) {
+                let signers = match logs.entry(row.log_no) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(empty) => {
+                        let line = line_of(&store.list_key_changes(row.log_no).await?, &self.log_keys);
+                        empty.insert(Signers { line, keys: self.log_keys.clone() })
+                    }
+                };
+                if !signers.have_signed(row) {
                     findings.push(Finding {
                         code: "checkpoint_not_signed",
                         place: format!("size {} of log {}, generation {}", row.size, row.log_no, row.generation),

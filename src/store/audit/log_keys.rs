@@ -18,6 +18,14 @@ struct Change {
     body: Vec<u8>,
 }
 
+/// Changes of a log that hold each for itself.
+#[derive(Default)]
+struct Log {
+    lines: KeyLines,
+    /// By event, each with its generation.
+    taken: Vec<(i64, (u64, KeyChange))>,
+}
+
 impl Snapshot {
     /// Changes in the incident's log, its controller's and the system's that count for no verifier.
     pub(super) async fn audit_log_keys(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
@@ -36,24 +44,23 @@ impl Snapshot {
         .fetch_all(&mut *self.tx)
         .await?;
         let mut findings = Vec::new();
-        let mut logs: BTreeMap<i32, (KeyLines, Vec<(u64, KeyChange, i64)>)> = BTreeMap::new();
+        let mut logs: BTreeMap<i32, Log> = BTreeMap::new();
         for change in &rows {
             match change.read() {
                 Some((log_no, generation, read)) => {
-                    let (lines, taken) = logs.entry(log_no).or_default();
-                    lines.push(generation, read).unwrap_or_default();
-                    taken.push((generation, read, change.ord));
+                    let log = logs.entry(log_no).or_default();
+                    log.lines.push(generation, read).unwrap_or_default();
+                    log.taken.push((change.ord, (generation, read)));
                 }
                 None => findings.push(not_changed(change.ord)),
             }
         }
-        for (log_no, (lines, taken)) in logs {
+        for (log_no, log) in logs {
             let newest = self.newest_note(log_no).await?;
             let signed = |key: &[u8; 32]| newest.as_ref().is_some_and(|(origin, note)| is_by(origin, note, key));
-            let own = lines.all().iter().find(|line| line.keys().any(|key| signed(&key)));
-            let is_own = |generation, change| own.is_some_and(|own| own.changes().contains(&(generation, change)));
-            let others = taken.iter().filter(|(generation, change, _)| !is_own(*generation, *change));
-            findings.extend(others.map(|(.., ord)| not_changed(*ord)));
+            let own = log.lines.all().iter().find(|line| line.keys().any(|key| signed(&key)));
+            let others = log.taken.iter().filter(|(_, change)| !own.is_some_and(|own| own.changes().contains(change)));
+            findings.extend(others.map(|(ord, _)| not_changed(*ord)));
         }
         Ok(findings)
     }
