@@ -11,6 +11,7 @@ mod secrets;
 mod tests;
 mod usual;
 
+pub use check::LAID_ASIDE_LEAST;
 pub use described::{Described, DescribedReceipt};
 pub use error::SettingsError;
 pub use layers::{SettingLine, explain, layers, layers_with, variable_of};
@@ -23,9 +24,6 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// How many receipts that count for nothing are kept of a lane, ground and day, at least: the audit asks for as many.
-pub const LAID_ASIDE_LEAST: i64 = 100;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -103,6 +101,8 @@ settings! {
         master_file: PathBuf,
         /// File of the key that signs the logs.
         log_file: PathBuf,
+        /// File of the key that takes its place; empty: none.
+        log_next_file: PathBuf,
     }
     /// The logs.
     Evidence {

@@ -5,6 +5,7 @@
 
 pub mod anchor;
 pub mod high_water;
+pub mod keys;
 pub mod moment;
 pub mod outside;
 pub mod restore;
@@ -16,6 +17,7 @@ mod tree;
 use crate::config::{Settings, SettingsError};
 use crate::store::{Store, StoreError};
 use duly_ledger::{Checkpoint, NoteError, Signer};
+use keys::{Known, LogKeys, PublicKey};
 use outside::{Outside, OutsideError};
 use std::time::Duration;
 
@@ -44,6 +46,20 @@ pub enum EvidenceError {
         origin: String,
         /// What does not fit.
         what: &'static str,
+    },
+    /// The key in force is not at hand.
+    #[error("the log `{origin}` is signed by the key {key}, which is not in the settings")]
+    KeyMissing {
+        /// The log.
+        origin: String,
+        /// Its public half, hex.
+        key: String,
+    },
+    /// The key that signed the newest checkpoint is not known.
+    #[error("the newest checkpoint of the log `{origin}` is signed by no key of the settings")]
+    KeyUnknown {
+        /// The log.
+        origin: String,
     },
     /// What was published cannot be read any more.
     #[error("the copy outside of the log `{origin}` cannot be read: {what}")]
@@ -81,7 +97,7 @@ impl EvidenceError {
     /// Whether one log is odd: others can go on meanwhile. A database that came back older stops all of them.
     pub(crate) fn is_of_one_log(&self) -> bool {
         match self {
-            Self::Contradiction { .. } => true,
+            Self::Contradiction { .. } | Self::KeyMissing { .. } | Self::KeyUnknown { .. } => true,
             Self::Store(error) => error.is_refusal(),
             _ => false,
         }
@@ -95,7 +111,11 @@ impl EvidenceError {
             Self::Outside(error) => error.remedy().into(),
             Self::Event(_) | Self::Note(_) => "report this as a fault of Duly".into(),
             Self::Contradiction { .. } => {
-                "run `duly audit`; check that `evidence.outside` and the log's key belong to this database".into()
+                "run `duly audit`; check that `evidence.outside`, `keys.log_file` and `keys.log_next_file` belong to this database".into()
+            }
+            Self::KeyMissing { .. } | Self::KeyUnknown { .. } => {
+                "name that key by `keys.log_file`, and the new one by `keys.log_next_file` until every log has changed to it: `duly log key --all`"
+                    .into()
             }
             Self::Copy { .. } => {
                 "bring `evidence.outside` back as it was; if it is lost for ever, `duly restore reconcile --new-generation`"
@@ -119,7 +139,7 @@ pub struct Archive {
     pub store: Store,
     /// The place outside.
     pub outside: Outside,
-    seed: [u8; 32],
+    keys: LogKeys,
     host: String,
     interval: Duration,
     batch: i64,
@@ -134,7 +154,7 @@ impl Archive {
         Ok(Self {
             store: store.clone(),
             outside: Outside::open(&evidence.outside)?,
-            seed: *settings.log_key()?.bytes(),
+            keys: LogKeys::open(settings)?,
             host: evidence.host.clone(),
             interval: Duration::from_millis(evidence.interval_ms),
             batch: i64::from(evidence.batch_size_max),
@@ -143,24 +163,24 @@ impl Archive {
         })
     }
 
-    /// Signs under the name of a log.
-    pub fn signer(&self, origin: &str) -> Result<Signer, NoteError> {
-        Signer::new(origin, &self.seed)
+    /// The keys that sign.
+    pub fn keys(&self) -> &LogKeys {
+        &self.keys
     }
 
-    /// The newest checkpoint of a log at the place outside; `None` where there is none.
-    async fn checkpoint_outside(&self, origin: &str) -> Result<Option<Checkpoint>, EvidenceError> {
-        Ok(self.note_outside(origin).await?.map(|(checkpoint, _)| checkpoint))
+    /// Signs under the name of a log with the key under which new logs begin.
+    pub fn signer(&self, origin: &str) -> Result<Signer, EvidenceError> {
+        self.keys.signer(origin, &self.keys.newest())
     }
 
-    /// The same with its bytes.
-    async fn note_outside(&self, origin: &str) -> Result<Option<(Checkpoint, String)>, EvidenceError> {
+    /// The newest checkpoint of a log's generation at the place outside; `None` where there is none.
+    async fn outside_of(&self, known: &Known, origin: &str, generation: i32) -> Result<Option<Outer>, EvidenceError> {
         let Some(note) = self.outside.get(&format!("{origin}/checkpoint")).await? else { return Ok(None) };
-        match (self.signer(origin)?.open(&note), String::from_utf8(note)) {
-            (Ok(checkpoint), Ok(note)) if checkpoint.origin == origin => Ok(Some((checkpoint, note))),
+        match (known.open(origin, generation, &note), String::from_utf8(note)) {
+            (Some((checkpoint, by)), Ok(note)) => Ok(Some(Outer { checkpoint, note, by })),
             _ => Err(EvidenceError::Contradiction {
                 origin: origin.to_owned(),
-                what: "the checkpoint outside is not signed by this log's key",
+                what: "the checkpoint outside is not signed by the key that was this log's at its size",
             }),
         }
     }
@@ -172,4 +192,13 @@ impl Archive {
             later => format!("{}/{log_id}/{later}", self.host),
         }
     }
+}
+
+/// A checkpoint at the place outside.
+struct Outer {
+    checkpoint: Checkpoint,
+    /// Its bytes.
+    note: String,
+    /// The key that signed it.
+    by: PublicKey,
 }

@@ -30,6 +30,7 @@ pub mod list;
 pub mod list_signature;
 pub mod log;
 pub mod log_event;
+pub mod log_key;
 pub mod metrics;
 pub mod misfit;
 pub mod outcome;

@@ -200,10 +200,13 @@ table event
     constraint event_check4 CHECK (((plan_from IS NULL) = (plan_to IS NULL)))
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
+    constraint key_change_is_placed TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint kinds_are_words CHECK ((kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text))
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
+    index event_key_changed ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'log.key_changed'::text)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     CREATE CONSTRAINT TRIGGER decided_is_decided AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION decided_is_decided()
+    CREATE CONSTRAINT TRIGGER key_change_is_placed AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'log.key_changed'::text) AND (new.restored_id IS NULL))) EXECUTE FUNCTION key_change_is_placed()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger begin_deadlines AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['plan.started'::text, 'plan.resumed'::text]))) EXECUTE FUNCTION begin_deadlines()
@@ -1453,6 +1456,16 @@ function is_told(d row_decision) returns boolean set search_path=public, pg_temp
              and exists (select from affected_list l where l.controller_id = d.controller_id and l.incident_no = d.incident_no
                    and l.list_no = d.new_list_no and l.source = 'corrections' and encode(l.file_hash, 'hex') = w.words ->> 'file') end)
 
+
+function key_change_is_placed() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    perform from sequenced s
+      where s.ords[1] / 256 = new.ord / 256 and new.ord = any (s.ords)
+        and to_jsonb(s.first_seq + array_position(s.ords, new.ord) - 1) = convert_from(new.body, 'UTF8')::jsonb -> 'd' -> 'size';
+    if not found then raise exception 'a log''s key is changed at the place that both keys signed' using errcode = 'DU036'; end if;
+    return null;
+end 
 
 function night_ends(zone text, night_from time without time zone, night_until time without time zone) returns timestamp with time zone set search_path=public, pg_temp
 

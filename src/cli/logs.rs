@@ -1,11 +1,15 @@
-//! The logs: what is signed and published, and the key that others verify it with.
+//! The logs: what is signed and published, the keys that others verify them with, and another key for all of them.
 
-use super::output::{figure, table, when};
+use super::output::{count, figure, table, when};
+use super::setup::write_secret;
 use super::{Context, Failure, Refusal};
 use crate::evidence::Archive;
+use crate::model::seal::Key;
 use crate::store::log::LogStanding;
 use clap::Subcommand;
+use duly_ledger::public_key;
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 /// `duly log`.
 #[derive(Subcommand)]
@@ -15,15 +19,25 @@ pub enum LogCommand {
     List,
     /// Print the key that verifies a log; hand it over on another way than the evidence
     #[command(
-        after_help = "Examples:\n  duly log key --incident cards-2026 > cards-2026.vkey\n  duly log key --system\n\nIt is public. Who verifies must have it from you or from your published list, never from the pack itself."
+        after_help = "Examples:\n  duly log key --incident cards-2026 > cards-2026.vkey\n  duly log key --system\n  duly log key --all              which log is under which key, and what a change of the key waits for\n\nIt is public. Who verifies must have it from you or from your published list, never from the pack itself."
     )]
     Key {
         /// Incident, or controller/incident
-        #[arg(long, required_unless_present = "system")]
+        #[arg(long, required_unless_present_any = ["system", "all"])]
         incident: Option<String>,
         /// The installation's own log
         #[arg(long, conflicts_with = "incident")]
         system: bool,
+        /// Every log, and which of the keys of the settings signs it
+        #[arg(long, conflicts_with_all = ["incident", "system"])]
+        all: bool,
+    },
+    /// Make another key for the logs; nothing is signed with it before the settings name it
+    #[command(after_help = "Example:\n  duly log new-key --out .local/keys/log-2027.key")]
+    NewKey {
+        /// New file for the key, mode 0600
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
 }
 
@@ -31,7 +45,9 @@ pub enum LogCommand {
 pub async fn run(context: &Context, command: LogCommand) -> Result<(), Failure> {
     match command {
         LogCommand::List => list(context).await,
+        LogCommand::Key { all: true, .. } => all_keys(context).await,
         LogCommand::Key { incident, .. } => key(context, incident.as_deref()).await,
+        LogCommand::NewKey { out } => new_key(context, &out),
     }
 }
 
@@ -60,15 +76,78 @@ async fn key(context: &Context, incident: Option<&str>) -> Result<(), Failure> {
         None => store.installation().await?,
     };
     let archive = Archive::open(&context.settings()?, store)?;
-    let origins: Vec<String> = store.list_logs().await?.into_iter().filter(|l| l.log_id == log_id).map(|l| l.origin).collect();
-    if origins.is_empty() {
+    let heads = store.list_log_heads().await?;
+    let Some((_, head)) = heads.into_iter().find(|(_, head)| head.log_id == log_id && head.size > 0) else {
         return Err(Refusal::of(
             "nothing of this log is signed yet",
             "start `duly serve scheduler`: it opens the log with its first event",
         ));
+    };
+    let mut keys = Vec::new();
+    for generation in store.list_published(log_id).await? {
+        keys.push(archive.vkey_of(&head, (generation.generation, &generation.origin, generation.size)).await?.to_string());
     }
-    let keys = origins.iter().map(|origin| Ok(archive.signer(origin)?.vkey().to_string()));
-    let keys: Vec<String> = keys.collect::<Result<_, duly_ledger::NoteError>>().map_err(crate::evidence::EvidenceError::from)?;
+    if keys.is_empty() {
+        keys.push(archive.vkey_of(&head, (head.generation, &head.origin, head.size)).await?.to_string());
+    }
     context.print(&json!({"keys": keys}), &keys.join("\n"));
+    Ok(())
+}
+
+/// How a log's key stands to the settings.
+fn standing(archive: &Archive, key: &[u8; 32]) -> &'static str {
+    match archive.keys().next() {
+        Some(next) if next == *key => "next",
+        _ if !archive.keys().public().contains(key) => "not in the settings",
+        Some(_) => "to be changed",
+        None => "current",
+    }
+}
+
+async fn all_keys(context: &Context) -> Result<(), Failure> {
+    let store = context.store().await?;
+    let archive = Archive::open(&context.settings()?, store)?;
+    let mut rows = vec![["log", "key", "changed", "is"].map(str::to_owned).to_vec()];
+    let (mut logs, mut missing, mut left) = (Vec::new(), 0, 0);
+    for (_, head) in store.list_log_heads().await?.into_iter().filter(|(_, head)| head.size > 0) {
+        let known = archive.known(&head).await?;
+        let key = known.in_force(&head, archive.keys());
+        let is = key.map_or("not in the settings", |key| standing(&archive, &key));
+        left += i64::from(is == "to be changed");
+        missing += i64::from(is == "not in the settings");
+        let key = key.map(hex::encode);
+        let changes = known.line.changes().len();
+        rows.push(vec![head.origin.clone(), key.clone().unwrap_or_default(), changes.to_string(), is.to_owned()]);
+        logs.push(json!({"log": head.origin, "key": key, "changes": changes, "is": is}));
+    }
+    let is_done = left + missing == 0;
+    context.print(&json!({"logs": logs, "done": is_done}), &table(&rows, &[2]));
+    if missing > 0 {
+        eprintln!("{} cannot go on: name that key by keys.log_file again.", count(missing, "log", "logs"));
+    } else if left > 0 {
+        eprintln!(
+            "{} to be changed; `duly serve scheduler` does it. Until then keep both keys.",
+            count(left, "log is", "logs are")
+        );
+    } else if archive.keys().next().is_some() {
+        eprintln!(
+            "Every log is under the next key. Now name its file by keys.log_file, take keys.log_next_file out, restart, and"
+        );
+        eprintln!("destroy the old key. Hand out the new one: duly log key --incident … ; old checkpoints verify with either.");
+    }
+    Ok(())
+}
+
+fn new_key(context: &Context, out: &Path) -> Result<(), Failure> {
+    let key = Key::generate();
+    write_secret(out, key.to_hex().as_bytes())?;
+    let public = hex::encode(public_key(key.bytes()));
+    context.print(&json!({"key": public, "file": out}), &public);
+    eprintln!("The key is in `{}`, readable by you alone. Now:", out.display());
+    eprintln!("  1. Keep a copy in a safe. Tell the line above to whoever verifies, by another way than this server.");
+    eprintln!(
+        "  2. Set keys.log_next_file to it wherever `duly serve scheduler` runs, beside the old keys.log_file; restart these."
+    );
+    eprintln!("  3. duly log key --all      says when every log has changed, and what comes then.");
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! What single settings cannot say: limits and contradictions, refused before anything starts.
 
-use super::{Anchors, Dispatch, Evidence, LAID_ASIDE_LEAST, Lane, Settings, SettingsError, layers};
+use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError, layers};
 use crate::model::quiet;
 use figment::Figment;
 use secrecy::ExposeSecret;
+
+/// How many receipts that count for nothing are kept of a lane, ground and day, at least: the audit asks for as many.
+pub const LAID_ASIDE_LEAST: i64 = 100;
 
 fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
     Err(SettingsError::Refused { key, origin: None, what })

@@ -12,6 +12,7 @@ const PROGRAM_VARIABLES: &[&str] = &[
     "FAILPOINT",
     "FAILPOINT_DIR",
     "LOG_KEY",
+    "LOG_NEXT_KEY",
     "MASTER_KEY",
     "LIST_PASSPHRASE_FILE",
     "NEW_PASSPHRASE_FILE",

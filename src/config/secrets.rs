@@ -38,6 +38,15 @@ impl Settings {
     pub fn log_key(&self) -> Result<Key, SettingsError> {
         read_key("DULY_LOG_KEY", "keys.log_file", &self.keys.log_file)
     }
+
+    /// The key that takes its place, from `DULY_LOG_NEXT_KEY` or its file; `None` where neither is there.
+    pub fn log_next_key(&self) -> Result<Option<Key>, SettingsError> {
+        const VARIABLE: &str = "DULY_LOG_NEXT_KEY";
+        if self.keys.log_next_file.as_os_str().is_empty() && std::env::var_os(VARIABLE).is_none() {
+            return Ok(None);
+        }
+        read_key(VARIABLE, "keys.log_next_file", &self.keys.log_next_file).map(Some)
+    }
 }
 
 impl Lane {

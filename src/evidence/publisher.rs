@@ -3,7 +3,8 @@
 //! Each step may be repeated: the same files are written with the same bytes. If we die in between, the next round
 //! finds the checkpoint without its publication and copies again.
 
-use super::{Archive, EvidenceError};
+use super::keys::Known;
+use super::{Archive, EvidenceError, Outer};
 use crate::failpoint;
 use crate::store::log::{Unpublished, i64_of, u64_of};
 use crate::store::sequencing::LogScope;
@@ -56,7 +57,9 @@ impl Publisher {
         let mut odd = None;
         for log in archive.store.list_unpublished().await? {
             let recent = self.recent.remove(&(log.log_no, log.generation)).unwrap_or_default();
-            let copy = Copy { archive, from: u64_of(log.published), size: u64_of(log.size), log, recent };
+            let changes = archive.store.list_key_changes(log.log_no).await?;
+            let known = Known::new(&changes, archive.keys(), log.generation, log.size);
+            let copy = Copy { archive, known, from: u64_of(log.published), size: u64_of(log.size), log, recent };
             match copy.run().await {
                 Ok(()) => self.note(&copy).await?,
                 Err(error) if error.is_of_one_log() => odd = odd.or(Some(error)),
@@ -83,6 +86,7 @@ impl Publisher {
 
 struct Copy<'a> {
     archive: &'a Archive,
+    known: Known,
     log: Unpublished,
     from: u64,
     size: u64,
@@ -101,12 +105,15 @@ impl Copy<'_> {
         self.remove_partial_tiles().await
     }
 
-    /// Nothing is published that this log's key did not sign: the row may have been written by another hand.
+    /// Nothing is published that the log's key in force did not sign: the row may have been written by another hand.
     fn check_note(&self) -> Result<(), EvidenceError> {
-        let opened = self.archive.signer(&self.log.origin)?.open(self.log.note.as_bytes());
-        let is_ours =
-            opened.is_ok_and(|c| c.origin == self.log.origin && c.size == self.size && c.root.as_slice() == self.log.root);
-        if is_ours { Ok(()) } else { Err(self.contradiction("a checkpoint is not signed by this log's key")) }
+        let opened = self.known.open(&self.log.origin, self.log.generation, self.log.note.as_bytes());
+        let is_ours = opened.is_some_and(|(c, _)| c.size == self.size && c.root.as_slice() == self.log.root);
+        if is_ours {
+            Ok(())
+        } else {
+            Err(self.contradiction("a checkpoint is not signed by the key that was this log's at its size"))
+        }
     }
 
     async fn copy_bundles(&self) -> Result<(), EvidenceError> {
@@ -150,8 +157,8 @@ impl Copy<'_> {
     /// The older of two sequencers may come to this point late: it never puts an older checkpoint over a newer one.
     async fn copy_checkpoint(&self) -> Result<(), EvidenceError> {
         let name = format!("{}/checkpoint", self.log.origin);
-        let there = self.archive.checkpoint_outside(&self.log.origin).await?;
-        if there.is_some_and(|there| there.size >= self.size) {
+        let there = self.archive.outside_of(&self.known, &self.log.origin, self.log.generation).await?;
+        if there.is_some_and(|Outer { checkpoint, .. }| checkpoint.size >= self.size) {
             return Ok(());
         }
         Ok(self.archive.outside.put(&name, self.log.note.clone().into_bytes()).await?)

@@ -1,12 +1,12 @@
 //! What a restored database forgot, read from what was published, and put back in its places.
 
 use super::tree::Tree;
-use super::{Archive, EvidenceError};
+use super::{Archive, EvidenceError, Outer};
 use crate::failpoint;
 use crate::store::bring_back::Leaf;
 use crate::store::leadership::Lead;
 use crate::store::sequencing::{LogHead, LogScope, Sequencing};
-use duly_ledger::{Checkpoint, Event, Frontier, bundle_entries, entry_bundles, leaf_hash};
+use duly_ledger::{Checkpoint, Event, Frontier, KEY_CHANGED, KeyChange, KeyLines, bundle_entries, entry_bundles, leaf_hash};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
@@ -82,22 +82,35 @@ async fn parts_of(archive: &Archive, head: &LogHead, may_miss: bool) -> Result<V
     let mut parts = Vec::new();
     let mut generation = head.generation.max(1);
     let mut from = u64::try_from(head.size).unwrap_or_default();
-    while let Some((checkpoint, note)) = archive.note_outside(&archive.origin(head.log_id, generation)).await? {
-        if checkpoint.size > from {
-            let leaves = match read_leaves(archive, &checkpoint, from).await {
+    let known = archive.known(head).await?;
+    // As far as the generations before tell of it; what is read goes on from there.
+    let mut lines = KeyLines::default();
+    for (of, change) in known.line.changes().iter().filter(|(of, _)| *of < u64::try_from(generation).unwrap_or_default()) {
+        lines.push(*of, *change).unwrap_or_default();
+    }
+    while let Some(outer) = archive.outside_of(&known, &archive.origin(head.log_id, generation), generation).await? {
+        if outer.checkpoint.size > from {
+            let leaves = match read_leaves(archive, &outer, (generation, from), &mut lines).await {
                 Ok(leaves) => Some(leaves),
                 Err(EvidenceError::Copy { .. }) if may_miss => None,
                 Err(error) => return Err(error),
             };
-            parts.push(Part { generation, from, checkpoint, note, leaves });
+            parts.push(Part { generation, from, checkpoint: outer.checkpoint, note: outer.note, leaves });
         }
         (generation, from) = (generation + 1, 0);
     }
     Ok(parts)
 }
 
-/// The leaves of a published checkpoint from `from` on; they are believed only if the root of all is the signed one.
-async fn read_leaves(archive: &Archive, published: &Checkpoint, from: u64) -> Result<Vec<Leaf>, EvidenceError> {
+/// The leaves of a published checkpoint from `from` on; they are believed only if the root of all is the signed one, by the
+/// key that they themselves say was in force.
+async fn read_leaves(
+    archive: &Archive,
+    Outer { checkpoint: published, by, .. }: &Outer,
+    (generation, from): (i32, u64),
+    lines: &mut KeyLines,
+) -> Result<Vec<Leaf>, EvidenceError> {
+    let generation = u64::try_from(generation).unwrap_or_default();
     let unreadable = |what| EvidenceError::Copy { origin: published.origin.clone(), what };
     let (mut tree, mut leaves) = (Frontier::new(), Vec::new());
     for tile in entry_bundles(published.size) {
@@ -105,15 +118,26 @@ async fn read_leaves(archive: &Archive, published: &Checkpoint, from: u64) -> Re
         let bundle = bundle.ok_or_else(|| unreadable("a bundle is missing"))?;
         for entry in bundle_entries(&bundle) {
             let entry = entry.map_err(|_| unreadable("a bundle is no bundle"))?;
-            if tree.size() >= from {
+            let is_change = entry.windows(KEY_CHANGED.len()).any(|word| word == KEY_CHANGED.as_bytes());
+            if tree.size() >= from || is_change {
                 let event = Event::parse(entry).map_err(|_| unreadable("an event is none"))?;
-                leaves.push(Leaf { body: entry.to_vec(), event });
+                // One that does not count is none for any reader.
+                if let Ok(change) = KeyChange::read(&event, &published.origin, tree.size()) {
+                    lines.push(generation, change).unwrap_or_default();
+                }
+                if tree.size() >= from {
+                    leaves.push(Leaf { body: entry.to_vec(), event });
+                }
             }
             tree.append(leaf_hash(entry));
         }
     }
     if (tree.size(), tree.root()) != (published.size, published.root) {
         return Err(unreadable("its events are not those of the signed checkpoint"));
+    }
+    // The line of the key that signed: what others made up leads nowhere.
+    if lines.line(|key| key == by).in_force(generation, published.size).is_some_and(|key| key != *by) {
+        return Err(unreadable("its checkpoint is signed by a key that was not in force any more"));
     }
     Ok(leaves)
 }

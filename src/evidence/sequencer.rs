@@ -28,6 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MARK_EVERY: Duration = Duration::from_millis(500);
 /// A log that contradicts itself is tried again after so long; the others go on meanwhile.
 const ASIDE: Duration = Duration::from_secs(60);
+/// Logs that go on under another key in one round, at most.
+const CHANGES_AT_ONCE: usize = 50;
 /// Pause after a round that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -65,8 +67,16 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
 /// Sequences and publishes whatever waits, as a leader for this once; for commands that need the newest proof.
 pub async fn run_once(archive: Arc<Archive>) -> Result<(), EvidenceError> {
     let mut sequencer = Sequencer::new(archive);
-    while sequencer.round().await? > 0 {}
+    let done = loop {
+        match sequencer.round().await {
+            Ok(0) => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    // Also after a failure: nobody is to wait for this lead's end.
     sequencer.lead.resign(&sequencer.archive.store).await?;
+    done?;
     sequencer.aside.into_values().next().map_or(Ok(()), |aside| Err(aside.error))
 }
 
@@ -88,7 +98,7 @@ async fn grown(
         Some(tree) => tree,
         None => Tree::load(archive, tx, scope).await?,
     };
-    tree.append(archive, tx, waiting).await?;
+    tree.append(archive, tx, scope, waiting).await?;
     Ok(tree)
 }
 
@@ -99,6 +109,8 @@ struct Sequencer {
     epoch: Option<i64>,
     trees: HashMap<LogScope, Tree>,
     aside: BTreeMap<LogScope, Aside>,
+    /// Logs that are not known to be under the next key; `None`: not looked at under this lead.
+    unchanged: Option<Vec<LogScope>>,
     publisher: Publisher,
     alarmed: Option<Instant>,
     looked: Option<Instant>,
@@ -113,6 +125,7 @@ impl Sequencer {
             epoch: None,
             trees: HashMap::new(),
             aside: BTreeMap::new(),
+            unchanged: None,
             publisher: Publisher::default(),
             alarmed: None,
             looked: None,
@@ -142,6 +155,7 @@ impl Sequencer {
         // Somebody else may have led in between, and made the trees grow.
         if self.epoch.replace(epoch) != Some(epoch) {
             self.trees.clear();
+            self.unchanged = None;
         }
         let took = self.sequence(epoch).await.inspect_err(|_| self.trees.clear())?;
         self.publisher.publish(&self.archive).await?;
@@ -158,9 +172,14 @@ impl Sequencer {
         let now = Instant::now();
         let aside: Vec<LogScope> = self.aside.iter().filter(|(_, aside)| aside.until > now).map(|(scope, _)| *scope).collect();
         let waiting = tx.read(archive.batch, &aside).await?;
-        let took = i64::try_from(waiting.iter().map(|w| w.count).sum::<usize>()).unwrap_or(i64::MAX);
+        let mut took = i64::try_from(waiting.iter().map(|w| w.count).sum::<usize>()).unwrap_or(i64::MAX);
         for row in waiting {
             groups.entry(row.scope).or_default().push(row);
+        }
+        let changing = self.list_changing(&mut tx, &aside).await?;
+        took = took.saturating_add(i64::try_from(changing.len()).unwrap_or(i64::MAX));
+        for scope in changing {
+            groups.entry(scope).or_default();
         }
         failpoint::reach("events_taken").await;
         // A tree that this transaction touches is out of memory until the commit: if we fail, it is read again.
@@ -180,6 +199,7 @@ impl Sequencer {
         failpoint::reach("checkpoint_signed").await;
         tx.commit().await?;
         failpoint::reach("checkpoint_committed").await;
+        self.unchanged.iter_mut().for_each(|left| left.retain(|scope| !groups.contains_key(scope)));
         for (scope, tree) in &touched {
             self.aside.remove(scope);
             let bodies = groups.remove(scope).into_iter().flatten().flat_map(|waiting| waiting.bodies).collect();
@@ -187,6 +207,16 @@ impl Sequencer {
         }
         self.trees.extend(touched);
         Ok(took)
+    }
+
+    /// A few of the logs that are to go on under the next key: also those in which nothing happens any more.
+    async fn list_changing(&mut self, tx: &mut Sequencing, aside: &[LogScope]) -> Result<Vec<LogScope>, EvidenceError> {
+        let Some(next) = self.archive.keys().next() else { return Ok(Vec::new()) };
+        let unchanged = match &mut self.unchanged {
+            Some(unchanged) => unchanged,
+            none => none.insert(tx.unchanged(&next).await?),
+        };
+        Ok(unchanged.iter().filter(|scope| !aside.contains(scope)).take(CHANGES_AT_ONCE).copied().collect())
     }
 
     /// Leaves a log alone for a while, loudly: what follows in it would stand on what does not fit. The transaction is

@@ -1,7 +1,8 @@
 //! One log in the sequencer's memory: its right edge, from which it goes on.
 
+use super::keys::{Known, PublicKey};
 use super::restore::Part;
-use super::{Archive, EvidenceError};
+use super::{Archive, EvidenceError, Outer};
 use crate::store::log::{i64_of, u64_of};
 use crate::store::sequencing::{LogHead, LogScope, Sequencing, TileGrowth, Waiting};
 use duly_ledger::{Appender, Checkpoint, Event, Growth, leaf_hash};
@@ -12,6 +13,11 @@ use uuid::Uuid;
 pub struct Tree {
     head: LogHead,
     edge: Appender,
+    known: Known,
+    /// The key that signs the next checkpoint.
+    key: PublicKey,
+    /// Leaves under the newest checkpoint.
+    signed: u64,
 }
 
 impl Tree {
@@ -23,8 +29,18 @@ impl Tree {
             head.generation = 1;
             head.origin = archive.origin(head.log_id, 1);
         }
-        refuse_older_database(archive, &head).await?;
-        let mut tree = Self { edge: load_edge(tx, &head).await?, head };
+        let changes = tx.key_changes(head.log_no).await?;
+        let known = Known::new(&changes, archive.keys(), head.generation, head.size);
+        let key = known.in_force(&head, archive.keys());
+        let unknown = || EvidenceError::KeyUnknown { origin: head.origin.clone() };
+        match refuse_older_database(archive, &known, &head).await {
+            // Not even our own checkpoint is told from another's.
+            Err(EvidenceError::Contradiction { .. }) if key.is_none() => return Err(unknown()),
+            other => other?,
+        }
+        let key = key.ok_or_else(unknown)?;
+        let edge = load_edge(tx, &head).await?;
+        let mut tree = Self { signed: edge.size(), edge, key, known, head };
         if is_new {
             tree.open(tx, scope, Map::new()).await?;
         }
@@ -36,16 +52,17 @@ impl Tree {
         (self.head.log_no, self.head.generation, self.edge.size())
     }
 
-    /// The first leaf says what the log is.
-    async fn open(&mut self, tx: &mut Sequencing, scope: LogScope, mut detail: Map<String, Value>) -> Result<(), EvidenceError> {
-        detail.insert("format".into(), json!(1));
-        detail.insert("generation".into(), json!(self.head.generation));
-        detail.insert("kind".into(), json!(scope.kind()));
-        detail.insert("origin".into(), json!(self.head.origin));
+    /// Writes an event of the log itself into the next place.
+    async fn write(
+        &mut self,
+        tx: &mut Sequencing,
+        (scope, kind): (LogScope, &'static str),
+        detail: Map<String, Value>,
+    ) -> Result<(), EvidenceError> {
         let event = Event {
             id: Uuid::now_v7().to_string(),
             inc: self.head.log_id.to_string(),
-            kind: "log.opened".to_owned(),
+            kind: kind.to_owned(),
             n: None,
             person: None,
             prev: None,
@@ -54,11 +71,30 @@ impl Tree {
         };
         let body = event.to_bytes()?;
         let leaf = leaf_hash(&body);
-        let opened = (self.head.generation, self.head.origin.as_str());
-        let ord = tx.open_generation(scope, self.head.log_no, opened, (&body, &leaf)).await?;
-        tx.place(&self.head, 0, &[ord]).await?;
+        let ord = tx.insert_of_log(scope, kind, (&body, &leaf)).await?;
+        tx.place(&self.head, i64_of(self.edge.size()), &[ord]).await?;
         self.edge.append(leaf);
         Ok(())
+    }
+
+    /// Goes on under the next key of the settings, if there is one and it is due, from the leaf on that says so.
+    async fn change_key(&mut self, archive: &Archive, tx: &mut Sequencing, scope: LogScope) -> Result<(), EvidenceError> {
+        let size = self.edge.size();
+        if let Some(detail) = archive.keys().change(&self.known.line, &self.head.origin, size, &self.key) {
+            self.write(tx, (scope, "log.key_changed"), detail).await?;
+            self.key = archive.keys().newest();
+        }
+        Ok(())
+    }
+
+    /// The first leaf says what the log is.
+    async fn open(&mut self, tx: &mut Sequencing, scope: LogScope, mut detail: Map<String, Value>) -> Result<(), EvidenceError> {
+        detail.insert("format".into(), json!(1));
+        detail.insert("generation".into(), json!(self.head.generation));
+        detail.insert("kind".into(), json!(scope.kind()));
+        detail.insert("origin".into(), json!(self.head.origin));
+        tx.insert_generation(self.head.log_no, self.head.generation, &self.head.origin).await?;
+        self.write(tx, (scope, "log.opened"), detail).await
     }
 
     /// Gives events that a restored database forgot the places in which they were published, under the checkpoint that
@@ -66,33 +102,29 @@ impl Tree {
     pub async fn put_back(tx: &mut Sequencing, scope: LogScope, part: &Part) -> Result<(), EvidenceError> {
         let contradiction = |what| EvidenceError::Contradiction { origin: part.checkpoint.origin.clone(), what };
         let known = tx.head(scope).await?;
-        let mut tree = if part.from > 0 {
-            Self { edge: load_edge(tx, &known).await?, head: known }
+        let (head, mut edge) = if part.from > 0 {
+            let edge = load_edge(tx, &known).await?;
+            (known, edge)
         } else {
-            let head = LogHead {
-                generation: part.generation,
-                origin: part.checkpoint.origin.clone(),
-                size: 0,
-                root: Vec::new(),
-                ..known
-            };
+            let (generation, origin) = (part.generation, part.checkpoint.origin.clone());
+            let head = LogHead { generation, origin, size: 0, root: Vec::new(), note: String::new(), ..known };
             tx.insert_generation(head.log_no, head.generation, &head.origin).await?;
-            Self { head, edge: Appender::new() }
+            (head, Appender::new())
         };
         let leaves: Vec<[u8; 32]> = part.leaves.iter().flatten().map(|leaf| leaf_hash(&leaf.body)).collect();
         let ords = tx.part(scope, &leaves).await?;
-        if ords.len() != leaves.len() || tree.edge.size() != part.from {
+        if ords.len() != leaves.len() || edge.size() != part.from {
             return Err(contradiction("an event that was published is not on record"));
         }
-        tx.place(&tree.head, i64_of(part.from), &ords).await?;
-        leaves.iter().for_each(|leaf| tree.edge.append(*leaf));
-        let growths: Vec<TileGrowth> = tree.edge.take_growth().into_iter().map(growth).collect();
-        tx.grow(&tree.head, &growths).await?;
-        if (tree.edge.size(), tree.edge.root()) != (part.checkpoint.size, part.checkpoint.root) {
+        tx.place(&head, i64_of(part.from), &ords).await?;
+        leaves.iter().for_each(|leaf| edge.append(*leaf));
+        let growths: Vec<TileGrowth> = edge.take_growth().into_iter().map(growth).collect();
+        tx.grow(&head, &growths).await?;
+        if (edge.size(), edge.root()) != (part.checkpoint.size, part.checkpoint.root) {
             return Err(contradiction("this database's events before the restore are not those that were published"));
         }
-        tx.sign(&tree.head, i64_of(part.checkpoint.size), &part.checkpoint.root, &part.note).await?;
-        Ok(tx.insert_published(&tree.head, i64_of(part.checkpoint.size)).await?)
+        tx.sign(&head, i64_of(part.checkpoint.size), &part.checkpoint.root, &part.note).await?;
+        Ok(tx.insert_published(&head, i64_of(part.checkpoint.size)).await?)
     }
 
     /// Opens another generation where what was published cannot be read any more; its first leaf says which checkpoint that was.
@@ -103,18 +135,30 @@ impl Tree {
         (generation, from): (i32, &Checkpoint),
     ) -> Result<(), EvidenceError> {
         let origin = archive.origin(log.log_id, generation);
-        let head = LogHead { generation, origin, size: 0, root: Vec::new(), ..log.clone() };
-        let mut tree = Self { head, edge: Appender::new() };
+        let changes = tx.key_changes(log.log_no).await?;
+        let known = Known::new(&changes, archive.keys(), log.generation, log.size);
+        // Where the key in force is lost with the copy, whoever reads both generations is told so by their signatures.
+        let ours = known.in_force(log, archive.keys()).filter(|key| archive.keys().public().contains(key));
+        let key = ours.unwrap_or_else(|| archive.keys().newest());
+        let head = LogHead { generation, origin, size: 0, root: Vec::new(), note: String::new(), ..log.clone() };
+        let mut tree = Self { head, edge: Appender::new(), known, key, signed: 0 };
         let mut detail = Map::new();
         detail.insert("from_root".into(), json!(hex::encode(from.root)));
         detail.insert("from_size".into(), json!(from.size));
         detail.insert("reason".into(), json!("restored"));
         tree.open(tx, scope, detail).await?;
-        tree.append(archive, tx, &[]).await
+        tree.append(archive, tx, scope, &[]).await
     }
 
     /// Gives events their places and signs the new size, inside the transaction; nobody sees it before the commit.
-    pub async fn append(&mut self, archive: &Archive, tx: &mut Sequencing, waiting: &[Waiting]) -> Result<(), EvidenceError> {
+    pub async fn append(
+        &mut self,
+        archive: &Archive,
+        tx: &mut Sequencing,
+        scope: LogScope,
+        waiting: &[Waiting],
+    ) -> Result<(), EvidenceError> {
+        self.change_key(archive, tx, scope).await?;
         let first = i64_of(self.edge.size());
         if waiting.iter().any(|w| w.bodies.len() != w.count) {
             let what = "an event that waits for its place is not on record";
@@ -126,8 +170,13 @@ impl Tree {
         let growths: Vec<TileGrowth> = self.edge.take_growth().into_iter().map(growth).collect();
         tx.grow(&self.head, &growths).await?;
         let (size, root) = (self.edge.size(), self.edge.root());
-        let note = archive.signer(&self.head.origin)?.sign_checkpoint(size, root);
+        // Nothing waited, and the key is the newest already.
+        if size == self.signed {
+            return Ok(());
+        }
+        let note = archive.keys().signer(&self.head.origin, &self.key)?.sign_checkpoint(size, root);
         tx.sign(&self.head, i64_of(size), &root, &note).await?;
+        self.signed = size;
         Ok(())
     }
 }
@@ -159,11 +208,11 @@ pub(super) async fn load_edge(tx: &mut Sequencing, head: &LogHead) -> Result<App
 }
 
 /// What was published is never signed again: a database that knows less than the world has been restored.
-async fn refuse_older_database(archive: &Archive, head: &LogHead) -> Result<(), EvidenceError> {
+async fn refuse_older_database(archive: &Archive, known: &Known, head: &LogHead) -> Result<(), EvidenceError> {
     let next = archive.origin(head.log_id, head.generation + 1);
-    let ours = u64_of(head.size);
-    for (origin, ours) in [(head.origin.as_str(), ours), (next.as_str(), 0)] {
-        let Some(theirs) = archive.checkpoint_outside(origin).await? else { continue };
+    let of_next = (next.as_str(), head.generation + 1, 0);
+    for (origin, generation, ours) in [(head.origin.as_str(), head.generation, u64_of(head.size)), of_next] {
+        let Some(Outer { checkpoint: theirs, .. }) = archive.outside_of(known, origin, generation).await? else { continue };
         if theirs.size > ours {
             return Err(EvidenceError::Behind { origin: origin.to_owned(), ours, theirs: theirs.size });
         }

@@ -17,6 +17,7 @@ mod holds;
 mod incident;
 mod installation;
 mod log;
+mod log_keys;
 mod made;
 mod people;
 pub mod record;
@@ -100,6 +101,7 @@ impl Store {
         findings.extend(snapshot.audit_people(incident).await?);
         findings.extend(snapshot.audit_generations(incident).await?);
         findings.extend(snapshot.audit_log(incident).await?);
+        findings.extend(snapshot.audit_log_keys(incident).await?);
         findings.extend(snapshot.audit_installation(incident).await?);
         Ok(findings)
     }

@@ -196,7 +196,7 @@ impl Store {
             r#"select p.seq as "seq!", e.body from event e join sequenced s on s.ords[1] / 256 = e.ord / 256 and e.ord = any(s.ords)
                 cross join lateral (select s.first_seq + array_position(s.ords, e.ord) - 1 as seq) p
               where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null
-                and (e.kind like 'list.%' or e.kind like 'plan.%' or e.kind like 'hold.%')
+                and (e.kind like 'list.%' or e.kind like 'plan.%' or e.kind like 'hold.%' or e.kind = 'log.key_changed')
                 and s.log_no = $3 and s.generation = $4 and p.seq < $5 order by p.seq"#,
             incident.controller_id,
             incident.incident_no,

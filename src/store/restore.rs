@@ -120,23 +120,23 @@ impl Store {
     pub async fn list_log_heads(&self) -> Result<Vec<(LogScope, LogHead)>, StoreError> {
         let rows = sqlx::query!(
             r#"select s.controller_id, s.incident_no, s.log_id as "log_id!", coalesce(l.log_no, 0) as "log_no!", coalesce(g.generation, 0) as "generation!",
-                      coalesce(g.origin, '') as "origin!", coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!"
+                      coalesce(g.origin, '') as "origin!", coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!", coalesce(c.note, '') as "note!"
                  from (select null::uuid as controller_id, null::bigint as incident_no, installation_id as log_id from installation
                        union all select controller_id, null, controller_id from controller
                        union all select controller_id, incident_no, incident_id from incident) s
                  left join log l on l.controller_id is not distinct from s.controller_id and l.incident_no is not distinct from s.incident_no
                  left join lateral (select generation, origin from log_generation where log_no = l.log_no order by generation desc limit 1) g on true
-                 left join lateral (select size, root from checkpoint where log_no = l.log_no and generation = g.generation order by size desc limit 1) c on true
+                 left join lateral (select size, root, note from checkpoint where log_no = l.log_no and generation = g.generation order by size desc limit 1) c on true
                 order by s.incident_no nulls first, s.controller_id nulls first"#
         )
         .fetch_all(&self.pool)
         .await?;
-        let head = |log_no, log_id, generation, origin, size, root| LogHead { log_no, log_id, generation, origin, size, root };
-        let scope = LogScope::from_columns;
-        Ok(rows
-            .into_iter()
-            .map(|r| (scope(r.controller_id, r.incident_no), head(r.log_no, r.log_id, r.generation, r.origin, r.size, r.root)))
-            .collect())
+        let heads = rows.into_iter().map(|r| {
+            let scope = LogScope::from_columns(r.controller_id, r.incident_no);
+            let (log_no, log_id, generation) = (r.log_no, r.log_id, r.generation);
+            (scope, LogHead { log_no, log_id, generation, origin: r.origin, size: r.size, root: r.root, note: r.note })
+        });
+        Ok(heads.collect())
     }
 
     /// How many those are at present.

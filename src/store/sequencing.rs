@@ -4,6 +4,7 @@
 //! sequencer that wakes up finds another epoch and writes nothing.
 
 use super::log::read_tile;
+use super::log_key::{PlacedChange, list_unchanged, read_key_changes};
 use super::{Store, StoreError};
 use duly_ledger::Tile;
 use sqlx::{Postgres, Transaction};
@@ -79,6 +80,8 @@ pub struct LogHead {
     pub size: i64,
     /// Root of that checkpoint; empty where there is none.
     pub root: Vec<u8>,
+    /// That checkpoint as it was signed; empty where there is none.
+    pub note: String,
 }
 
 /// Hashes that a tile gains.
@@ -165,10 +168,10 @@ impl Sequencing {
         let row = sqlx::query_as!(
             LogHead,
             r#"select l.log_no, l.log_id, coalesce(g.generation, 0) as "generation!", coalesce(g.origin, '') as "origin!",
-                      coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!"
+                      coalesce(c.size, 0) as "size!", coalesce(c.root, '') as "root!", coalesce(c.note, '') as "note!"
                  from log l
                  left join lateral (select generation, origin from log_generation where log_no = l.log_no order by generation desc limit 1) g on true
-                 left join lateral (select size, root from checkpoint where log_no = l.log_no and generation = g.generation order by size desc limit 1) c on true
+                 left join lateral (select size, root, note from checkpoint where log_no = l.log_no and generation = g.generation order by size desc limit 1) c on true
                 where l.controller_id is not distinct from $1 and l.incident_no is not distinct from $2"#,
             controller_id,
             incident_no
@@ -178,20 +181,19 @@ impl Sequencing {
         Ok(row)
     }
 
-    /// Opens a generation, and writes its first event, which waits for its place; returns that event's row.
-    pub async fn open_generation(
+    /// Writes an event of the log itself, which waits for its place; returns its row.
+    pub async fn insert_of_log(
         &mut self,
         scope: LogScope,
-        log_no: i32,
-        (generation, origin): (i32, &str),
+        kind: &'static str,
         (body, leaf): (&[u8], &[u8; 32]),
     ) -> Result<i64, StoreError> {
-        self.insert_generation(log_no, generation, origin).await?;
         let (controller_id, incident_no) = scope.columns();
         let row = sqlx::query!(
-            "insert into event (controller_id, incident_no, kind, body, leaf) values ($1, $2, 'log.opened', $3, $4) returning ord",
+            "insert into event (controller_id, incident_no, kind, body, leaf) values ($1, $2, $3, $4, $5) returning ord",
             controller_id,
             incident_no,
+            kind,
             body,
             leaf.as_slice()
         )
@@ -239,6 +241,16 @@ impl Sequencing {
         .execute(&mut *self.tx)
         .await?;
         Ok(())
+    }
+
+    /// Changes of a log's key, oldest first.
+    pub async fn key_changes(&mut self, log_no: i32) -> Result<Vec<PlacedChange>, StoreError> {
+        read_key_changes(&mut *self.tx, log_no).await
+    }
+
+    /// Logs that no event leads to this key.
+    pub async fn unchanged(&mut self, key: &[u8; 32]) -> Result<Vec<LogScope>, StoreError> {
+        list_unchanged(&mut *self.tx, &hex::encode(key)).await
     }
 
     /// A tile of hashes exactly as wide as asked for; `None` where it has not grown so far.

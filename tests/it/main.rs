@@ -25,6 +25,7 @@ mod letters;
 mod list_signatures;
 mod lists;
 mod lock_order;
+mod log_keys;
 mod model_check;
 mod nights;
 mod no_one_twice;

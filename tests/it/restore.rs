@@ -4,6 +4,7 @@ mod beyond;
 mod crashes;
 mod decisions;
 mod ground;
+mod keys;
 mod noticed;
 
 use crate::packs::person_pack;

@@ -205,6 +205,8 @@ fn every_code_has_a_sabotage_that_shows_it() {
         "clock_differs",
         "rights_differ",
         "checkpoint_not_signed",
+        // Changes of the log's key: tests/it/log_keys/attacks.rs.
+        "log_key_not_changed",
         // It needs a night: tests/it/nights.rs.
         "intent_at_night",
         // Anchors that others made: tests/it/anchors.rs.

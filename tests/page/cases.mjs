@@ -1,6 +1,6 @@
 // Each case is a pack and what the page must say of it. `codes` is exact: one fault, and nothing that does not follow from it.
 
-import { Incident, KEYS, fieldKey, ORIGIN, USERS, canonical, logFiles, message, personId, sha256, treeHash, zip } from './packs.mjs';
+import { Incident, KEYS, fieldKey, ORIGIN, USERS, canonical, changeOf, logFiles, message, personId, sha256, treeHash, zip } from './packs.mjs';
 
 const P = [0, 1, 2, 3, 4, 5].map(personId);
 /** One case: `events` spoils an incident, `files` a pack's files, `bytes` the zip. */
@@ -35,6 +35,12 @@ const remove = (incident, event) => incident.events.splice(incident.events.index
 const after = (incident, event, ...more) => incident.events.splice(incident.events.indexOf(event) + 1, 0, ...more);
 const change = (files, name, f) => files.set(name, Buffer.from(f(files.get(name))));
 const flip = (bytes, i) => { const copy = Buffer.from(bytes); copy[i] ^= 1; return copy; };
+/** A log whose key changes at its end, and goes on; `twice` once more. */
+const changing = (...pairs) => i => pairs.forEach(change => i.add({ k: 'log.key_changed', change }, { k: 'log.marked', d: {} }));
+const once = changing([KEYS.log, KEYS.second]), twice = changing([KEYS.log, KEYS.second], [KEYS.second, KEYS.third]);
+/** A change that does not count: the log goes on under the key before. */
+const falsely = (change, spoil) => i => { changing(change)(i); const event = i.events.at(-2); event.isFalse = true; event.d = spoil?.(i.events.length - 2); };
+const place = i => i.events.findIndex(e => e.change);
 const name = (files, start) => [...files.keys()].find(n => n.startsWith(start));
 
 export const CASES = [
@@ -65,6 +71,38 @@ export const CASES = [
   bad('a partial tile of an earlier size', ['tile'], { files: (f, i) => logFiles(i.leaves.slice(0, 9), (n, b) => f.set(n, b)) }),
   { name: 'a checkpoint of another log beside a good pack', verdict: 'partial', codes: [], older: i => i.checkpoint(11, KEYS.log, ORIGIN.replace('1', '2')) },
   { name: 'a log that was restored and goes on in a second generation', verdict: 'good', codes: [], generations: true },
+  { name: 'a log whose key was changed, by who has the old one', verdict: 'good', codes: [], events: once },
+  { name: 'a log whose key was changed, by who has the new one', verdict: 'good', codes: [], events: once, key: KEYS.second.vkey(ORIGIN) },
+  { name: 'a log whose key was changed twice, by who has the oldest', verdict: 'good', codes: [], events: twice },
+  { name: 'a log whose key was changed twice, by who has the middle one in a policy', verdict: 'good', codes: [], events: twice, key: `log ${KEYS.second.vkey(ORIGIN)}\nquorum none\n` },
+  { name: 'a log whose key was changed twice, by who has the newest as 64 digits', verdict: 'good', codes: [], events: twice, key: KEYS.third.public.toString('hex') },
+  { name: 'a checkpoint from before the change, held by who has the newest key', verdict: 'good', codes: [], events: twice, key: KEYS.third.vkey(ORIGIN), older: i => i.checkpoint(11) },
+  { name: 'a checkpoint from between two changes, held by who has the oldest key', verdict: 'good', codes: [], events: twice, older: i => i.checkpoint(place(i) + 2) },
+  { name: 'a checkpoint from before the change, anchored', verdict: 'good', codes: [], events: once, key: KEYS.second.vkey(ORIGIN), files: (f, i) => f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))) },
+  { name: 'a person\u2019s pack of a log whose key was changed twice', kind: 'person', verdict: 'good', codes: [], events: twice },
+  { name: 'a restored log, by who has the first generation\u2019s key', verdict: 'good', codes: [], generations: true, key: KEYS.log.vkey(ORIGIN) },
+  bad('a changed key, by who has a stranger\u2019s', ['signature'], { events: once, key: KEYS.stranger.vkey(ORIGIN) }),
+  bad('the old key signs after the change', ['signature'], { events: once, files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint(undefined, KEYS.log))) }),
+  bad('the old key signs after the change, by who has the new one', ['signature'], { events: once, key: KEYS.second.vkey(ORIGIN), files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint(undefined, KEYS.log))) }),
+  bad('the middle key signs after the second change', ['signature'], { events: twice, files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint(undefined, KEYS.second))) }),
+  bad('the new key signs without a change', ['signature'], { files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint(undefined, KEYS.second))) }),
+  bad('the old key signs after the change in a person\u2019s pack', ['signature'], { kind: 'person', events: i => { once(i); i.signer = () => KEYS.log; } }),
+  bad('a person\u2019s pack without the change of the key', ['signature'], { kind: 'person', events: once, files: (f, i) => { f.delete(`log/${place(i)}.json`); f.delete(`log/${place(i)}.tlog-proof`); } }),
+  bad('a checkpoint that the old key signed after the change, held', ['signature'], { events: once, older: i => i.checkpoint(place(i) + 1, KEYS.log) }),
+  bad('a checkpoint that the new key signed before the change, held', ['signature'], { events: once, older: i => i.checkpoint(11, KEYS.second) }),
+  bad('a checkpoint that the old key signed after the change, anchored', ['signature'], { events: once, files: (f, i) => f.set(`anchors/${place(i) + 1}.checkpoint`, Buffer.from(i.checkpoint(place(i) + 1, KEYS.log))) }),
+  bad('a checkpoint that a stranger signed, anchored', ['anchor'], { files: (f, i) => f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11, KEYS.stranger))) }),
+  bad('another log than a checkpoint from before the change', ['rollback'], { events: once, key: KEYS.second.vkey(ORIGIN), older: () => KEYS.log.note(ORIGIN, `${ORIGIN}\n11\n${sha256('x').toString('base64')}\n`) }),
+  bad('a change that the old key did not sign', ['log_key'], { events: falsely([KEYS.log, KEYS.second], n => ({ old_signature: changeOf([KEYS.stranger, KEYS.second], n).old_signature })) }),
+  bad('a change that the new key did not sign', ['log_key'], { events: falsely([KEYS.log, KEYS.second], n => ({ new_signature: changeOf([KEYS.log, KEYS.stranger], n).new_signature })) }),
+  bad('a change that was signed for another place', ['log_key'], { events: falsely([KEYS.log, KEYS.second], n => changeOf([KEYS.log, KEYS.second], n + 1)) }),
+  bad('a change that was signed for another log', ['log_key'], { events: falsely([KEYS.log, KEYS.second], n => changeOf([KEYS.log, KEYS.second], n, `${ORIGIN}/2`)) }),
+  bad('a change to the same key', ['log_key'], { events: falsely([KEYS.log, KEYS.log]) }),
+  bad('a change that ends another key than the one in force', ['log_key'], { events: i => { once(i); falsely([KEYS.log, KEYS.third])(i); } }),
+  bad('a change of two strangers before the log\u2019s own', ['log_key'], { events: i => { falsely([KEYS.stranger, KEYS.third])(i); once(i); } }),
+  bad('a change of two strangers', ['log_key'], { key: KEYS.log.vkey(ORIGIN), events: falsely([KEYS.stranger, KEYS.third]) }),
+  bad('a change that brings an old key back', ['log_key'], { events: i => { once(i); falsely([KEYS.second, KEYS.log])(i); } }),
+  bad('a change without a signature', ['fields'], { events: falsely([KEYS.log, KEYS.second], () => ({ old_signature: 'none' })) }),
   { name: 'a person\u2019s pack', kind: 'person', verdict: 'good', codes: [] },
   { name: 'a person\u2019s pack without a key', kind: 'person', verdict: 'unsigned', codes: [], key: '' },
   { name: 'a log of a later version', verdict: 'cannot', codes: [], events: i => { i.opened.d.format = 2; } },

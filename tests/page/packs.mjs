@@ -37,7 +37,7 @@ export class Signer {
   }
   note(name, text) { return `${text}\n\u2014 ${name} ${Buffer.concat([this.id(name), this.sign(text)]).toString('base64')}\n`; }
 }
-export const KEYS = { log: new Signer(1), controller: new Signer(2), approver: new Signer(3), witness: new Signer(4), stranger: new Signer(9) };
+export const KEYS = { log: new Signer(1), controller: new Signer(2), approver: new Signer(3), witness: new Signer(4), second: new Signer(5), third: new Signer(6), stranger: new Signer(9) };
 
 export function canonical(value) {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
@@ -127,6 +127,7 @@ export class Incident {
         const text = `duly/list/v1\n${INC}\n${list}\n${count}\n${root(lines)}\n`;
         d = { list, count, root: root(lines), key: KEYS.controller.public.toString('hex'), signature: KEYS.controller.sign(text).toString('hex'), ...event.d };
       }
+      if (event.change) d = { ...changeOf(event.change, this.events.indexOf(event)), ...event.d };
       if (event.plan) d = { plan: event.plan, hash, command: uuid(), user: k === 'plan.approved' ? USERS.approver : USERS.preparer, ...event.d };
       const whole = { d, id: event.id ?? uuid(), inc: INC, k, t: event.t ?? new Date(clock += 700).toISOString().replace('Z', '123Z'), v: 1, ...event.top };
       if (p) { const head = heads.get(p) ?? { n: 0, prev: null }; Object.assign(whole, { p, n: head.n + 1, prev: head.prev }, event.top); }
@@ -137,7 +138,9 @@ export class Incident {
     this.plan = plan; this.hash = hash;
     return this;
   }
-  checkpoint(size = this.leaves.length, signer = KEYS.log, origin = ORIGIN) {
+  /** The key that signs at a size: the one of the last change before it. */
+  signer(size) { return this.events.slice(0, size).reduce((signer, { change, isFalse }) => (change && !isFalse ? change[1] : signer), KEYS.log); }
+  checkpoint(size = this.leaves.length, signer = this.signer(size), origin = ORIGIN) {
     const root = treeHash(this.leaves.slice(0, size).map(leafHash)).toString('base64');
     return signer.note(origin, `${origin}\n${size}\n${root}\n`);
   }
@@ -160,7 +163,7 @@ export class Incident {
     const files = new Map(), put = (name, content) => files.set(name, Buffer.from(content)), hashes = this.leaves.map(leafHash);
     const proof = i => `c2sp.org/tlog-proof@v1\nindex ${i}\n${path(i, hashes).map(h => `${h.toString('base64')}\n`).join('')}\n${this.checkpoint()}`;
     this.leaves.forEach((leaf, i) => {
-      const event = JSON.parse(leaf), name = event.p === p ? `events/${event.n}` : /^(list|plan)\./.test(event.k) ? `log/${i}` : null;
+      const event = JSON.parse(leaf), name = event.p === p ? `events/${event.n}` : /^(list\.|plan\.|log\.key_changed)/.test(event.k) ? `log/${i}` : null;
       if (name) { put(`${name}.json`, leaf); put(`${name}.tlog-proof`, proof(i)); }
     });
     const list = [...this.lists].find(([, people]) => people.includes(p))[0], lines = this.lines(this.lists.get(list)), index = lines.findIndex(l => l.includes(p));
@@ -172,6 +175,12 @@ export class Incident {
     put('pack.json', canonical({ for: 'person', format: 1, kind: 'person', origin: ORIGIN, p, size: this.leaves.length }));
     return files;
   }
+}
+
+/** What both keys say when a log's key changes at a leaf. */
+export function changeOf([old, next], size, origin = ORIGIN) {
+  const [a, b] = [old, next].map(key => key.public.toString('hex')), text = `duly/log-key/v1\n${origin}\n${size}\n${a}\n${b}\n`;
+  return { size, old: a, new: b, old_signature: old.sign(text).toString('hex'), new_signature: next.sign(text).toString('hex') };
 }
 
 const place = n => { const s = String(n), d = s.padStart(Math.ceil(s.length / 3) * 3, '0').match(/.../g); return d.map((g, i) => (i + 1 < d.length ? `x${g}` : g)).join('/'); };

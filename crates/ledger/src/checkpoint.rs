@@ -60,12 +60,15 @@ impl FromStr for Checkpoint {
 impl Checkpoint {
     /// Opens a signed checkpoint: one of `keys` must have signed it under the log's own name.
     pub fn open(note: &[u8], keys: &[Vkey]) -> Result<Self, CheckpointError> {
+        Self::open_signed(note, keys).map(|(checkpoint, _)| checkpoint)
+    }
+
+    /// The same with those of the keys that signed it under the log's own name.
+    pub fn open_signed<'k>(note: &[u8], keys: &'k [Vkey]) -> Result<(Self, Vec<&'k Vkey>), CheckpointError> {
         let note = Note::parse(note)?;
-        let signed = note.verify(keys)?;
+        let mut signed = note.verify(keys)?;
         let checkpoint: Self = note.text().parse()?;
-        if !signed.iter().any(|key| key.name() == checkpoint.origin) {
-            return Err(CheckpointError::Origin(checkpoint.origin));
-        }
-        Ok(checkpoint)
+        signed.retain(|key| key.name() == checkpoint.origin);
+        if signed.is_empty() { Err(CheckpointError::Origin(checkpoint.origin)) } else { Ok((checkpoint, signed)) }
     }
 }

@@ -3,7 +3,7 @@
 use crate::note::{NoteError, NoteSignature};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
@@ -108,6 +108,11 @@ fn key_id(name: &str, kind: KeyKind, key: &[u8]) -> u32 {
     let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind.byte()]).chain_update(key).finalize();
     let [a, b, c, d, ..] = <[u8; 32]>::from(hash);
     u32::from_be_bytes([a, b, c, d])
+}
+
+/// The public half of the Ed25519 key of a seed.
+pub fn public_key(seed: &[u8; 32]) -> [u8; 32] {
+    SigningKey::from_bytes(seed).verifying_key().to_bytes()
 }
 
 /// Whether an Ed25519 signature holds, by the strict rules: no weak key, one spelling of a signature.

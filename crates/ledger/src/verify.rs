@@ -20,6 +20,7 @@ mod print;
 mod replay;
 mod report;
 mod scan;
+mod signed;
 mod states;
 mod trust;
 mod world;
@@ -32,12 +33,15 @@ pub use trust::Trust;
 use crate::checkpoint::Checkpoint;
 use crate::event::time_text;
 use crate::hash::{from_hex, to_hex};
+use crate::key_change::KeyLine;
 use crate::note::Note;
+use anchors::Anchored;
 use opened::{Opened, opened};
 use pack::{Pack, PackError};
 use people::People;
 use replay::Generation;
 use sha2::{Digest, Sha256};
+use signed::{Opener, Signed};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use world::World;
@@ -103,7 +107,8 @@ fn verify_incident<R: Read + Seek>(
     report: &mut Report,
 ) -> Result<(), PackError> {
     let mut findings = Findings::default();
-    let generations = checkpoints(pack, trust, report, &mut findings)?;
+    let mut opener = Opener::new(trust);
+    let generations = checkpoints(pack, (trust, &mut opener), report, &mut findings)?;
     let Some(newest) = generations.last() else {
         report.findings = findings;
         return Ok(());
@@ -111,8 +116,8 @@ fn verify_incident<R: Read + Seek>(
     (report.origin, report.size, report.root) =
         (newest.checkpoint.origin.clone(), newest.checkpoint.size, newest.checkpoint.root);
     report.generations = newest.number;
-    let anchored = anchors::load(pack, trust, &mut report.anchors, &mut findings)?;
-    let known = known_checkpoints(options, trust, &generations, report, &mut findings);
+    let anchored = anchors::load(pack, (trust, &mut opener), &mut report.anchors, &mut findings)?;
+    let known = known_checkpoints(pack, (options, &mut opener), &generations, report)?;
     let (people, twice) = People::new(lists::load(pack, &mut findings)?);
     for person in twice {
         findings.push(Finding::new(Code::Manifest, "the person stands in two manifests").person(person));
@@ -123,7 +128,8 @@ fn verify_incident<R: Read + Seek>(
     let mut roots = BTreeMap::new();
     for (i, generation) in generations.iter().enumerate() {
         let origin = &generation.checkpoint.origin;
-        let all = anchored.iter().map(|a| &a.checkpoint).chain(&known).filter(|c| c.origin == *origin);
+        let signed = anchored.iter().map(|a| &a.signed).chain(known.iter().map(|k| &k.signed));
+        let all = signed.map(|signed| &signed.checkpoint).filter(|c| c.origin == *origin);
         let mut wanted: BTreeMap<u64, Option<[u8; 32]>> = all.map(|c| (c.size, None)).collect();
         if opened(pack, generation, i.checked_sub(1).and_then(|i| generations.get(i)), &mut world)? == Opened::TooNew {
             // Its tree can be judged all the same.
@@ -136,21 +142,17 @@ fn verify_incident<R: Read + Seek>(
         roots.extend(wanted.into_iter().map(|(size, root)| ((origin.clone(), size), root)));
     }
     world.finish();
-    anchors::check(&anchored, &roots, &mut world.findings);
-    for checkpoint in &known {
-        let had = roots.get(&(checkpoint.origin.clone(), checkpoint.size)).copied().flatten();
-        if had != Some(checkpoint.root) {
-            let text = format!("the pack does not continue the checkpoint of size {} that you know", checkpoint.size);
-            world.findings.push(Finding::new(Code::Rollback, text));
-        }
-    }
+    let origins: Vec<String> = generations.iter().map(|g| g.checkpoint.origin.clone()).collect();
+    let line = world.key_line(&trust.given(&origins));
+    check_checkpoints((&generations, &line), (&anchored, &known), &roots, &mut world.findings);
     if let Some(list) = &options.own_list {
         own_list::check(pack, list, &mut world, report)?;
     }
     check_texts(pack, &mut world)?;
     report.not_looked_at = pack.not_looked_at().len() as u64;
     tell(&world, options, report);
-    report.checked.extend(checked_in_incident(&world, options));
+    let changes = generations.last().map_or(0, |newest| opener.changes_to(&newest.checkpoint.origin, &newest.by));
+    report.checked.extend(checked_in_incident(&world, options, changes));
     Ok(())
 }
 
@@ -198,9 +200,17 @@ fn tell(world: &World, options: &Options, report: &mut Report) {
     report.limits = print::limits(report);
 }
 
-fn checked_in_incident(world: &World, options: &Options) -> Vec<String> {
+/// By what the signature was checked, after so many changes of the log's key.
+fn signature_line(changes: usize) -> String {
+    match changes {
+        0 => "the checkpoint's signature, by the key that you gave".to_owned(),
+        n => format!("the checkpoint's signature, by a key of the line of {} to which the one that you gave belongs", n + 1),
+    }
+}
+
+fn checked_in_incident(world: &World, options: &Options, changes: usize) -> Vec<String> {
     let mut lines = vec![
-        "the checkpoint's signature, by the key that you gave".to_owned(),
+        signature_line(changes),
         format!("{} events: bytes, fields, order, and the tree that leads to the checkpoint", world.events.values().sum::<u64>()),
         "each person's chain of events, without gap".to_owned(),
         format!("{} list(s): every line of the manifest, count and root", world.frozen.len()),
@@ -215,7 +225,7 @@ fn checked_in_incident(world: &World, options: &Options) -> Vec<String> {
 /// The signed checkpoints of all generations, oldest first.
 fn checkpoints<R: Read + Seek>(
     pack: &mut Pack<R>,
-    trust: &Trust,
+    (trust, opener): (&Trust, &mut Opener),
     report: &mut Report,
     findings: &mut Findings,
 ) -> Result<Vec<Generation>, PackError> {
@@ -231,8 +241,8 @@ fn checkpoints<R: Read + Seek>(
             findings.push(Finding::new(Code::Pack, "it is missing").file(&file));
             return Ok(Vec::new());
         };
-        let checkpoint = match trust.open(&bytes) {
-            Ok(checkpoint) => checkpoint,
+        let Signed { checkpoint, by } = match opener.open(pack, &bytes)? {
+            Ok(signed) => signed,
             Err(text) => {
                 findings.push(Finding::new(Code::Signature, text).file(&file));
                 return Ok(Vec::new());
@@ -245,7 +255,7 @@ fn checkpoints<R: Read + Seek>(
         if !generations.first().is_none_or(is_next) {
             findings.push(Finding::new(Code::Opened, "it is not the next generation of this log").file(&file));
         }
-        generations.push(Generation { number, prefix, checkpoint });
+        generations.push(Generation { number, prefix, checkpoint, by });
     }
     Ok(generations)
 }
@@ -267,33 +277,76 @@ fn witnesses<R: Read + Seek>(
     Ok(())
 }
 
-/// Kept checkpoints of this log: one that is larger than the pack is a rollback at once, and of one that is no
-/// checkpoint of this log nothing can be said.
-fn known_checkpoints(
-    options: &Options,
-    trust: &Trust,
+/// A kept checkpoint of a generation in the pack.
+struct Known {
+    signed: Signed,
+    generation: u64,
+    /// Leaves of that generation in the pack.
+    size: u64,
+}
+
+/// Kept checkpoints of this log; of one that is no checkpoint of it nothing can be said.
+fn known_checkpoints<R: Read + Seek>(
+    pack: &mut Pack<R>,
+    (options, opener): (&Options, &mut Opener),
     generations: &[Generation],
     report: &mut Report,
-    findings: &mut Findings,
-) -> Vec<Checkpoint> {
+) -> Result<Vec<Known>, PackError> {
     let mut known = Vec::new();
     for bytes in &options.known_checkpoints {
-        let opened = trust.open(bytes);
-        let of = |checkpoint: &Checkpoint| generations.iter().find(|g| g.checkpoint.origin == checkpoint.origin);
-        match opened.map(|checkpoint| (of(&checkpoint).map(|of| of.checkpoint.size), checkpoint)) {
-            Err(why) => report.verdict = Verdict::Unchecked(format!("a checkpoint that you know cannot be compared: {why}")),
-            Ok((None, checkpoint)) => {
-                let why = format!("a checkpoint that you know is of the log `{}`, which is not in the pack", checkpoint.origin);
+        let signed = match opener.open(pack, bytes)? {
+            Ok(signed) => signed,
+            Err(why) => {
+                report.verdict = Verdict::Unchecked(format!("a checkpoint that you know cannot be compared: {why}"));
+                continue;
+            }
+        };
+        match generations.iter().find(|g| g.checkpoint.origin == signed.checkpoint.origin) {
+            Some(of) => known.push(Known { signed, generation: of.number, size: of.checkpoint.size }),
+            None => {
+                let origin = &signed.checkpoint.origin;
+                let why = format!("a checkpoint that you know is of the log `{origin}`, which is not in the pack");
                 report.verdict = Verdict::Unchecked(why);
             }
-            Ok((Some(size), checkpoint)) if size < checkpoint.size => {
-                let text = format!("you know a checkpoint of size {}, and the pack ends at {size}", checkpoint.size);
-                findings.push(Finding::new(Code::Rollback, text));
-            }
-            Ok((Some(_), checkpoint)) => known.push(checkpoint),
         }
     }
-    known
+    Ok(known)
+}
+
+/// Roots that the log had, by its name and size.
+type Roots = BTreeMap<(String, u64), Option<[u8; 32]>>;
+
+/// After the replay: the key in force at its size signed each checkpoint, and the log had it.
+fn check_checkpoints(
+    (generations, line): (&[Generation], &KeyLine),
+    (anchored, known): (&[Anchored], &[Known]),
+    roots: &Roots,
+    findings: &mut Findings,
+) {
+    let had = |checkpoint: &Checkpoint| {
+        roots.get(&(checkpoint.origin.clone(), checkpoint.size)).copied().flatten() == Some(checkpoint.root)
+    };
+    for Generation { number, prefix, checkpoint, by } in generations {
+        let signed = Signed { checkpoint: checkpoint.clone(), by: by.clone() };
+        signed.is_in_force(line, *number, Some(&format!("{prefix}checkpoint")), findings);
+    }
+    for Anchored { file, signed } in anchored {
+        let of = generations.iter().find(|g| g.checkpoint.origin == signed.checkpoint.origin);
+        if of.is_none_or(|of| signed.is_in_force(line, of.number, Some(file), findings)) && !had(&signed.checkpoint) {
+            findings.push(Finding::new(Code::Anchor, "this log never had the anchored checkpoint").file(file));
+        }
+    }
+    for Known { signed, generation, size } in known {
+        let theirs = signed.checkpoint.size;
+        if !signed.is_in_force(line, *generation, None, findings) || had(&signed.checkpoint) {
+            continue;
+        }
+        let text = match theirs > *size {
+            true => format!("you know a checkpoint of size {theirs}, and the pack ends at {size}"),
+            false => format!("the pack does not continue the checkpoint of size {theirs} that you know"),
+        };
+        findings.push(Finding::new(Code::Rollback, text));
+    }
 }
 
 /// A time in seconds since 1970, for people.

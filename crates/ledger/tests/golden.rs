@@ -2,7 +2,9 @@
 
 #![expect(clippy::panic, reason = "tests")]
 
-use duly_ledger::{Event, EventError, Frontier, PersonKey, commit, leaf_hash, to_hex, verify};
+use duly_ledger::{
+    Event, EventError, Frontier, KEY_CHANGED, KeyChange, KeyChangeError, PersonKey, commit, leaf_hash, to_hex, verify,
+};
 
 const GOLDEN: &str = concat!(
     r#"{"d":{"phase":1},"id":"019355a0-0000-7000-8000-000000000001","#,
@@ -62,7 +64,25 @@ fn each_kind_keeps_its_bytes_and_its_leaf() {
         assert_eq!(Event::parse(line.as_bytes()).and_then(|e| e.to_bytes()), Ok(line.as_bytes().to_vec()), "{line}");
         tree.append(leaf_hash(line.as_bytes()));
     }
-    assert_eq!(to_hex(&tree.root()), "3749ba611c841a3b182ce4d01f0c374b712a1b5a2a631aa61b55be6d28a9c663");
+    assert_eq!(to_hex(&tree.root()), "e8e65f30303d93ed7482f2b0ae770419d7e56ff7f0504ac971b7100906dc46bb");
+}
+
+#[test]
+fn a_change_of_the_logs_key_that_was_signed_elsewhere_holds_at_its_place() {
+    let mut events = KINDS.lines().filter_map(|line| Event::parse(line.as_bytes()).ok());
+    let origin = events.next().and_then(|opened| opened.detail["origin"].as_str().map(str::to_owned)).unwrap_or_default();
+    let Some((index, event)) = (1..).zip(events).find(|(_, event)| event.kind == KEY_CHANGED) else { panic!("no change") };
+    assert_eq!(KeyChange::sign(&origin, index, &[0x0b; 32], &[0x0c; 32]), event.detail);
+    let change = KeyChange::read(&event, &origin, index);
+    assert_eq!(
+        change.map(|change| (change.size, to_hex(&change.old), to_hex(&change.new))),
+        Ok((
+            56,
+            "66be7e332c7a453332bd9d0a7f7db055f5c5ef1a06ada66d98b39fb6810c473a".to_owned(),
+            "0b513ad9b4924015ca0902ed079044d3ac5dbec2306f06948c10da8eb6e39f2d".to_owned()
+        ))
+    );
+    assert_eq!(KeyChange::read(&event, &origin, 57), Err(KeyChangeError::Size));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::ground::Ground;
 use super::say;
 use crate::cli::{Failure, Refusal};
-use crate::evidence::{Archive, EvidenceError, sequencer};
+use crate::evidence::{Archive, sequencer};
 use crate::report::pack::{Audience, incident};
 use duly_ledger::verify::{Options, Report, Trust, Verdict, Word, verify};
 use std::fs::File;
@@ -38,7 +38,7 @@ impl Proof {
         place_all(&archive).await?;
         let [pack, altered, key] = ["pack.zip", "pack-altered.zip", "log.vkey"].map(|name| folder.join(name));
         let packed = incident::write(store, &ground.incident, Audience::Regulator, BufWriter::new(File::create(&pack)?)).await?;
-        let vkey = archive.signer(&packed.origin).map_err(EvidenceError::from)?.vkey().clone();
+        let vkey = archive.signer(&packed.origin)?.vkey().clone();
         std::fs::write(&key, format!("{vkey}\n"))?;
         alter(&pack, &altered)?;
         let trust = Trust::Vkeys(vec![vkey]);

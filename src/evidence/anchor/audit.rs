@@ -5,37 +5,41 @@
 use super::{Roots, stamp};
 use crate::config::Settings;
 use crate::evidence::EvidenceError;
+use crate::evidence::keys::{LogKeys, PublicKey, line_of, open_by};
 use crate::store::anchor::{Anchor, AnchorKind, StoredNote};
 use crate::store::audit::Finding;
+use crate::store::log::u64_of;
 use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
-use duly_ledger::{Note, NoteSignature, Signer, Vkey, verify_cosignatures};
+use duly_ledger::{KeyLine, Note, NoteSignature, Vkey, verify_cosignatures};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use uuid::Uuid;
 
 /// Anchors read at once.
 const PAGE: i64 = 500;
 
 /// By what anchors are judged: the root of time stamps, if one is given, and the keys of the witnesses in the settings;
-/// and by what checkpoints are, the log's key.
+/// and by what checkpoints are: the logs' keys, and those to which a log's own events lead from them.
 pub struct Judges {
     roots: Option<Roots>,
     witnesses: Vec<Vkey>,
-    log_key: Option<[u8; 32]>,
+    log_keys: Vec<PublicKey>,
 }
 
 impl Judges {
     /// Those that the settings name. Without a root only the imprint of stamps is looked at; a witness that is in the
-    /// settings no more is not judged. Where the log's key is not at hand the notes of checkpoints are not opened.
+    /// settings no more is not judged. Where the logs' key is not at hand the notes of checkpoints are not opened.
     pub fn open(settings: &Settings) -> Result<Self, EvidenceError> {
         let witnesses = &settings.anchors.witnesses;
         let keys = witnesses.iter().map(|(name, witness)| super::settings::vkey(name, witness)).collect::<Result<_, _>>()?;
-        let log_key = settings.log_key().ok().map(|key| *key.bytes());
-        Ok(Self { roots: super::settings::roots(settings)?, witnesses: keys, log_key })
+        let log_keys = LogKeys::open(settings).map(|keys| keys.public()).unwrap_or_default();
+        Ok(Self { roots: super::settings::roots(settings)?, witnesses: keys, log_keys })
     }
 
-    /// Whether the log's key is at hand, so that the notes of checkpoints are opened.
+    /// Whether the logs' key is at hand, so that the notes of checkpoints are opened.
     pub fn opens_notes(&self) -> bool {
-        self.log_key.is_some()
+        !self.log_keys.is_empty()
     }
 
     /// Anchors and checkpoints of the incident's log, its controller's and the system's that do not hold.
@@ -53,19 +57,28 @@ impl Judges {
         }
     }
 
-    /// Checkpoints that the log's key did not sign, under the log's name and over what their rows say.
+    /// Checkpoints that the log's key at their size did not sign, under the log's name and over what their rows say.
     async fn audit_notes(&self, store: &Store, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
-        let Some(seed) = &self.log_key else { return Ok(Vec::new()) };
-        let (mut findings, mut after) = (Vec::new(), (0, 0, 0));
+        let (mut findings, mut after, mut logs) = (Vec::new(), (0, 0, 0), HashMap::new());
         loop {
             let rows = store.list_notes_around(incident, after, PAGE).await?;
             let Some(last) = rows.last() else { return Ok(findings) };
             after = (last.log_no, last.generation, last.size);
-            let bad = rows.iter().filter(|row| !is_signed(row, seed));
-            findings.extend(bad.map(|row| Finding {
-                code: "checkpoint_not_signed",
-                place: format!("size {} of log {}, generation {}", row.size, row.log_no, row.generation),
-            }));
+            for row in &rows {
+                let signers = match logs.entry(row.log_no) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(empty) => {
+                        let line = line_of(&store.list_key_changes(row.log_no).await?, &self.log_keys);
+                        empty.insert(Signers { line, keys: self.log_keys.clone() })
+                    }
+                };
+                if !signers.have_signed(row) {
+                    findings.push(Finding {
+                        code: "checkpoint_not_signed",
+                        place: format!("size {} of log {}, generation {}", row.size, row.log_no, row.generation),
+                    });
+                }
+            }
         }
     }
 
@@ -81,11 +94,24 @@ impl Judges {
     }
 }
 
-fn is_signed(row: &StoredNote, seed: &[u8; 32]) -> bool {
-    let opened = Signer::new(&row.origin, seed).ok().and_then(|signer| signer.open(row.note.as_bytes()).ok());
-    opened.is_some_and(|checkpoint| {
-        checkpoint.origin == row.origin
-            && i64::try_from(checkpoint.size) == Ok(row.size)
-            && checkpoint.root.as_slice() == row.root
-    })
+/// Who may have signed the checkpoints of a log.
+struct Signers {
+    line: KeyLine,
+    /// Those of the settings; once one has signed, it alone: no change leads to another.
+    keys: Vec<PublicKey>,
+}
+
+impl Signers {
+    fn have_signed(&mut self, row: &StoredNote) -> bool {
+        let in_force = self.line.in_force(u64_of(row.generation.into()), u64_of(row.size));
+        let keys = in_force.map_or_else(|| self.keys.clone(), |key| vec![key]);
+        if keys.is_empty() {
+            return true;
+        }
+        let Ok((checkpoint, by)) = open_by(&row.origin, row.note.as_bytes(), &keys) else { return false };
+        if in_force.is_none() {
+            self.keys = vec![by];
+        }
+        checkpoint.origin == row.origin && checkpoint.size == u64_of(row.size) && checkpoint.root.as_slice() == row.root
+    }
 }

@@ -326,6 +326,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("log_not_opened", compare!("no first leaf says that this generation of the log was opened")),
     ("log_not_continued", compare!("this generation of the log does not go on from the one before, or was opened in no restore")),
     ("log_opened_twice", past!("a log is opened by its first leaf and by no other")),
+    (
+        "log_key_not_changed",
+        past!("an event changes the log's key without both keys' signatures for its place, and every verifier names it"),
+    ),
     ("tile_differs", compare!("a signed leaf is not the one on record")),
     ("checkpoint_missing", compare!("events have their places under no signed checkpoint")),
     (

@@ -44,6 +44,7 @@ const ELSEWHERE: &[&str] = &[
     "pack incident",
     "pack person",
     "log key",
+    "log new-key",
     "provider check",
 ];
 

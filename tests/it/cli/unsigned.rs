@@ -53,6 +53,8 @@ const READING: &[&[&str]] = &[
     &["audit"],
     &["log", "list"],
     &["log", "key", "--system"],
+    &["log", "key", "--all"],
+    &["log", "new-key", "--out", "next.key"],
     &["provider", "list"],
     &["provider", "check", "sms-a"],
     &["verify", "nothing.zip", "--key", "nothing.vkey"],

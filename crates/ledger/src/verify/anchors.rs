@@ -2,11 +2,10 @@
 
 use super::pack::{Pack, PackError};
 use super::report::{Anchor, Code, Finding, Findings};
+use super::signed::{Opener, Signed};
 use super::trust::Trust;
-use crate::checkpoint::Checkpoint;
 use crate::note::{Note, NoteSignature};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
 /// Most anchors that are looked at.
@@ -16,23 +15,24 @@ const BYTES_MAX: usize = 1 << 20;
 
 /// A checkpoint that somebody anchored.
 pub struct Anchored {
-    file: String,
+    /// Its entry in the pack.
+    pub file: String,
     /// What it says; signed by a trusted key.
-    pub checkpoint: Checkpoint,
+    pub signed: Signed,
 }
 
 /// Reads all anchors of a pack; which of them this log must have had is seen when it is replayed.
 pub fn load<R: Read + Seek>(
     pack: &mut Pack<R>,
-    trust: &Trust,
+    (trust, opener): (&Trust, &mut Opener),
     found: &mut Vec<Anchor>,
     findings: &mut Findings,
 ) -> Result<Vec<Anchored>, PackError> {
     let mut anchored = Vec::new();
     for file in pack.names().iter().filter(|n| n.starts_with("anchors/") && n.ends_with(".checkpoint")).take(ANCHORS_MAX) {
         let bytes = pack.read(file, BYTES_MAX)?.unwrap_or_default();
-        let checkpoint = match trust.open(&bytes) {
-            Ok(checkpoint) => checkpoint,
+        let signed = match opener.open(pack, &bytes)? {
+            Ok(signed) => signed,
             Err(text) => {
                 findings.push(Finding::new(Code::Anchor, text).file(file));
                 continue;
@@ -42,7 +42,7 @@ pub fn load<R: Read + Seek>(
         if let Some(token) = pack.read(&format!("{stem}tsr"), BYTES_MAX)? {
             match token_time(&token, &Sha256::digest(&bytes).into()) {
                 Some(at) => found.push(Anchor {
-                    size: checkpoint.size,
+                    size: signed.checkpoint.size,
                     by: "RFC 3161".into(),
                     at,
                     is_verified: false,
@@ -55,21 +55,11 @@ pub fn load<R: Read + Seek>(
         }
         if let (Some(lines), Ok(note)) = (pack.text(&format!("{stem}cosig"))?, Note::parse(&bytes)) {
             let lines: Vec<NoteSignature> = lines.lines().filter_map(|line| line.parse().ok()).collect();
-            trust.witnessed(checkpoint.size, &note, &lines, found, findings);
+            trust.witnessed(signed.checkpoint.size, &note, &lines, found, findings);
         }
-        anchored.push(Anchored { file: file.clone(), checkpoint });
+        anchored.push(Anchored { file: file.clone(), signed });
     }
     Ok(anchored)
-}
-
-/// After the replay: each anchored checkpoint is one that the log had.
-pub fn check(anchored: &[Anchored], roots: &BTreeMap<(String, u64), Option<[u8; 32]>>, findings: &mut Findings) {
-    for anchor in anchored {
-        let had = roots.get(&(anchor.checkpoint.origin.clone(), anchor.checkpoint.size));
-        if had.copied().flatten() != Some(anchor.checkpoint.root) {
-            findings.push(Finding::new(Code::Anchor, "this log never had the anchored checkpoint").file(&anchor.file));
-        }
-    }
 }
 
 /// The time in a token whose message imprint is this hash: TSTInfo has imprint, serial number, time in this order.

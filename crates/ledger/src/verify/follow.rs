@@ -11,6 +11,7 @@ const OF_STORY: &[Code] = &[
     Code::Chain,
     Code::Stranger,
     Code::RepeatedId,
+    Code::LogKey,
     Code::Manifest,
     Code::ListSignature,
     Code::Rows,

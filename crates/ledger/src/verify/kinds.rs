@@ -8,6 +8,7 @@ words! {
     /// What happened.
     Kind {
         LogOpened = "log.opened", LogMarked = "log.marked", ListFrozen = "list.frozen", ListSigned = "list.signed", ListAmended = "list.amended", LogDelayed = "log.delayed",
+        LogKeyChanged = "log.key_changed",
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", PlanWithdrawn = "plan.withdrawn",
@@ -71,6 +72,13 @@ const GROUND_OF_RECEIPT: Fields = &[
 ];
 const OF_CALL: Fields =
     &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("profile", Is::Text), ("repeat", Is::Flag)];
+const OF_KEY_CHANGE: Fields = &[
+    ("new", Is::Hash),
+    ("new_signature", Is::Signature),
+    ("old", Is::Hash),
+    ("old_signature", Is::Signature),
+    ("size", Is::Count),
+];
 const ERASED: Fields = &[("erased", Is::True)];
 const OF_LIST: Fields = &[("count", Is::Count), ("list", Is::Count), ("root", Is::Hash)];
 
@@ -134,6 +142,7 @@ impl Kind {
             ],
             Self::ListFrozen => &[("duplicates", Is::Count), ("quarantined", Is::Count), ("rows", Is::Count)],
             Self::ListAmended => &[("corrected", Is::Count), ("count_before", Is::Count), ("root_before", Is::Hash)],
+            Self::LogKeyChanged => OF_KEY_CHANGE,
             Self::LogDelayed => &[("seconds", Is::Count), ("waiting", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
             Self::RowQuarantined => &[("codes", Is::Text)],

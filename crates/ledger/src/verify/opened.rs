@@ -66,6 +66,7 @@ fn judge_opened(entry: &[u8], generation: &Generation, before: Option<&Generatio
         }
     }
     world.inc = inc.to_owned();
+    world.origin.clone_from(origin);
     for text in wrong {
         world.findings.push(Finding::new(Code::Opened, text).leaf(generation.number, 0));
     }

@@ -5,9 +5,10 @@ use super::pack::{Pack, PackError};
 use super::people::{List, People};
 use super::report::{Code, Finding, Report, Verdict};
 use super::scan::scan;
+use super::signed::Opener;
 use super::trust::Trust;
 use super::world::{At, World};
-use super::{Options, opening, tell};
+use super::{Options, opening, signature_line, tell};
 use crate::checkpoint::Checkpoint;
 use crate::event::BYTES_MAX;
 use crate::hash::leaf_hash;
@@ -27,13 +28,15 @@ pub fn verify<R: Read + Seek>(
         report.findings.push(Finding::new(Code::Pack, "it is missing").file("checkpoint"));
         return Ok(());
     };
-    let checkpoint = match trust.open(&bytes) {
-        Ok(checkpoint) => checkpoint,
+    let mut opener = Opener::new(trust);
+    let signed = match opener.open(pack, &bytes)? {
+        Ok(signed) => signed,
         Err(text) => {
             report.findings.push(Finding::new(Code::Signature, text).file("checkpoint"));
             return Ok(());
         }
     };
+    let checkpoint = &signed.checkpoint;
     (report.origin, report.size, report.root) = (checkpoint.origin.clone(), checkpoint.size, checkpoint.root);
     let hint: Value = pack.text("pack.json")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     if hint.get("format").and_then(Value::as_u64).is_some_and(|format| format > super::FORMAT) {
@@ -43,7 +46,8 @@ pub fn verify<R: Read + Seek>(
     let (lines, line_person) = manifest_line(pack, report)?;
     let (people, _) = People::new(vec![List { number: 1, lines, frozen: None }]);
     let mut world = World::of_person(people);
-    let leaves = leaves(pack, &bytes, &checkpoint, &mut world)?;
+    world.origin.clone_from(&checkpoint.origin);
+    let leaves = leaves(pack, &bytes, checkpoint, &mut world)?;
     if let Some(inc) = leaves.values().find_map(|leaf| scan(&leaf.bytes).map(|fact| fact.inc.to_owned())) {
         world.inc = inc;
         if !checkpoint.origin.split('/').any(|part| part == world.inc) {
@@ -55,6 +59,8 @@ pub fn verify<R: Read + Seek>(
     }
     one_person(&leaves, line_person, &mut world);
     world.finish();
+    let line = world.key_line(&trust.given(std::slice::from_ref(&checkpoint.origin)));
+    signed.is_in_force(&line, 1, Some("checkpoint"), &mut world.findings);
     check_manifest_line(pack, &mut world)?;
     let opened = opening::check(pack, line_person, &leaves, &mut world)?;
     report.not_looked_at = pack.not_looked_at().len() as u64;
@@ -64,9 +70,9 @@ pub fn verify<R: Read + Seek>(
     tell(&world, options, report);
     let events = leaves.values().filter(|leaf| leaf.n.is_some()).count();
     report.checked = vec![
-        "the checkpoint's signature, by the key that you gave".to_owned(),
+        signature_line(opener.changes_to(&checkpoint.origin, &signed.by)),
         format!("{events} events of the person, each proved to be in the log; the chain has no gap from 1 to {events}"),
-        format!("{} events of lists and plans, each proved to be in the log", leaves.len() - events),
+        format!("{} events of lists, plans and the log's key, each proved to be in the log", leaves.len() - events),
         "the person's line in the frozen manifest".to_owned(),
     ];
     report.checked.extend(opened);

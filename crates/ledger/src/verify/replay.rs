@@ -24,6 +24,8 @@ pub struct Generation {
     pub prefix: String,
     /// Its checkpoint, whose signature holds.
     pub checkpoint: Checkpoint,
+    /// The keys that signed it.
+    pub by: Vec<[u8; 32]>,
 }
 
 /// Replays a generation: every leaf goes through `world`, and the roots at the sizes of `wanted` are filled in.

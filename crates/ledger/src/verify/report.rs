@@ -10,7 +10,7 @@ words! {
     Code {
         Pack = "pack", Text = "text", Signature = "signature", Rollback = "rollback", Witness = "witness", Size = "size", Root = "root",
         Tile = "tile", Proof = "proof", Canonical = "canonical", Kind = "kind", Inc = "inc", Fields = "fields",
-        Opened = "opened", Chain = "chain", Stranger = "stranger", RepeatedId = "repeated_id", Manifest = "manifest",
+        Opened = "opened", Chain = "chain", Stranger = "stranger", RepeatedId = "repeated_id", LogKey = "log_key", Manifest = "manifest",
         ListSignature = "list_signature", Rows = "rows", Plan = "plan", Approval = "approval", Contents = "contents",
         Move = "move", SecondSend = "second_send", NoPlan = "no_plan", Held = "held", Closed = "closed", NoCause = "no_cause",
         WrongContent = "wrong_content", WrongDestination = "wrong_destination", Notice = "notice", OpenCall = "open_call",

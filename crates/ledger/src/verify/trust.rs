@@ -1,9 +1,11 @@
 //! Whom the reader trusts, and what those have signed. Never from the pack.
 
 use super::report::{Anchor, Code, Finding, Findings};
+use super::signed::Signed;
 use crate::checkpoint::Checkpoint;
 use crate::hash::from_hex;
 use crate::key::{KeyKind, Vkey};
+use crate::key_change::KeyLine;
 use crate::note::{Note, NoteSignature, verify_cosignatures};
 use crate::policy::Policy;
 use std::path::Path;
@@ -55,15 +57,36 @@ impl Trust {
         of.filter_map(|key| Vkey::new(origin, key.kind(), key.key()).ok()).collect()
     }
 
-    /// Opens a checkpoint that a trusted key must have signed.
+    /// The same without names.
+    pub(super) fn raw_keys(&self, origin: &str) -> Vec<[u8; 32]> {
+        self.keys(origin).iter().filter_map(|key| key.key().try_into().ok()).collect()
+    }
+
+    /// Those of any generation of a log.
+    pub(super) fn given(&self, origins: &[String]) -> Vec<[u8; 32]> {
+        origins.iter().flat_map(|origin| self.raw_keys(origin)).collect()
+    }
+
+    /// Opens a checkpoint that a given key must have signed.
     pub fn open(&self, bytes: &[u8]) -> Result<Checkpoint, String> {
+        self.open_signed(bytes, &KeyLine::default()).map(|signed| signed.checkpoint)
+    }
+
+    /// Opens a checkpoint that a given key must have signed, or any of the log's line of keys if a given one is of it.
+    pub(super) fn open_signed(&self, bytes: &[u8], line: &KeyLine) -> Result<Signed, String> {
         let claimed = Note::parse(bytes).map_err(|e| e.to_string())?;
         let claimed: Checkpoint = claimed.text().parse().map_err(|_| "the text is no checkpoint".to_owned())?;
-        let keys = self.keys(&claimed.origin);
+        let mut keys = self.keys(&claimed.origin);
         if keys.is_empty() {
             return Err(format!("none of the given keys is one of the log `{}`", claimed.origin));
         }
-        Checkpoint::open(bytes, &keys).map_err(|e| e.to_string())
+        let given = self.raw_keys(&claimed.origin);
+        if line.keys().any(|key| given.contains(&key)) {
+            let further = line.keys().filter(|key| !given.contains(key));
+            keys.extend(further.filter_map(|key| Vkey::new(&claimed.origin, KeyKind::Note, &key).ok()));
+        }
+        let (checkpoint, by) = Checkpoint::open_signed(bytes, &keys).map_err(|e| e.to_string())?;
+        Ok(Signed { checkpoint, by: by.into_iter().filter_map(|key| key.key().try_into().ok()).collect() })
     }
 
     /// Looks for cosignatures of the policy's witnesses; whether they suffice.

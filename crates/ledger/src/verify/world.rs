@@ -5,8 +5,10 @@ use super::people::People;
 use super::plans::{Plan, PlanFiles};
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
+use super::signed::Changes;
 use super::states::{Channel, NoticeState, Word};
 use crate::event::{Event, is_canonical};
+use crate::key_change::{KeyChangeError, KeyLine};
 use std::collections::{BTreeMap, HashMap};
 
 /// How far times may run back against the order of leaves, microseconds.
@@ -26,6 +28,10 @@ pub struct At {
 pub struct World {
     /// The log's id.
     pub inc: String,
+    /// Name of the present generation.
+    pub origin: String,
+    /// Changes of the log's key.
+    pub changes: Changes,
     /// Whether all leaves are there: a pack of a person has but some.
     pub is_whole: bool,
     /// Everybody.
@@ -135,6 +141,12 @@ impl World {
             (Kind::LogOpened, _) if self.at.leaf > 0 => {
                 self.find(Code::Opened, "only the first leaf of a generation may open the log");
             }
+            (Kind::LogKeyChanged, _) => {
+                let at = (self.at.generation, self.at.leaf);
+                if let Err(error) = self.changes.take(at, &self.origin, fact) {
+                    self.find(Code::LogKey, error.to_string());
+                }
+            }
             (Kind::ListFrozen, _) => self.list_frozen(fact),
             (Kind::ListAmended, _) if self.is_whole => self.list_amended(fact),
             (Kind::ListSigned, _) => self.list_signed(fact, &inc),
@@ -212,6 +224,15 @@ impl World {
             None if self.is_whole => self.find(Code::Held, "it lifts a hold that does not stand"),
             None => {}
         }
+    }
+
+    /// At the end of all leaves: the line of keys to which the given ones lead; a change that is not of it does not count.
+    pub fn key_line(&mut self, given: &[[u8; 32]]) -> KeyLine {
+        let (line, others) = self.changes.line(given);
+        for (generation, leaf) in others {
+            self.findings.push(Finding::new(Code::LogKey, KeyChangeError::NotInForce.to_string()).leaf(generation, leaf));
+        }
+        line
     }
 
     /// At the end of all leaves.

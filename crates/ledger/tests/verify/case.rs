@@ -2,8 +2,8 @@
 
 use duly_ledger::verify::{Options, Report, Trust, Word, verify};
 use duly_ledger::{
-    Appender, Event, Layer, ManifestBuilder, ManifestLine, PersonKey, Signer, commit, encode_bundle, entry_bundles, leaf_hash,
-    tile_at, to_hex,
+    Appender, Checkpoint, Event, Layer, ManifestBuilder, ManifestLine, Note, PersonKey, Signer, commit, encode_bundle,
+    entry_bundles, leaf_hash, tile_at, to_hex,
 };
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -90,6 +90,8 @@ pub struct Case {
     /// Bytes that stand in a leaf instead of its event.
     pub raw: BTreeMap<usize, Vec<u8>>,
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Every byte of the seed that signs the checkpoint; 0: the usual one.
+    pub seed: u8,
 }
 
 impl Case {
@@ -161,6 +163,9 @@ impl Case {
     pub fn pack_files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.files.clone();
         files.extend(log_files("", &origin(), &self.leaves()));
+        if self.seed > 0 {
+            sign_again(&mut files, "checkpoint", self.seed);
+        }
         files
     }
 
@@ -172,6 +177,14 @@ impl Case {
     pub fn found(&self) -> Vec<(&'static str, Option<u64>)> {
         found(&self.report())
     }
+}
+
+/// Lets another key sign a checkpoint of a pack.
+pub fn sign_again(files: &mut BTreeMap<String, Vec<u8>>, name: &str, seed: u8) {
+    let text = Note::parse(&files[name]).unwrap().text().to_owned();
+    let of: Checkpoint = text.parse().unwrap();
+    let signer = Signer::new(&of.origin, &[seed; 32]).unwrap();
+    files.insert(name.to_owned(), signer.sign_checkpoint(of.size, of.root).into_bytes());
 }
 
 pub fn found(report: &Report) -> Vec<(&'static str, Option<u64>)> {

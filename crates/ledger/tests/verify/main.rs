@@ -8,6 +8,7 @@ mod cli;
 mod closed;
 mod findings;
 mod hostile;
+mod keys;
 mod large;
 mod own_list;
 mod person;

@@ -21,16 +21,16 @@ fn proof_in(hashes: &[[u8; 32]], index: u64) -> Vec<[u8; 32]> {
 }
 
 /// The pack of person `id` of a case.
-fn pack(case: &Case, id: u8) -> Files {
+pub fn pack(case: &Case, id: u8) -> Files {
     let leaves = case.leaves();
     let hashes: Vec<[u8; 32]> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
-    let checkpoint = log_files("", &origin(), &leaves)["checkpoint"].clone();
+    let checkpoint = case.pack_files()["checkpoint"].clone();
     let mut files = Files::from([("checkpoint".to_owned(), checkpoint.clone())]);
     for (i, bytes) in leaves.iter().enumerate() {
         let event = Event::parse(bytes).unwrap();
         let stem = match (event.person, event.n) {
             (Some(of), Some(n)) if of == person(id) => format!("events/{n}"),
-            (None, _) if event.kind.starts_with("list.") || event.kind.starts_with("plan.") => format!("log/{i}"),
+            (None, _) if ["list.", "plan.", "log.key_changed"].iter().any(|of| event.kind.starts_with(of)) => format!("log/{i}"),
             _ => continue,
         };
         let path = proof_in(&hashes, i as u64);

@@ -1,0 +1,61 @@
+//! The logs' key was changed in the time that was lost.
+
+use super::ground::{PEOPLE, duly, dump, holds, restore, serve, serve_until, stage, told};
+use crate::log_keys::{CHANGES, LOGS, audited, make_key, name_keys};
+use crate::support::{Capability, Setup, Stage, eventually, lane};
+use duly_ledger::{Checkpoint, Note, Signer};
+use std::path::PathBuf;
+
+async fn serve_to_the_end(stage: &Stage) {
+    let mut process = serve(stage);
+    stage.drain().await;
+    eventually("all is published", async || {
+        stage.count("select count(*) from event_inbox where incident_no is not null").await == 0
+            && stage.office.store.list_unpublished().await.unwrap().is_empty()
+    })
+    .await;
+    process.terminate().await;
+}
+
+/// Whoever has the old key signs what was published last once more: by no settings is it taken back from there.
+async fn refuses_the_old_key(stage: &Stage) {
+    let origin = format!("duly.test/{}", stage.incident.incident_id);
+    let path = PathBuf::from(&stage.office.settings.evidence.outside).join(&origin).join("checkpoint");
+    let right = std::fs::read_to_string(&path).unwrap();
+    let of: Checkpoint = Note::parse(right.as_bytes()).unwrap().text().parse().unwrap();
+    let old = Signer::new(&origin, stage.office.settings.log_key().unwrap().bytes()).unwrap();
+    std::fs::write(&path, old.sign_checkpoint(of.size, of.root)).unwrap();
+    let refused = duly(stage, &["restore", "reconcile"]);
+    assert!(refused.code == 2 && refused.err.contains("signed by"), "{}", refused.err);
+    std::fs::write(&path, right).unwrap();
+}
+
+#[tokio::test]
+async fn a_change_of_the_key_that_a_restored_database_forgot_comes_back_as_both_keys_signed_it() {
+    let stage = stage(vec![lane(Capability::StrongLookup)], Setup::default()).await;
+    serve_until(&stage, 10).await;
+    let backup = dump(&stage);
+    make_key(&stage, "second.key");
+    name_keys(&stage, "log.key", Some("second.key"));
+    serve_to_the_end(&stage).await;
+    assert_eq!(stage.count(CHANGES).await, LOGS);
+
+    // While both keys are in the settings, and when the old one is gone.
+    for (current, next) in [("log.key", Some("second.key")), ("second.key", None)] {
+        name_keys(&stage, current, next);
+        restore(&stage, &backup).await;
+        assert_eq!(stage.count(CHANGES).await, 0);
+        refuses_the_old_key(&stage).await;
+        duly(&stage, &["restore", "reconcile"]).fine();
+        assert_eq!(
+            stage.count("select count(*) from event where kind = 'log.key_changed' and restored_id is not null").await,
+            LOGS
+        );
+
+        serve_to_the_end(&stage).await;
+        assert_eq!(stage.count(CHANGES).await, LOGS, "once");
+        assert_eq!(told(&stage), PEOPLE as usize);
+        holds(&stage).await;
+        assert_eq!(audited(&stage).await, Vec::<&str>::new());
+    }
+}
