@@ -61,6 +61,16 @@ pub enum EvidenceError {
         /// The log.
         origin: String,
     },
+    /// The settings would let a log begin under a key that was changed for another.
+    #[error("the log `{origin}` would begin under the key {key}, which the installation's log has left for {newest}")]
+    KeyRetired {
+        /// The log.
+        origin: String,
+        /// Public half of the key of the settings, hex.
+        key: String,
+        /// The one under which the installation's log is now.
+        newest: String,
+    },
     /// What was published cannot be read any more.
     #[error("the copy outside of the log `{origin}` cannot be read: {what}")]
     Copy {
@@ -97,7 +107,7 @@ impl EvidenceError {
     /// Whether one log is odd: others can go on meanwhile. A database that came back older stops all of them.
     pub(crate) fn is_of_one_log(&self) -> bool {
         match self {
-            Self::Contradiction { .. } | Self::KeyMissing { .. } | Self::KeyUnknown { .. } => true,
+            Self::Contradiction { .. } | Self::KeyMissing { .. } | Self::KeyUnknown { .. } | Self::KeyRetired { .. } => true,
             Self::Store(error) => error.is_refusal(),
             _ => false,
         }
@@ -115,6 +125,10 @@ impl EvidenceError {
             }
             Self::KeyMissing { .. } | Self::KeyUnknown { .. } => {
                 "name that key by `keys.log_file`, and the new one by `keys.log_next_file` until every log has changed to it: `duly log key --all`"
+                    .into()
+            }
+            Self::KeyRetired { .. } => {
+                "the settings are of an earlier day, or name the keys the other way round: name the newer key by `keys.log_file`, take the old one out of `keys.log_next_file`, and restart"
                     .into()
             }
             Self::Copy { .. } => {

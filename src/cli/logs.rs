@@ -3,9 +3,11 @@
 use super::output::{count, figure, table, when};
 use super::setup::write_secret;
 use super::{Context, Failure, Refusal};
-use crate::evidence::Archive;
+use crate::evidence::keys::{Known, Signing};
+use crate::evidence::{Archive, EvidenceError};
 use crate::model::seal::Key;
 use crate::store::log::LogStanding;
+use crate::store::sequencing::LogHead;
 use clap::Subcommand;
 use duly_ledger::public_key;
 use serde_json::json;
@@ -17,9 +19,9 @@ pub enum LogCommand {
     /// List the logs: how far they are signed and published
     #[command(after_help = "Examples:\n  duly log list\n  duly log list --json")]
     List,
-    /// Print the key that verifies a log; hand it over on another way than the evidence
+    /// Print the keys that verify a log, newest first; hand them over on another way than the evidence
     #[command(
-        after_help = "Examples:\n  duly log key --incident cards-2026 > cards-2026.vkey\n  duly log key --system\n  duly log key --all              which log is under which key, and what a change of the key waits for\n\nIt is public. Who verifies must have it from you or from your published list, never from the pack itself."
+        after_help = "Examples:\n  duly log key --incident cards-2026 > cards-2026.vkey\n  duly log key --system\n  duly log key --all              which log is under which key, and what a change of the key waits for\n\nIt is public. Who verifies must have it from you or from your published list, never from the pack itself.\nWhere the key was changed, the older keys follow, one a line: for packs from before. Each line alone is a key, and so is the whole file."
     )]
     Key {
         /// Incident, or controller/incident
@@ -83,22 +85,42 @@ async fn key(context: &Context, incident: Option<&str>) -> Result<(), Failure> {
             "start `duly serve scheduler`: it opens the log with its first event",
         ));
     };
-    let mut keys = Vec::new();
-    for generation in store.list_published(log_id).await? {
-        keys.push(archive.vkey_of(&head, (generation.generation, &generation.origin, generation.size)).await?.to_string());
+    let line = keys_of(&archive, &head).await?;
+    let keys: Vec<String> = line.iter().map(|signing| signing.vkey.to_string()).collect();
+    context.print(&json!({"keys": keys, "line": line.iter().map(line_json).collect::<Vec<_>>()}), &keys.join("\n"));
+    if line.iter().any(|signing| signing.key != line[0].key) {
+        eprintln!("The log's key was changed. Each of these signs from a size of the log on, until the one above it:");
+        for signing in &line {
+            eprintln!("  {}+{:08x}  from size {}", signing.vkey.name(), signing.vkey.id(), signing.from_size);
+        }
+        eprintln!("For a pack of today the first line is enough. An older one is for packs that you got before the change:");
+        eprintln!("whoever has that key by now can make such a pack (docs/evidence.md).");
     }
-    if keys.is_empty() {
-        keys.push(archive.vkey_of(&head, (head.generation, &head.origin, head.size)).await?.to_string());
-    }
-    context.print(&json!({"keys": keys}), &keys.join("\n"));
     Ok(())
 }
 
+/// The keys of a log: generation by generation, of each the newest first.
+async fn keys_of(archive: &Archive, head: &LogHead) -> Result<Vec<Signing>, EvidenceError> {
+    let mut line = Vec::new();
+    for of in archive.store.list_published(head.log_id).await? {
+        line.extend(archive.signing(head, (of.generation, &of.origin)).await?);
+    }
+    if line.is_empty() {
+        line = archive.signing(head, (head.generation, &head.origin)).await?;
+    }
+    Ok(line)
+}
+
+fn line_json(signing: &Signing) -> serde_json::Value {
+    json!({"vkey": signing.vkey.to_string(), "generation": signing.generation, "from_size": signing.from_size})
+}
+
 /// How a log's key stands to the settings.
-fn standing(archive: &Archive, key: &[u8; 32]) -> &'static str {
+fn standing(archive: &Archive, known: &Known, key: &[u8; 32]) -> &'static str {
     match archive.keys().next() {
         Some(next) if next == *key => "next",
         _ if !archive.keys().public().contains(key) => "not in the settings",
+        Some(next) if known.line.keys().any(|old| old == next) => "past the next key",
         Some(_) => "to be changed",
         None => "current",
     }
@@ -107,23 +129,38 @@ fn standing(archive: &Archive, key: &[u8; 32]) -> &'static str {
 async fn all_keys(context: &Context) -> Result<(), Failure> {
     let store = context.store().await?;
     let archive = Archive::open(&context.settings()?, store)?;
-    let mut rows = vec![["log", "key", "changed", "is"].map(str::to_owned).to_vec()];
-    let (mut logs, mut missing, mut left) = (Vec::new(), 0, 0);
+    let mut rows = vec![["log", "key", "from size", "is"].map(str::to_owned).to_vec()];
+    let (mut logs, mut missing, mut left, mut past) = (Vec::new(), 0, 0, 0);
     for (_, head) in store.list_log_heads().await?.into_iter().filter(|(_, head)| head.size > 0) {
         let known = archive.known(&head).await?;
         let key = known.in_force(&head, archive.keys());
-        let is = key.map_or("not in the settings", |key| standing(&archive, &key));
+        let is = key.map_or("not in the settings", |key| standing(&archive, &known, &key));
+        past += i64::from(is == "past the next key");
         left += i64::from(is == "to be changed");
         missing += i64::from(is == "not in the settings");
-        let key = key.map(hex::encode);
+        let line = if key.is_some() { keys_of(&archive, &head).await? } else { Vec::new() };
+        let row = |of: &str, by: String, from: String, is: &str| vec![of.to_owned(), by, from, is.to_owned()];
+        if line.is_empty() {
+            rows.push(row(&head.origin, String::new(), String::new(), is));
+        }
+        for signing in &line {
+            let is = if Some(signing.key) == key { is } else { "old" };
+            rows.push(row(signing.vkey.name(), hex::encode(signing.key), signing.from_size.to_string(), is));
+        }
         let changes = known.line.changes().len();
-        rows.push(vec![head.origin.clone(), key.clone().unwrap_or_default(), changes.to_string(), is.to_owned()]);
-        logs.push(json!({"log": head.origin, "key": key, "changes": changes, "is": is}));
+        let line: Vec<_> = line.iter().map(line_json).collect();
+        logs.push(json!({"log": head.origin, "key": key.map(hex::encode), "changes": changes, "is": is, "line": line}));
     }
-    let is_done = left + missing == 0;
+    let is_done = left + missing + past == 0;
     context.print(&json!({"logs": logs, "done": is_done}), &table(&rows, &[2]));
     if missing > 0 {
         eprintln!("{} cannot go on: name that key by keys.log_file again.", count(missing, "log", "logs"));
+    } else if past > 0 {
+        eprintln!(
+            "keys.log_next_file names an old key of {}: name the newer one by keys.log_file, and take",
+            count(past, "log", "logs")
+        );
+        eprintln!("keys.log_next_file out.");
     } else if left > 0 {
         eprintln!(
             "{} to be changed; `duly serve scheduler` does it. Until then keep both keys.",
@@ -133,7 +170,10 @@ async fn all_keys(context: &Context) -> Result<(), Failure> {
         eprintln!(
             "Every log is under the next key. Now name its file by keys.log_file, take keys.log_next_file out, restart, and"
         );
-        eprintln!("destroy the old key. Hand out the new one: duly log key --incident … ; old checkpoints verify with either.");
+        eprintln!(
+            "destroy the old key. Hand out the new one: duly log key --incident … prints it first, and below it the old ones,"
+        );
+        eprintln!("which packs from before the change go on needing.");
     }
     Ok(())
 }

@@ -69,6 +69,16 @@ pub fn line_of(changes: &[PlacedChange], ours: &[PublicKey]) -> KeyLine {
     lines_of(changes).line(|key| ours.contains(key))
 }
 
+/// Refuses a key for what begins anew, if the installation's log went from it to another: somebody else may hold it by now.
+pub fn refuse_retired(changes: &[PlacedChange], origin: &str, key: &PublicKey) -> Result<(), EvidenceError> {
+    match line_of(changes, &[*key]).newest() {
+        Some(newest) if newest != *key => {
+            Err(EvidenceError::KeyRetired { origin: origin.to_owned(), key: hex::encode(key), newest: hex::encode(newest) })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// All that hold each for itself.
 pub fn lines_of(changes: &[PlacedChange]) -> KeyLines {
     let mut lines = KeyLines::default();
@@ -136,14 +146,32 @@ impl Archive {
         Ok(Known::new(&changes, self.keys(), head.generation, head.size))
     }
 
-    /// The key that was in force at a size of a generation of a log.
-    pub async fn vkey_of(&self, head: &LogHead, (generation, origin, size): (i32, &str, i64)) -> Result<Vkey, EvidenceError> {
+    /// Every key that signs or once signed a generation of a log, newest first.
+    pub async fn signing(&self, head: &LogHead, (generation, origin): (i32, &str)) -> Result<Vec<Signing>, EvidenceError> {
         let known = self.known(head).await?;
-        let [generation, size] = [i64::from(generation), size].map(u64_of);
-        let key = known.line.in_force(generation, size).or_else(|| known.in_force(head, self.keys()));
-        let key = key.ok_or_else(|| EvidenceError::KeyUnknown { origin: origin.to_owned() })?;
-        Ok(Vkey::new(origin, KeyKind::Note, &key)?)
+        let number = u64_of(generation.into());
+        let first = known.line.in_force(number, 0).or_else(|| known.in_force(head, self.keys()));
+        let first = first.ok_or_else(|| EvidenceError::KeyUnknown { origin: origin.to_owned() })?;
+        let here = known.line.changes().iter().filter(|(of, _)| *of == number);
+        let mut keys: Vec<(u64, PublicKey)> = here.map(|(_, change)| (change.size + 1, change.new)).collect();
+        keys.insert(0, (1, first));
+        let signing = |(from_size, key): (u64, PublicKey)| {
+            Ok(Signing { vkey: Vkey::new(origin, KeyKind::Note, &key)?, generation, from_size, key })
+        };
+        keys.into_iter().rev().map(signing).collect()
     }
+}
+
+/// A key of a log, and from which size of a generation on it signs, until a later one does.
+pub struct Signing {
+    /// Under the generation's name.
+    pub vkey: Vkey,
+    /// Generation.
+    pub generation: i32,
+    /// Leaves under the first checkpoint that is its own.
+    pub from_size: u64,
+    /// The same without a name.
+    pub key: PublicKey,
 }
 
 /// Opens a checkpoint that one of these keys must have signed.

@@ -1,6 +1,6 @@
 //! One log in the sequencer's memory: its right edge, from which it goes on.
 
-use super::keys::{Known, PublicKey};
+use super::keys::{Known, PublicKey, refuse_retired};
 use super::restore::Part;
 use super::{Archive, EvidenceError, Outer};
 use crate::store::log::{i64_of, u64_of};
@@ -42,6 +42,8 @@ impl Tree {
         let edge = load_edge(tx, &head).await?;
         let mut tree = Self { signed: edge.size(), edge, key, known, head };
         if is_new {
+            let system = tx.head(LogScope::System).await?;
+            refuse_retired(&tx.key_changes(system.log_no).await?, &tree.head.origin, &tree.key)?;
             tree.open(tx, scope, Map::new()).await?;
         }
         Ok(tree)

@@ -2,6 +2,7 @@
 //! the old key signs nothing more.
 
 mod attacks;
+mod handed_out;
 mod steps;
 
 use crate::cli::desk::{Ran, run};
@@ -192,7 +193,7 @@ async fn the_commands_say_which_log_is_under_which_key_and_when_the_old_one_may_
     assert_eq!(keys(&after), vec![(new.clone(), "next".to_owned()); 3]);
     assert!(after.json()["done"] == true && after.err.contains("destroy the old key"), "{}", after.err);
     let vkey = duly(&stage, &["log", "key", "--incident", "test"]).fine().out;
-    let vkey: duly_ledger::Vkey = vkey.trim().parse().unwrap();
+    let vkey: duly_ledger::Vkey = vkey.lines().next().unwrap().parse().unwrap();
     assert_eq!(hex::encode(vkey.key()), new);
 
     name_keys(&stage, "second.key", None);

@@ -2,11 +2,11 @@
 
 use super::report::{Anchor, Code, Finding, Findings};
 use super::signed::Signed;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::hash::from_hex;
 use crate::key::{KeyKind, Vkey};
 use crate::key_change::KeyLine;
-use crate::note::{Note, NoteSignature, verify_cosignatures};
+use crate::note::{Note, NoteError, NoteSignature, verify_cosignatures};
 use crate::policy::Policy;
 use std::path::Path;
 
@@ -85,7 +85,7 @@ impl Trust {
             let further = line.keys().filter(|key| !given.contains(key));
             keys.extend(further.filter_map(|key| Vkey::new(&claimed.origin, KeyKind::Note, &key).ok()));
         }
-        let (checkpoint, by) = Checkpoint::open_signed(bytes, &keys).map_err(|e| e.to_string())?;
+        let (checkpoint, by) = Checkpoint::open_signed(bytes, &keys).map_err(|e| unsigned(&e))?;
         Ok(Signed { checkpoint, by: by.into_iter().filter_map(|key| key.key().try_into().ok()).collect() })
     }
 
@@ -113,6 +113,16 @@ impl Trust {
             }
         }
         policy.is_satisfied(|key| seen.contains(key))
+    }
+}
+
+/// Why none of the keys opens a checkpoint; a log's key may have been changed since.
+fn unsigned(error: &CheckpointError) -> String {
+    match error {
+        CheckpointError::Note(NoteError::Unsigned) => {
+            format!("{error}; if it is from before the log's key was changed to yours, ask for the key of that time")
+        }
+        other => other.to_string(),
     }
 }
 
