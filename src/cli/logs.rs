@@ -19,9 +19,9 @@ pub enum LogCommand {
     /// List the logs: how far they are signed and published
     #[command(after_help = "Examples:\n  duly log list\n  duly log list --json")]
     List,
-    /// Print the keys that verify a log, newest first; hand them over on another way than the evidence
+    /// Print the key that verifies a log; hand it over on another way than the evidence
     #[command(
-        after_help = "Examples:\n  duly log key --incident cards-2026 > cards-2026.vkey\n  duly log key --system\n  duly log key --all              which log is under which key, and what a change of the key waits for\n\nIt is public. Who verifies must have it from you or from your published list, never from the pack itself.\nWhere the key was changed, the older keys follow, one a line: for packs from before. Each line alone is a key, and so is the whole file."
+        after_help = "Examples:\n  duly log key --incident cards-2026 > cards-2026.vkey\n  duly log key --incident cards-2026 --older > of-then.vkey\n  duly log key --system\n  duly log key --all              which log is under which key, and what a change of the key waits for\n\nIt is public. Who verifies must have it from you or from your published list, never from the pack itself.\nWhere the key was changed, --older adds those of before, one a line, for packs from then: whoever has such a key by now can make such a pack."
     )]
     Key {
         /// Incident, or controller/incident
@@ -30,6 +30,9 @@ pub enum LogCommand {
         /// The installation's own log
         #[arg(long, conflicts_with = "incident")]
         system: bool,
+        /// With the keys from before a change, for packs that were made then
+        #[arg(long, conflicts_with = "all")]
+        older: bool,
         /// Every log, and which of the keys of the settings signs it
         #[arg(long, conflicts_with_all = ["incident", "system"])]
         all: bool,
@@ -48,7 +51,7 @@ pub async fn run(context: &Context, command: LogCommand) -> Result<(), Failure> 
     match command {
         LogCommand::List => list(context).await,
         LogCommand::Key { all: true, .. } => all_keys(context).await,
-        LogCommand::Key { incident, .. } => key(context, incident.as_deref()).await,
+        LogCommand::Key { incident, older, .. } => key(context, incident.as_deref(), older).await,
         LogCommand::NewKey { out } => new_key(context, &out),
     }
 }
@@ -71,7 +74,7 @@ fn row(log: &LogStanding) -> Vec<String> {
     vec![log.origin.clone(), figure(log.size), figure(log.published), signed]
 }
 
-async fn key(context: &Context, incident: Option<&str>) -> Result<(), Failure> {
+async fn key(context: &Context, incident: Option<&str>, with_older: bool) -> Result<(), Failure> {
     let store = context.store().await?;
     let log_id = match incident {
         Some(slug) => store.load_incident(slug).await?.incident_id,
@@ -86,15 +89,17 @@ async fn key(context: &Context, incident: Option<&str>) -> Result<(), Failure> {
         ));
     };
     let line = keys_of(&archive, &head).await?;
-    let keys: Vec<String> = line.iter().map(|signing| signing.vkey.to_string()).collect();
+    let is_newest = |at: usize| at == 0 || line[at - 1].generation != line[at].generation;
+    let shown = (0..line.len()).filter(|at| with_older || is_newest(*at));
+    let keys: Vec<String> = shown.map(|at| line[at].vkey.to_string()).collect();
     context.print(&json!({"keys": keys, "line": line.iter().map(line_json).collect::<Vec<_>>()}), &keys.join("\n"));
     if line.iter().any(|signing| signing.key != line[0].key) {
-        eprintln!("The log's key was changed. Each of these signs from a size of the log on, until the one above it:");
+        eprintln!("The log's key was changed. Each key signs from a size of the log on, until the one above it:");
         for signing in &line {
             eprintln!("  {}+{:08x}  from size {}", signing.vkey.name(), signing.vkey.id(), signing.from_size);
         }
-        eprintln!("For a pack of today the first line is enough. An older one is for packs that you got before the change:");
-        eprintln!("whoever has that key by now can make such a pack (docs/evidence.md).");
+        eprintln!("For a pack of today the newest is enough. `--older` prints the others too, for packs from before the change:");
+        eprintln!("whoever has such a key by now can make such a pack (docs/evidence.md).");
     }
     Ok(())
 }

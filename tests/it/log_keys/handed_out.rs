@@ -26,7 +26,9 @@ async fn a_pack_from_before_the_change_says_which_key_it_needs_and_is_good_with_
     assert_eq!((report.exit_code(), read_with(&second, &before)), (1, vec!["signature"]));
     assert!(report.to_string().contains("ask for the key of that time"), "{report}");
 
-    let printed = duly(&stage, &["log", "key", "--incident", "test"]).fine();
+    let printed = duly(&stage, &["log", "key", "--incident", "test", "--older"]).fine();
+    let newest = duly(&stage, &["log", "key", "--incident", "test"]).fine().out;
+    assert_eq!((newest.lines().count(), newest.lines().next()), (1, printed.out.lines().next()), "no old key by default");
     let file = stage.folder.path().join("log.vkey");
     std::fs::write(&file, &printed.out).unwrap();
     let whole = Trust::named(file.to_str().unwrap()).unwrap();
