@@ -55,7 +55,10 @@ fn main() {
         let mut entries = Vec::new();
         for part in parts {
             entries.extend(run(part).await);
-            keep(&entries, named.is_empty());
+            keep(&entries, "parts");
+        }
+        if named.is_empty() {
+            keep(&entries, "latest");
         }
     });
 }
@@ -71,11 +74,11 @@ async fn run(part: &str) -> Vec<Entry> {
     }
 }
 
-/// Writes what is known so far: a run of a quarter of an hour that ends early has measured something all the same.
-fn keep(entries: &[Entry], is_whole: bool) {
+/// Writes what is known so far: a run of a quarter of an hour that ends early has measured something all the same, and
+/// leaves the figures of the last whole one alone.
+fn keep(entries: &[Entry], name: &str) {
     let json = serde_json::to_string_pretty(&entries).unwrap();
     std::fs::create_dir_all("target/bench").unwrap();
-    let file = if is_whole { "target/bench/latest.json" } else { "target/bench/parts.json" };
-    std::fs::write(file, &json).unwrap();
+    std::fs::write(format!("target/bench/{name}.json"), &json).unwrap();
     eprintln!("{json}");
 }

@@ -25,7 +25,7 @@ const BATCH: u64 = 5000;
 
 /// Events that wait in the inbox, until all are in their places, signed and copied outside.
 pub async fn sequenced() -> Entry {
-    let events = scaled(500_000);
+    let events = scaled(1_000_000);
     let (settings, store, pool) = open("duly_bench_sequencer").await;
     let log = System::of(&store).await;
     for first in (0..events).step_by(usize::try_from(BATCH).unwrap()) {

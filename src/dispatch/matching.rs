@@ -18,20 +18,22 @@ const CONFIRM_AGAIN_MS: i64 = 30_000;
 /// Next look at a receipt that cannot be applied, ms.
 const SET_ASIDE_MS: i64 = 3_600_000;
 
+/// Counts what was not believed, and lets go what was laid aside long ago. What is true never waits for it.
+pub async fn lay_receipts_aside(office: &Office) {
+    if let Err(error) = office.store.refuse_receipts(office.settings.receipts.refusals_every_seconds * 1000).await {
+        tracing::warn!(error = with_causes(&error), "refused receipts were not counted and are tried again");
+    }
+    if let Err(error) = office.store.forget_receipts(SWEEP).await {
+        tracing::warn!(error = with_causes(&error), "receipts that were laid aside long ago did not go and are tried again");
+    }
+}
+
 /// Applies what is due; returns how many receipts were looked at. One that cannot be applied is set aside for a while, so
 /// that it stops no other.
 pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
     let every_ms = office.settings.receipts.refusals_every_seconds * 1000;
-    // What was not believed is only counted: it never stops what is true.
-    let refused = office.store.refuse_receipts(every_ms).await.unwrap_or_else(|error| {
-        tracing::warn!(error = with_causes(&error), "refused receipts were not counted and are tried again");
-        0
-    });
-    if let Err(error) = office.store.forget_receipts(SWEEP).await {
-        tracing::warn!(error = with_causes(&error), "receipts that were laid aside long ago did not go and are tried again");
-    }
     let waiting = office.store.list_waiting_receipts(SWEEP, every_ms).await?;
-    let looked_at = waiting.len() + usize::try_from(refused).unwrap_or(0);
+    let looked_at = waiting.len();
     let (early, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(|receipt| receipt.is_early);
     if !early.is_empty() {
         let ids: Vec<_> = early.iter().map(|receipt| receipt.receipt_id).collect();

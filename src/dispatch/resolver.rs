@@ -5,7 +5,7 @@
 
 use super::draft;
 use super::gate::HoldWatch;
-use super::matching::apply_receipts;
+use super::matching::{apply_receipts, lay_receipts_aside};
 use super::repeat::repeat;
 use super::{DispatchError, Office};
 use crate::model::causes::with_causes;
@@ -26,6 +26,8 @@ use uuid::Uuid;
 
 /// Rows in one sweep.
 const SWEEP: i64 = 500;
+/// Pause between two looks at receipts that count for nothing.
+const LAY_ASIDE_EVERY: Duration = Duration::from_secs(1);
 /// Look-ups at once.
 const CONCURRENT: usize = 32;
 /// Next look where nothing could be found out, ms: a quarter of the time since the call, between these two.
@@ -36,13 +38,15 @@ const LOOK_AGAIN_MS_MAX: i64 = 900_000;
 pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, stop: CancellationToken) {
     let mut lead = Lead::new("sweep", &holder);
     let thin_every = Duration::from_secs(u64::try_from(office.settings.receipts.refusals_every_seconds).unwrap_or(60));
-    let mut thinned = Instant::now();
+    let (mut thinned, mut laid_aside) = (Instant::now(), Instant::now());
     while !stop.is_cancelled() {
         if thinned.elapsed() >= thin_every {
             thinned = Instant::now();
             thin(&office, &mut lead).await;
         }
-        let worked = match sweep(&office, &watch, &mut lead).await {
+        let is_time = laid_aside.elapsed() >= LAY_ASIDE_EVERY;
+        laid_aside = if is_time { Instant::now() } else { laid_aside };
+        let worked = match sweep(&office, &watch, &mut lead, is_time).await {
             Ok(worked) => worked,
             Err(error) => {
                 tracing::warn!(error = with_causes(&error), "a sweep failed and is tried again");
@@ -68,13 +72,16 @@ async fn thin(office: &Office, lead: &mut Lead) {
     }
 }
 
-async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead) -> Result<usize, DispatchError> {
+async fn sweep(office: &Arc<Office>, watch: &Arc<HoldWatch>, lead: &mut Lead, lays_aside: bool) -> Result<usize, DispatchError> {
     if !lead.is_held(&office.store).await? {
         return Ok(0);
     }
     // Nobody's chain goes on before the published log is here again.
     if office.store.open_restore().await?.is_some() {
         return Ok(0);
+    }
+    if lays_aside {
+        lay_receipts_aside(office).await;
     }
     // What a receipt says may wait; leases and deadlines may not, whatever is wrong with receipts.
     let receipts = apply_receipts(office).await.unwrap_or_else(|error| {

@@ -14,8 +14,8 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// Files written at once.
-const AT_ONCE: usize = 8;
+/// Files written at once; more of them in one folder wait for each other.
+const AT_ONCE: usize = 4;
 /// Bundles read from the database at once.
 const BUNDLES: u64 = 16;
 
@@ -48,7 +48,13 @@ struct Recent {
 impl Publisher {
     /// Keeps the newest events of a log until they are published.
     pub fn expect(&mut self, (log_no, generation, size): (i32, i32, u64), bodies: Vec<Vec<u8>>) {
-        self.recent.insert((log_no, generation), Recent { first: size - bodies.len() as u64, bodies });
+        let first = size - bodies.len() as u64;
+        let recent = self.recent.entry((log_no, generation)).or_default();
+        if recent.first + recent.bodies.len() as u64 == first {
+            recent.bodies.extend(bodies);
+        } else {
+            *recent = Recent { first, bodies };
+        }
     }
 
     /// Publishes the newest checkpoint of every log that has one nobody has seen. A log that contradicts itself keeps

@@ -30,6 +30,8 @@ const MARK_EVERY: Duration = Duration::from_millis(500);
 const ASIDE: Duration = Duration::from_secs(60);
 /// Logs that go on under another key in one round, at most.
 const CHANGES_AT_ONCE: usize = 50;
+/// Rounds of a backlog whose checkpoints are published together: tiles that are not full are written once for all of them.
+const ROUNDS_TOGETHER: u32 = 5;
 /// Pause after a round that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -112,6 +114,8 @@ struct Sequencer {
     /// Logs that are not known to be under the next key; `None`: not looked at under this lead.
     unchanged: Option<Vec<LogScope>>,
     publisher: Publisher,
+    /// Rounds since something was published.
+    unpublished: u32,
     alarmed: Option<Instant>,
     looked: Option<Instant>,
     marked: Option<Instant>,
@@ -127,6 +131,7 @@ impl Sequencer {
             aside: BTreeMap::new(),
             unchanged: None,
             publisher: Publisher::default(),
+            unpublished: 0,
             alarmed: None,
             looked: None,
             marked: None,
@@ -143,7 +148,7 @@ impl Sequencer {
         self.round().await
     }
 
-    /// Sequences one batch and publishes what is signed; returns how many events it took.
+    /// Sequences one batch, and publishes what is signed unless more waits; returns how many events it took.
     async fn round(&mut self) -> Result<i64, EvidenceError> {
         // The lead is given up as well: whoever reconciles takes it.
         if self.archive.store.open_restore().await?.is_some() {
@@ -158,7 +163,11 @@ impl Sequencer {
             self.unchanged = None;
         }
         let took = self.sequence(epoch).await.inspect_err(|_| self.trees.clear())?;
-        self.publisher.publish(&self.archive).await?;
+        self.unpublished += 1;
+        if took < self.archive.batch || self.unpublished >= ROUNDS_TOGETHER {
+            self.publisher.publish(&self.archive).await?;
+            self.unpublished = 0;
+        }
         Ok(took)
     }
 

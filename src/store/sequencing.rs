@@ -130,7 +130,8 @@ impl Sequencing {
         let (controllers, incidents): (Vec<_>, Vec<_>) = aside.iter().map(|scope| scope.columns()).unzip();
         let rows = sqlx::query!(
             r#"select i.first_ord as "first_ord!", i.controller_id, i.incident_no, cardinality(i.ords) as "count!",
-                      (select array_agg(e.body order by e.ord) from event e where e.ord = any(i.ords)) as bodies
+                      (select array_agg(e.body order by e.ord) from event e where e.ord between i.ords[1] and i.ords[cardinality(i.ords)]
+                                                                     and e.ord = any(i.ords)) as bodies
                  from (select w.*, sum(cardinality(w.ords)) over (order by w.first_ord) - cardinality(w.ords) as before
                          from (select * from event_inbox w
                                 where not exists (select from unnest($2::uuid[], $3::bigint[]) as a (controller_id, incident_no)

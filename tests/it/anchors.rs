@@ -157,6 +157,37 @@ async fn a_checkpoint_is_stamped_at_freeze_and_the_answer_is_kept_as_it_came() {
     assert_eq!(ground.kept().await.iter().map(|stamp| stamp.size).collect::<Vec<_>>(), [log.size, log.size + 1]);
 }
 
+/// What `duly verify --tsa-root` says of a pack: its exit code, and whether it calls a stamp verified.
+fn verified_under(root: &Path, pack: &Path, vkey: &Path) -> (Option<i32>, bool) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_duly"));
+    command.args(["verify", "--json", "--key"]).arg(vkey).arg("--tsa-root").arg(root).arg(pack);
+    let out = command.output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    (out.status.code(), report["anchors"][0]["verified"] == true)
+}
+
+#[tokio::test]
+async fn whoever_has_the_authoritys_root_checks_the_stamps_of_a_pack_with_one_command() {
+    if !has_openssl() {
+        return;
+    }
+    let authority = Arc::new(Authority::new(P_256));
+    let (url, _) = serve_authority(&authority, 0).await;
+    let mut ground = Ground::new().await;
+    ground.settings.anchors.tsa_url = format!("{url}/tsa");
+    ground.anchors().round().await.unwrap();
+    let pack = crate::packs::incident_pack(&ground.stage, duly::report::pack::Audience::Regulator, false).await;
+    let origin = ground.log().await.origin;
+    let vkey = ground.archive.signer(&origin).unwrap().vkey().to_string();
+    let (pack_file, key_file) = (authority.path("pack.zip"), authority.path("log.vkey"));
+    std::fs::write(&pack_file, pack).unwrap();
+    std::fs::write(&key_file, vkey).unwrap();
+
+    assert_eq!(verified_under(&authority.path("root.pem"), &pack_file, &key_file), (Some(0), true));
+    authority.make_root("stranger");
+    assert_eq!(verified_under(&authority.path("stranger.pem"), &pack_file, &key_file), (Some(1), false));
+}
+
 #[tokio::test]
 async fn an_authority_that_fails_is_asked_again_and_one_that_lies_is_not_kept() {
     if !has_openssl() {
