@@ -147,7 +147,7 @@ enum Command {
     /// Evidence as a file: of an incident, of one person
     #[command(subcommand)]
     Pack(pack::PackCommand),
-    /// The logs: list how far they are signed, print the key that verifies them
+    /// The logs: list how far they are signed, print the key that verifies them; new-key, to change it
     #[command(subcommand)]
     Log(logs::LogCommand),
     /// After a restore or a move of the database: reconcile, before anything is sent

@@ -101,8 +101,15 @@ pub fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] 
     }
 }
 
+/// A build that calls whether or not it could claim.
+const WITHOUT_CLAIM: &[(&str, &str)] = &[("DULY_SABOTAGE", "claim_check")];
+
 /// Runs one cell; `Err` says what was not as it must be.
 async fn run(point: Point, capability: Capability, blow: Blow) -> Result<(), String> {
+    run_with(point, capability, blow, &[]).await
+}
+
+async fn run_with(point: Point, capability: Capability, blow: Blow, variables: &[(&str, &str)]) -> Result<(), String> {
     let lanes = vec![faulty(point, capability)];
     let stage = Stage::new(Setup { lanes, dispatch: TIMES.to_vec(), ..Setup::default() }).await;
     let is_scheduler = is_of_scheduler(point);
@@ -114,7 +121,7 @@ async fn run(point: Point, capability: Capability, blow: Blow) -> Result<(), Str
         Point::Written | Point::RepeatWritten => None,
     };
     stage.sandbox.state.hold("sms", point == Point::Written);
-    let mut victim = stage.start_with(&[role], failpoint, &[]);
+    let mut victim = stage.start_with(&[role], failpoint, variables);
     if point == Point::RepeatWritten {
         eventually("the first call is cut", async || stage.sandbox.state.fired(FaultKind::CutAfter) == 1).await;
         stage.sandbox.state.hold("sms", true);
@@ -127,7 +134,7 @@ async fn run(point: Point, capability: Capability, blow: Blow) -> Result<(), Str
     } else {
         victim.reached().await;
     }
-    let _rescuer = strike(&stage, &mut victim, point, blow, role).await;
+    let _rescuer = strike(&stage, &mut victim, (point, blow), role, variables).await;
     stage.drain().await;
     judge(&stage, point, capability, blow).await
 }
@@ -147,13 +154,19 @@ fn faulty(point: Point, capability: Capability) -> Lane {
 
 /// Answers the other process of the victim's role. A frozen victim thaws here, goes on from where it stood, and ends: what is
 /// judged afterwards is also what it did.
-async fn strike(stage: &Stage, victim: &mut Process, point: Point, blow: Blow, role: &str) -> Process {
+async fn strike(
+    stage: &Stage,
+    victim: &mut Process,
+    (point, blow): (Point, Blow),
+    role: &str,
+    variables: &[(&str, &str)],
+) -> Process {
     match blow {
         Blow::Kill => victim.kill(),
         Blow::Freeze => victim.freeze(),
     }
     stage.sandbox.state.hold("sms", false);
-    let rescuer = stage.start(&[role]);
+    let rescuer = stage.start_with(&[role], None, variables);
     if blow == Blow::Freeze {
         tokio::time::sleep(FREEZE).await;
         // An open transaction keeps its rows until the victim thaws: nobody else can end the message.
@@ -251,6 +264,14 @@ async fn a_freeze_at_any_point_sends_nobody_twice_where_nothing_can_be_asked() {
 }
 
 #[tokio::test]
+async fn without_the_claim_check_a_cell_of_this_matrix_is_red() {
+    let judged = run_with(Point::Call("response_read"), Capability::Nothing, Blow::Kill, WITHOUT_CLAIM).await;
+
+    let why = judged.unwrap_err();
+    assert!(why.contains("(\"accepted\", 2, 1), expected") && why.contains("sent_twice"), "{why}");
+}
+
+#[tokio::test]
 async fn a_not_found_of_an_earlier_call_says_nothing_of_a_later_one() {
     let mut lane = lane(Capability::LaggingLookup);
     // The first call produces nothing, the second one does, and neither is answered.
@@ -313,7 +334,7 @@ async fn two_copies_of_a_job_that_are_read_before_either_is_claimed_are_sent_onc
 
 #[tokio::test]
 async fn without_the_claim_check_the_same_two_copies_are_sent_twice_and_the_audit_is_red() {
-    let stage = two_copies_at_once(&[("DULY_SABOTAGE", "claim_check")]).await;
+    let stage = two_copies_at_once(WITHOUT_CLAIM).await;
 
     assert_eq!(stage.produced(), 2);
     assert!(stage.findings().await.contains("sent_twice"), "{:?}", stage.findings().await);

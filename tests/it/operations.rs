@@ -334,6 +334,26 @@ async fn metrics_answer_soon_while_the_database_is_away_and_the_log_says_why() {
 }
 
 #[tokio::test]
+async fn the_metrics_tell_how_many_messages_may_go_and_how_many_are_on_their_way_to_a_worker() {
+    let mut desk = Desk::running("depth").await;
+    let web = free_port();
+    desk.connect_broker().await;
+    desk.set("DULY_WEB__LISTEN", format!("127.0.0.1:{web}"));
+    let _serve = Service::start(&desk, &["serve", "web"], "serve.log");
+    let says = |lines: [&'static str; 2]| {
+        move |(_, text): &(u16, String)| lines.iter().all(|line| text.lines().any(|said| said == *line))
+    };
+    // Three people have a number, and no lane is chosen yet.
+    let due = ["duly_lane_due{lane=\"\",channel=\"sms\"} 3", "duly_lane_queued{lane=\"sms-a\",channel=\"sms\"} 0"];
+    until(async || get(web, "/metrics").await, says(due)).await;
+
+    desk.set("DULY_WEB__LISTEN", "127.0.0.1:0");
+    let _scheduler = Service::start(&desk, &["serve", "scheduler"], "scheduler.log");
+    let queued = ["duly_lane_due{lane=\"sms-a\",channel=\"sms\"} 0", "duly_lane_queued{lane=\"sms-a\",channel=\"sms\"} 3"];
+    until(async || get(web, "/metrics").await, says(queued)).await;
+}
+
+#[tokio::test]
 async fn the_equation_metric_falls_to_0_when_a_person_is_missing() {
     let mut desk = Desk::running("metric").await;
     let web = free_port();

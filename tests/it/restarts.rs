@@ -92,10 +92,15 @@ async fn a_broker_whose_disk_is_short_is_named_and_the_run_goes_on_once_there_is
     eventually("it says what is wrong", async || scheduler.log().contains("the broker has confirmed nothing")).await;
     assert!(scheduler.terminate().await.success(), "it stops when it is told to");
 
-    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    let processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    let health = format!("http://{}/health/ready", processes[1].address().await);
+    let ready = async || reqwest::get(&health).await.unwrap().text().await.unwrap();
+    eventually("readiness names it", async || ready().await.contains("\"broker\":\"takes nothing: its memory or disk is short"))
+        .await;
     services.set_disk_limit("1MB").await;
     stage.drain().await;
     assert_eq!(stage.produced(), 3);
+    eventually("readiness is back", async || ready().await.contains("\"ready\":true")).await;
     stage.audit().await;
 }
 

@@ -28,6 +28,19 @@ use uuid::Uuid;
 /// Where the list's people live who do not live in the United Kingdom.
 const ABROAD: &[&str] = &["DE", "FR", "GR", "IE", "PL", "TR", "US"];
 
+/// What an earlier demo left: none of it may be taken for this one's.
+const LEFT: &[&str] = &[
+    "master.key",
+    "log.key",
+    "log.vkey",
+    "serve.log",
+    "summary.json",
+    "sample-letter.pdf",
+    "person-story.txt",
+    "pack.zip",
+    "pack-altered.zip",
+];
+
 /// So many people, and more, are sent to at the lanes' full pace.
 const PEOPLE_OF_FULL_PACE: u64 = 1000;
 
@@ -44,7 +57,7 @@ pub struct Ground {
 impl Ground {
     /// Lays it anew: what an earlier demo left is replaced.
     pub async fn lay(folder: &Path, database: &str, args: &Demo) -> Result<Self, Failure> {
-        for old in ["master.key", "log.key", "serve.log", "summary.json"] {
+        for old in LEFT {
             if folder.join(old).exists() {
                 std::fs::remove_file(folder.join(old))?;
             }

@@ -1,5 +1,6 @@
 //! The demo's last page: our account beside the simulator's own record, and a judgement that can fail.
 
+use super::Time;
 use super::ground::Ground;
 use super::proof::Proof;
 use crate::cli::output::{Paint, figure};
@@ -23,7 +24,9 @@ pub struct Run {
     pub ground: Ground,
     pub rows_read: u64,
     pub open: i64,
-    pub seconds: u64,
+    /// Whether a worker was killed amid its calls.
+    pub is_disturbed: bool,
+    pub time: Time,
 }
 
 /// Everything that the page shows and the judgement rests on.
@@ -42,9 +45,14 @@ impl Run {
     /// Prints the page, leaves its files, and fails where anything does not hold.
     pub async fn report(&self, folder: &Path) -> Result<(), Failure> {
         let account = self.account().await?;
-        let mut wrong = self.judge(&account)?;
-        let proof = Proof::make(&self.ground, folder).await?;
-        wrong.extend(proof.wrong());
+        let samples = self.leave_samples(folder, &account).await;
+        let proof = Proof::make(&self.ground, folder).await;
+        let seconds = self.time.seconds();
+        let mut wrong = self.judge(&account, seconds)?;
+        wrong.extend(proof.as_ref().map(Proof::wrong).unwrap_or_default());
+        let found = wrong.first().copied();
+        wrong.extend(proof.is_err().then_some("the proof could not be made"));
+        wrong.extend(samples.is_err().then_some("the samples could not be left"));
         let summary = json!({
             "rows_read": self.rows_read,
             "people": account.equation.people,
@@ -58,18 +66,20 @@ impl Run {
             "unknown_resolved": account.unknown_created - account.unknown_left,
             "produced": account.produced.len(),
             "findings": account.findings,
-            "seconds": self.seconds,
+            "seconds": seconds,
         });
         std::fs::write(folder.join("summary.json"), format!("{summary:#}"))?;
-        self.leave_samples(folder, &account).await?;
-        self.print(&account, &wrong);
-        println!("\n{}", Paint::stdout().strong("The proof"));
-        proof.print()?;
-        say_where(&folder.display().to_string());
-        match wrong.first() {
-            None => Ok(()),
-            Some(what) => Err(Refusal::found(*what, format!("read {0}/summary.json and {0}/serve.log", folder.display()))),
+        self.print(&account, &wrong, seconds);
+        if let Ok(proof) = &proof {
+            println!("\n{}", Paint::stdout().strong("The proof"));
+            proof.print();
         }
+        say_where(&folder.display().to_string());
+        if let Some(what) = found {
+            return Err(Refusal::found(what, format!("read {0}/summary.json and {0}/serve.log", folder.display())));
+        }
+        proof?;
+        samples
     }
 
     async fn account(&self) -> Result<Account, Failure> {
@@ -120,9 +130,9 @@ impl Run {
         Ok(i64::try_from(self.rows_read)? - e.people - e.duplicates - e.quarantined - e.decided + i64::try_from(never_sent)?)
     }
 
-    fn judge(&self, account: &Account) -> Result<Vec<&'static str>, Failure> {
+    fn judge(&self, account: &Account, seconds: u64) -> Result<Vec<&'static str>, Failure> {
         let checks = [
-            (self.open > 0, "the time was over and a notice is still open: on a busy machine give it more by --seconds-max"),
+            (!self.is_disturbed, "too few calls reached the providers: no worker could be killed amid them"),
             (!account.equation.holds(), "the equation does not hold"),
             (self.lost(account)? != 0, "somebody is lost"),
             (account.max_sends() > 1.0, "somebody was told twice"),
@@ -132,7 +142,8 @@ impl Run {
             (!account.silent_faults.is_empty(), "a fault of the plan never fired"),
             (!account.findings.is_empty(), "the audit has findings"),
         ];
-        Ok(checks.iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, what)| *what).collect())
+        let late = late(self.open, seconds, self.time.seconds_max);
+        Ok(late.into_iter().chain(checks.iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, what)| *what)).collect())
     }
 
     /// A letter as it went to the printer, and the story of a person whose call was cut.
@@ -153,12 +164,12 @@ impl Run {
         Ok(())
     }
 
-    fn print(&self, account: &Account, wrong: &[&str]) {
+    fn print(&self, account: &Account, wrong: &[&str], seconds: u64) {
         let paint = Paint::stdout();
         let e = &account.equation;
         let holds = |is: bool| if is { paint.good("holds") } else { paint.bad("DOES NOT HOLD") };
         match wrong {
-            [] => println!("{}", paint.good(&format!("Nobody is lost and nobody was told twice. It took {} s.", self.seconds))),
+            [] => println!("{}", paint.good(&format!("Nobody is lost and nobody was told twice. It took {seconds} s."))),
             wrong => println!("{}", paint.bad(&format!("It does not hold: {}", wrong.join("; ")))),
         }
         println!(
@@ -202,6 +213,15 @@ impl Run {
         for (code, n) in count_codes(&account.findings) {
             println!("  {}", paint.bad(&format!("{n} {code}")));
         }
+    }
+}
+
+/// What is wrong with the time: of the sending, or of all up to this page.
+fn late(open: i64, seconds: u64, seconds_max: u64) -> Option<&'static str> {
+    match open {
+        0 if seconds <= seconds_max => None,
+        0 => Some("everybody was told, and the whole took longer than --seconds-max allows"),
+        _ => Some("the time was over and a notice is still open: on a busy machine give it more by --seconds-max"),
     }
 }
 
@@ -254,4 +274,16 @@ fn figure_of(n: usize) -> String {
 /// The fault's name as the plan writes it.
 fn word(kind: FaultKind) -> String {
     serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(|w| w.replace('_', " "))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::late;
+
+    #[test]
+    fn the_time_is_judged_up_to_the_last_page_and_an_open_notice_is_named_first() {
+        assert_eq!(late(0, 179, 179), None);
+        assert!(late(0, 180, 179).is_some_and(|what| what.contains("the whole took longer")));
+        assert!([100, 180].iter().all(|seconds| late(1, *seconds, 179).is_some_and(|what| what.contains("still open"))));
+    }
 }

@@ -47,6 +47,7 @@ const READING: &[&[&str]] = &[
     &["hold", "list", "--incident", "cards"],
     &["status", "--incident", "cards"],
     &["person", "show", "--incident", "cards"],
+    &["task", "list", "--incident", "cards"],
     &["message", "list", "--incident", "cards"],
     &["unknown", "list", "--incident", "cards"],
     &["batch", "list", "--lane", "letters"],
@@ -186,6 +187,7 @@ async fn people(stranger: &mut Stranger<'_>) {
     let exempt = ["person", "exempt", "--incident", "cards", "--reason", "never issued"];
     stranger.refused_with(&exempt, "PN3\n").await;
     desk.duly_with("ann", &exempt, "PN3\n").fine();
+    stranger.refused_with(&["person", "reopen", "--incident", "cards", "--reason", "another of the same name"], "PN3\n").await;
     let told = ["person", "told", "--incident", "cards", "--how", "by-phone", "--reason", "called on 3 May"];
     stranger.refused_with(&told, "PN5\n").await;
     stranger.refused_with(&["person", "erase", "--incident", "cards", "--yes"], "PN3\n").await;
