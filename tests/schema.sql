@@ -1373,10 +1373,15 @@ begin
     return null;
 end 
 
-function duly_analyze() returns void security definer set search_path=public, pg_temp
+function duly_analyze(only_grown boolean) returns void security definer set search_path=public, pg_temp
 
+declare grown text;
 begin
-    analyze incident, affected_list, source_row, person, person_key, plan, notice, prepared_content, message;
+    for grown in select c.relname from pg_class c join pg_stat_user_tables s on s.relid = c.oid
+        where s.schemaname = 'public' and c.relname = any (array['incident', 'affected_list', 'source_row', 'person', 'person_key', 'plan',
+                'notice', 'prepared_content', 'message', 'attempt', 'outcome', 'lookup', 'receipt', 'event'])
+          and (not only_grown or s.n_mod_since_analyze > greatest(500, c.reltuples / 2)) order by c.relname
+    loop execute format('analyze public.%I', grown); end loop;
 end 
 
 function duly_now() returns timestamp with time zone
