@@ -102,17 +102,21 @@ pub fn read_reopened(kind: &str, detail: &Map<String, Value>) -> Option<Result<(
 }
 
 /// How a notice stands once the decision about it is taken back, and which of its messages wait again, in this order;
-/// `None`: nobody decided about it. Where its plan is withdrawn (`is_carried` false) nothing can be sent under it any more.
-pub fn reopen(case: &Case, is_carried: bool) -> Option<(NoticeState, Vec<usize>)> {
+/// `None`: nobody decided about it.
+pub fn reopen(case: &Case) -> Option<(NoticeState, Vec<usize>)> {
     if !case.notice.is_decided() {
         return None;
+    }
+    // No message could be made, so none says how it stands: it was open, for somebody to do by hand, and is so again.
+    if case.messages.is_empty() {
+        return Some((NoticeState::Open, Vec::new()));
     }
     let mut after = Case { notice: NoticeState::Open, ..case.clone() };
     let mut again = Vec::new();
     // First what began the route: a step after it is due only where that one had failed before the decision.
     let (first, later): (Vec<usize>, Vec<usize>) =
         (0..case.messages.len()).partition(|i| case.messages.get(*i).is_some_and(|m| m.reason != Reason::Escalation));
-    for i in first.into_iter().chain(later).filter(|_| is_carried) {
+    for i in first.into_iter().chain(later) {
         let is_due = escalation_is_due(&after, i);
         if let Some(message) = after.messages.get_mut(i).filter(|m| is_due && m.state == MessageState::Cancelled) {
             message.state = MessageState::Ready;
@@ -198,7 +202,7 @@ mod tests {
             case.messages[i].state = MessageState::Cancelled;
         }
         case.notice = NoticeState::Exempt;
-        let (to, again) = reopen(&case, true).unwrap_or((NoticeState::Exempt, Vec::new()));
+        let (to, again) = reopen(&case).unwrap_or((NoticeState::Exempt, Vec::new()));
         case.notice = to;
         for i in again {
             let Step { message, notice, effects, .. } = step(&case, i, Cause::Reopened);
@@ -231,6 +235,7 @@ mod tests {
         };
         for before in [
             case(NoticeState::Open, MessageState::Ready),
+            Case { messages: Vec::new(), ..case(NoticeState::Open, MessageState::Ready) },
             both(MessageState::Ready, MessageState::Ready),
             both(MessageState::DeliveredToHandset, MessageState::Ready),
             then(MessageState::Overdue, MessageState::Ready),
@@ -241,11 +246,8 @@ mod tests {
         }
         // What was reported meanwhile counts.
         let late = Case { notice: NoticeState::Withdrawn, ..case(NoticeState::Open, MessageState::DeliveredToHandset) };
-        assert_eq!(reopen(&late, true), Some((NoticeState::Notified, vec![])));
-        // Under a withdrawn plan nothing can be sent: the person is to be told by hand.
-        let withdrawn = Case { notice: NoticeState::Exempt, ..case(NoticeState::Open, MessageState::Cancelled) };
-        assert_eq!(reopen(&withdrawn, false), Some((NoticeState::Unreachable, vec![])));
-        assert_eq!(reopen(&case(NoticeState::Open, MessageState::Ready), true), None);
+        assert_eq!(reopen(&late), Some((NoticeState::Notified, vec![])));
+        assert_eq!(reopen(&case(NoticeState::Open, MessageState::Ready)), None);
         let fields = reopened_fields(1, NoticeState::Open);
         assert_eq!(read_reopened(REOPENED, &fields), Some(Ok((NoticeState::Open, 1))));
         assert_eq!(read_reopened("notice.exempt", &fields), None);

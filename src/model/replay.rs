@@ -148,16 +148,14 @@ impl Replay {
         Ok((phase, before, ending.state()))
     }
 
-    /// Takes a decision back: its phase, and the notice's states before and after. `to` is what the event says: under a plan
-    /// that was withdrawn nobody is sent to again, and no replay of one person knows that.
+    /// Takes a decision back: its phase, and the notice's states before and after. `to` is what the event says.
     pub fn take_back(&mut self, to: NoticeState, phase: u32) -> Result<(u32, NoticeState, NoticeState), Refusal> {
         if !self.owed.is_empty() {
             return Err(Refusal::Owed);
         }
         let of = self.phases.get_mut(&phase).ok_or(Refusal::NoSuchMessage)?;
         let before = of.case.notice;
-        let ways = [true, false].into_iter().filter_map(|is_carried| reopen(&of.case, is_carried));
-        let (_, again) = ways.into_iter().find(|(notice, _)| *notice == to).ok_or(Refusal::Notice)?;
+        let (_, again) = reopen(&of.case).filter(|(notice, _)| *notice == to).ok_or(Refusal::Notice)?;
         of.case.notice = to;
         self.owed.extend(again.iter().rev().filter_map(|i| Some((*of.keys.get(*i)?, Cause::Reopened))));
         Ok((phase, before, to))

@@ -1,6 +1,8 @@
 //! The controller's signatures over frozen lists, and the key by which it signs: pinned when it is first seen.
 
+use super::log_event::insert_log_events;
 use super::quarantine::Decider;
+use super::sequencing::LogScope;
 use super::unit::{IncidentKey, Wait, hash};
 use super::{Store, StoreError};
 use crate::model::list_key::{ListStatement, SignedList};
@@ -82,7 +84,7 @@ impl Store {
     /// Pins a key in place of the one that counted; the signed command must be the one that names it.
     pub async fn replace_list_key(&self, controller_id: Uuid, public_key: &[u8; 32], by: Decider) -> Result<i32, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let key_no = pin(&mut tx, controller_id, public_key, by).await?;
+        let key_no = pin(&mut tx, controller_id, None, public_key, by).await?;
         tx.commit().await?;
         Ok(key_no)
     }
@@ -117,7 +119,8 @@ impl Store {
             return Ok(Signed::Before);
         }
         if pinned.is_none() {
-            pin(&mut unit.tx, incident.controller_id, &signed.key, by).await?;
+            let seen_with = Some(signed.statement.incident_id);
+            pin(&mut unit.tx, incident.controller_id, seen_with, &signed.key, by).await?;
         }
         unit.incident_event("list.signed", detail(signed), None)?;
         unit.commit().await?;
@@ -149,10 +152,12 @@ fn detail(signed: &SignedList) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Two at once meet the primary key: the second fails, and finds the first when it is tried again.
+/// Pins a key, and tells so in the controller's log. Two at once meet the primary key: the second fails, and finds the first
+/// when it is tried again.
 async fn pin(
     tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
     controller_id: Uuid,
+    seen_with: Option<Uuid>,
     public_key: &[u8; 32],
     by: Decider,
 ) -> Result<i32, StoreError> {
@@ -166,5 +171,12 @@ async fn pin(
     )
     .fetch_one(&mut **tx)
     .await?;
+    let mut detail = Map::from_iter([
+        ("command".to_owned(), json!(by.command_id.to_string())),
+        ("key".to_owned(), json!(hex::encode(public_key))),
+        ("user".to_owned(), json!(by.user_id.to_string())),
+    ]);
+    detail.extend(seen_with.map(|id| ("incident".to_owned(), json!(id.to_string()))));
+    insert_log_events(tx, LogScope::Controller(controller_id), [("controller.list_key_set", detail)]).await?;
     Ok(row.key_no)
 }

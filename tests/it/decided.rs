@@ -264,7 +264,7 @@ async fn what_was_reported_under_a_decision_counts_once_it_is_taken_back() {
 }
 
 #[tokio::test]
-async fn under_a_withdrawn_plan_nobody_is_sent_to_again_and_whoever_is_owed_a_notice_is_to_be_told_by_hand() {
+async fn under_a_withdrawn_plan_no_decision_is_taken_back_that_would_call_somebody_unreachable() {
     let stage = Stage::new(Setup::default()).await;
     let (store, incident, users) = (&stage.office.store, &stage.incident, &stage.users);
     stage.import(2..=2).await;
@@ -274,15 +274,35 @@ async fn under_a_withdrawn_plan_nobody_is_sent_to_again_and_whoever_is_owed_a_no
     end(store, incident, &users.ann, person, Ending::Exempt).await.unwrap();
     users.withdraw(store, incident, plan).await.unwrap();
 
-    assert_eq!(reopen(store, incident, &users.bob, person).await, Ok(NoticeState::Unreachable));
+    assert_eq!(reopen(store, incident, &users.bob, person).await, Err(NotReopened::PlanWithdrawn(plan)));
 
-    let tasks = store.list_open_tasks(incident.key).await.unwrap();
-    assert_eq!(tasks.iter().map(|task| task.person_id).collect::<Vec<_>>(), [person]);
-    end(store, incident, &users.ann, person, TOLD).await.unwrap();
+    assert_eq!(stage.words("select state from notice where plan_no = 2").await, ["exempt"]);
+    assert!(store.list_open_tasks(incident.key).await.unwrap().is_empty());
     stage.audit().await;
     sequence(&stage).await;
     let report = check(&stage, &incident_pack(&stage, Audience::Regulator, false).await);
     assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
+    assert_eq!((report.equation.exempt, report.equation.unreachable), (1, 0));
+}
+
+#[tokio::test]
+async fn who_no_message_could_be_made_for_is_open_and_a_task_again_once_a_decision_is_taken_back() {
+    let world = world("no_message_made", 1).await;
+    let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
+    // As the plan leaves somebody for whom nothing could be prepared.
+    for made_none in ["delete from message", "update notice set problem = 'no_address'"] {
+        sqlx::raw_sql(made_none).execute(&owner).await.unwrap();
+    }
+    let tasks = async || world.store.list_open_tasks(world.incident.key).await.unwrap().len();
+    assert_eq!(tasks().await, 1);
+    assert_eq!(end_in(&world, 0, Ending::Exempt).await, Ok(()));
+    assert_eq!(tasks().await, 0);
+
+    assert_eq!(reopen(&world.store, &world.incident, &world.users.bob, world.people[0]).await, Ok(NoticeState::Open));
+
+    assert_eq!(words(&world, "select state from notice").await, ["open"]);
+    assert_eq!(tasks().await, 1);
+    audit_but_contents(&world).await;
 }
 
 #[tokio::test]

@@ -26,11 +26,15 @@ fn here(desk: &Desk, args: &[&str]) -> Ran {
     run(command, "")
 }
 
-async fn signatures(desk: &Desk) -> Vec<Event> {
+async fn events(desk: &Desk, kind: &str) -> Vec<Event> {
     let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
-    let bodies: Vec<Vec<u8>> =
-        sqlx::query_scalar("select body from event where kind = 'list.signed' order by ord").fetch_all(&pool).await.unwrap();
+    let of_kind = sqlx::query_scalar("select body from event where kind = $1 order by ord").bind(kind);
+    let bodies: Vec<Vec<u8>> = of_kind.fetch_all(&pool).await.unwrap();
     bodies.iter().map(|body| Event::parse(body).unwrap()).collect()
+}
+
+async fn signatures(desk: &Desk) -> Vec<Event> {
+    events(desk, "list.signed").await
 }
 
 #[tokio::test]
@@ -74,6 +78,45 @@ async fn a_list_is_signed_here_and_another_key_is_refused_until_a_signed_command
     assert_eq!(signatures(&desk).await.len(), 2);
     here(&desk, &["list", "sign", "--incident", "cards", "--list", "2", "--key", "other.key"])
         .refused("there is no frozen list of this incident `2`", "check the name");
+}
+
+#[tokio::test]
+async fn each_key_that_a_controller_s_lists_are_signed_by_is_told_in_its_log_with_who_brought_it() {
+    let (desk, first) = with_key("keys_told").await;
+    let other = desk.new_user("cleo", &["key", "new", "--name", "Somebody", "--key", "other.key"]).fine().out;
+    here(&desk, &["list", "sign", "--incident", "cards", "--list", "1", "--key", "list.key"]).fine();
+    desk.duly("bob", &["list", "replace-key", "--controller", "northmere", "--public", other.trim()]).fine();
+
+    let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
+        "select encode(public_key, 'hex'), user_id::text, command_id::text from controller_list_key order by key_no",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    let told = events(&desk, "controller.list_key_set").await;
+    let text = |event: &Event, field: &str| event.detail[field].as_str().unwrap().to_owned();
+    let of = |event: &Event| (text(event, "key"), text(event, "user"), text(event, "command"));
+    assert_eq!(told.iter().map(of).collect::<Vec<_>>(), rows);
+    assert_eq!([&rows[0].0, &rows[1].0], [&first, other.trim()]);
+    let (controller, incident): (String, String) =
+        sqlx::query_as("select controller_id::text, incident_id::text from incident").fetch_one(&pool).await.unwrap();
+    assert!(told.iter().all(|event| event.inc == controller), "in the controller's log");
+    assert_eq!(text(&told[0], "incident"), incident, "seen with a list of this incident");
+    assert!(!told[1].detail.contains_key("incident"), "named by a command of its own");
+    desk.duly("ann", &["audit"]).fine();
+
+    // Whoever owns the database puts another key into the event.
+    let swap = format!(
+        "set session_replication_role = replica;
+         update event e set body = b.body, leaf = sha256('\\x00'::bytea || b.body)
+           from (select ord, convert_to(replace(convert_from(body, 'UTF8'), '{first}', '{}'), 'UTF8') as body
+                   from event where kind = 'controller.list_key_set') b where e.ord = b.ord",
+        other.trim()
+    );
+    desk.sabotage(&swap).await.unwrap();
+    let found = desk.duly("ann", &["audit", "--json"]);
+    assert!(found.out.contains("event_not_signed"), "{} {}", found.out, found.err);
 }
 
 #[tokio::test]

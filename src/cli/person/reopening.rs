@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// `duly person reopen`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  duly person reopen --incident cards-2026 --person p_0f6c… --reason 'it was another of the same name'\n\nThe notice stands again as its messages say: what the decision had cancelled waits to be sent, with the plan's time anew; whom no message can reach is `unreachable`, and is to be told by hand (`duly task list`)."
+    after_help = "Example:\n  duly person reopen --incident cards-2026 --person p_0f6c… --reason 'it was another of the same name'\n\nThe notice stands again as its messages say: what the decision had cancelled waits to be sent, with the plan's time anew; whom no message can reach is `unreachable`, and is to be told by hand (`duly task list`). It is refused where the plan was withdrawn meanwhile and a message would wait for ever."
 )]
 pub struct Reopen {
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub async fn reopen(context: &Context, args: &Reopen) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nothing to take back is no fault; somebody who is erased can be told nothing more.
+/// Nothing to take back is no fault; somebody who is erased, or whose plan is given up, cannot be sent to again.
 fn stands(context: &Context, why: NotReopened, person: Uuid) -> Result<(), Failure> {
     let shown = format!("p_{}", person.simple());
     match why {
@@ -65,6 +65,12 @@ fn stands(context: &Context, why: NotReopened, person: Uuid) -> Result<(), Failu
         NotReopened::Erased => Err(Refusal::of(
             format!("{shown} is erased: nothing of theirs can be sent again"),
             "tell them in another way if you know them from elsewhere; the log keeps the decision as it was",
+        )),
+        NotReopened::PlanWithdrawn(plan) => Err(Refusal::of(
+            format!(
+                "plan {plan}, by which {shown} was to be told, is withdrawn: nothing is sent under it, and no other plan takes somebody about whom was decided"
+            ),
+            "have the controller name this person once more, under another reference, on a further list (`duly list import`): the next plan takes them there, and this decision stays on record",
         )),
     }
 }

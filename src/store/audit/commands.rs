@@ -118,6 +118,14 @@ impl EventRow {
             "incident.added" => command == "incident add" && asks("approvals_required", told("approvals").clone()),
             "controller.added" => command == "controller add",
             "controller.letterhead_set" => command == "controller set" && asks("letterhead", told("letterhead").clone()),
+            "controller.list_key_set" => {
+                let named_by = match command {
+                    "list replace-key" => "public",
+                    "list sign" | "list attach" => "key",
+                    _ => return false,
+                };
+                asks(named_by, told("key").clone())
+            }
             "template.reviewed" => command == "template review" && asks("hash", told("hash").clone()),
             _ => true,
         }

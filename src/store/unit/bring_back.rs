@@ -38,7 +38,7 @@ impl Unit {
             // So do the messages that wait again with a decision that was taken back.
             let phase = i32::try_from(phase).unwrap_or_default();
             let case = person_id.and_then(|id| self.notice_case(id, phase)).map(|(case, _)| case);
-            let may = |case: &Case| [true, false].iter().filter_map(|way| reopen(case, *way)).any(|(stands, _)| stands == to);
+            let may = |case: &Case| reopen(case).is_some_and(|(stands, _)| stands == to);
             if let Some(from) = case.filter(may).map(|case| case.notice) {
                 pending = self.ending(pending, (person_id, phase), (from, to));
             }

@@ -28,6 +28,8 @@ pub enum NotReopened {
     NotDecided(NoticeState),
     /// The person's key is destroyed: nothing of theirs can be sent again.
     Erased,
+    /// What would wait again is of this plan, which was withdrawn and sends nothing.
+    PlanWithdrawn(i32),
 }
 
 impl Store {
@@ -123,16 +125,20 @@ impl Unit {
         };
         let is_erased = person.is_erased;
         let Some((case, ids)) = self.notice_case(person_id, phase) else { return Ok(Err(NotReopened::NoNotice)) };
-        let is_carried = self.is_carried(person_id, phase).await?;
-        let Some((to, again)) = reopen(&case, is_carried) else { return Ok(Err(NotReopened::NotDecided(case.notice))) };
+        let Some((to, again)) = reopen(&case) else { return Ok(Err(NotReopened::NotDecided(case.notice))) };
         if is_erased {
             return Ok(Err(NotReopened::Erased));
+        }
+        // The withdrawal let go whom nobody had decided about. This notice stayed with its plan: whoever a message could
+        // reach would count as reached by none, and no other plan would take them.
+        if let Some(plan_no) = self.withdrawn_plan(person_id, phase).await?.filter(|_| !again.is_empty()) {
+            return Ok(Err(NotReopened::PlanWithdrawn(plan_no)));
         }
         Ok(Ok((case.notice, to, again.into_iter().filter_map(|i| ids.get(i).copied()).collect())))
     }
 
-    /// Whether the notice's plan may still carry a message: one that was withdrawn sends nothing.
-    async fn is_carried(&mut self, person_id: Uuid, phase: i32) -> Result<bool, StoreError> {
+    /// The notice's plan, if it was withdrawn: it carries no message any more.
+    async fn withdrawn_plan(&mut self, person_id: Uuid, phase: i32) -> Result<Option<i32>, StoreError> {
         let plan_no = self.notices.get(&(person_id, phase)).map_or(0, |notice| notice.plan_no);
         let state = sqlx::query_scalar!(
             "select state from plan where controller_id = $1 and incident_no = $2 and plan_no = $3",
@@ -142,7 +148,7 @@ impl Unit {
         )
         .fetch_one(&mut *self.tx)
         .await?;
-        Ok(state != "withdrawn")
+        Ok((state == "withdrawn").then_some(plan_no))
     }
 
     /// The phase and the present state of a notice that the decision may end.

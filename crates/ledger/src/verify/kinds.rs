@@ -16,7 +16,7 @@ words! {
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
         ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
-        AccountStopped = "lane.stopped", AccountResumed = "lane.resumed", LetterheadSet = "controller.letterhead_set",
+        AccountStopped = "lane.stopped", AccountResumed = "lane.resumed", LetterheadSet = "controller.letterhead_set", ListKeySet = "controller.list_key_set",
         TemplateReviewed = "template.reviewed", ContactViewed = "contact.viewed", KeyDestroyed = "key.destroyed", HoldSet = "hold.set",
         HoldLifted = "hold.lifted", NoticeExempt = "notice.exempt", NoticeWithdrawn = "notice.withdrawn",
         NoticeReopened = "notice.reopened", Intent = "message.intent", Accepted = "message.accepted", Rejected = "message.rejected",
@@ -96,6 +96,7 @@ impl Kind {
             ControllerAdded
                 | IncidentAdded
                 | LetterheadSet
+                | ListKeySet
                 | TemplateReviewed
                 | ReceiptRefused
                 | UserAdded
@@ -109,15 +110,7 @@ impl Kind {
 
     /// Whether it tells of a plan.
     pub fn is_of_plan(self) -> bool {
-        matches!(
-            self,
-            Self::PlanPrepared
-                | Self::PlanApproved
-                | Self::PlanStarted
-                | Self::PlanPaused
-                | Self::PlanResumed
-                | Self::PlanWithdrawn
-        )
+        (Self::PlanPrepared..=Self::PlanWithdrawn).contains(&self)
     }
 
     /// Whether it may stand in a person's chain; `None`: both in one and outside.
@@ -177,6 +170,7 @@ impl Kind {
             Self::CheckpointNoted => &[("origin", Is::Text), ("root", Is::Hash), ("size", Is::Count)],
             Self::AccountStopped | Self::AccountResumed => &[("code", Is::Code), ("lane", Is::Text)],
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
+            Self::ListKeySet => &[("key", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
             Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
             Self::NoticeExempt => &[("notice", Is::Word(&["exempt"])), ("phase", Is::Count)],
@@ -214,6 +208,7 @@ impl Kind {
             Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
             Self::ControllerAdded => OF_COMMAND,
+            Self::ListKeySet => &[("incident", Is::Uuid)],
             Self::HoldSet | Self::HoldLifted | Self::ContactViewed | Self::NoticeExempt | Self::NoticeWithdrawn => ERASED,
             Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
             _ => &[],
@@ -233,6 +228,7 @@ impl Kind {
             | Self::IncidentClosed
             | Self::IncidentReopened
             | Self::LetterheadSet
+            | Self::ListKeySet
             | Self::TemplateReviewed => (OF_COMMAND, &[]),
             Self::ListFrozen | Self::ListSigned | Self::ListAmended => (OF_LIST, &[]),
             kind if kind.is_of_message() => (OF_MESSAGE, OF_MESSAGE_OPTIONAL),
