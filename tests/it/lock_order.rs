@@ -40,15 +40,18 @@ fn not_taken(world: &World, i: usize, attempt: u32) -> Outcome {
     }
 }
 
-/// A worker: queued, claimed, answered.
+/// A worker: queued, claimed, answered; for as many rounds as the others, and until enough was done to show anything.
 async fn work(world: &World, store: &Store, seed: usize) {
-    for round in 0..ROUNDS {
+    let (mut answered, mut round) = (0, 0);
+    while round < ROUNDS || answered < usize::from(PEOPLE) * 5 {
+        round += 1;
         store.queue_due("sms-a", Channel::Sms, quota(100)).await.unwrap();
         let order = order(round + seed);
         let intents: Vec<_> = order.iter().map(|i| world.intent(*i)).collect();
         let claimed = store.claim(world.incident.key, &intents, 20_000).await.unwrap();
         let outcomes: Vec<_> = claimed.iter().rev().map(|c| not_taken(world, order[c.index], c.attempt)).collect();
         store.record_outcomes(world.incident.key, &outcomes).await.unwrap();
+        answered += outcomes.len();
     }
 }
 
@@ -107,8 +110,6 @@ async fn everybody_at_once_and_in_any_order_never_ends_in_a_deadlock() {
         .await
         .unwrap();
     assert_eq!(deadlocks, 0);
-    let answered: i64 = sqlx::query_scalar("select count(*) from outcome").fetch_one(&owner).await.unwrap();
-    assert!(answered > i64::from(PEOPLE) * 10, "too little was done to show anything: {answered} outcomes");
 }
 
 async fn work_once(world: &World) {
