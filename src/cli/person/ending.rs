@@ -8,6 +8,8 @@ use crate::model::ending::{Ending, Hindrance};
 use crate::model::state::{MessageState, TellsOtherwise};
 use crate::model::statement::{person_exempt, person_told};
 use crate::report::words;
+use crate::store::Store;
+use crate::store::incident::Incident;
 use crate::store::unit::NotEnded;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -21,22 +23,30 @@ pub(super) const PHASE: i32 = 1;
 pub struct Whose {
     /// Incident, or controller/incident
     #[arg(long)]
-    pub(super) incident: String,
+    incident: String,
     /// Person (p_…); without one the external reference is asked for
     #[arg(long, value_name = "P_…")]
-    pub(super) person: Option<String>,
+    person: Option<String>,
     /// Why; stays on record under your signature
     #[arg(long)]
     pub(super) reason: String,
 }
 
 impl Whose {
-    /// A decision without a reason is none.
-    pub(super) fn check_reason(&self) -> Result<(), Failure> {
-        match self.reason.trim().is_empty() {
-            true => Err(Refusal::of("a decision needs a reason", "give `--reason`; it stays on record under your signature")),
-            false => Ok(()),
+    /// Where and about whom somebody decides: the incident is open, the reason can be read, and the person is known.
+    pub(super) async fn look_up<'a>(&self, context: &'a Context) -> Result<(&'a Store, Incident, Uuid), Failure> {
+        if self.reason.trim().is_empty() {
+            return Err(Refusal::of("a decision needs a reason", "give `--reason`; it stays on record under your signature"));
         }
+        check_visible("reason", &self.reason)?;
+        let store = context.store().await?;
+        let incident = store.load_incident(&self.incident).await?;
+        incident.check_open()?;
+        let person = match &self.person {
+            Some(text) => person_id(text)?,
+            None => find(context, store, &incident).await?,
+        };
+        Ok((store, incident, person))
     }
 }
 
@@ -95,15 +105,7 @@ pub async fn told(context: &Context, args: &Told) -> Result<(), Failure> {
 }
 
 async fn end(context: &Context, whose: &Whose, ending: Ending) -> Result<(), Failure> {
-    whose.check_reason()?;
-    check_visible("reason", &whose.reason)?;
-    let store = context.store().await?;
-    let incident = store.load_incident(&whose.incident).await?;
-    incident.check_open()?;
-    let person = match &whose.person {
-        Some(text) => person_id(text)?,
-        None => find(context, store, &incident).await?,
-    };
+    let (store, incident, person) = whose.look_up(context).await?;
     let of = (person, PHASE);
     if is_so_already(store.check_ending(incident.key, of, ending).await?, ending, person)? {
         return Ok(());

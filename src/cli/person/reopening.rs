@@ -1,8 +1,6 @@
 //! Somebody takes back a decision that ended a person's notice.
 
 use super::ending::{PHASE, Whose};
-use super::{find, person_id};
-use crate::cli::failure::check_visible;
 use crate::cli::sign::signer;
 use crate::cli::{Context, Failure, Refusal};
 use crate::model::statement::person_reopen;
@@ -25,15 +23,7 @@ pub struct Reopen {
 /// Takes back `person exempt` or `person told`.
 pub async fn reopen(context: &Context, args: &Reopen) -> Result<(), Failure> {
     let whose = &args.whose;
-    whose.check_reason()?;
-    check_visible("reason", &whose.reason)?;
-    let store = context.store().await?;
-    let incident = store.load_incident(&whose.incident).await?;
-    incident.check_open()?;
-    let person = match &whose.person {
-        Some(text) => person_id(text)?,
-        None => find(context, store, &incident).await?,
-    };
+    let (store, incident, person) = whose.look_up(context).await?;
     let of = (person, PHASE);
     if let Err(why) = store.check_reopening(incident.key, of).await? {
         return stands(context, why, person);
