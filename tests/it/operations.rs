@@ -1,7 +1,7 @@
 //! What operators rely on: logs and metrics without personal data, honest health, a graceful stop.
 
 use crate::cli::desk::{Desk, PERSONAL, run};
-use crate::support::{Proxy, broker_folder};
+use crate::support::{Proxy, broker_folder, skipped};
 use serde_json::Value;
 use std::io::Read;
 use std::process::{Child, Stdio};
@@ -162,7 +162,7 @@ async fn a_run_at_trace_level_leaves_no_name_phone_reference_or_secret_in_logs_m
 /// Looks through the files of a broker on this machine for the one who came as a job.
 async fn nothing_lies_readable_at_the_broker(reference: &str) {
     let Some(folder) = broker_folder().await else {
-        eprintln!("SKIPPED: the broker's disk was not looked at, it is not on this machine");
+        skipped("the broker's disk was not looked at, it is not on this machine");
         return;
     };
     let mut folders = vec![folder];

@@ -1,7 +1,7 @@
 //! Packs: whoever has the key can check them, they hold nobody's data unless it was opened, and one checkpoint gives
 //! the same bytes.
 
-use crate::support::Stage;
+use crate::support::{Stage, skipped};
 use crate::told::{check, file, files, personal, sequence, told};
 use duly::report::pack::{Audience, PackError, incident, person};
 use duly_ledger::verify::Verdict;
@@ -102,7 +102,7 @@ fn pdf_text(stage: &Stage, pdf: &[u8]) -> Option<String> {
     match std::process::Command::new("pdftotext").arg("-raw").args([path.as_os_str(), "-".as_ref()]).output() {
         Ok(out) => Some(String::from_utf8(out.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")),
         Err(_) => {
-            eprintln!("SKIPPED: pdftotext is not installed, and nobody reads the certificate's words");
+            skipped("pdftotext is not installed, and nobody reads the certificate's words");
             None
         }
     }

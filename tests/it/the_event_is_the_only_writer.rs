@@ -4,12 +4,13 @@ mod decisions;
 mod elsewhere;
 mod guards;
 mod logs;
+mod pairs;
 
 use crate::support::{World, world};
 use duly::model::statement::plan_command;
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 async fn as_role(world: &World, role: &'static str) -> PgPool {
@@ -140,6 +141,7 @@ struct Forged {
     notice: Option<(&'static str, &'static str)>,
     plan: Option<(i32, &'static str, &'static str)>,
     due_in_ms: Option<i64>,
+    lease_in_ms: Option<i64>,
 }
 
 impl Forged {
@@ -163,18 +165,19 @@ impl Forged {
             notice: None,
             plan: None,
             due_in_ms: None,
+            lease_in_ms: None,
         }
     }
 
-    async fn insert(&self, pool: &PgPool) -> Result<(), String> {
-        self.insert_bytes(pool, &self.event.to_bytes().unwrap()).await
+    async fn insert(&self, by: impl PgExecutor<'_>) -> Result<(), String> {
+        self.insert_bytes(by, &self.event.to_bytes().unwrap()).await
     }
 
-    async fn insert_bytes(&self, pool: &PgPool, body: &[u8]) -> Result<(), String> {
+    async fn insert_bytes(&self, by: impl PgExecutor<'_>, body: &[u8]) -> Result<(), String> {
         let done = sqlx::query(
             "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase,
-                    notice_from, notice_to, plan_no, plan_from, plan_to, body, leaf, due_in_ms)
-             select controller_id, incident_no, $1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14 from incident",
+                    notice_from, notice_to, plan_no, plan_from, plan_to, body, leaf, due_in_ms, lease_in_ms)
+             select controller_id, incident_no, $1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14, $15 from incident",
         )
         .bind(self.person)
         .bind(self.n)
@@ -190,7 +193,8 @@ impl Forged {
         .bind(body)
         .bind(leaf_hash(body).as_slice())
         .bind(self.due_in_ms)
-        .execute(pool)
+        .bind(self.lease_in_ms)
+        .execute(by)
         .await;
         done.map(|_| ()).map_err(|e| e.into_database_error().unwrap().code().unwrap_or_default().into_owned())
     }

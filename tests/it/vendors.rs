@@ -1,6 +1,6 @@
 //! Runs through lanes that speak Twilio's and Stannp's wire formats, against the sandbox's faces of them.
 
-use crate::support::{Lane, Setup, Stage, within};
+use crate::support::{Lane, Setup, Stage, skipped, within};
 use duly::model::state::Route;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
 use std::process::Command;
@@ -84,7 +84,7 @@ fn read_window(pdf: &[u8]) -> Option<String> {
 #[tokio::test]
 async fn a_run_through_stannp_repeats_under_its_key_and_every_window_shows_the_persons_address() {
     if Command::new("pdftotext").arg("-v").output().is_err() {
-        eprintln!("SKIPPED: pdftotext is not installed, and nobody can read the windows of the letters");
+        skipped("pdftotext is not installed, and nobody can read the windows of the letters");
         return;
     }
     let kinds = [

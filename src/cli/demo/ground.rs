@@ -207,3 +207,41 @@ async fn make_incident(office: &Office, by: &Signer) -> Result<Incident, Failure
     by.add_incident(&office.store, "northmere", &incident).await?;
     Ok(office.store.load_incident("northmere/demo").await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duly_sandbox::{FaultKind, ProviderConfig};
+
+    /// Whether a lane can meet the fault and still bring everybody home without a person's help. Those that stop a whole lane
+    /// until somebody acts, and those of one vendor's wire, have their tests elsewhere.
+    fn is_allowed(kind: FaultKind, of: &ProviderConfig) -> bool {
+        use FaultKind::*;
+        match kind {
+            Reject | TooMany | ErrorBefore | ErrorAfter | Slow | CutBefore | CutAfter | Hang | Late => true,
+            ReceiptEarly | ReceiptLate | ReceiptDouble | ReceiptReorder | ReceiptContradict | ReceiptForged => true,
+            // Whoever cannot be asked and never tells leaves the message open for somebody without an address.
+            ReceiptLost => of.lookup,
+            LetterReturned => of.channel == "letter",
+            Undelivered | Expired => of.channel == "sms",
+            TooManyToday | NoCredit | Forbidden | Unauthorised | Redirect | RequestTimeout | ErrorInside | NotJson | Conflict => false,
+            ReceiptUnknownWord | ReceiptUnsigned | ReceiptStale | ReceiptStranger | CancelLost | CancelCut => false,
+        }
+    }
+
+    #[test]
+    fn every_lane_of_the_demo_meets_every_fault_that_its_capabilities_allow() {
+        let sandbox: SandboxConfig = parse_toml("sandbox", include_str!("../../../config/sandbox.toml")).unwrap();
+        let demo: toml::Table = parse_toml("demo", include_str!("../../../config/demo.toml")).unwrap();
+        let lanes = demo["lanes"].as_table().unwrap();
+        assert_eq!(lanes.keys().collect::<Vec<_>>(), sandbox.providers.keys().collect::<Vec<_>>());
+        for (name, provider) in &sandbox.providers {
+            let can = |key: &str| lanes[name].get(key).and_then(toml::Value::as_bool).unwrap_or(false);
+            assert_eq!((can("idempotent"), can("lookup")), (provider.idempotent, provider.lookup), "{name} claims what it can");
+            for kind in FaultKind::ALL {
+                let is_there = provider.faults.iter().any(|fault| fault.kind == *kind);
+                assert_eq!(is_there, is_allowed(*kind, provider), "{name} {kind:?}");
+            }
+        }
+    }
+}

@@ -14,6 +14,7 @@ use super::super::{Item, Outbound, Sought};
 use crate::model::state::Channel;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
+use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -34,7 +35,9 @@ impl Prism {
     async fn start(document: &str) -> Option<Self> {
         drop(rustls::crypto::ring::default_provider().install_default());
         let Some(program) = std::env::var_os("DULY_PRISM") else {
-            eprintln!("SKIPPED: {document} was not asked, DULY_PRISM names no validator; `make openapi` runs this");
+            // Past the harness, which keeps what a test prints to itself while it is green.
+            let why = format!("SKIPPED: {document} was not asked, DULY_PRISM names no validator; `make openapi` runs this\n");
+            std::io::stderr().write_all(why.as_bytes()).unwrap();
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();

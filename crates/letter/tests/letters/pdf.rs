@@ -241,7 +241,9 @@ pub fn poppler(pdf: &[u8]) -> Option<String> {
     match output {
         Ok(output) => Some(squeeze(&String::from_utf8_lossy(&output.stdout))),
         Err(_) => {
-            eprintln!("SKIPPED: pdftotext is not installed, the PDF's text was read by one implementation only");
+            // Past the harness, which keeps what a test prints to itself while it is green.
+            let why = b"SKIPPED: pdftotext is not installed, the PDF's text was read by one implementation only\n";
+            std::io::stderr().write_all(why).unwrap();
             None
         }
     }
