@@ -89,6 +89,9 @@ pub async fn declare(channel: &Channel, lane: &str) -> Result<(), BrokerError> {
     let mut dead = FieldTable::default();
     dead.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     dead.insert("x-max-length".into(), AMQPValue::LongLongInt(100_000));
+    // The oldest go first, and whoever looks at one and puts it back does not use it up: RabbitMQ 4 would after 20 times.
+    dead.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
+    dead.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(1_000_000));
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     channel.queue_declare("duly.dead".into(), options, dead).await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;

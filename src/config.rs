@@ -307,8 +307,8 @@ settings! {
         /// How long a new message stays invisible, ms.
         #[serde(default)]
         lookup_lag_ms: i64,
-        /// `ask` or `next_step`.
-        #[serde(default = "usual::ask")]
+        /// `ask` or `next_step`; empty: `next_step` for `sms`, else `ask`.
+        #[serde(default)]
         unknown_rule: String,
         /// Whether real people are reached.
         #[serde(default)]

@@ -201,14 +201,17 @@ table event
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
     constraint key_change_is_placed TRIGGER DEFERRABLE INITIALLY DEFERRED
-    constraint kinds_are_words CHECK ((kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text))
+    constraint kinds_are_words CHECK (
+CASE
+    WHEN (kind = ANY (ARRAY['message.intent'::text, 'message.accepted'::text, 'receipt'::text])) THEN true
+    ELSE (kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text)
+END)
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
     index event_key_changed ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'log.key_changed'::text)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     CREATE CONSTRAINT TRIGGER decided_is_decided AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION decided_is_decided()
     CREATE CONSTRAINT TRIGGER key_change_is_placed AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'log.key_changed'::text) AND (new.restored_id IS NULL))) EXECUTE FUNCTION key_change_is_placed()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
-    trigger await_sequencing AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION await_sequencing()
     trigger begin_deadlines AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['plan.started'::text, 'plan.resumed'::text]))) EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['audit.passed'::text, 'audit.failed'::text])) AND (new.restored_id IS NULL))) EXECUTE FUNCTION check_auditor()
     trigger check_decided AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.notice_from = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.kind = ANY (ARRAY['notice.exempt'::text, 'notice.withdrawn'::text, 'notice.reopened'::text])))) EXECUTE FUNCTION check_decided()
@@ -473,6 +476,7 @@ table message
     constraint message_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
     constraint message_check CHECK ((counted_from <= attempt))
     constraint message_controller_id_incident_no_person_id_phase_channel_r_key UNIQUE (controller_id, incident_no, person_id, phase, channel, reason, ordinal)
+    constraint message_has_cause TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint message_ordinal_check CHECK ((ordinal > 0))
     constraint message_pkey PRIMARY KEY (controller_id, incident_no, message_id)
     constraint message_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
@@ -486,7 +490,10 @@ table message
     index message_open ON public.message USING btree (incident_no, due_at) WHERE ((state <> 'ready'::text) AND (due_at IS NOT NULL))
     index message_tried ON public.message USING btree (incident_no, plan_no) WHERE ((state = 'ready'::text) AND (attempt > counted_from))
     index message_waiting ON public.message USING btree (incident_no, plan_no, channel, due_at) WHERE (state = 'ready'::text)
+    CREATE CONSTRAINT TRIGGER message_has_cause AFTER INSERT ON public.message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.reason <> 'first'::text)) EXECUTE FUNCTION message_has_cause()
+    trigger lane_stays BEFORE UPDATE OF lane ON public.message FOR EACH ROW WHEN (((old.lane IS NOT NULL) AND (new.lane IS DISTINCT FROM old.lane))) EXECUTE FUNCTION lane_stays()
     trigger no_message_after_decision AFTER INSERT ON public.message REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION no_message_after_decision()
+    trigger plan_is_new AFTER INSERT ON public.message REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION plan_is_new()
     grant select to duly_app
     grant insert (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at, zones) to duly_app
     grant update (lane, due_at, lease_until) to duly_app
@@ -977,15 +984,6 @@ begin
     return null;
 end 
 
-function await_sequencing() returns trigger security definer set search_path=public, pg_temp
-
-declare now timestamptz := duly_now();
-begin
-    insert into event_inbox select min(ord), controller_id, incident_no, array_agg(ord order by ord), now
-      from fresh group by controller_id, incident_no, ord / 256;
-    return null;
-end 
-
 function begin_deadlines() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1082,17 +1080,26 @@ end
 
 function check_events() returns trigger security definer set search_path=public, pg_temp
 
+declare n record;
 begin
-    if exists (select from (select distinct controller_id, incident_no from fresh where controller_id is not null) e
-         where not exists (select from controller c where c.controller_id = e.controller_id)
-            or (e.incident_no is not null and not exists (select from incident i where i.controller_id = e.controller_id and i.incident_no = e.incident_no))) then
+    -- In one walk: what waits for its place, whose log that is, and whether anything is among it that somebody must have
+    -- signed. What calls and receipts tell is most of all, and nobody decided it.
+    with rounds as materialized (
+        select controller_id, incident_no, array_agg(ord order by ord) as ords,
+               bool_or(restored_id is null and (kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded',
+                           'incident.added', 'log.opened', 'message.recall', 'message.recalled')
+                   or kind like 'receipt%' and position('"ground":"declared"'::bytea in body) > 0)) as is_signed
+          from fresh group by controller_id, incident_no, ord / 256),
+    waiting as (insert into event_inbox select r.ords[1], r.controller_id, r.incident_no, r.ords, duly_now() from rounds r)
+    select bool_or(r.is_signed) as is_signed,
+           bool_or(r.controller_id is not null and (not exists (select from controller c where c.controller_id = r.controller_id)
+               or (r.incident_no is not null and not exists (select from incident i
+                      where i.controller_id = r.controller_id and i.incident_no = r.incident_no)))) as is_strange
+      into n from rounds r;
+    if n.is_strange then
         raise exception 'an event of a controller or incident that is not there' using errcode = 'DU013';
     end if;
-    -- What calls and receipts tell is most of all, and nobody decided it.
-    perform from fresh where restored_id is null and (kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded',
-            'incident.added', 'log.opened', 'message.recall', 'message.recalled')
-        or kind like 'receipt%' and position('"ground":"declared"'::bytea in body) > 0) limit 1;
-    if not found then return null; end if;
+    if not n.is_signed then return null; end if;
     if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
                              where f.restored_id is null and f.kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded')) e
          where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
@@ -1472,6 +1479,25 @@ begin
     return null;
 end 
 
+function lane_stays() returns trigger set search_path=public, pg_temp
+
+begin
+    raise exception 'a message stays on the lane that it was given' using errcode = 'DU041';
+end 
+
+function message_has_cause() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if new.reason <> 'escalation' or new.ordinal <> 1 or not exists (select from event e
+          join message m on m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
+         where e.controller_id = new.controller_id and e.incident_no = new.incident_no and e.person_id = new.person_id
+           and m.message_id <> new.message_id and m.person_id = new.person_id and m.phase = new.phase and m.plan_no = new.plan_no
+           and e.message_to in ('rejected', 'exhausted', 'overdue', 'superseded', 'expired', 'failed', 'returned')) then
+        raise exception 'a further message without a cause' using errcode = 'DU043';
+    end if;
+    return null;
+end 
+
 function night_ends(zone text, night_from time without time zone, night_until time without time zone) returns timestamp with time zone set search_path=public, pg_temp
 
     select case when case when night_from > night_until then l.at::time >= night_from or l.at::time < night_until
@@ -1544,6 +1570,17 @@ begin
     if placed <> cardinality(taken) then
         raise exception 'what is placed waits for its place in this log' using errcode = 'DU016';
     end if;
+end 
+
+function plan_is_new() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if exists (select from (select distinct f.controller_id, f.incident_no, f.plan_no from fresh f where f.reason = 'first') f
+         join plan q on q.controller_id = f.controller_id and q.incident_no = f.incident_no and q.plan_no = f.plan_no)
+       or exists (select from fresh f where f.reason = 'first' and f.ordinal <> 1) then
+        raise exception 'a first message of a plan that was made before' using errcode = 'DU042';
+    end if;
+    return null;
 end 
 
 function receipt_begins_undecided() returns trigger set search_path=public, pg_temp

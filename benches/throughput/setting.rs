@@ -10,6 +10,7 @@ use duly::store::user::Signer;
 use duly::store::{Store, recreate_database};
 use secrecy::ExposeSecret;
 use serde_json::json;
+use sqlx::PgPool;
 use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -34,8 +35,22 @@ pub async fn settings(database: &str, more: &[(&str, String)]) -> Settings {
     let server = Settings::load(&config::layers(None, &flags)).unwrap();
     let url = recreate_database(server.database.url.expose_secret(), database).await.unwrap();
     Store::migrate(&url).await.unwrap();
+    check_durable(&url).await;
     flags.push(("database.url".to_owned(), url));
     Settings::load(&config::layers(None, &flags)).unwrap()
+}
+
+/// What the entries' conditions say holds at this server: nothing is measured that a crash would take back.
+async fn check_durable(url: &str) {
+    let pool = PgPool::connect(url).await.unwrap();
+    for (setting, query) in [
+        ("fsync", "show fsync"),
+        ("synchronous_commit", "show synchronous_commit"),
+        ("full_page_writes", "show full_page_writes"),
+    ] {
+        let is: String = sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
+        assert_eq!(is, "on", "{setting}: the figures would not say what they say");
+    }
 }
 
 /// The first user.

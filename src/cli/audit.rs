@@ -78,8 +78,14 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
             "Whether the log's key signed its checkpoints was not looked at: `keys.log_file` cannot be read here.".to_owned(),
         );
     }
+    if !args.sealed && !audited.is_empty() {
+        lines.push(
+            "What is sealed was not opened, contacts and the requests that were sent: `--sealed` does it, with the master key."
+                .to_owned(),
+        );
+    }
     let notes_opened = judges.opens_notes();
-    context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));
+    context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "sealed_checked": args.sealed, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));
     match total {
         0 => Ok(()),
         n => Err(Refusal::found(

@@ -145,8 +145,8 @@ fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     if !matches!(lane.channel.as_str(), "sms" | "letter" | "email") {
         return refuse(key("channel"), "must be `sms`, `letter` or `email`");
     }
-    if !matches!(lane.unknown_rule.as_str(), "ask" | "next_step") {
-        return refuse(key("unknown_rule"), "must be `ask` or `next_step`");
+    if !matches!(lane.unknown_rule.as_str(), "" | "ask" | "next_step") {
+        return refuse(key("unknown_rule"), "must be `ask` or `next_step`, or empty for the usual one of its channel");
     }
     if lane.per_second == 0 {
         return refuse(key("per_second"), "must be at least 1; stop a lane with `duly plan pause`");

@@ -24,8 +24,3 @@ pub fn half_a_day() -> u64 {
 pub fn sandbox() -> String {
     "sandbox".to_owned()
 }
-
-/// A person decides.
-pub fn ask() -> String {
-    "ask".to_owned()
-}

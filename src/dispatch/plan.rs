@@ -27,7 +27,7 @@ pub use cost::{Cost, Parts};
 use duly_ledger::ManifestBuilder;
 pub use error::PlanError;
 use laws::Laws;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -282,6 +282,7 @@ fn body(
         "routes": summary.routes,
         "sender": incident.sms_sender,
         "templates": summary.templates,
+        "unknown": terms.unknown_rules.iter().map(|(lane, rule)| (lane.clone(), json!(rule.as_str()))).collect::<Map<_, _>>(),
         "urgent": terms.is_urgent,
         "told_by": summary.told_by.map(|day| json!([day.year(), u8::from(day.month()), day.day()])),
         "texts": hex::encode(Sha256::digest(incident.texts.to_string())),

@@ -9,7 +9,7 @@ use super::matching::{apply_receipts, lay_receipts_aside};
 use super::repeat::repeat;
 use super::{DispatchError, Office};
 use crate::model::causes::with_causes;
-use crate::model::state::MessageState;
+use crate::model::state::{MessageState, UnknownRule};
 use crate::model::step::{Cause, Limit};
 use crate::provider::{Account, Frozen, LookUp, LookupStrength, Seen, Sought, StatusAnswer};
 use crate::store::claim::RepeatWindow;
@@ -161,9 +161,13 @@ fn is_forgotten(row: &Due, account: &Account) -> bool {
     u128::try_from(row.since_first_claim_ms).is_ok_and(|since| since >= retention.as_millis())
 }
 
-/// The lane's rule, where nothing can be found out.
+/// The rule that was approved with the plan for this lane, where nothing can be found out.
 async fn follow_rule(office: &Office, row: &Due, account: &Account, ground: &str) -> Result<(), DispatchError> {
-    let cause = if account.may_skip_unknown { Cause::NextStep } else { Cause::Ask };
+    let approved = office.store.find_unknown_rule(row.incident, row.message_id).await?;
+    let cause = match approved.unwrap_or(account.unknown_rule) {
+        UnknownRule::NextStep => Cause::NextStep,
+        UnknownRule::Ask => Cause::Ask,
+    };
     apply(office, row, cause, ground).await
 }
 

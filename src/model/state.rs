@@ -304,6 +304,26 @@ impl MessageState {
     }
 }
 
+words! {
+    /// What is done with a call of which nothing can be found out, by nobody.
+    UnknownRule {
+        /// A person decides, who sees what each choice risks.
+        Ask = "ask",
+        /// The next step of the route is taken.
+        NextStep = "next_step",
+    }
+}
+
+impl UnknownRule {
+    /// Where a lane's settings name none: a second text message is cheap to bear, a second letter frightens.
+    pub const fn usual(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Self::NextStep,
+            Channel::Letter | Channel::Email => Self::Ask,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

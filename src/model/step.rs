@@ -150,7 +150,7 @@ pub enum Cause {
     /// The provider knows our reference.
     Found { other_id: bool },
     /// The provider does not know our reference, and was asked late enough after the call of `attempt`
-    /// (`dispatch::resolver::absence_counts`).
+    /// (`dispatch::resolver::Absence::counts`).
     Absent { attempt: u32 },
     /// The provider can neither look up nor repeat: a person must decide.
     Ask,

@@ -14,7 +14,7 @@ use super::twilio::{self, Twilio};
 use super::wire::ReadBack;
 use super::{Capabilities, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
 use crate::config::Lane;
-use crate::model::state::Channel;
+use crate::model::state::{Channel, UnknownRule};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -37,8 +37,8 @@ pub struct Account {
     pub per_second: u32,
     /// Messages a day (UTC), never more than the provider takes; `None`: no limit.
     pub per_day: Option<u64>,
-    /// Whether an unknown call may go on with the next step by itself.
-    pub may_skip_unknown: bool,
+    /// What is done with an unknown call of which nothing can be found out.
+    pub unknown_rule: UnknownRule,
     /// Whether it is spared for times at which no other lane of its channel can send.
     pub is_reserve: bool,
     /// Whether real people are reached.
@@ -77,7 +77,7 @@ impl Account {
             channel: channel_of(lane),
             per_second: lane.per_second.clamp(1, capabilities.per_second_max.unwrap_or(u32::MAX).max(1)),
             per_day: per_day(lane.per_day, capabilities.per_day_max),
-            may_skip_unknown: lane.unknown_rule == "next_step",
+            unknown_rule: lane.unknown_rule.parse().unwrap_or_else(|_| UnknownRule::usual(channel_of(lane))),
             is_reserve: lane.reserve,
             is_live: lane.live,
             kind,

@@ -130,9 +130,9 @@ impl Sequencing {
         let (controllers, incidents): (Vec<_>, Vec<_>) = aside.iter().map(|scope| scope.columns()).unzip();
         let rows = sqlx::query!(
             r#"select i.first_ord as "first_ord!", i.controller_id, i.incident_no, cardinality(i.ords) as "count!",
-                      (select array_agg(e.body order by e.ord) from event e where e.ord between i.ords[1] and i.ords[cardinality(i.ords)]
-                                                                     and e.ord = any(i.ords)) as bodies
-                 from (select w.*, sum(cardinality(w.ords)) over (order by w.first_ord) - cardinality(w.ords) as before
+                      (select array_agg(e.body) from (select e.body from event e where e.ord between i.first_ord and i.last_ord
+                          and (i.last_ord - i.first_ord = cardinality(i.ords) - 1 or e.ord = any(i.ords)) order by e.ord) e) as bodies
+                 from (select w.*, w.ords[cardinality(w.ords)] as last_ord, sum(cardinality(w.ords)) over (order by w.first_ord) - cardinality(w.ords) as before
                          from (select * from event_inbox w
                                 where not exists (select from unnest($2::uuid[], $3::bigint[]) as a (controller_id, incident_no)
                                   where a.controller_id is not distinct from w.controller_id and a.incident_no is not distinct from w.incident_no)

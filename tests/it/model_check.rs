@@ -36,6 +36,23 @@ fn assert_clean(setup: &Setup) {
 }
 
 #[test]
+fn each_safeguard_is_named_after_a_function_that_is_there() {
+    let read = |path: String| std::fs::read_to_string(path).unwrap_or_default();
+    let said = read("tests/it/model_check/setup.rs".into());
+    let names: Vec<&str> =
+        said.split('`').skip(1).step_by(2).filter(|name| name.contains("::") && name.starts_with(char::is_lowercase)).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let parts: Vec<&str> = name.split("::").collect();
+        let (module, item) = parts.split_at(2);
+        let source = read(format!("src/{}.rs", module.join("/")));
+        assert!(!source.is_empty(), "`{name}`: no such file");
+        let is_there = item.last().is_none_or(|item| source.contains(&format!("fn {item}")));
+        assert!(is_there, "`{name}`: no such function");
+    }
+}
+
+#[test]
 fn every_kind_of_provider_keeps_every_promise() {
     each(&Class::ALL.map(|class| Setup { calls: 3, ..Setup::of(class) }), assert_clean);
 }

@@ -3,6 +3,7 @@
 use crate::support::{Setup, Stage, eventually};
 use duly::store::plan::Terms;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const WAITING_FOR_THE_PLAN: &str = "select count(*) from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())";
@@ -40,6 +41,7 @@ async fn what_a_plan_tells_bears_the_time_at_which_it_was_made_and_not_the_one_a
     let terms = Terms {
         message_deadline_ms: 3_600_000,
         postage_class: "first",
+        unknown_rules: BTreeMap::new(),
         lanes: vec!["sms".into()],
         is_urgent: false,
         quiet: None,

@@ -131,6 +131,35 @@ async fn a_hold_is_set_and_lifted_with_its_event_or_not_at_all() {
     assert_eq!(refused.into_database_error().unwrap().code().as_deref(), Some("DU008"));
 }
 
+#[tokio::test]
+async fn a_message_stays_on_its_lane_and_none_is_added_without_a_cause() {
+    let world = world("message_walls", 2).await;
+    let app = as_role(&world, "duly_app").await;
+    let code = async |attack: &'static str| {
+        let refused = sqlx::raw_sql(attack).execute(&app).await.unwrap_err();
+        refused.into_database_error().unwrap().code().unwrap_or_default().into_owned()
+    };
+    sqlx::raw_sql("update message set lane = 'sms-a'").execute(&app).await.unwrap();
+
+    assert_eq!(code("update message set lane = 'sms-b'").await, "DU041");
+    assert_eq!(code("update message set lane = null").await, "DU041");
+    assert_eq!(code(ADDED_FIRST).await, "DU042");
+    assert_eq!(code(ADDED_ESCALATION).await, "DU043");
+    assert_eq!(code(ADDED_RESEND).await, "DU043");
+}
+
+macro_rules! added {
+    ($channel:literal, $reason:literal, $ordinal:literal) => {
+        concat!(
+            "insert into message (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, postage_class, due_at, expires_at)
+             select controller_id, incident_no, gen_random_uuid(), person_id, 1, '", $channel, "', '", $reason, "', ", $ordinal, ", 1, 'first', now(), now() from message limit 1"
+        )
+    };
+}
+const ADDED_FIRST: &str = added!("sms", "first", 2);
+const ADDED_ESCALATION: &str = added!("letter", "escalation", 1);
+const ADDED_RESEND: &str = added!("sms", "resend", 1);
+
 /// An event and the columns beside it.
 struct Forged {
     event: Event,

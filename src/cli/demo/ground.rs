@@ -224,7 +224,9 @@ mod tests {
             ReceiptLost => of.lookup,
             LetterReturned => of.channel == "letter",
             Undelivered | Expired => of.channel == "sms",
-            TooManyToday | NoCredit | Forbidden | Unauthorised | Redirect | RequestTimeout | ErrorInside | NotJson | Conflict => false,
+            TooManyToday | NoCredit | Forbidden | Unauthorised | Redirect | RequestTimeout | ErrorInside | NotJson | Conflict => {
+                false
+            }
             ReceiptUnknownWord | ReceiptUnsigned | ReceiptStale | ReceiptStranger | CancelLost | CancelCut => false,
         }
     }

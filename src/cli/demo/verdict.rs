@@ -188,6 +188,10 @@ impl Run {
         let taken = account.sends.iter().filter(|s| s.state.is_taken()).count();
         println!("  {:>6}  messages that we say a provider took", figure_of(taken));
         println!("  {:>6}  messages on the simulator's record", figure_of(account.produced.len()));
+        let unclaimed = account.produced.len().saturating_sub(taken);
+        if unclaimed > 0 {
+            println!("  {:>6}  of those we do not claim: nobody could find out how their call ended", figure_of(unclaimed));
+        }
         println!("  {:>6}  most copies of one message", account.max_sends());
         println!("\n{}", paint.strong("The killed worker"));
         println!(

@@ -130,6 +130,10 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("contents root", text_at(&body, "/contents/root"));
     row("lanes", list_at(&body, "lanes"));
+    for (lane, rule) in body.get("unknown").and_then(Value::as_object).into_iter().flatten() {
+        let then = if rule == "next_step" { "the next step of the route is taken" } else { "a person is asked" };
+        row("unknown", format!("{lane}: where nobody can find out whether a call took place, {then}"));
+    }
     texts(store, &body).await?.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
     row("sender", text_at(&body, "/sender"));
     let dated = list_at(&body, "date").replace(", ", "-");

@@ -82,7 +82,7 @@ impl Snapshot {
                union all
                select 'lane_differs' as code, a.message_id || '/' || a.attempt from attempt a join message m on m.message_id = a.message_id
                  join plans q on q.plan_no = m.plan_no
-                where a.controller_id = $1 and a.incident_no = $2 and a.lane <> all (q.lanes)
+                where a.controller_id = $1 and a.incident_no = $2 and (a.lane <> all (q.lanes) or a.lane is distinct from m.lane)
                union all
                select 'reach_differs' as code, 'p_' || replace(p.person_id::text, '-', '') from person p
                 where p.controller_id = $1 and p.incident_no = $2

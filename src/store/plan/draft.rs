@@ -2,13 +2,14 @@
 
 use super::plan_detail;
 use crate::model::quiet::Quiet;
-use crate::model::state::Channel;
+use crate::model::state::{Channel, UnknownRule};
 use crate::store::quarantine::Decider;
 use crate::store::unit::{IncidentKey, Wait};
 use crate::store::{Store, StoreError};
 use duly_ledger::{Frontier, leaf_hash};
 use serde_json::{Map, Value, json};
 use sqlx::{Postgres, Transaction};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// How long a plan in the making may stand still between two statements, while a batch is rendered.
@@ -59,6 +60,8 @@ pub struct Terms {
     pub postage_class: &'static str,
     /// Lanes that the plan may use.
     pub lanes: Vec<String>,
+    /// What each of them does with a call of which nothing can be found out.
+    pub unknown_rules: BTreeMap<String, UnknownRule>,
     /// Whether its messages go before those of plans that are not urgent.
     pub is_urgent: bool,
     /// Hours in which its text messages wait for the morning; `None`: they never wait.

@@ -26,9 +26,9 @@ pub enum Safeguard {
     UnknownBeforeRetry,
     /// `dispatch::gate`: a call does not start after `send_by`.
     SendBy,
-    /// `dispatch::resolver::absence_counts`: not found counts only after the margin.
+    /// `dispatch::resolver::Absence::counts`: not found counts only after the margin.
     Margin,
-    /// `dispatch::resolver::absence_counts`: the margin is judged by when the look-up was sent.
+    /// `dispatch::resolver::Absence::counts`: the margin is judged by when the look-up was sent.
     MarginWhenSent,
     /// `step`: a look-up speaks of the attempt that it asked about.
     AbsenceOfCurrent,
@@ -56,7 +56,7 @@ pub enum Safeguard {
     HoldInClaim,
     /// `store::claim`: a repeat makes the same claim as a first call.
     HoldInRepeat,
-    /// `step::escalation_is_due` at the claim, and `Effect::Cancel`.
+    /// `model::step::escalation_is_due` at the claim, and `Effect::Cancel`.
     EscalationLooksAgain,
     /// `step`: what takes the letter back puts the text message back among the open ones.
     FirstStepTakenBack,

@@ -279,10 +279,12 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
     ("lose a message", "delete from message where message_id = (select min(message_id::text)::uuid from message)", "message_missing"),
     (
         "add a message",
-        "insert into message (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, due_at, expires_at)
+        "set local session_replication_role = replica;
+         insert into message (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, due_at, expires_at)
          select controller_id, incident_no, gen_random_uuid(), person_id, phase, channel, 'resend', ordinal, plan_no, now(), now() from message",
         "message_without_cause",
     ),
+    ("look for a call at another account", "set local session_replication_role = replica; update message set lane = 'sms-b'", "lane_differs"),
     ("tell somebody under another law", "update notice set profile = 'us-ca'", "profile_differs"),
     ("move somebody to where another law governs", "update person set jurisdiction = 'US-CA'", "profile_differs"),
     ("end a notice", "update notice set state = 'exempt'", "notice_differs_from_events"),

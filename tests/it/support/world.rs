@@ -14,6 +14,7 @@ use duly::store::plan::{PreparedContent, PreparedNotice, Terms};
 use duly::store::{Deadlines, Store};
 use duly_ledger::{ManifestBuilder, ManifestLine};
 use serde_json::json;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A world to test in.
@@ -209,6 +210,7 @@ async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]
     let terms = Terms {
         message_deadline_ms: 3_600_000,
         postage_class: "first",
+        unknown_rules: BTreeMap::new(),
         lanes: vec!["sms-a".into(), "letters".into()],
         is_urgent: false,
         quiet: None,

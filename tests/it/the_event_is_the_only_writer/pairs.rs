@@ -15,7 +15,10 @@ async fn tried(at: &mut PgConnection, message: &str, notice: &str, forged: Forge
     sqlx::query(sent).bind(message).execute(&mut *transaction).await.unwrap();
     let told = "update notice set state = $1, ended_at = case when $1 <> 'open' then now() end";
     sqlx::query(told).bind(notice).execute(&mut *transaction).await.unwrap();
-    sqlx::raw_sql("set local session_replication_role = origin; set local role duly_app").execute(&mut *transaction).await.unwrap();
+    sqlx::raw_sql("set local session_replication_role = origin; set local role duly_app")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
     let done = forged.insert(&mut *transaction).await;
     transaction.rollback().await.unwrap();
     done
@@ -49,8 +52,9 @@ async fn a_notice_moves_where_the_model_says_and_nowhere_else() {
             let forged = Forged::new(&world, "notice.ended", Some(world.people[0]), &json!({"notice": to.as_str()}));
             let forged = Forged { notice: Some((from.as_str(), to.as_str())), ..forged };
             let done = tried(&mut owner, "ready", from.as_str(), forged).await;
-            // A person's decision has its own wall: nobody is exempt without the command that says so.
-            let needs_command = done == Err("DU031".to_owned()) && matches!(to.as_str(), "exempt" | "withdrawn");
+            // A person's decision has its own wall: nobody is exempt, and nobody comes back, without its command.
+            let needs_command = done == Err("DU031".to_owned()) && matches!(to.as_str(), "exempt" | "withdrawn")
+                || done == Err("DU040".to_owned()) && matches!(from.as_str(), "exempt" | "withdrawn");
             let expected = if from.can_become(*to) { Ok(()) } else { Err("DU003".to_owned()) };
             assert!(needs_command || done == expected, "{from} -> {to}: {done:?}, expected {expected:?}");
         }
