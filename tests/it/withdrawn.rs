@@ -77,7 +77,7 @@ async fn an_approved_plan_is_withdrawn_and_one_that_has_gone_or_may_have_is_not(
     sqlx::raw_sql("update message set state = 'unknown', lane = 'sms' where plan_no = 2").execute(&stage.owner).await.unwrap();
     let refused = users.withdraw(store, &stage.incident, plan).await.expect_err("a message may have left");
     assert!(refused.to_string().contains("may have left") && refused.remedy().contains("duly unknown list"), "{refused}");
-    sqlx::raw_sql("update message set state = 'ready', lane = null where plan_no = 2").execute(&stage.owner).await.unwrap();
+    sqlx::raw_sql("update message set state = 'ready' where plan_no = 2").execute(&stage.owner).await.unwrap();
 
     users.withdraw(store, &stage.incident, plan).await.unwrap();
     assert_eq!(stage.words("select state from plan order by plan_no").await, ["paused", "withdrawn"]);

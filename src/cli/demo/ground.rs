@@ -209,6 +209,7 @@ async fn make_incident(office: &Office, by: &Signer) -> Result<Incident, Failure
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use duly_sandbox::{FaultKind, ProviderConfig};

@@ -56,6 +56,27 @@ struct Text {
     sha256: String,
 }
 
+/// The lists that it freezes, with their people and roots.
+fn lists(body: &Value) -> Vec<String> {
+    let lists = body.get("lists").and_then(Value::as_array).into_iter().flatten();
+    let words = lists.map(|list| {
+        let number = |key: &str| list.get(key).and_then(Value::as_i64).unwrap_or(0);
+        let root = list.get("root").and_then(Value::as_str).unwrap_or_default();
+        format!("{}: {}, root {root}", number("list"), count(number("people"), "person", "people"))
+    });
+    words.collect()
+}
+
+/// What each lane does with a call of which nothing can be found out.
+fn unknown_rules(body: &Value) -> Vec<String> {
+    let rules = body.get("unknown").and_then(Value::as_object).into_iter().flatten();
+    let words = rules.map(|(lane, rule)| {
+        let then = if rule == "next_step" { "the next step of the route is taken" } else { "a person is asked" };
+        format!("{lane}: where nobody can find out whether a call took place, {then}")
+    });
+    words.collect()
+}
+
 async fn texts(store: &Store, body: &Value) -> Result<Vec<Text>, Failure> {
     let mut texts = Vec::new();
     let list = |value: Option<&Value>| -> Vec<String> {
@@ -120,20 +141,13 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     for (code, n) in counts(&body, "problems") {
         row("no message", format!("{code}: {}; each needs a decision", count(n, "person", "people")));
     }
-    for list in body.get("lists").and_then(Value::as_array).into_iter().flatten() {
-        let number = |key: &str| list.get(key).and_then(Value::as_i64).unwrap_or(0);
-        let root = list.get("root").and_then(Value::as_str).unwrap_or_default();
-        row("list", format!("{}: {}, root {root}", number("list"), count(number("people"), "person", "people")));
-    }
+    lists(&body).into_iter().for_each(|list| row("list", list));
     for (what, n) in untold(store, incident).await? {
         row(what, n);
     }
     row("contents root", text_at(&body, "/contents/root"));
     row("lanes", list_at(&body, "lanes"));
-    for (lane, rule) in body.get("unknown").and_then(Value::as_object).into_iter().flatten() {
-        let then = if rule == "next_step" { "the next step of the route is taken" } else { "a person is asked" };
-        row("unknown", format!("{lane}: where nobody can find out whether a call took place, {then}"));
-    }
+    unknown_rules(&body).into_iter().for_each(|rule| row("unknown", rule));
     texts(store, &body).await?.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
     row("sender", text_at(&body, "/sender"));
     let dated = list_at(&body, "date").replace(", ", "-");
