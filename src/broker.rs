@@ -43,6 +43,9 @@ impl BrokerError {
     /// One sentence that tells the reader what to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
+            Self::Amqp(error) if error.to_string().contains("inequivalent arg") => {
+                "a queue of this name was made with other arguments, perhaps by an older Duly: delete it by `rabbitmqctl delete_queue` with the name above; jobs to send are made again by themselves"
+            }
             Self::Amqp(_) | Self::ConsumerClosed => {
                 "check that RabbitMQ is up and `broker.url` right; nothing is lost while it is away"
             }
