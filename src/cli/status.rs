@@ -20,7 +20,7 @@ use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
 use terminal_size::terminal_size;
-use waiting::{pause_words, uncarried, waiting};
+use waiting::{pause_words, uncarried, waiting, without_lane};
 
 /// `duly status`.
 #[derive(Args)]
@@ -243,6 +243,7 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     }
     needs.extend(unsent(progress, paint));
     needs.extend(uncarried(progress, paint));
+    needs.extend(without_lane(progress, paint));
     for (code, n) in &pulse.alarms {
         needs.push(format!(
             "  {} duly audit --incident {name}",

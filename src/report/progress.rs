@@ -86,6 +86,8 @@ pub struct Progress {
     pub asleep: Asleep,
     /// Folders of lanes whose batches somebody carries.
     pub carried: Vec<Carried>,
+    /// Lanes that the settings do not have, each with the incident's messages that wait on it for a call or for news.
+    pub missing_lanes: Counts,
     /// Lanes that take nothing more today, each with its messages a day.
     pub full_lanes: BTreeMap<String, u64>,
 }
@@ -123,8 +125,18 @@ pub async fn progress(
         asleep: store.count_asleep(incident.key).await?,
         outlook: outlook(store, accounts, incident).await?,
         carried: carried(accounts).await,
+        missing_lanes: missing_lanes(store, lanes, incident).await?,
         full_lanes: full.filter_map(|room| Some((room.lane, room.per_day?))).collect(),
     })
+}
+
+/// Where no lane is set up at all, these are the settings of somebody who only looks, and say nothing of those who send.
+async fn missing_lanes(store: &Store, lanes: &BTreeMap<String, Lane>, incident: &Incident) -> Result<Counts, ReportError> {
+    if lanes.is_empty() {
+        return Ok(Counts::new());
+    }
+    let known: Vec<String> = lanes.keys().cloned().collect();
+    Ok(store.count_without_lane(Some(incident.key), &known).await?)
 }
 
 /// An estimate only where something moved within the last minute.

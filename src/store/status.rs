@@ -155,6 +155,19 @@ impl Store {
         })
     }
 
+    /// Open messages of an incident, or of all, by lanes that are none of `known`: nobody sends them or asks for their news.
+    pub async fn count_without_lane(&self, incident: Option<IncidentKey>, known: &[String]) -> Result<Counts, StoreError> {
+        let rows = sqlx::query!(
+            r#"select lane as "lane!", count(*) as "n!" from message
+                where due_at is not null and lane <> all($1) and ($2::bigint is null or incident_no = $2) group by 1"#,
+            known,
+            incident.map(|key| key.incident_no)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.lane, row.n)).collect())
+    }
+
     async fn count_alarms(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
         let rows = sqlx::query!(
             r#"select code, count(*) as "n!" from alarm where controller_id = $1 and incident_no = $2 group by 1"#,
