@@ -71,6 +71,8 @@ pub struct Progress {
     pub equation_holds: bool,
     /// Messages by channel and state.
     pub messages: Counts,
+    /// Those of them that somebody sent again although nobody knew of the call before.
+    pub sent_again: Counts,
     /// Calls by lane and outcome.
     pub calls: Counts,
     /// The moment.
@@ -118,6 +120,7 @@ pub async fn progress(
         equation_holds: equation.holds(),
         equation,
         messages: store.count_messages(incident.key).await?,
+        sent_again: store.count_sent_again(incident.key).await?,
         calls: store.count_outcomes(incident.key).await?,
         seconds_left: seconds_left(&pulse),
         pulse,

@@ -49,6 +49,18 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
     }
 
+    /// Messages that somebody sent again although nobody knew of the call before, by channel and state.
+    pub async fn count_sent_again(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
+        let rows = sqlx::query!(
+            r#"select channel || ' ' || state as "state!", count(*) as "n!" from message where controller_id = $1 and incident_no = $2 and counted_from > 0 group by 1"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
+    }
+
     /// Attempts by lane and outcome; an attempt without one is in flight or was cut.
     pub async fn count_outcomes(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
         let mut moment = self.moment().await?;
