@@ -4,7 +4,6 @@ use super::output::{count, figure, table, when};
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::model::person::ShownState;
-use crate::model::statement::{incident_close, incident_reopen};
 use crate::report::words;
 use crate::store::Store;
 use crate::store::close::Unfinished;
@@ -76,9 +75,11 @@ pub async fn close(context: &Context, args: Close) -> Result<(), Failure> {
     if left.is_nothing() && reason.is_some() {
         return Err(Refusal::of("nothing of the incident is unfinished", "leave `--unfinished` away"));
     }
-    let command = incident_close(incident.incident_id, reason);
-    let by = signer(context).await?.sign(store, &command).await?;
-    let left = store.close_incident(incident.key, reason, by).await?;
+    let Some((left, by)) = store.close_incident(incident.key, reason, &signer(context).await?).await? else {
+        eprintln!("Somebody else closed it at this moment; nothing was changed.");
+        context.print(&json!({"closed": true, "changed": false}), "");
+        return Ok(());
+    };
     context.print(&json!({"closed": true, "changed": true, "left": left, "command": by.command_id}), "");
     eprintln!("Closed and signed. Nothing more is sent; receipts still come in.");
     Ok(())
@@ -108,8 +109,11 @@ pub async fn reopen(context: &Context, args: Reopen) -> Result<(), Failure> {
         return Ok(());
     }
     let reason = leaf_text(&args.reason)?;
-    let by = signer(context).await?.sign(store, &incident_reopen(incident.incident_id, reason)).await?;
-    store.reopen_incident(incident.key, reason, by).await?;
+    let Some(by) = store.reopen_incident(incident.key, reason, &signer(context).await?).await? else {
+        eprintln!("Somebody else reopened it at this moment; nothing was changed.");
+        context.print(&json!({"closed": false, "changed": false}), "");
+        return Ok(());
+    };
     context.print(&json!({"closed": false, "changed": true, "command": by.command_id}), "");
     eprintln!("Reopened and signed. Plans go on as they stood: a running one sends what is due.");
     Ok(())

@@ -12,14 +12,15 @@ use super::messages::recall_plan;
 use super::output::{Paint, count, figure};
 use super::sign::{signed, signer};
 use super::{Context, Failure, Refusal, pair};
+use crate::dispatch::plan;
 use crate::dispatch::plan::{PlanError, PlanRequest};
-use crate::dispatch::{Office, plan};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
 use crate::store::Store;
 use crate::store::incident::Incident;
-use crate::store::plan::Plan;
+use crate::store::plan::{Approved, GO, Moved, PAUSE, Plan, PlanMove, RESUME};
 use crate::store::quarantine::Decider;
+use crate::store::user::Signer;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -116,18 +117,6 @@ pub enum PlanCommand {
     Resume(Which),
 }
 
-/// A move of a plan: event kind, words typed, state before, state after.
-struct Move {
-    kind: &'static str,
-    command: &'static str,
-    from: &'static str,
-    to: &'static str,
-}
-
-const GO: Move = Move { kind: "plan.started", command: "plan go", from: "approved", to: "running" };
-const PAUSE: Move = Move { kind: "plan.paused", command: "plan pause", from: "running", to: "paused" };
-const RESUME: Move = Move { kind: "plan.resumed", command: "plan resume", from: "paused", to: "running" };
-
 /// Runs a plan command.
 pub async fn run(context: &Context, command: PlanCommand) -> Result<(), Failure> {
     match command {
@@ -219,7 +208,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, "prepared").await?;
     incident.check_open()?;
-    check_not_withdrawn(&plan)?;
+    check_not_withdrawn(plan.plan_no, &plan.state)?;
     if plan.state != "prepared" {
         eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
         context.print(&json!({"plan": plan.plan_no, "state": plan.state, "changed": false}), "");
@@ -245,10 +234,14 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     if let Some(how) = store.find_vouched(signer.user_id, plan.prepared_by).await? {
         eprintln!("Your key was {}: the approval will say so.", vouched_words(how));
     }
-    let by = signer.sign(store, &plan_command("plan approve", incident.incident_id, plan.plan_no, &plan.hash)).await?;
-    let is_approved = approve_in(store, &incident, &plan, by.user_id, by.command_id).await?;
-    let state = if is_approved { "approved" } else { "prepared" };
-    context.print(&json!({"plan": plan.plan_no, "state": state, "changed": true}), "");
+    let done = approve(store, &incident, &plan, &signer).await?;
+    let state = match done {
+        Approved::Last => "approved",
+        Approved::NotYet | Approved::Before => "prepared",
+        Approved::Found(ref state) => state.as_str(),
+    };
+    let is_changed = matches!(done, Approved::Last | Approved::NotYet);
+    context.print(&json!({"plan": plan.plan_no, "state": state, "changed": is_changed}), "");
     Ok(())
 }
 
@@ -266,10 +259,14 @@ fn stated_people(given: Option<i64>) -> Result<Option<i64>, Failure> {
     Ok(Some(number))
 }
 
-/// Approves, unless the approver prepared the plan.
-pub async fn approve(office: &Office, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<(), Failure> {
-    approve_in(&office.store, incident, plan, user_id, command_id).await?;
-    Ok(())
+/// Approves a plan and starts it, as `duly plan approve` and `duly plan go` would.
+pub async fn start(store: &Store, incident: &Incident, plan: &Plan, signer: &Signer) -> Result<(), Failure> {
+    let approved = approve(store, incident, plan, signer).await?;
+    let moved = store.move_plan(incident.key, plan, &GO, signer).await?;
+    match (approved, moved) {
+        (Approved::Last, Moved::Done) => Ok(()),
+        _ => Err(Refusal::of(format!("plan {} did not start", plan.plan_no), "look at `duly plan show`")),
+    }
 }
 
 fn check_approver(plan: &Plan, user_id: Uuid) -> Result<(), Failure> {
@@ -279,18 +276,23 @@ fn check_approver(plan: &Plan, user_id: Uuid) -> Result<(), Failure> {
     }
 }
 
-/// Whether that was the last approval that it needed.
-async fn approve_in(store: &Store, incident: &Incident, plan: &Plan, user_id: Uuid, command_id: Uuid) -> Result<bool, Failure> {
-    check_approver(plan, user_id)?;
-    let done = store.approve_plan(incident.key, plan, user_id, command_id, i64::from(incident.approvals_required)).await?;
-    match done {
-        true => eprintln!("Approved. Nothing is sent before: duly plan go --incident {}", incident.slug),
-        false => eprintln!("Approved by you. One more approval is needed, by somebody else."),
+/// Approves, unless the approver prepared the plan, and says what came of it.
+pub async fn approve(store: &Store, incident: &Incident, plan: &Plan, signer: &Signer) -> Result<Approved, Failure> {
+    check_approver(plan, signer.user_id)?;
+    let done = store.approve_plan(incident.key, plan, signer, i64::from(incident.approvals_required)).await?;
+    match &done {
+        Approved::Last => eprintln!("Approved. Nothing is sent before: duly plan go --incident {}", incident.slug),
+        Approved::NotYet => eprintln!("Approved by you. One more approval is needed, by somebody else."),
+        Approved::Before => eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no),
+        Approved::Found(state) => {
+            check_not_withdrawn(plan.plan_no, state)?;
+            eprintln!("Plan {} is {state} already; nothing was changed.", plan.plan_no);
+        }
     }
     Ok(done)
 }
 
-async fn move_plan(context: &Context, which: &Which, to: &Move) -> Result<(), Failure> {
+async fn move_plan(context: &Context, which: &Which, to: &PlanMove) -> Result<(), Failure> {
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, to.from).await?;
     incident.check_open()?;
@@ -334,15 +336,11 @@ async fn take_back(context: &Context, store: &Store, incident: &Incident, plans:
 }
 
 /// Moves each plan that is not there already; what became of each.
-async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: &Move) -> Result<Vec<Value>, Failure> {
-    plans.iter().try_for_each(check_not_withdrawn)?;
-    if let Some(plan) = plans.iter().find(|plan| plan.state != to.from && plan.state != to.to) {
-        let remedy = if plan.state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
-        return Err(Refusal::of(format!("plan {} is {}, not {}", plan.plan_no, plan.state, to.from), remedy));
-    }
+async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: &PlanMove) -> Result<Vec<Value>, Failure> {
+    plans.iter().try_for_each(|plan| check_can_move(plan.plan_no, &plan.state, to))?;
     let (mut done, mut rest) = (Vec::new(), Vec::new());
     for plan in plans {
-        match is_there_already(plan, to) {
+        match is_there_already(plan.plan_no, &plan.state, to) {
             true => done.push(outcome(plan, to, false)),
             false => rest.push(plan),
         }
@@ -352,39 +350,47 @@ async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: 
     }
     let (store, signer) = (context.store().await?, signer(context).await?);
     for plan in rest {
-        let by = signer.sign(store, &plan_command(to.command, incident.incident_id, plan.plan_no, &plan.hash)).await?;
-        let moved = store.move_plan(incident.key, plan, to.kind, to.from, to.to, by).await;
-        // Two clicks at one moment: the second is refused by the state it finds, and what both wanted is so.
-        if moved.is_err() && is_there_already(&store.load_plan(incident.key, plan.plan_no).await?, to) {
-            done.push(outcome(plan, to, false));
-            continue;
+        let moved = store.move_plan(incident.key, plan, to, &signer).await?;
+        if let Moved::Found(state) = &moved {
+            check_can_move(plan.plan_no, state, to)?;
+            is_there_already(plan.plan_no, state, to);
+        } else {
+            eprintln!("Plan {} is {}.", plan.plan_no, to.to);
         }
-        moved?;
-        done.push(outcome(plan, to, true));
-        eprintln!("Plan {} is {}.", plan.plan_no, to.to);
+        done.push(outcome(plan, to, moved == Moved::Done));
     }
     Ok(done)
 }
 
-fn outcome(plan: &Plan, to: &Move, is_changed: bool) -> Value {
+/// Refuses a move from a state that is neither its beginning nor its end.
+fn check_can_move(plan_no: i32, state: &str, to: &PlanMove) -> Result<(), Failure> {
+    check_not_withdrawn(plan_no, state)?;
+    if state == to.from || state == to.to {
+        return Ok(());
+    }
+    let remedy = if state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
+    Err(Refusal::of(format!("plan {plan_no} is {state}, not {}", to.from), remedy))
+}
+
+fn outcome(plan: &Plan, to: &PlanMove, is_changed: bool) -> Value {
     json!({"plan": plan.plan_no, "state": to.to, "changed": is_changed})
 }
 
-fn check_not_withdrawn(plan: &Plan) -> Result<(), Failure> {
-    match plan.state.as_str() {
+fn check_not_withdrawn(plan_no: i32, state: &str) -> Result<(), Failure> {
+    match state {
         "withdrawn" => Err(Refusal::of(
-            format!("plan {} is withdrawn", plan.plan_no),
+            format!("plan {plan_no} is withdrawn"),
             "make another one with `duly plan prepare`: it takes the people of this one",
         )),
         _ => Ok(()),
     }
 }
 
-/// Two clicks on "go": the second changes nothing and says so.
-fn is_there_already(plan: &Plan, to: &Move) -> bool {
-    let is_there = plan.state == to.to;
+/// Two clicks on "go", also at one moment: the second changes nothing and says so.
+fn is_there_already(plan_no: i32, state: &str, to: &PlanMove) -> bool {
+    let is_there = state == to.to;
     if is_there {
-        eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
+        eprintln!("Plan {plan_no} is {state} already; nothing was changed.");
     }
     is_there
 }

@@ -101,6 +101,7 @@ async fn start(
     high_water::check(&office.store, &outside).await?;
     broker::version::check(office.settings.broker.url.expose_secret()).await?;
     note_start(context, &office, roles).await?;
+    warn_of_missing_lanes(&office).await?;
     let runs = |role| roles.contains(&role);
     let listener = bind(&office.settings.web.listen).await?;
     let takes_receipts = runs(Role::Web) || runs(Role::Receipts);
@@ -166,6 +167,19 @@ async fn note_start(context: &Context, office: &Office, roles: &[Role]) -> Resul
         ("version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
     ]);
     Ok(office.store.insert_event(LogScope::System, "program.started", detail).await?)
+}
+
+/// A lane that was taken out of the settings, or renamed, while messages were on it: nobody asks for their news any more.
+async fn warn_of_missing_lanes(office: &Office) -> Result<(), Failure> {
+    let known: Vec<String> = office.settings.lanes.keys().cloned().collect();
+    for (lane, messages) in office.store.count_without_lane(None, &known).await? {
+        tracing::warn!(
+            lane,
+            messages,
+            "open messages are on a lane that the settings do not have: put it back, or nobody sends them and nobody is asked for news"
+        );
+    }
+    Ok(())
 }
 
 async fn bind(address: &str) -> Result<TcpListener, Failure> {

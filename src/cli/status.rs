@@ -20,7 +20,7 @@ use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
 use terminal_size::terminal_size;
-use waiting::{pause_words, uncarried, waiting};
+use waiting::{pause_words, uncarried, waiting, without_lane};
 
 /// `duly status`.
 #[derive(Args)]
@@ -243,6 +243,7 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
     }
     needs.extend(unsent(progress, paint));
     needs.extend(uncarried(progress, paint));
+    needs.extend(without_lane(progress, paint));
     for (code, n) in &pulse.alarms {
         needs.push(format!(
             "  {} duly audit --incident {name}",
@@ -382,10 +383,14 @@ fn message_table(progress: &Progress) -> String {
     for (key, n) in &progress.messages {
         let Some((channel, state)) = key.split_once(' ') else { continue };
         let (Ok(channel), Ok(state)) = (channel.parse(), state.parse()) else { continue };
-        let (noun, said) = (words::noun(channel), words::message(channel, state, None));
-        match merged.iter_mut().find(|(of, what, _)| *of == noun && *what == said) {
-            Some((_, _, sum)) => *sum += n,
-            None => merged.push((noun, said, *n)),
+        let again = progress.sent_again.get(key).copied().unwrap_or(0);
+        let (noun, once, twice) =
+            (words::noun(channel), words::message(channel, state, None), words::after_unknown(channel, state));
+        for (said, n) in [(once, n - again), (twice, again)].into_iter().filter(|(_, n)| *n > 0) {
+            match merged.iter_mut().find(|(of, what, _)| *of == noun && *what == said) {
+                Some((_, _, sum)) => *sum += n,
+                None => merged.push((noun, said, n)),
+            }
         }
     }
     let rows: Vec<Vec<String>> =

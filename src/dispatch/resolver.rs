@@ -111,14 +111,20 @@ async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> 
         (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired { attempt: attempt(row) }, "lease").await,
         (MessageState::Unknown, None) if row.lane.is_none() => apply(office, row, Cause::Ask, "no_reference").await,
         (MessageState::Unknown, Some(account)) => resolve(office, watch, row, account).await,
+        // The settings have its lane no more, so that nobody can be asked. Until news are due the lane may come back.
+        (MessageState::Unknown, None) if is_news_due(office, row) => apply(office, row, Cause::Ask, "no_lane").await,
+        (MessageState::Unknown, None) => look_again(office, row).await,
         (
             MessageState::Accepted
             | MessageState::Sent
             | MessageState::Printed
             | MessageState::HandedToCarrier
             | MessageState::Overdue,
-            Some(account),
-        ) => ask_for_news(office, row, account).await,
+            account,
+        ) => match account {
+            Some(account) => ask_for_news(office, row, account).await,
+            None => no_news(office, row).await,
+        },
         (state, _) => Ok(office.store.postpone(row.incident, row.message_id, state, 86_400_000).await?),
     }
 }
@@ -283,6 +289,11 @@ async fn record_found(office: &Office, row: &Due, lookup_id: Uuid, seen: &[Seen]
     let Due { incident, person_id, message_id, .. } = *row;
     office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
     Ok(())
+}
+
+/// Whether so long after a call that nobody knows the end of, news of a message that was taken would be due.
+fn is_news_due(office: &Office, row: &Due) -> bool {
+    row.is_expired || row.since_send_by_ms >= office.settings.dispatch.no_news_after_ms
 }
 
 async fn no_news(office: &Office, row: &Due) -> Result<(), DispatchError> {

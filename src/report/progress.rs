@@ -71,6 +71,8 @@ pub struct Progress {
     pub equation_holds: bool,
     /// Messages by channel and state.
     pub messages: Counts,
+    /// Those of them that somebody sent again although nobody knew of the call before.
+    pub sent_again: Counts,
     /// Calls by lane and outcome.
     pub calls: Counts,
     /// The moment.
@@ -86,6 +88,8 @@ pub struct Progress {
     pub asleep: Asleep,
     /// Folders of lanes whose batches somebody carries.
     pub carried: Vec<Carried>,
+    /// Lanes that the settings do not have, each with the incident's messages that wait on it for a call or for news.
+    pub missing_lanes: Counts,
     /// Lanes that take nothing more today, each with its messages a day.
     pub full_lanes: BTreeMap<String, u64>,
 }
@@ -116,6 +120,7 @@ pub async fn progress(
         equation_holds: equation.holds(),
         equation,
         messages: store.count_messages(incident.key).await?,
+        sent_again: store.count_sent_again(incident.key).await?,
         calls: store.count_outcomes(incident.key).await?,
         seconds_left: seconds_left(&pulse),
         pulse,
@@ -123,8 +128,18 @@ pub async fn progress(
         asleep: store.count_asleep(incident.key).await?,
         outlook: outlook(store, accounts, incident).await?,
         carried: carried(accounts).await,
+        missing_lanes: missing_lanes(store, lanes, incident).await?,
         full_lanes: full.filter_map(|room| Some((room.lane, room.per_day?))).collect(),
     })
+}
+
+/// Where no lane is set up at all, these are the settings of somebody who only looks, and say nothing of those who send.
+async fn missing_lanes(store: &Store, lanes: &BTreeMap<String, Lane>, incident: &Incident) -> Result<Counts, ReportError> {
+    if lanes.is_empty() {
+        return Ok(Counts::new());
+    }
+    let known: Vec<String> = lanes.keys().cloned().collect();
+    Ok(store.count_without_lane(Some(incident.key), &known).await?)
 }
 
 /// An estimate only where something moved within the last minute.

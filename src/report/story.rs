@@ -1,10 +1,11 @@
 //! A person's story: every fact on record, in order, each in a sentence that claims no more than the fact.
 
 mod by_log;
+mod calls;
 
 pub use by_log::{Told, by_log, text};
 
-use super::figures::people;
+use super::figures::{count, people};
 use super::{ReportError, words};
 use crate::model::person::{Facts, ShownState, shown_state};
 use crate::model::state::{Channel, MessageState, NoticeState};
@@ -12,6 +13,7 @@ use crate::store::incident::Incident;
 use crate::store::story::{CorrectedRow, EventRow, HoldRow, NoticeRow, PersonCard, RowMark};
 use crate::store::unit::word;
 use crate::store::{Store, StoreError};
+use calls::OpenCalls;
 use duly_ledger::Event;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -97,10 +99,11 @@ pub async fn story(store: &Store, incident: &Incident, person_id: Uuid) -> Resul
         events.extend(incident_entry(&row, &card, &notices, &names)?);
     }
     events.extend(holds.iter().flat_map(hold_entries));
+    let mut calls = OpenCalls::default();
     for row in store.list_events_of(key, person_id).await? {
         // A hold's reason is no part of its event: holds were told above, from their own table.
         if !row.kind.starts_with("hold.") {
-            events.push(person_entry(&row, &names)?);
+            events.push(person_entry(&row, &names, &mut calls)?);
         }
     }
     // A stable sort: facts of one moment keep the order in which they were read, the chain's own among them.
@@ -115,7 +118,7 @@ pub async fn story(store: &Store, incident: &Incident, person_id: Uuid) -> Resul
         format: card.format,
         jurisdiction: card.jurisdiction,
         is_erased: card.is_erased,
-        notices: notices.into_iter().map(notice_view).collect::<Result<_, _>>()?,
+        notices: notices.into_iter().map(|notice| notice_view(notice, &calls)).collect::<Result<_, _>>()?,
         events,
     })
 }
@@ -135,10 +138,14 @@ fn shown(notice: Option<&NoticeRow>, is_held: bool) -> Result<ShownState, StoreE
     }))
 }
 
-fn notice_view(notice: NoticeRow) -> Result<NoticeView, StoreError> {
+fn notice_view(notice: NoticeRow, calls: &OpenCalls) -> Result<NoticeView, StoreError> {
     let messages = messages_of(&notice)?;
     let in_words = |(channel, state): &(Channel, MessageState)| {
-        format!("{}: {}", words::noun(*channel), words::message(*channel, *state, None))
+        let said = match calls.is_open(notice.phase, channel.as_str()) {
+            true => words::after_unknown(*channel, *state),
+            false => words::message(*channel, *state, None),
+        };
+        format!("{}: {said}", words::noun(*channel))
     };
     Ok(NoticeView {
         messages: messages.iter().map(in_words).collect(),
@@ -242,11 +249,15 @@ fn user_name(detail: &Map<String, Value>, names: &Names) -> String {
     names.get(id).cloned().unwrap_or_else(|| "A user".to_owned())
 }
 
-fn person_entry(row: &EventRow, names: &Names) -> Result<Entry, ReportError> {
+fn person_entry(row: &EventRow, names: &Names, calls: &mut OpenCalls) -> Result<Entry, ReportError> {
     let (at, detail) = read(row)?;
+    let is_open = calls.take(&row.kind, &detail);
     let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default();
     let notice = text("notice").parse::<NoticeState>().ok().map(words::notice);
     let mut sentence = match text("channel").parse::<Channel>() {
+        Ok(channel) if is_open => {
+            after_unknown_sentence(row, &detail, channel).unwrap_or_else(|| message_sentence(row, &detail, channel, names))
+        }
         Ok(channel) => message_sentence(row, &detail, channel, names),
         Err(_) if row.kind == "key.destroyed" => {
             format!("{} erased this person: the key was destroyed, and with it everything personal", user_name(&detail, names))
@@ -303,8 +314,7 @@ fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channe
         "message.decided" => format!("{} decided: go on with the next step", user_name(detail, names)),
         "message.overdue" => format!("{name}: no news from {lane} when news was due"),
         "message.exhausted" if text("ground") == "attempts" => {
-            let tries = detail.get("tries").and_then(Value::as_i64).unwrap_or(0);
-            format!("{name}: given up after {tries} calls that nobody took. Not delivered")
+            format!("{name}: given up after {}. Not delivered", tries(detail))
         }
         "message.exhausted" => format!("{name}: our time for sending it ended. Not delivered"),
         "message.unfit" => {
@@ -330,6 +340,28 @@ fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channe
         }
         other => format!("{name}: recorded: {other}"),
     }
+}
+
+/// `3 calls that nobody took`.
+fn tries(detail: &Map<String, Value>) -> String {
+    let tries = detail.get("tries").and_then(Value::as_u64).unwrap_or(0);
+    count(tries, "call that nobody took", "calls that nobody took")
+}
+
+/// What is said instead where nobody knows of an earlier call: nothing of that one is claimed.
+fn after_unknown_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channel) -> Option<String> {
+    let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (noun, code) = (capital(words::noun(channel)), text("code"));
+    let what = match row.kind.as_str() {
+        "message.rejected" => format!("{} will never take this call ({code})", words::provider(channel)),
+        "message.not_taken" => format!("this call was not taken ({code})"),
+        "message.lane_stopped" => format!("this call was refused ({code}), and no attempt was spent; the lane pauses"),
+        "message.exhausted" if text("ground") == "attempts" => format!("given up after {}", tries(detail)),
+        "message.exhausted" => "our time for sending it ended".to_owned(),
+        "message.cancelled" => "cancelled, no call follows".to_owned(),
+        _ => return None,
+    };
+    Some(format!("{noun}: {what}. {}", words::EARLIER_UNKNOWN))
 }
 
 fn resolved_sentence(ground: &str, to: &str, name: &str, lane: &str) -> String {

@@ -43,13 +43,27 @@ pub fn message(channel: Channel, state: MessageState, postage_class: Option<&str
         (Returned, Channel::Email) => "Returned by a mail server".to_owned(),
         (Returned, _) => "Returned".to_owned(),
         (Failed | Expired, _) => "Not delivered".to_owned(),
-        (Rejected, _) => "Not delivered: the provider refused it".to_owned(),
-        (Exhausted, _) => "Not delivered: our time or our attempts for sending it ended".to_owned(),
+        // Of an earlier call the state alone says nothing: it is never "not delivered", and nothing is said to have stayed here.
+        (Rejected, _) => "Refused by the provider".to_owned(),
+        (Exhausted, _) => "Given up: our time or our attempts for sending it ended".to_owned(),
         (Overdue, _) => "No news when news was due".to_owned(),
         (Superseded, _) => "Not known; the next step took its place".to_owned(),
-        (Cancelled, _) => "Cancelled before it left".to_owned(),
+        (Cancelled, _) => "Cancelled, no call follows".to_owned(),
     }
 }
+
+/// As `message`, where nobody knows whether an earlier call of it was taken.
+pub fn after_unknown(channel: Channel, state: MessageState) -> String {
+    match state {
+        MessageState::Ready | MessageState::Rejected | MessageState::Exhausted | MessageState::Cancelled => {
+            format!("{EARLIER_UNKNOWN}; {}", message(channel, state, None).to_lowercase())
+        }
+        _ => message(channel, state, None),
+    }
+}
+
+/// What is said of a message that was sent again, while nobody knows of the call before.
+pub const EARLIER_UNKNOWN: &str = "Not known whether an earlier call was taken";
 
 /// Why a message cannot leave.
 pub fn misfit(misfit: Misfit) -> &'static str {
@@ -116,6 +130,7 @@ mod tests {
         texts.extend(ShownState::ALL.iter().map(|&s| person(s).to_owned()));
         for &channel in Channel::ALL {
             texts.extend(MessageState::ALL.iter().map(|&s| message(channel, s, Some("first"))));
+            texts.extend(MessageState::ALL.iter().map(|&s| after_unknown(channel, s)));
         }
 
         for text in texts {

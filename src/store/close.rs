@@ -3,7 +3,9 @@
 
 use super::quarantine::Decider;
 use super::unit::IncidentKey;
+use super::user::Signer;
 use super::{Store, StoreError};
+use crate::model::statement::{incident_close, incident_reopen};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
@@ -51,14 +53,18 @@ impl Store {
         count(&mut *self.pool.acquire().await?, incident).await
     }
 
-    /// Closes an incident; where something is open, only for a reason, which stands in the event with what was open.
+    /// Signs the end of an incident and closes it; where something is open, only for a reason, which stands in the event with what was open. `None`:
+    /// somebody else closed it meanwhile, and nothing was changed.
     pub async fn close_incident(
         &self,
         incident: IncidentKey,
         reason: Option<&str>,
-        by: Decider,
-    ) -> Result<Unfinished, StoreError> {
+        signer: &Signer,
+    ) -> Result<Option<(Unfinished, Decider)>, StoreError> {
         let mut unit = self.hold_unit(incident, None).await?;
+        if is_closed(&mut unit.tx, incident).await? {
+            return Ok(None);
+        }
         let left = count(&mut unit.tx, incident).await?;
         if !left.is_nothing() && reason.is_none() {
             return Err(StoreError::Forbidden {
@@ -66,17 +72,40 @@ impl Store {
                 remedy: "look with `duly incident close --dry-run`; nothing was changed",
             });
         }
+        let by = signer.sign_in(&mut unit.tx, &incident_close(unit.incident_id, reason)).await?;
         unit.incident_event("incident.closed", detail(by, reason, left.fields()), None)?;
         unit.commit().await?;
-        Ok(left)
+        Ok(Some((left, by)))
     }
 
-    /// Reopens a closed incident: its plans go on as they stood.
-    pub async fn reopen_incident(&self, incident: IncidentKey, reason: &str, by: Decider) -> Result<(), StoreError> {
+    /// Signs that a closed incident is reopened: its plans go on as they stood. `None`: somebody else reopened it meanwhile.
+    pub async fn reopen_incident(
+        &self,
+        incident: IncidentKey,
+        reason: &str,
+        signer: &Signer,
+    ) -> Result<Option<Decider>, StoreError> {
         let mut unit = self.hold_unit(incident, None).await?;
+        if !is_closed(&mut unit.tx, incident).await? {
+            return Ok(None);
+        }
+        let by = signer.sign_in(&mut unit.tx, &incident_reopen(unit.incident_id, reason)).await?;
         unit.incident_event("incident.reopened", detail(by, Some(reason), []), None)?;
-        unit.commit().await
+        unit.commit().await?;
+        Ok(Some(by))
     }
+}
+
+/// Whether it is closed, under its lock: two may close it, or reopen it, at one moment.
+async fn is_closed(connection: &mut PgConnection, incident: IncidentKey) -> Result<bool, StoreError> {
+    let row = sqlx::query!(
+        r#"select closed_at is not null as "is_closed!" from incident where controller_id = $1 and incident_no = $2"#,
+        incident.controller_id,
+        incident.incident_no
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(row.is_closed)
 }
 
 async fn count(connection: &mut PgConnection, incident: IncidentKey) -> Result<Unfinished, StoreError> {

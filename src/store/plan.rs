@@ -1,14 +1,14 @@
 //! Plans: approvals, go and pause. Plan states move by events only.
 
 mod draft;
+mod moves;
 
 pub use draft::{FrozenList, PlanDraft, PreparedContent, PreparedNotice, Terms};
+pub use moves::{Approved, GO, Moved, PAUSE, PlanMove, RESUME};
 
 use super::list::ManifestRow;
-use super::quarantine::Decider;
-use super::unit::{IncidentKey, Wait};
-use super::{Fault, Store, StoreError};
-use serde_json::{Map, Value, json};
+use super::unit::IncidentKey;
+use super::{Store, StoreError};
 use uuid::Uuid;
 
 /// A person to be rendered for a plan.
@@ -202,100 +202,4 @@ impl Store {
         .await?;
         Ok(row.plan_no)
     }
-
-    /// Records an approval; with the last one that is required the plan becomes `approved`.
-    pub async fn approve_plan(
-        &self,
-        incident: IncidentKey,
-        plan: &Plan,
-        user_id: Uuid,
-        command_id: Uuid,
-        required: i64,
-    ) -> Result<bool, StoreError> {
-        let mut unit = self.unit(incident, &[], Wait::Wait).await?;
-        sqlx::query!("select 1 as one from incident where incident_no = $1 for update", incident.incident_no)
-            .fetch_one(&mut *unit.tx)
-            .await?;
-        sqlx::query!(
-            "insert into plan_approval (controller_id, incident_no, plan_no, user_id, command_id) values ($1, $2, $3, $4, $5)",
-            incident.controller_id,
-            incident.incident_no,
-            plan.plan_no,
-            user_id,
-            command_id
-        )
-        .execute(&mut *unit.tx)
-        .await?;
-        let row = sqlx::query!(
-            r#"select count(*) as "n!" from plan_approval where controller_id = $1 and incident_no = $2 and plan_no = $3"#,
-            incident.controller_id,
-            incident.incident_no,
-            plan.plan_no
-        )
-        .fetch_one(&mut *unit.tx)
-        .await?;
-        let is_approved = row.n >= required;
-        let moves = is_approved.then_some((plan.plan_no, "prepared", "approved"));
-        unit.incident_event("plan.approved", plan_detail(plan.plan_no, &plan.hash, Decider { user_id, command_id }), moves)?;
-        unit.commit().await?;
-        Ok(is_approved)
-    }
-
-    /// Moves a plan by an event: go, pause, resume.
-    pub async fn move_plan(
-        &self,
-        incident: IncidentKey,
-        plan: &Plan,
-        kind: &'static str,
-        from: &'static str,
-        to: &'static str,
-        by: Decider,
-    ) -> Result<(), StoreError> {
-        let mut unit = self.unit(incident, &[], Wait::Wait).await?;
-        // Exclusive, as for a hold: no claim is between its check and its commit while the plan pauses. Calls that are claimed and not yet started are refused by the version that they saw.
-        sqlx::query!("update incident set hold_version = hold_version + 1 where incident_no = $1", incident.incident_no)
-            .execute(&mut *unit.tx)
-            .await?;
-        unit.incident_event(kind, plan_detail(plan.plan_no, &plan.hash, by), Some((plan.plan_no, from, to)))?;
-        unit.commit().await
-    }
-
-    /// Withdraws a plan that has not gone: whom it covered is in no plan again.
-    pub async fn withdraw_plan(&self, incident: IncidentKey, plan: &Plan, by: Decider) -> Result<(), StoreError> {
-        let from = match plan.state.as_str() {
-            "prepared" => "prepared",
-            _ => "approved",
-        };
-        let mut tx = self.pool.begin().await?;
-        // Not while another plan is made: it has counted the people whom no plan covers.
-        draft::lock_people(&mut tx, incident).await?;
-        let mut unit = self.unit_in(tx, incident, &[], Wait::Wait).await?;
-        let moves = Some((plan.plan_no, from, "withdrawn"));
-        unit.incident_event("plan.withdrawn", plan_detail(plan.plan_no, &plan.hash, by), moves)?;
-        // If we die before this nobody was let go; after it another plan may take them.
-        unit.commit().await.map_err(refusal)
-    }
-}
-
-/// The refusal that a restore alone can bring about: the command looked at the plan's state before.
-fn refusal(error: StoreError) -> StoreError {
-    let StoreError::Database(Fault(sqlx::Error::Database(refused))) = &error else { return error };
-    match refused.code().as_deref() {
-        Some("DU033") => StoreError::Forbidden {
-            what: "a message of this plan may have left: the database came back older than it was",
-            remedy: "pause whatever runs, look at `duly unknown list`, and let this plan go as it is; nothing was changed",
-        },
-        _ => error,
-    }
-}
-
-/// What each event of a plan says.
-fn plan_detail(plan_no: i32, hash: &[u8], by: Decider) -> Map<String, Value> {
-    let fields = [
-        ("command", json!(by.command_id.to_string())),
-        ("hash", json!(hex::encode(hash))),
-        ("plan", json!(plan_no)),
-        ("user", json!(by.user_id.to_string())),
-    ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -49,6 +49,18 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
     }
 
+    /// Messages that somebody sent again although nobody knew of the call before, by channel and state.
+    pub async fn count_sent_again(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
+        let rows = sqlx::query!(
+            r#"select channel || ' ' || state as "state!", count(*) as "n!" from message where controller_id = $1 and incident_no = $2 and counted_from > 0 group by 1"#,
+            incident.controller_id,
+            incident.incident_no
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
+    }
+
     /// Attempts by lane and outcome; an attempt without one is in flight or was cut.
     pub async fn count_outcomes(&self, incident: IncidentKey) -> Result<Counts, StoreError> {
         let mut moment = self.moment().await?;
@@ -153,6 +165,19 @@ impl Store {
             misfits: self.count_misfits(incident).await?,
             holds: row.holds,
         })
+    }
+
+    /// Open messages of an incident, or of all, by lanes that are none of `known`: nobody sends them or asks for their news.
+    pub async fn count_without_lane(&self, incident: Option<IncidentKey>, known: &[String]) -> Result<Counts, StoreError> {
+        let rows = sqlx::query!(
+            r#"select lane as "lane!", count(*) as "n!" from message
+                where due_at is not null and lane <> all($1) and ($2::bigint is null or incident_no = $2) group by 1"#,
+            known,
+            incident.map(|key| key.incident_no)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.lane, row.n)).collect())
     }
 
     async fn count_alarms(&self, incident: IncidentKey) -> Result<Counts, StoreError> {

@@ -10,6 +10,7 @@ use crate::model::statement::{AGE_SECONDS_MAX, made_at, meant_for, statement, us
 use crate::model::user_key::{UserKey, verify};
 use rand::RngExt;
 use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -62,8 +63,15 @@ pub struct Signer {
 impl Signer {
     /// Signs a command and keeps the signature. Installation, time and nonce are added here, so that it serves here and once.
     pub async fn sign(&self, store: &Store, command: &Value) -> Result<Decider, StoreError> {
-        let bytes = statement(command, store.installation().await?, store.now().await?, rand::rng().random());
-        let command_id = store.insert_command(self.user_id, &bytes, &self.key.sign(&bytes)).await?;
+        self.sign_in(&mut *store.pool.acquire().await?, command).await
+    }
+
+    /// As `sign`, inside a transaction that does what is signed: the signature is kept with it, or not at all.
+    pub(super) async fn sign_in(&self, connection: &mut PgConnection, command: &Value) -> Result<Decider, StoreError> {
+        let here =
+            sqlx::query!(r#"select installation_id, duly_now() as "now!" from installation"#).fetch_one(&mut *connection).await?;
+        let bytes = statement(command, here.installation_id, here.now, rand::rng().random());
+        let command_id = insert_command(connection, self.user_id, &bytes, &self.key.sign(&bytes)).await?;
         Ok(Decider { user_id: self.user_id, command_id })
     }
 
@@ -226,48 +234,7 @@ impl Store {
     /// Keeps the signature of a command: made now and for this installation, by an active user's key, over these bytes, for
     /// the first time.
     pub async fn insert_command(&self, user_id: Uuid, statement: &[u8], signature: &[u8; 64]) -> Result<Uuid, StoreError> {
-        let user = sqlx::query!(
-            r#"select u.public_key, duly_now() as "now!", i.installation_id from app_user u cross join installation i
-                where u.user_id = $1 and u.revoked_at is null"#,
-            user_id
-        )
-        .fetch_optional(&self.pool)
-        .await?
-        .ok_or_else(|| StoreError::missing("active user", &user_id.to_string()))?;
-        let public_key = super::unit::hash(&user.public_key)?;
-        if !verify(&public_key, statement, signature) {
-            return Err(forbidden("the signature does not fit the command", "run the command again with your own key"));
-        }
-        if meant_for(statement) != Some(user.installation_id) {
-            return Err(forbidden(
-                "the command was signed for another installation",
-                "run the command here, with the `database.url` of the installation that it is meant for: a signature serves in one",
-            ));
-        }
-        let age = made_at(statement).map(|at| (user.now - at).whole_seconds().abs());
-        if age.is_none_or(|age| age > AGE_SECONDS_MAX) {
-            return Err(forbidden(
-                "the signed command is not of this moment",
-                "run the command again: a signature serves once and now",
-            ));
-        }
-        let command_id = Uuid::now_v7();
-        sqlx::query!(
-            "insert into signed_command (command_id, user_id, statement, signature) values ($1, $2, $3, $4)",
-            command_id,
-            user_id,
-            statement,
-            signature.as_slice()
-        )
-        .execute(&self.pool)
-        .await
-        .map_err(|e| match e.as_database_error() {
-            Some(d) if d.is_unique_violation() => {
-                forbidden("this signature was used already", "run the command again: a signature serves once")
-            }
-            _ => e.into(),
-        })?;
-        Ok(command_id)
+        insert_command(&mut *self.pool.acquire().await?, user_id, statement, signature).await
     }
 
     /// Who approved a plan, in order.
@@ -318,4 +285,54 @@ fn check_name(name: &str) -> Result<(), StoreError> {
             "type the name anew instead of copying it; nobody was added",
         )),
     }
+}
+
+async fn insert_command(
+    connection: &mut PgConnection,
+    user_id: Uuid,
+    statement: &[u8],
+    signature: &[u8; 64],
+) -> Result<Uuid, StoreError> {
+    let user = sqlx::query!(
+        r#"select u.public_key, duly_now() as "now!", i.installation_id from app_user u cross join installation i
+            where u.user_id = $1 and u.revoked_at is null"#,
+        user_id
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .ok_or_else(|| StoreError::missing("active user", &user_id.to_string()))?;
+    let public_key = super::unit::hash(&user.public_key)?;
+    if !verify(&public_key, statement, signature) {
+        return Err(forbidden("the signature does not fit the command", "run the command again with your own key"));
+    }
+    if meant_for(statement) != Some(user.installation_id) {
+        return Err(forbidden(
+            "the command was signed for another installation",
+            "run the command here, with the `database.url` of the installation that it is meant for: a signature serves in one",
+        ));
+    }
+    let age = made_at(statement).map(|at| (user.now - at).whole_seconds().abs());
+    if age.is_none_or(|age| age > AGE_SECONDS_MAX) {
+        return Err(forbidden(
+            "the signed command is not of this moment",
+            "run the command again: a signature serves once and now",
+        ));
+    }
+    let command_id = Uuid::now_v7();
+    sqlx::query!(
+        "insert into signed_command (command_id, user_id, statement, signature) values ($1, $2, $3, $4)",
+        command_id,
+        user_id,
+        statement,
+        signature.as_slice()
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(|e| match e.as_database_error() {
+        Some(d) if d.is_unique_violation() => {
+            forbidden("this signature was used already", "run the command again: a signature serves once")
+        }
+        _ => e.into(),
+    })?;
+    Ok(command_id)
 }

@@ -70,9 +70,7 @@ impl Ground {
     /// Ann closes the incident; published.
     async fn close(&self) {
         let (store, incident) = (&self.stage.office.store, &self.stage.incident);
-        let words = duly::model::statement::incident_close(incident.incident_id, Some("enough"));
-        let by = self.stage.users.ann.sign(store, &words).await.unwrap();
-        store.close_incident(incident.key, Some("enough"), by).await.unwrap();
+        store.close_incident(incident.key, Some("enough"), &self.stage.users.ann).await.unwrap().unwrap();
         self.publish().await;
     }
 

@@ -11,6 +11,7 @@ use duly::model::step::{Answer, Cause, Decision};
 use duly::report::pack::Audience;
 use duly::store::Store;
 use duly::store::incident::Incident;
+use duly::store::plan::Moved;
 use duly::store::unit::{NotEnded, NotReopened, Note};
 use duly::store::user::Signer;
 use duly_ledger::verify::Verdict;
@@ -272,7 +273,7 @@ async fn under_a_withdrawn_plan_no_decision_is_taken_back_that_would_call_somebo
     let person: Uuid =
         sqlx::query_scalar("select person_id from notice where plan_no = 2").fetch_one(&stage.owner).await.unwrap();
     end(store, incident, &users.ann, person, Ending::Exempt).await.unwrap();
-    users.withdraw(store, incident, plan).await.unwrap();
+    assert_eq!(users.withdraw(store, incident, plan).await.unwrap(), Moved::Done);
 
     assert_eq!(reopen(store, incident, &users.bob, person).await, Err(NotReopened::PlanWithdrawn(plan)));
 

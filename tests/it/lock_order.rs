@@ -7,6 +7,7 @@ use duly::model::state::Channel;
 use duly::model::step::{Answer, Cause};
 use duly::store::Store;
 use duly::store::outcome::Outcome;
+use duly::store::plan::{Approved, PAUSE, RESUME};
 use duly::store::unit::Note;
 
 const PEOPLE: u8 = 24;
@@ -86,6 +87,20 @@ async fn hold(world: &World) {
     }
 }
 
+/// Somebody at a screen: pauses the plan, approves it once more, lets it go on; another one does the same at that moment.
+async fn press(world: &World, store: &Store) {
+    let (key, bob) = (world.incident.key, &world.users.bob);
+    let plan = store.load_plan(key, 1).await.unwrap();
+    for _ in 0..ROUNDS / 6 {
+        let paused = store.move_plan(key, &plan, &PAUSE, bob).await;
+        let approved = store.approve_plan(key, &plan, bob, 1).await;
+        let resumed = store.move_plan(key, &plan, &RESUME, bob).await;
+        // Whoever comes second finds it done.
+        assert!(paused.is_ok() && resumed.is_ok(), "{paused:?} {resumed:?}");
+        assert_eq!(approved.unwrap(), Approved::Before);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_at_once_and_in_any_order_never_ends_in_a_deadlock() {
     let world = world("lock_order", PEOPLE).await;
@@ -101,6 +116,8 @@ async fn everybody_at_once_and_in_any_order_never_ends_in_a_deadlock() {
         repeat(&world, &store, 2),
         sweep(&world, &store),
         hold(&world),
+        press(&world, &store),
+        press(&world, &store),
     );
 
     // Each of them would have ended with an error here, and the server counts them besides.

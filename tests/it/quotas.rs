@@ -4,6 +4,7 @@ use crate::cli::desk::Desk;
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, quota, world};
 use duly::model::state::Channel;
 use duly::store::claim::Intent;
+use duly::store::plan::{PAUSE, RESUME};
 use duly_sandbox::{Fault, FaultKind};
 use serde_json::json;
 use std::time::Duration;
@@ -75,12 +76,10 @@ async fn claims_at_one_moment_never_take_more_than_the_day_has() {
 #[tokio::test]
 async fn who_goes_on_after_a_long_pause_gives_nobody_up_at_once() {
     let stage = Stage::new(Setup { people: 3, ..Setup::default() }).await;
-    let move_to = async |kind, command, from, to| {
-        stage.users.move_plan(&stage.office.store, &stage.incident, 1, (kind, command, from, to)).await;
-    };
-    move_to("plan.paused", "plan pause", "running", "paused").await;
+    let move_to = async |to| stage.users.move_plan(&stage.office.store, &stage.incident, 1, to).await;
+    move_to(PAUSE).await;
     stage.shift_clock(30 * DAY).await;
-    move_to("plan.resumed", "plan resume", "paused", "running").await;
+    move_to(RESUME).await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
 
     stage.drain().await;

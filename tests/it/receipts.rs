@@ -79,6 +79,7 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
     let (stage, url, reference, id, _process) = accepted().await;
     let base = url.trim_end_matches("/northmere");
     let delivered = body("ev_attack", &reference, &id, "delivered");
+    let old_word_of = |bytes: usize| format!("{:<bytes$}", body("ev_4", &reference, &id, "queued"));
     let post = |place, body: &str, age_seconds, secret| Post {
         url: base,
         place,
@@ -132,8 +133,9 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
         ("a controller's name that is none", post("/%00/sms", &delivered, 0, SECRET), 401, Some("bad_signature refused")),
         ("a controller that is not there", post("/southmere/sms", &delivered, 0, SECRET), 401, Some("bad_signature refused")),
         ("a provider that is not there", post("/northmere/pigeon", &delivered, 0, SECRET), 401, Some("bad_signature refused")),
-        ("a huge body to nobody", post("/southmere/sms", &"x".repeat(70_000), 0, SECRET), 413, Some("too_large refused")),
-        ("a huge body", post("/northmere/sms", &"x".repeat(70_000), 0, SECRET), 413, Some("too_large refused")),
+        ("the largest body", post("/northmere/sms", &old_word_of(65_536), 0, SECRET), 200, Some("verified no_change")),
+        ("a huge body to nobody", post("/southmere/sms", &old_word_of(65_537), 0, SECRET), 413, Some("too_large refused")),
+        ("one byte too many", post("/northmere/sms", &old_word_of(65_537), 0, SECRET), 413, Some("too_large refused")),
     ] {
         let before = stage.count("select count(*) from receipt").await;
 

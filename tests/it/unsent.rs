@@ -120,6 +120,17 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
     let detail = Event::parse(&body).unwrap().detail;
     assert_eq!((&detail["attempt"], &detail["tries"], &detail["limit"]), (&json!(2), &json!(1), &json!(1)));
     assert_eq!(store.audit(key).await.unwrap(), []);
+
+    // Of the first call nobody knows: nothing is claimed of it because the second one was not taken.
+    let told = story(store, &world.incident, place.0).await.unwrap();
+    let last = &told.events.last().unwrap().text;
+    assert_eq!(last, "Text: given up after 1 call that nobody took. Not known whether an earlier call was taken");
+    let unknown = "Not known whether an earlier call was taken; given up: our time or our attempts for sending it ended";
+    assert_eq!(told.notices[0].messages, [format!("text: {unknown}")]);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_duly"));
+    let status = command.args(["status", "--incident", "test"]).env("DATABASE_URL", &world.url).output().unwrap();
+    let page = String::from_utf8(status.stdout).unwrap();
+    assert!(page.contains(unknown) && !page.contains("Not delivered"), "{page}");
 }
 
 #[tokio::test]
@@ -214,5 +225,44 @@ async fn a_posted_letter_whose_delivery_alone_counts_is_overdue_without_news() {
     let equation = stage.office.store.equation(stage.incident.key).await.unwrap();
     assert_eq!(equation.person_states.get("needs_decision"), Some(&1));
     assert_eq!(stage.words("select state from notice").await, ["open"]);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn who_is_on_a_lane_that_the_settings_lost_is_named_at_once_and_looked_after_when_news_are_due() {
+    let mut lane = Lane::named("sms");
+    lane.provider.faults = vec![Fault::once(FaultKind::CutAfter)];
+    let dispatch = vec![("unknown_after_ms", 60_000)];
+    let stage = Stage::new(Setup { people: 2, lanes: vec![lane], dispatch, ..Setup::default() }).await;
+    let mut process = stage.start(&["scheduler", "worker"]);
+    let states = async || stage.words("select state from message order by state").await;
+    eventually("one is taken and of one nobody knows", async || states().await == ["accepted", "unknown"]).await;
+    process.kill();
+    let status = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_duly"));
+        command.arg("--settings").arg(&stage.settings).args(["status", "--incident", "test"]).env_remove("DATABASE_URL");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert!(!status().contains("is not in the settings"), "{}", status());
+
+    let settings = std::fs::read_to_string(&stage.settings).unwrap();
+    std::fs::write(&stage.settings, settings.replace("[lanes.sms]", "[lanes.renamed]")).unwrap();
+
+    let page = status();
+    let needs = page.split("Needs a person now").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();
+    assert!(needs.contains("lane sms is not in the settings, 2 open messages are on it: put it back"), "{page}");
+    let process = stage.start(&["scheduler"]);
+    let warning =
+        |log: String| log.lines().find(|line| line.contains("on a lane that the settings do not have")).map(str::to_owned);
+    eventually("the log warns", async || warning(process.log()).is_some()).await;
+    let warned = warning(process.log()).unwrap();
+    assert!(warned.contains("\"lane\":\"sms\"") && warned.contains("\"messages\":2"), "{warned}");
+    assert_eq!(states().await, ["accepted", "unknown"], "the lane may come back");
+    stage.shift_clock(3600).await;
+    eventually("a person must see to both", async || states().await == ["asked", "overdue"]).await;
+    assert_eq!(details(&stage, "message.asked").await[0]["ground"], "no_lane");
+    assert_eq!(details(&stage, "message.overdue").await[0]["ground"], "no_news");
+    let equation = stage.office.store.equation(stage.incident.key).await.unwrap();
+    assert_eq!(equation.person_states.get("needs_decision"), Some(&2));
     stage.audit().await;
 }

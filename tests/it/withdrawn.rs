@@ -4,8 +4,8 @@ use crate::packs::incident_pack;
 use crate::support::{Setup, Stage};
 use crate::told::{check, file, sequence};
 use duly::model::state::Route;
-use duly::model::statement::plan_command;
 use duly::report::pack::Audience;
+use duly::store::plan::{Approved, Moved, PAUSE};
 use duly_ledger::verify::Verdict;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ async fn a_withdrawn_plan_lets_its_people_go_and_another_one_tells_them_once() {
     stage.import(3..=5).await;
     let first = stage.prepare(&[Route::Sms]).await;
 
-    users.withdraw(store, &stage.incident, first).await.unwrap();
+    assert_eq!(users.withdraw(store, &stage.incident, first).await.unwrap(), Moved::Done);
 
     assert_eq!(store.count_unplanned(stage.incident.key).await.unwrap(), 3);
     assert_eq!(stage.count("select count(*) from message").await, 2, "only those of the plan that runs");
@@ -61,26 +61,24 @@ async fn a_withdrawn_plan_lets_its_people_go_and_another_one_tells_them_once() {
 async fn an_approved_plan_is_withdrawn_and_one_that_has_gone_or_may_have_is_not() {
     let stage = Stage::new(Setup::default()).await;
     let (store, users) = (&stage.office.store, &stage.users);
-    users.withdraw(store, &stage.incident, 1).await.expect_err("it runs");
-    let pause = ("plan.paused", "plan pause", "running", "paused");
-    users.move_plan(store, &stage.incident, 1, pause).await;
-    users.withdraw(store, &stage.incident, 1).await.expect_err("it has gone");
+    let withdraw = async |plan| users.withdraw(store, &stage.incident, plan).await;
+    assert_eq!(withdraw(1).await.unwrap(), Moved::Found("running".into()));
+    users.move_plan(store, &stage.incident, 1, PAUSE).await;
+    assert_eq!(withdraw(1).await.unwrap(), Moved::Found("paused".into()));
 
     stage.import(2..=3).await;
     let plan = stage.prepare(&[Route::Sms]).await;
     let body = store.load_plan(stage.incident.key, plan).await.unwrap();
-    let command = plan_command("plan approve", stage.incident.incident_id, plan, &body.hash);
-    let by = users.bob.sign(store, &command).await.unwrap();
-    assert!(store.approve_plan(stage.incident.key, &body, by.user_id, by.command_id, 1).await.unwrap());
+    assert_eq!(store.approve_plan(stage.incident.key, &body, &users.bob, 1).await.unwrap(), Approved::Last);
 
     // As after a restore: a message of it is unknown.
     sqlx::raw_sql("update message set state = 'unknown', lane = 'sms' where plan_no = 2").execute(&stage.owner).await.unwrap();
-    let refused = users.withdraw(store, &stage.incident, plan).await.expect_err("a message may have left");
+    let refused = withdraw(plan).await.expect_err("a message may have left");
     assert!(refused.to_string().contains("may have left") && refused.remedy().contains("duly unknown list"), "{refused}");
     sqlx::raw_sql("update message set state = 'ready' where plan_no = 2").execute(&stage.owner).await.unwrap();
 
-    users.withdraw(store, &stage.incident, plan).await.unwrap();
+    assert_eq!(withdraw(plan).await.unwrap(), Moved::Done);
     assert_eq!(stage.words("select state from plan order by plan_no").await, ["paused", "withdrawn"]);
-    users.withdraw(store, &stage.incident, plan).await.expect_err("it is withdrawn");
+    assert_eq!(withdraw(plan).await.unwrap(), Moved::Found("withdrawn".into()));
     stage.audit().await;
 }

@@ -9,7 +9,6 @@ use crate::dispatch::plan::{PlanError, PlanRequest, prepare};
 use crate::model::causes::with_causes;
 use crate::model::seal::{Key, generate_pair};
 use crate::model::state::Route;
-use crate::model::statement::plan_command;
 use crate::model::user_key::UserKey;
 use crate::store::controller::NewController;
 use crate::store::incident::{Incident, NewIncident};
@@ -105,10 +104,7 @@ impl Ground {
         }
         let summary = made?;
         let plan = store.load_plan(self.incident.key, summary.plan).await?;
-        let approval = bob.sign(store, &plan_command("plan approve", incident_id, plan.plan_no, &plan.hash)).await?;
-        plans::approve(&self.office, &self.incident, &plan, bob.user_id, approval.command_id).await?;
-        let go = bob.sign(store, &plan_command("plan go", incident_id, plan.plan_no, &plan.hash)).await?;
-        Ok(store.move_plan(self.incident.key, &plan, "plan.started", "approved", "running", go).await?)
+        plans::start(store, &self.incident, &plan, bob).await
     }
 }
 

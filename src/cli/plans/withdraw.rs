@@ -4,8 +4,7 @@ use super::{Which, choose};
 use crate::cli::output::count;
 use crate::cli::sign::signer;
 use crate::cli::{Context, Failure, Refusal};
-use crate::model::statement::plan_command;
-use crate::store::plan::Plan;
+use crate::store::plan::{Moved, Plan};
 use serde_json::json;
 
 /// Withdraws a prepared or approved plan; one that has gone is stopped, and in another way.
@@ -17,17 +16,12 @@ pub async fn withdraw(context: &Context, which: &Which) -> Result<(), Failure> {
         return Ok(());
     }
     check_not_gone(&plan)?;
-    let by = signer(context)
-        .await?
-        .sign(store, &plan_command("plan withdraw", incident.incident_id, plan.plan_no, &plan.hash))
-        .await?;
-    // It may have been approved, or have gone, while the passphrase was typed.
-    let plan = store.load_plan(incident.key, plan.plan_no).await?;
-    if is_withdrawn(&plan) {
-        return Ok(());
+    let signer = signer(context).await?;
+    // It may have been approved, have gone, or been withdrawn by somebody else while the passphrase was typed.
+    if let Moved::Found(state) = store.withdraw_plan(incident.key, &plan, &signer).await? {
+        let plan = Plan { state, ..plan };
+        return if is_withdrawn(&plan) { Ok(()) } else { check_not_gone(&plan) };
     }
-    check_not_gone(&plan)?;
-    store.withdraw_plan(incident.key, &plan, by).await?;
     let unplanned = store.count_unplanned(incident.key).await?;
     context.print(&json!({"plan": plan.plan_no, "state": "withdrawn", "unplanned": unplanned}), "");
     let people = count(unplanned, "person is", "people are");

@@ -44,6 +44,15 @@ pub fn uncarried(progress: &Progress, paint: Paint) -> Vec<String> {
     lines
 }
 
+/// Lanes that somebody took out of the settings, or renamed, while messages were on them.
+pub fn without_lane(progress: &Progress, paint: Paint) -> Vec<String> {
+    let line = |(lane, n): (&String, &i64)| {
+        let what = format!("lane {lane} is not in the settings, {} on it:", count(*n, "open message is", "open messages are"));
+        format!("  {} put it back under [lanes.{lane}], or nobody sends them and nobody is asked for news", paint.bad(&what))
+    };
+    progress.missing_lanes.iter().map(line).collect()
+}
+
 /// What somebody may do about a lane that rests.
 pub fn pause_words(pause: Option<&LanePause>) -> &'static str {
     match pause.map(|pause| pause.code.as_str()) {

@@ -1,5 +1,6 @@
 //! The story as a person's pack tells it: from its events alone, oldest first, without the reasons of holds and decisions.
 
+use super::calls::OpenCalls;
 use super::{Entry, EventRow, Names, incident_entry, person_entry, read};
 use crate::report::ReportError;
 use crate::report::figures::said;
@@ -35,11 +36,12 @@ pub fn by_log(told: &Told<'_>) -> Result<Vec<Entry>, ReportError> {
             _ => entries.extend(incident_entry(&row, told.card, told.notices, told.names)?),
         }
     }
+    let mut calls = OpenCalls::default();
     for placed in told.of_person {
         let row = told.row(placed)?;
         entries.push(match row.kind.as_str() {
             "hold.set" | "hold.lifted" => hold_entry(&row, "this person")?,
-            _ => person_entry(&row, told.names)?,
+            _ => person_entry(&row, told.names, &mut calls)?,
         });
     }
     // A stable sort: facts of one moment keep the order in which they were read.

@@ -1,6 +1,6 @@
 //! A plan in the making: one transaction that freezes the lists, keeps what everybody will be told, and ends in the plan.
 
-use super::plan_detail;
+use super::moves::plan_detail;
 use crate::model::quiet::Quiet;
 use crate::model::state::{Channel, UnknownRule};
 use crate::store::quarantine::Decider;

@@ -1,6 +1,7 @@
 //! What `duly plan prepare` says before anybody approves.
 
-use super::desk::Desk;
+use super::desk::{Desk, Ran};
+use crate::support::eventually;
 use serde_json::json;
 
 #[tokio::test]
@@ -70,4 +71,67 @@ async fn a_decision_about_somebody_whose_plan_was_withdrawn_is_not_taken_back_an
     desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"]).fine();
     desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "4"]).fine();
     desk.duly("ann", &["audit"]).fine();
+}
+
+/// Four times the same command, signed by one user, at one moment: let go together once all wait for the incident.
+async fn at_one_moment(desk: &Desk, user: &str, args: &[&str]) -> Vec<Ran> {
+    let owner = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let mut gate = owner.begin().await.unwrap();
+    sqlx::query("select from incident for update").execute(&mut *gate).await.unwrap();
+    let start = || {
+        let mut command = desk.command(args);
+        command.env("DULY_USER_KEY", format!("{user}.key")).env("DULY_PASSPHRASE_FILE", format!("{user}.pass"));
+        command.spawn().unwrap()
+    };
+    let clicks: Vec<_> = std::iter::repeat_with(start).take(4).collect();
+    eventually("all four wait for the incident", async || {
+        let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&owner).await.unwrap() == 4
+    })
+    .await;
+    gate.commit().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let end = |click: std::process::Child| {
+        let done = click.wait_with_output().unwrap();
+        Ran { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }.fine()
+    };
+    clicks.into_iter().map(end).collect()
+}
+
+#[tokio::test]
+async fn of_several_clicks_at_one_moment_one_does_it_and_signs_and_the_others_say_so() {
+    let desk = Desk::with_plan("at_one_moment", "1").await;
+    let owner = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let number = async |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&owner).await.unwrap();
+    for (user, words, says) in [
+        ("bob", "plan approve --incident cards", "You approved plan 1 before; nothing was changed"),
+        ("ann", "plan go --incident cards", "Plan 1 is running already; nothing was changed"),
+        ("ann", "plan pause --incident cards", "Plan 1 is paused already; nothing was changed"),
+        ("bob", "plan resume --incident cards", "Plan 1 is running already; nothing was changed"),
+        ("ann", "incident close cards --unfinished enough", "Somebody else closed it at this moment; nothing was changed"),
+        ("bob", "incident reopen cards --reason more", "Somebody else reopened it at this moment; nothing was changed"),
+    ] {
+        let (events, signatures) = ("select count(*) from event", "select count(*) from signed_command");
+        let before = (number(events).await, number(signatures).await);
+        let args: Vec<&str> = words.split(' ').chain(["--json"]).collect();
+
+        let clicks = at_one_moment(&desk, user, &args).await;
+
+        let did =
+            clicks.iter().filter(|click| click.out.contains(r#""changed": true"#) || click.out.contains(r#""changed":true"#));
+        assert_eq!(did.count(), 1, "{words}: {clicks:?}");
+        let found = clicks.iter().filter(|click| click.err.contains(says) && click.out.contains("false"));
+        assert_eq!(found.count(), 3, "{words}: {clicks:?}");
+        assert_eq!((number(events).await, number(signatures).await), (before.0 + 1, before.1 + 1), "{words}");
+    }
+    desk.duly("ann", &["audit"]).fine();
+
+    let desk = Desk::with_plan("withdrawn_at_one_moment", "1").await;
+    let clicks = at_one_moment(&desk, "ann", &["plan", "withdraw", "--incident", "cards"]).await;
+    let said = |what: &str| clicks.iter().filter(|click| click.err.contains(what)).count();
+    assert_eq!(
+        (said("Plan 1 is withdrawn, and stays so"), said("is withdrawn already; nothing was changed")),
+        (1, 3),
+        "{clicks:?}"
+    );
 }

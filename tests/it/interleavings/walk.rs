@@ -11,6 +11,7 @@ use duly::store::audit::record::{Mark, SendKey, compare};
 use duly::store::claim::{Intent, RepeatWindow};
 use duly::store::due::Quota;
 use duly::store::outcome::Outcome;
+use duly::store::plan::{PAUSE, RESUME};
 use duly::store::receipt::ReceiptStore;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -290,9 +291,7 @@ impl Walk {
     }
 
     async fn pause_or_resume(&mut self) {
-        let pause = ("plan.paused", "plan pause", "running", "paused");
-        let resume = ("plan.resumed", "plan resume", "paused", "running");
-        let to = if self.is_paused { resume } else { pause };
+        let to = if self.is_paused { RESUME } else { PAUSE };
         self.world.users.move_plan(&self.world.store, &self.world.incident, 1, to).await;
         self.is_paused = !self.is_paused;
     }

@@ -6,7 +6,8 @@ use crate::support::{Lane, Setup, Stage, eventually};
 use crate::told::sequence;
 use duly::model::ending::Ending;
 use duly::model::state::{Route, TellsOtherwise};
-use duly::model::statement::{incident_close, user_revoke};
+use duly::model::statement::user_revoke;
+use duly::store::plan::{Moved, PAUSE, RESUME};
 use duly_sandbox::ProviderConfig;
 use uuid::Uuid;
 
@@ -68,7 +69,7 @@ async fn holds_and_pauses_of_the_lost_time_stand_again() {
     let posted = "select count(*) from message where state = 'handed_to_carrier'";
     eventually("all others are told", async || stage.count(posted).await == i64::from(PEOPLE) - 1).await;
     process.terminate().await;
-    stage.users.move_plan(store, &stage.incident, 1, ("plan.paused", "plan pause", "running", "paused")).await;
+    stage.users.move_plan(store, &stage.incident, 1, PAUSE).await;
     sequence(&stage).await;
     restore(&stage, &backup).await;
 
@@ -78,7 +79,7 @@ async fn holds_and_pauses_of_the_lost_time_stand_again() {
     assert_eq!(stage.words("select hold_id::text from hold where lifted_at is null").await, [set.to_string()]);
     let office = office(&stage).await;
     assert_eq!(office.store.audit(stage.incident.key).await.unwrap(), Vec::new());
-    stage.users.move_plan(&office.store, &stage.incident, 1, ("plan.resumed", "plan resume", "paused", "running")).await;
+    stage.users.move_plan(&office.store, &stage.incident, 1, RESUME).await;
     stage.users.lift(&office.store, set).await;
     let mut process = serve(&stage);
     stage.drain_to_the_end().await;
@@ -97,8 +98,7 @@ async fn an_incident_that_was_closed_and_a_user_who_was_revoked_in_the_lost_time
     process.terminate().await;
     let (store, users) = (&stage.office.store, &stage.users);
     store.revoke_user("bob", users.ann.sign(store, &user_revoke("bob")).await.unwrap()).await.unwrap();
-    let by = users.ann.sign(store, &incident_close(stage.incident.incident_id, None)).await.unwrap();
-    store.close_incident(stage.incident.key, None, by).await.unwrap();
+    store.close_incident(stage.incident.key, None, &users.ann).await.unwrap().unwrap();
     sequence(&stage).await;
     restore(&stage, &backup).await;
 
@@ -152,7 +152,7 @@ async fn a_plan_that_was_withdrawn_in_the_lost_time_stays_so_and_another_one_tel
     stage.import(1001..=1003).await;
     let plan = stage.prepare(&[Route::Letter]).await;
     let backup = dump(&stage);
-    stage.users.withdraw(&stage.office.store, &stage.incident, plan).await.unwrap();
+    assert_eq!(stage.users.withdraw(&stage.office.store, &stage.incident, plan).await.unwrap(), Moved::Done);
     sequence(&stage).await;
     restore(&stage, &backup).await;
 

@@ -1,8 +1,9 @@
 //! What people decide, as the command line makes it: each by a signature over exactly that.
 
-use duly::model::statement::{hold_lift, hold_set, plan_command};
+use duly::model::statement::{hold_lift, hold_set};
 use duly::model::user_key::UserKey;
 use duly::store::incident::Incident;
+use duly::store::plan::{Approved, GO, Moved, PlanMove};
 use duly::store::quarantine::Decider;
 use duly::store::unit::Note;
 use duly::store::user::Signer;
@@ -33,31 +34,20 @@ impl Users {
     /// Bob approves the plan and starts it.
     pub async fn approve_and_start(&self, store: &Store, incident: &Incident, plan_no: i32) {
         let plan = store.load_plan(incident.key, plan_no).await.unwrap();
-        let command = plan_command("plan approve", incident.incident_id, plan.plan_no, &plan.hash);
-        let by = self.bob.sign(store, &command).await.unwrap();
-        assert!(store.approve_plan(incident.key, &plan, by.user_id, by.command_id, 1).await.unwrap());
-        self.move_plan(store, incident, plan_no, ("plan.started", "plan go", "approved", "running")).await;
+        assert_eq!(store.approve_plan(incident.key, &plan, &self.bob, 1).await.unwrap(), Approved::Last);
+        self.move_plan(store, incident, plan_no, GO).await;
     }
 
-    /// Bob moves a plan: kind, command, state before, state after.
-    pub async fn move_plan(
-        &self,
-        store: &Store,
-        incident: &Incident,
-        plan_no: i32,
-        (kind, command, from, to): (&'static str, &'static str, &'static str, &'static str),
-    ) {
+    /// Bob moves a plan.
+    pub async fn move_plan(&self, store: &Store, incident: &Incident, plan_no: i32, to: PlanMove) {
         let plan = store.load_plan(incident.key, plan_no).await.unwrap();
-        let by = self.bob.sign(store, &plan_command(command, incident.incident_id, plan_no, &plan.hash)).await.unwrap();
-        store.move_plan(incident.key, &plan, kind, from, to, by).await.unwrap();
+        assert_eq!(store.move_plan(incident.key, &plan, &to, &self.bob).await.unwrap(), Moved::Done);
     }
 
     /// Ann withdraws a plan that has not gone.
-    pub async fn withdraw(&self, store: &Store, incident: &Incident, plan_no: i32) -> Result<(), StoreError> {
+    pub async fn withdraw(&self, store: &Store, incident: &Incident, plan_no: i32) -> Result<Moved, StoreError> {
         let plan = store.load_plan(incident.key, plan_no).await.unwrap();
-        let command = plan_command("plan withdraw", incident.incident_id, plan_no, &plan.hash);
-        let by = self.ann.sign(store, &command).await.unwrap();
-        store.withdraw_plan(incident.key, &plan, by).await
+        store.withdraw_plan(incident.key, &plan, &self.ann).await
     }
 
     /// Ann decides about a message of which a person was asked; answers what its event tells of her decision.

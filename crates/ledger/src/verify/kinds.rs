@@ -184,7 +184,7 @@ impl Kind {
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
             Self::Resolved => &[("ground", Is::Word(&["found", "absent", "rule"]))],
-            Self::Asked => &[("ground", Is::Word(&["no_lookup", "no_reference", "no_answer", "key_expired"]))],
+            Self::Asked => &[("ground", Is::Word(&["no_lookup", "no_reference", "no_answer", "key_expired", "no_lane"]))],
             Self::Decided => &[("command", Is::Uuid), ("ground", Is::Word(&["send_again", "next_step"])), ("user", Is::Uuid)],
             Self::Receipt | Self::ReceiptLate => &[("status", Is::Report)],
             Self::Recall => OF_COMMAND,
