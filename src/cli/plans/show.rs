@@ -137,6 +137,11 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         Some(_) => row("letters", format!("dated {dated}, posted {} class", text_at(&body, "/postage_class"))),
         None => row("dated", dated),
     }
+    if let Some(messages) = body.pointer("/checked/messages").and_then(Value::as_i64) {
+        let rules: String = text_at(&body, "/checked/rules").chars().take(12).collect();
+        let messages = count(messages, "message", "messages");
+        row("checked", format!("{messages} read by {}, table of rules {rules}", text_at(&body, "/checked/by")));
+    }
     for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
         let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
         let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
