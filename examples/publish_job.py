@@ -4,7 +4,8 @@
     pip install pika pynacl
     AMQP_URL=amqp://… ./publish_job.py CONTROLLER INCIDENT "$(duly job key --incident INCIDENT)" < people.jsonl
 
-Each line of standard input is one {"job_id": …, "person": {…}}. The same job_id again changes nothing, so whatever
+Each line of standard input is one {"job_id": …, "person": {…}}; the person may have "columns" of your own that your
+templates print, such as {"pay_number_type": "old"}. The same job_id again changes nothing, so whatever
 fails is simply published again.
 """
 import base64

@@ -5,7 +5,7 @@ use super::sign::{signed, signer};
 use super::{Context, Failure, Refusal, id, pair};
 use crate::broker::BrokerError;
 use crate::broker::intake::declare;
-use crate::intake::csv::{count as count_file, file as open_file};
+use crate::intake::csv::{Mapping, count as count_file, file as open_file};
 use crate::intake::job::{Retry, Target, check_file, publish_file, remedy};
 use crate::store::quarantine::Decider;
 use clap::Subcommand;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub enum JobCommand {
     /// Publish people as jobs, one each, sealed to the incident's intake key; the same file again changes nothing
     #[command(
-        after_help = "Examples:\n  duly job publish people.jsonl --incident northmere-2026\n  duly job publish affected.csv --incident northmere-2026 --map phone='Mobile no'"
+        after_help = "Examples:\n  duly job publish people.jsonl --incident northmere-2026\n  duly job publish affected.csv --incident northmere-2026 --map phone='Mobile no'\n  duly job publish affected.csv --incident northmere-2026 --map pay_number_type='Kind of pay number' --sensitive pay_grade"
     )]
     Publish {
         /// JSON lines of `{"job_id": …, "person": {…}}`, or a CSV as for `duly list import`
@@ -28,9 +28,13 @@ pub enum JobCommand {
         /// Incident, or controller/incident
         #[arg(long)]
         incident: String,
-        /// For a CSV: column of Duly = header of the list; repeat for more
+        /// For a CSV: column = header of the list; repeat for more. A column that is none of Duly's goes into the job's
+        /// `columns`: text, or `COLUMN:number=HEADER`, `COLUMN:date=HEADER`
         #[arg(long = "map", value_name = "COLUMN=HEADER", value_parser = pair)]
         map: Vec<(String, String)>,
+        /// For a CSV: a column of its own whose values may stand in no message; repeat for more
+        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+        sensitive: Vec<String>,
         /// Leave the jobs unsealed: personal data lies readable on the broker, and intake refuses it by default
         #[arg(long)]
         plain: bool,
@@ -73,7 +77,9 @@ pub enum JobCommand {
 /// Runs a job command.
 pub async fn run(context: &Context, command: JobCommand) -> Result<(), Failure> {
     match command {
-        JobCommand::Publish { file, incident, map, plain } => publish(context, &file, &incident, &map, plain).await,
+        JobCommand::Publish { file, incident, map, sensitive, plain } => {
+            publish(context, &file, &incident, &Mapping::of(&map, &sensitive)?, plain).await
+        }
         JobCommand::Rejected { limit } => rejected(context, limit).await,
         JobCommand::Retry { jobs } => retry(context, &jobs).await,
         JobCommand::Discard { jobs, reason } => discard(context, jobs, &reason).await,
@@ -81,14 +87,14 @@ pub async fn run(context: &Context, command: JobCommand) -> Result<(), Failure> 
     }
 }
 
-async fn publish(context: &Context, file: &Path, slug: &str, map: &[(String, String)], is_plain: bool) -> Result<(), Failure> {
+async fn publish(context: &Context, file: &Path, slug: &str, mapping: &Mapping, is_plain: bool) -> Result<(), Failure> {
     let office = context.office().await?;
     let incident = office.store.load_incident(slug).await?;
     incident.check_open()?;
     let public_key = if is_plain { None } else { Some(office.store.load_intake_key(incident.key).await?) };
     let name = slug.rsplit_once('/').map_or(slug, |(_, name)| name);
     let target = Target { controller: incident.controller_slug, incident: name.to_owned(), public_key };
-    check_file(file, map)?;
+    check_file(file, mapping)?;
     let key = office.master.unwrap_key(&incident.wrapped_key, "incident")?;
     // As for a list: the plain hash of a short file could be guessed.
     let hash = hex::encode(key.search_hash("file", &count_file(open_file(file)?)?.hash));
@@ -96,7 +102,7 @@ async fn publish(context: &Context, file: &Path, slug: &str, map: &[(String, Str
         .await?;
     let (connection, channel) = crate::broker::connect(office.settings.broker.url.expose_secret()).await?;
     declare(&channel).await?;
-    let published = publish_file(&channel, file, map, &target).await?;
+    let published = publish_file(&channel, file, mapping, &target).await?;
     connection.close(200, "published".into()).await.map_err(BrokerError::from)?;
     let jobs = count(i64::try_from(published)?, "job", "jobs");
     context.print(&json!({"published": published}), &format!("{jobs} published, confirmed by the broker"));

@@ -16,7 +16,7 @@ use crate::model::look::Look;
 use crate::model::quiet::Quiet;
 use crate::model::state::Route;
 use crate::model::texts::{Facts, table};
-use crate::render::check::{Coverage, Report};
+use crate::render::check::{self, Coverage, Report};
 use crate::render::message::Setting;
 use crate::store::incident::Incident;
 use crate::store::pack::ApprovedText;
@@ -84,6 +84,8 @@ pub struct PlanSummary {
     pub outlook: Vec<Outlook>,
     /// What the content check warned of; somebody gave a reason for each.
     pub check: Value,
+    #[serde(skip)]
+    checked: usize,
     #[serde(skip)]
     told_by: Option<Date>,
     #[serde(skip)]
@@ -176,6 +178,7 @@ impl PlanSummary {
         if let Some(problem) = &notice.problem {
             *self.problems.entry(problem.clone()).or_insert(0) += 1;
         }
+        self.checked += notice.contents.len();
         self.templates.extend(notice.contents.iter().map(|c| hex::encode(c.template_hash)));
         for content in &notice.contents {
             let is_first = notice.first.iter().any(|(_, channel)| *channel == content.channel);
@@ -271,6 +274,10 @@ fn body(
         "letterhead": hex::encode(look.hash()),
         "lists": lists,
         "check": summary.check,
+        // Whoever asks later what was demanded of these words finds the program and its rules here, the law under `profiles`.
+        "checked": {
+            "by": concat!("duly ", env!("CARGO_PKG_VERSION")), "messages": summary.checked, "rules": hex::encode(check::digest()),
+        },
         "cost": summary.cost,
         "message_deadline_ms": terms.message_deadline_ms,
         "parts": summary.parts,

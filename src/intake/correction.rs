@@ -3,7 +3,7 @@
 use super::csv::{Mapping, column_names, file, open};
 use super::list::{ImportError, Report, Target, agree, count_list};
 use super::rows::RowKeys;
-use crate::model::column::Columns;
+use crate::model::column::{Column, ColumnType, Columns};
 use crate::model::contact::{RawPerson, guard_formula};
 use crate::model::seal::Key;
 use crate::store::StoreError;
@@ -150,17 +150,41 @@ impl<'a> Correction<'a> {
     }
 }
 
-/// The own columns of the incident's lists: a corrected row keeps them.
+/// The own columns of the incident's lists and of its jobs that wait: a corrected row keeps them.
 pub async fn own_columns(target: &Target<'_>) -> Result<Columns, ImportError> {
     let lists = target.store.list_columns(target.incident.key).await?;
     let read = |list| serde_json::from_value::<Columns>(list).map_err(|_| StoreError::Corrupt { what: "columns of a list" });
     let lists = lists.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let mut columns = Columns::new();
-    for (name, column) in lists.into_iter().flatten() {
-        // Sensitive in one list is sensitive in all.
-        columns.entry(name).and_modify(|known| known.sensitive |= column.sensitive).or_insert(column);
-    }
+    lists.into_iter().flatten().for_each(|(name, column)| add(&mut columns, name, column));
+    add_columns_of_jobs(target, &mut columns).await?;
     Ok(columns)
+}
+
+/// Sensitive in one list or job is sensitive in all; what is a number in one and a day in another is text.
+fn add(columns: &mut Columns, name: String, column: Column) {
+    let known = columns.entry(name).or_insert(column);
+    known.sensitive |= column.sensitive;
+    if known.kind != column.kind {
+        known.kind = ColumnType::Text;
+    }
+}
+
+/// Columns that waiting jobs brought: no list declares them.
+async fn add_columns_of_jobs(target: &Target<'_>, columns: &mut Columns) -> Result<(), ImportError> {
+    let mut after = None;
+    loop {
+        let page = target.store.list_quarantined(target.incident.key, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.name.clone());
+        for row in page.iter().filter(|row| row.name.is_job() && !row.sealed.is_empty()) {
+            let key = target.incident_key.unwrap_key(&row.wrapped_key, "list")?;
+            // A corrected job is a row of a file, and that file's list declares its columns.
+            if let Ok(person) = serde_json::from_slice::<RawPerson>(&key.open("row", &row.sealed)?) {
+                person.columns.into_iter().for_each(|(name, column, _)| add(columns, name, column));
+            }
+        }
+    }
 }
 
 fn read(
@@ -255,5 +279,6 @@ fn read_cells(opened: &[u8]) -> Result<Vec<(String, String)>, CorrectionError> {
     if let Some((_, last)) = cells.last_mut() {
         address.for_each(|line| last.extend(["\n", line.as_str()]));
     }
-    Ok(cells.into_iter().map(|(name, cell)| (name.to_owned(), cell)).collect())
+    let own = person.columns.into_iter().map(|(name, _, cell)| (name, cell));
+    Ok(cells.into_iter().map(|(name, cell)| (name.to_owned(), cell)).chain(own).collect())
 }

@@ -96,6 +96,50 @@ fn day(text: &str) -> Option<Date> {
     Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
 }
 
+/// Cells that nobody has checked yet, as a job brings them: `{"pay_grade": "7"}`, or with what its column is,
+/// `{"joined": {"type": "date", "sensitive": true, "value": "2026-11-09"}}`; null is as absent.
+pub mod unchecked {
+    use super::{Cell, Column, ColumnType};
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+
+    /// One cell as it may be written.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Nothing(()),
+        Words(String),
+        Typed(Typed),
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Typed {
+        #[serde(rename = "type", default)]
+        kind: ColumnType,
+        #[serde(default)]
+        sensitive: bool,
+        #[serde(deserialize_with = "Option::deserialize")]
+        value: Option<String>,
+    }
+
+    /// Each cell with what its column is.
+    pub fn serialize<S: Serializer>(cells: &[(String, Column, String)], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(cells.iter().map(|(name, column, value)| (name, Cell { column: *column, value: value.clone() })))
+    }
+
+    /// By name; of two under one name the last one stands.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Column, String)>, D::Error> {
+        let written = BTreeMap::<String, Written>::deserialize(deserializer)?;
+        let cells = written.into_iter().filter_map(|(name, cell)| match cell {
+            Written::Nothing(()) => None,
+            Written::Words(value) => Some((name, Column::default(), value)),
+            Written::Typed(Typed { kind, sensitive, value }) => Some((name, Column { kind, sensitive }, value?)),
+        });
+        Ok(cells.collect())
+    }
+}
+
 /// Whether a word can name a column: `pay_number_type`.
 pub fn is_name(word: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';

@@ -12,7 +12,7 @@ pub use fault::Fault;
 // An auditor cleans a list in the same way, with the small crate alone.
 pub use duly_ledger::{clean, guard_formula, unguard_formula};
 
-use super::column::{Cell, Column};
+use super::column::{Cell, Column, unchecked};
 use super::state::Channel;
 use super::zone::zones;
 use rand::RngExt;
@@ -54,8 +54,9 @@ pub struct RawPerson {
     pub format: String,
     /// Jurisdiction; empty: the country.
     pub jurisdiction: String,
-    /// Cells of the list's own columns, as read.
-    #[serde(skip)]
+    /// Cells of the list's own columns, as read, and those of a job. Left out where there are none: the keyed hash of a
+    /// job that was taken before has to stay the same.
+    #[serde(with = "unchecked", skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<(String, Column, String)>,
 }
 

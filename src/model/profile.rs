@@ -60,6 +60,9 @@ pub struct Profile {
     pub form: Form,
     /// What ends a notice.
     pub closing: Vec<Closing>,
+    /// Channels that end none, with the law's reason.
+    #[serde(default)]
+    pub not_closing: Vec<NotClosing>,
 }
 
 /// What a profile demands of one part of a message.
@@ -128,6 +131,21 @@ pub struct Closing {
     pub state: String,
 }
 
+/// A channel that ends no notice, or only under a condition of which Duly knows nothing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotClosing {
+    /// Channel word.
+    pub channel: String,
+    /// Why, in half a sentence.
+    pub reason: String,
+    /// Statute or guidance.
+    pub source: String,
+    /// Whether the source's own text was read.
+    #[serde(default = "yes")]
+    pub confirmed: bool,
+}
+
 impl Profile {
     /// Reads a profile file; every word must be one that Duly knows.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -136,6 +154,12 @@ impl Profile {
             row.channel.parse::<Channel>().map_err(|e| e.to_string())?;
             row.content.parse::<Content>().map_err(|e| e.to_string())?;
             row.state.parse::<MessageState>().map_err(|e| e.to_string())?;
+        }
+        for row in &profile.not_closing {
+            let channel = row.channel.parse::<Channel>().map_err(|e| e.to_string())?;
+            if profile.closes(channel, Content::Full) {
+                return Err(format!("`{channel}` stands under `closing` and under `not_closing`"));
+            }
         }
         match profile.elements.iter().find(|rule| !ELEMENTS.contains(&rule.id.as_str())) {
             Some(rule) => Err(format!("`{}` is no part of a message", rule.id)),
@@ -151,6 +175,11 @@ impl Profile {
     /// Whether a message of this channel and content can end a notice.
     pub fn closes(&self, channel: Channel, content: Content) -> bool {
         self.closing.iter().any(|row| row.channel == channel.as_str() && row.content == content.as_str())
+    }
+
+    /// Why a channel ends no notice, where the law says it.
+    pub fn not_closing(&self, channel: Channel) -> Option<&NotClosing> {
+        self.not_closing.iter().find(|row| row.channel == channel.as_str())
     }
 
     /// How closely it governs the people of a jurisdiction, 0 the closest; `None`: it is not theirs. `GB-WLS` belongs to
@@ -191,5 +220,20 @@ mod tests {
         assert_eq!(["GB", "GB-WLS", "FR", "US-CA"].map(|place| uk.governs(place)), [Some(0), Some(1), None, None]);
         assert_eq!(["US-CA", "US-NY", "US"].map(|place| ca.governs(place)), [Some(0), None, None]);
         assert_eq!(hipaa.governs("US-CA"), Some(2));
+    }
+
+    /// Of law.md section 4: what an American law accepts only by agreement is said so, and nothing is said to close by both.
+    #[test]
+    fn a_channel_that_closes_only_by_agreement_says_so_with_its_source() {
+        for id in ["us-hipaa", "us-ca", "us-ma", "us-ny"] {
+            for channel in [Channel::Email, Channel::Sms] {
+                let profile = profile(id);
+                let row = profile.not_closing(channel).unwrap();
+                assert!(!row.reason.is_empty() && !row.source.is_empty(), "{id} {channel}");
+            }
+        }
+        let both = std::fs::read_to_string(format!("{}/config/profiles/us-hipaa.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let both = both.replace("channel = \"sms\"", "channel = \"letter\"");
+        assert_eq!(Profile::parse(&both).unwrap_err(), "`letter` stands under `closing` and under `not_closing`");
     }
 }

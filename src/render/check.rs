@@ -3,14 +3,16 @@
 //! A notice without the content that the law demands is treated as no notice. Each rule is one small function with its
 //! statute or source; profiles say which parts are demanded. Nothing here guesses: no language model, no network.
 
-mod contact;
 mod columns;
+mod known;
+mod contact;
 mod content;
 mod coverage;
 mod form;
 mod outside;
 mod privacy;
 pub mod readability;
+mod reading;
 mod report;
 mod sms;
 mod subject;
@@ -24,7 +26,9 @@ pub use subject::{Rules, Subject};
 pub use wording::is_sample;
 
 use crate::model::profile::Profile;
+use known::PartText;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// Whether a finding stops the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -50,7 +54,15 @@ pub struct Rule {
     pub is_confirmed: bool,
     /// What to do.
     pub remedy: &'static str,
-    check: fn(&Subject<'_>, &mut Vec<Found>),
+    check: Check,
+}
+
+/// What a rule looks at.
+enum Check {
+    /// The whole message, with what is the person's own in it: judged for every person.
+    Message(fn(&Subject<'_>, &mut Vec<Found>)),
+    /// The words of one part and nothing else: the same words are judged once for everybody.
+    Part(fn(&PartText<'_>) -> Option<String>),
 }
 
 /// What a rule found: never a value of the person's.
@@ -94,8 +106,9 @@ impl Found {
         Self { element: Some(id.to_owned()), line, what: what.into(), source: None }
     }
 
-    /// Where in the text it stands, and in which part.
+    /// Where in the plain text it stands, and in which part.
     fn at(subject: &Subject<'_>, at: usize, what: impl Into<String>) -> Self {
+        let at = subject.reading.place(at);
         let inner = subject.message.parts.iter().rev().find(|part| part.range.contains(&at));
         Self { element: inner.map(|part| part.id.clone()), line: subject.message.line(at), what: what.into(), source: None }
     }
@@ -114,12 +127,25 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .flatten()
 }
 
+/// SHA-256 over the table of rules: what a plan says that its messages were read by.
+pub fn digest() -> [u8; 32] {
+    let mut table = Sha256::new();
+    for Rule { id, severity, says, source, is_confirmed, remedy, .. } in rules() {
+        table.update(format!("{id}\0{severity:?}\0{says}\0{source}\0{is_confirmed}\0{remedy}\n"));
+    }
+    table.finalize().into()
+}
+
 /// Checks one message by every rule.
 pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut found = Vec::new();
-    for rule in rules() {
-        (rule.check)(subject, &mut found);
+    let said = subject.known.judge(subject);
+    for (place, rule) in rules().enumerate() {
+        match rule.check {
+            Check::Message(check) => check(subject, &mut found),
+            Check::Part(_) => found.extend(said.iter().flat_map(|(part, said)| of_part(subject, *part, place, said))),
+        }
         findings.extend(found.drain(..).map(|f| {
             let (source, is_confirmed) = f.source.unwrap_or((rule.source.to_owned(), rule.is_confirmed));
             let what = if f.what.is_empty() { rule.says.to_owned() } else { f.what };
@@ -129,6 +155,20 @@ pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     findings.sort_by_key(|f| f.severity);
     findings
+}
+
+/// What the rule at a place says of a part.
+fn of_part<'a>(
+    subject: &'a Subject<'_>,
+    part: usize,
+    rule: usize,
+    said: &'a [(usize, String)],
+) -> impl Iterator<Item = Found> + 'a {
+    let part = subject.message.parts.get(part);
+    let said = said.iter().filter(move |(place, _)| *place == rule);
+    said.filter_map(move |(_, what)| {
+        part.map(|part| Found::element(&part.id, subject.message.line(part.range.start), what.as_str()))
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::model::look::Look;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::TEXTS_OPTIONAL;
 use duly_letter::{LetterError, Typeset, Typesetter};
+use handlebars::Context;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -139,8 +140,10 @@ impl Composer {
     ) -> Result<Rendered, MessageError> {
         let data = data(setting, person, reference_code, template)?;
         let text = template.render(&data)?;
-        let titled = || if template.title.is_empty() { text.clone() } else { format!("{}\n{text}", template.title) };
-        let marked = Marked::read(&titled());
+        let marked = match template.title.as_str() {
+            "" => Marked::read(&text),
+            title => Marked::read(&format!("{title}\n{text}")),
+        };
         let (bytes, parts, font_pt) = match template.channel {
             Channel::Letter => {
                 let body = template.render_markup(&data)?;
@@ -149,7 +152,7 @@ impl Composer {
             }
             Channel::Email => (email::join(&template.title, &Marked::read(&text).text).into_bytes(), 1, 0.0),
             Channel::Sms => {
-                let read = Marked::read(&text).text;
+                let read = if template.title.is_empty() { marked.text.clone() } else { Marked::read(&text).text };
                 let segments = sms::measure(&read).segments;
                 (read.into_bytes(), u32::try_from(segments).unwrap_or(u32::MAX), 0.0)
             }
@@ -189,7 +192,7 @@ fn watermarked<'a>(words: &str, body: &'a str) -> Cow<'a, str> {
 }
 
 /// What a template may name; texts that the incident does not have are empty, so that `{{#if}}` can ask for them.
-fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Result<Value, RenderError> {
+fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Result<Context, RenderError> {
     let mut texts = setting.texts.clone();
     let fill = |table: &mut Value| {
         if let Value::Object(fields) = table {
@@ -203,20 +206,27 @@ fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template
     for language in template.languages.iter().skip(1) {
         texts.get_mut(language).into_iter().for_each(fill);
     }
-    let mut fields = Map::from_iter([("name".to_owned(), json!(person.name))]);
+    let mut fields = Map::from_iter([("name".to_owned(), Value::from(person.name.as_str()))]);
     for (column, (is_guarded, _)) in template.columns() {
         let printed = match person.columns.get(column) {
             Some(cell) => cell.printed(),
             None if is_guarded => String::new(),
             None => return Err(RenderError::Unresolved { variable: format!("person.{column}") }),
         };
-        fields.insert(column.to_owned(), json!(printed));
+        fields.insert(column.to_owned(), Value::from(printed));
     }
-    Ok(json!({
-        "incident": texts,
-        "controller": { "name": setting.controller_name },
-        "person": fields,
-        "reference_code": reference_code,
-        "date": words::date(setting.date, language, &template.profile),
-    }))
+    // Moved, and not copied once more for every person.
+    let data = [
+        ("incident", texts),
+        ("controller", json!({ "name": setting.controller_name })),
+        ("person", Value::Object(fields)),
+        ("reference_code", Value::from(reference_code)),
+        ("date", Value::from(words::date(setting.date, language, &template.profile))),
+    ];
+    let data = data.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Ok(Context::from(Value::Object(data.collect())))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

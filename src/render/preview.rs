@@ -140,7 +140,7 @@ pub fn made_up(template: &Template, texts: &Value, cell: impl Fn(&str) -> String
         sms_sender: "NORTHMERE".into(),
         controller_address: sender(&template.profile).map(str::to_owned).to_vec(),
         look: look(),
-        date: (2026, 11, 9),
+        date: (2026, 11, 25),
         discreet: table::<Facts>(texts, "facts").discreet,
         watermark: String::new(),
     };

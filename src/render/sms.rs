@@ -27,21 +27,20 @@ pub struct SmsSize {
 
 /// Measures a text; a pair (escape and character, or two surrogates) never straddles two segments.
 pub fn measure(text: &str) -> SmsSize {
-    let septets: Option<Vec<usize>> = text
-        .chars()
-        .map(|c| {
-            if BASIC.contains(c) {
-                Some(1)
-            } else if EXTENSION.contains(c) {
-                Some(2)
-            } else {
-                None
-            }
-        })
-        .collect();
+    let septets: Option<Vec<usize>> = text.chars().map(septets).collect();
     match septets {
         Some(widths) => size(SmsEncoding::Gsm7, &widths, 160, 153),
         None => size(SmsEncoding::Ucs2, &text.chars().map(char::len_utf16).collect::<Vec<_>>(), 70, 67),
+    }
+}
+
+/// Septets of one character; `None`: the table has none for it. Most characters of a text are letters and spaces.
+fn septets(c: char) -> Option<usize> {
+    match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '.' | ',' => Some(1),
+        c if BASIC.contains(c) => Some(1),
+        c if EXTENSION.contains(c) => Some(2),
+        _ => None,
     }
 }
 

@@ -9,8 +9,7 @@ use super::variables::{self, Variable};
 use super::{RenderError, entries, words};
 use crate::model::email::is_subject;
 use crate::model::state::{Channel, Content};
-use handlebars::Handlebars;
-use serde_json::Value;
+use handlebars::{Context, Handlebars};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -204,19 +203,23 @@ impl Template {
     }
 
     /// Renders a text for its readers' eyes, with the marks of its parts.
-    pub fn render(&self, data: &Value) -> Result<String, RenderError> {
+    pub fn render(&self, data: &Context) -> Result<String, RenderError> {
+        let text = render(&self.compiled.plain, data)?;
+        if !text.contains(NEXT_LANGUAGE) {
+            return Ok(text);
+        }
         let title = self.titles.get(1).map_or(String::new(), |(_, title)| format!("{title}\n\n"));
-        render(&self.compiled.plain, data).map(|text| text.replace(NEXT_LANGUAGE, &format!("\n\n{title}")))
+        Ok(text.replace(NEXT_LANGUAGE, &format!("\n\n{title}")))
     }
 
     /// What each part of a letter or an email says, its title first, as it is read.
-    pub fn render_parts(&self, data: &Value) -> Result<Vec<String>, RenderError> {
+    pub fn render_parts(&self, data: &Context) -> Result<Vec<String>, RenderError> {
         let text = super::marked::Marked::read(&render(&self.compiled.plain, data)?).text;
         Ok(self.titles.iter().zip(self.bodies(&text)).map(|((_, title), body)| format!("{title}\n{body}")).collect())
     }
 
     /// Renders the body of a letter as markup for the typesetter.
-    pub fn render_markup(&self, data: &Value) -> Result<String, RenderError> {
+    pub fn render_markup(&self, data: &Context) -> Result<String, RenderError> {
         render(&self.compiled.typst, data).map(|text| super::marked::Marked::read(&text).text)
     }
 
@@ -234,8 +237,8 @@ impl Template {
     }
 }
 
-fn render(engine: &Handlebars<'_>, data: &Value) -> Result<String, RenderError> {
-    engine.render(BODY, data).map_err(|error| match error.reason() {
+fn render(engine: &Handlebars<'_>, data: &Context) -> Result<String, RenderError> {
+    engine.render_with_context(BODY, data).map_err(|error| match error.reason() {
         handlebars::RenderErrorReason::MissingVariable(variable) => {
             RenderError::Unresolved { variable: variable.clone().unwrap_or_default() }
         }

@@ -27,6 +27,11 @@ impl RowName {
         }
     }
 
+    /// Whether it was a job; else it is a row of a file.
+    pub fn is_job(&self) -> bool {
+        <[u8; 8]>::try_from(self.identity.as_slice()).is_err()
+    }
+
     /// Reads the two halves of a name.
     pub fn of(list: &str, row: &str) -> Option<Self> {
         let list_no = list.trim().parse().ok().filter(|n| *n > 0)?;

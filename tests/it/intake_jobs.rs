@@ -1,5 +1,6 @@
 //! A job is a person: however often it comes and whatever is wrong with it, it has one fate and nobody else's suffers.
 
+mod columns;
 mod named;
 mod retries;
 
@@ -7,6 +8,7 @@ use super::intake_world::{HEADER, IntakeWorld};
 use crate::support::{VirtualHost, eventually, skipped, virtual_host};
 use duly::broker::connect;
 use duly::broker::intake::{DEAD, INTAKE, REJECTED, declare, publish};
+use duly::intake::csv::Mapping;
 use duly::intake::job::{self, Intake, Job, Target, publish_file, wrap};
 use duly::model::contact::RawPerson;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
@@ -298,10 +300,10 @@ async fn a_file_published_twice_and_imported_once_more_tells_nobody_twice() {
     jobs.consume(false);
 
     for _ in 0..2 {
-        assert_eq!(publish_file(&jobs.channel, &csv, &[], &target).await.unwrap(), 2);
-        assert_eq!(publish_file(&jobs.channel, &lines, &[], &target).await.unwrap(), 1);
+        assert_eq!(publish_file(&jobs.channel, &csv, &Mapping::default(), &target).await.unwrap(), 2);
+        assert_eq!(publish_file(&jobs.channel, &lines, &Mapping::default(), &target).await.unwrap(), 1);
     }
-    let refused = publish_file(&jobs.channel, &broken, &[], &target).await.unwrap_err();
+    let refused = publish_file(&jobs.channel, &broken, &Mapping::default(), &target).await.unwrap_err();
     jobs.wait("select count(*) from source_row", 3).await;
     let report = jobs.world.import("PN1,Ann,Price,07400 123456,,,\n").await;
 

@@ -155,6 +155,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         Some(_) => row("letters", format!("dated {dated}, posted {} class", text_at(&body, "/postage_class"))),
         None => row("dated", dated),
     }
+    checked(&body).into_iter().for_each(|words| row("checked", words));
     for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
         let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
         let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
@@ -181,6 +182,13 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("hash", hex::encode(&plan.hash));
     Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+/// By what the plan's messages were read; plans from before it was said say nothing.
+fn checked(body: &Value) -> Option<String> {
+    let messages = count(body.pointer("/checked/messages")?.as_i64()?, "message", "messages");
+    let rules: String = text_at(body, "/checked/rules").chars().take(12).collect();
+    Some(format!("{messages} read by {}, table of rules {rules}", text_at(body, "/checked/by")))
 }
 
 /// Four eyes are worth as much as the word of who brought the second pair.

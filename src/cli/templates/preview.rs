@@ -118,7 +118,9 @@ fn print(
     let text = made.rendered.marked.text.clone();
     if let Some(path) = &args.out {
         let is_picture = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
-        let sender = &reader.setting.controller_name;
+        // What a telephone shows above the text is the sender that was registered.
+        let setting = &reader.setting;
+        let sender = if template.channel == Channel::Sms { &setting.sms_sender } else { &setting.controller_name };
         let bytes = if is_picture { picture(template, &made.rendered, sender)? } else { made.rendered.bytes };
         std::fs::write(path, bytes)?;
         eprintln!("{} written", path.display());

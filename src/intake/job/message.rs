@@ -1,5 +1,7 @@
 //! The bytes of a job, `duly.job.v1`: an envelope that names the incident, and one person sealed to its intake key.
 
+use crate::intake::csv::column_names;
+use crate::model::column::is_name;
 use crate::model::contact::RawPerson;
 use crate::model::name::is_slug;
 use crate::model::seal::{SealError, seal_to};
@@ -27,16 +29,22 @@ const PERSON_FIELDS: &[&str] = &[
     "language",
     "format",
     "jurisdiction",
+    "columns",
 ];
+/// Columns beside Duly's own that one job may bring.
+const COLUMNS_MAX: usize = 50;
 
 /// Every code of a job that cannot be read, with what to do about it.
 pub const REMEDIES: &[(&str, &str)] = &[
     ("not_json", "publish one JSON object in UTF-8, as docs/duly.job.v1.schema.json describes it"),
-    ("too_large", "publish one person for each job, at most 128 KiB"),
+    ("too_large", "publish one person for each job, at most 128 KiB and 50 columns of your own"),
     ("wrong_version", "set `format` to `duly.job.v1`"),
     ("missing_field", "give `format`, `controller`, `incident`, and `sealed`; within it `job_id` and `person`"),
-    ("unknown_field", "take out the field that docs/duly.job.v1.schema.json does not know, or mend its name"),
-    ("wrong_type", "write every field as text, the address as a list of lines"),
+    ("unknown_field", "take out the field or column that docs/duly.job.v1.schema.json does not know, or mend its name"),
+    (
+        "wrong_type",
+        "write every field as text, the address as a list of lines, a column as text or as `type`, `sensitive` and `value`",
+    ),
     (
         "unknown_incident",
         "check controller and incident; `duly controller list` and `duly incident list` name them; then publish the job again",
@@ -128,8 +136,20 @@ pub fn read_job(value: &Value) -> Result<Job, &'static str> {
     let mut person = job.get("person").ok_or("missing_field")?.as_object().ok_or("wrong_type")?.clone();
     only(&person, PERSON_FIELDS)?;
     person.retain(|_, value| !value.is_null());
+    check_columns(person.get("columns"))?;
     let person = serde_json::from_value(Value::Object(person)).map_err(|_| "wrong_type")?;
     Ok(Job { job_id, person })
+}
+
+/// Columns of the controller's own, by names that templates can print and that are none of Duly's.
+fn check_columns(columns: Option<&Value>) -> Result<(), &'static str> {
+    let Some(columns) = columns.and_then(Value::as_object) else { return Ok(()) };
+    let is_taken = |name: &str| PERSON_FIELDS.contains(&name) || column_names().any(|known| known == name);
+    match columns.len() > COLUMNS_MAX {
+        true => Err("too_large"),
+        false if columns.keys().any(|name| !is_name(name) || is_taken(name)) => Err("unknown_field"),
+        false => Ok(()),
+    }
 }
 
 /// The bytes of a job for the broker.
@@ -158,6 +178,7 @@ fn only(object: &Map<String, Value>, fields: &[&str]) -> Result<(), &'static str
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::model::column::{Column, ColumnType};
     use crate::model::seal::{Key, open_with};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -194,10 +215,16 @@ mod tests {
     fn the_published_schema_names_exactly_the_fields_that_are_read() {
         let schema: Value = serde_json::from_str(include_str!("../../../docs/duly.job.v1.schema.json")).unwrap();
         let names = |of: &str| schema.pointer(of).unwrap().as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-        let read: BTreeSet<String> = json!(RawPerson::default()).as_object().unwrap().keys().cloned().collect();
+        let mut full = RawPerson::default();
+        full.columns.push(("pay_grade".into(), Column::default(), "7".into()));
+        let read: BTreeSet<String> = json!(full).as_object().unwrap().keys().cloned().collect();
         assert_eq!(names("/$defs/person/properties"), read);
         for (field, shape) in schema["$defs"]["person"]["properties"].as_object().unwrap() {
-            let value = if shape["type"][0] == "array" { json!(["x"]) } else { json!("x") };
+            let value = match shape["type"][0].as_str() {
+                Some("array") => json!(["x"]),
+                Some("object") => json!({"x": "x"}),
+                _ => json!("x"),
+            };
             for value in [value, Value::Null] {
                 assert!(read_job(&json!({"job_id": "1", "person": {field: value}})).is_ok(), "{field}");
             }
@@ -236,15 +263,64 @@ mod tests {
     }
 
     #[test]
+    fn a_job_brings_columns_of_its_own_in_bounds_and_by_names_that_templates_can_print() {
+        let read =
+            |columns: Value| read_job(&json!({"job_id": "1", "person": {"columns": columns}})).map(|job| job.person.columns);
+        let joined = json!({"type": "date", "sensitive": true, "value": "2026-11-09"});
+        let date = Column { kind: ColumnType::Date, sensitive: true };
+        let both = read(json!({"pay_number_type": "old", "joined": joined, "left": null, "gone": {"value": null}})).unwrap();
+        assert_eq!(
+            both,
+            [("joined".to_owned(), date, "2026-11-09".to_owned()), ("pay_number_type".into(), Column::default(), "old".into())]
+        );
+        for name in ["Pay", "pay-grade", "name", "phone", "address", "address_1", "columns", ""] {
+            assert_eq!(read(json!({name: "x"})).err(), Some("unknown_field"), "{name}");
+        }
+        for odd in
+            [json!(7), json!({"value": 7}), json!({}), json!({"type": "list", "value": "x"}), json!({"value": "x", "y": 1})]
+        {
+            assert_eq!(read(json!({"x": odd})).err(), Some("wrong_type"), "{odd}");
+        }
+        let many = |n: usize| Value::Object((0..n).map(|i| (format!("c{i}"), json!("x"))).collect());
+        assert_eq!(read(many(COLUMNS_MAX)).map(|columns| columns.len()), Ok(COLUMNS_MAX));
+        assert_eq!(read(many(COLUMNS_MAX + 1)).err(), Some("too_large"));
+    }
+
+    /// Whoever writes by the schema is read, and what it forbids is not.
+    #[test]
+    fn the_published_schema_bounds_columns_as_they_are_read() {
+        let schema: Value = serde_json::from_str(include_str!("../../../docs/duly.job.v1.schema.json")).unwrap();
+        let columns = &schema["$defs"]["person"]["properties"]["columns"];
+        assert_eq!(columns["maxProperties"], json!(COLUMNS_MAX));
+        let taken = columns["propertyNames"]["not"]["enum"].as_array().unwrap();
+        assert_eq!(columns["propertyNames"]["pattern"], json!("^[a-z][a-z0-9_]{0,39}$"));
+        for name in PERSON_FIELDS.iter().copied().chain(column_names()) {
+            assert!(taken.contains(&json!(name)), "{name}");
+        }
+        for name in taken.iter().filter_map(Value::as_str) {
+            assert_eq!(
+                read_job(&json!({"job_id": "1", "person": {"columns": {name: "x"}}})).err(),
+                Some("unknown_field"),
+                "{name}"
+            );
+        }
+        let cell = &columns["additionalProperties"]["oneOf"][1];
+        let types = cell["properties"]["type"]["enum"].as_array().unwrap();
+        assert!(types.iter().all(|word| ColumnType::of(word.as_str().unwrap()).is_some()), "{types:?}");
+    }
+
+    #[test]
     fn what_is_wrapped_is_read_again_by_the_holder_of_the_key_only() {
         let (public, secret) = crate::model::seal::generate_pair();
-        let job = Job { job_id: "j-1".into(), person: RawPerson { last_name: "Price".into(), ..RawPerson::default() } };
+        let columns = vec![("pay_grade".to_owned(), Column { sensitive: true, ..Column::default() }, "7".to_owned())];
+        let person = RawPerson { last_name: "Price".into(), columns: columns.clone(), ..RawPerson::default() };
+        let job = Job { job_id: "j-1".into(), person };
         let body = wrap(&job, &Target { controller: "c".into(), incident: "i".into(), public_key: Some(public) }).unwrap();
 
         assert!(!String::from_utf8_lossy(&body).contains("Price"));
         let Content::Sealed(sealed) = read_envelope(&body, false).unwrap().content else { unreachable!() };
         let read = read_job(&serde_json::from_slice(&open_with(&secret, &sealed).unwrap()).unwrap()).unwrap();
-        assert_eq!((read.job_id.as_str(), read.person.last_name.as_str()), ("j-1", "Price"));
+        assert_eq!((read.job_id.as_str(), read.person.last_name.as_str(), read.person.columns), ("j-1", "Price", columns));
         assert!(open_with(&Key::generate(), &sealed).is_err());
     }
 

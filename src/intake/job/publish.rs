@@ -78,9 +78,9 @@ fn shown(lines: &[Unreadable]) -> String {
 type Line = (u64, Result<Job, &'static str>);
 
 /// Refuses a file with a line that is no job.
-pub fn check_file(path: &Path, map: &[(String, String)]) -> Result<(), PublishError> {
+pub fn check_file(path: &Path, mapping: &Mapping) -> Result<(), PublishError> {
     let mut unreadable = Vec::new();
-    for line in read(path, map)? {
+    for line in read(path, mapping)? {
         let (line, job) = line?;
         unreadable.extend(job.err().map(|code| Unreadable { line, code }));
     }
@@ -92,15 +92,10 @@ pub fn check_file(path: &Path, map: &[(String, String)]) -> Result<(), PublishEr
 
 /// Publishes JSON lines or a CSV, each person as a job of its own; answers how many. A file with a line that is no job
 /// is not published at all.
-pub async fn publish_file(
-    channel: &Channel,
-    path: &Path,
-    map: &[(String, String)],
-    target: &Target,
-) -> Result<u64, PublishError> {
-    check_file(path, map)?;
+pub async fn publish_file(channel: &Channel, path: &Path, mapping: &Mapping, target: &Target) -> Result<u64, PublishError> {
+    check_file(path, mapping)?;
     let mut published = 0;
-    let mut lines = read(path, map)?;
+    let mut lines = read(path, mapping)?;
     loop {
         let mut bodies = Vec::with_capacity(BATCH);
         for line in lines.by_ref().take(BATCH) {
@@ -119,7 +114,7 @@ pub async fn publish_file(
     }
 }
 
-fn read(path: &Path, map: &[(String, String)]) -> Result<Box<dyn Iterator<Item = Result<Line, ListError>> + Send>, ListError> {
+fn read(path: &Path, mapping: &Mapping) -> Result<Box<dyn Iterator<Item = Result<Line, ListError>> + Send>, ListError> {
     let mut first = [0; 1];
     let read = file(path)?.read(&mut first)?;
     if read == 1 && first[0] == b'{' {
@@ -129,12 +124,8 @@ fn read(path: &Path, map: &[(String, String)]) -> Result<Box<dyn Iterator<Item =
     }
     // The same file makes the same jobs, so that publishing it again changes nothing.
     let name = hex::encode(&count(file(path)?)?.hash[..16]);
-    let mapping = Mapping::of(map, &[])?;
-    // A job has the fields of its schema and no other.
-    if let Some((name, _)) = mapping.own().first_key_value() {
-        return Err(ListError::BadMap { name: name.clone() });
-    }
-    let mut rows = open(file(path)?, &mapping)?;
+    let mut rows = open(file(path)?, mapping)?;
+    rows.check_own()?;
     let jobs = std::iter::from_fn(move || rows.next_raw());
     Ok(Box::new(
         jobs.map(move |row| row.map(|(n, person)| (n, person.map(|person| Job { job_id: format!("{name}:{n}"), person })))),

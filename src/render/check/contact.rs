@@ -1,10 +1,11 @@
 //! How the reader reaches somebody, checks that the message is real, and complains.
 
+use super::known::PartText;
 use super::wording::pattern;
-use super::{Found, Rule, Severity, Subject};
+use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::profile::Demand;
 use crate::model::state::Content;
-use regex::Regex;
+use regex::bytes::Regex;
 use std::sync::LazyLock;
 
 pub(super) const RULES: &[Rule] = &[
@@ -15,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "write the controller's own domain, or publish this one: `domains` under `[published]`",
-        check: domain,
+        check: Check::Message(domain),
     },
     Rule {
         id: "C055",
@@ -24,16 +25,25 @@ pub(super) const RULES: &[Rule] = &[
         source: "GDPR Art. 12(5); NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "use a freephone or ordinary number and publish it: `phones` under `[published]`",
-        check: phone,
+        check: Check::Message(phone),
     },
     Rule {
         id: "C090",
         severity: Severity::Error,
-        says: "the contact has no name, or no way to reach it",
+        says: "the contact has no name",
         source: "GDPR Art. 33(3)(b): name and contact details",
         is_confirmed: true,
         remedy: "write the name of the data protection officer or of another contact, with a telephone number, an email or an address",
-        check: nameless,
+        check: Check::Part(nameless),
+    },
+    Rule {
+        id: "C090",
+        severity: Severity::Error,
+        says: "there is no way to reach the contact",
+        source: "GDPR Art. 33(3)(b): name and contact details",
+        is_confirmed: true,
+        remedy: "write a telephone number, an email or an address of the data protection officer or of another contact",
+        check: Check::Part(unreachable),
     },
     Rule {
         id: "C091",
@@ -42,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "print the reference code and say how to reach the controller by a way that the reader finds without the message",
-        check: unverifiable,
+        check: Check::Message(unverifiable),
     },
     Rule {
         id: "C092",
@@ -51,37 +61,39 @@ pub(super) const RULES: &[Rule] = &[
         source: "ICO guidance; GDPR Art. 77",
         is_confirmed: true,
         remedy: "add the part `complaint_right`, or write why it is left out",
-        check: no_authority,
+        check: Check::Message(no_authority),
     },
 ];
 
+/// Names of machines wherever they may stand: behind a scheme, `www.` or `@` whatever they end in, alone by their end.
 static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|ie|us|ca|au|link)\b",
+        r#"https?://(?:[^\s/@]*@)?[^\s/?#:,;()<>\[\]*"']+|(?:\bwww\.|@)[a-z0-9][a-z0-9.-]*\.[a-z]{2,24}\b|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:uk|com|org|net|gov|police|wales|cymru|scot|eu|info|ly|co|gl|me|io|ie|us|ca|au|link|xyz|online|site|app|dev|top|biz|click|live|help|support|shop|cc|tk)\b"#,
     )
 });
 
 /// P1: links and addresses lead to the controller's own, registered domains, or to an authority that it published.
 fn domain(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    for hit in DOMAIN.find_iter(&subject.message.text) {
-        if !is_published(subject, hit.as_str()) {
+    let plain = subject.reading.plain();
+    for hit in DOMAIN.find_iter(plain.as_bytes()) {
+        if !subject
+            .known
+            .has_domain(host(&subject.message.text[subject.reading.place(hit.start())..subject.reading.place(hit.end())]))
+        {
             found.push(Found::at(subject, hit.start(), "a domain that was not published"));
         }
     }
     if let Some(page) = subject.check_page
-        && !reqwest::Url::parse(page).is_ok_and(|url| url.domain().is_some_and(|name| is_published(subject, name)))
+        && !reqwest::Url::parse(page).is_ok_and(|url| url.domain().is_some_and(|name| subject.known.has_domain(name)))
     {
         found.push(Found::element("how_to_check_real", 0, "the controller's check page is at a domain that was not published"));
     }
 }
 
-/// The domain or one above it was published.
-pub(super) fn is_published(subject: &Subject<'_>, name: &str) -> bool {
-    let name = name.to_lowercase();
-    subject.published.domains.iter().any(|own| {
-        let own = own.to_lowercase();
-        name == own || name.strip_suffix(&own).is_some_and(|rest| rest.ends_with('.'))
-    })
+/// The name alone: without the scheme, whoever would log in, and the point that ends a sentence.
+fn host(text: &str) -> &str {
+    let name = text.split_once("://").map_or(text, |(_, rest)| rest);
+    name.rsplit('@').next().unwrap_or(name).trim_end_matches('.')
 }
 
 static PHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\+|\b0|\b1[ -]?8|\()[\d ()./-]{6,}\d\b"));
@@ -90,22 +102,23 @@ const PREMIUM: &[&str] = &["084", "087", "09", "070", "118"];
 
 /// F5 and P1: a number in a notice is published beforehand, and calling it is free or an ordinary call.
 fn phone(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    for hit in PHONE.find_iter(&subject.message.text) {
-        let digits = national(hit.as_str());
+    let plain = subject.reading.plain();
+    for hit in PHONE.find_iter(plain.as_bytes()) {
+        let digits = national(&plain[hit.range()]);
         // Dates such as 01.02.2026 are no numbers.
         if !(9..=15).contains(&digits.len()) {
             continue;
         }
         if PREMIUM.iter().any(|start| digits.starts_with(start)) {
             found.push(Found::at(subject, hit.start(), "a number that costs the caller"));
-        } else if !subject.published.phones.iter().any(|own| national(own) == digits) {
+        } else if !subject.known.has_phone(&digits) {
             found.push(Found::at(subject, hit.start(), "a telephone number that was not published"));
         }
     }
 }
 
 /// Digits as dialled in the country, for the United Kingdom and North America.
-fn national(number: &str) -> String {
+pub(super) fn national(number: &str) -> String {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     match (number.trim_start().starts_with('+'), digits.strip_prefix("44"), digits.strip_prefix('1')) {
         (true, Some(rest), _) => format!("0{}", rest.trim_start_matches('0')),
@@ -115,25 +128,23 @@ fn national(number: &str) -> String {
 }
 
 static REACHES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\d[\d ()-]{6,}\d|\S+@\S+\.\S+|\bwww\.|https?://|\b[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}\b|\b\d{5}(-\d{4})?\b")
+    pattern(r"\d[\d ()-]{6,}\d|\S+@\S+\.\S+|\bwww\.|https?://|\b[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}\b|\b\d{5}(-\d{4})?\b")
 });
 
-/// Art. 33(3)(b): the name, and how to reach it. A department's number alone is not a name.
-fn nameless(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    for id in ["contact_dpo", "contact_general"] {
-        for part in subject.message.parts_of(id) {
-            let text = subject.message.of(part);
-            let line = subject.message.line(part.range.start);
-            let capitals = text.split_whitespace().filter(|word| word.chars().next().is_some_and(char::is_uppercase)).count();
-            // The sentence's own first word is one capital.
-            if id == "contact_dpo" && capitals < 3 {
-                found.push(Found::element(id, line, format!("`{id}` names nobody")));
-            }
-            if !REACHES.is_match(text) {
-                found.push(Found::element(id, line, format!("`{id}` has no telephone number, email, page or address")));
-            }
-        }
-    }
+/// Parts that say whom to ask.
+const CONTACTS: &[&str] = &["contact_dpo", "contact_general"];
+
+/// Art. 33(3)(b): the name of who answers. A department's number alone is not a name.
+fn nameless(part: &PartText<'_>) -> Option<String> {
+    let capitals = part.text.split_whitespace().filter(|word| word.chars().next().is_some_and(char::is_uppercase)).count();
+    // The sentence's own first word is one capital.
+    (part.id == "contact_dpo" && capitals < 3).then(|| format!("`{}` names nobody", part.id))
+}
+
+/// Art. 33(3)(b), 45 CFR 164.404(c)(1)(E): and how to reach them.
+fn unreachable(part: &PartText<'_>) -> Option<String> {
+    let is_cut_off = CONTACTS.contains(&part.id) && !REACHES.is_match(part.text.as_bytes());
+    is_cut_off.then(|| format!("`{}` has no telephone number, email, page or address", part.id))
 }
 
 /// P2, P3: a code that stands in the message, and words that say how to check it.

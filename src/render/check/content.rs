@@ -1,6 +1,7 @@
 //! The parts that a profile demands: there, not blank, and none that it forbids.
 
-use super::{Found, Rule, Severity, Subject};
+use super::known::PartText;
+use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::profile::{Demand, ElementRule};
 use crate::model::state::Content;
 use crate::model::texts::has_text;
@@ -20,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "the profile's law",
         is_confirmed: true,
         remedy: "mark the part in the template with `{{#element \"…\"}}` and give the incident its text",
-        check: missing,
+        check: Check::Message(missing),
     },
     Rule {
         id: "C002",
@@ -29,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "the profile's law",
         is_confirmed: true,
         remedy: "give the incident or the person the text that this part prints",
-        check: blank,
+        check: Check::Message(blank),
     },
     Rule {
         id: "C003",
@@ -38,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "the profile's law",
         is_confirmed: true,
         remedy: "take the part out of the template of this profile",
-        check: forbidden,
+        check: Check::Message(forbidden),
     },
     Rule {
         id: "C004",
@@ -47,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "the profile's guidance",
         is_confirmed: true,
         remedy: "add the part to the template, or write why it is left out",
-        check: not_recommended,
+        check: Check::Message(not_recommended),
     },
     Rule {
         id: "C005",
@@ -56,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "Duly: what is checked is what is read",
         is_confirmed: true,
         remedy: "mark each part once for each language",
-        check: doubled,
+        check: Check::Message(doubled),
     },
     Rule {
         id: "C070",
@@ -65,7 +66,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "UK GDPR Art. 34(2): clear and plain language",
         is_confirmed: true,
         remedy: "write the text in that language, in the incident's table of that language",
-        check: other_language,
+        check: Check::Part(other_language),
     },
 ];
 
@@ -149,21 +150,17 @@ const ENGLISH: &[&str] = &["the", "and", "of", "to", "your", "was", "have", "tha
 const WELSH: &[&str] = &["yn", "yr", "ac", "eich", "wedi", "gan", "mae", "ein", "ar", "chi", "hwn", "nid", "bod"];
 
 /// Welsh where Welsh is declared, English where English is (SI 2023/1041, standards 3 to 5; Art. 34(2)).
-fn other_language(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let first = subject.languages.first().map_or("", String::as_str);
-    for part in subject.message.parts.iter().filter(|part| EXPLAINING.contains(&part.id.as_str())) {
-        let declared = if part.language.is_empty() { first } else { &part.language };
-        let words = subject.message.of(part).to_lowercase();
-        let count = |list: &[&str]| words.split(|c: char| !c.is_alphabetic()).filter(|word| list.contains(word)).count();
-        let (english, welsh) = (count(ENGLISH), count(WELSH));
-        let is_other = match declared {
-            "cy" => english > welsh,
-            "en" => welsh > english,
-            _ => english > 3,
-        };
-        if is_other {
-            let what = format!("`{}` does not read like `{declared}`", part.id);
-            found.push(Found::element(&part.id, subject.message.line(part.range.start), what));
-        }
+fn other_language(part: &PartText<'_>) -> Option<String> {
+    if !EXPLAINING.contains(&part.id) {
+        return None;
     }
+    let words = part.text.to_lowercase();
+    let count = |list: &[&str]| words.split(|c: char| !c.is_alphabetic()).filter(|word| list.contains(word)).count();
+    let (english, welsh) = (count(ENGLISH), count(WELSH));
+    let is_other = match part.language {
+        "cy" => english > welsh,
+        "en" => welsh > english,
+        _ => english > 3,
+    };
+    is_other.then(|| format!("`{}` does not read like `{}`", part.id, part.language))
 }

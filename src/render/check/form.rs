@@ -1,6 +1,6 @@
 //! The form that a law prescribes: title, headings, type.
 
-use super::{Found, Rule, Severity, Subject};
+use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::state::Channel;
 
 pub(super) const RULES: &[Rule] = &[
@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "Cal. Civ. Code 1798.82(d)(1)",
         is_confirmed: false,
         remedy: "write the title and the headings word for word as the profile has them",
-        check: headings,
+        check: Check::Message(headings),
     },
     Rule {
         id: "C011",
@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "Cal. Civ. Code 1798.82(d)(1)",
         is_confirmed: false,
         remedy: "print the letter in a larger size",
-        check: small_type,
+        check: Check::Message(small_type),
     },
 ];
 

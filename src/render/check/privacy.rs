@@ -1,6 +1,7 @@
 //! Nothing of what was lost stands in the message, and nothing on its outside tells who writes.
 
-use super::{Found, Rule, Severity, Subject};
+use super::reading::squeezed;
+use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::contact::PersonRecord;
 use crate::model::email;
 use crate::model::state::Channel;
@@ -26,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "GOV.UK Notify: assume that anyone could read it",
         is_confirmed: true,
         remedy: "name the kind of data, never the value: take the field out of the template or the text",
-        check: leaks,
+        check: Check::Message(leaks),
     },
     Rule {
         id: "C061",
@@ -35,72 +36,45 @@ pub(super) const RULES: &[Rule] = &[
         source: "Farley v Paymaster: plain envelopes; GOV.UK Notify's guidance",
         is_confirmed: true,
         remedy: "in discreet mode write the employer's name only inside the letter, and choose a sender that does not tell",
-        check: tells_who_writes,
+        check: Check::Message(tells_who_writes),
     },
 ];
 
 /// Values that a forger could use, and those of columns that were marked sensitive: never the name by which somebody is
 /// addressed.
 fn sensitive(person: &PersonRecord, channel: Channel) -> Vec<(String, String)> {
-    let mut values = vec![("external_reference".to_owned(), squeeze(&person.external_reference))];
+    let mut values = vec![("external_reference".to_owned(), squeezed(&person.external_reference))];
     if let Some(phone) = &person.phone {
-        let digits = squeeze(phone);
+        let digits = squeezed(phone);
         // +44 7400 123456 is written 07400 123456: what the two have in common.
         values.push(("phone".to_owned(), digits.chars().skip(digits.len().saturating_sub(9)).collect()));
     }
     // A letter prints the address in its window; a text message has no use for one.
     if channel == Channel::Sms {
-        values.extend(person.address.iter().flatten().map(|line| ("address".to_owned(), squeeze(line))));
+        values.extend(person.address.iter().flatten().map(|line| ("address".to_owned(), squeezed(line))));
     }
     let has_digit = |value: &str| value.chars().any(|c| c.is_ascii_digit());
     values.retain(|(_, value)| value.len() >= VALUE_MIN && has_digit(value));
-    values.extend(person.email.iter().map(|email| ("email".to_owned(), squeeze(email))));
+    values.extend(person.email.iter().map(|email| ("email".to_owned(), squeezed(email))));
     for (name, cell) in person.columns.iter().filter(|(_, cell)| cell.column.sensitive) {
-        let forms = [squeeze(&cell.value), squeeze(&cell.printed())].into_iter().collect::<BTreeSet<_>>();
+        let forms = [squeezed(&cell.value), squeezed(&cell.printed())].into_iter().collect::<BTreeSet<_>>();
         let tells = |value: &String| value.chars().count() >= if has_digit(value) { CODE_MIN } else { WORDS_MIN };
         values.extend(forms.into_iter().filter(tells).map(|value| (name.clone(), value)));
     }
     values
 }
 
-fn squeeze(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
 /// GOV.UK Notify, NCSC: letters list kinds of data, never values; what was lost is not sent once more.
 fn leaks(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let code = squeeze(subject.reference_code);
+    let code = squeezed(subject.reference_code);
     let is_sensitive = |column: &str| subject.person.columns.get(column).is_some_and(|cell| cell.column.sensitive);
     let named: BTreeSet<&str> = subject.variables.iter().filter_map(Variable::column).filter(|name| is_sensitive(name)).collect();
     found.extend(named.iter().map(|name| Found::whole(format!("the template prints the sensitive column `{name}`"))));
     for (field, value) in sensitive(subject.person, subject.channel) {
-        if code != value && !named.contains(field.as_str()) && holds(&subject.message.text, &value) {
+        if code != value && !named.contains(field.as_str()) && subject.reading.holds(&value) {
             found.push(Found::whole(format!("the person's own `{field}` is printed")));
         }
     }
-}
-
-/// Whether the text holds a value, however it is spaced or hyphenated, and not inside a longer word or number.
-fn holds(text: &str, value: &str) -> bool {
-    let wanted: Vec<char> = value.chars().collect();
-    let letters: Vec<(char, bool)> = {
-        let mut breaks_before = true;
-        let mut letters = Vec::with_capacity(text.len());
-        for c in text.chars() {
-            if c.is_alphanumeric() {
-                letters.extend(c.to_lowercase().map(|c| (c, breaks_before)));
-                breaks_before = false;
-            } else {
-                breaks_before = true;
-            }
-        }
-        letters
-    };
-    letters.windows(wanted.len()).enumerate().any(|(at, window)| {
-        let is_phone_tail = window.first().is_some_and(|(c, _)| c.is_ascii_digit());
-        let ends = letters.get(at + wanted.len()).is_none_or(|(_, breaks)| *breaks);
-        (window[0].1 || is_phone_tail) && ends && window.iter().map(|(c, _)| c).eq(&wanted)
-    })
 }
 
 /// For police the sender's name on the outside discloses the occupation: in discreet mode it stands inside only.
@@ -135,9 +109,9 @@ fn tells_who_writes(subject: &Subject<'_>, found: &mut Vec<Found>) {
 
 /// A letter's outside is its window; that nothing else shows on it is read from the laid-out page.
 fn window_tells(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let window = squeeze(&subject.person.address_block().concat());
+    let window = squeezed(&subject.person.address_block().concat());
     let words = subject.facts.discreet_words.iter().map(String::as_str).chain([subject.controller_name]);
-    if words.map(squeeze).any(|word| word.chars().count() >= WORD_MIN && window.contains(&word)) {
+    if words.map(squeezed).any(|word| word.chars().count() >= WORD_MIN && window.contains(&word)) {
         found.push(Found::whole("the address in the window names who writes"));
     }
 }

@@ -1,6 +1,7 @@
 //! How hard an English text is to read, by a formula that anybody can recompute.
 
-use super::{Found, Rule, Severity, Subject};
+use super::known::PartText;
+use super::{Check, Rule, Severity};
 
 /// School grade above which a text is noted.
 const GRADE_MAX: f64 = 9.0;
@@ -14,21 +15,16 @@ pub(super) const RULES: &[Rule] = &[Rule {
     source: "UK GDPR Art. 12(1), 34(2): clear and plain language",
     is_confirmed: true,
     remedy: "shorter sentences and shorter words; or write why it stays",
-    check: hard,
+    check: Check::Part(hard),
 }];
 
 /// Art. 12(1): Flesch and Kincaid's grade of the parts that explain, at most that of a fourteen-year-old.
-fn hard(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    if !subject.reads_english() {
-        return;
+fn hard(part: &PartText<'_>) -> Option<String> {
+    if !part.is_english || !super::content::EXPLAINING.contains(&part.id) {
+        return None;
     }
-    for part in subject.message.parts.iter().filter(|part| super::content::EXPLAINING.contains(&part.id.as_str())) {
-        let grade = grade(subject.message.of(part)).filter(|grade| *grade > GRADE_MAX);
-        if let Some(grade) = grade {
-            let what = format!("reading `{}` takes {grade:.1} years of school, more than {GRADE_MAX:.0}", part.id);
-            found.push(Found::element(&part.id, subject.message.line(part.range.start), what));
-        }
-    }
+    let grade = grade(part.text).filter(|grade| *grade > GRADE_MAX)?;
+    Some(format!("reading `{}` takes {grade:.1} years of school, more than {GRADE_MAX:.0}", part.id))
 }
 
 /// The Flesch–Kincaid grade: 0.39 words a sentence + 11.8 syllables a word − 15.59; `None` for short texts.

@@ -1,11 +1,10 @@
 //! Rules of channels: no links in a text message, a sender that readers can know.
 
-use super::contact::is_published;
 use super::wording::pattern;
-use super::{Found, Rule, Severity, Subject};
+use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::contact::email::is_address;
 use crate::model::state::{Channel, Content};
-use regex::Regex;
+use regex::bytes::Regex;
 use std::sync::LazyLock;
 
 pub(super) const RULES: &[Rule] = &[
@@ -16,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "take it out and name the page in words; or have it allowed by name: `sms_links = true` under `[published]`",
-        check: link,
+        check: Check::Message(link),
     },
     Rule {
         id: "C052",
@@ -25,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "nobody can see where a shortened link leads: write the controller's own domain",
-        check: shortened,
+        check: Check::Message(shortened),
     },
     Rule {
         id: "C056",
@@ -34,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "UK networks' sender rules of 2023, GOV.UK Service Manual; NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "text messages: 3 to 11 letters, digits, hyphens, the controller's name in it (`duly controller`); emails: `email_sender` under `[published]`, at one of its `domains`",
-        check: sender,
+        check: Check::Message(sender),
     },
     Rule {
         id: "C080",
@@ -43,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "the profile's table of channels that close",
         is_confirmed: true,
         remedy: "keep a letter or an email in the route: until then the person counts as alerted, not as notified",
-        check: only_alerts,
+        check: Check::Message(only_alerts),
     },
     Rule {
         id: "C081",
@@ -52,13 +51,13 @@ pub(super) const RULES: &[Rule] = &[
         source: "EDPB 9/2022; ICO audit toolkit",
         is_confirmed: true,
         remedy: "choose a route without it, or correct `compromised_channels` under `[facts]`",
-        check: compromised,
+        check: Check::Message(compromised),
     },
 ];
 
 static LINK: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\bhttps?://|\bwww\.|\b[a-z0-9-]+(\.[a-z0-9-]+)*\.(uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|link)\b(/\S*)?",
+        r"\bhttps?://|\bwww\.|\b[a-z0-9-]+(\.[a-z0-9-]+)*\.(uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|link)\b(/\S*)?",
     )
 });
 
@@ -67,8 +66,9 @@ fn link(subject: &Subject<'_>, found: &mut Vec<Found>) {
     if subject.channel != Channel::Sms || subject.published.sms_links {
         return;
     }
-    for hit in LINK.find_iter(&subject.message.text) {
-        let is_mail = subject.message.text[..hit.start()].ends_with('@');
+    let plain = subject.reading.plain();
+    for hit in LINK.find_iter(plain.as_bytes()) {
+        let is_mail = plain[..hit.start()].ends_with('@');
         if !is_mail {
             found.push(Found::at(subject, hit.start(), "a link in a text message"));
         }
@@ -77,13 +77,13 @@ fn link(subject: &Subject<'_>, found: &mut Vec<Found>) {
 
 static SHORTENERS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\b(bit\.ly|tinyurl\.com|t\.co|goo\.gl|ow\.ly|is\.gd|buff\.ly|rebrand\.ly|cutt\.ly|shorturl\.at|tiny\.cc|lnkd\.in|rb\.gy|t\.ly|s\.id)\b",
+        r"\b(bit\.ly|tinyurl\.com|t\.co|goo\.gl|ow\.ly|is\.gd|buff\.ly|rebrand\.ly|cutt\.ly|shorturl\.at|tiny\.cc|lnkd\.in|rb\.gy|t\.ly|s\.id)\b",
     )
 });
 
 /// The same: nobody can see where such a link leads, in whatever channel.
 fn shortened(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    for hit in SHORTENERS.find_iter(&subject.message.text) {
+    for hit in SHORTENERS.find_iter(subject.reading.plain().as_bytes()) {
         found.push(Found::at(subject, hit.start(), "a shortened link"));
     }
 }
@@ -110,7 +110,7 @@ fn sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
 /// P1: an email comes from an address that was published, at a domain that the reader can look up.
 fn email_sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
     let sender = &subject.published.email_sender;
-    let is_known = sender.rsplit_once('@').is_some_and(|(_, domain)| is_published(subject, domain));
+    let is_known = sender.rsplit_once('@').is_some_and(|(_, domain)| subject.known.has_domain(domain));
     if sender.is_empty() {
         found.push(Found::whole("`email_sender` is not published"));
     } else if !is_address(sender) || !is_known {
@@ -120,9 +120,16 @@ fn email_sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
 
 /// 45 CFR 164.404(d), Cal. Civ. Code 1798.82(j): some laws never accept a text message; no law accepts an alert.
 fn only_alerts(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    if subject.content == Content::Full && !subject.profile.closes(subject.channel, subject.content) {
-        found.push(Found::whole(format!("`{}` does not end a notice under `{}`", subject.channel, subject.profile.id)));
+    if subject.content != Content::Full || subject.profile.closes(subject.channel, subject.content) {
+        return;
     }
+    let what = format!("`{}` does not end a notice under `{}`", subject.channel, subject.profile.id);
+    found.push(match subject.profile.not_closing(subject.channel) {
+        Some(row) => {
+            Found { source: Some((row.source.clone(), row.confirmed)), ..Found::whole(format!("{what}: {}", row.reason)) }
+        }
+        None => Found::whole(what),
+    });
 }
 
 /// Cal. Civ. Code 1798.82(j), EDPB 9/2022: never through what the breach opened.

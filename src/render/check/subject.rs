@@ -1,5 +1,7 @@
 //! What is checked, and by what.
 
+use super::known::Known;
+use super::reading::Reading;
 use super::{Finding, check};
 use crate::model::contact::PersonRecord;
 use crate::model::profile::Profile;
@@ -19,6 +21,7 @@ pub struct Rules {
     pub facts: Facts,
     /// What the controller published.
     pub published: Published,
+    known: Known,
 }
 
 /// What is checked: one message of one person, as it will be read.
@@ -32,6 +35,10 @@ pub struct Subject<'a> {
     pub content: Content,
     /// The text, with its parts.
     pub message: &'a Marked,
+    /// The same text as rules search it.
+    pub reading: &'a Reading<'a>,
+    /// What is the same for everybody under these rules.
+    pub known: &'a Known,
     /// What its template names.
     pub variables: &'a [Variable],
     /// Languages of the document, the first one first, such as `en` and `cy`.
@@ -59,7 +66,8 @@ pub struct Subject<'a> {
 impl Rules {
     /// The rules of an incident under a profile.
     pub fn of(texts: &Value, profile: Profile) -> Self {
-        Self { profile, facts: table(texts, "facts"), published: table(texts, "published") }
+        let published = table(texts, "published");
+        Self { profile, facts: table(texts, "facts"), known: Known::of(&published), published }
     }
 
     /// Checks one message of a person by every rule.
@@ -76,6 +84,8 @@ impl Rules {
             channel: template.channel,
             content: template.content,
             message: &message.marked,
+            reading: &Reading::of(&message.marked.text),
+            known: &self.known,
             variables: &template.variables,
             languages: &template.languages,
             font_pt: message.font_pt,

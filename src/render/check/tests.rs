@@ -1,5 +1,9 @@
 //! Each rule has a message that passes and one that fails; taking any part from a shipped template turns the check red.
 
+mod odd;
+
+use super::known::Known;
+use super::reading::Reading;
 use super::*;
 use crate::model::column::{Cell, Column, ColumnType};
 use crate::model::contact::PersonRecord;
@@ -101,17 +105,24 @@ fn rendered(case: &Case) -> String {
         "incident": texts, "controller": { "name": case.controller_name }, "person": { "name": case.person.name },
         "reference_code": case.code, "date": "25 November 2026",
     });
-    case.template.render(&data).unwrap()
+    case.template.render(&data.into()).unwrap()
 }
 
 fn run(case: &Case) -> Vec<Finding> {
+    run_with(case, &Known::of(&table(&case.texts, "published")))
+}
+
+fn run_with(case: &Case, known: &Known) -> Vec<Finding> {
     let text = case.text.clone().unwrap_or_else(|| rendered(case));
     let message = Marked::read(&format!("{}\n{text}", case.template.title));
+    let published = table(&case.texts, "published");
     check(&Subject {
         profile: &case.profile,
         channel: case.template.channel,
         content: case.template.content,
         message: &message,
+        reading: &Reading::of(&message.text),
+        known,
         variables: &case.template.variables,
         languages: &case.template.languages,
         font_pt: case.font_pt,
@@ -121,7 +132,7 @@ fn run(case: &Case) -> Vec<Finding> {
         sms_sender: &case.sms_sender,
         texts: &case.texts,
         facts: &table(&case.texts, "facts"),
-        published: &table(&case.texts, "published"),
+        published: &published,
         check_page: case.check_page,
     })
 }

@@ -1,8 +1,10 @@
 //! Words that must not stand in a message: what was never filled in, what sells, what frightens, what asks for secrets.
 
-use super::{Found, Rule, Severity, Subject};
+use super::known::PartText;
+use super::reading::Reading;
+use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::state::Channel;
-use regex::{Regex, RegexSet};
+use regex::bytes::{Match, Regex, RegexSet};
 use std::sync::LazyLock;
 
 pub(super) const RULES: &[Rule] = &[
@@ -13,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "Duly: what is approved is what is read",
         is_confirmed: true,
         remedy: "give the field a value, or take it out of the template",
-        check: placeholder,
+        check: Check::Message(placeholder),
     },
     Rule {
         id: "C021",
@@ -22,16 +24,25 @@ pub(super) const RULES: &[Rule] = &[
         source: "Duly: a message reads as it was written",
         is_confirmed: true,
         remedy: "write the character itself in the list or the text",
-        check: html_name,
+        check: Check::Message(html_name),
     },
     Rule {
         id: "C031",
         severity: Severity::Warning,
-        says: "a word that few readers know, or a nature that only says `an incident`",
+        says: "a word that few readers know",
         source: "UK GDPR Art. 12(1), 34(2): clear and plain language",
         is_confirmed: true,
         remedy: "say in common words what happened: what was taken, when, from where",
-        check: jargon,
+        check: Check::Message(jargon),
+    },
+    Rule {
+        id: "C031",
+        severity: Severity::Warning,
+        says: "a nature that only says `an incident`",
+        source: "UK GDPR Art. 12(1), 34(2): clear and plain language",
+        is_confirmed: true,
+        remedy: "say in common words what happened: what was taken, when, from where",
+        check: Check::Part(vague),
     },
     Rule {
         id: "C040",
@@ -40,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "EDPB 9/2022 section III.C: a message of its own",
         is_confirmed: false,
         remedy: "take them out: a notice carries nothing else",
-        check: marketing,
+        check: Check::Message(marketing),
     },
     Rule {
         id: "C053",
@@ -49,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "never ask for data in a notice: a forger would",
-        check: asks,
+        check: Check::Message(asks),
     },
     Rule {
         id: "C054",
@@ -58,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "say calmly what to do: words that press are the mark of a forger",
-        check: presses,
+        check: Check::Message(presses),
     },
     Rule {
         id: "C093",
@@ -67,7 +78,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "UODO Bank Millennium: a notice without its content is no notice",
         is_confirmed: true,
         remedy: "write what happened in your own incident",
-        check: sample,
+        check: Check::Message(sample),
     },
 ];
 
@@ -81,18 +92,19 @@ impl Patterns {
     /// The patterns are of this program: one that does not compile is found by its first test.
     #[expect(clippy::expect_used, reason = "constants, each compiled by a test")]
     fn new(patterns: &[&str]) -> Self {
-        let insensitive = patterns.iter().map(|p| format!("(?i){p}"));
-        let each: Vec<Regex> = insensitive.clone().map(|p| Regex::new(&p).expect("a pattern of this file")).collect();
-        Self { all: RegexSet::new(insensitive).expect("the same patterns"), each }
+        let plain = patterns.iter().map(|p| format!("(?i-u){p}"));
+        let each: Vec<Regex> = plain.clone().map(|p| Regex::new(&p).expect("a pattern of this file")).collect();
+        Self { all: RegexSet::new(plain).expect("the same patterns"), each }
     }
 
-    fn find<'t>(&'t self, text: &'t str) -> impl Iterator<Item = regex::Match<'t>> {
-        self.all.matches(text).into_iter().filter_map(move |index| self.each[index].find(text))
+    fn find<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Match<'t>> {
+        let any = self.all.is_match(text.as_bytes());
+        self.each.iter().filter(move |_| any).filter_map(move |pattern| pattern.find(text.as_bytes()))
     }
 }
 
 static PLACEHOLDERS: LazyLock<Patterns> = LazyLock::new(|| {
-    Patterns::new(&[r"\{\{|\}\}", r"\$\{", r"<<|>>", r"%[sd]\b", r"__\w+__", r"\bundefined\b", r"\bnull\b", r"\bNaN\b"])
+    Patterns::new(&[r"\{\{|\}\}", r"\$\{", r"<<|>>", r"%[sd]\b", r"__\w+__", r"\bundefined\b", r"\bnull\b", r"(?-i:\bNaN\b)"])
 });
 
 /// A template engine, a mail merge or a program left something.
@@ -105,7 +117,7 @@ static HTML_NAMES: LazyLock<Patterns> =
 
 /// `O&#39;Brien` tells a reader that nobody looked. An email's HTML part is made from the checked text.
 fn html_name(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    for hit in HTML_NAMES.find(&subject.message.text) {
+    for hit in HTML_NAMES.find(subject.reading.plain()) {
         found.push(Found::at(subject, hit.start(), ""));
     }
 }
@@ -131,22 +143,19 @@ static JARGON: LazyLock<Patterns> = LazyLock::new(|| {
 /// Words of a sentence that only says that something happened.
 const NATURE_WORDS_MIN: usize = 9;
 
-/// Art. 34(2), 12(1): what happened, in words that a reader knows; `an incident` alone says nothing.
+/// Art. 34(2), 12(1): what happened, in words that a reader knows.
 fn jargon(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    if !subject.reads_english() {
-        return;
+    if subject.reads_english() {
+        note(subject, &JARGON, "a word of the trade", found);
     }
-    note(subject, &JARGON, "a word of the trade", found);
-    for part in subject.message.parts_of("nature") {
-        let text = subject.message.of(part);
-        if text.split_whitespace().count() < NATURE_WORDS_MIN && text.to_lowercase().contains("incident") {
-            found.push(Found::element(
-                "nature",
-                subject.message.line(part.range.start),
-                "`nature` only says that there was an incident",
-            ));
-        }
-    }
+}
+
+/// Art. 34(2): `an incident` alone says nothing of what happened.
+fn vague(part: &PartText<'_>) -> Option<String> {
+    let is_nature = part.is_english && part.id == "nature";
+    let is_short = is_nature && part.text.split_whitespace().count() < NATURE_WORDS_MIN;
+    (is_short && part.text.to_lowercase().contains("incident"))
+        .then(|| "`nature` only says that there was an incident".to_owned())
 }
 
 static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
@@ -173,18 +182,19 @@ fn marketing(subject: &Subject<'_>, found: &mut Vec<Found>) {
 
 static ASKS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\b(reply|respond|text|send|enter|confirm|provide|give|tell|update|verify)\b[^.!?]{0,40}\b(passwords?|pass ?codes?|PIN|bank (account|details)|card (number|details)|account number|security (code|answers?)|date of birth|National Insurance number|Social Security number|personal (details|data|information))\b",
+        r"\b(reply|respond|text|send|enter|confirm|provide|give|tell|update|verify)\b[^.!?]{0,40}\b(passwords?|pass ?codes?|PIN|bank (account|details)|card (number|details)|account number|security (code|answers?)|date of birth|National Insurance number|Social Security number|personal (details|data|information))\b",
     )
 });
 static DENIES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(never|not|nobody|no one|anyone who|if (somebody|anybody|someone|anyone)|peidiwch|byth)\b|n[’']t\b")
+    pattern(r"\b(never|not|nobody|no one|anyone who|if (somebody|anybody|someone|anyone)|peidiwch|byth)\b|n't\b")
 });
 
 /// A message that asks trains its readers to answer the next one, which is a forger's.
 fn asks(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    for hit in ASKS.find_iter(&subject.message.text) {
-        let sentence = subject.message.text[..hit.start()].rfind(['.', '!', '?', '\n']).map_or(0, |at| at + 1);
-        if !DENIES.is_match(&subject.message.text[sentence..hit.end()]) {
+    let plain = subject.reading.plain();
+    for hit in ASKS.find_iter(plain.as_bytes()) {
+        let sentence = plain[..hit.start()].rfind(['.', '!', '?', '\n']).map_or(0, |at| at + 1);
+        if !DENIES.is_match(&plain.as_bytes()[sentence..hit.end()]) {
             found.push(Found::at(subject, hit.start(), "it asks for a secret or for data"));
         }
     }
@@ -216,7 +226,7 @@ static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\[[^\]\n]{0,80}\]?",
         r"\bTB[CAD]\b",
-        r"\bTO ?DO\b:?",
+        r"(?-i:\bTO ?DO\b)|\btodo:",
         r"\bX{3,}\b",
         r"\blorem ipsum\b",
         r"\bsample (text|wording)\b",
@@ -234,14 +244,14 @@ fn sample(subject: &Subject<'_>, found: &mut Vec<Found>) {
 
 /// Sample wording in a text that somebody wrote, before it stands in any message.
 pub fn is_sample(text: &str) -> bool {
-    SAMPLES.all.is_match(text)
+    SAMPLES.all.is_match(Reading::of(text).plain().as_bytes())
 }
 
 /// Notes each place in the template's and the incident's words. People are called Null, Alert or Discount: a person's own
 /// name is never wording.
 fn note(subject: &Subject<'_>, patterns: &Patterns, what: &str, found: &mut Vec<Found>) {
-    let text = &subject.message.text;
-    if !patterns.all.is_match(text) {
+    let (text, plain) = (&subject.message.text, subject.reading.plain().as_bytes());
+    if !patterns.all.is_match(plain) {
         return;
     }
     // A person may be called Null, and a code of older lists may read so.
@@ -250,13 +260,14 @@ fn note(subject: &Subject<'_>, patterns: &Patterns, what: &str, found: &mut Vec<
         own.into_iter().flat_map(|own| text.match_indices(own)).any(|(start, own)| (start..start + own.len()).contains(&at))
     };
     for pattern in &patterns.each {
-        if let Some(hit) = pattern.find_iter(text).find(|hit| !is_own(hit.start())) {
+        if let Some(hit) = pattern.find_iter(plain).find(|hit| !is_own(subject.reading.place(hit.start()))) {
             found.push(Found::at(subject, hit.start(), what));
         }
     }
 }
 
+/// A pattern over plain text, whatever its case.
 #[expect(clippy::expect_used, reason = "constants, each compiled by a test")]
 pub(super) fn pattern(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a pattern of this program")
+    Regex::new(&format!("(?i-u){pattern}")).expect("a pattern of this program")
 }
