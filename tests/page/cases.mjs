@@ -40,6 +40,12 @@ const changing = (...pairs) => i => pairs.forEach(change => i.add({ k: 'log.key_
 const once = changing([KEYS.log, KEYS.second]), twice = changing([KEYS.log, KEYS.second], [KEYS.second, KEYS.third]);
 /** A change that does not count: the log goes on under the key before. */
 const falsely = (change, spoil) => i => { changing(change)(i); const event = i.events.at(-2); event.isFalse = true; event.d = spoil?.(i.events.length - 2); };
+const OTHER = '0192f0aa-0000-7000-8000-00000000000c';
+/** A second approval of the pack's plan by another user, with this key. */
+function approve(files, key) {
+  const one = JSON.parse(files.get('approvals/1-1.json'));
+  files.set('approvals/1-2.json', Buffer.from(canonical({ ...one, key: key.public.toString('hex'), signature: key.sign(one.statement).toString('hex'), user: OTHER })));
+}
 const place = i => i.events.findIndex(e => e.change);
 const name = (files, start) => [...files.keys()].find(n => n.startsWith(start));
 
@@ -110,6 +116,9 @@ export const CASES = [
   { name: 'a zip of something else', verdict: 'cannot', codes: [], files: f => { f.clear(); f.set('letter.txt', Buffer.from('hello')); } },
 
   bad('a name twice', ['pack'], { entries: e => [...e, e[3]] }),
+  bad('a name that differs from another by its case alone', ['pack'], { files: f => f.set('CHECKPOINT', Buffer.from('x')) }),
+  bad('a name with a dot at its end', ['pack'], { files: f => f.set('checkpoint.', Buffer.from('x')) }),
+  bad('a name with a part that is empty', ['pack'], { files: f => f.set('texts//x', Buffer.from('x')) }),
   bad('a path out of the pack', ['pack'], { entries: e => [...e, ['../evil', Buffer.from('x')]] }),
   bad('a name with markup', ['pack'], { entries: e => [...e, ['<img src=x onerror=alert(1)>', Buffer.from('x')]] }),
   bad('a file that unpacks to more than the directory says', ['pack'], { lie: n => (n === 'plans/1.json' ? { size: 3 } : {}) }),
@@ -189,6 +198,14 @@ export const CASES = [
   bad('an approval that was signed as another command', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace('plan approve', 'plan go'); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),
   bad('an approval that was signed for no installation', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.statement = v.statement.replace(/"installation":"[^"]*",/, ''); v.signature = KEYS.approver.sign(v.statement).toString('hex'); return JSON.stringify(v); }) }),
   bad('an approval whose signature does not hold', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => { const v = JSON.parse(a); v.key = KEYS.stranger.public.toString('hex'); return JSON.stringify(v); }) }),
+  bad('a plan that asks for two approvals, and has one', ['approval'], { events: i => { i.inPlan = { approvals: 2 }; } }),
+  bad('a plan that asks for two approvals, and has one twice', ['approval'], { events: i => { i.inPlan = { approvals: 2 }; after(i, at(i, 'plan.approved'), { k: 'plan.approved', plan: 1 }); } }),
+  bad('a plan that asks for two approvals, and has two names with one key', ['approval'], { events: i => { i.inPlan = { approvals: 2 }; after(i, at(i, 'plan.approved'), { k: 'plan.approved', plan: 1, d: { user: OTHER } }); }, files: f => approve(f, KEYS.approver) }),
+  { name: 'a plan that asks for two approvals, and has both', verdict: 'good', codes: [], events: i => { i.inPlan = { approvals: 2 }; after(i, at(i, 'plan.approved'), { k: 'plan.approved', plan: 1, d: { user: OTHER } }); }, files: f => approve(f, KEYS.second) },
+  bad('a plan whose text says a thing twice', ['plan'], { events: i => { i.spellPlan = text => text.replace('"v":1', '"v":1,"v":1'); } }),
+  bad('a plan that names a list that was not frozen so', ['plan'], { events: i => { i.inPlan = { lists: [{ list: 1, people: 6, root: HASH }] }; } }),
+  bad('a plan without its contents', ['contents'], { files: f => f.delete('contents.1.jsonl') }),
+  bad('notified under a profile that says what ends a notice nowhere', ['notice'], { events: i => { i.profiles = { 'uk-gdpr': {} }; } }),
   bad('contents that are not those of the plan', ['contents'], { files: (f, i) => change(f, 'contents.1.jsonl', c => c.toString().replace(`${i.contents().find(l => l.includes(P[5]))}\n`, '')) }),
 
   bad('a move that there is not', ['move'], { events: i => after(i, at(i, 'receipt.late'), { ...message(P[0], 'sms').overdue({ attempt: 1 }) }) }),
@@ -205,6 +222,12 @@ export const CASES = [
   bad('an escalation without cause', ['no_cause'], { events: i => remove(i, at(i, 'receipt', 0, P[1])) }),
   bad('a further text while the one before has arrived', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { ordinal: 2 }); i.add(m.intent(), m.accepted()); } }),
   good('a further text after one that failed', i => { const m = message(P[1], 'sms', { ordinal: 2 }); i.add(m.intent(), m.accepted()); }),
+  bad('a text sent again that had arrived', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { reason: 'resend' }); i.add(m.intent(), m.accepted()); } }),
+  bad('a text sent again while the first call is open', ['no_cause'], { events: i => { const [one, again] = [{}, { reason: 'resend' }].map(of => message(P[5], 'sms', of)); i.add(one.intent(), again.intent(), one.accepted(), again.accepted()); } }),
+  good('a letter sent again after it came back', i => { const m = message(P[1], 'letter', { reason: 'resend' }); i.add(m.intent(), m.accepted()); }),
+  bad('an escalation by the channel on which the first has arrived', ['no_cause'], { events: i => { const m = message(P[1], 'letter'); after(i, at(i, 'receipt', 0, P[1]), m.intent(), m.accepted(), m.receipt('handed_to_carrier')); } }),
+  bad('a correction under the plan that told what it corrects', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { reason: 'correction' }); i.add(m.intent(), m.accepted()); } }),
+  bad('a further phase under the plan of the one before', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { phase: 2 }); i.add(m.intent(), m.accepted()); } }),
   bad('other words than were approved', ['wrong_content'], { events: i => { at(i, 'message.intent').d.content = sha256('q').toString('hex'); } }),
   bad('another address than was listed', ['wrong_destination'], { events: i => { at(i, 'message.intent').d.destination = sha256('q').toString('hex'); } }),
   good('the person\u2019s key destroyed, and a late report', i => i.add(destroyed(P[0]), erased(message(P[0], 'sms').late('sent')))),

@@ -67,14 +67,28 @@ impl World {
         if self.incident_holds > 0 || self.people.is_held(number) {
             self.find(Code::Held, "a hold stands");
         }
-        if before.key.reason == Reason::Escalation && !self.people.has_cause(number, before.key) {
-            self.find(Code::NoCause, "an escalation, while no other message of the notice has failed");
-        }
-        if before.key.ordinal > 1 && !self.people.has_failed_before(number, before.key) {
-            self.find(Code::NoCause, "a further message, while the one before it has not failed");
-        }
+        self.check_cause(number, plan, before.key);
         self.check_commitments(fact, number, plan, before.key.channel);
         self.channels.entry(before.key.channel).or_default().0 += 1;
+    }
+
+    /// Whatever follows another message of the person has its cause.
+    fn check_cause(&mut self, number: usize, plan: u64, key: MessageKey) {
+        if key.reason == Reason::Escalation && !self.people.has_cause(number, key) {
+            self.find(Code::NoCause, "an escalation, while no other message of the notice has failed");
+        } else if key.ordinal > 1 && !self.people.has_failed_before(number, key) {
+            self.find(Code::NoCause, "a further message, while the one before it has not failed");
+        } else if key.reason == Reason::Resend && !self.people.has_failed_on(number, key) {
+            self.find(Code::NoCause, "it is sent again, while no message of the notice has failed on its channel");
+        } else if key.reason != Reason::Correction && self.people.has_another_on(number, key) {
+            self.find(Code::NoCause, "another message of the notice on its channel has not failed");
+        }
+        if self.people.was_told_under(number, plan, key) {
+            self.find(
+                Code::NoCause,
+                format!("a correction or further phase under plan {plan}, by which the person was told before"),
+            );
+        }
     }
 
     /// A call names a profile of its plan, and all calls of a notice the same.

@@ -48,7 +48,10 @@ impl<R: Read + Seek> Pack<R> {
     pub fn open(reader: R) -> Result<Self, PackError> {
         let mut zip = ZipArchive::new(reader).map_err(|e| PackError::Unreadable(format!("it is no zip file ({e})")))?;
         let hostile = |what: &str| PackError::Hostile { file: None, what: what.to_owned() };
-        if zip.has_duplicate_names() {
+        // Where a folder does not tell cases apart, whoever unpacks it elsewhere would write one over the other.
+        let mut names: Vec<Vec<u8>> = zip.file_names_raw().map(<[u8]>::to_ascii_lowercase).collect();
+        names.sort_unstable();
+        if zip.has_duplicate_names() || names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(hostile("two entries have one name"));
         }
         if zip.len() > ENTRIES_MAX {
@@ -160,6 +163,7 @@ impl<R: Read + Seek> Pack<R> {
 
 fn is_name(name: &[u8]) -> bool {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b".-_/".contains(b);
-    let is_part = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
+    // A dot at its end is forgotten by some systems.
+    let is_part = |part: &[u8]| !part.is_empty() && !part.ends_with(b".") && !part.windows(2).any(|two| two == b"..");
     name.len() <= NAME_MAX && name.iter().all(plain) && name.split(|b| *b == b'/').all(is_part)
 }

@@ -198,6 +198,29 @@ impl People {
         self.messages_of(number).any(|m| m.key == before && m.state.is_cause())
     }
 
+    /// Whether another message of the notice has failed on the same channel.
+    pub fn has_failed_on(&self, number: usize, key: MessageKey) -> bool {
+        self.others_on(number, key).any(|m| m.state.is_cause())
+    }
+
+    /// Whether another message of the notice on the same channel has left, or may have, and has not failed.
+    pub fn has_another_on(&self, number: usize, key: MessageKey) -> bool {
+        self.others_on(number, key).any(|m| !m.state.is_cause() && !matches!(m.state, State::Ready | State::Cancelled))
+    }
+
+    fn others_on(&self, number: usize, key: MessageKey) -> impl Iterator<Item = &Message> {
+        self.messages_of(number).filter(move |m| m.key != key && m.key.phase == key.phase && m.key.channel == key.channel)
+    }
+
+    /// Whether a correction or a further phase is sent under a plan that has told the person what came before it: each is
+    /// approved by a plan of its own.
+    pub fn was_told_under(&self, number: usize, plan: u64, key: MessageKey) -> bool {
+        let is_before = |of: MessageKey| {
+            of.phase < key.phase || (of.phase == key.phase && key.reason == Reason::Correction && of.reason != Reason::Correction)
+        };
+        self.messages_of(number).any(|m| m.plan == Some(plan) && is_before(m.key))
+    }
+
     /// Whether a call of the notice is open, not known, or in question.
     pub fn is_leaving(&self, number: usize, phase: u32) -> bool {
         let is_open = |state: State| matches!(state, State::Sending | State::Unknown | State::Asked);

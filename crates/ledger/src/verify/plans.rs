@@ -57,6 +57,8 @@ pub struct Plan {
     pub state: PlanState,
     hash: String,
     prepared_by: String,
+    /// Users and keys that approved it.
+    approved_by: (BTreeSet<String>, BTreeSet<[u8; 32]>),
 }
 
 /// Reads all plans of a pack.
@@ -129,7 +131,8 @@ impl World {
         use PlanState::{Approved, Paused, Prepared, Running, Withdrawn};
         if fact.kind == "plan.prepared" {
             self.check_plan_files(number, hash, inc);
-            let plan = Plan { state: Prepared, hash: hash.to_owned(), prepared_by: user.to_owned() };
+            let (hash, prepared_by) = (hash.to_owned(), user.to_owned());
+            let plan = Plan { state: Prepared, hash, prepared_by, approved_by: Default::default() };
             if self.plans.insert(number, plan).is_some() {
                 self.find(Code::Plan, format!("plan {number} was prepared before"));
             }
@@ -152,18 +155,45 @@ impl World {
         if !from.contains(&state) {
             self.find(Code::Plan, format!("plan {number} is moved from a state in which it is not"));
         }
-        let is_approval = fact.kind == "plan.approved";
-        if is_approval && is_own {
-            self.find(Code::Approval, format!("plan {number} was approved by who prepared it"));
-        } else if is_approval && self.is_whole && !self.has_approval(number, hash, user, inc) {
-            self.find(Code::Approval, format!("the pack has no valid signature of this user under plan {number}"));
+        if fact.kind == "plan.approved" {
+            self.approved((number, hash, user, inc), is_own);
+        } else if fact.kind == "plan.started" {
+            self.check_approvals(number);
         }
         if let Some(plan) = self.plans.get_mut(&number) {
             plan.state = to;
         }
     }
 
-    fn has_approval(&mut self, number: u64, hash: &str, user: &str, inc: &str) -> bool {
+    fn approved(&mut self, (number, hash, user, inc): (u64, &str, &str, &str), is_own: bool) {
+        if is_own {
+            return self.find(Code::Approval, format!("plan {number} was approved by who prepared it"));
+        }
+        if !self.is_whole {
+            return;
+        }
+        let Some(key) = self.approval_key(number, hash, user, inc) else {
+            return self.find(Code::Approval, format!("the pack has no valid signature of this user under plan {number}"));
+        };
+        if let Some(plan) = self.plans.get_mut(&number) {
+            plan.approved_by.0.insert(user.to_owned());
+            plan.approved_by.1.insert(key);
+        }
+    }
+
+    /// As many people approved it as its text asks for: two names with one key are one.
+    fn check_approvals(&mut self, number: u64) {
+        let Some(files) = self.plan_files.get(&number).filter(|_| self.is_whole) else { return };
+        let needed = files.body.get("approvals").and_then(Value::as_u64).unwrap_or(1);
+        let has = self.plans.get(&number).map_or(0, |plan| plan.approved_by.0.len().min(plan.approved_by.1.len()) as u64);
+        // Without any approval it is started from a state in which it is not, which is found already.
+        if has > 0 && has < needed {
+            self.find(Code::Approval, format!("plan {number} needs {needed} approvals, and {has} of them are here"));
+        }
+    }
+
+    /// The key by which this user signed the plan's hash; `None` where the pack has no such signature.
+    fn approval_key(&mut self, number: u64, hash: &str, user: &str, inc: &str) -> Option<[u8; 32]> {
         let says = |statement: &Value, name: &str, text: &str| statement.get(name).and_then(Value::as_str) == Some(text);
         let approvals = self.plan_files.get(&number).map(|files| files.approvals.as_slice()).unwrap_or_default();
         let valid = approvals.iter().find(|a| {
@@ -174,12 +204,12 @@ impl World {
                 && says(&a.statement, "incident", inc)
                 && a.installation().is_some()
         });
-        let Some(approval) = valid else { return false };
-        let installation = approval.installation().map(str::to_owned);
+        let approval = valid?;
+        let (key, installation) = (approval.key, approval.installation().map(str::to_owned));
         self.approvers.push(format!("plan {number}: user {user} with key {}", to_hex(&approval.key)));
         // A log is of one installation: what was signed for another counts nothing here.
         self.installation = self.installation.take().or_else(|| installation.clone());
-        self.installation == installation
+        (self.installation == installation).then_some(key)
     }
 
     /// The plan's text has the hash of its event, and speaks of the lists and contents that are there.
@@ -214,7 +244,6 @@ impl World {
                     wrong.push((Code::Contents, format!("contents of plan {number} are for somebody who is in no manifest")));
                 }
             }
-            (None, Some((0, _))) => {}
             _ => wrong.push((Code::Contents, format!("contents of plan {number} are missing, or not those of its text"))),
         }
         wrong.into_iter().for_each(|(code, text)| self.find(code, text));
@@ -264,13 +293,12 @@ impl World {
         let profile = message.profile.or_else(|| self.people.profile(number, message.key.phase));
         let profile = profile.and_then(|known| self.profiles.get(usize::from(known)));
         let tables = of_plan.filter_map(|(_, files)| files.body.get("profiles")?.as_object()).flatten();
-        let tables = tables.filter(|(id, _)| profile.is_none_or(|profile| profile == *id));
-        let mut rows = tables.filter_map(|(_, law)| law.get("closing")?.as_array()).flatten().peekable();
-        if rows.peek().is_none() {
+        let mut tables = tables.filter(|(id, _)| profile.is_none_or(|profile| profile == *id)).peekable();
+        if tables.peek().is_none() {
             // A plan without its text, or without that profile, is a finding of its own.
             return true;
         }
-        rows.any(|row| {
+        tables.filter_map(|(_, law)| law.get("closing")?.as_array()).flatten().any(|row| {
             let word = |name: &str| row.get(name).and_then(Value::as_str);
             let least = word("state").and_then(State::of);
             let is_more = |least: State| state != State::Returned && state.rank() > least.rank();

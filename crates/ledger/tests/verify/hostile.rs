@@ -30,7 +30,21 @@ fn a_zip_that_is_no_pack_is_not_checked() {
 
 #[test]
 fn names_that_are_no_plain_paths_are_refused() {
-    for name in ["../checkpoint", "a/../b", "/etc/passwd", "a//b", "C:\\x", "a b", "./x", "Ł", "texts/"] {
+    for name in [
+        "../checkpoint",
+        "a/../b",
+        "/etc/passwd",
+        "a//b",
+        "C:\\x",
+        "a b",
+        "./x",
+        "Ł",
+        "texts/",
+        "checkpoint.",
+        "a./b",
+        "a..b",
+        "CHECKPOINT",
+    ] {
         let mut files = story().pack_files();
         files.insert(name.to_owned(), Vec::new());
         assert_eq!(found(&check(&files)), [("pack", None)], "{name}");

@@ -4,6 +4,7 @@
 
 mod approvals;
 mod case;
+mod causes;
 mod cli;
 mod closed;
 mod findings;
