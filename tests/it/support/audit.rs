@@ -99,7 +99,7 @@ fn in_words(send: SendKey) -> SendKey {
 /// The words of an American address, without its lines and its country.
 fn bare(address: &str) -> String {
     let words: Vec<&str> = address.split([' ', ',', '\n']).filter(|word| !word.is_empty()).collect();
-    words.join(" ").trim_end_matches("UNITED STATES").trim_end().to_owned()
+    words.join(" ").trim_end_matches("UNITED STATES OF AMERICA").trim_end().to_owned()
 }
 
 /// Tests move the database's clock, and the audit finds them out.
