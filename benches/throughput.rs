@@ -15,6 +15,8 @@ mod cpu;
 mod evidence;
 #[path = "throughput/import.rs"]
 mod import;
+#[path = "throughput/receipts.rs"]
+mod receipts;
 #[path = "throughput/sending.rs"]
 mod sending;
 #[path = "throughput/setting.rs"]
@@ -44,7 +46,7 @@ fn scaled(n: u64) -> u64 {
 }
 
 /// Its parts, in the order in which they run; `cargo bench --bench throughput -- import check` runs two of them.
-const PARTS: [&str; 6] = ["sending", "import", "sequenced", "proofs", "verify", "check"];
+const PARTS: [&str; 7] = ["sending", "receipts", "import", "sequenced", "proofs", "verify", "check"];
 
 fn main() {
     rustls::crypto::ring::default_provider().install_default().unwrap();
@@ -66,6 +68,7 @@ fn main() {
 async fn run(part: &str) -> Vec<Entry> {
     match part {
         "sending" => sending::run().await,
+        "receipts" => vec![receipts::run().await],
         "import" => import::run().await,
         "sequenced" => vec![evidence::sequenced().await],
         "proofs" => vec![evidence::proofs().await],

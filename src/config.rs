@@ -19,7 +19,6 @@ pub use meaning::SmtpSecurity;
 pub use profile::{ProfileError, ProfileFile};
 pub use secrets::read_private;
 
-use figment::Figment;
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -286,6 +285,9 @@ settings! {
         /// Messages a day (UTC) over all workers; 0: as many as the provider takes.
         #[serde(default)]
         per_day: u32,
+        /// Its part of the messages of its channel, in relation to the other lanes'; 0: by pace.
+        #[serde(default)]
+        weight: u32,
         /// Whether it is spared for times at which no other lane of its channel can send.
         #[serde(default)]
         reserve: bool,
@@ -385,15 +387,5 @@ settings! {
         /// File with that secret; wins over `webhook_secret`.
         #[serde(default)]
         webhook_secret_file: PathBuf,
-    }
-}
-
-impl Settings {
-    /// Reads all layers and refuses what cannot work, before anything starts.
-    pub fn load(figment: &Figment) -> Result<Self, SettingsError> {
-        let mut settings: Self = figment.extract()?;
-        settings.read_secret_files()?;
-        check::check(&settings, figment)?;
-        Ok(settings)
     }
 }

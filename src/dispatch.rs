@@ -1,7 +1,7 @@
 //! Sending: the scheduler decides who goes when, the worker does it, the resolver finds out what is not known.
 
 mod backoff;
-mod batches;
+pub mod batches;
 mod call;
 mod confirm;
 pub mod draft;
@@ -58,6 +58,9 @@ pub enum DispatchError {
     /// A template.
     #[error(transparent)]
     Render(#[from] crate::render::RenderError),
+    /// A lane's folder.
+    #[error(transparent)]
+    Batches(#[from] crate::provider::BatchError),
     /// A provider account.
     #[error(transparent)]
     Account(#[from] crate::provider::choose::AccountError),
@@ -72,6 +75,7 @@ impl DispatchError {
             Self::Settings(error) => error.remedy(),
             Self::Seal(error) => error.remedy().to_owned(),
             Self::Render(error) => error.remedy().to_owned(),
+            Self::Batches(error) => error.remedy().to_owned(),
             Self::Account(error) => error.remedy(),
         }
     }

@@ -16,6 +16,7 @@ pub mod profile;
 pub mod quiet;
 pub mod replay;
 pub mod seal;
+pub mod shares;
 pub mod sheet;
 pub mod state;
 pub mod statement;

@@ -22,6 +22,7 @@ pub mod harvest;
 pub mod hold;
 pub mod incident;
 pub mod job;
+pub mod lane_batch;
 pub mod lane_day;
 pub mod lane_health;
 pub mod leadership;

@@ -313,6 +313,14 @@ table installation
     constraint installation_pkey PRIMARY KEY (installation_id)
     grant select to duly_app
 
+table lane_batch
+    lane text not null
+    batch text not null
+    noted_at timestamp with time zone not null default duly_now()
+    constraint lane_batch_pkey PRIMARY KEY (lane, batch)
+    grant select to duly_app
+    grant insert (lane, batch) to duly_app
+
 table lane_day
     lane text not null
     day date not null

@@ -5,7 +5,9 @@ use super::failure::{check_visible, read_bytes};
 use super::output::{Paint, count, figure, table, when};
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
+use crate::cli::status::waiting::lacks_words;
 use crate::dispatch::accounts;
+use crate::dispatch::batches::{Lost, lost};
 use crate::model::state::MessageState;
 use crate::provider::{Account, BatchList, Batches, ClosedBatch};
 use crate::store::Store;
@@ -124,17 +126,18 @@ async fn list(context: &Context, lane: Option<&str>) -> Result<(), Failure> {
     let mut lanes = Vec::new();
     for account in accounts(&context.settings()?)?.into_values() {
         if account.provider.batches().is_some() && lane.is_none_or(|lane| lane == account.name) {
-            let found = batches(&account)?.list().await?;
-            lanes.push((account, found));
+            let (store, folder) = (context.store().await?, batches(&account)?);
+            let (found, lacks) = (folder.list().await?, lost(store, &account.name, folder, true).await?);
+            lanes.push((account, found, lacks));
         }
     }
     if let (Some(lane), []) = (lane, lanes.as_slice()) {
         account(context, lane)?;
     }
-    let data: Vec<Value> = lanes.iter().map(|(account, found)| as_json(account, found)).collect();
+    let data: Vec<Value> = lanes.iter().map(|(account, found, lacks)| as_json(account, found, *lacks)).collect();
     let text = match lanes.as_slice() {
         [] => "No lane writes batches: set `provider = \"file\"` and `folder` of a lane.".to_owned(),
-        lanes => lanes.iter().map(|(account, found)| lines(account, found)).collect::<Vec<_>>().join("\n\n"),
+        lanes => lanes.iter().map(|(account, found, lacks)| lines(account, found, *lacks)).collect::<Vec<_>>().join("\n\n"),
     };
     context.print(&json!(data), &text);
     Ok(())
@@ -144,9 +147,13 @@ fn messages(n: usize) -> String {
     count(i64::try_from(n).unwrap_or(i64::MAX), "message", "messages")
 }
 
-fn lines(account: &Account, found: &BatchList) -> String {
+fn lines(account: &Account, found: &BatchList, lacks: Lost) -> String {
     let live = if account.is_live { "" } else { ", not live: must not be carried" };
     let mut text = format!("{}{live}: {} in no batch yet", account.name, messages(found.waiting));
+    if lacks.is_any() {
+        let older = format!("ALARM: the folder is an older copy, {}; put its newest copy back", lacks_words(lacks));
+        text.push_str(&format!("\n{}", Paint::stdout().bad(&older)));
+    }
     let mut rows = vec![["", "batch", "messages", "closed", "handed over", "file"].map(str::to_owned).to_vec()];
     for batch in &found.closed {
         rows.push(vec![
@@ -172,7 +179,7 @@ fn standing(batch: &ClosedBatch, paint: Paint) -> String {
     }
 }
 
-fn as_json(account: &Account, found: &BatchList) -> Value {
+fn as_json(account: &Account, found: &BatchList, lacks: Lost) -> Value {
     let time = |at: OffsetDateTime| at.format(&Rfc3339).ok();
     let closed: Vec<Value> = found
         .closed
@@ -184,7 +191,7 @@ fn as_json(account: &Account, found: &BatchList) -> Value {
             })
         })
         .collect();
-    json!({ "lane": account.name, "live": account.is_live, "waiting": found.waiting, "batches": closed })
+    json!({ "lane": account.name, "live": account.is_live, "waiting": found.waiting, "lacks": lacks, "batches": closed })
 }
 
 async fn handed_over(context: &Context, args: HandedOver) -> Result<(), Failure> {

@@ -75,16 +75,17 @@ async fn list(context: &Context, incident: &str, person: Option<&str>, message: 
         foresee(&accounts, message).map_or("can be taken back", |known| match known {
             Recalled::Unsupported => "its provider takes nothing back",
             Recalled::NotThere => "no provider is known to hold it",
+            _ if message.was_taken_back => "",
             _ => "too late to be taken back",
         })
     };
     let data: Vec<Value> = messages
         .iter()
-        .map(|m| json!({ "message": m.message_id, "person": shown(m), "reference": m.reference, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "back": back(m) }))
+        .map(|m| json!({ "message": m.message_id, "person": shown(m), "reference": m.reference, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "taken_back": m.was_taken_back, "back": back(m) }))
         .collect();
     let mut rows = vec![["message", "", "lane", "stands", "", "our reference there"].map(str::to_owned).to_vec()];
     rows.extend(messages.iter().map(|m| {
-        let stands = words::message(m.channel, m.state, None);
+        let stands = if m.was_taken_back { words::TAKEN_BACK.to_owned() } else { words::message(m.channel, m.state, None) };
         vec![
             m.message_id.to_string(),
             words::noun(m.channel).to_owned(),
@@ -118,6 +119,11 @@ async fn cancel(context: &Context, message: Uuid, incident: &str, reason: &str) 
     let store = context.store().await?;
     let incident = store.load_incident(incident).await?;
     let found = store.load_recallable(incident.key, message).await?;
+    if found.was_taken_back {
+        eprintln!("The {} was taken back before; nothing was changed.", words::noun(found.channel));
+        context.print(&as_json(&found, Recalled::Cancelled), "");
+        return Ok(());
+    }
     // What can be said without asking needs no signature.
     if let Some(known) = foresee(&accounts, &found) {
         return Err(refused(&found, known));

@@ -10,7 +10,7 @@ pub use findings::findings;
 
 use super::messages::recall_plan;
 use super::output::{Paint, count, figure};
-use super::sign::{signed, signer};
+use super::sign::{Key, signed, signer};
 use super::{Context, Failure, Refusal, pair};
 use crate::dispatch::plan;
 use crate::dispatch::plan::{PlanError, PlanRequest};
@@ -105,7 +105,7 @@ pub enum PlanCommand {
     Pause {
         #[command(flatten)]
         which: Which,
-        /// Take back, too, what providers hold and have not let go; a second signature
+        /// Take back, too, what providers hold and have not let go; signed for by itself, and your passphrase is asked for once
         #[arg(long)]
         recall: bool,
     },
@@ -296,7 +296,7 @@ async fn move_plan(context: &Context, which: &Which, to: &PlanMove) -> Result<()
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, to.from).await?;
     incident.check_open()?;
-    let moved = move_plans(context, &incident, &[plan], to).await?;
+    let moved = move_plans(context, &incident, &[plan], to, &mut Key::new(context)).await?;
     let holds = i64::try_from(store.list_holds(incident.key).await?.len()).unwrap_or(i64::MAX);
     context.print(&json!({"plans": moved, "holds": holds}), "");
     if holds > 0 {
@@ -311,7 +311,8 @@ async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Fai
     let store = context.store().await?;
     let (incident, plans) = choose::running(store, which).await?;
     incident.check_open()?;
-    let moved = move_plans(context, &incident, &plans, &PAUSE).await?;
+    let mut key = Key::new(context);
+    let moved = move_plans(context, &incident, &plans, &PAUSE, &mut key).await?;
     let running = choose::still_running(store, &incident).await?;
     let still: Vec<Value> = running.iter().map(|p| json!({"plan": p.plan, "open": p.open})).collect();
     let mut told = json!({"plans": moved, "still_running": still});
@@ -319,15 +320,15 @@ async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Fai
         eprintln!("Plan {} goes on sending: {} not told yet.", plan.plan, count(plan.open, "person", "people"));
     }
     if recall {
-        told["recalled"] = json!(take_back(context, store, &incident, &plans).await?);
+        told["recalled"] = json!(take_back(context, &incident, &plans, &mut key).await?);
     }
     context.print(&told, "");
     Ok(())
 }
 
 /// Takes back what providers hold of paused plans, so that nothing new is handed over meanwhile.
-async fn take_back(context: &Context, store: &Store, incident: &Incident, plans: &[Plan]) -> Result<Vec<Value>, Failure> {
-    let (signer, mut reports) = (signer(context).await?, Vec::new());
+async fn take_back(context: &Context, incident: &Incident, plans: &[Plan], key: &mut Key<'_>) -> Result<Vec<Value>, Failure> {
+    let (store, signer, mut reports) = (context.store().await?, key.open().await?, Vec::new());
     for plan in plans {
         let by = signer.sign(store, &plan_command("plan recall", incident.incident_id, plan.plan_no, &plan.hash)).await?;
         reports.push(json!({ "plan": plan.plan_no, "messages": recall_plan(context, store, incident, plan.plan_no, by).await? }));
@@ -336,7 +337,13 @@ async fn take_back(context: &Context, store: &Store, incident: &Incident, plans:
 }
 
 /// Moves each plan that is not there already; what became of each.
-async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: &PlanMove) -> Result<Vec<Value>, Failure> {
+async fn move_plans(
+    context: &Context,
+    incident: &Incident,
+    plans: &[Plan],
+    to: &PlanMove,
+    key: &mut Key<'_>,
+) -> Result<Vec<Value>, Failure> {
     plans.iter().try_for_each(|plan| check_can_move(plan.plan_no, &plan.state, to))?;
     let (mut done, mut rest) = (Vec::new(), Vec::new());
     for plan in plans {
@@ -348,7 +355,7 @@ async fn move_plans(context: &Context, incident: &Incident, plans: &[Plan], to: 
     if rest.is_empty() {
         return Ok(done);
     }
-    let (store, signer) = (context.store().await?, signer(context).await?);
+    let (store, signer) = (context.store().await?, key.open().await?);
     for plan in rest {
         let moved = store.move_plan(incident.key, plan, to, &signer).await?;
         if let Moved::Found(state) = &moved {

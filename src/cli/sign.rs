@@ -21,6 +21,28 @@ pub async fn signed(context: &Context, command: &Value) -> Result<(Uuid, Uuid), 
     Ok((by.user_id, by.command_id))
 }
 
+/// The user's key for a command that may sign more than once, or not at all: opened when it is needed, and asked for once.
+pub struct Key<'a> {
+    context: &'a Context,
+    signer: Option<Signer>,
+}
+
+impl<'a> Key<'a> {
+    /// Nobody is asked for anything yet.
+    pub fn new(context: &'a Context) -> Self {
+        Self { context, signer: None }
+    }
+
+    /// Opens the key, if that was not done before.
+    pub async fn open(&mut self) -> Result<&Signer, Failure> {
+        let signer = match self.signer.take() {
+            Some(signer) => signer,
+            None => signer(self.context).await?,
+        };
+        Ok(self.signer.insert(signer))
+    }
+}
+
 /// Opens the user's key. Whatever can refuse a command is looked at before it signs: what is refused leaves no signature.
 pub async fn signer(context: &Context) -> Result<Signer, Failure> {
     let path = std::env::var_os("DULY_USER_KEY").filter(|path| !path.is_empty()).ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! What an operator looks at: are we on course, and does anyone need me.
 
 mod fit;
-mod waiting;
+pub mod waiting;
 
 use super::incidents::lines as incident_lines;
 use super::output::{Paint, count, data, figure, span, table, when};

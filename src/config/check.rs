@@ -8,6 +8,9 @@ use secrecy::ExposeSecret;
 /// How many receipts that count for nothing are kept of a lane, ground and day, at least: the audit asks for as many.
 pub const LAID_ASIDE_LEAST: i64 = 100;
 
+/// Largest weight of a lane.
+const WEIGHT_MAX: u32 = 10_000;
+
 fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
     Err(SettingsError::Refused { key, origin: None, what })
 }
@@ -44,6 +47,7 @@ fn check_all(settings: &Settings) -> Result<(), SettingsError> {
         return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");
     }
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))?;
+    check_weights(settings)?;
     settings.lanes.iter().try_for_each(|(name, lane)| check_docket(name, lane, settings.dispatch.no_news_after_ms))?;
     if settings.evidence.host == "localhost" && settings.lanes.values().any(|lane| lane.live) {
         return refuse(
@@ -164,6 +168,24 @@ fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
         return refuse(key("lookup_lag_ms"), "must not be negative");
     }
     check_credentials(name, lane)
+}
+
+/// Weights are parts of one whole: those of lanes that share messages all stand in the settings, or none does.
+fn check_weights(settings: &Settings) -> Result<(), SettingsError> {
+    for (name, lane) in settings.lanes.iter().filter(|(_, lane)| lane.weight > 0) {
+        let key = format!("lanes.{name}.weight");
+        if lane.weight > WEIGHT_MAX {
+            return refuse(key, "must be at most 10000");
+        }
+        let shares = |other: &&Lane| other.channel == lane.channel && other.reserve == lane.reserve;
+        if settings.lanes.values().filter(shares).any(|other| other.weight == 0) {
+            return refuse(
+                key,
+                "is set, and a lane that shares messages with this one has none: give all of them a weight, or none",
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The alarm comes before the messages of a batch are taken for lost.

@@ -1,6 +1,6 @@
 //! The layers, lowest first: the shipped file, DATABASE_URL and AMQP_URL, a settings file, `DULY_…`, flags.
 
-use super::{DEFAULTS, SettingsError};
+use super::{DEFAULTS, Settings, SettingsError, check};
 use figment::providers::{Format, Toml};
 use figment::util::nest;
 use figment::value::{Dict, Map, Value};
@@ -35,6 +35,16 @@ pub struct SettingLine {
     pub value: String,
     /// Layer it comes from.
     pub source: String,
+}
+
+impl Settings {
+    /// Reads all layers and refuses what cannot work, before anything starts.
+    pub fn load(figment: &Figment) -> Result<Self, SettingsError> {
+        let mut settings: Self = figment.extract()?;
+        settings.read_secret_files()?;
+        check::check(&settings, figment)?;
+        Ok(settings)
+    }
 }
 
 /// The layers with this process's environment, before they are checked.

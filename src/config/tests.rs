@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
+use figment::Figment;
 use secrecy::ExposeSecret;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -235,6 +236,20 @@ fn a_lane_that_could_not_work_is_refused() {
     assert_eq!(refused_key(lane("idempotent = true\n")), "lanes.a.key_life_seconds");
     assert_eq!(refused_key(load("[lanes.a]\nchannel = \"fax\"\nurl = \"x\"\n", &[], &[])), "lanes.a.channel");
     assert_eq!(refused_key(load("[lanes.a_b]\nchannel = \"sms\"\nurl = \"x\"\n", &[], &[])), "lanes.a_b");
+}
+
+#[test]
+fn weights_are_parts_of_one_whole_and_stand_at_all_who_share_or_at_none() {
+    let lanes = |a: &str, b: &str| {
+        let lane = |name, fields| format!("[lanes.{name}]\nchannel = \"sms\"\nurl = \"http://127.0.0.1\"\n{fields}\n");
+        load(&(lane("a", a) + &lane("b", b)), &[], &[])
+    };
+    assert_eq!(refused_key(lanes("weight = 3", "")), "lanes.a.weight");
+    assert_eq!(refused_key(lanes("weight = 10001", "weight = 1")), "lanes.a.weight");
+    assert_eq!(lanes("weight = 3", "weight = 1").unwrap().lanes["a"].weight, 3);
+    // A reserve shares with other reserves, and a letter lane with none of them.
+    lanes("weight = 3", "reserve = true").unwrap();
+    lanes("", "").unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Not knowing is a state. It ends by the provider's answer to our reference, by a receipt, by a repeat that the
 //! provider guarantees, or by the plan's rule; never by blindly sending again.
 
+use super::batches::is_older;
 use super::draft;
 use super::gate::HoldWatch;
 use super::matching::{apply_receipts, lay_receipts_aside};
@@ -208,6 +209,10 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
     match (answer, absence) {
         (LookUp::Found(seen), _) => record_found(office, row, lookup_id, &seen, "found").await,
         (LookUp::Absent, Absence::ProvesAfter(_)) if absence.counts(office, row) => {
+            // What is not in an older copy of a folder may have been carried away.
+            if is_older(office, account).await? {
+                return look_again(office, row).await;
+            }
             apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await
         }
         (_, Absence::ProvesNothing(_)) if absence.counts(office, row) => follow_rule(office, row, account, "no_answer").await,

@@ -5,6 +5,8 @@ use super::{DispatchError, Office, harvest, resolver};
 use crate::broker::{connect, declare, publish};
 use crate::model::causes::with_causes;
 use crate::model::health::part_of_pace;
+use crate::model::shares::{Handed, Sharer, Shares};
+use crate::model::state::Channel;
 use crate::provider::Account;
 use crate::store::due::Quota;
 use crate::store::leadership::Lead;
@@ -23,8 +25,14 @@ const PUT_OFF: i64 = 2000;
 /// Pause between two looks at who sleeps and which lanes are closed.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Longest time that a round counts for, s: who was held up does not make up for it at once.
+const ROUND_SECONDS_MAX: f64 = 1.0;
+
 /// Tokens left of each lane's bucket, and when they were counted.
 type Spent = BTreeMap<String, (Instant, f64)>;
+
+/// How far the lanes of each channel are with their parts; only the leader knows, and a new one begins anew.
+type Parts = BTreeMap<Channel, Shares>;
 
 /// Leads, or stands by, until `stop`.
 pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), DispatchError> {
@@ -71,6 +79,7 @@ async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToke
         declare(&channel, lane).await?;
     }
     let (mut spent, mut returns, mut look_at) = (Spent::new(), Returns::default(), Instant::now());
+    let (mut parts, mut round_at) = (Parts::new(), Instant::now());
     while !stop.is_cancelled() {
         if lead.is_held(&office.store).await? {
             // What is asleep is not queued in between either: this keeps it from being looked at again and again.
@@ -80,9 +89,9 @@ async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToke
                 look_at = Instant::now() + if is_whole { Duration::ZERO } else { LOOK };
             }
             let lanes = standings(office, &returns).await?;
-            for (lane, account) in &office.accounts {
-                queue_lane(office, &channel, &mut spent, &lanes, (lane, account)).await?;
-            }
+            let seconds = round_at.elapsed().as_secs_f64().min(ROUND_SECONDS_MAX);
+            round_at = Instant::now();
+            queue_round(office, &channel, &mut spent, &lanes, (&mut parts, seconds)).await?;
         }
         tokio::time::sleep(Duration::from_millis(office.settings.dispatch.interval_ms)).await;
     }
@@ -97,6 +106,12 @@ struct Standing {
     is_closed: bool,
     /// Part of its pace that it has by now, after a rest.
     part: f64,
+}
+
+impl Standing {
+    fn is_open(&self) -> bool {
+        !self.is_closed && self.left_today > 0
+    }
 }
 
 type Standings<'a> = BTreeMap<&'a str, Standing>;
@@ -132,30 +147,67 @@ async fn standings<'a>(office: &'a Office, returns: &Returns) -> Result<Standing
 
 /// Whether a lane takes messages for which no lane was chosen yet: a reserve does only while no other of its channel can.
 fn takes_new(office: &Office, lanes: &Standings<'_>, account: &Account) -> bool {
-    let can = |name: &String| lanes.get(name.as_str()).is_some_and(|lane| !lane.is_closed && lane.left_today > 0);
-    let is_first = |(name, other): (&String, &Arc<Account>)| other.channel == account.channel && !other.is_reserve && can(name);
+    let is_first = |(name, other): (&String, &Arc<Account>)| {
+        other.channel == account.channel && !other.is_reserve && lanes.get(name.as_str()).is_some_and(Standing::is_open)
+    };
     !account.is_reserve || !office.accounts.iter().any(is_first)
 }
 
+/// Those who share new messages, by channel, with their parts in a round of so many seconds.
+fn sharers<'a>(office: &'a Office, lanes: &Standings<'_>, seconds: f64) -> BTreeMap<Channel, Vec<Sharer<'a>>> {
+    let mut by_channel: BTreeMap<Channel, Vec<Sharer<'a>>> = BTreeMap::new();
+    for (lane, account) in office.accounts.iter().filter(|(_, account)| takes_new(office, lanes, account)) {
+        // A lane that goes on after a rest gets its part back with its pace, little by little.
+        let Some(part) = lanes.get(lane.as_str()).filter(|lane| lane.is_open()).map(|lane| lane.part) else { continue };
+        let (weight, round) = (f64::from(account.weight) * part, f64::from(account.per_second) * part * seconds);
+        by_channel.entry(account.channel).or_default().push(Sharer { lane, weight, round });
+    }
+    by_channel
+}
+
+/// Queues on every lane what its pace, its day and its part allow.
+async fn queue_round(
+    office: &Office,
+    channel: &lapin::Channel,
+    spent: &mut Spent,
+    lanes: &Standings<'_>,
+    (parts, seconds): (&mut Parts, f64),
+) -> Result<(), DispatchError> {
+    let sharers = sharers(office, lanes, seconds);
+    for (of, sharers) in &sharers {
+        let shares = parts.entry(*of).or_default();
+        let mut handed = Vec::with_capacity(sharers.len());
+        for (lane, new_max) in shares.begin(sharers) {
+            let (messages, left_some) = queue_lane(office, channel, spent, lanes, (lane, new_max)).await?;
+            handed.push(Handed { lane, limit: new_max, messages, left_some });
+        }
+        shares.end(sharers, &handed);
+    }
+    let share = |lane: &str| sharers.values().flatten().any(|sharer| sharer.lane == lane);
+    for (lane, account) in office.accounts.iter().filter(|(lane, _)| !share(lane)) {
+        // Whose rest is over is tried by a single message, and may have none of its own.
+        queue_lane(office, channel, spent, lanes, (lane, i64::from(takes_new(office, lanes, account)))).await?;
+    }
+    Ok(())
+}
+
+/// Queues on one lane, where `new_max` is 0 only what was on the road to it before; answers how many messages, and whether
+/// it could have taken more.
 async fn queue_lane(
     office: &Office,
     channel: &lapin::Channel,
     spent: &mut Spent,
     lanes: &Standings<'_>,
-    (lane, account): (&String, &Account),
-) -> Result<(), DispatchError> {
-    let Some(standing) = lanes.get(lane.as_str()) else { return Ok(()) };
+    (lane, new_max): (&str, i64),
+) -> Result<(usize, bool), DispatchError> {
+    let (Some(standing), Some(account)) = (lanes.get(lane), office.accounts.get(lane)) else { return Ok((0, false)) };
     let allowed = allowance(spent, lane, (f64::from(account.per_second) * standing.part).max(1.0));
     let outstanding_max = (i64::from(account.per_second) * OUTSTANDING_SECONDS).min(standing.left_today);
     if allowed < 1 || outstanding_max < 1 {
-        return Ok(());
+        return Ok((0, false));
     }
-    let quota = Quota {
-        limit: allowed,
-        outstanding_max,
-        attempts_max: office.settings.dispatch.attempts_max,
-        takes_new: takes_new(office, lanes, account),
-    };
+    let limit = if new_max > 0 { allowed.min(new_max) } else { allowed };
+    let quota = Quota { limit, outstanding_max, attempts_max: office.settings.dispatch.attempts_max, takes_new: new_max > 0 };
     let queued = office.store.queue_due(lane, account.channel, quota).await?;
     // If we die here, or a confirm is missing, the queue lease runs out and the message is due again.
     publish(channel, lane, &queued).await?;
@@ -164,7 +216,7 @@ async fn queue_lane(
         let used = queued.len() as f64;
         *tokens -= used;
     }
-    Ok(())
+    Ok((queued.len(), new_max > 0 && i64::try_from(queued.len()).is_ok_and(|n| n < limit)))
 }
 
 /// What a lane may still be handed today. The claim counts; here nobody is sent on the road for nothing.

@@ -2,6 +2,7 @@
 
 use super::Word;
 use futures::future::BoxFuture;
+use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
 /// Batches of a lane.
@@ -11,6 +12,16 @@ pub trait Batches: Send + Sync {
 
     /// Every closed batch, and how many messages are in none yet.
     fn list(&self) -> BoxFuture<'_, Result<BatchList, BatchError>>;
+
+    /// The names of all closed batches.
+    fn names(&self) -> BoxFuture<'_, Result<BTreeSet<String>, BatchError>>;
+
+    /// How many of these references it knows nothing of.
+    fn count_missing(&self, references: Vec<String>) -> BoxFuture<'_, Result<usize, BatchError>>;
+
+    /// Takes nothing, closes nothing and knows nothing as long as it is known that its memory lacks something: what is
+    /// "not there" in an older copy may have been carried away.
+    fn stand_still(&self, lacks_something: bool);
 
     /// Lays the signed docket beside a batch: from now on it waits for nobody.
     fn keep_docket<'a>(&'a self, batch: &'a str, docket: Vec<u8>) -> BoxFuture<'a, Result<(), BatchError>>;

@@ -37,6 +37,10 @@ pub struct Capabilities {
     pub retention: Option<Duration>,
     /// What its best status proves, in a compliance officer's words.
     pub delivered_means: &'static str,
+    /// Until when of a day what it took goes on its way that day, in words; empty: not said.
+    pub cut_off: &'static str,
+    /// What each of its words means, whose word it is, and what it proves; those that settings describe are not here.
+    pub words: &'static [Word],
     /// How it is tried without reaching a person; empty: it cannot.
     pub test_mode: &'static str,
 }
@@ -122,7 +126,8 @@ pub struct Word {
 }
 
 /// Whose word a status is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ClaimedBy {
     /// The provider, of its own work.
     Provider,

@@ -35,6 +35,8 @@ pub struct Account {
     pub channel: Channel,
     /// Messages a second, never more than the provider takes.
     pub per_second: u32,
+    /// Its part of the messages of its channel, in relation to the other lanes'.
+    pub weight: u32,
     /// Messages a day (UTC), never more than the provider takes; `None`: no limit.
     pub per_day: Option<u64>,
     /// What is done with an unknown call of which nothing can be found out.
@@ -72,10 +74,12 @@ impl Account {
             0 => Some(POLL),
             seconds => Some(Duration::from_secs(seconds)),
         };
+        let per_second = lane.per_second.clamp(1, capabilities.per_second_max.unwrap_or(u32::MAX).max(1));
         Ok(Self {
             name: name.to_owned(),
             channel: channel_of(lane),
-            per_second: lane.per_second.clamp(1, capabilities.per_second_max.unwrap_or(u32::MAX).max(1)),
+            per_second,
+            weight: if lane.weight > 0 { lane.weight } else { per_second },
             per_day: per_day(lane.per_day, capabilities.per_day_max),
             unknown_rule: lane.unknown_rule.parse().unwrap_or_else(|_| UnknownRule::usual(channel_of(lane))),
             is_reserve: lane.reserve,
@@ -197,6 +201,9 @@ fn address(name: &str, lane: &Lane, own: &str) -> Result<String, AccountError> {
             wrong("is the provider's own address, and the lane is not `live = true`: set the sandbox's address, or live = true")
         }
         (url, _) if host(url).is_none() => wrong("must be an http or https address"),
+        (url, true) if !url.starts_with("https://") => {
+            wrong("must begin with https:// as the lane is live: nothing of a person goes where others can read it")
+        }
         (url, _) => Ok(url.to_owned()),
     }
 }

@@ -135,6 +135,8 @@ fn capabilities(channel: Channel, settings: &Described) -> Capabilities {
         cancel_within: None,
         retention: None,
         delivered_means: "what whoever wrote the settings says that the provider's word means; Duly knows nothing of it",
+        cut_off: "",
+        words: &[],
         test_mode: "",
     }
 }

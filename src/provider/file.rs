@@ -30,7 +30,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use spool::{Limits, Place, Put, Spool};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The word that chooses it, and the first line of its frozen messages.
@@ -71,6 +73,8 @@ pub struct Folder {
     /// Longest wait for the folder.
     wait: Duration,
     ready: std::path::PathBuf,
+    /// Whether it is known to be an older copy: what it does not know may have left.
+    is_older: AtomicBool,
     capabilities: Capabilities,
 }
 
@@ -95,8 +99,17 @@ impl Folder {
             // What is still waited for when the caller has given up would come too late for its answer.
             wait: timeout / 2,
             ready: lane.folder.join("ready"),
+            is_older: AtomicBool::new(false),
             capabilities: capabilities(),
         })
+    }
+
+    /// As `with`, where the folder's memory is trusted.
+    async fn with_memory<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Spool, Duration) -> Result<T, SpoolError> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        if self.is_older.load(Ordering::SeqCst) { Err(SpoolError::Older) } else { self.with(act).await }
     }
 
     /// Does something with the folder off the async threads.
@@ -127,6 +140,8 @@ fn capabilities() -> Capabilities {
         cancel_within: Some(Duration::from_secs(86_400)),
         retention: None,
         delivered_means: "what a named person declared and signed: nobody here saw it",
+        cut_off: "",
+        words: WORDS,
         test_mode: "as long as the lane is not live, its files say NOT-LIVE",
     }
 }
@@ -164,7 +179,7 @@ impl Provider for Folder {
     /// |---|---|
     /// | has the message, now or from before | `accepted`, our reference is its id |
     /// | held by somebody else all the time | `not_taken` |
-    /// | cannot be used: full, gone, another lane's | `lane_stopped` |
+    /// | cannot be used: full, gone, another lane's, an older copy | `lane_stopped` |
     /// | has it, and may not keep it | `unknown` |
     fn submit(&self, frozen: Frozen, may_start: MayStart) -> BoxFuture<'_, CallResult> {
         async move {
@@ -173,7 +188,7 @@ impl Provider for Folder {
                 return CallResult::new(Answer::NotTaken, "not_frozen");
             };
             let id = reference.clone();
-            let put = self.with(move |spool, wait| spool.put(&reference, frozen.bytes(), &may_start, wait)).await;
+            let put = self.with_memory(move |spool, wait| spool.put(&reference, frozen.bytes(), &may_start, wait)).await;
             crate::failpoint::reach("response_read").await;
             match put {
                 Ok(Put::Taken) => CallResult::accepted(id, "taken"),
@@ -182,8 +197,9 @@ impl Provider for Folder {
                 Ok(Put::Unsure) => CallResult::new(Answer::Unknown, "not_synced"),
                 Err(SpoolError::Locked) => CallResult::new(Answer::NotTaken, "locked"),
                 Err(error) => {
-                    tracing::error!(error = with_causes(&error), "the folder of a lane cannot be used");
-                    CallResult::new(Answer::LaneStopped, "folder").pausing(Pause::Minute)
+                    let code = if matches!(error, SpoolError::Older) { "folder_older" } else { "folder" };
+                    tracing::error!(error = with_causes(&error), remedy = error.remedy(), "the folder of a lane cannot be used");
+                    CallResult::new(Answer::LaneStopped, code).pausing(Pause::Minute)
                 }
             }
         }
@@ -197,7 +213,7 @@ impl Provider for Folder {
             }
             let reference = sought.reference.to_owned();
             let id = reference.clone();
-            let (word, status) = match self.with(move |spool, wait| spool.find(&reference, wait)).await {
+            let (word, status) = match self.with_memory(move |spool, wait| spool.find(&reference, wait)).await {
                 Ok(Place::Waiting) => (WAITING, S::Accepted),
                 Ok(Place::In(_)) => (BATCHED, S::Accepted),
                 Ok(Place::Cancelled) => (CANCELLED, S::Failed),
@@ -221,7 +237,7 @@ impl Provider for Folder {
             if !is_reference(&reference) {
                 return CancelOutcome::Unknown;
             }
-            match self.with(move |spool, wait| spool.cancel(&reference, wait)).await {
+            match self.with_memory(move |spool, wait| spool.cancel(&reference, wait)).await {
                 Ok(Place::Cancelled) => CancelOutcome::Cancelled,
                 Ok(Place::In(_)) => CancelOutcome::TooLate,
                 Ok(Place::Waiting | Place::Absent) | Err(_) => CancelOutcome::Unknown,
@@ -239,6 +255,7 @@ impl Provider for Folder {
                 Err(SpoolError::Foreign) => {
                     Check::Unfit("its folder belongs to another lane: give each lane a folder of its own")
                 }
+                Err(SpoolError::Older) => Check::Unfit("its folder is an older copy: put the newest one back"),
                 Err(SpoolError::Io(_) | SpoolError::NotSetUp) => Check::Unfit("its folder cannot be written by this user"),
                 Err(SpoolError::Make(_)) => Check::Unfit("its folder has a manifest that is not as Duly wrote it"),
             }
@@ -258,7 +275,7 @@ impl Provider for Folder {
 impl Batches for Folder {
     fn close_due(&self) -> BoxFuture<'_, Result<Vec<String>, BatchError>> {
         let (limits, making) = (self.limits, self.making);
-        async move { Ok(self.with(move |spool, wait| spool.close_due(limits, &making, wait)).await?) }.boxed()
+        async move { Ok(self.with_memory(move |spool, wait| spool.close_due(limits, &making, wait)).await?) }.boxed()
     }
 
     fn list(&self) -> BoxFuture<'_, Result<BatchList, BatchError>> {
@@ -280,6 +297,18 @@ impl Batches for Folder {
             Ok(BatchList { closed, waiting })
         }
         .boxed()
+    }
+
+    fn names(&self) -> BoxFuture<'_, Result<BTreeSet<String>, BatchError>> {
+        async move { Ok(self.with(Spool::closed).await?) }.boxed()
+    }
+
+    fn count_missing(&self, references: Vec<String>) -> BoxFuture<'_, Result<usize, BatchError>> {
+        async move { Ok(self.with(move |spool, wait| spool.count_missing(&references, wait)).await?) }.boxed()
+    }
+
+    fn stand_still(&self, lacks_something: bool) {
+        self.is_older.store(lacks_something, Ordering::SeqCst);
     }
 
     fn keep_docket<'a>(&'a self, batch: &'a str, docket: Vec<u8>) -> BoxFuture<'a, Result<(), BatchError>> {

@@ -91,6 +91,8 @@ fn capabilities() -> Capabilities {
         cancel_within: Some(Duration::from_secs(300)),
         retention: None,
         delivered_means: "the carrier's GPS unit left the delivery area: at the address, not in the person's hands",
+        cut_off: "",
+        words: WORDS,
         test_mode: "a key that begins with `test_`: a letter is rendered, and none is printed",
     }
 }

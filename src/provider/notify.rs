@@ -210,6 +210,9 @@ fn capabilities(channel: Channel, lag: Duration) -> Capabilities {
         // A service chooses 3 to 90 days, 7 by default: the least of them is what can be relied on.
         retention: Some(DAY * 3),
         delivered_means,
+        // unconfirmed: Notify names the hour for taking a letter back on its pages; what comes later is printed a day later.
+        cut_off: if channel == Channel::Letter { "17:30 in the United Kingdom, on working days" } else { "" },
+        words: WORDS,
         test_mode: "its test key, its smoke test numbers, and the preview of its template",
     }
 }

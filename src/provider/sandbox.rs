@@ -79,6 +79,8 @@ impl Sandbox {
             cancel_within: Some(CANCEL_WITHIN),
             retention: None,
             delivered_means: "nothing: nobody is reached",
+            cut_off: "",
+            words: WORDS,
             test_mode: "it is one",
         };
         Self {

@@ -79,6 +79,8 @@ fn capabilities(has_notices: bool) -> Capabilities {
         cancel_within: None,
         retention: None,
         delivered_means,
+        cut_off: "",
+        words: WORDS,
         test_mode: "its greeting and its credentials, without a mail",
     }
 }

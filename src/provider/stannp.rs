@@ -107,6 +107,8 @@ fn capabilities() -> Capabilities {
         cancel_within: Some(Duration::from_secs(3600)),
         retention: None,
         delivered_means: "Stannp's estimate that it arrived: it proves no more than that the letter was handed to the carrier",
+        cut_off: "",
+        words: WORDS,
         test_mode: "`test=true`: a sample is made, and nothing is printed; Duly does not use it",
     }
 }

@@ -113,6 +113,8 @@ fn capabilities() -> Capabilities {
         // unconfirmed: message records are kept at least thirteen months, unless the lane's account redacts them.
         retention: None,
         delivered_means: "the network reported to Twilio that it delivered the text; not every network does, and some do so early",
+        cut_off: "",
+        words: WORDS,
         test_mode: "test credentials: a submit is checked, nothing is sent, and no receipt comes",
     }
 }

@@ -1,6 +1,8 @@
 //! Batches that nobody has signed for as handed over: they wait for somebody, and after their time that is an alarm.
 
+use crate::dispatch::batches::{Lost, lost};
 use crate::provider::Account;
+use crate::store::Store;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -17,6 +19,8 @@ pub struct Carried {
     pub waiting: usize,
     /// Closed batches without a docket; `None`: the folder cannot be read here.
     pub batches: Option<Vec<Uncarried>>,
+    /// What the folder lacks that was written to it; more than nothing is an alarm: it is an older copy.
+    pub lacks: Lost,
 }
 
 /// A batch without a docket.
@@ -34,13 +38,14 @@ pub struct Uncarried {
     pub is_late: bool,
 }
 
-/// Looks into the folders of all lanes that have one.
-pub async fn carried(accounts: &BTreeMap<String, Arc<Account>>) -> Vec<Carried> {
+/// Looks into the folders of all lanes that have one, and for every single message where `each` is set.
+pub async fn carried(store: &Store, accounts: &BTreeMap<String, Arc<Account>>, each: bool) -> Vec<Carried> {
     let mut all = Vec::new();
     for account in accounts.values() {
         let Some(batches) = account.provider.batches() else { continue };
         // Who only looks may look from a machine that has no such folder.
         let found = batches.list().await.ok();
+        let lacks = lost(store, &account.name, batches, each).await.unwrap_or_default();
         let now = OffsetDateTime::now_utc();
         let waiting = found.as_ref().map_or(0, |found| found.waiting);
         let uncarried = found.map(|found| {
@@ -53,7 +58,7 @@ pub async fn carried(accounts: &BTreeMap<String, Arc<Account>>) -> Vec<Carried> 
             })
             .collect()
         });
-        all.push(Carried { lane: account.name.clone(), is_live: account.is_live, waiting, batches: uncarried });
+        all.push(Carried { lane: account.name.clone(), is_live: account.is_live, waiting, batches: uncarried, lacks });
     }
     all
 }

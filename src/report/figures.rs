@@ -3,7 +3,7 @@
 use super::document::{Block, Section, Tone, figure};
 use super::replay::Replay;
 use super::tally::{List, Tally, Traffic};
-use super::words::{message, noun};
+use super::words::{TAKEN_BACK, message, noun};
 use crate::model::state::{Channel, MessageState};
 use crate::store::anchor::Outside;
 use time::OffsetDateTime;
@@ -178,10 +178,9 @@ fn rows(channel: Channel, traffic: &Traffic) -> Vec<Vec<String>> {
         Cancelled,
     ];
     rows.extend(later.into_iter().filter(|s| reached(*s) > 0).map(|s| row(message(channel, s, None), reached(s))));
-    let failed = reached(Failed) + reached(Expired);
-    if failed > 0 {
-        rows.push(row(message(channel, Failed, None), failed));
-    }
+    let failed = (reached(Failed) + reached(Expired)).saturating_sub(traffic.taken_back);
+    let failed = [(message(channel, Failed, None), failed), (TAKEN_BACK.to_owned(), traffic.taken_back)];
+    rows.extend(failed.into_iter().filter(|(_, n)| *n > 0).map(|(word, n)| row(word, n)));
     let open: u64 = [Unknown, Asked].iter().filter_map(|s| traffic.standing.get(s)).sum();
     if open > 0 {
         rows.push(row("Not known at this moment".to_owned(), open));

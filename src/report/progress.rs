@@ -127,7 +127,7 @@ pub async fn progress(
         lanes: lane_statuses(store, lanes).await?,
         asleep: store.count_asleep(incident.key).await?,
         outlook: outlook(store, accounts, incident).await?,
-        carried: carried(accounts).await,
+        carried: carried(store, accounts, true).await,
         missing_lanes: missing_lanes(store, lanes, incident).await?,
         full_lanes: full.filter_map(|room| Some((room.lane, room.per_day?))).collect(),
     })

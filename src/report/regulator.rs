@@ -130,7 +130,10 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
     let tally = &replay.tally;
     let channel = |(channel, t): (&Channel, &super::tally::Traffic)| {
         let reached: serde_json::Map<String, Value> = t.reached.iter().map(|(s, n)| (s.as_str().to_owned(), json!(n))).collect();
-        (channel.as_str().to_owned(), json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "reached": reached}))
+        (
+            channel.as_str().to_owned(),
+            json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "taken_back": t.taken_back, "reached": reached}),
+        )
     };
     let time = |at: Option<i64>| at.map(when_rfc3339);
     let own: Vec<&Promised> = plans.iter().filter(|p| p.is_under(profile)).collect();

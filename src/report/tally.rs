@@ -89,6 +89,8 @@ pub struct Traffic {
     pub calls: u64,
     /// Messages that a provider took.
     pub taken: u64,
+    /// Messages that their provider gave back before they left; they failed for nobody's fault.
+    pub taken_back: u64,
     /// Messages by each state that they ever reached.
     pub reached: BTreeMap<MessageState, u64>,
     /// Messages by the state that they are in.
@@ -311,6 +313,7 @@ impl Tally {
         let to = text(event, "to").parse::<MessageState>().ok();
         self.unknowns.ends(event, message.state, to);
         let Some(to) = to else { return };
+        self.traffic.entry(channel).or_default().taken_back += u64::from(event.kind == "message.recalled");
         if message.reached & bit(to) == 0 && to.report_rank().is_some() {
             let day = event.at_micros.div_euclid(DAY_MICROS);
             *self.days.entry(day).or_default().entry((channel, to)).or_default() += 1;

@@ -22,6 +22,9 @@ pub fn provider(channel: Channel) -> &'static str {
     }
 }
 
+/// What is said of a failed message that its provider gave back: nobody was to be told by it any more.
+pub const TAKEN_BACK: &str = "Taken back before it left";
+
 /// What a message's state says.
 pub fn message(channel: Channel, state: MessageState, postage_class: Option<&str>) -> String {
     use MessageState::*;

@@ -24,6 +24,8 @@ pub struct Recallable {
     pub reference: Option<String>,
     /// Seconds since the last call was claimed.
     pub age_seconds: i64,
+    /// Whether it failed because its provider gave it back.
+    pub was_taken_back: bool,
 }
 
 impl Store {
@@ -58,7 +60,9 @@ impl Store {
                       (select a.reference from attempt a where a.controller_id = m.controller_id and a.incident_no = m.incident_no
                           and a.message_id = m.message_id order by a.attempt desc limit 1) as reference,
                       coalesce(extract(epoch from duly_now() - (select max(a.claimed_at) from attempt a where a.controller_id = m.controller_id
-                          and a.incident_no = m.incident_no and a.message_id = m.message_id)), 0)::bigint as "age_seconds!"
+                          and a.incident_no = m.incident_no and a.message_id = m.message_id)), 0)::bigint as "age_seconds!",
+                      m.state = 'failed' and exists (select from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no
+                          and e.person_id = m.person_id and e.message_id = m.message_id and e.kind = 'message.recalled' and e.message_to = 'failed') as "was_taken_back!"
                  from message m
                 where m.controller_id = $1 and m.incident_no = $2
                   and (m.message_id = $3 or m.person_id = $5 or (m.plan_no = $4 and m.state in ('accepted', 'sent', 'printed', 'overdue')))
@@ -82,6 +86,7 @@ impl Store {
                     provider_id: row.provider_id,
                     reference: row.reference,
                     age_seconds: row.age_seconds,
+                    was_taken_back: row.was_taken_back,
                 })
             })
             .collect()

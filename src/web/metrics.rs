@@ -129,7 +129,7 @@ async fn read(web: &Web) -> Result<String, ReportError> {
     page.labelled("duly_receipts", "Receipts by verdict and result.", ["verdict", "result"], store.count_receipts().await?);
     page.labelled("duly_alarms", "Alarms by incident and code.", ["incident", "code"], store.count_all_alarms().await?);
     write_lanes(&mut page, &lane_statuses(store, &web.office.settings.lanes).await?);
-    write_carried(&mut page, &carried(&web.office.accounts).await);
+    write_carried(&mut page, &carried(store, &web.office.accounts, false).await);
     write_waiting(&mut page, store).await?;
     write_logs(&mut page, store).await?;
     write_anchors(&mut page, store).await?;
@@ -165,6 +165,9 @@ fn write_carried(page: &mut Page, carried: &[Carried]) {
     page.metric("duly_batches_waiting", "Closed batches that nobody signed for as handed over.", open);
     let late = read().map(|(labels, batches)| (labels, float(batches.iter().filter(|batch| batch.is_late).count())));
     page.metric("duly_batches_late", "Those of them whose docket is overdue; above 0 is an alarm.", late);
+    let lacking = carried.iter().filter(|lane| lane.batches.is_some());
+    let lacking = lacking.map(|lane| (vec![("lane", lane.lane.clone())], float(lane.lacks.batches)));
+    page.metric("duly_batches_lacking", "Closed batches that the folder lacks; above 0 it is an older copy, an alarm.", lacking);
 }
 
 async fn write_logs(page: &mut Page, store: &Store) -> Result<(), ReportError> {

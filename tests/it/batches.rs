@@ -1,6 +1,8 @@
 //! Lanes that write batches for somebody to carry: each message stands in one, whoever is killed, and what became of it is
 //! what a named person signed.
 
+mod older;
+
 use crate::cli::desk::{Desk, run};
 use crate::support::{Lane, Setup, Stage, deadlines, eventually, within};
 use duly::model::state::MessageState;

@@ -1,172 +1,121 @@
-//! What every provider that speaks HTTP must keep, asked of each in the same way. A new one is added to `candidates`.
+//! What every provider must keep, asked of each in the same way. Who speaks HTTP is asked about its requests and answers
+//! too; who does not says why, and by whom it is held. A new one is added to `candidates`.
 
-use duly::config::Lane;
-use duly::model::state::Channel;
+mod candidates;
+
+use candidates::{Candidate, REFERENCE, SECRET, Speech, candidates};
 use duly::model::step::Answer;
-use duly::provider::described::DescribedProvider;
-use duly::provider::lob::{self, Lob};
-use duly::provider::notify::{self, Notify};
-use duly::provider::sandbox::{self, Sandbox};
-use duly::provider::stannp::{self, Stannp};
-use duly::provider::twilio::{self, Twilio};
+use duly::provider::choose::KINDS;
 use duly::provider::wire::{Reply, Wire};
 use duly::provider::{
-    CallResult, Frozen, Item, LookupStrength, Outbound, Pause, RawReceipt, ReceiptProof, ReceiptRefusal, Request, Sought, Word,
-    read_content, read_request,
+    Account, CallResult, CancelOutcome, Check, Frozen, Item, LookUp, LookupStrength, Pause, RawReceipt, ReceiptProof,
+    ReceiptRefusal, Sought, StatusAnswer, read_content, read_request,
 };
 use reqwest::header::{HeaderMap, HeaderName};
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 use time::OffsetDateTime;
 
-const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
-/// Stand in every secret, so that a secret in the wrong place is seen.
-const SECRET: &str = "3d844edf-8d35-48ac-975b-e847b4f122b0";
+/// Where no folder can be made.
+const NOWHERE: &str = "/proc/no-such-place";
+/// Ids come from receipts too, and must not lead a request or a file name elsewhere.
+const HOSTILE: [&str; 8] = ["../templates", "a/b", "a?b=c", "a#b", "a b", "a\r\nx: y", "%2e%2e", ""];
 
-struct Candidate {
-    wire: Box<dyn Wire>,
-    channel: Channel,
-    words: &'static [Word],
-    /// An id in the form of its ids.
-    id: &'static str,
-    /// Where a letter of its may go.
-    address: Vec<String>,
-    postage_class: &'static str,
-}
-
-fn lane(channel: Channel, fields: &str) -> Lane {
-    let text = format!(
-        "channel = \"{channel}\"\nurl = \"http://127.0.0.1\"\napi_key = \"key-26785a09-ab16-4eb0-8407-a37497a57506-{SECRET}\"\n\
-         receipt_secret = \"{SECRET}\"\nlookup = true\n{fields}"
-    );
-    toml::from_str(&text).unwrap()
-}
-
-/// A gateway that only the settings know.
-const GATEWAY: &str = r#"
-[http]
-path = "/send"
-body = '{"to": {{json to}}, "text": {{json text}}, "ref": {{json reference}}}'
-content = "/text"
-taken = [202]
-id = "/message/id"
-status_path = "/messages/{id}"
-status = "/message/state"
-[http.words]
-DELIVRD = "delivered_to_handset"
-[http.receipt]
-signature = "x-signature"
-id = "/message/id"
-word = "/message/state"
-"#;
-
-fn candidate(wire: impl Wire, channel: Channel, words: &'static [Word], id: &'static str) -> Candidate {
-    Candidate { wire: Box::new(wire), channel, words, id, address: address("AB1 2CD"), postage_class: "second" }
-}
-
-/// Everyone, once for each channel.
-fn candidates() -> Vec<Candidate> {
-    let texts = lane(Channel::Sms, "account = \"AC00000000000000000000000000000001\"\n");
-    let letters = lane(Channel::Letter, "");
-    let (stannp, lob) = (Stannp::new(&letters, Channel::Letter), Lob::new(&letters, Channel::Letter));
-    let twilio = Twilio::new(&texts, Channel::Sms).unwrap();
-    let gateway = DescribedProvider::new(&lane(Channel::Sms, GATEWAY), Channel::Sms).unwrap();
-    let mut all = vec![
-        candidate(gateway, Channel::Sms, &[], "a-1"),
-        candidate(twilio, Channel::Sms, twilio::WORDS, "SM00000000000000000000000000000002"),
-        candidate(stannp, Channel::Letter, stannp::WORDS, "16818210"),
-        Candidate {
-            address: address("Portland, OR 97201"),
-            postage_class: "first",
-            ..candidate(lob, Channel::Letter, lob::WORDS, "ltr_4868c3b754655f90")
-        },
-    ];
-    for channel in [Channel::Sms, Channel::Email, Channel::Letter] {
-        all.push(candidate(Sandbox::new(&lane(channel, ""), channel), channel, sandbox::WORDS, "sb_00000001"));
-    }
-    for channel in [Channel::Sms, Channel::Email, Channel::Letter] {
-        let lane = lane(channel, "provider = \"notify\"\ntemplate = \"f33517ff-2a88-4f6e-b855-c550268ce08a\"\n");
-        let notify = Notify::new(&lane, channel).unwrap();
-        all.push(candidate(notify, channel, notify::WORDS, "740e5834-3a29-46b4-9a6f-16142fde533a"));
-    }
-    all
-}
-
-fn address(last: &str) -> Vec<String> {
-    ["Ann Price", "1 High Street", "Northmere", last].map(str::to_owned).into()
-}
-
-fn item(candidate: &Candidate) -> Item<'_> {
-    let (lines, postage_class) = (&candidate.address, candidate.postage_class);
-    match candidate.channel {
-        Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text: "Your data & “more”; code ABCD-EFGH" },
-        Channel::Email => {
-            let (from, from_name) = ("n@example.org", "Northmere");
-            Item::Email { from, from_name, to: "ann@example.org", subject: "Your data", text: "Dear Ann,\n\ncode ABCD-EFGH" }
-        }
-        Channel::Letter => Item::Letter { from: lines, address: lines, pdf: b"%PDF-1.7 \n\n x", pages: 2, postage_class },
-    }
-}
-
-fn request(candidate: &Candidate) -> Request {
-    let callback = Some("https://receipts.example/receipts/northmere/lane");
-    let item = item(candidate);
-    candidate.wire.prepare(&Outbound { reference: REFERENCE, callback, item }).unwrap()
+/// Everyone.
+fn all() -> Vec<Candidate> {
+    candidates(Path::new(NOWHERE))
 }
 
 fn frozen(candidate: &Candidate) -> Frozen {
-    request(candidate).freeze(candidate.wire.kind())
+    candidate.provider.prepare(&candidate.outbound()).unwrap_or_else(|refusal| panic!("{}: {refusal}", candidate.name()))
 }
 
 fn sought(frozen: &Frozen) -> Sought<'_> {
     Sought { reference: REFERENCE, frozen: Some(frozen), since: Some(OffsetDateTime::UNIX_EPOCH) }
 }
 
-fn name(candidate: &Candidate) -> String {
-    format!("{} {}", candidate.wire.kind(), candidate.channel)
+fn answer(wire: &dyn Wire, frozen: &Frozen, reply: &Reply) -> CallResult {
+    wire.read_answer(&frozen.thaw().unwrap(), reply)
 }
 
-fn answer(candidate: &Candidate, reply: &Reply) -> CallResult {
-    let frozen = frozen(candidate);
-    candidate.wire.read_answer(&frozen.thaw().unwrap(), reply)
+#[test]
+fn every_provider_is_asked_for_every_channel_that_it_serves_or_says_who_asks_it() {
+    let all = all();
+    for kind in KINDS {
+        let one = all.iter().find(|candidate| candidate.kind == *kind).unwrap_or_else(|| panic!("{kind} is not asked"));
+        for channel in one.provider.capabilities().channels {
+            let is_asked = all.iter().any(|candidate| candidate.kind == *kind && candidate.channel == *channel);
+            assert!(is_asked, "{kind} is not asked for {channel}");
+        }
+    }
+    for candidate in &all {
+        assert!(KINDS.contains(&candidate.kind), "{} is no word of the settings", candidate.kind);
+        let Speech::Own(own) = &candidate.speech else { continue };
+        assert!(!own.why.is_empty() && !own.suites.is_empty(), "{}", candidate.name());
+        for suite in own.suites {
+            let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(suite)).unwrap();
+            assert!(text.contains("#[test]") || text.contains("#[tokio::test"), "{suite} holds nobody to anything");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_has_taken_nothing_and_knows_nothing() {
+    for candidate in all() {
+        let (place, frozen) = (candidate.name(), frozen(&candidate));
+        let result = candidate.provider.submit(frozen.clone(), Arc::new(|| Ok(()))).await;
+        assert!(matches!(result.answer, Answer::NotTaken | Answer::LaneStopped), "{place}: {result:?}");
+        assert_eq!(result.provider_id, None, "{place}");
+        assert_eq!(candidate.provider.look_up(sought(&frozen)).await, LookUp::CannotKnow, "{place}");
+        assert_eq!(candidate.provider.fetch_status(candidate.id).await, StatusAnswer::CannotKnow, "{place}");
+        let back = candidate.provider.cancel(candidate.id).await;
+        let offers = candidate.provider.capabilities().cancel_within.is_some();
+        assert_eq!(back, if offers { CancelOutcome::Unknown } else { CancelOutcome::Unsupported }, "{place}");
+        assert_ne!(candidate.provider.check().await, Check::Good, "{place}");
+    }
 }
 
 #[test]
 fn a_request_is_the_same_each_time_and_carries_no_secret() {
-    for candidate in candidates() {
-        let (one, other) = (request(&candidate), request(&candidate));
-        assert_eq!(one, other, "{}", name(&candidate));
-        let frozen = one.freeze(candidate.wire.kind());
-        let text = String::from_utf8_lossy(frozen.bytes());
-        assert!(!text.contains(SECRET) && !text.to_lowercase().contains("authorization"), "{}", name(&candidate));
-        assert!(one.path.starts_with('/') && !one.path.contains(|c: char| c.is_control() || c == ' '), "{}", name(&candidate));
-        assert!(!one.path.contains("7700900001") && !one.path.contains("Ann"), "{}: a path has personal data", name(&candidate));
-        assert!(text.contains(REFERENCE), "{}: nothing names the message", name(&candidate));
+    for candidate in all() {
+        let (place, one, other) = (candidate.name(), frozen(&candidate), frozen(&candidate));
+        assert_eq!(one.bytes(), other.bytes(), "{place}");
+        let (text, thawed) = (String::from_utf8_lossy(one.bytes()), one.thaw().unwrap());
+        assert_eq!(thawed.kind, candidate.kind, "{place}");
+        assert!(!text.contains(SECRET) && !text.to_lowercase().contains("authorization"), "{place}");
+        assert!(thawed.path.starts_with('/') && !thawed.path.contains(|c: char| c.is_control() || c == ' '), "{place}");
+        assert!(!thawed.path.contains("7700900001") && !thawed.path.contains("Ann"), "{place}: a path has personal data");
+        assert!(text.contains(REFERENCE), "{place}: nothing names the message");
     }
 }
 
 #[test]
 fn what_was_frozen_reads_back_with_its_destination_and_content() {
-    for candidate in candidates() {
-        let (frozen, sent) = (frozen(&candidate), item(&candidate));
+    for candidate in all() {
+        let (frozen, sent) = (frozen(&candidate), candidate.item());
         let content = match sent {
             Item::Sms { text, .. } => text.as_bytes().to_vec(),
             Item::Email { subject, text, .. } => duly::model::email::join(subject, text).into_bytes(),
             Item::Letter { pdf, .. } => pdf.to_vec(),
         };
 
-        assert_eq!(read_request(frozen.bytes()).unwrap().0, sent.destination(), "{}", name(&candidate));
-        assert_eq!(read_content(frozen.bytes()).unwrap().0, content, "{}", name(&candidate));
+        assert_eq!(read_request(frozen.bytes()).unwrap().0, sent.destination(), "{}", candidate.name());
+        assert_eq!(read_content(frozen.bytes()).unwrap().0, content, "{}", candidate.name());
     }
 }
 
 #[test]
 fn no_answer_that_proves_nothing_is_taken_for_one_that_does() {
-    for candidate in candidates() {
+    for candidate in all() {
+        let Some(wire) = candidate.wire() else { continue };
+        let frozen = frozen(&candidate);
         for status in 100..600 {
             for body in ["", "<html>", "{}", "[]", "null", "{\"id\":null}", "{\"id\":\"\"}", "{\"id\":7}"] {
-                let result = answer(&candidate, &Reply::of(status, body));
-                let place = format!("{}: {status} {body}", name(&candidate));
+                let result = answer(wire, &frozen, &Reply::of(status, body));
+                let place = format!("{}: {status} {body}", candidate.name());
                 let expected = match status {
                     429 => &[Answer::NotTaken][..],
                     401..=403 => &[Answer::LaneStopped],
@@ -189,69 +138,89 @@ fn no_answer_that_proves_nothing_is_taken_for_one_that_does() {
 
 #[test]
 fn a_provider_that_asks_us_to_wait_is_heard() {
-    for candidate in candidates() {
+    for candidate in all() {
+        let Some(wire) = candidate.wire() else { continue };
         let mut reply = Reply::of(429, "");
         reply.headers.insert("retry-after", "7".parse().unwrap());
-        let result = answer(&candidate, &reply);
-        assert!(result.retry_after.is_some_and(|wait| wait.as_secs() == 7), "{}", name(&candidate));
+        let result = answer(wire, &frozen(&candidate), &reply);
+        assert!(result.retry_after.is_some_and(|wait| wait.as_secs() == 7), "{}", candidate.name());
     }
 }
 
 #[test]
 fn credentials_stand_in_one_header_and_nowhere_else() {
-    for candidate in candidates() {
-        let credential = candidate.wire.authorise(OffsetDateTime::UNIX_EPOCH);
-        assert!(credential.value.expose_secret().parse::<reqwest::header::HeaderValue>().is_ok(), "{}", name(&candidate));
+    for candidate in all() {
+        let Some(wire) = candidate.wire() else { continue };
+        let credential = wire.authorise(OffsetDateTime::UNIX_EPOCH);
+        assert!(credential.value.expose_secret().parse::<reqwest::header::HeaderValue>().is_ok(), "{}", candidate.name());
         let frozen = frozen(&candidate);
-        let asked = [candidate.wire.look_up(&sought(&frozen), None), candidate.wire.status(candidate.id), candidate.wire.check()];
-        for request in asked.into_iter().flatten().chain(candidate.wire.cancel(candidate.id)) {
+        let asked = [wire.look_up(&sought(&frozen), None), wire.status(candidate.id), wire.check()];
+        for request in asked.into_iter().flatten().chain(wire.cancel(candidate.id)) {
             let text = format!("{request:?}");
-            assert!(!text.contains(SECRET), "{}: {}", name(&candidate), request.path);
+            assert!(!text.contains(SECRET), "{}: {}", candidate.name(), request.path);
         }
     }
 }
 
 #[test]
 fn what_is_promised_can_be_asked_for() {
-    for candidate in candidates() {
-        let promised = candidate.wire.capabilities();
-        let place = name(&candidate);
-        let looks_up = !matches!(promised.lookup, LookupStrength::None);
-        assert!(!looks_up || candidate.wire.look_up(&sought(&frozen(&candidate)), None).is_some(), "{place}");
-        assert_eq!(promised.polling, candidate.wire.status(candidate.id).is_some(), "{place}");
-        assert!(promised.cancel_within.is_none() || candidate.wire.cancel(candidate.id).is_some(), "{place}");
+    for candidate in all() {
+        let (place, promised) = (candidate.name(), candidate.provider.capabilities());
         assert!(promised.channels.contains(&candidate.channel), "{place}");
         assert!(promised.per_second_max != Some(0) && promised.per_day_max != Some(0), "{place}");
         assert!(!promised.name.is_empty() && !promised.delivered_means.is_empty(), "{place}");
+        let Some(wire) = candidate.wire() else { continue };
+        let looks_up = !matches!(promised.lookup, LookupStrength::None);
+        assert!(!looks_up || wire.look_up(&sought(&frozen(&candidate)), None).is_some(), "{place}");
+        assert_eq!(promised.polling, wire.status(candidate.id).is_some(), "{place}");
+        assert!(promised.cancel_within.is_none() || wire.cancel(candidate.id).is_some(), "{place}");
     }
 }
 
-/// Ids come from receipts too, and must not lead a request elsewhere.
 #[test]
 fn a_hostile_id_makes_no_other_request() {
-    for candidate in candidates() {
-        for id in ["../templates", "a/b", "a?b=c", "a#b", "a b", "a\r\nx: y", "%2e%2e", ""] {
-            for request in [candidate.wire.status(id), candidate.wire.cancel(id)].into_iter().flatten() {
-                let good = candidate.wire.status(candidate.id).or_else(|| candidate.wire.cancel(candidate.id)).unwrap();
+    for candidate in all() {
+        let Some(wire) = candidate.wire() else { continue };
+        for id in HOSTILE {
+            for request in [wire.status(id), wire.cancel(id)].into_iter().flatten() {
+                let good = wire.status(candidate.id).or_else(|| wire.cancel(candidate.id)).unwrap();
                 let depth = |path: &str| path.matches(['/', '?', '#', ' ', '\r', '\n']).count();
-                assert_eq!(depth(&request.path), depth(&good.path), "{}: {}", name(&candidate), request.path);
-                assert!(!request.path.contains(".."), "{}: {}", name(&candidate), request.path);
+                assert_eq!(depth(&request.path), depth(&good.path), "{}: {}", candidate.name(), request.path);
+                assert!(!request.path.contains(".."), "{}: {}", candidate.name(), request.path);
             }
         }
     }
 }
 
+#[tokio::test]
+async fn a_hostile_id_touches_no_file_beside_those_of_the_lane() {
+    let folder = tempfile::tempdir().unwrap();
+    for candidate in candidates(folder.path()).iter().filter(|candidate| candidate.wire().is_none()) {
+        std::fs::write(folder.path().join("outside"), "as it was").unwrap();
+        candidate.provider.check().await;
+        for id in HOSTILE.into_iter().chain(["../lock", "../../outside", "outside"]) {
+            let offers = candidate.provider.capabilities().cancel_within.is_some();
+            let expected = if offers { CancelOutcome::Unknown } else { CancelOutcome::Unsupported };
+            assert_eq!(candidate.provider.cancel(id).await, expected, "{}: {id}", candidate.name());
+            assert_eq!(candidate.provider.fetch_status(id).await, StatusAnswer::CannotKnow, "{}: {id}", candidate.name());
+            let sought = Sought { reference: id, frozen: None, since: None };
+            assert_eq!(candidate.provider.look_up(sought).await, LookUp::CannotKnow, "{}: {id}", candidate.name());
+        }
+        assert_eq!(std::fs::read_to_string(folder.path().join("outside")).unwrap(), "as it was");
+    }
+}
+
 #[test]
 fn every_word_stands_once_for_a_state_that_a_provider_can_report() {
-    for candidate in candidates() {
+    for candidate in all() {
         let mut seen = BTreeSet::new();
-        for row in candidate.words {
-            assert!(seen.insert((row.channel, row.word)), "{}: {} twice", name(&candidate), row.word);
-            assert!(row.state.is_none_or(|state| state.is_report()), "{}: {}", name(&candidate), row.word);
-            assert!(!row.proves.is_empty(), "{}: {}", name(&candidate), row.word);
+        for row in candidate.words() {
+            assert!(seen.insert(row.word), "{}: {} twice", candidate.name(), row.word);
+            assert!(row.state.is_none_or(|state| state.is_report()), "{}: {}", candidate.name(), row.word);
+            assert!(!row.proves.is_empty(), "{}: {}", candidate.name(), row.word);
         }
-        let is_described = candidate.wire.kind() == "http";
-        assert!(is_described || candidate.words.iter().any(|row| row.channel == candidate.channel), "{}", name(&candidate));
+        let is_described = candidate.kind == "http";
+        assert!(is_described || !seen.is_empty(), "{}", candidate.name());
     }
 }
 
@@ -265,8 +234,10 @@ fn a_receipt_that_proves_nothing_is_not_believed() {
         "x-twilio-signature",
         "lob-signature",
         "x-stannp-signature",
+        "x-signature",
+        "x-duly-signature",
     ];
-    for candidate in candidates() {
+    for candidate in all() {
         for forgery in forgeries {
             let mut headers = HeaderMap::new();
             for header in names {
@@ -282,10 +253,10 @@ fn a_receipt_that_proves_nothing_is_not_believed() {
                 window_seconds: 300,
             };
             assert_eq!(
-                candidate.wire.parse_receipt(&raw).err(),
+                candidate.provider.parse_receipt(&raw).err(),
                 Some(ReceiptRefusal::BadSignature),
                 "{}: {forgery}",
-                name(&candidate)
+                candidate.name()
             );
         }
     }
@@ -294,20 +265,47 @@ fn a_receipt_that_proves_nothing_is_not_believed() {
 /// A pack whose receipts prove themselves by another word is refused by both verifiers.
 #[test]
 fn how_receipts_prove_themselves_is_a_word_of_the_format() {
-    for candidate in candidates() {
-        let (ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme)) = candidate.wire.capabilities().receipts else {
+    for candidate in all() {
+        let (ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme)) = candidate.provider.capabilities().receipts else {
             continue;
         };
-        assert!(["bearer", "hmac-sha1", "hmac-sha256"].contains(&scheme), "{}: {scheme}", name(&candidate));
+        assert!(["bearer", "hmac-sha1", "hmac-sha256"].contains(&scheme), "{}: {scheme}", candidate.name());
     }
 }
 
 #[test]
 fn a_lane_rests_for_a_day_only_where_the_day_is_over() {
-    for candidate in candidates() {
+    for candidate in all() {
+        let Some(wire) = candidate.wire() else { continue };
+        let frozen = frozen(&candidate);
         for status in 400..600 {
-            let result = answer(&candidate, &Reply::of(status, "{}"));
-            assert_ne!(result.pause, Some(Pause::UtcDay), "{}: {status}", name(&candidate));
+            let result = answer(wire, &frozen, &Reply::of(status, "{}"));
+            assert_ne!(result.pause, Some(Pause::UtcDay), "{}: {status}", candidate.name());
         }
     }
 }
+
+#[test]
+fn a_live_lane_speaks_to_nobody_without_tls() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    for kind in KINDS.iter().filter(|kind| !["file", "smtp"].contains(kind)) {
+        let channel = if *kind == "twilio" || *kind == "http" { "sms" } else { "letter" };
+        let own = match *kind {
+            "twilio" => "account = \"AC00000000000000000000000000000001\"\n",
+            "http" => GATEWAY,
+            _ => "",
+        };
+        let live = |url: &str| {
+            let lane = format!(
+                "provider = \"{kind}\"\nchannel = \"{channel}\"\nurl = \"{url}\"\nlive = true\nreceipt_secret = \"{SECRET}\"\n\
+                 api_key = \"key-26785a09-ab16-4eb0-8407-a37497a57506-{SECRET}\"\n{own}"
+            );
+            Account::new("lane", &toml::from_str(&lane).unwrap(), Duration::from_secs(1), true)
+        };
+        assert!(live("https://gateway.example").is_ok(), "{kind}");
+        let refused = live("http://gateway.example").err().unwrap_or_else(|| panic!("{kind} would speak without TLS"));
+        assert!(refused.to_string().starts_with("`lanes.lane.url` must begin with https://"), "{kind}: {refused}");
+    }
+}
+
+const GATEWAY: &str = "[http]\npath = \"/send\"\nbody = '{\"to\": {{json to}}, \"text\": {{json text}}}'\ncontent = \"/text\"\ntaken = [202]\nid = \"/id\"\n";

@@ -110,6 +110,17 @@ fn top_level(inner: &str) -> Vec<&str> {
 }
 
 #[test]
+fn no_provider_is_known_by_name_outside_of_its_folder() {
+    let named = |text: &str| ["notify", "twilio", "stannp", "lob"].iter().any(|name| text.contains(&format!("\"{name}\"")));
+    let outside: Vec<String> = files("src", ".rs")
+        .into_iter()
+        .filter(|(path, text)| !path.starts_with("src/provider") && named(text))
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(outside, [""; 0], "whatever is decided of a provider is decided by its capabilities");
+}
+
+#[test]
 fn imports_point_down_the_map() {
     let map = read("src/lib.rs");
     let order: Vec<&str> = between(&map, "\npub mod ", &[';']);

@@ -57,5 +57,6 @@ mod told;
 mod turns;
 mod unsent;
 mod vendors;
+mod weights;
 mod withdrawn;
 mod wording;

@@ -1,6 +1,6 @@
 //! Runs through lanes that speak GOV.UK Notify's wire format, against the sandbox's face of it.
 
-use crate::cli::desk::{Ran, run};
+use crate::cli::desk::{Desk, Ran, run};
 use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, quota, within, world};
 use duly::model::state::Channel;
 use duly::model::step::Answer;
@@ -8,6 +8,7 @@ use duly::store::claim::Intent;
 use duly::store::outcome::Outcome;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
 use serde_json::json;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -192,4 +193,32 @@ async fn a_lane_is_checked_without_reaching_anybody_and_says_whom_it_reaches() {
     duly(&["--set", own, "provider", "check", "notify"])
         .refused("`lanes.notify.url` is the provider's own address", "correct `lanes.notify.url`");
     assert_eq!(stage.produced(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_reached_through_the_proxy_that_the_environment_names() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let (mut request, mut bytes) = (Vec::new(), [0; 1024]);
+        while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+            let n = client.read(&mut bytes).unwrap();
+            request.extend_from_slice(&bytes[..n]);
+        }
+        client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+        sender.send(String::from_utf8(request).unwrap()).unwrap();
+    });
+    let mut desk = Desk::empty("proxied").await;
+    for (key, value) in [("PROVIDER", "lob"), ("URL", "http://lob.invalid"), ("API_KEY", "sandbox-key")] {
+        desk.set(&format!("DULY_LANES__LETTERS__{key}"), value);
+    }
+    desk.set("http_proxy", proxy);
+
+    let checked = desk.duly("ann", &["provider", "check", "letters"]).fine().out;
+
+    assert!(checked.contains("answers and takes the credentials"), "{checked}");
+    let request = asked.recv_timeout(LONGEST).unwrap();
+    assert!(request.starts_with("GET http://lob.invalid/v1/letters?limit=1 HTTP/1.1\r\n"), "{request}");
 }

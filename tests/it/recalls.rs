@@ -1,7 +1,9 @@
 //! Messages that somebody takes back: what their provider confirms told nobody, and what it does not confirm counts as it did.
 
+mod faces;
+
 use crate::cli::desk::{Desk, Ran};
-use crate::support::{Sandbox, deadlines, within};
+use crate::support::{Sandbox, Terminal, deadlines, skipped, within};
 use duly::model::step::{Cause, Recall};
 use duly::store::Store;
 use duly::store::unit::Note;
@@ -49,13 +51,24 @@ impl Held {
         }
         desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "4"]).fine();
         desk.duly("bob", &["plan", "go", "--incident", "cards"]).fine();
+        Self::serving(desk, sandbox, &["accepted"; 4]).await
+    }
+
+    /// Works the desk's running plan until its messages stand so.
+    async fn serving(mut desk: Desk, sandbox: Sandbox, states: &[&str]) -> Self {
         desk.connect_broker().await;
         desk.set("DULY_WEB__LISTEN", "127.0.0.1:0");
         let log = std::fs::File::create(desk.path("serve.log")).unwrap();
         let serve = desk.command(&["serve", "scheduler", "worker"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let held = Self { desk, sandbox, serve };
-        held.until("all are with their providers", "select state from message", &["accepted"; 4]).await;
+        held.until("all are with their providers", "select state from message", states).await;
         held
+    }
+
+    async fn state_of(&self, message: &str) -> String {
+        let pool = sqlx::PgPool::connect(&self.desk.url).await.unwrap();
+        let query = "select state from message where message_id = $1";
+        sqlx::query_scalar(query).bind(Uuid::parse_str(message).unwrap()).fetch_one(&pool).await.unwrap()
     }
 
     async fn words(&self, query: &'static str) -> Vec<String> {
@@ -117,12 +130,12 @@ async fn what_was_taken_back_told_nobody_and_the_next_step_takes_its_place() {
 
     assert_eq!(done.json()["recalled"], "cancelled");
     assert_eq!(held.told_of(&messages[0]).await, ["message.recall ", "message.recalled cancelled"]);
-    let state = format!("select state from message where message_id = '{}'", messages[0]);
-    let state: &'static str = Box::leak(state.into_boxed_str());
-    assert_eq!(held.words(state).await, ["failed"], "and not notified");
+    assert_eq!(held.state_of(&messages[0]).await, "failed", "and not notified");
+    let listed = held.desk.duly("ann", &["message", "list", "--incident", "cards", "--message", &messages[0]]).fine().out;
+    assert!(listed.contains("Taken back before it left") && !listed.contains("Not delivered"), "{listed}");
     held.until("a letter goes instead", "select state from message where reason = 'escalation'", &["accepted"]).await;
-    let again = held.cancel(&messages[0]);
-    assert!(again.code == 1 && again.err.contains("too late"), "{again:?}");
+    let again = held.cancel(&messages[0]).fine();
+    assert!(again.err.contains("was taken back before") && again.json()["recalled"] == "cancelled", "{again:?}");
     held.prove().await;
     let record = held.sandbox.state.record();
     assert_eq!(record.iter().filter(|made| made.channel == "sms").count(), 2, "{record:?}");
@@ -169,6 +182,27 @@ async fn a_paused_plan_takes_back_what_its_providers_hold_and_says_of_each_what_
     assert_eq!(held.words(waits).await, ["ready", "ready"], "the next steps wait for the plan");
     let again = held.desk.duly("bob", &["plan", "pause", "--incident", "cards", "--recall"]).fine();
     assert!(again.err.contains("paused already") && again.err.contains("1 message too late"), "{}", again.err);
+    held.prove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pausing_and_taking_back_are_two_signatures_and_one_question() {
+    if !Terminal::is_there() {
+        return skipped("nobody was asked for a passphrase: there is no script(1) here");
+    }
+    let held = Held::new("recall_asked").await;
+    let mut command = held.desk.command(&["plan", "pause", "--incident", "cards", "--recall"]);
+    command.env("DULY_USER_KEY", "bob.key").env_remove("DULY_PASSPHRASE_FILE");
+    let mut terminal = Terminal::start(&command);
+    terminal.shows("Passphrase of your key: ", 1).await;
+
+    terminal.press(b"the long passphrase of bob\n");
+    let left = terminal.ended().await;
+
+    assert_eq!((left.code, left.shown.matches("Passphrase").count()), (0, 1), "{left:?}");
+    assert!(left.shown.contains("3 messages cancelled: they told nobody"), "{left:?}");
+    let signed = "select convert_from(statement, 'UTF8')::jsonb ->> 'command' from signed_command order by at desc limit 2";
+    assert_eq!(held.words(signed).await, ["plan recall", "plan pause"]);
     held.prove().await;
 }
 

@@ -13,6 +13,9 @@ const STOPPING: &[FaultKind] =
     &[FaultKind::Redirect, FaultKind::Unauthorised, FaultKind::Forbidden, FaultKind::NoCredit, FaultKind::TooManyToday];
 /// Faults of taking a message back, which nobody does here.
 const OF_RECALLS: &[FaultKind] = &[FaultKind::CancelLost, FaultKind::CancelCut];
+/// Faults of look-ups, for who has any.
+const OF_LOOK_UPS: &[FaultKind] =
+    &[FaultKind::LookUpError, FaultKind::LookUpTooMany, FaultKind::LookUpNotJson, FaultKind::LookUpCut];
 /// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
 const OF_LETTERS: &[FaultKind] = &[FaultKind::LetterReturned, FaultKind::Conflict];
 /// Faults of texts alone; a letter of which nothing believable is heard stays overdue for ever where nobody can be asked.
@@ -36,7 +39,7 @@ fn often(kind: FaultKind) -> u32 {
 
 fn faults(channel: &str) -> Vec<Fault> {
     let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
-    let fits = |kind: &&FaultKind| ![STOPPING, OF_RECALLS, others].iter().any(|list| list.contains(kind));
+    let fits = |kind: &&FaultKind| ![STOPPING, OF_RECALLS, OF_LOOK_UPS, others].iter().any(|list| list.contains(kind));
     FaultKind::ALL
         .iter()
         .filter(fits)
@@ -54,7 +57,8 @@ fn lanes(per_second: u32) -> Vec<Lane> {
     };
     // Its receipts come later than our repeat: else they would tell of every letter that was made, and none were repeated.
     let letters = ProviderConfig { idempotent: true, lookup: false, receipt_delay_ms: 4000, ..provider("letter") };
-    let lagging = ProviderConfig { lookup_lag_ms: 300, ..provider("sms") };
+    let mut lagging = ProviderConfig { lookup_lag_ms: 300, ..provider("sms") };
+    lagging.faults.extend(OF_LOOK_UPS.iter().map(|kind| Fault { per_mille: OFTEN, ..Fault::always(*kind).lasting(300) }));
     let blind = ProviderConfig { lookup: false, ..provider("sms") };
     // A letter whose text came through after all is not repeated: when its key is old, somebody is asked.
     let lane =
@@ -125,7 +129,9 @@ async fn a_run_in_which_everything_goes_wrong_loses_nobody_and_tells_nobody_twic
     assert_eq!(undecided.await, 0, "everybody has an end state, or waits for somebody's decision by name");
     for (lane, fired) in stage.sandbox.state.counts() {
         let planned = faults(if lane == "letters" { "letter" } else { "sms" });
-        let silent: Vec<FaultKind> = planned.iter().map(|f| f.kind).filter(|kind| !fired.contains_key(kind)).collect();
+        let of_look_ups = OF_LOOK_UPS.iter().filter(|_| lane == "sms-a").copied();
+        let silent: Vec<FaultKind> =
+            planned.iter().map(|f| f.kind).chain(of_look_ups).filter(|kind| !fired.contains_key(kind)).collect();
         assert!(silent.is_empty(), "{lane}: never fired: {silent:?}, but {fired:?}");
     }
     let sent = stage.produced();

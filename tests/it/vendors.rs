@@ -69,7 +69,7 @@ async fn what_twilio_cannot_find_is_never_sent_again_by_itself() {
 }
 
 /// What a machine at a printer's reads in the window of a letter: the words that stand there, by a program that others made.
-fn read_window(pdf: &[u8]) -> Option<String> {
+pub fn read_window(pdf: &[u8]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letter.pdf");
     std::fs::write(&path, pdf).unwrap();
@@ -125,4 +125,90 @@ async fn a_run_through_stannp_repeats_under_its_key_and_every_window_shows_the_p
     assert_fired(&stage, &kinds).await;
     assert_eq!(stage.count("select count(*) from message where state = 'carrier_delivered'").await, 0);
     assert_eq!(stage.count("select count(*) from alarm where code = 'address_differs'").await, 0);
+}
+
+/// A lane of letters at Lob's face.
+fn lob(faults: Vec<Fault>) -> Lane {
+    let provider = ProviderConfig {
+        face: Face::Lob,
+        channel: "letter".into(),
+        idempotent: true,
+        receipt_delay_ms: 100,
+        faults,
+        ..ProviderConfig::default()
+    };
+    Lane { provider, ..Lane::named("lob") }
+}
+
+async fn american_letters(people: u32, lane: Lane) -> Stage {
+    Stage::new(Setup { people, routes: vec![Route::Letter], lanes: vec![lane], is_american: true, ..Setup::default() }).await
+}
+
+#[tokio::test]
+async fn a_letter_goes_through_lob_from_the_list_to_the_signed_word_that_ends_its_notice() {
+    // It is not asked: what is known is what it signed.
+    let stage = american_letters(3, Lane { extra: LOB_UNASKED, ..lob(vec![]) }).await;
+    stage.serve_receipts().await;
+    let _scheduler = stage.start(&["scheduler"]);
+    let _worker = stage.start(&["worker"]);
+
+    let arrived = async || (stage.states().await == ["carrier_delivered"; 3]).then_some(());
+    within(LONGEST, "each letter arrived by Lob's word", arrived).await;
+    stage.drain_to_the_end().await;
+
+    assert_eq!(stage.words("select distinct state from notice").await, ["notified"]);
+    // Rendered, mailed, in transit, on its last way, delivered: each is one event of the vendor's, signed with its time.
+    let signed = "select count(*) from receipt where verdict = 'verified' and provider_id like 'ltr_%'";
+    within(LONGEST, "every word has come", async || (stage.count(signed).await == 15).then_some(())).await;
+    let told = "select distinct concat(convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'scheme', convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'ground')
+        from event where kind = 'receipt'";
+    assert_eq!(stage.words(told).await, ["hmac-sha256"]);
+    let record = stage.sandbox.state.record();
+    assert!(record.iter().all(|made| made.destination.contains("\nSan Francisco\nCA\n94103")), "{record:?}");
+    assert_eq!(stage.count("select count(*) from alarm").await, 0);
+    stage.audit().await;
+}
+
+const LOB_UNASKED: &str =
+    "provider = \"lob\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\npoll_seconds = 3600\n";
+
+#[tokio::test]
+async fn a_run_through_lob_prints_nothing_twice_and_believes_no_word_that_lob_did_not_sign() {
+    let kinds = [
+        (FaultKind::TooMany, 100),
+        (FaultKind::ErrorBefore, 100),
+        (FaultKind::ErrorAfter, 100),
+        (FaultKind::CutBefore, 60),
+        (FaultKind::CutAfter, 100),
+        (FaultKind::NotJson, 60),
+        (FaultKind::RequestTimeout, 60),
+        (FaultKind::Reject, 60),
+        (FaultKind::ReceiptDouble, 100),
+        (FaultKind::ReceiptForged, 100),
+        (FaultKind::ReceiptLost, 100),
+        (FaultKind::ReceiptStale, 60),
+        (FaultKind::ReceiptUnknownWord, 100),
+        (FaultKind::LetterReturned, 60),
+    ];
+    let stage = american_letters(30, lob(faults(&kinds))).await;
+    stage.serve_receipts().await;
+    let _scheduler = stage.start(&["scheduler"]);
+    let _worker = stage.start(&["worker"]);
+    let in_hand = "select count(*) from message where state in ('ready', 'sending')";
+    within(LONGEST, "every call was made", async || (stage.count(in_hand).await == 0).then_some(())).await;
+    // A new letter may be missing from Lob's lists for two minutes: only behind them is "not there" an answer.
+    for seconds in [200, 400, 600] {
+        stage.shift_clock(seconds).await;
+        within(LONGEST, "what was not there is sent", async || (stage.count(in_hand).await == 0).then_some(())).await;
+    }
+
+    stage.drain_to_the_end().await;
+
+    stage.audit().await;
+    assert_fired(&stage, &kinds).await;
+    let verdicts = "select distinct verdict from receipt where verdict <> 'verified' order by 1";
+    assert_eq!(stage.words(verdicts).await, ["bad_signature", "stale"], "what nobody signed, and what was signed an hour ago");
+    let returned = i64::try_from(stage.sandbox.state.fired(FaultKind::LetterReturned)).unwrap();
+    assert_eq!(stage.count("select count(*) from message where state = 'returned'").await, returned);
+    assert_eq!(stage.count("select count(*) from alarm").await, 0);
 }

@@ -67,6 +67,7 @@ pub(crate) struct Account {
     pub name: String,
     settings: RwLock<Arc<ProviderConfig>>,
     in_flight: AtomicU64,
+    questions: AtomicU64,
     fired: Vec<AtomicU64>,
     memory: Mutex<Memory>,
 }
@@ -78,6 +79,7 @@ impl Account {
             name: name.to_owned(),
             settings: RwLock::new(settings),
             in_flight: AtomicU64::new(0),
+            questions: AtomicU64::new(0),
             fired,
             memory: Mutex::default(),
         }
@@ -173,6 +175,11 @@ impl Account {
             memory.record.retain(|(other, _)| other != id);
         }
         Some((shown, in_time))
+    }
+
+    /// Counts what is asked of messages that exist: each question draws its faults anew.
+    pub(crate) fn count_question(&self) -> u32 {
+        u32::try_from(self.questions.fetch_add(1, Ordering::SeqCst)).unwrap_or(u32::MAX)
     }
 
     /// Messages that a look-up may see by now. `None` where there is no look-up.

@@ -234,4 +234,12 @@ kinds! {
     CancelLost,
     /// A message is not taken back, and nobody says so: the connection is cut.
     CancelCut,
+    /// 500 to a look-up, or to the question how a message stands.
+    LookUpError,
+    /// 429 to it, for `ms`.
+    LookUpTooMany,
+    /// A page that is no JSON.
+    LookUpNotJson,
+    /// No answer: the connection is cut.
+    LookUpCut,
 }

@@ -68,6 +68,11 @@ pub(crate) async fn knock(
         Some(door) => match admitted {
             Err(trouble) => vendor.refuse(trouble).into(),
             Ok(()) => {
+                if matches!(door, Door::LookUp(_) | Door::Find(_))
+                    && let Some(spoilt) = spoil_question(&app, &account, vendor, &wire)
+                {
+                    return spoilt;
+                }
                 let is_lost = match &door {
                     Door::Cancel(id) => spoil_cancel(&app, &account, id),
                     _ => None,
@@ -89,6 +94,23 @@ pub(crate) async fn knock(
 fn spoil_cancel(app: &App, account: &Arc<Account>, id: &str) -> Option<FaultKind> {
     let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), id, 1);
     [FaultKind::CancelLost, FaultKind::CancelCut].into_iter().find(|kind| plan.fires(*kind).is_some())
+}
+
+/// The answer to a look-up that goes wrong, if a fault fires.
+fn spoil_question(app: &App, account: &Arc<Account>, vendor: &dyn Vendor, wire: &Wire) -> Option<Response> {
+    let asked = account.count_question();
+    let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), "question", asked);
+    if plan.fires(FaultKind::LookUpCut).is_some() {
+        wire.cut();
+        return Some(StatusCode::OK.into_response());
+    }
+    if plan.fires(FaultKind::LookUpNotJson).is_some() {
+        return Some(Reply::page(StatusCode::OK).into());
+    }
+    if let Some(ms) = plan.fires(FaultKind::LookUpTooMany) {
+        return Some(vendor.refuse(Trouble::TooMany(ms)).into());
+    }
+    plan.fires(FaultKind::LookUpError).map(|_| vendor.refuse(Trouble::Internal).into())
 }
 
 /// What is asked of messages that exist.

@@ -106,6 +106,18 @@ fn list_at(body: &Value, key: &str) -> String {
     body.get(key).and_then(Value::as_array).map(|list| list.iter().map(word).collect::<Vec<_>>().join(", ")).unwrap_or_default()
 }
 
+/// The plan's lanes, and which of them reach nobody.
+fn lanes(context: &Context, body: &Value) -> String {
+    let settings = context.settings().ok();
+    let shown = |name: &str| match settings.as_ref().and_then(|settings| settings.lanes.get(name)) {
+        Some(lane) if !lane.live => format!("{name} (nobody: sandbox)"),
+        Some(_) => format!("{name} (people)"),
+        None => format!("{name} (not set up here)"),
+    };
+    let names = body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    names.map(shown).collect::<Vec<_>>().join(", ")
+}
+
 /// When the last messages of a plan leave that still wait, as the lanes stand now.
 async fn plan_outlook(context: &Context, incident: &Incident, plan: &Plan) -> Result<Vec<Outlook>, Failure> {
     // Who only reads may lack the lanes' secrets: the rest of the plan is shown all the same.
@@ -146,7 +158,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         row(what, n);
     }
     row("contents root", text_at(&body, "/contents/root"));
-    row("lanes", list_at(&body, "lanes"));
+    row("lanes", lanes(context, &body));
     unknown_rules(&body).into_iter().for_each(|rule| row("unknown", rule));
     texts(store, &body).await?.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
     row("sender", text_at(&body, "/sender"));

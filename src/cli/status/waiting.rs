@@ -1,6 +1,7 @@
 //! Why messages wait that nothing is wrong with, and until when.
 
 use crate::cli::output::{Paint, count, figure, when};
+use crate::dispatch::batches::Lost;
 use crate::report::progress::Progress;
 use crate::store::metrics::LanePause;
 
@@ -30,6 +31,10 @@ pub fn uncarried(progress: &Progress, paint: Paint) -> Vec<String> {
             ));
             continue;
         };
+        if carried.lacks.is_any() {
+            let lacks = paint.bad(&format!("ALARM: the folder of lane {lane} is an older copy, {}:", lacks_words(carried.lacks)));
+            lines.push(format!("  {lacks} put its newest copy back; nothing is written to it meanwhile"));
+        }
         for batch in batches {
             let messages = count(i64::try_from(batch.messages).unwrap_or(i64::MAX), "message", "messages");
             let (name, due) = (&batch.batch, when(batch.due_at));
@@ -53,11 +58,19 @@ pub fn without_lane(progress: &Progress, paint: Paint) -> Vec<String> {
     progress.missing_lanes.iter().map(line).collect()
 }
 
+/// What an older copy of a folder lacks.
+pub fn lacks_words(lost: Lost) -> String {
+    let n = |n: usize, one, many| count(i64::try_from(n).unwrap_or(i64::MAX), one, many);
+    format!("and lacks {} and {}", n(lost.batches, "batch", "batches"), n(lost.messages, "message", "messages"))
+}
+
 /// What somebody may do about a lane that rests.
 pub fn pause_words(pause: Option<&LanePause>) -> &'static str {
     match pause.map(|pause| pause.code.as_str()) {
         Some("sick") => "its calls failed, were refused or took too long; one is tried then, and nothing is lost meanwhile",
         Some("429_daily") => "its provider takes nothing more today; nothing is lost and no attempt is spent",
+        Some("folder") => "look at its folder: its disk, its rights, whose it is; nothing is lost meanwhile",
+        Some("folder_older") => "its folder is an older copy: put the newest one back; nothing is lost meanwhile",
         _ => "see its credentials and credit; one call is tried then, nothing is lost and no attempt is spent",
     }
 }

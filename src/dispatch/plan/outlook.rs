@@ -4,6 +4,7 @@ use super::{Parts, PlanSummary};
 use crate::dispatch::Office;
 use crate::model::forecast::{ALL_DAY, Forecast, LaneRoom, Outlook, forecast};
 use crate::model::quiet::Quiet;
+use crate::model::shares::shared_pace;
 use crate::model::state::Channel;
 use crate::provider::Account;
 use crate::render::check::{Finding, Severity};
@@ -60,10 +61,18 @@ pub async fn rooms(store: &Store, accounts: &BTreeMap<String, Arc<Account>>, of:
             Some(_) => u64::try_from(store.count_taken_today(name).await?).unwrap_or(0),
             None => 0,
         };
-        let room = LaneRoom { lane: name.clone(), per_day: account.per_day, per_second: account.per_second, taken_today };
+        let per_second = paced(accounts, account);
+        let room = LaneRoom { lane: name.clone(), per_day: account.per_day, per_second, taken_today };
         rooms.entry(account.channel).or_default().push(room);
     }
     Ok(rooms)
+}
+
+/// Messages a second that a lane is handed beside those that it shares messages with.
+fn paced(accounts: &BTreeMap<String, Arc<Account>>, account: &Account) -> u32 {
+    let share = |other: &&Arc<Account>| other.channel == account.channel && other.is_reserve == account.is_reserve;
+    shared_pace(account.weight, accounts.values().filter(share).map(|other| (other.per_second, other.weight)))
+        .clamp(1, account.per_second)
 }
 
 /// Forecasts a plan in the making behind everything that runs.

@@ -68,3 +68,77 @@ fn a_text_without_news_and_a_letter_that_came_back_leave_nobody_waiting() {
     let late = step(&case, 0, Cause::Reported { report: MessageState::DeliveredToHandset, other_id: false });
     assert_eq!(late.notice, Some(NoticeState::Notified));
 }
+
+/// Applies a cause with everything that follows from it, as the store does.
+fn apply(case: &mut Case, index: usize, cause: Cause) {
+    let decided = step(case, index, cause);
+    if let Some(to) = decided.message {
+        case.messages[index].state = to;
+    }
+    case.notice = decided.notice.unwrap_or(case.notice);
+    for effect in decided.effects {
+        match effect {
+            Effect::Create(channel) => {
+                case.messages.push(message(channel, MessageState::Ready, MessageState::HandedToCarrier));
+            }
+            Effect::Reopen(i) => apply(case, i, Cause::Reopened),
+            Effect::Cancel(i) => apply(case, i, Cause::Cancelled),
+            Effect::PossibleDuplicate | Effect::Misfit(_) => {}
+        }
+    }
+}
+
+/// Every order of these.
+fn orders(reports: &[MessageState]) -> Vec<Vec<MessageState>> {
+    if reports.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (i, first) in reports.iter().enumerate() {
+        let rest = [&reports[..i], &reports[i + 1..]].concat();
+        all.extend(orders(&rest).into_iter().map(|rest| [vec![*first], rest].concat()));
+    }
+    all
+}
+
+#[test]
+fn every_order_of_receipts_each_once_or_twice_ends_in_the_same_state() {
+    use MessageState::*;
+    let cases: [(Route, Channel, MessageState, &[MessageState]); 4] = [
+        (Route::Sms, Channel::Sms, DeliveredToHandset, &[Accepted, Sent, Expired, Failed, DeliveredToHandset]),
+        (Route::SmsThenLetter, Channel::Sms, DeliveredToHandset, &[Accepted, Sent, Expired, Failed, DeliveredToHandset]),
+        (
+            Route::Letter,
+            Channel::Letter,
+            HandedToCarrier,
+            &[Accepted, Printed, Failed, HandedToCarrier, CarrierDelivered, Returned],
+        ),
+        (Route::Email, Channel::Email, CarrierDelivered, &[Accepted, Sent, Failed, CarrierDelivered, Returned]),
+    ];
+    let mut tried = 0;
+    for (route, channel, closes_at, words) in cases {
+        for start in [Sending, Unknown, Asked, Exhausted, Superseded, Accepted] {
+            for chosen in 1..1_usize << words.len() {
+                let reports: Vec<MessageState> =
+                    words.iter().enumerate().filter(|(i, _)| chosen >> i & 1 == 1).map(|(_, word)| *word).collect();
+                let end = |order: &[MessageState], times: usize| {
+                    let first = Message { reason: Reason::First, ..message(channel, start, closes_at) };
+                    let mut case = Case { notice: NoticeState::Open, route, messages: vec![first] };
+                    for &report in order {
+                        (0..times).for_each(|_| apply(&mut case, 0, Cause::Reported { report, other_id: false }));
+                    }
+                    let leaves = case.messages.iter().skip(1).any(|next| next.state == Ready);
+                    (case.messages[0].state, case.notice, leaves)
+                };
+                let expected = end(&reports, 1);
+                for order in orders(&reports) {
+                    for times in [1, 2] {
+                        assert_eq!(end(&order, times), expected, "{route:?} from {start}: {order:?}, each {times} times");
+                        tried += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 20_000, "{tried} orders");
+}

@@ -40,6 +40,9 @@ pub enum SpoolError {
     /// It belongs to another lane.
     #[error("the folder belongs to another lane")]
     Foreign,
+    /// What was written to it is not in it any more.
+    #[error("the folder of the lane is an older copy: it lacks what was written to it")]
+    Older,
     /// The file system.
     #[error("the folder of the lane cannot be used")]
     Io(#[from] io::Error),
@@ -55,6 +58,9 @@ impl SpoolError {
             Self::Locked => "wait until the other process is done; one worker at a time writes a batch",
             Self::NotSetUp => "mount the disk, or set the folder up with `duly provider check LANE`",
             Self::Foreign => "give each lane a `folder` of its own",
+            Self::Older => {
+                "put its newest copy back; where that is lost, declare by `duly batch result` what did not leave, and go on with a lane and a folder of another name"
+            }
             Self::Io(_) => "look at the folder's disk and rights, as the user of the workers",
             Self::Make(error) => error.remedy(),
         }

@@ -221,6 +221,22 @@ impl Spool {
         Ok(Place::Absent)
     }
 
+    /// The names of all closed batches, as the folder has them now: this process may remember more.
+    pub fn closed(&self, wait: Duration) -> Result<BTreeSet<String>, SpoolError> {
+        let _held = self.hold(wait)?;
+        Ok(self.names("batches")?.iter().filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect())
+    }
+
+    /// How many of these references the folder knows nothing of.
+    pub fn count_missing(&self, references: &[String], wait: Duration) -> Result<usize, SpoolError> {
+        let held = self.hold(wait)?;
+        let mut missing = 0;
+        for reference in references {
+            missing += usize::from(self.place(&held.index, reference)? == Place::Absent);
+        }
+        Ok(missing)
+    }
+
     /// Takes a message back that is in no batch yet, and says where it stands then.
     pub fn cancel(&self, reference: &str, wait: Duration) -> Result<Place, SpoolError> {
         let held = self.hold(wait)?;

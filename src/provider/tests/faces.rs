@@ -174,6 +174,23 @@ async fn what_was_produced_is_found_by_our_reference_and_by_its_id() {
 }
 
 #[tokio::test]
+async fn a_look_up_that_goes_wrong_says_nothing_and_not_that_nothing_is_there() {
+    use FaultKind::{LookUpCut, LookUpError, LookUpNotJson, LookUpTooMany};
+    for face in VENDORS {
+        for kind in [LookUpError, LookUpTooMany, LookUpNotJson, LookUpCut] {
+            let town = town(face, vec![Fault { times: Some(2), ..Fault::always(kind) }], 60_000).await;
+            let id = town.submit().await.provider_id.unwrap();
+
+            assert_eq!(town.look_up().await, LookUp::CannotKnow, "{face:?} {kind:?}");
+            assert_eq!(town.provider.fetch_status(&id).await, StatusAnswer::CannotKnow, "{face:?} {kind:?}");
+
+            assert_eq!(town.state.fired(kind), 2, "{face:?} {kind:?}");
+            assert!(matches!(town.look_up().await, LookUp::Found(found) if found.len() == 1), "{face:?} {kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_repeat_is_none_where_the_key_is_honoured_and_a_second_message_where_there_is_no_key() {
     for face in VENDORS {
         let town = town(face, vec![], 60_000).await;

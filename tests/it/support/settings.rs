@@ -66,11 +66,11 @@ pub fn settings_text(setup: &Setup, [database, broker]: [&String; 2], folder: &P
     for (key, value) in own {
         text.push_str(&format!("{key} = {value}\n"));
     }
-    for Lane { name, provider, key_life_seconds, per_second, per_day, reserve, unknown_rule, extra } in &setup.lanes {
+    for Lane { name, provider, key_life_seconds, per_second, per_day, reserve, weight, unknown_rule, extra } in &setup.lanes {
         let url = if provider.face == Face::Smtp { sandbox.mail_url.clone() } else { format!("{}/{name}", sandbox.url) };
         text.push_str(&format!(
             "[lanes.{name}]\n{}channel = \"{}\"\nurl = \"{url}\"\n\
-             per_second = {per_second}\nper_day = {per_day}\nreserve = {reserve}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
+             per_second = {per_second}\nper_day = {per_day}\nreserve = {reserve}\nweight = {weight}\nidempotent = {}\nkey_life_seconds = {key_life_seconds}\nlookup = {}\nlookup_lag_ms = {}\n\
              unknown_rule = \"{unknown_rule}\"\n",
             if extra.is_empty() { face_settings(name, provider) } else { extra.replace("{folder}", &folder.display().to_string()) },
             provider.channel,

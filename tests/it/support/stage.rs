@@ -39,6 +39,8 @@ pub struct Lane {
     /// Messages a day; 0: no limit.
     pub per_day: u32,
     pub reserve: bool,
+    /// Its part of its channel's messages; 0: by pace.
+    pub weight: u32,
     pub unknown_rule: &'static str,
     /// Further settings of the lane, `{folder}` standing for the stage's own folder; where there are any, `provider` is theirs.
     pub extra: &'static str,
@@ -55,6 +57,7 @@ impl Lane {
             per_second: 200,
             per_day: 0,
             reserve: false,
+            weight: 0,
             unknown_rule: "ask",
             extra: "",
         }
@@ -80,6 +83,8 @@ pub struct Setup {
     pub health: &'static str,
     /// Hours in which text messages wait for the morning; the same twice: none.
     pub quiet: [&'static str; 2],
+    /// People, controller and law are of California, and not of the United Kingdom.
+    pub is_american: bool,
     /// Services of its own that the test may restart.
     pub services: Option<Services>,
 }
@@ -99,6 +104,7 @@ impl Default for Setup {
             // Faults are what most stages are made for: no lane rests because of them.
             health: "bad_min = 1000000\nrest_min_ms = 60000\nrest_max_ms = 60000\nreturn_ms = 1\n",
             quiet: ["00:00", "00:00"],
+            is_american: false,
             services: None,
         }
     }
@@ -165,9 +171,10 @@ impl Stage {
         }
         let office = Office::open(Settings::load(&layers_with(Some(&settings), direct, &[])).unwrap()).await.unwrap();
         let office = Arc::new(office);
-        let controller_id = make_controller(&office).await;
+        let controller_id = make_controller(&office, setup.is_american).await;
         let users = Users::new(&office.store).await;
-        let incident = make_incident(&office, &users, controller_id, "test").await;
+        let profile = if setup.is_american { "us-ca" } else { "uk-gdpr" };
+        let incident = make_incident(&office, &users, controller_id, "test", profile).await;
         import_people(&office, &incident, folder.path(), 1..=setup.people).await;
         approve_and_go(&office, &incident, &users, &setup.routes, false).await;
         let web = CancellationToken::new();
@@ -191,7 +198,8 @@ impl Stage {
 
     /// Starts another incident of so many people, reached by text message at numbers that nobody else has.
     pub async fn add_incident(&mut self, slug: &str, people: u32, is_urgent: bool) {
-        let incident = make_incident(&self.office, &self.users, self.incident.key.controller_id, slug).await;
+        let incident =
+            make_incident(&self.office, &self.users, self.incident.key.controller_id, slug, &self.incident.profile).await;
         let first = 100_000 * (u32::try_from(self.others.len()).unwrap() + 1);
         import_people(&self.office, &incident, self.folder.path(), first..=first + people - 1).await;
         approve_and_go(&self.office, &incident, &self.users, &[Route::Sms], is_urgent).await;
@@ -281,13 +289,15 @@ async fn shift_clock(owner: &PgPool, seconds: i32) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(moved)).execute(owner).await.unwrap();
 }
 
-async fn make_controller(office: &Office) -> Uuid {
+async fn make_controller(office: &Office, is_american: bool) -> Uuid {
+    let mut address = vec!["Northmere".to_owned(), "1 Station Road".to_owned()];
+    address.extend(is_american.then(|| "Portland, OR 97201".to_owned()));
     let (public, secret) = generate_pair();
     let controller = NewController {
         slug: "northmere".into(),
         name: "Northmere".into(),
         sms_sender: "NORTHMERE".into(),
-        address: vec!["Northmere".into(), "1 Station Road".into()],
+        address,
         receipts_public_key: public,
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
         added_by: None,
@@ -295,22 +305,27 @@ async fn make_controller(office: &Office) -> Uuid {
     office.store.insert_controller(&controller).await.unwrap()
 }
 
-async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug: &str) -> Incident {
+async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug: &str, profile: &str) -> Incident {
     let key = Key::generate();
     let (public, secret) = generate_pair();
+    let mut texts = json!({
+        "nature": "On 9 November 2026 a file with names was copied from a server of ours.",
+        "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
+        "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
+        "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
+        "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example", "northmere.police.uk"],
+                       "email_sender": "notice@northmere.example" },
+    });
+    if profile == "us-ca" {
+        texts["contact_phone"] = json!("0808 157 0100");
+        texts["delayed_by_le"] = json!("No authority asked us to wait.");
+    }
     let incident = NewIncident {
         controller_id,
         incident_id: Uuid::now_v7(),
         slug: slug.to_owned(),
-        profile: "uk-gdpr".into(),
-        texts: json!({
-            "nature": "On 9 November 2026 a file with names was copied from a server of ours.",
-            "dates": "It was copied on 9 November 2026.", "data_types": "Your name and your pay number.",
-            "consequences": "Somebody could pretend to know you.", "measures": "The server is closed and we told the police.",
-            "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
-            "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example", "northmere.police.uk"],
-                           "email_sender": "notice@northmere.example" },
-        }),
+        profile: profile.to_owned(),
+        texts,
         wrapped_key: office.master.wrap(&key, "incident"),
         intake_public_key: public,
         intake_secret_key: key.wrap(&secret, "intake"),
@@ -322,10 +337,11 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
 
 /// Imports people whose telephone numbers and email addresses end in these.
 async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: RangeInclusive<u32>) {
-    let mut text = "external_reference,last_name,phone,email,address_1,town,postcode\n".to_owned();
+    let mut text = "external_reference,last_name,phone,email,address_1,town,postcode,country,jurisdiction\n".to_owned();
     let count = people.clone().count();
+    let home = if incident.profile == "us-ca" { "San Francisco,CA 94103,US,US-CA" } else { "Leeds,LS1 4AP,," };
     for i in people {
-        text.push_str(&format!("PN{},Price,+44 7400 {i:06},price.{i}@mail.example,{i} High Street,Leeds,LS1 4AP\n", i - 1));
+        text.push_str(&format!("PN{},Price,+44 7400 {i:06},price.{i}@mail.example,{i} High Street,{home}\n", i - 1));
     }
     let path = folder.join("people.csv");
     std::fs::write(&path, text).unwrap();
