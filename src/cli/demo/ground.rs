@@ -217,6 +217,7 @@ mod tests {
         match kind {
             Reject | TooMany | ErrorBefore | ErrorAfter | Slow | CutBefore | CutAfter | Hang | Late => true,
             ReceiptEarly | ReceiptLate | ReceiptDouble | ReceiptReorder | ReceiptContradict | ReceiptForged => true,
+            LookUpError | LookUpTooMany | LookUpNotJson | LookUpCut => of.lookup,
             // Whoever cannot be asked and never tells leaves the message open for somebody without an address.
             ReceiptLost => of.lookup,
             LetterReturned => of.channel == "letter",
