@@ -16,6 +16,7 @@ mod guards;
 mod holds;
 mod incident;
 mod installation;
+mod let_go;
 mod list_keys;
 mod log;
 mod log_keys;
