@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny docs prepare bench soak openapi
+.PHONY: help demo test lint deny docs targets prepare bench soak openapi
 export SQLX_OFFLINE = true
 
 minutes = The first build takes about 13 minutes on 2 cores, later ones take seconds. The services start meanwhile.
@@ -53,6 +53,12 @@ deny: ## Licences, sources and known holes of all dependencies (needs cargo-deny
 
 docs: ## API documentation with warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+elsewhere = x86_64-pc-windows-gnu aarch64-apple-darwin
+targets: ## Compile duly-verify for Windows and macOS, as far as that goes without their linkers (needs rustup)
+	@for target in $(elsewhere); do \
+	  if rustup target add $$target >/dev/null 2>&1; then cargo check --quiet -p duly-ledger --target $$target; echo "duly-verify compiles for $$target"; \
+	  else echo "SKIPPED: duly-verify was not compiled for $$target, whose std cannot be had here"; fi; done
 
 prism = @stoplight/prism-cli@5.14.2
 openapi: ## Hold the adapters' requests against the vendors' own documents, by a validator that others made (needs npm)

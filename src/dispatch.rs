@@ -5,6 +5,7 @@ pub mod batches;
 mod call;
 mod confirm;
 pub mod draft;
+mod every;
 mod gate;
 mod harvest;
 mod matching;

@@ -62,13 +62,13 @@ pub enum EvidenceError {
         origin: String,
     },
     /// The settings would let a log begin under a key that was changed for another.
-    #[error("the log `{origin}` would begin under the key {key}, which the installation's log has left for {newest}")]
+    #[error("the log `{origin}` would begin under the key {key}, which was left for {newest}")]
     KeyRetired {
         /// The log.
         origin: String,
         /// Public half of the key of the settings, hex.
         key: String,
-        /// The one under which the installation's log is now.
+        /// The one that took its place.
         newest: String,
     },
     /// What was published cannot be read any more.
@@ -128,7 +128,7 @@ impl EvidenceError {
                     .into()
             }
             Self::KeyRetired { .. } => {
-                "the settings are of an earlier day, or name the keys the other way round: name the newer key by `keys.log_file`, take the old one out of `keys.log_next_file`, and restart"
+                "the settings are of an earlier day, or name the keys the other way round: name the newer key by `keys.log_file`, take the old one out of `keys.log_next_file`, and restart or run the command again"
                     .into()
             }
             Self::Copy { .. } => {

@@ -141,6 +141,8 @@ table controller_list_key
     constraint controller_list_key_pkey PRIMARY KEY (controller_id, key_no)
     constraint controller_list_key_public_key_check CHECK ((octet_length(public_key) = 32))
     constraint controller_list_key_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
+    constraint list_key_is_told TRIGGER DEFERRABLE INITIALLY DEFERRED
+    CREATE CONSTRAINT TRIGGER list_key_is_told AFTER INSERT ON public.controller_list_key DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION list_key_is_told()
     trigger check_list_key BEFORE INSERT ON public.controller_list_key FOR EACH ROW EXECUTE FUNCTION check_list_key()
     grant select to duly_app
     grant insert (controller_id, key_no, public_key, user_id, command_id) to duly_app
@@ -206,11 +208,13 @@ CASE
     WHEN (kind = ANY (ARRAY['message.intent'::text, 'message.accepted'::text, 'receipt'::text])) THEN true
     ELSE (kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text)
 END)
+    constraint release_reopened TRIGGER DEFERRABLE INITIALLY DEFERRED
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
     index event_key_changed ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'log.key_changed'::text)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
     CREATE CONSTRAINT TRIGGER decided_is_decided AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION decided_is_decided()
     CREATE CONSTRAINT TRIGGER key_change_is_placed AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'log.key_changed'::text) AND (new.restored_id IS NULL))) EXECUTE FUNCTION key_change_is_placed()
+    CREATE CONSTRAINT TRIGGER release_reopened AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'notice.reopened'::text) AND (new.notice_to = 'open'::text))) EXECUTE FUNCTION release_plan()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger begin_deadlines AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['plan.started'::text, 'plan.resumed'::text]))) EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['audit.passed'::text, 'audit.failed'::text])) AND (new.restored_id IS NULL))) EXECUTE FUNCTION check_auditor()
@@ -360,6 +364,16 @@ table leadership
     trigger check_lead BEFORE INSERT OR UPDATE ON public.leadership FOR EACH ROW EXECUTE FUNCTION check_lead()
     grant insert, select to duly_app
     grant update (epoch, holder, expires_at, locked_by) to duly_app
+
+table let_go
+    controller_id uuid not null
+    incident_no bigint not null
+    person_id uuid not null
+    phase integer not null
+    n bigint not null
+    plan_no integer not null
+    constraint let_go_pkey PRIMARY KEY (controller_id, incident_no, person_id, phase, plan_no)
+    grant select to duly_app
 
 table letterhead
     controller_id uuid not null
@@ -1493,6 +1507,17 @@ begin
     raise exception 'a message stays on the lane that it was given' using errcode = 'DU041';
 end 
 
+function list_key_is_told() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    perform from event e
+      where e.controller_id = new.controller_id and e.incident_no is null and e.kind = 'controller.list_key_set' and e.restored_id is null
+        and convert_from(e.body, 'UTF8')::jsonb -> 'd' @> jsonb_build_object('key', encode(new.public_key, 'hex'),
+              'user', new.user_id, 'command', new.command_id);
+    if not found then raise exception 'a list key is pinned with its event' using errcode = 'DU067'; end if;
+    return null;
+end 
+
 function message_has_cause() returns trigger security definer set search_path=public, pg_temp
 
 begin
@@ -1611,24 +1636,40 @@ end
 
 function release_plan() returns trigger security definer set search_path=public, pg_temp
 
+declare withdrawn int := new.plan_no;
 begin
+    if new.kind = 'notice.reopened' then
+        select o.plan_no into withdrawn from notice o join plan q using (controller_id, incident_no, plan_no)
+         where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.person_id = new.person_id
+           and o.phase = new.notice_phase and o.state = 'open' and q.state = 'withdrawn';
+        if not found then return null; end if;
+    end if;
     if exists (select from message m join notice o on o.controller_id = m.controller_id and o.incident_no = m.incident_no
                   and o.person_id = m.person_id and o.phase = m.phase and o.state = 'open'
-                where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.plan_no = new.plan_no
+                where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.plan_no = withdrawn
+                  and (new.person_id is null or m.person_id = new.person_id)
                   and (m.state <> 'ready' or m.attempt > 0 or exists (select from event e where e.controller_id = m.controller_id
-                         and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id))) then
+                         and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id
+                         and e.kind not in ('message.cancelled', 'message.reopened')))) then
+        if new.kind = 'notice.reopened' then return null; end if;
         raise exception 'a message of the plan may have left' using errcode = 'DU033';
     end if;
     with released as (delete from notice o
-           where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.plan_no = new.plan_no and o.state = 'open'
+           where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.plan_no = withdrawn and o.state = 'open'
+             and (new.person_id is null or (o.person_id = new.person_id and o.phase = new.notice_phase))
        returning o.person_id, o.phase),
     unsent as (delete from message m using released r
            where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.person_id = r.person_id and m.phase = r.phase),
+    told as (insert into let_go (controller_id, incident_no, person_id, phase, n, plan_no)
+           select new.controller_id, new.incident_no, r.person_id, r.phase, p.last_n, withdrawn from released r
+             join person p on p.controller_id = new.controller_id and p.incident_no = new.incident_no and p.person_id = r.person_id
+            where exists (select from event e where e.controller_id = new.controller_id and e.incident_no = new.incident_no
+                    and e.person_id = r.person_id and e.notice_phase = r.phase)),
     promised as (delete from prepared_content c using released r
            where c.controller_id = new.controller_id and c.incident_no = new.incident_no and c.person_id = r.person_id and c.phase = r.phase
        returning c.person_id, c.channel, c.commitment)
     insert into withdrawn_content (controller_id, incident_no, plan_no, person_id, channel, commitment)
-    select new.controller_id, new.incident_no, new.plan_no, p.person_id, p.channel, p.commitment from promised p;
+    select new.controller_id, new.incident_no, withdrawn, p.person_id, p.channel, p.commitment from promised p;
     return null;
 end 
 

@@ -5,6 +5,7 @@
 
 use super::batches::is_older;
 use super::draft;
+use super::every::Every;
 use super::gate::HoldWatch;
 use super::matching::{apply_receipts, lay_receipts_aside};
 use super::repeat::repeat;
@@ -21,7 +22,7 @@ use crate::store::unit::Note;
 use futures::StreamExt;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -39,15 +40,12 @@ const LOOK_AGAIN_MS_MAX: i64 = 900_000;
 pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, stop: CancellationToken) {
     let mut lead = Lead::new("sweep", &holder);
     let thin_every = Duration::from_secs(u64::try_from(office.settings.receipts.refusals_every_seconds).unwrap_or(60));
-    let (mut thinned, mut laid_aside) = (Instant::now(), Instant::now());
+    let (mut thins, mut lays_aside) = (Every::new(thin_every), Every::new(LAY_ASIDE_EVERY));
     while !stop.is_cancelled() {
-        if thinned.elapsed() >= thin_every {
-            thinned = Instant::now();
+        if thins.is_due() {
             thin(&office, &mut lead).await;
         }
-        let is_time = laid_aside.elapsed() >= LAY_ASIDE_EVERY;
-        laid_aside = if is_time { Instant::now() } else { laid_aside };
-        let worked = match sweep(&office, &watch, &mut lead, is_time).await {
+        let worked = match sweep(&office, &watch, &mut lead, lays_aside.is_due()).await {
             Ok(worked) => worked,
             Err(error) => {
                 tracing::warn!(error = with_causes(&error), "a sweep failed and is tried again");

@@ -8,6 +8,7 @@ use crate::model::health::part_of_pace;
 use crate::model::shares::{Handed, Sharer, Shares};
 use crate::model::state::Channel;
 use crate::provider::Account;
+use crate::store::StoreError;
 use crate::store::due::Quota;
 use crate::store::leadership::Lead;
 use secrecy::ExposeSecret;
@@ -41,7 +42,7 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
     let watching = tokio::spawn(watch.clone().run(office.clone(), stop.clone()));
     let resolving = tokio::spawn(resolver::run(office.clone(), watch, holder.clone(), stop.clone()));
     let harvesting = tokio::spawn(harvest::run(office.clone(), holder.clone(), stop.clone()));
-    let counting = tokio::spawn(keep_statistics(office.clone(), stop.clone()));
+    let counting = tokio::spawn(keep_statistics(office.clone(), holder.clone(), stop.clone()));
     let mut lead = Lead::new("scheduler", &holder);
     while !stop.is_cancelled() {
         if let Err(error) = keep_queueing(&office, &mut lead, &stop).await {
@@ -64,13 +65,22 @@ pub async fn run(office: Arc<Office>, stop: CancellationToken) -> Result<(), Dis
 }
 
 /// Keeps the database's statistics abreast of a run, which makes tables of 47,000 rows of empty ones within seconds.
-async fn keep_statistics(office: Arc<Office>, stop: CancellationToken) {
+/// One process does it for all, under a lead of its own: whoever queues must not wait for it.
+async fn keep_statistics(office: Arc<Office>, holder: String, stop: CancellationToken) {
+    let mut lead = Lead::new("statistics", &holder);
     while !stop.is_cancelled() {
-        if let Err(error) = office.store.analyze_grown().await {
+        if let Err(error) = count_grown(&office, &mut lead).await {
             tracing::warn!(error = with_causes(&error), "the database's statistics stay as they are; it may be slow");
         }
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(LOOK) => {} }
     }
+}
+
+async fn count_grown(office: &Office, lead: &mut Lead) -> Result<(), StoreError> {
+    if lead.is_held(&office.store).await? {
+        office.store.analyze_grown().await?;
+    }
+    Ok(())
 }
 
 async fn keep_queueing(office: &Office, lead: &mut Lead, stop: &CancellationToken) -> Result<(), DispatchError> {

@@ -69,7 +69,7 @@ pub fn line_of(changes: &[PlacedChange], ours: &[PublicKey]) -> KeyLine {
     lines_of(changes).line(|key| ours.contains(key))
 }
 
-/// Refuses a key for what begins anew, if the installation's log went from it to another: somebody else may hold it by now.
+/// Refuses a key for what begins anew, if a log with these changes went from it to another.
 pub fn refuse_retired(changes: &[PlacedChange], origin: &str, key: &PublicKey) -> Result<(), EvidenceError> {
     match line_of(changes, &[*key]).newest() {
         Some(newest) if newest != *key => {

@@ -42,11 +42,16 @@ impl Tree {
         let edge = load_edge(tx, &head).await?;
         let mut tree = Self { signed: edge.size(), edge, key, known, head };
         if is_new {
-            let system = tx.head(LogScope::System).await?;
-            refuse_retired(&tx.key_changes(system.log_no).await?, &tree.head.origin, &tree.key)?;
+            tree.refuse_retired(tx).await?;
             tree.open(tx, scope, Map::new()).await?;
         }
         Ok(tree)
+    }
+
+    /// Nothing begins under a key that the installation's log has left: somebody else may hold it by now.
+    async fn refuse_retired(&self, tx: &mut Sequencing) -> Result<(), EvidenceError> {
+        let system = tx.head(LogScope::System).await?;
+        refuse_retired(&tx.key_changes(system.log_no).await?, &self.head.origin, &self.key)
     }
 
     /// Number and generation of the log, and how many leaves it has.
@@ -144,6 +149,11 @@ impl Tree {
         let key = ours.unwrap_or_else(|| archive.keys().newest());
         let head = LogHead { generation, origin, size: 0, root: Vec::new(), note: String::new(), ..log.clone() };
         let mut tree = Self { head, edge: Appender::new(), known, key, signed: 0 };
+        // Nor under one that this log itself has left. One that is left by its next leaf links the generations.
+        refuse_retired(&changes, &tree.head.origin, &tree.key)?;
+        if archive.keys().change(&tree.known.line, &tree.head.origin, 0, &tree.key).is_none() {
+            tree.refuse_retired(tx).await?;
+        }
         let mut detail = Map::new();
         detail.insert("from_root".into(), json!(hex::encode(from.root)));
         detail.insert("from_size".into(), json!(from.size));

@@ -16,6 +16,8 @@ mod guards;
 mod holds;
 mod incident;
 mod installation;
+mod let_go;
+mod list_keys;
 mod log;
 mod log_keys;
 mod made;
@@ -103,6 +105,7 @@ impl Store {
         findings.extend(snapshot.audit_log(incident).await?);
         findings.extend(snapshot.audit_log_keys(incident).await?);
         findings.extend(snapshot.audit_installation(incident).await?);
+        findings.extend(snapshot.audit_list_keys(incident).await?);
         Ok(findings)
     }
 

@@ -3,6 +3,7 @@
 mod draft;
 mod moves;
 
+pub(super) use draft::lock_people;
 pub use draft::{FrozenList, PlanDraft, PreparedContent, PreparedNotice, Terms};
 pub use moves::{Approved, GO, Moved, PAUSE, PlanMove, RESUME};
 

@@ -375,7 +375,7 @@ mod ending;
 mod read;
 mod write;
 
-pub use ending::{NotEnded, NotReopened};
+pub use ending::{NotEnded, NotReopened, Reopened};
 
 pub(crate) fn word<T: std::str::FromStr>(text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt { what: "word" })

@@ -43,6 +43,19 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// What an auditor runs must run on any system: nothing in it is for one alone, and nothing in what it is made of.
+#[test]
+fn the_verifier_is_bound_to_no_system() {
+    for (path, text) in files("crates/ledger/src", ".rs") {
+        for bound in ["std::os", "cfg(unix", "cfg(windows", "cfg(target", "cfg!(", "libc::", "extern \"C\"", "\"/dev/", "\"/tmp"]
+        {
+            assert!(!text.contains(bound), "{path}: {bound}");
+        }
+    }
+    let manifest = read("crates/ledger/Cargo.toml");
+    assert!(!manifest.contains("[target") && !manifest.contains("build ="), "{manifest}");
+}
+
 /// Every file below `folder` with this ending, by its path from the root, in order.
 fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();

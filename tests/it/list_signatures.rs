@@ -119,6 +119,45 @@ async fn each_key_that_a_controller_s_lists_are_signed_by_is_told_in_its_log_wit
     assert!(found.out.contains("event_not_signed"), "{} {}", found.out, found.err);
 }
 
+/// Whoever owns the database, and has a user who signs for them, so that only the telling is missing.
+#[tokio::test]
+async fn a_list_key_that_the_controller_s_log_does_not_tell_of_is_found() {
+    let (desk, first) = with_key("untold").await;
+    let other = desk.new_user("cleo", &["key", "new", "--name", "Somebody", "--key", "other.key"]).fine().out;
+    here(&desk, &["list", "sign", "--incident", "cards", "--list", "1", "--key", "list.key"]).fine();
+    desk.duly("ann", &["audit"]).fine();
+    desk.duly("bob", &["list", "replace-key", "--controller", "northmere", "--public", other.trim()]).fine();
+    let found = async |place: &str| {
+        let said = desk.duly("ann", &["audit", "--json"]);
+        let findings = said.json()["incidents"][0]["findings"].as_array().unwrap().clone();
+        let is_it = |f: &serde_json::Value| f["code"] == "list_key_differs_from_events" && f["place"] == place;
+        assert!(findings.iter().any(is_it), "{place}: {} {}", said.out, said.err);
+    };
+
+    // The second key's event is gone, and with it that it waited for its place.
+    let told = "(select max(ord) from event where kind = 'controller.list_key_set')";
+    let change = async |sql: &str| desk.sabotage(&format!("set session_replication_role = replica; {sql}")).await.unwrap();
+    change(&format!(
+        "create schema kept; create table kept.event as select * from event where ord = {told};
+         delete from event_inbox where {told} = any (ords); delete from event where ord = {told}"
+    ))
+    .await;
+    found("key 2").await;
+    // Back again, and the key that was replaced counts once more.
+    change(
+        "insert into event overriding system value select * from kept.event;
+         update controller_list_key set key_no = 7 - key_no; update controller_list_key set key_no = key_no - 4",
+    )
+    .await;
+    found("key 1").await;
+    change(&format!("delete from controller_list_key where encode(public_key, 'hex') <> '{first}'")).await;
+    let event: String = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select 'event ' || {told}")))
+        .fetch_one(&sqlx::PgPool::connect(&desk.url).await.unwrap())
+        .await
+        .unwrap();
+    found(&event).await;
+}
+
 #[tokio::test]
 async fn an_altered_statement_or_signature_is_refused() {
     let (desk, _) = with_key("altered").await;

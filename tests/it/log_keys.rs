@@ -43,7 +43,7 @@ fn archive(stage: &Stage) -> Arc<Archive> {
     Arc::new(Archive::open(&settings(stage), &stage.office.store).unwrap())
 }
 
-async fn sequence(stage: &Stage) -> Result<(), EvidenceError> {
+pub async fn sequence(stage: &Stage) -> Result<(), EvidenceError> {
     sequencer::run_once(archive(stage)).await
 }
 

@@ -1,6 +1,8 @@
 //! Packs: whoever has the key can check them, they hold nobody's data unless it was opened, and one checkpoint gives
 //! the same bytes.
 
+mod foreign;
+
 use crate::support::{Stage, skipped};
 use crate::told::{check, file, files, personal, sequence, told};
 use duly::report::pack::{Audience, PackError, incident, person};

@@ -2,6 +2,7 @@
 
 mod changes;
 mod columns;
+mod sweep;
 mod walls;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced, world_after};
@@ -176,6 +177,21 @@ async fn whoever_takes_a_guard_away_or_gives_the_application_more_rights_is_foun
         ("grant delete on event to duly_app", "revoke delete on event from duly_app", "rights_differ"),
         ("grant truncate on event_inbox to duly_app", "revoke truncate on event_inbox from duly_app", "rights_differ"),
         ("drop trigger check_approval on plan_approval", "select 1", "guard_off"),
+        (
+            "insert into message_move values ('delivered_to_handset', 'sending')",
+            "delete from message_move where from_state = 'delivered_to_handset' and to_state = 'sending'",
+            "guard_differs",
+        ),
+        (
+            "insert into notice_move values ('notified', 'exempt')",
+            "delete from notice_move where from_state = 'notified' and to_state = 'exempt'",
+            "guard_differs",
+        ),
+        (
+            "update plan_move set command = 'plan prepare' where kind = 'plan.started'",
+            "update plan_move set command = 'plan go' where kind = 'plan.started'",
+            "guard_differs",
+        ),
         (
             "create trigger check_approval before insert on plan_approval for each row when (false) execute function check_approval()",
             "drop trigger check_approval on plan_approval; create trigger check_approval before insert on plan_approval for each row execute function check_approval()",

@@ -263,3 +263,25 @@ async fn a_look_reads_what_is_due_and_not_all_that_waits() {
     // What made the plan is counted late and is among them; a look that walked over all would read 400 rows each time.
     assert!(read < 100 * looks, "{read} rows were read in {looks} looks of each kind at 400 messages that wait for later");
 }
+
+#[tokio::test]
+async fn one_process_alone_keeps_the_database_s_statistics() {
+    let stage = Stage::new(Setup::default()).await;
+    let counted = "create table counted (at timestamptz default now());
+        create or replace function duly_analyze(only_grown boolean) returns void language sql security definer as 'insert into public.counted default values';
+        insert into leadership (role, epoch, holder, expires_at) values ('statistics', 1, 'somebody else', now() + interval '59 seconds')";
+    sqlx::raw_sql(counted).execute(&stage.owner).await.unwrap();
+
+    let _standby = stage.start(&["scheduler"]);
+    let first: time::OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&stage.owner).await.unwrap();
+    let renewed = async || {
+        let later = first + Duration::from_secs(8);
+        let query = "select count(*) from leadership where role = 'scheduler' and expires_at > $1";
+        sqlx::query_scalar::<_, i64>(query).bind(later).fetch_one(&stage.owner).await.unwrap() == 1
+    };
+    eventually("it has gone round often enough", renewed).await;
+    assert_eq!(stage.count("select count(*) from counted").await, 0);
+
+    sqlx::raw_sql("update leadership set expires_at = now() where role = 'statistics'").execute(&stage.owner).await.unwrap();
+    eventually("the standby does it", async || stage.count("select count(*) from counted").await > 0).await;
+}

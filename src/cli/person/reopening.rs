@@ -5,7 +5,7 @@ use crate::cli::sign::signer;
 use crate::cli::{Context, Failure, Refusal};
 use crate::model::statement::person_reopen;
 use crate::report::words;
-use crate::store::unit::NotReopened;
+use crate::store::unit::{NotReopened, Reopened};
 use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// `duly person reopen`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  duly person reopen --incident cards-2026 --person p_0f6c… --reason 'it was another of the same name'\n\nThe notice stands again as its messages say: what the decision had cancelled waits to be sent, with the plan's time anew; whom no message can reach is `unreachable`, and is to be told by hand (`duly task list`). It is refused where the plan was withdrawn meanwhile and a message would wait for ever."
+    after_help = "Example:\n  duly person reopen --incident cards-2026 --person p_0f6c… --reason 'it was another of the same name'\n\nThe notice stands again as its messages say: what the decision had cancelled waits to be sent, with the plan's time anew; whom no message can reach is `unreachable`, and is to be told by hand (`duly task list`). Whose plan was withdrawn meanwhile is in no plan then, and the next one takes them (`duly plan prepare`)."
 )]
 pub struct Reopen {
     #[command(flatten)]
@@ -29,17 +29,22 @@ pub async fn reopen(context: &Context, args: &Reopen) -> Result<(), Failure> {
         return stands(context, why, person);
     }
     let by = signer(context).await?.sign(store, &person_reopen(incident.incident_id, of, &whose.reason)).await?;
-    let to = match store.reopen_notice(incident.key, of, by).await? {
-        Ok(to) => to,
+    let Reopened { notice, let_go } = match store.reopen_notice(incident.key, of, by).await? {
+        Ok(reopened) => reopened,
         Err(why) => return stands(context, why, person),
     };
     let shown = format!("p_{}", person.simple());
-    context.print(&json!({"person": shown, "notice": to.as_str(), "changed": true, "command": by.command_id}), "");
-    eprintln!("{shown}: the decision is taken back. {}", words::notice(to));
+    let said =
+        json!({"person": shown, "notice": notice.as_str(), "changed": true, "let_go_by_plan": let_go, "command": by.command_id});
+    context.print(&said, "");
+    eprintln!("{shown}: the decision is taken back. {}", words::notice(notice));
+    if let Some(plan) = let_go {
+        eprintln!("Plan {plan} was withdrawn, so nothing is sent to them yet: `duly plan prepare` makes one that takes them.");
+    }
     Ok(())
 }
 
-/// Nothing to take back is no fault; somebody who is erased, or whose plan is given up, cannot be sent to again.
+/// Nothing to take back is no fault; somebody who is erased cannot be sent to again.
 fn stands(context: &Context, why: NotReopened, person: Uuid) -> Result<(), Failure> {
     let shown = format!("p_{}", person.simple());
     match why {
@@ -58,9 +63,9 @@ fn stands(context: &Context, why: NotReopened, person: Uuid) -> Result<(), Failu
         )),
         NotReopened::PlanWithdrawn(plan) => Err(Refusal::of(
             format!(
-                "plan {plan}, by which {shown} was to be told, is withdrawn: nothing is sent under it, and no other plan takes somebody about whom was decided"
+                "plan {plan}, by which {shown} was to be told, is withdrawn, and a message of theirs may have left before the database came back older"
             ),
-            "have the controller name this person once more, under another reference, on a further list (`duly list import`): the next plan takes them there, and this decision stays on record",
+            "ask their provider what it sent (`duly message list` has our references); where nothing left, have the controller name this person once more, under another reference, on a further list (`duly list import`)",
         )),
     }
 }

@@ -1,5 +1,6 @@
 //! One person's chain: bytes, order, moves, and what the tables say in the end.
 
+use super::let_go::LetGo;
 use super::people::Stored;
 use super::{Finding, person};
 use crate::model::cause::speaks_of_a_message;
@@ -8,7 +9,7 @@ use crate::model::replay::{Moved, Refusal, Replay};
 use crate::model::state::NoticeState;
 use duly_ledger::{Event, leaf_hash};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// An event with what its row moved.
@@ -33,6 +34,8 @@ pub(super) struct PersonAudit<'a> {
     person_id: Uuid,
     stored: &'a Stored,
     replay: Replay,
+    /// Notices that a withdrawn plan let go, by phase: what the tables have now begins after them.
+    let_go: BTreeMap<u32, LetGo>,
     head: Option<[u8; 32]>,
     /// A chain or move that does not fit would only be followed by others.
     is_lost: bool,
@@ -50,6 +53,7 @@ impl<'a> PersonAudit<'a> {
             person_id,
             stored,
             replay: Replay::new(stored.openings.clone()),
+            let_go: BTreeMap::new(),
             head: None,
             is_lost: false,
             outcomes: HashSet::new(),
@@ -68,7 +72,7 @@ impl<'a> PersonAudit<'a> {
             self.bad("head_differs", self.stored.last_n);
         }
         if !self.is_lost {
-            if self.replay.finish().is_err() {
+            if self.replay.finish().is_err() || self.let_go.values().any(|notice| !notice.is_settled()) {
                 self.bad("event_missing", last);
             }
             self.compare_messages();
@@ -114,6 +118,13 @@ impl<'a> PersonAudit<'a> {
         // Its plan or list was lost as well: it is in the log and could be applied to nothing; its person is held.
         if row.is_brought_back && row.message_id.is_none() && speaks_of_a_message(&event.kind) {
             self.is_lost = true;
+            return;
+        }
+        if let Some(phase) = LetGo::phase(event).filter(|phase| self.stored.let_go.get(phase).is_some_and(|n| row.n <= *n)) {
+            if !self.let_go.entry(phase).or_default().take(row, event) {
+                self.bad("move_not_allowed", row.n);
+                self.is_lost = true;
+            }
             return;
         }
         if let Some(decided) = Ending::read(&event.kind, &event.detail) {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Which moves plan events make, and what must be signed for each; the database has the same as `plan_move`.
-const PLAN_MOVES: &[(&str, &str, &str, &str)] = &[
+pub(super) const PLAN_MOVES: &[(&str, &str, &str, &str)] = &[
     ("plan.approved", "plan approve", "prepared", "approved"),
     ("plan.started", "plan go", "approved", "running"),
     ("plan.paused", "plan pause", "running", "paused"),

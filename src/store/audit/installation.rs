@@ -1,20 +1,16 @@
-//! What stands beside the incidents: the controller's log and the system's, keys of lists, restores, anchors.
+//! What stands beside the incidents: the controller's log and the system's, restores, anchors.
 
 use super::{Finding, Snapshot, finding, found};
-use crate::model::list_key::ListStatement;
 use crate::model::statement::meant_for;
-use crate::model::user_key::verify;
 use crate::store::StoreError;
-use crate::store::unit::{IncidentKey, hash};
+use crate::store::unit::IncidentKey;
 use duly_ledger::{Event, leaf_hash};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 impl Snapshot {
     pub(super) async fn audit_installation(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let mut findings = self.audit_log_events(incident).await?;
-        let keys = self.audit_list_keys(incident, &mut findings).await?;
-        findings.extend(self.audit_list_signatures(incident, &keys).await?);
         findings.extend(self.audit_restores().await?);
         findings.extend(self.audit_marks(incident).await?);
         Ok(findings)
@@ -53,50 +49,6 @@ impl Snapshot {
             }
         }
         Ok(findings)
-    }
-
-    /// The keys by which the controller signs its lists, each brought by a signed command that names it.
-    async fn audit_list_keys(&mut self, incident: IncidentKey, findings: &mut Vec<Finding>) -> Result<Vec<[u8; 32]>, StoreError> {
-        let rows = sqlx::query!(
-            "select key_no, public_key, user_id, command_id from controller_list_key where controller_id = $1 order by key_no",
-            incident.controller_id
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.command_id).collect();
-        let commands = self.read_commands(&ids).await?;
-        let mut keys = Vec::new();
-        for row in rows {
-            let words = commands.get(&row.command_id).and_then(|signed| signed.words_of(row.user_id));
-            let key = json!(hex::encode(&row.public_key));
-            let names = |words: &Value| match words.get("command").and_then(Value::as_str) {
-                Some("list replace-key") => words.get("public") == Some(&key),
-                Some("list sign" | "list attach") => row.key_no == 1 && words.get("key") == Some(&key),
-                _ => false,
-            };
-            if !words.is_some_and(names) {
-                findings.push(finding("list_key_not_signed", row.key_no.to_string()));
-            }
-            keys.push(hash(&row.public_key)?);
-        }
-        Ok(keys)
-    }
-
-    /// What a controller signed of this incident's lists, by a key that was pinned.
-    async fn audit_list_signatures(&mut self, incident: IncidentKey, keys: &[[u8; 32]]) -> Result<Vec<Finding>, StoreError> {
-        let rows = sqlx::query!(
-            "select e.ord, e.body, i.incident_id from event e join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
-              where e.controller_id = $1 and e.incident_no = $2 and e.person_id is null and e.kind = 'list.signed'
-                and e.restored_id is null order by e.ord",
-            incident.controller_id,
-            incident.incident_no
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        let holds =
-            |id: Uuid, body: &[u8]| Event::parse(body).is_ok_and(|event| is_list_signed(id, &event.detail, keys) == Some(true));
-        let bad = rows.into_iter().filter(|row| !holds(row.incident_id, &row.body));
-        Ok(bad.map(|row| finding("event_not_signed", row.ord.to_string())).collect())
     }
 
     /// Restores that count as reconciled were reconciled by the signed command for them.
@@ -139,17 +91,4 @@ impl Snapshot {
         .await?;
         rows.into_iter().map(|r| found(&r.code, r.place)).collect()
     }
-}
-
-/// Whether a pinned key signed the list, count and root that an event tells; `None` where a field is not there.
-fn is_list_signed(incident_id: Uuid, detail: &Map<String, Value>, keys: &[[u8; 32]]) -> Option<bool> {
-    let text = |field: &str| detail.get(field)?.as_str();
-    let number = |field: &str| detail.get(field)?.as_i64();
-    let (mut key, mut root, mut signature) = ([0; 32], [0; 32], [0; 64]);
-    hex::decode_to_slice(text("key")?, &mut key).ok()?;
-    hex::decode_to_slice(text("root")?, &mut root).ok()?;
-    hex::decode_to_slice(text("signature")?, &mut signature).ok()?;
-    let list_no = i32::try_from(number("list")?).ok()?;
-    let statement = ListStatement { incident_id, list_no, people: number("count")?, root };
-    Some(keys.contains(&key) && verify(&key, statement.text().as_bytes(), &signature))
 }

@@ -37,6 +37,8 @@ pub(super) struct Stored {
     pub last_n: i64,
     pub last_leaf: Option<Vec<u8>>,
     pub openings: BTreeMap<u32, Opening>,
+    /// By phase, up to which event the chain tells of a notice that a withdrawn plan let go.
+    pub let_go: BTreeMap<u32, i64>,
     pub notices: Vec<NoticeRow>,
     pub messages: Vec<MessageRow>,
     pub events: Vec<EventRow>,
@@ -67,6 +69,7 @@ impl Snapshot {
             let Some(last) = people.keys().next_back().copied() else { return Ok(findings) };
             let ids: Vec<Uuid> = people.keys().copied().collect();
             self.read_openings(incident, &ids, &closing, &mut people).await?;
+            self.read_let_go(incident, &ids, &mut people).await?;
             self.read_message_rows(incident, &ids, &mut people).await?;
             self.read_events(incident, &ids, &mut people).await?;
             self.read_words_of_providers(incident, &ids, &mut people).await?;
@@ -159,6 +162,29 @@ impl Snapshot {
             }
             stored.openings.insert(phase, opening);
             stored.notices.push(NoticeRow { phase, state: row.state, is_alerted: row.is_alerted });
+        }
+        Ok(())
+    }
+
+    /// Only what a plan let go that its events say is withdrawn, of a list that it named.
+    async fn read_let_go(&mut self, incident: IncidentKey, ids: &[Uuid], people: &mut People) -> Result<(), StoreError> {
+        let rows = sqlx::query!(
+            r#"select g.person_id, g.phase, max(g.n) as "n!" from let_go g
+                 join plan q on q.controller_id = $1 and q.incident_no = $2 and q.plan_no = g.plan_no and q.state = 'withdrawn'
+                 join person p on p.controller_id = $1 and p.incident_no = $2 and p.person_id = g.person_id
+                where g.controller_id = $1 and g.incident_no = $2 and g.person_id = any($3)
+                  and convert_from(q.body, 'UTF8')::jsonb -> 'lists' @> jsonb_build_array(jsonb_build_object('list', p.list_no))
+                group by 1, 2"#,
+            incident.controller_id,
+            incident.incident_no,
+            ids
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in rows {
+            if let Some(stored) = people.get_mut(&row.person_id) {
+                stored.let_go.insert(u32::try_from(row.phase).unwrap_or(0), row.n);
+            }
         }
         Ok(())
     }

@@ -174,6 +174,12 @@ pub const CODES: &[(&str, &str)] = &[
         ),
     ),
     (
+        "list_key_differs_from_events",
+        past!(
+            "the controller's log tells of other keys for its lists than are pinned; compare with the key that the controller itself says is theirs, and pin that with `duly list replace-key`"
+        ),
+    ),
+    (
         "restore_not_signed",
         past!(
             "sending went on after a restore without anybody's signature; run `duly restore reconcile --dry-run` to see what could have left twice"

@@ -112,7 +112,10 @@ impl Store {
 }
 
 /// Locks out intake, and everybody else who plans for the incident's people or lets them go.
-pub(super) async fn lock_people(tx: &mut Transaction<'static, Postgres>, incident: IncidentKey) -> Result<(), StoreError> {
+pub(in crate::store) async fn lock_people(
+    tx: &mut Transaction<'static, Postgres>,
+    incident: IncidentKey,
+) -> Result<(), StoreError> {
     sqlx::query!(
         r#"select pg_advisory_xact_lock(hashtextextended('duly people of ' || $1::bigint, 0)) as locked"#,
         incident.incident_no

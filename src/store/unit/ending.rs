@@ -2,8 +2,9 @@
 
 use super::{Note, Pending, Unit};
 use crate::model::ending::{Ending, Hindrance, REOPENED, end, reopen, reopened_fields};
-use crate::model::state::NoticeState;
+use crate::model::state::{MessageState, NoticeState};
 use crate::model::step::Cause;
+use crate::store::plan::lock_people;
 use crate::store::quarantine::Decider;
 use crate::store::unit::{IncidentKey, Wait};
 use crate::store::{Store, StoreError};
@@ -28,7 +29,7 @@ pub enum NotReopened {
     NotDecided(NoticeState),
     /// The person's key is destroyed: nothing of theirs can be sent again.
     Erased,
-    /// What would wait again is of this plan, which was withdrawn and sends nothing.
+    /// The notice is of this plan, which was withdrawn, and a message of it may have left all the same.
     PlanWithdrawn(i32),
 }
 
@@ -76,16 +77,29 @@ impl Store {
     }
 }
 
+/// What became of a notice about which a decision was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reopened {
+    /// How it stands.
+    pub notice: NoticeState,
+    /// The plan that was withdrawn meanwhile and let the person go: another one may take them.
+    pub let_go: Option<i32>,
+}
+
 impl Store {
-    /// Takes back the decision that ended a person's notice; what it had cancelled waits again. Answers how the notice stands.
+    /// Takes back the decision that ended a person's notice; what it had cancelled waits again. Whose plan was withdrawn
+    /// is in no plan then.
     pub async fn reopen_notice(
         &self,
         incident: IncidentKey,
         (person_id, phase): (Uuid, i32),
         by: Decider,
-    ) -> Result<Result<NoticeState, NotReopened>, StoreError> {
-        let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
-        let (from, to, again) = match unit.may_reopen(person_id, phase).await? {
+    ) -> Result<Result<Reopened, NotReopened>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // Not while a plan is made: it has counted the people whom no plan covers.
+        lock_people(&mut tx, incident).await?;
+        let mut unit = self.unit_in(tx, incident, &[person_id], Wait::Wait).await?;
+        let Reopening { from, to, again, let_go } = match unit.may_reopen(person_id, phase).await? {
             Ok(found) => found,
             Err(why) => return Ok(Err(why)),
         };
@@ -100,7 +114,7 @@ impl Store {
         }
         // If we die before this the decision stands; after it whoever is owed a message is sent one as before.
         unit.commit().await?;
-        Ok(Ok(to))
+        Ok(Ok(Reopened { notice: to, let_go }))
     }
 
     /// Whether a decision could be taken back at this moment.
@@ -114,8 +128,13 @@ impl Store {
     }
 }
 
-/// States before and after, and messages that wait again.
-type Reopening = (NoticeState, NoticeState, Vec<Uuid>);
+/// What taking a decision back does: states before and after, messages that wait again, and who lets the person go.
+pub(super) struct Reopening {
+    from: NoticeState,
+    to: NoticeState,
+    again: Vec<Uuid>,
+    let_go: Option<i32>,
+}
 
 impl Unit {
     /// What taking back the decision would do.
@@ -129,12 +148,15 @@ impl Unit {
         if is_erased {
             return Ok(Err(NotReopened::Erased));
         }
-        // The withdrawal let go whom nobody had decided about. This notice stayed with its plan: whoever a message could
-        // reach would count as reached by none, and no other plan would take them.
-        if let Some(plan_no) = self.withdrawn_plan(person_id, phase).await?.filter(|_| !again.is_empty()) {
+        // The withdrawal let go whom nobody had decided about, and the database does so now with this notice. What may have
+        // left (the database came back older once) keeps it where it is.
+        let let_go = self.withdrawn_plan(person_id, phase).await?;
+        let is_unsent = case.messages.iter().all(|m| m.state == MessageState::Cancelled && m.attempt == 0);
+        if let Some(plan_no) = let_go.filter(|_| !is_unsent) {
             return Ok(Err(NotReopened::PlanWithdrawn(plan_no)));
         }
-        Ok(Ok((case.notice, to, again.into_iter().filter_map(|i| ids.get(i).copied()).collect())))
+        let again = again.into_iter().filter_map(|i| ids.get(i).copied()).collect();
+        Ok(Ok(Reopening { from: case.notice, to, again, let_go }))
     }
 
     /// The notice's plan, if it was withdrawn: it carries no message any more.

@@ -191,6 +191,13 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
         "list_key_not_signed",
     ),
     (
+        "pin a key for lists without telling of it",
+        "set local session_replication_role = replica;
+         insert into controller_list_key (controller_id, key_no, public_key, user_id, command_id)
+         select controller_id, 1, sha256('e'), prepared_by, (select min(command_id::text)::uuid from signed_command) from plan",
+        "list_key_differs_from_events",
+    ),
+    (
         "let sending go on after a restore",
         "set local session_replication_role = replica;
          insert into restored (restored_id, ground, command_id, reconciled_at)

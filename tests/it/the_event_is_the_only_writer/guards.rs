@@ -220,5 +220,5 @@ async fn leads_run_out_and_restores_and_list_keys_need_their_own_signature() {
         assert_eq!(refusal(&app, &pin(bob(&world, &words).await)).await, "DU066", "{words}");
     }
     let by = bob(&world, &json!({"command": "list attach", "incident": id, "key": key})).await;
-    assert_eq!(refusal(&app, &pin(by)).await, "");
+    assert_eq!(refusal(&app, &pin(by)).await, "DU067", "without its event");
 }
