@@ -309,6 +309,9 @@ settings! {
         /// How long a new message stays invisible, ms.
         #[serde(default)]
         lookup_lag_ms: i64,
+        /// How long a provider that can be told so tries to deliver a text, seconds; 0: until shortly before news are due.
+        #[serde(default)]
+        validity_seconds: u64,
         /// `ask` or `next_step`; empty: `next_step` for `sms`, else `ask`.
         #[serde(default)]
         unknown_rule: String,

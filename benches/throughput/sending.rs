@@ -7,9 +7,9 @@ use duly::dispatch::plan::{PlanRequest, prepare};
 use duly::dispatch::{Office, scheduler, worker};
 use duly::intake::list;
 use duly::model::state::Route;
-use duly::model::statement::plan_command;
 use duly::model::user_key::UserKey;
 use duly::store::incident::Incident;
+use duly::store::plan::{Approved, GO, Moved};
 use duly::store::user::Signer;
 use duly_sandbox::{ProviderConfig, SandboxConfig, SandboxState, serve};
 use secrecy::ExposeSecret;
@@ -191,10 +191,8 @@ async fn plan(office: &Arc<Office>, incident: &Incident, ann: &Signer, people: u
     };
     let summary = prepare(office, incident, &request, |_| {}).await.unwrap();
     let plan = store.load_plan(incident.key, summary.plan).await.unwrap();
-    let approval = bob.sign(store, &plan_command("plan approve", id, plan.plan_no, &plan.hash)).await.unwrap();
-    assert!(store.approve_plan(incident.key, &plan, bob.user_id, approval.command_id, 1).await.unwrap());
-    let go = bob.sign(store, &plan_command("plan go", id, plan.plan_no, &plan.hash)).await.unwrap();
-    store.move_plan(incident.key, &plan, "plan.started", "approved", "running", go).await.unwrap();
+    assert_eq!(store.approve_plan(incident.key, &plan, &bob, 1).await.unwrap(), Approved::Last);
+    assert_eq!(store.move_plan(incident.key, &plan, &GO, &bob).await.unwrap(), Moved::Done);
 }
 
 /// Messages accepted, or with their receipt applied.

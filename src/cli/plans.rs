@@ -2,6 +2,7 @@
 
 mod choose;
 mod findings;
+mod moves;
 mod show;
 mod withdraw;
 
@@ -208,7 +209,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, "prepared").await?;
     incident.check_open()?;
-    check_not_withdrawn(plan.plan_no, &plan.state)?;
+    moves::check_not_withdrawn(plan.plan_no, &plan.state)?;
     if plan.state != "prepared" {
         eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
         context.print(&json!({"plan": plan.plan_no, "state": plan.state, "changed": false}), "");
@@ -285,7 +286,7 @@ pub async fn approve(store: &Store, incident: &Incident, plan: &Plan, signer: &S
         Approved::NotYet => eprintln!("Approved by you. One more approval is needed, by somebody else."),
         Approved::Before => eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no),
         Approved::Found(state) => {
-            check_not_withdrawn(plan.plan_no, state)?;
+            moves::check_not_withdrawn(plan.plan_no, state)?;
             eprintln!("Plan {} is {state} already; nothing was changed.", plan.plan_no);
         }
     }
@@ -296,7 +297,7 @@ async fn move_plan(context: &Context, which: &Which, to: &PlanMove) -> Result<()
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, to.from).await?;
     incident.check_open()?;
-    let moved = move_plans(context, &incident, &[plan], to, &mut Key::new(context)).await?;
+    let moved = moves::move_plans(context, &incident, &[plan], to, &mut Key::new(context)).await?;
     let holds = i64::try_from(store.list_holds(incident.key).await?.len()).unwrap_or(i64::MAX);
     context.print(&json!({"plans": moved, "holds": holds}), "");
     if holds > 0 {
@@ -312,7 +313,7 @@ async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Fai
     let (incident, plans) = choose::running(store, which).await?;
     incident.check_open()?;
     let mut key = Key::new(context);
-    let moved = move_plans(context, &incident, &plans, &PAUSE, &mut key).await?;
+    let moved = moves::move_plans(context, &incident, &plans, &PAUSE, &mut key).await?;
     let running = choose::still_running(store, &incident).await?;
     let still: Vec<Value> = running.iter().map(|p| json!({"plan": p.plan, "open": p.open})).collect();
     let mut told = json!({"plans": moved, "still_running": still});
@@ -334,70 +335,4 @@ async fn take_back(context: &Context, incident: &Incident, plans: &[Plan], key: 
         reports.push(json!({ "plan": plan.plan_no, "messages": recall_plan(context, store, incident, plan.plan_no, by).await? }));
     }
     Ok(reports)
-}
-
-/// Moves each plan that is not there already; what became of each.
-async fn move_plans(
-    context: &Context,
-    incident: &Incident,
-    plans: &[Plan],
-    to: &PlanMove,
-    key: &mut Key<'_>,
-) -> Result<Vec<Value>, Failure> {
-    plans.iter().try_for_each(|plan| check_can_move(plan.plan_no, &plan.state, to))?;
-    let (mut done, mut rest) = (Vec::new(), Vec::new());
-    for plan in plans {
-        match is_there_already(plan.plan_no, &plan.state, to) {
-            true => done.push(outcome(plan, to, false)),
-            false => rest.push(plan),
-        }
-    }
-    if rest.is_empty() {
-        return Ok(done);
-    }
-    let (store, signer) = (context.store().await?, key.open().await?);
-    for plan in rest {
-        let moved = store.move_plan(incident.key, plan, to, &signer).await?;
-        if let Moved::Found(state) = &moved {
-            check_can_move(plan.plan_no, state, to)?;
-            is_there_already(plan.plan_no, state, to);
-        } else {
-            eprintln!("Plan {} is {}.", plan.plan_no, to.to);
-        }
-        done.push(outcome(plan, to, moved == Moved::Done));
-    }
-    Ok(done)
-}
-
-/// Refuses a move from a state that is neither its beginning nor its end.
-fn check_can_move(plan_no: i32, state: &str, to: &PlanMove) -> Result<(), Failure> {
-    check_not_withdrawn(plan_no, state)?;
-    if state == to.from || state == to.to {
-        return Ok(());
-    }
-    let remedy = if state == "prepared" { "approve it first: `duly plan approve`" } else { "look at `duly plan show`" };
-    Err(Refusal::of(format!("plan {plan_no} is {state}, not {}", to.from), remedy))
-}
-
-fn outcome(plan: &Plan, to: &PlanMove, is_changed: bool) -> Value {
-    json!({"plan": plan.plan_no, "state": to.to, "changed": is_changed})
-}
-
-fn check_not_withdrawn(plan_no: i32, state: &str) -> Result<(), Failure> {
-    match state {
-        "withdrawn" => Err(Refusal::of(
-            format!("plan {plan_no} is withdrawn"),
-            "make another one with `duly plan prepare`: it takes the people of this one",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Two clicks on "go", also at one moment: the second changes nothing and says so.
-fn is_there_already(plan_no: i32, state: &str, to: &PlanMove) -> bool {
-    let is_there = state == to.to;
-    if is_there {
-        eprintln!("Plan {plan_no} is {state} already; nothing was changed.");
-    }
-    is_there
 }

@@ -48,7 +48,7 @@ fn check_all(settings: &Settings) -> Result<(), SettingsError> {
     }
     settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))?;
     check_weights(settings)?;
-    settings.lanes.iter().try_for_each(|(name, lane)| check_docket(name, lane, settings.dispatch.no_news_after_ms))?;
+    settings.lanes.iter().try_for_each(|(name, lane)| check_times(name, lane, settings.dispatch.no_news_after_ms))?;
     if settings.evidence.host == "localhost" && settings.lanes.values().any(|lane| lane.live) {
         return refuse(
             "evidence.host".into(),
@@ -188,8 +188,15 @@ fn check_weights(settings: &Settings) -> Result<(), SettingsError> {
     Ok(())
 }
 
-/// The alarm comes before the messages of a batch are taken for lost.
-fn check_docket(name: &str, lane: &Lane, no_news_after_ms: i64) -> Result<(), SettingsError> {
+/// A text is given up, and the alarm of a batch comes, before their messages are taken for lost.
+fn check_times(name: &str, lane: &Lane, no_news_after_ms: i64) -> Result<(), SettingsError> {
+    let validity_ms = i64::try_from(lane.validity_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+    if validity_ms >= no_news_after_ms.max(1) {
+        return refuse(
+            format!("lanes.{name}.validity_seconds"),
+            "must be shorter than dispatch.no_news_after_ms, else a text is delivered after its letter has left",
+        );
+    }
     let docket_ms = i64::try_from(lane.docket_minutes).unwrap_or(i64::MAX).saturating_mul(60_000);
     if !lane.folder.as_os_str().is_empty() && docket_ms >= no_news_after_ms {
         return refuse(

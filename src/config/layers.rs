@@ -43,7 +43,18 @@ impl Settings {
         let mut settings: Self = figment.extract()?;
         settings.read_secret_files()?;
         check::check(&settings, figment)?;
+        settings.end_texts_before_letters();
         Ok(settings)
+    }
+}
+
+impl Settings {
+    /// A text that is delivered after its letter was sent would tell its reader twice: its provider gives up before that.
+    fn end_texts_before_letters(&mut self) {
+        let shortly_before = u64::try_from(self.dispatch.no_news_after_ms).unwrap_or(0) / 10_000 * 9;
+        for lane in self.lanes.values_mut().filter(|lane| lane.validity_seconds == 0) {
+            lane.validity_seconds = shortly_before.max(1);
+        }
     }
 }
 

@@ -234,6 +234,8 @@ fn a_lane_that_could_not_work_is_refused() {
     assert_eq!(refused_key(lane("per_second = 0\n")), "lanes.a.per_second");
     assert_eq!(refused_key(lane("unknown_rule = \"guess\"\n")), "lanes.a.unknown_rule");
     assert_eq!(refused_key(lane("idempotent = true\n")), "lanes.a.key_life_seconds");
+    assert_eq!(refused_key(lane("validity_seconds = 86400\n")), "lanes.a.validity_seconds");
+    assert_eq!(lane("").unwrap().lanes["a"].validity_seconds, 77_760, "nine tenths of the day after which news are due");
     assert_eq!(refused_key(load("[lanes.a]\nchannel = \"fax\"\nurl = \"x\"\n", &[], &[])), "lanes.a.channel");
     assert_eq!(refused_key(load("[lanes.a_b]\nchannel = \"sms\"\nurl = \"x\"\n", &[], &[])), "lanes.a_b");
 }

@@ -40,6 +40,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const TEXT_CHARS_MAX: usize = 1600;
 /// How often and after what a callback is tried again (page webhooks-connection-overrides). unconfirmed: `all`.
 const TRIES: &str = "#rc=5&rp=all";
+/// Longest `ValidityPeriod`, seconds.
+const VALIDITY_MAX: u64 = 36_000;
 /// How long to go on looking for an unknown call.
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// What two clocks may differ by.
@@ -62,8 +64,14 @@ pub struct Twilio {
     user: String,
     password: SecretString,
     service: String,
+    validity: String,
     receipts: ReceiptReader,
     capabilities: Capabilities,
+}
+
+/// How long Twilio tries, seconds: it takes ten hours at most, which is also what it does unasked.
+fn validity(wanted: u64) -> u64 {
+    if wanted == 0 { VALIDITY_MAX } else { wanted.min(VALIDITY_MAX) }
 }
 
 impl Twilio {
@@ -78,6 +86,7 @@ impl Twilio {
                 user: user.to_owned(),
                 password: password.into(),
                 service: if is_sid("MG", &lane.sender_id) { lane.sender_id.clone() } else { String::new() },
+                validity: validity(lane.validity_seconds).to_string(),
                 receipts: ReceiptReader::new(lane.receipt_secret.clone()),
                 capabilities: capabilities(),
             }
@@ -184,6 +193,7 @@ impl Wire for Twilio {
         let mut fields = vec![("To", to), sender, ("Body", text)];
         // What was approved is sent as it is: no character is replaced to save a segment.
         fields.push(("SmartEncoded", "false"));
+        fields.push(("ValidityPeriod", &self.validity));
         fields.extend(callback.as_deref().map(|url| ("StatusCallback", url)));
         Ok(Request::post(self.path("/Messages.json"), FORM, form(&fields)))
     }

@@ -46,6 +46,16 @@ fn message(status: &str) -> Value {
 }
 
 #[test]
+fn a_text_is_given_up_before_its_letter_leaves() {
+    let item = || Item::Sms { from: "NORTHMERE", to: "+447700900001", text: "hello" };
+    for (lane, seconds) in [("", "36000"), ("validity_seconds = 90", "90"), ("validity_seconds = 77760", "36000")] {
+        let outbound = Outbound { reference: REFERENCE, callback: None, item: item() };
+        let frozen = wire(lane).prepare(&outbound).unwrap().freeze("twilio");
+        assert_eq!(field(frozen.thaw().unwrap().body, "ValidityPeriod").as_deref(), Some(seconds), "{lane}");
+    }
+}
+
+#[test]
 fn each_answer_has_its_outcome() {
     let minute = Some(Pause::Minute);
     for (result, means, code, pause) in [
