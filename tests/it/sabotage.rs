@@ -176,7 +176,6 @@ async fn whoever_takes_a_guard_away_or_gives_the_application_more_rights_is_foun
         ("grant update (state) on message to duly_app", "revoke update (state) on message from duly_app", "rights_differ"),
         ("grant delete on event to duly_app", "revoke delete on event from duly_app", "rights_differ"),
         ("grant truncate on event_inbox to duly_app", "revoke truncate on event_inbox from duly_app", "rights_differ"),
-        ("drop trigger check_approval on plan_approval", "select 1", "guard_off"),
         (
             "insert into message_move values ('delivered_to_handset', 'sending')",
             "delete from message_move where from_state = 'delivered_to_handset' and to_state = 'sending'",
@@ -192,6 +191,7 @@ async fn whoever_takes_a_guard_away_or_gives_the_application_more_rights_is_foun
             "update plan_move set command = 'plan go' where kind = 'plan.started'",
             "guard_differs",
         ),
+        ("drop trigger check_approval on plan_approval", "select 1", "guard_off"),
         (
             "create trigger check_approval before insert on plan_approval for each row when (false) execute function check_approval()",
             "drop trigger check_approval on plan_approval; create trigger check_approval before insert on plan_approval for each row execute function check_approval()",
