@@ -237,8 +237,8 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     let done = approve(store, &incident, &plan, &signer).await?;
     let state = match done {
         Approved::Last => "approved",
-        Approved::NotYet | Approved::Before => "prepared",
-        Approved::Found(ref state) => state.as_str(),
+        Approved::NotYet => "prepared",
+        Approved::Before(ref state) | Approved::Found(ref state) => state.as_str(),
     };
     let is_changed = matches!(done, Approved::Last | Approved::NotYet);
     context.print(&json!({"plan": plan.plan_no, "state": state, "changed": is_changed}), "");
@@ -283,7 +283,7 @@ pub async fn approve(store: &Store, incident: &Incident, plan: &Plan, signer: &S
     match &done {
         Approved::Last => eprintln!("Approved. Nothing is sent before: duly plan go --incident {}", incident.slug),
         Approved::NotYet => eprintln!("Approved by you. One more approval is needed, by somebody else."),
-        Approved::Before => eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no),
+        Approved::Before(_) => eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no),
         Approved::Found(state) => {
             check_not_withdrawn(plan.plan_no, state)?;
             eprintln!("Plan {} is {state} already; nothing was changed.", plan.plan_no);
