@@ -13,8 +13,7 @@ use super::messages::recall_plan;
 use super::output::{Paint, count, figure};
 use super::sign::{Key, signed, signer};
 use super::{Context, Failure, Refusal, pair};
-use crate::dispatch::plan;
-use crate::dispatch::plan::{PlanError, PlanRequest};
+use crate::dispatch::plan::{self, PlanError, PlanRequest};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
 use crate::store::Store;
@@ -236,12 +235,11 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
         eprintln!("Your key was {}: the approval will say so.", vouched_words(how));
     }
     let done = approve(store, &incident, &plan, &signer).await?;
-    let state = match done {
-        Approved::Last => "approved",
-        Approved::NotYet | Approved::Before => "prepared",
-        Approved::Found(ref state) => state.as_str(),
+    let (state, is_changed) = match &done {
+        Approved::Last => ("approved", true),
+        Approved::NotYet => ("prepared", true),
+        Approved::Before(state) | Approved::Found(state) => (state.as_str(), false),
     };
-    let is_changed = matches!(done, Approved::Last | Approved::NotYet);
     context.print(&json!({"plan": plan.plan_no, "state": state, "changed": is_changed}), "");
     Ok(())
 }
@@ -262,9 +260,7 @@ fn stated_people(given: Option<i64>) -> Result<Option<i64>, Failure> {
 
 /// Approves a plan and starts it, as `duly plan approve` and `duly plan go` would.
 pub async fn start(store: &Store, incident: &Incident, plan: &Plan, signer: &Signer) -> Result<(), Failure> {
-    let approved = approve(store, incident, plan, signer).await?;
-    let moved = store.move_plan(incident.key, plan, &GO, signer).await?;
-    match (approved, moved) {
+    match (approve(store, incident, plan, signer).await?, store.move_plan(incident.key, plan, &GO, signer).await?) {
         (Approved::Last, Moved::Done) => Ok(()),
         _ => Err(Refusal::of(format!("plan {} did not start", plan.plan_no), "look at `duly plan show`")),
     }
@@ -284,7 +280,7 @@ pub async fn approve(store: &Store, incident: &Incident, plan: &Plan, signer: &S
     match &done {
         Approved::Last => eprintln!("Approved. Nothing is sent before: duly plan go --incident {}", incident.slug),
         Approved::NotYet => eprintln!("Approved by you. One more approval is needed, by somebody else."),
-        Approved::Before => eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no),
+        Approved::Before(_) => eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no),
         Approved::Found(state) => {
             moves::check_not_withdrawn(plan.plan_no, state)?;
             eprintln!("Plan {} is {state} already; nothing was changed.", plan.plan_no);

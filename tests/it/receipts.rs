@@ -79,7 +79,8 @@ async fn an_attack_gets_its_answer_and_its_record_and_moves_nothing() {
     let (stage, url, reference, id, _process) = accepted().await;
     let base = url.trim_end_matches("/northmere");
     let delivered = body("ev_attack", &reference, &id, "delivered");
-    let old_word_of = |bytes: usize| format!("{:<bytes$}", body("ev_4", &reference, &id, "queued"));
+    let old_word = body("ev_4", &reference, &id, "queued");
+    let old_word_of = |bytes: usize| old_word.clone() + &" ".repeat(bytes - old_word.len());
     let post = |place, body: &str, age_seconds, secret| Post {
         url: base,
         place,

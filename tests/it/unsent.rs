@@ -126,7 +126,7 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
     let last = &told.events.last().unwrap().text;
     assert_eq!(last, "Text: given up after 1 call that nobody took. Not known whether an earlier call was taken");
     let unknown = "Not known whether an earlier call was taken; given up: our time or our attempts for sending it ended";
-    assert_eq!(told.notices[0].messages, [format!("text: {unknown}")]);
+    assert_eq!(told.notices[0].messages[0], format!("text: {unknown}"));
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_duly"));
     let status = command.args(["status", "--incident", "test"]).env("DATABASE_URL", &world.url).output().unwrap();
     let page = String::from_utf8(status.stdout).unwrap();

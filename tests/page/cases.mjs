@@ -246,6 +246,8 @@ export const CASES = [
   bad('an incident closed twice', ['closed'], { events: i => i.add(closed(), closed()) }),
   bad('an incident reopened that is open', ['closed'], { events: i => i.add(REOPENED) }),
   bad('a call while the incident is closed', ['closed'], { events: i => after(i, at(i, 'plan.started'), closed({ open: 4, reason: 'enough' })) }),
+  good('a person asked because the settings lost the lane', i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked({ ground: 'no_lane' })); }),
+  bad('a person asked for a reason that there is not', ['fields'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked({ ground: 'no_reason' })); } }),
   good('a message sent again with a new deadline', i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked(), m.decided({ deadline_ms: 172800000 })); }),
   bad('contact data seen by nobody', ['fields'], { events: i => i.add({ k: 'contact.viewed', p: P[0], d: { purpose: 'pack' } }) }),
   bad('an export for somebody else', ['fields'], { events: i => i.add({ k: 'export.made', d: { what: 'pack', for: 'press', hash: HASH, ...BY } }) }),

@@ -65,7 +65,7 @@ export function message(p, channel, { reason = 'first', ordinal = 1, phase = 1 }
     notTaken: more => event('message.not_taken', { code: '429', to: 'ready', ...more }),
     unknown: more => event('message.unknown', { ground: 'lease', to: 'unknown', ...more }),
     resolved: (ground, to) => event('message.resolved', { ground, to }),
-    asked: () => event('message.asked', { ground: 'no_lookup', to: 'asked' }),
+    asked: more => event('message.asked', { ground: 'no_lookup', to: 'asked', ...more }),
     decided: more => event('message.decided', { ground: 'send_again', to: 'ready', user: USERS.preparer, command: uuid(), ...more }),
     receipt: (status, more = {}) => event('receipt', { status, to: status, ...more }),
     late: status => event('receipt.late', { status }),

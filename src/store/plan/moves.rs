@@ -48,8 +48,8 @@ pub enum Approved {
     Last,
     /// It counts, and the plan needs another one.
     NotYet,
-    /// The same user approved it before, and nothing was signed.
-    Before,
+    /// The same user approved it before, and nothing was signed; how the plan stands.
+    Before(String),
     /// The plan stands in this other state by now, and nothing was signed.
     Found(String),
 }
@@ -79,7 +79,7 @@ impl Store {
         .fetch_one(&mut *unit.tx)
         .await?;
         if stands.is_theirs {
-            return Ok(Approved::Before);
+            return Ok(Approved::Before(stands.state));
         }
         if stands.state != "prepared" {
             return Ok(Approved::Found(stands.state));
