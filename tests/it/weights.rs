@@ -101,7 +101,7 @@ async fn whom_one_lane_refuses_is_not_tried_by_another() {
     stage.drain().await;
 
     let refused = stage.count("select count(*) from message where state = 'rejected'").await;
-    assert!(refused >= 5 && refused < 20, "{refused} were refused");
+    assert!((5..20).contains(&refused), "{refused} were refused");
     assert_eq!(stage.count("select count(*) from message where state = 'rejected' and lane <> 'a'").await, 0);
     assert_eq!(stage.count("select count(*) from attempt").await, 20, "one call for each");
     assert_eq!(handed(&stage, "b"), 20 - usize::try_from(refused).unwrap());
