@@ -72,11 +72,13 @@ impl Files {
     }
 }
 
-/// A run of enough events for several tiles on two levels.
+/// Enough for several tiles on two levels, each with three events at least.
+const PEOPLE: u32 = 200;
+
 async fn told_many() -> Stage {
     let provider = ProviderConfig { channel: "letter".into(), receipts: true, receipt_delay_ms: 0, ..ProviderConfig::default() };
     let lanes = vec![Lane { provider, ..Lane::named("letters") }];
-    let stage = Stage::new(Setup { people: 120, routes: vec![Route::Letter], lanes, ..Setup::default() }).await;
+    let stage = Stage::new(Setup { people: PEOPLE, routes: vec![Route::Letter], lanes, ..Setup::default() }).await;
     stage.serve_receipts().await;
     let mut process = stage.start(&["scheduler", "worker"]);
     stage.drain_to_the_end().await;
@@ -254,7 +256,7 @@ async fn the_python_example_reads_a_pack_and_refuses_a_changed_one() {
 
     let size = open_note(&file(&pack, "checkpoint"), &vkey).size();
     let said = python(&stage, &[&pack, &older], &vkey);
-    assert_eq!(said, (true, format!("good: {size} leaves, 120 people, {{'notified': 120}}\n")));
+    assert_eq!(said, (true, format!("good: {size} leaves, {PEOPLE} people, {{'notified': {PEOPLE}}}\n")));
     assert_eq!(python(&stage, &[&older, &pack], &vkey), (false, "bad: this log does not go on from the older pack\n".to_owned()));
     for (name, what) in [
         ("checkpoint", "bad: "),
