@@ -266,7 +266,10 @@ async fn the_python_example_reads_a_pack_and_refuses_a_changed_one() {
     ] {
         let changed = altered(&pack, |file, bytes| {
             if file == name {
-                let at = bytes.iter().rposition(u8::is_ascii_digit).unwrap();
+                // Of a checkpoint its size: the last bits of base64 may stand for nothing.
+                let lines: usize = bytes.split_inclusive(|b| *b == b'\n').take(2).map(<[u8]>::len).sum();
+                let end = if name == "checkpoint" { lines } else { bytes.len() };
+                let at = bytes[..end].iter().rposition(u8::is_ascii_digit).unwrap();
                 bytes[at] = if bytes[at] == b'1' { b'2' } else { b'1' };
             }
         });
