@@ -82,7 +82,7 @@ pub async fn run() -> Vec<Entry> {
             value: events.total(),
             unit: "µs of CPU",
             conditions: format!(
-                "{with_receipts}; {:.2} events a message: {:.1} µs to build, hash and insert them anew, {:.1} µs to sequence, sign and copy them, all processes",
+                "{with_receipts}; {:.2} events a message: {:.1} µs to build, hash and insert them anew into a log without people, {:.1} µs to sequence, sign and copy them, all processes",
                 events.per_message, events.writing, events.sequencing
             ),
             baseline: format!("all CPU of such a message: {:.0} µs", reported.cpu_micros),
