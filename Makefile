@@ -57,7 +57,7 @@ docs: ## API documentation with warnings denied
 elsewhere = x86_64-pc-windows-gnu aarch64-apple-darwin
 targets: ## Compile duly-verify for Windows and macOS, as far as that goes without their linkers (needs rustup)
 	@for target in $(elsewhere); do \
-	  if rustup target add $$target >/dev/null 2>&1; then cargo check --quiet -p duly-ledger --target $$target; echo "duly-verify compiles for $$target"; \
+	  if timeout 120 rustup target add $$target >/dev/null 2>&1; then cargo check --quiet -p duly-ledger --target $$target; echo "duly-verify compiles for $$target"; \
 	  else echo "SKIPPED: duly-verify was not compiled for $$target, whose std cannot be had here"; fi; done
 
 prism = @stoplight/prism-cli@5.14.2
