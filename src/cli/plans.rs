@@ -210,7 +210,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     incident.check_open()?;
     moves::check_not_withdrawn(plan.plan_no, &plan.state)?;
     if plan.state != "prepared" {
-        eprintln!("Plan {} is {} already; nothing was changed.", plan.plan_no, plan.state);
+        moves::say_already(plan.plan_no, &plan.state);
         context.print(&json!({"plan": plan.plan_no, "state": plan.state, "changed": false}), "");
         return Ok(());
     }
@@ -283,7 +283,7 @@ pub async fn approve(store: &Store, incident: &Incident, plan: &Plan, signer: &S
         Approved::Before(_) => eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no),
         Approved::Found(state) => {
             moves::check_not_withdrawn(plan.plan_no, state)?;
-            eprintln!("Plan {} is {state} already; nothing was changed.", plan.plan_no);
+            moves::say_already(plan.plan_no, state);
         }
     }
     Ok(done)

@@ -68,7 +68,12 @@ pub fn check_not_withdrawn(plan_no: i32, state: &str) -> Result<(), Failure> {
 fn is_there_already(plan_no: i32, state: &str, to: &PlanMove) -> bool {
     let is_there = state == to.to;
     if is_there {
-        eprintln!("Plan {plan_no} is {state} already; nothing was changed.");
+        say_already(plan_no, state);
     }
     is_there
+}
+
+/// Says that a click found the plan as it wanted it.
+pub fn say_already(plan_no: i32, state: &str) {
+    eprintln!("Plan {plan_no} is {state} already; nothing was changed.");
 }

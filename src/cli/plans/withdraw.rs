@@ -1,5 +1,6 @@
 //! A plan that has not gone is given up: its people are in no plan, and another one may take them.
 
+use super::moves::say_already;
 use super::{Which, choose};
 use crate::cli::output::count;
 use crate::cli::sign::signer;
@@ -33,7 +34,7 @@ pub async fn withdraw(context: &Context, which: &Which) -> Result<(), Failure> {
 fn is_withdrawn(plan: &Plan) -> bool {
     let is_withdrawn = plan.state == "withdrawn";
     if is_withdrawn {
-        eprintln!("Plan {} is withdrawn already; nothing was changed.", plan.plan_no);
+        say_already(plan.plan_no, "withdrawn");
     }
     is_withdrawn
 }
