@@ -18,7 +18,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
 use std::collections::BTreeSet;
 
-/// A finished run of four text messages, all reported delivered.
+/// A finished run of four text messages, all reported delivered, every event in its place.
 async fn finished_run() -> Stage {
     let provider = ProviderConfig { receipts: true, receipt_delay_ms: 0, ..Capability::StrongLookup.provider() };
     let lanes = vec![Lane { provider, ..lane(Capability::StrongLookup) }];
@@ -29,6 +29,7 @@ async fn finished_run() -> Stage {
     let mut process = stage.start(&["scheduler", "worker"]);
     eventually("all are delivered", async || stage.states().await.iter().all(|state| state == "delivered_to_handset")).await;
     stage.drain_to_the_end().await;
+    stage.drain_the_logs().await;
     process.kill();
     stage
 }

@@ -114,15 +114,10 @@ async fn a_sequencer_killed_at_any_step_loses_nothing_and_signs_no_size_twice() 
         killed.kill();
 
         let _next = stage.start(&["scheduler"]);
-        eventually("everything is in its place and outside", async || waiting(&stage).await == 0 && is_published(&stage).await)
-            .await;
+        stage.drain_the_logs().await;
 
         check_outside(&stage).await;
     }
-}
-
-async fn is_published(stage: &Stage) -> bool {
-    stage.office.store.list_unpublished().await.unwrap().is_empty()
 }
 
 #[tokio::test]
@@ -134,15 +129,14 @@ async fn a_frozen_sequencer_that_wakes_up_writes_nothing() {
         frozen.freeze();
         one_more_event(&stage).await;
         let _next = stage.start(&["scheduler"]);
-        eventually("another one took over", async || waiting(&stage).await == 0 && is_published(&stage).await).await;
+        stage.drain_the_logs().await;
         one_more_event(&stage).await;
-        eventually("it goes on", async || waiting(&stage).await == 0 && is_published(&stage).await).await;
+        stage.drain_the_logs().await;
         let size = check_outside(&stage).await;
 
         wake(&frozen);
         one_more_event(&stage).await;
-        eventually("the events after it are in their place", async || waiting(&stage).await == 0 && is_published(&stage).await)
-            .await;
+        stage.drain_the_logs().await;
 
         assert_eq!(check_outside(&stage).await, size + 1, "{step}");
     }
@@ -157,17 +151,16 @@ fn wake(frozen: &Process) {
 async fn who_leads_again_after_another_goes_on_from_where_the_other_ended() {
     let stage = stage().await;
     let first = stage.start(&["scheduler"]);
-    let everything = async || waiting(&stage).await == 0 && is_published(&stage).await;
-    eventually("the first one leads", async || checkpoints(&stage).await > 0 && everything().await).await;
+    eventually("the first one leads", async || checkpoints(&stage).await > 0 && stage.is_published().await).await;
     first.freeze();
     let mut second = stage.start(&["scheduler"]);
     one_more_event(&stage).await;
-    eventually("the second one leads", everything).await;
+    stage.drain_the_logs().await;
     second.kill();
 
     first.thaw();
     one_more_event(&stage).await;
-    eventually("the first one leads again", everything).await;
+    stage.drain_the_logs().await;
 
     check_outside(&stage).await;
     assert!(!first.log().contains("set aside"), "{}", first.log());

@@ -31,8 +31,7 @@ pub async fn sequence(stage: &Stage) {
     let archive = Arc::new(Archive::open(&stage.office.settings, &stage.office.store).unwrap());
     crate::support::eventually("every event is in its place", async || {
         sequencer::run_once(archive.clone()).await.unwrap();
-        stage.count("select count(*) from event_inbox").await == 0
-            && stage.office.store.list_unpublished().await.unwrap().is_empty()
+        stage.is_published().await
     })
     .await;
 }

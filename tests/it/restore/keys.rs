@@ -9,11 +9,7 @@ use std::path::PathBuf;
 async fn serve_to_the_end(stage: &Stage) {
     let mut process = serve(stage);
     stage.drain().await;
-    eventually("all is published", async || {
-        stage.count("select count(*) from event_inbox where incident_no is not null").await == 0
-            && stage.office.store.list_unpublished().await.unwrap().is_empty()
-    })
-    .await;
+    stage.drain_the_logs().await;
     process.terminate().await;
 }
 

@@ -33,6 +33,17 @@ impl Stage {
         .await;
     }
 
+    /// Whether every event has its place in a log and every log is copied outside.
+    pub async fn is_published(&self) -> bool {
+        self.count("select count(*) from event_inbox").await == 0
+            && self.office.store.list_unpublished().await.unwrap().is_empty()
+    }
+
+    /// Waits until a process at work has published every event.
+    pub async fn drain_the_logs(&self) {
+        within(LONGEST, "every event is published", async || self.is_published().await.then_some(())).await;
+    }
+
     /// A count by the owner.
     pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.owner).await.unwrap()
