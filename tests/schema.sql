@@ -193,7 +193,6 @@ table event
     restored_id uuid
     constraint a_person_has_an_incident CHECK (((person_id IS NULL) OR (incident_no IS NOT NULL)))
     constraint an_incident_has_a_controller CHECK (((incident_no IS NULL) OR (controller_id IS NOT NULL)))
-    constraint decided_is_decided TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint event_body_check CHECK ((octet_length(body) <= 4096))
     constraint event_check CHECK ((leaf = sha256(('\x00'::bytea || body))))
     constraint event_check1 CHECK (((person_id IS NULL) = (n IS NULL)))
@@ -202,27 +201,19 @@ table event
     constraint event_check4 CHECK (((plan_from IS NULL) = (plan_to IS NULL)))
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
-    constraint key_change_is_placed TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint kinds_are_words CHECK (
 CASE
     WHEN (kind = ANY (ARRAY['message.intent'::text, 'message.accepted'::text, 'receipt'::text])) THEN true
     ELSE (kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text)
 END)
-    constraint release_reopened TRIGGER DEFERRABLE INITIALLY DEFERRED
+    constraint look_again TRIGGER DEFERRABLE INITIALLY DEFERRED
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
     index event_key_changed ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'log.key_changed'::text)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
-    CREATE CONSTRAINT TRIGGER decided_is_decided AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION decided_is_decided()
-    CREATE CONSTRAINT TRIGGER key_change_is_placed AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'log.key_changed'::text) AND (new.restored_id IS NULL))) EXECUTE FUNCTION key_change_is_placed()
-    CREATE CONSTRAINT TRIGGER release_reopened AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'notice.reopened'::text) AND (new.notice_to = 'open'::text))) EXECUTE FUNCTION release_plan()
+    CREATE CONSTRAINT TRIGGER look_again AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['log.key_changed'::text, 'notice.reopened'::text])) OR (new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION look_again()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
-    trigger begin_deadlines AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['plan.started'::text, 'plan.resumed'::text]))) EXECUTE FUNCTION begin_deadlines()
     trigger check_auditor AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['audit.passed'::text, 'audit.failed'::text])) AND (new.restored_id IS NULL))) EXECUTE FUNCTION check_auditor()
-    trigger check_decided AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.notice_from = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.kind = ANY (ARRAY['notice.exempt'::text, 'notice.withdrawn'::text, 'notice.reopened'::text])))) EXECUTE FUNCTION check_decided()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
-    trigger destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()
-    trigger give_time_again AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = 'notice.reopened'::text) AND (new.notice_to IS NOT NULL))) EXECUTE FUNCTION give_time_again()
-    trigger release_plan AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = 'plan.withdrawn'::text) AND (new.plan_to = 'withdrawn'::text))) EXECUTE FUNCTION release_plan()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
 
@@ -917,7 +908,7 @@ table withdrawn_content
 
 function apply_events() returns trigger security definer set search_path=public, pg_temp
 
-declare n record; moved bigint;
+declare n record; told event; moved bigint;
 begin
     -- All that is to be counted, in one walk over the statement's events.
     select count(restored_id) as brought, min(restored_id::text)::uuid as restored_id,
@@ -928,24 +919,40 @@ begin
            count(*) filter (where message_from is not null) as messages,
            count(*) filter (where notice_from is not null or alerted) as notices,
            count(*) filter (where plan_from is not null) as plans,
-           count(*) filter (where kind in ('incident.closed', 'incident.reopened')) as closes
+           count(*) filter (where kind in ('incident.closed', 'incident.reopened')) as closes,
+           count(*) filter (where kind = any (array['plan.started', 'plan.resumed', 'plan.withdrawn', 'key.destroyed', 'notice.exempt',
+                   'notice.withdrawn', 'notice.reopened']) or notice_to = any (array['exempt', 'withdrawn'])
+               or notice_from = any (array['exempt', 'withdrawn'])) as few,
+           bool_or(case when person_id is null then not event_says(body, octet_length(kind) + 1, kind || '"') else false end
+               or case when message_id is not null or notice_to is not null or alerted
+                  then split_part(split_part(convert_from(body, 'UTF8'), '"to":"', 2), '"', 1) <> coalesce(message_to, '')
+                    or split_part(split_part(convert_from(body, 'UTF8'), '"notice":"', 2), '"', 1) <> coalesce(notice_to, '')
+                  else false end) as is_other
       into n from fresh f;
+    if n.few > 0 then
+        for told in select f.* from fresh f
+             where f.kind = any (array['plan.started', 'plan.resumed', 'plan.withdrawn', 'key.destroyed', 'notice.exempt', 'notice.withdrawn',
+                   'notice.reopened']) or f.notice_to = any (array['exempt', 'withdrawn']) or f.notice_from = any (array['exempt', 'withdrawn']) loop
+            if told.kind in ('plan.started', 'plan.resumed') then perform begin_deadlines(told); end if;
+            if told.kind in ('notice.exempt', 'notice.withdrawn', 'notice.reopened') or told.notice_to in ('exempt', 'withdrawn')
+                    or told.notice_from in ('exempt', 'withdrawn') then perform check_decided(told); end if;
+            if told.kind = 'key.destroyed' then perform destroy_key(told); end if;
+            if told.kind = 'notice.reopened' and told.notice_to is not null then perform give_time_again(told); end if;
+            if told.kind = 'plan.withdrawn' and told.plan_to = 'withdrawn' then perform release_plan(told); end if;
+        end loop;
+    end if;
     perform check_restored(n.brought, n.moving, n.restored_id);
     -- Events of a log that is nobody's story have no heads to move.
     if n.heads > 0 then
         update person p set last_n = e.n, last_leaf = e.leaf from fresh e
          where p.controller_id = e.controller_id and p.incident_no = e.incident_no and p.person_id = e.person_id
-           and p.last_n = e.n - 1 and convert_from(e.body, 'UTF8') like event_shape(e.kind, e.n, e.person_id, p.last_leaf);
+           and p.last_n = e.n - 1 and event_says(e.body,
+               octet_length(e.kind) + octet_length(e.n::text) + case when p.last_leaf is null then 57 else 119 end,
+               event_words(e.kind, e.n, e.person_id, p.last_leaf));
         get diagnostics moved = row_count;
         if moved <> n.heads then raise exception 'event does not follow the head of its person, or its bytes do not say so' using errcode = 'DU001'; end if;
     end if;
-    if exists (select from fresh e
-         where (e.person_id is null and convert_from(e.body, 'UTF8') not like event_shape(e.kind, null, null, null))
-            or ((e.message_id is not null or e.notice_to is not null or e.alerted)
-                and (split_part(split_part(convert_from(e.body, 'UTF8'), '"to":"', 2), '"', 1) <> coalesce(e.message_to, '')
-                  or split_part(split_part(convert_from(e.body, 'UTF8'), '"notice":"', 2), '"', 1) <> coalesce(e.notice_to, '')))) then
-        raise exception 'the bytes of an event tell of another kind or move than its row' using errcode = 'DU006';
-    end if;
+    if n.is_other then raise exception 'the bytes of an event tell of another kind or move than its row' using errcode = 'DU006'; end if;
 
     if n.messages > 0 then
         update message m set state = e.message_to,
@@ -958,7 +965,10 @@ begin
                lease_until = duly_now() + e.lease_in_ms * interval '1 millisecond'
           from fresh e join message_move v on v.from_state = e.message_from and v.to_state = e.message_to
          where m.controller_id = e.controller_id and m.incident_no = e.incident_no and m.message_id = e.message_id
-           and m.person_id = e.person_id and m.state = e.message_from;
+           and m.person_id = e.person_id and m.state = e.message_from
+           -- Nobody can say of a message that was never called that it left.
+           and (m.attempt > 0 or m.state not in ('ready', 'cancelled', 'exhausted') or e.restored_id is not null
+             or e.message_to in ('ready', 'sending', 'unknown', 'cancelled', 'exhausted'));
         get diagnostics moved = row_count;
         if moved <> n.messages then raise exception 'event moves a message from a state in which it is not' using errcode = 'DU002'; end if;
     end if;
@@ -1009,14 +1019,13 @@ begin
     return null;
 end 
 
-function begin_deadlines() returns trigger security definer set search_path=public, pg_temp
+function begin_deadlines(told event) returns void set search_path=public, pg_temp
 
 begin
     update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
       from plan q
-     where q.controller_id = new.controller_id and q.incident_no = new.incident_no and q.plan_no = new.plan_no
+     where q.controller_id = told.controller_id and q.incident_no = told.incident_no and q.plan_no = told.plan_no
        and m.controller_id = q.controller_id and m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready';
-    return null;
 end 
 
 function check_approval() returns trigger set search_path=public, pg_temp
@@ -1057,40 +1066,39 @@ begin
     return new;
 end 
 
-function check_decided() returns trigger security definer set search_path=public, pg_temp
+function check_decided(told event) returns void set search_path=public, pg_temp
 
 declare
-    d jsonb := convert_from(new.body, 'UTF8')::jsonb -> 'd';
-    is_taken_back boolean := coalesce(new.notice_from in ('exempt', 'withdrawn'), false) or new.kind = 'notice.reopened';
+    d jsonb := convert_from(told.body, 'UTF8')::jsonb -> 'd';
+    is_taken_back boolean := coalesce(told.notice_from in ('exempt', 'withdrawn'), false) or told.kind = 'notice.reopened';
 begin
     -- One that was brought back and could be applied to nothing stands in the chain; its person is held.
-    if new.restored_id is not null and new.notice_to is null then return null; end if;
+    if told.restored_id is not null and told.notice_to is null then return; end if;
     if is_taken_back then
-        if new.kind <> 'notice.reopened' or new.notice_from is null or new.notice_from not in ('exempt', 'withdrawn')
-                or (d ->> 'phase')::int is distinct from new.notice_phase or new.message_id is not null then
+        if told.kind <> 'notice.reopened' or told.notice_from is null or told.notice_from not in ('exempt', 'withdrawn')
+                or (d ->> 'phase')::int is distinct from told.notice_phase or told.message_id is not null then
             raise exception 'a decision about a notice is taken back in no other event than its own' using errcode = 'DU040';
         end if;
         -- Without the key nothing of the person can be sent again.
-        if new.restored_id is null and not exists (select from person_key k where k.controller_id = new.controller_id and k.incident_no = new.incident_no
-                and k.person_id = new.person_id) then
+        if told.restored_id is null and not exists (select from person_key k where k.controller_id = told.controller_id and k.incident_no = told.incident_no
+                and k.person_id = told.person_id) then
             raise exception 'a decision about somebody who is erased is not taken back' using errcode = 'DU040';
         end if;
-    elsif new.kind is distinct from 'notice.' || new.notice_to or (d ->> 'phase')::int is distinct from new.notice_phase
-            or new.message_id is not null then
+    elsif told.kind is distinct from 'notice.' || told.notice_to or (d ->> 'phase')::int is distinct from told.notice_phase
+            or told.message_id is not null then
         raise exception 'a notice is ended by a decision in no other event than its own' using errcode = 'DU031';
     end if;
-    if new.restored_id is null and not exists (select from signed_command s
+    if told.restored_id is null and not exists (select from signed_command s
           join app_user u on u.user_id = s.user_id and u.revoked_at is null
-          join incident i on i.controller_id = new.controller_id and i.incident_no = new.incident_no and i.closed_at is null
+          join incident i on i.controller_id = told.controller_id and i.incident_no = told.incident_no and i.closed_at is null
          where s.command_id = (d ->> 'command')::uuid and s.user_id = (d ->> 'user')::uuid
-           and signed_words(s.statement) @> (jsonb_build_object('incident', i.incident_id, 'phase', new.notice_phase,
-                 'person', 'p_' || replace(new.person_id::text, '-', '')) || case new.kind
+           and signed_words(s.statement) @> (jsonb_build_object('incident', i.incident_id, 'phase', told.notice_phase,
+                 'person', 'p_' || replace(told.person_id::text, '-', '')) || case told.kind
                  when 'notice.exempt' then jsonb_build_object('command', 'person exempt')
                  when 'notice.reopened' then jsonb_build_object('command', 'person reopen')
                  else jsonb_build_object('command', 'person told', 'how', replace(d ->> 'ground', '_', '-')) end)) then
         raise exception 'a notice is ended, and comes back, by somebody''s signature over exactly that' using errcode = 'DU031';
     end if;
-    return null;
 end 
 
 function check_erasure() returns trigger security definer set search_path=public, pg_temp
@@ -1110,11 +1118,13 @@ begin
     -- In one walk: what waits for its place, whose log that is, and whether anything is among it that somebody must have
     -- signed. What calls and receipts tell is most of all, and nobody decided it.
     with rounds as materialized (
-        select controller_id, incident_no, array_agg(ord order by ord) as ords,
-               bool_or(restored_id is null and (kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded',
-                           'incident.added', 'log.opened', 'message.recall', 'message.recalled')
-                   or kind like 'receipt%' and position('"ground":"declared"'::bytea in body) > 0)) as is_signed
-          from fresh group by controller_id, incident_no, ord / 256),
+        select controller_id, incident_no, array_agg(ord) as ords, bool_or(is_signed) as is_signed from (
+            select controller_id, incident_no, ord, restored_id is null and kind not in ('message.intent', 'message.accepted')
+                   and (kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded', 'incident.added', 'log.opened',
+                                 'message.recall', 'message.recalled')
+                     or kind like 'receipt%' and position('"ground":"declared"'::bytea in body) > 0) as is_signed
+            from fresh order by ord) f
+         group by controller_id, incident_no, ord / 256),
     waiting as (insert into event_inbox select r.ords[1], r.controller_id, r.incident_no, r.ords, duly_now() from rounds r)
     select bool_or(r.is_signed) as is_signed,
            bool_or(r.controller_id is not null and (not exists (select from controller c where c.controller_id = r.controller_id)
@@ -1354,27 +1364,26 @@ begin
     return (d ->> 'command') || ' ' || kind || coalesce(' ' || incident_no, '') || coalesce(' ' || (d ->> 'list') || '/' || (d ->> 'row'), '');
 end 
 
-function decided_is_decided() returns trigger security definer set search_path=public, pg_temp
+function decided_is_decided(told event) returns void set search_path=public, pg_temp
 
 begin
     if exists (select from notice o join message m on m.controller_id = o.controller_id and m.incident_no = o.incident_no
                   and m.person_id = o.person_id and m.phase = o.phase
-                where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.person_id = new.person_id
+                where o.controller_id = told.controller_id and o.incident_no = told.incident_no and o.person_id = told.person_id
                   and o.state in ('exempt', 'withdrawn') and m.state in ('ready', 'sending', 'unknown', 'asked')) then
         raise exception 'a message of somebody whose notice was ended by a decision may be sent' using errcode = 'DU032';
     end if;
-    return null;
 end 
 
-function destroy_key() returns trigger security definer set search_path=public, pg_temp
+function destroy_key(told event) returns void set search_path=public, pg_temp
 
 declare e erasure; nothing bytea := '';
 begin
     select * into e from erasure r
-     where r.controller_id = new.controller_id and r.incident_no = new.incident_no and r.person_id = new.person_id;
+     where r.controller_id = told.controller_id and r.incident_no = told.incident_no and r.person_id = told.person_id;
     if not found then raise exception 'a key is destroyed without saying what it sealed' using errcode = 'DU061'; end if;
     -- What the published log tells was allowed then; here the plan that told the person may be forgotten.
-    if new.restored_id is null and (exists (select from notice o where o.controller_id = e.controller_id and o.incident_no = e.incident_no
+    if told.restored_id is null and (exists (select from notice o where o.controller_id = e.controller_id and o.incident_no = e.incident_no
                   and o.person_id = e.person_id having count(*) = 0 or bool_or(o.state = 'open'))
        or exists (select from message m where m.controller_id = e.controller_id and m.incident_no = e.incident_no
                   and m.person_id = e.person_id and m.state in ('ready', 'sending', 'unknown', 'asked'))) then
@@ -1402,7 +1411,6 @@ begin
      where s.controller_id = e.controller_id and s.incident_no = e.incident_no and s.list_no = copy.list_no
        and s.identity = copy.identity and s.fate = 'quarantined';
     update rejected_job j set sealed = nothing where j.rejected_id = any (e.copy_jobs);
-    return null;
 end 
 
 function duly_analyze(only_grown boolean) returns void security definer set search_path=public, pg_temp
@@ -1419,11 +1427,18 @@ end
 function duly_now() returns timestamp with time zone
  select clock_timestamp() 
 
-function event_shape(kind text, n bigint, person_id uuid, prev bytea) returns text
+function event_says(body bytea, size integer, words text) returns boolean
 
-    select '{"d":{%},"id":"____________________________________","inc":"____________________________________","k":"' || replace(kind, '_', '\_') || '"'
-        || coalesce(',"n":' || n::text || ',"p":"' || replace(person_id::text, '-', '') || '","prev":' || coalesce('"' || encode(prev, 'hex') || '"', 'null'), '')
-        || ',"t":"___________________________","v":1}'
+    select body >= '\x7b2264223a7b'::bytea and body < '\x7b2264223a7c'::bytea
+       and substring(body from octet_length(body) - 7 for 8) = '\x222c2276223a317d'::bytea
+       and encode(substring(body from octet_length(body) - size - 47 for size + 13), 'escape') = '","k":"' || words || ',"t":"'
+       and substring(body from octet_length(body) - size - 92 for 9) = '\x222c22696e63223a22'::bytea
+       and substring(body from octet_length(body) - size - 136 for 8) = '\x7d2c226964223a22'::bytea
+
+
+function event_words(kind text, n bigint, person_id uuid, prev bytea) returns text
+
+    select kind || '","n":' || n || ',"p":"' || replace(person_id::text, '-', '') || '","prev":' || coalesce('"' || encode(prev, 'hex') || '"', 'null')
 
 
 function generation_is_opened() returns trigger security definer set search_path=public, pg_temp
@@ -1440,15 +1455,14 @@ begin
     return null;
 end 
 
-function give_time_again() returns trigger security definer set search_path=public, pg_temp
+function give_time_again(told event) returns void set search_path=public, pg_temp
 
 begin
     update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
       from plan q
-     where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.person_id = new.person_id
-       and m.phase = new.notice_phase and m.state = 'cancelled'
+     where m.controller_id = told.controller_id and m.incident_no = told.incident_no and m.person_id = told.person_id
+       and m.phase = told.notice_phase and m.state = 'cancelled'
        and q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no;
-    return null;
 end 
 
 function hold_has_event() returns trigger security definer set search_path=public, pg_temp
@@ -1494,14 +1508,13 @@ function is_told(d row_decision) returns boolean set search_path=public, pg_temp
                    and l.list_no = d.new_list_no and l.source = 'corrections' and encode(l.file_hash, 'hex') = w.words ->> 'file') end)
 
 
-function key_change_is_placed() returns trigger security definer set search_path=public, pg_temp
+function key_change_is_placed(told event) returns void set search_path=public, pg_temp
 
 begin
     perform from sequenced s
-      where s.ords[1] / 256 = new.ord / 256 and new.ord = any (s.ords)
-        and to_jsonb(s.first_seq + array_position(s.ords, new.ord) - 1) = convert_from(new.body, 'UTF8')::jsonb -> 'd' -> 'size';
+      where s.ords[1] / 256 = told.ord / 256 and told.ord = any (s.ords)
+        and to_jsonb(s.first_seq + array_position(s.ords, told.ord) - 1) = convert_from(told.body, 'UTF8')::jsonb -> 'd' -> 'size';
     if not found then raise exception 'a log''s key is changed at the place that both keys signed' using errcode = 'DU036'; end if;
-    return null;
 end 
 
 function lane_stays() returns trigger set search_path=public, pg_temp
@@ -1518,6 +1531,15 @@ begin
         and convert_from(e.body, 'UTF8')::jsonb -> 'd' @> jsonb_build_object('key', encode(new.public_key, 'hex'),
               'user', new.user_id, 'command', new.command_id);
     if not found then raise exception 'a list key is pinned with its event' using errcode = 'DU067'; end if;
+    return null;
+end 
+
+function look_again() returns trigger security definer set search_path=public, pg_temp
+
+begin
+    if new.kind = 'log.key_changed' and new.restored_id is null then perform key_change_is_placed(new); end if;
+    if new.kind = 'notice.reopened' and new.notice_to = 'open' then perform release_plan(new); end if;
+    if new.notice_to in ('exempt', 'withdrawn') or new.message_to = 'ready' then perform decided_is_decided(new); end if;
     return null;
 end 
 
@@ -1637,43 +1659,42 @@ begin
     return new;
 end 
 
-function release_plan() returns trigger security definer set search_path=public, pg_temp
+function release_plan(told event) returns void set search_path=public, pg_temp
 
-declare withdrawn int := new.plan_no;
+declare withdrawn int := told.plan_no;
 begin
-    if new.kind = 'notice.reopened' then
+    if told.kind = 'notice.reopened' then
         select o.plan_no into withdrawn from notice o join plan q using (controller_id, incident_no, plan_no)
-         where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.person_id = new.person_id
-           and o.phase = new.notice_phase and o.state = 'open' and q.state = 'withdrawn';
-        if not found then return null; end if;
+         where o.controller_id = told.controller_id and o.incident_no = told.incident_no and o.person_id = told.person_id
+           and o.phase = told.notice_phase and o.state = 'open' and q.state = 'withdrawn';
+        if not found then return; end if;
     end if;
     if exists (select from message m join notice o on o.controller_id = m.controller_id and o.incident_no = m.incident_no
                   and o.person_id = m.person_id and o.phase = m.phase and o.state = 'open'
-                where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.plan_no = withdrawn
-                  and (new.person_id is null or m.person_id = new.person_id)
+                where m.controller_id = told.controller_id and m.incident_no = told.incident_no and m.plan_no = withdrawn
+                  and (told.person_id is null or m.person_id = told.person_id)
                   and (m.state <> 'ready' or m.attempt > 0 or exists (select from event e where e.controller_id = m.controller_id
                          and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id
                          and e.kind not in ('message.cancelled', 'message.reopened')))) then
-        if new.kind = 'notice.reopened' then return null; end if;
+        if told.kind = 'notice.reopened' then return; end if;
         raise exception 'a message of the plan may have left' using errcode = 'DU033';
     end if;
     with released as (delete from notice o
-           where o.controller_id = new.controller_id and o.incident_no = new.incident_no and o.plan_no = withdrawn and o.state = 'open'
-             and (new.person_id is null or (o.person_id = new.person_id and o.phase = new.notice_phase))
+           where o.controller_id = told.controller_id and o.incident_no = told.incident_no and o.plan_no = withdrawn and o.state = 'open'
+             and (told.person_id is null or (o.person_id = told.person_id and o.phase = told.notice_phase))
        returning o.person_id, o.phase),
     unsent as (delete from message m using released r
-           where m.controller_id = new.controller_id and m.incident_no = new.incident_no and m.person_id = r.person_id and m.phase = r.phase),
+           where m.controller_id = told.controller_id and m.incident_no = told.incident_no and m.person_id = r.person_id and m.phase = r.phase),
     told as (insert into let_go (controller_id, incident_no, person_id, phase, n, plan_no)
-           select new.controller_id, new.incident_no, r.person_id, r.phase, p.last_n, withdrawn from released r
-             join person p on p.controller_id = new.controller_id and p.incident_no = new.incident_no and p.person_id = r.person_id
-            where exists (select from event e where e.controller_id = new.controller_id and e.incident_no = new.incident_no
+           select told.controller_id, told.incident_no, r.person_id, r.phase, p.last_n, withdrawn from released r
+             join person p on p.controller_id = told.controller_id and p.incident_no = told.incident_no and p.person_id = r.person_id
+            where exists (select from event e where e.controller_id = told.controller_id and e.incident_no = told.incident_no
                     and e.person_id = r.person_id and e.notice_phase = r.phase)),
     promised as (delete from prepared_content c using released r
-           where c.controller_id = new.controller_id and c.incident_no = new.incident_no and c.person_id = r.person_id and c.phase = r.phase
+           where c.controller_id = told.controller_id and c.incident_no = told.incident_no and c.person_id = r.person_id and c.phase = r.phase
        returning c.person_id, c.channel, c.commitment)
     insert into withdrawn_content (controller_id, incident_no, plan_no, person_id, channel, commitment)
-    select new.controller_id, new.incident_no, withdrawn, p.person_id, p.channel, p.commitment from promised p;
-    return null;
+    select told.controller_id, told.incident_no, withdrawn, p.person_id, p.channel, p.commitment from promised p;
 end 
 
 function row_decision_has_event() returns trigger security definer set search_path=public, pg_temp

@@ -284,6 +284,11 @@ impl MessageState {
         self.report_rank().is_some()
     }
 
+    /// Whether a message of which no call is on record may have left: only where a restored database forgot the call.
+    pub fn may_have_left_uncalled(self) -> bool {
+        !matches!(self, Self::Ready | Self::Cancelled | Self::Exhausted)
+    }
+
     /// The only place that knows which moves exist.
     pub fn can_become(self, next: Self) -> bool {
         use MessageState::*;

@@ -244,7 +244,7 @@ fn next_state(message: &Message, cause: Cause, is_decided: bool) -> Option<Messa
         Cause::Claimed { is_repeat: false } => (state == Ready).then_some(Sending),
         Cause::Claimed { is_repeat: true } => (state == Unknown).then_some(Sending),
         // `accepted` of any attempt settles the message; every other answer counts only for the current one.
-        Cause::Answered { answer: Answer::Accepted, .. } | Cause::Found { .. } => reported(state, Accepted),
+        Cause::Answered { answer: Answer::Accepted, .. } | Cause::Found { .. } => reported(message, Accepted),
         Cause::Answered { attempt, answer, .. } => answered(message, answer).filter(|_| attempt == message.attempt),
         Cause::LeaseExpired { attempt } => (state == Sending && attempt == message.attempt).then_some(Unknown),
         Cause::Restored => matches!(state, Ready | Sending).then_some(Unknown),
@@ -254,9 +254,9 @@ fn next_state(message: &Message, cause: Cause, is_decided: bool) -> Option<Messa
         Cause::NextStep => (state == Unknown).then_some(Superseded),
         Cause::Decided(Decision::SendAgain) => (state == Asked).then_some(Ready),
         Cause::Decided(Decision::NextStep) => (state == Asked).then_some(Superseded),
-        Cause::Reported { report, .. } => reported(state, report),
+        Cause::Reported { report, .. } => reported(message, report),
         // As the provider's own word for it: what left all the same, or came before, is known to say more.
-        Cause::Recalled(Recall::Cancelled) => reported(state, Failed),
+        Cause::Recalled(Recall::Cancelled) => reported(message, Failed),
         Cause::RecallAsked | Cause::Recalled(Recall::TooLate | Recall::Unknown) => None,
         Cause::NoNews => message.awaits_news().then_some(Overdue),
         Cause::GaveUp(limit) => (state == Ready && limit.is_reached()).then_some(Exhausted),
@@ -278,8 +278,10 @@ fn answered(message: &Message, answer: Answer) -> Option<MessageState> {
     }
 }
 
-fn reported(state: MessageState, report: MessageState) -> Option<MessageState> {
-    (state.report_rank() < report.report_rank()).then_some(report)
+/// Of a message that was never called nobody can say that it left.
+fn reported(message: &Message, report: MessageState) -> Option<MessageState> {
+    let may_have_left = message.attempt > 0 || message.state.may_have_left_uncalled();
+    (may_have_left && message.state.report_rank() < report.report_rank()).then_some(report)
 }
 
 fn own_effects(message: &Message, cause: Cause) -> Vec<Effect> {

@@ -1,7 +1,7 @@
 //! Whatever kills the sequencer while the key changes, each log has one change and one key at each size.
 
 use super::{CHANGES, LOGS, UNDER_NEXT, archive, first_key, holds, make_key, name_keys, one_more, sequence, stage};
-use crate::support::{Stage, eventually};
+use crate::support::eventually;
 use duly::evidence::EvidenceError;
 
 /// Each step of a round at which the sequencer can die.

@@ -2,7 +2,7 @@
 
 use super::ground::{PEOPLE, duly, dump, holds, restore, serve, serve_until, stage, told};
 use crate::log_keys::{CHANGES, LOGS, audited, make_key, name_keys};
-use crate::support::{Capability, Setup, Stage, eventually, lane};
+use crate::support::{Capability, Setup, Stage, lane};
 use duly_ledger::{Checkpoint, Note, Signer};
 use std::path::PathBuf;
 
