@@ -11,6 +11,7 @@ pub mod choose;
 pub mod described;
 pub mod file;
 pub mod frozen;
+mod ground;
 pub mod guarded;
 pub mod http;
 pub mod lob;
@@ -32,6 +33,7 @@ pub use batches::{BatchError, BatchList, Batches, ClosedBatch};
 pub use capability::{Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
 pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
+pub use ground::Ground;
 pub use receipt::{RawReceipt, ReadReceipt, ReceiptRefusal};
 
 use crate::model::state::{Channel, MessageState};

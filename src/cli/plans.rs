@@ -24,7 +24,7 @@ use crate::store::user::Signer;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use show::{body, describe, people_written_to, show, vouched_words};
+use show::{body, check_accounts, describe, people_written_to, show, vouched_words};
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use time::Date;
@@ -293,6 +293,9 @@ async fn move_plan(context: &Context, which: &Which, to: &PlanMove) -> Result<()
     let store = context.store().await?;
     let (incident, plan) = choose::only(store, which, to.from).await?;
     incident.check_open()?;
+    if to != &PAUSE {
+        check_accounts(context, &plan)?;
+    }
     let moved = moves::move_plans(context, &incident, &[plan], to, &mut Key::new(context)).await?;
     let holds = i64::try_from(store.list_holds(incident.key).await?.len()).unwrap_or(i64::MAX);
     context.print(&json!({"plans": moved, "holds": holds}), "");

@@ -35,7 +35,7 @@ pub enum Unfit {
     Plan,
     /// It does not render any more.
     Render,
-    /// Its bytes are not the ones that were approved.
+    /// Its bytes are not the ones that were approved, or its lane is another account.
     NotAsApproved,
     /// Its provider can never take it: too long, too large, an address that it does not serve.
     Refused(&'static str),
@@ -57,8 +57,7 @@ impl Unfit {
 
 /// Reads the date and texts that a plan fixed.
 pub fn setting(draft: &Draft) -> Option<Setting> {
-    let plan: Value = serde_json::from_slice(&draft.context.plan).ok()?;
-    let date: Vec<i64> = plan.get("date")?.as_array()?.iter().filter_map(Value::as_i64).collect();
+    let date: Vec<i64> = draft.context.plan.get("date")?.as_array()?.iter().filter_map(Value::as_i64).collect();
     let [year, month, day] = date[..] else { return None };
     Some(Setting {
         texts: draft.context.texts.clone(),
@@ -107,6 +106,10 @@ fn freeze_or_replay(office: &Office, draft: &Draft, repeat: Option<RepeatWindow>
     }
     let (key, person) = open(office, draft)?;
     let account = office.accounts.get(&draft.lane).ok_or(Unfit::Lane)?;
+    // Another account, or one that reaches people where the approved one did not.
+    if !account.ground().is_approved(&draft.context.plan, &draft.lane) {
+        return Err(Unfit::NotAsApproved);
+    }
     let reference = name(&key, draft);
     // Some providers print twice when a byte changes under the same key: what was frozen once is replayed.
     let frozen = match (&draft.frozen, repeat) {

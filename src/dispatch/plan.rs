@@ -266,6 +266,7 @@ fn body(
         lists.iter().map(|l| json!({"list": l.list_no, "people": l.people, "root": hex::encode(l.root)})).collect();
     let date = request.date;
     json!({
+        "accounts": terms.accounts,
         "approvals": incident.approvals_required,
         "contents": {"people": root.people(), "root": hex::encode(root.root())},
         "date": [date.0, date.1, date.2],

@@ -20,7 +20,7 @@ use crate::store::leadership::Lead;
 use crate::store::outcome::Found;
 use crate::store::unit::Note;
 use futures::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -110,9 +110,7 @@ async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> 
         (MessageState::Sending, _) => apply(office, row, Cause::LeaseExpired { attempt: attempt(row) }, "lease").await,
         (MessageState::Unknown, None) if row.lane.is_none() => apply(office, row, Cause::Ask, "no_reference").await,
         (MessageState::Unknown, Some(account)) => resolve(office, watch, row, account).await,
-        // The settings have its lane no more, so that nobody can be asked. Until news are due the lane may come back.
-        (MessageState::Unknown, None) if is_news_due(office, row) => apply(office, row, Cause::Ask, "no_lane").await,
-        (MessageState::Unknown, None) => look_again(office, row).await,
+        (MessageState::Unknown, None) => without_lane(office, row).await,
         (
             MessageState::Accepted
             | MessageState::Sent
@@ -128,6 +126,12 @@ async fn look_after(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due) -> 
     }
 }
 
+/// The settings have its lane no more, or as another account, which knows nothing of the call: nobody can be asked. Until
+/// news are due the lane may come back.
+async fn without_lane(office: &Office, row: &Due) -> Result<(), DispatchError> {
+    if is_news_due(office, row) { apply(office, row, Cause::Ask, "no_lane").await } else { look_again(office, row).await }
+}
+
 fn attempt(row: &Due) -> u32 {
     u32::try_from(row.attempt).unwrap_or(0)
 }
@@ -140,6 +144,10 @@ async fn apply(office: &Office, row: &Due, cause: Cause, ground: &str) -> Result
 }
 
 async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, account: &Account) -> Result<(), DispatchError> {
+    let plan = office.store.load_plan_of(row.incident, row.message_id).await?;
+    if !account.ground().is_approved(&plan, &account.name) {
+        return without_lane(office, row).await;
+    }
     match account.capabilities().lookup {
         // What a provider has forgotten by now is "not there" all the same.
         LookupStrength::Strong { .. } if is_forgotten(row, account) => {
@@ -168,7 +176,9 @@ fn is_forgotten(row: &Due, account: &Account) -> bool {
 
 /// The rule that was approved with the plan for this lane, where nothing can be found out.
 async fn follow_rule(office: &Office, row: &Due, account: &Account, ground: &str) -> Result<(), DispatchError> {
-    let approved = office.store.find_unknown_rule(row.incident, row.message_id).await?;
+    let plan = office.store.load_plan_of(row.incident, row.message_id).await?;
+    // A plan that was made before plans said so leaves it to the settings.
+    let approved = plan.pointer(&format!("/unknown/{}", account.name)).and_then(Value::as_str).and_then(|word| word.parse().ok());
     let cause = match approved.unwrap_or(account.unknown_rule) {
         UnknownRule::NextStep => Cause::NextStep,
         UnknownRule::Ask => Cause::Ask,

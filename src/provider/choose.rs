@@ -12,11 +12,12 @@ use super::smtp::{self, Smtp};
 use super::stannp::{self, Stannp};
 use super::twilio::{self, Twilio};
 use super::wire::ReadBack;
-use super::{Capabilities, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
+use super::{Capabilities, Ground, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
 use crate::config::Lane;
 use crate::model::state::{Channel, UnknownRule};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Words that a lane's setting `provider` may be.
@@ -47,6 +48,8 @@ pub struct Account {
     pub is_live: bool,
     /// The word of its kind.
     pub kind: &'static str,
+    /// The provider's own name for it, and its address, see [`Ground`].
+    at: String,
     /// How often its provider is asked about messages of which no last word has come; `None`: only when news are due.
     pub poll: Option<Duration>,
     /// Its provider.
@@ -85,9 +88,15 @@ impl Account {
             is_reserve: lane.reserve,
             is_live: lane.live,
             kind,
+            at: place_of(lane),
             poll,
             provider,
         })
+    }
+
+    /// Whose account it is.
+    pub fn ground(&self) -> Ground {
+        Ground { kind: self.kind.to_owned(), is_live: self.is_live, at: self.at.clone() }
     }
 
     /// Whether its provider says how a message stands when it is asked.
@@ -120,8 +129,10 @@ fn rotating(name: &str, lane: &Lane, timeout: Duration, first: Box<dyn Provider>
     if lane.secret_files().is_empty() || first.batches().is_some() {
         return first;
     }
-    let owned = name.to_owned();
-    Box::new(Rotating::new(name, lane, first, Box::new(move |lane| Some(choose(&owned, lane, timeout).ok()?.1))))
+    let (owned, place) = (name.to_owned(), place_of(lane));
+    // A key of another account would be asked about calls that went to this one, and send anew what it does not find.
+    let make = move |lane: &Lane| if place_of(lane) == place { Some(choose(&owned, lane, timeout).ok()?.1) } else { None };
+    Box::new(Rotating::new(name, lane, first, Box::new(make)))
 }
 
 /// The lane's own limit and the provider's: the lower one; 0 in the settings is none of our own.
@@ -131,6 +142,17 @@ fn per_day(own: u32, provider: Option<u32>) -> Option<u64> {
 
 fn channel_of(lane: &Lane) -> Channel {
     lane.channel.parse().unwrap_or(Channel::Sms)
+}
+
+/// The provider's own name for a lane's account, and its address where people could be reached there. No secret.
+fn place_of(lane: &Lane) -> String {
+    let account = match lane.provider.as_str() {
+        "notify" => Notify::service(lane).unwrap_or_default(),
+        "twilio" => lane.account.clone(),
+        _ => String::new(),
+    };
+    let url = if lane.live { lane.url.as_str() } else { "" };
+    [account.as_str(), url].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" at ")
 }
 
 /// The one function that knows which word means which provider.
@@ -201,11 +223,20 @@ fn address(name: &str, lane: &Lane, own: &str) -> Result<String, AccountError> {
             wrong("is the provider's own address, and the lane is not `live = true`: set the sandbox's address, or live = true")
         }
         (url, _) if host(url).is_none() => wrong("must be an http or https address"),
+        (url, false) if !is_near(url) => wrong(
+            "is another machine's address, where people could be reached, and the lane is not `live = true`: set the sandbox's (127.0.0.1, localhost or a name without dots), or live = true",
+        ),
         (url, true) if !url.starts_with("https://") => {
             wrong("must begin with https:// as the lane is live: nothing of a person goes where others can read it")
         }
         (url, _) => Ok(url.to_owned()),
     }
+}
+
+/// Whether nobody but this machine or a neighbour of its own network answers there, as a sandbox does.
+fn is_near(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|url| Some(url.host_str()?.trim_matches(['[', ']']).to_owned()));
+    host.is_some_and(|host| host.parse::<IpAddr>().map_or(!host.contains('.'), |address| address.is_loopback()))
 }
 
 /// Why a lane has no account.

@@ -155,6 +155,11 @@ impl Notify {
         })
     }
 
+    /// The service of a lane, by its key: no secret.
+    pub fn service(lane: &Lane) -> Option<String> {
+        Some(ApiKey::parse(&lane.api_key)?.service().to_owned())
+    }
+
     fn seen(&self, message: &Value) -> Option<Seen> {
         let word = text_at(message, "/status").unwrap_or_default();
         Some(Seen {

@@ -69,7 +69,10 @@ impl Rotating {
                 state.stamp = stamp;
                 tracing::info!(lane = self.name, "the lane goes on with the secrets that its files have now");
             }
-            None => tracing::error!(lane = self.name, "the lane's changed secrets cannot be used, and the ones before stay"),
+            None => tracing::error!(
+                lane = self.name,
+                "the lane's changed secrets cannot be read, are none, or belong to another account, and the ones before stay"
+            ),
         }
     }
 

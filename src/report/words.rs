@@ -82,7 +82,9 @@ pub fn misfit_remedy(misfit: Misfit) -> &'static str {
     match misfit {
         Misfit::Sealed => "give every worker the master key of this database, or restore the person from a backup",
         Misfit::Render => "give every worker the templates of the approved plan",
-        Misfit::NotAsApproved => "give every worker the templates and the program of the approved plan",
+        Misfit::NotAsApproved => {
+            "give every worker the templates, the program and the lanes' accounts of the approved plan: `duly plan show` names them"
+        }
     }
 }
 

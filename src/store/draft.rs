@@ -15,8 +15,8 @@ use uuid::Uuid;
 pub struct Context {
     /// Incident key under the master key.
     pub wrapped_incident_key: Vec<u8>,
-    /// Plan body, canonical JSON.
-    pub plan: Vec<u8>,
+    /// Plan body; `Null` where it cannot be read.
+    pub plan: Value,
     /// The incident's texts.
     pub texts: Value,
     /// Controller's printed name.
@@ -269,7 +269,7 @@ async fn load_context(db: &mut PgConnection, incident: IncidentKey, plan_no: i32
     let look = load_named(db, incident.controller_id, &row.plan).await?;
     Ok(Context {
         wrapped_incident_key: row.wrapped_incident_key,
-        plan: row.plan,
+        plan: serde_json::from_slice(&row.plan).unwrap_or_default(),
         texts: row.texts,
         controller_name: row.controller_name,
         controller_slug: row.controller_slug,

@@ -2,8 +2,9 @@
 
 use super::unit::{IncidentKey, Note, Wait, word};
 use super::{Store, StoreError};
-use crate::model::state::{Channel, MessageState, UnknownRule};
+use crate::model::state::{Channel, MessageState};
 use crate::model::step::{Cause, Limit, Step, UNCOUNTED};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// An open message whose deadline passed.
@@ -111,12 +112,10 @@ impl Store {
         Ok(queued)
     }
 
-    /// What the plan that was approved says for the lane of a message, of whose call nothing can be found out; `None`: it
-    /// was made before plans said so.
-    pub async fn find_unknown_rule(&self, incident: IncidentKey, message_id: Uuid) -> Result<Option<UnknownRule>, StoreError> {
-        let rule = sqlx::query_scalar!(
-            "select convert_from(q.body, 'UTF8')::jsonb -> 'unknown' ->> m.lane from message m
-               join plan q on q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no
+    /// The body of the plan that a message goes out under; `Null` where there is none.
+    pub async fn load_plan_of(&self, incident: IncidentKey, message_id: Uuid) -> Result<Value, StoreError> {
+        let body = sqlx::query_scalar!(
+            "select q.body from message m join plan q on q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no
               where m.controller_id = $1 and m.incident_no = $2 and m.message_id = $3",
             incident.controller_id,
             incident.incident_no,
@@ -124,7 +123,7 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        rule.flatten().map(|rule| word(&rule)).transpose()
+        Ok(body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default())
     }
 
     /// Lists open messages whose deadline passed or whose attempts are used up, oldest first; nothing is given up while a

@@ -41,6 +41,7 @@ async fn what_a_plan_tells_bears_the_time_at_which_it_was_made_and_not_the_one_a
     let terms = Terms {
         message_deadline_ms: 3_600_000,
         postage_class: "first",
+        accounts: BTreeMap::new(),
         unknown_rules: BTreeMap::new(),
         lanes: vec!["sms".into()],
         is_urgent: false,

@@ -192,6 +192,8 @@ async fn a_lane_is_checked_without_reaching_anybody_and_says_whom_it_reaches() {
     let own = "lanes.notify.url=https://api.notifications.service.gov.uk";
     duly(&["--set", own, "provider", "check", "notify"])
         .refused("`lanes.notify.url` is the provider's own address", "correct `lanes.notify.url`");
+    duly(&["--set", "lanes.notify.url=https://gateway.example", "provider", "check", "notify"])
+        .refused("`lanes.notify.url` is another machine's address, where people could be reached", "correct `lanes.notify.url`");
     assert_eq!(stage.produced(), 0);
 }
 
@@ -211,7 +213,7 @@ async fn a_provider_is_reached_through_the_proxy_that_the_environment_names() {
         sender.send(String::from_utf8(request).unwrap()).unwrap();
     });
     let mut desk = Desk::empty("proxied").await;
-    for (key, value) in [("PROVIDER", "lob"), ("URL", "http://lob.invalid"), ("API_KEY", "sandbox-key")] {
+    for (key, value) in [("PROVIDER", "lob"), ("URL", "http://lob"), ("API_KEY", "sandbox-key")] {
         desk.set(&format!("DULY_LANES__LETTERS__{key}"), value);
     }
     desk.set("http_proxy", proxy);
@@ -220,5 +222,38 @@ async fn a_provider_is_reached_through_the_proxy_that_the_environment_names() {
 
     assert!(checked.contains("answers and takes the credentials"), "{checked}");
     let request = asked.recv_timeout(LONGEST).unwrap();
-    assert!(request.starts_with("GET http://lob.invalid/v1/letters?limit=1 HTTP/1.1\r\n"), "{request}");
+    assert!(request.starts_with("GET http://lob/v1/letters?limit=1 HTTP/1.1\r\n"), "{request}");
+}
+
+/// A key of another service at Notify.
+const OTHER_SERVICE: &str = "key-11111111-2222-4333-8444-555555555555-3d844edf-8d35-48ac-975b-e847b4f12000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_goes_out_through_the_accounts_that_were_approved_and_what_is_unknown_is_asked_of_no_other() {
+    let lost = Fault { times: Some(1), ..Fault::always(FaultKind::CutAfter) };
+    let setup = Setup {
+        people: 1,
+        dispatch: vec![("no_news_after_ms", 2000)],
+        lanes: vec![notify(false, vec![lost])],
+        ..Setup::default()
+    };
+    let stage = Stage::new(setup).await;
+    let mut first = stage.start_at("lookup_sent_not_committed", &["scheduler", "worker"]);
+    first.reached().await;
+    first.kill();
+    assert_eq!((stage.states().await, stage.produced()), (vec!["unknown".to_owned()], 1));
+
+    let _next = stage.start_with(&["scheduler", "worker"], None, &[("DULY_LANES__NOTIFY__API_KEY", OTHER_SERVICE)]);
+    within(LONGEST, "somebody is asked", async || (stage.states().await == ["asked"]).then_some(())).await;
+
+    assert_eq!(stage.produced(), 1, "another service's \"not there\" sent it again");
+    let ground = "select convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'ground' from event where message_to = 'asked'";
+    assert_eq!(stage.words(ground).await, ["no_lane"]);
+    let other = format!("lanes.notify.api_key={OTHER_SERVICE}");
+    duly(&stage, &["--set", &other, "plan", "go", "--incident", "test"]).refused(
+        "plan 1: lane `notify` is not the account that was approved, but nobody: sandbox, notify 11111111",
+        "bring the lane's settings back",
+    );
+    let shown = duly(&stage, &["--set", &other, "plan", "show", "--incident", "test"]).fine().out;
+    assert!(shown.contains("set up here as another account"), "{shown}");
 }

@@ -4,11 +4,12 @@ use super::Which;
 use super::choose::newest;
 use crate::cli::failure::read_stored;
 use crate::cli::output::{Paint, count, figure, table, when};
-use crate::cli::{Context, Failure};
+use crate::cli::{Context, Failure, Refusal};
 use crate::dispatch::accounts;
 use crate::dispatch::plan::outlook::outlook;
 use crate::model::forecast::Outlook;
 use crate::model::quiet::Quiet;
+use crate::provider::Ground;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
@@ -106,16 +107,35 @@ fn list_at(body: &Value, key: &str) -> String {
     body.get(key).and_then(Value::as_array).map(|list| list.iter().map(word).collect::<Vec<_>>().join(", ")).unwrap_or_default()
 }
 
-/// The plan's lanes, and which of them reach nobody.
-fn lanes(context: &Context, body: &Value) -> String {
-    let settings = context.settings().ok();
-    let shown = |name: &str| match settings.as_ref().and_then(|settings| settings.lanes.get(name)) {
-        Some(lane) if !lane.live => format!("{name} (nobody: sandbox)"),
-        Some(_) => format!("{name} (people)"),
-        None => format!("{name} (not set up here)"),
+/// The plan's lanes as they were approved, which of them reach nobody, and which are another account by now.
+fn lanes(context: &Context, body: &Value) -> Vec<String> {
+    // Who only reads may lack the lanes' secrets.
+    let here = context.settings().ok().and_then(|settings| accounts(&settings).ok()).unwrap_or_default();
+    let shown = |name: &str| {
+        let now = here.get(name).map(|account| account.ground());
+        match (Ground::approved(body, name), now) {
+            (Some(approved), Some(now)) if now != approved => {
+                format!("{name} ({approved}); set up here as another account: {now}")
+            }
+            (Some(approved), _) => format!("{name} ({approved})"),
+            (None, Some(now)) => format!("{name} ({now})"),
+            (None, None) => format!("{name} (not set up here)"),
+        }
     };
-    let names = body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    names.map(shown).collect::<Vec<_>>().join(", ")
+    body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(shown).collect()
+}
+
+/// Refuses to send through other accounts than those that were approved.
+pub fn check_accounts(context: &Context, plan: &Plan) -> Result<(), Failure> {
+    let (here, body) = (accounts(&context.settings()?).unwrap_or_default(), body(plan)?);
+    let approved = body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let other = approved.filter_map(|name| here.get(name)).find(|account| !account.ground().is_approved(&body, &account.name));
+    other.map_or(Ok(()), |account| {
+        Err(Refusal::of(
+            format!("plan {}: lane `{}` is not the account that was approved, but {}", plan.plan_no, account.name, account.ground()),
+            "bring the lane's settings back, or give the new account a lane of its own; a plan that has not started can be withdrawn and prepared anew",
+        ))
+    })
 }
 
 /// When the last messages of a plan leave that still wait, as the lanes stand now.
@@ -158,7 +178,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         row(what, n);
     }
     row("contents root", text_at(&body, "/contents/root"));
-    row("lanes", lanes(context, &body));
+    lanes(context, &body).into_iter().for_each(|lane| row("lane", lane));
     unknown_rules(&body).into_iter().for_each(|rule| row("unknown", rule));
     texts(store, &body).await?.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
     row("sender", text_at(&body, "/sender"));

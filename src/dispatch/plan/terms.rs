@@ -28,6 +28,7 @@ pub fn fix(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms,
     Ok(Terms {
         message_deadline_ms,
         postage_class: "first",
+        accounts: lanes.iter().filter_map(|lane| Some((lane.clone(), office.accounts.get(lane)?.ground().to_json()))).collect(),
         unknown_rules: lanes.iter().filter_map(|lane| Some((lane.clone(), office.accounts.get(lane)?.unknown_rule))).collect(),
         lanes: lanes.into_iter().collect(),
         is_urgent: request.is_urgent,

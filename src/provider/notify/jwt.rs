@@ -26,6 +26,11 @@ impl ApiKey {
         (is_uuid(secret) && is_uuid(service)).then(|| Self { service: service.to_owned(), secret: secret.into() })
     }
 
+    /// The service's UUID, which is no secret.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
     /// The JWT (HS256) of this moment.
     pub fn token(&self, now: OffsetDateTime) -> String {
         let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);

@@ -60,6 +60,8 @@ pub struct Terms {
     pub postage_class: &'static str,
     /// Lanes that the plan may use.
     pub lanes: Vec<String>,
+    /// Whose account each of them is, as the plan's body has it.
+    pub accounts: BTreeMap<String, Value>,
     /// What each of them does with a call of which nothing can be found out.
     pub unknown_rules: BTreeMap<String, UnknownRule>,
     /// Whether its messages go before those of plans that are not urgent.

@@ -37,8 +37,13 @@ impl Terminal {
         let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
         // The shell outlives an interrupt, as the one of somebody who types does.
         let line = format!("stty rows 24 cols 80; stty -g; trap : INT; {}; echo \"ended $?\"; stty -g", words.join(" "));
-        let mut script = Command::new("script");
-        script.args(["-qfec", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm-256color").env_remove("NO_COLOR");
+        // Whoever runs the tests in the background has interrupts ignored, and so would every child of theirs.
+        let mut script = Command::new("env");
+        script
+            .args(["--default-signal=INT", "script", "-qfec", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm-256color")
+            .env_remove("NO_COLOR");
         command.get_current_dir().map(|folder| script.current_dir(folder));
         for (name, value) in command.get_envs() {
             match value {

@@ -210,6 +210,7 @@ async fn plan(store: &Store, incident: &Incident, users: &Users, people: &[Uuid]
     let terms = Terms {
         message_deadline_ms: 3_600_000,
         postage_class: "first",
+        accounts: BTreeMap::new(),
         unknown_rules: BTreeMap::new(),
         lanes: vec!["sms-a".into(), "letters".into()],
         is_urgent: false,
