@@ -15,6 +15,7 @@ mod demo;
 mod emails;
 mod erasure;
 mod fault_matrix;
+mod harvest;
 mod house;
 mod intake_corrections;
 mod intake_jobs;
