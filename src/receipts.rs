@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::dispatch::{DispatchError, accounts};
 use crate::model::seal::{SealError, seal_to};
 use crate::provider::choose::Nobody;
-use crate::provider::{Account, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal};
+use crate::provider::{Account, ClaimedBy, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal};
 use crate::store::receipt::{NewReceipt, ReceiptStore};
 use axum::Router;
 use axum::body::Bytes;
@@ -83,8 +83,7 @@ impl Desk {
         let place = controllers.by_slug.get(called.controller).zip(self.accounts.get(called.lane));
         let read = called.body.map(|body| self.read(called, body, now_seconds, place.map(|(_, account)| &**account)));
         let (verdict, answer) = verdict(read.as_ref());
-        let is_confirmed =
-            place.is_some_and(|(_, account)| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_)));
+        let account = place.map(|(_, account)| account.as_ref());
         let place = place.map(|(controller, _)| controller);
         let blank = NewReceipt {
             controller_id: place.map(|controller| controller.controller_id),
@@ -98,10 +97,11 @@ impl Desk {
             status: None,
             claimed: None,
             unknown_word: None,
+            claimed_by: None,
         };
         let seal = |body: &[u8]| place.map(|controller| seal_to(&controller.public_key, body)).transpose();
         let receipts = match (read, called.body) {
-            (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, is_confirmed, body, seal)).collect(),
+            (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, account, body, seal)).collect(),
             (Some(Err(ReceiptRefusal::Malformed)), Some(body)) => seal(body).map(|sealed| vec![NewReceipt { sealed, ..blank }]),
             _ => Ok(vec![blank]),
         };
@@ -160,10 +160,12 @@ fn verdict(read: Option<&Result<Vec<ReadReceipt>, ReceiptRefusal>>) -> (&'static
 fn filled(
     blank: &NewReceipt,
     read: ReadReceipt,
-    is_confirmed: bool,
+    account: Option<&Account>,
     body: &[u8],
     seal: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, SealError>,
 ) -> Result<NewReceipt, SealError> {
+    let is_confirmed = account.is_some_and(|account| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_)));
+    let claimed_by = account.filter(|_| read.status.is_some()).and_then(|account| account.claimed_by(&read.word));
     Ok(NewReceipt {
         sealed: seal(read.part.as_deref().unwrap_or(body))?,
         event_name: Some(read.event_name),
@@ -172,6 +174,7 @@ fn filled(
         status: read.status.filter(|_| !is_confirmed),
         claimed: read.status.filter(|_| is_confirmed),
         unknown_word: read.status.is_none().then_some(read.word),
+        claimed_by: claimed_by.map(ClaimedBy::as_str),
         ..blank.clone()
     })
 }

@@ -727,8 +727,10 @@ table receipt
     due_at timestamp with time zone default duly_now()
     result text
     message_id uuid
+    claimed_by text
     constraint only_false_receipts_are_refused CHECK (((result IS DISTINCT FROM 'refused'::text) OR (verdict <> 'verified'::text)))
     constraint only_signed_receipts_have_a_body CHECK (((sealed IS NULL) OR (verdict = ANY (ARRAY['verified'::text, 'malformed'::text]))))
+    constraint receipt_claimed_by_check CHECK ((claimed_by = ANY (ARRAY['provider'::text, 'network'::text, 'carrier'::text, 'estimate'::text, 'person'::text])))
     constraint receipt_claimed_check CHECK ((claimed = ANY (ARRAY['accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text])))
     constraint receipt_pkey PRIMARY KEY (receipt_id)
     constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
@@ -745,7 +747,7 @@ table receipt
     trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
     trigger receipt_says_what_it_said BEFORE UPDATE OF status ON public.receipt FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION receipt_says_what_it_said()
     grant delete, select to duly_app
-    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result) to duly_receipts
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result, claimed_by) to duly_receipts
     grant update (sealed, sealed_under, status, due_at, result, message_id) to duly_app
 
 table rejected_job

@@ -3,7 +3,7 @@
 
 use super::Office;
 use crate::model::state::MessageState;
-use crate::provider::{Account, ReceiptProof, Seen, StatusAnswer};
+use crate::provider::{Account, ClaimedBy, ReceiptProof, Seen, StatusAnswer};
 use crate::store::receipt::{Match, Waiting};
 use futures::StreamExt;
 use uuid::Uuid;
@@ -14,8 +14,10 @@ const CONCURRENT: usize = 16;
 /// What its provider makes of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Confirmed {
-    /// This is how the message stands; `None`: in a word that we do not know.
-    As(Option<MessageState>),
+    /// What it claims.
+    AsClaimed,
+    /// This is how the message stands, and whose word that is; `None`: in a word that we do not know.
+    As(Option<MessageState>, Option<ClaimedBy>),
     /// It is asked again later.
     NotYet,
 }
@@ -33,8 +35,10 @@ pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> (Vec<Waiting
     let (mut believed, mut later) = (Vec::new(), Vec::new());
     for (mut receipt, confirmed) in confirmed {
         match confirmed {
-            Confirmed::As(status) => {
+            Confirmed::AsClaimed => believed.push(receipt),
+            Confirmed::As(status, claimed_by) => {
                 receipt.status = status;
+                receipt.claimed_by = claimed_by.map(|by| by.as_str().to_owned());
                 believed.push(receipt);
             }
             Confirmed::NotYet => later.push(receipt.receipt_id),
@@ -49,24 +53,36 @@ async fn confirm(office: &Office, receipt: &Waiting) -> Confirmed {
     // A copy and a word that nobody knows move nothing, and what matches nothing waits for its message first.
     let moves = receipt.status.is_some() && !receipt.is_replay;
     let (Some(account), Some(place), true) = (account.filter(must_ask), &receipt.place, moves) else {
-        return Confirmed::As(receipt.status);
+        return Confirmed::AsClaimed;
     };
     let Some(id) = receipt.provider_id.as_deref() else { return Confirmed::NotYet };
-    judge(receipt.status, id, place, account.provider.fetch_status(id).await)
+    match judge(receipt.status, id, place, account.provider.fetch_status(id).await) {
+        Judged::AsClaimed => Confirmed::AsClaimed,
+        Judged::AsSeen(seen) => Confirmed::As(seen.status, account.claimed_by(&seen.word)),
+        Judged::NotYet => Confirmed::NotYet,
+    }
+}
+
+/// What an answer makes of a claim.
+#[derive(Debug, PartialEq, Eq)]
+enum Judged {
+    AsClaimed,
+    AsSeen(Seen),
+    NotYet,
 }
 
 /// What an answer makes of a claim about the message at `place` under this id.
-fn judge(claimed: Option<MessageState>, id: &str, place: &Match, answer: StatusAnswer) -> Confirmed {
+fn judge(claimed: Option<MessageState>, id: &str, place: &Match, answer: StatusAnswer) -> Judged {
     let is_return = claimed == Some(MessageState::Returned);
     let was_posted = |seen: &Seen| seen.status.is_some_and(|s| s.report_rank() >= MessageState::HandedToCarrier.report_rank());
     match answer {
-        StatusAnswer::Known(seen) if seen.reference.as_ref().is_some_and(|name| *name != place.reference) => Confirmed::NotYet,
+        StatusAnswer::Known(seen) if seen.reference.as_ref().is_some_and(|name| *name != place.reference) => Judged::NotYet,
         // Providers go on showing a letter that came back as posted; that it was posted is what can be confirmed.
-        StatusAnswer::Known(seen) if is_return && was_posted(&seen) => Confirmed::As(claimed),
-        StatusAnswer::Known(seen) => Confirmed::As(seen.status),
+        StatusAnswer::Known(seen) if is_return && was_posted(&seen) => Judged::AsClaimed,
+        StatusAnswer::Known(seen) => Judged::AsSeen(seen),
         // Letters come back when their provider has long forgotten them: then it must be the very id that we were given.
-        StatusAnswer::NotFound if is_return && place.provider_id.as_deref() == Some(id) => Confirmed::As(claimed),
-        StatusAnswer::NotFound | StatusAnswer::CannotKnow => Confirmed::NotYet,
+        StatusAnswer::NotFound if is_return && place.provider_id.as_deref() == Some(id) => Judged::AsClaimed,
+        StatusAnswer::NotFound | StatusAnswer::CannotKnow => Judged::NotYet,
     }
 }
 
@@ -88,27 +104,35 @@ mod tests {
         }
     }
 
-    fn shown(reference: Option<&str>, status: Option<MessageState>) -> StatusAnswer {
-        let reference = reference.map(str::to_owned);
-        StatusAnswer::Known(Seen { provider_id: "id-1".to_owned(), reference, word: "word".to_owned(), status, cost: None })
+    fn seen(reference: &str, status: Option<MessageState>) -> Seen {
+        let reference = Some(reference.to_owned());
+        Seen { provider_id: "id-1".to_owned(), reference, word: "word".to_owned(), status, cost: None }
+    }
+
+    fn shown(reference: &str, status: Option<MessageState>) -> StatusAnswer {
+        StatusAnswer::Known(seen(reference, status))
+    }
+
+    fn as_seen(status: Option<MessageState>) -> Judged {
+        Judged::AsSeen(seen("ours", status))
     }
 
     #[test]
     fn what_the_provider_shows_is_believed_and_not_what_the_receipt_claims() {
         for (claimed, answer, becomes) in [
-            (Some(DeliveredToHandset), shown(Some("ours"), Some(DeliveredToHandset)), Confirmed::As(Some(DeliveredToHandset))),
-            (Some(DeliveredToHandset), shown(Some("ours"), Some(Failed)), Confirmed::As(Some(Failed))),
-            (Some(DeliveredToHandset), shown(Some("ours"), None), Confirmed::As(None)),
-            (Some(DeliveredToHandset), shown(Some("somebody's"), Some(DeliveredToHandset)), Confirmed::NotYet),
-            (Some(DeliveredToHandset), StatusAnswer::NotFound, Confirmed::NotYet),
-            (Some(DeliveredToHandset), StatusAnswer::CannotKnow, Confirmed::NotYet),
-            (Some(Returned), shown(Some("ours"), Some(HandedToCarrier)), Confirmed::As(Some(Returned))),
-            (Some(Returned), shown(Some("ours"), Some(Sent)), Confirmed::As(Some(Sent))),
-            (Some(Returned), StatusAnswer::NotFound, Confirmed::As(Some(Returned))),
-            (Some(Returned), StatusAnswer::CannotKnow, Confirmed::NotYet),
+            (Some(DeliveredToHandset), shown("ours", Some(DeliveredToHandset)), as_seen(Some(DeliveredToHandset))),
+            (Some(DeliveredToHandset), shown("ours", Some(Failed)), as_seen(Some(Failed))),
+            (Some(DeliveredToHandset), shown("ours", None), as_seen(None)),
+            (Some(DeliveredToHandset), shown("somebody's", Some(DeliveredToHandset)), Judged::NotYet),
+            (Some(DeliveredToHandset), StatusAnswer::NotFound, Judged::NotYet),
+            (Some(DeliveredToHandset), StatusAnswer::CannotKnow, Judged::NotYet),
+            (Some(Returned), shown("ours", Some(HandedToCarrier)), Judged::AsClaimed),
+            (Some(Returned), shown("ours", Some(Sent)), as_seen(Some(Sent))),
+            (Some(Returned), StatusAnswer::NotFound, Judged::AsClaimed),
+            (Some(Returned), StatusAnswer::CannotKnow, Judged::NotYet),
         ] {
             assert_eq!(judge(claimed, "id-1", &place(), answer.clone()), becomes, "{claimed:?} {answer:?}");
         }
-        assert_eq!(judge(Some(Returned), "id-2", &place(), StatusAnswer::NotFound), Confirmed::NotYet);
+        assert_eq!(judge(Some(Returned), "id-2", &place(), StatusAnswer::NotFound), Judged::NotYet);
     }
 }

@@ -1,7 +1,7 @@
 //! Asks providers how their messages stand: often where they cannot call us, else once a day, so that the last word is
 //! ours before they forget it. Everything works with this alone and no inbound connection.
 
-use super::resolver::news;
+use super::resolver::{news, note_of};
 use super::{DispatchError, Office};
 use crate::model::causes::with_causes;
 use crate::model::state::MessageState;
@@ -9,9 +9,7 @@ use crate::provider::{Account, Seen};
 use crate::store::harvest::{Asking, Untold};
 use crate::store::leadership::Lead;
 use crate::store::outcome::Found;
-use crate::store::unit::Note;
 use futures::StreamExt;
-use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -68,8 +66,7 @@ async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(),
     if seen.first().is_some_and(is_news) {
         let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
         let status = seen.first().and_then(|seen| seen.status);
-        let mut note = Note::default();
-        note.detail.insert("ground".into(), json!("polled"));
+        let note = note_of(account, &seen, "polled");
         office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
     }
     Ok(())

@@ -215,7 +215,7 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
     let answer = account.provider.look_up(Sought { reference, frozen: frozen.as_ref(), since: Some(since) }).await;
     crate::failpoint::reach("lookup_sent_not_committed").await;
     match (answer, absence) {
-        (LookUp::Found(seen), _) => record_found(office, row, lookup_id, &seen, "found").await,
+        (LookUp::Found(seen), _) => record_found(office, row, account, lookup_id, &seen, "found").await,
         (LookUp::Absent, Absence::ProvesAfter(_)) if absence.counts(office, row) => {
             // What is not in an older copy of a folder may have been carried away.
             if is_older(office, account).await? {
@@ -273,7 +273,7 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
     let seen = news(account, row.provider_id.as_deref(), row.reference.as_deref()).await;
     let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
     match seen.first().is_some_and(is_news) {
-        true => record_found(office, row, lookup_id, &seen, "polled").await,
+        true => record_found(office, row, account, lookup_id, &seen, "polled").await,
         false => no_news(office, row).await,
     }
 }
@@ -294,11 +294,27 @@ pub(super) async fn news(account: &Account, provider_id: Option<&str>, reference
     }
 }
 
-async fn record_found(office: &Office, row: &Due, lookup_id: Uuid, seen: &[Seen], ground: &str) -> Result<(), DispatchError> {
-    let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
-    let status = seen.first().and_then(|seen| seen.status);
+/// What the event of a status says that we asked for: why it is known, and whose word it is.
+pub(super) fn note_of(account: &Account, seen: &[Seen], ground: &str) -> Note {
     let mut note = Note::default();
     note.detail.insert("ground".into(), json!(ground));
+    let told = seen.first().filter(|seen| seen.status.is_some());
+    let claimed_by = told.and_then(|seen| account.claimed_by(&seen.word));
+    note.detail.extend(claimed_by.map(|by| ("claimed_by".to_owned(), json!(by))));
+    note
+}
+
+async fn record_found(
+    office: &Office,
+    row: &Due,
+    account: &Account,
+    lookup_id: Uuid,
+    seen: &[Seen],
+    ground: &str,
+) -> Result<(), DispatchError> {
+    let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
+    let status = seen.first().and_then(|seen| seen.status);
+    let note = note_of(account, seen, ground);
     let Due { incident, person_id, message_id, .. } = *row;
     office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
     Ok(())

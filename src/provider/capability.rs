@@ -141,6 +141,19 @@ pub enum ClaimedBy {
     Person,
 }
 
+impl ClaimedBy {
+    /// As events and rows name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Network => "network",
+            Self::Carrier => "carrier",
+            Self::Estimate => "estimate",
+            Self::Person => "person",
+        }
+    }
+}
+
 /// The row of a word in a provider's table; an unknown word has none.
 pub fn find_word(words: &'static [Word], channel: Channel, word: &str) -> Option<&'static Word> {
     words.iter().find(|row| row.channel == channel && row.word == word)

@@ -12,7 +12,7 @@ use super::smtp::{self, Smtp};
 use super::stannp::{self, Stannp};
 use super::twilio::{self, Twilio};
 use super::wire::ReadBack;
-use super::{Capabilities, Ground, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
+use super::{Capabilities, ClaimedBy, Ground, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal, find_word};
 use crate::config::Lane;
 use crate::model::state::{Channel, UnknownRule};
 use secrecy::ExposeSecret;
@@ -110,6 +110,14 @@ impl Account {
         match self.capabilities().receipts {
             ReceiptProof::Signed(scheme) | ReceiptProof::Confirmed(scheme) => Some(scheme),
             ReceiptProof::None => None,
+        }
+    }
+
+    /// Whose word a status is; what only settings describe is the provider's own claim. `None`: nobody knows the word.
+    pub fn claimed_by(&self, word: &str) -> Option<ClaimedBy> {
+        match self.capabilities().words {
+            [] => Some(ClaimedBy::Provider),
+            words => find_word(words, self.channel, word).map(|row| row.claimed_by),
         }
     }
 

@@ -5,7 +5,7 @@ use super::guarded::{GuardedBody, MayStart};
 use super::wire::{Page, Reply, Wire};
 use super::{
     CallResult, CancelOutcome, Capabilities, Check, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
-    Sought, StatusAnswer,
+    Seen, Sought, StatusAnswer,
 };
 use crate::model::step::Answer;
 use futures::FutureExt;
@@ -72,17 +72,28 @@ impl<W: Wire> HttpProvider<W> {
         result
     }
 
+    /// A list may move while it is read: what stands on two of its pages is one message, and what stands on none of several
+    /// may have gone from one to another meanwhile.
     async fn find(&self, sought: Sought<'_>) -> LookUp {
-        let (mut found, mut page) = (Vec::new(), None);
+        let (mut found, mut page) = (Vec::<Seen>::new(), None);
         for _ in 0..PAGES_MAX {
             let Some(request) = self.wire.look_up(&sought, page.as_deref()) else { return LookUp::CannotKnow };
             let Some(reply) = self.ask(&request).await else { return LookUp::CannotKnow };
             let Page::Shows { seen, next } = self.wire.read_look_up(&sought, &reply) else { return LookUp::CannotKnow };
-            found.extend(seen);
-            if next.is_none() {
-                return if found.is_empty() { LookUp::Absent } else { LookUp::Found(found) };
+            for message in seen {
+                if found.iter().all(|other| other.provider_id != message.provider_id) {
+                    found.push(message);
+                }
             }
+            let is_one_page = page.is_none();
             page = next;
+            if page.is_none() {
+                return match found.is_empty() {
+                    false => LookUp::Found(found),
+                    true if is_one_page => LookUp::Absent,
+                    true => LookUp::CannotKnow,
+                };
+            }
         }
         if found.is_empty() { LookUp::CannotKnow } else { LookUp::Found(found) }
     }

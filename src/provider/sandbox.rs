@@ -141,16 +141,18 @@ impl Wire for Sandbox {
         }
     }
 
-    fn look_up(&self, sought: &Sought<'_>, _: Option<&str>) -> Option<Request> {
-        Some(Request::get(format!("{PATH}?reference={}", sought.reference)))
+    fn look_up(&self, sought: &Sought<'_>, page: Option<&str>) -> Option<Request> {
+        match page {
+            Some(page) => page.starts_with(PATH).then(|| Request::get(page)),
+            None => Some(Request::get(format!("{PATH}?reference={}", sought.reference))),
+        }
     }
 
     fn read_look_up(&self, _: &Sought<'_>, reply: &Reply) -> Page {
         let json = reply.json().filter(|_| reply.status == 200);
-        match json.as_ref().and_then(|json| json.get("messages")?.as_array()) {
-            Some(messages) => Page::Shows { seen: messages.iter().filter_map(|m| self.seen(m)).collect(), next: None },
-            None => Page::CannotKnow,
-        }
+        let messages = json.as_ref().and_then(|json| json.get("messages")?.as_array());
+        let (Some(json), Some(messages)) = (&json, messages) else { return Page::CannotKnow };
+        Page::Shows { seen: messages.iter().filter_map(|m| self.seen(m)).collect(), next: text_at(json, "/next") }
     }
 
     fn status(&self, provider_id: &str) -> Option<Request> {

@@ -37,6 +37,8 @@ pub struct NewReceipt {
     pub claimed: Option<MessageState>,
     /// The provider's word, where it is not known.
     pub unknown_word: Option<String>,
+    /// Whose word the status is.
+    pub claimed_by: Option<&'static str>,
 }
 
 /// The controller of a receipt's URL.
@@ -97,6 +99,8 @@ pub struct Waiting {
     pub lane: String,
     /// Neutral status that it claims, or that its provider confirmed; `None` where the word is not known.
     pub status: Option<MessageState>,
+    /// Whose word that is.
+    pub claimed_by: Option<String>,
     /// The provider's id of the message, as the receipt names it.
     pub provider_id: Option<String>,
     /// Whether it came before.
@@ -117,10 +121,11 @@ pub struct Matched {
 }
 
 impl Matched {
-    /// What its event says of its bytes: their hash as they are kept, and how they proved themselves.
+    /// What its event says of its bytes: their hash as they are kept, and how they proved themselves; and whose word it is.
     fn note(&self) -> Note {
         let mut note = Note::default();
         note.detail.insert("scheme".into(), json!(self.scheme));
+        note.detail.extend(self.receipt.claimed_by.as_ref().map(|by| ("claimed_by".to_owned(), json!(by))));
         let body = self.resealed.as_ref().map(|sealed| ("body".to_owned(), json!(hex::encode(Sha256::digest(sealed)))));
         note.detail.extend(body);
         note
@@ -160,12 +165,12 @@ impl ReceiptStore {
         }
         let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
         sqlx::query!(
-            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result)
+            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, claimed_by, due_at, result)
              select j.*, case when s.is_stranger then null when j.verdict = 'verified' then duly_now()
-                         else to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $12::bigint) + 1) * $12 / 1000) end,
+                         else to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $13::bigint) + 1) * $13 / 1000) end,
                     case when s.is_stranger then 'refused' end
-               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
-                    as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word)
+               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+                    as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, claimed_by)
                cross join lateral (select j.controller_id = '00000000-0000-0000-0000-000000000000' as is_stranger) s",
             &ids,
             &column(new, |r| r.controller_id.unwrap_or_default()),
@@ -178,6 +183,7 @@ impl ReceiptStore {
             &column(new, |r| r.status.map(|s| s.as_str().to_owned())) as &[Option<String>],
             &column(new, |r| r.claimed.map(|s| s.as_str().to_owned())) as &[Option<String>],
             &column(new, |r| r.unknown_word.clone()) as &[Option<String>],
+            &column(new, |r| r.claimed_by.map(str::to_owned)) as &[Option<String>],
             every_ms
         )
         .execute(&self.pool)
@@ -192,7 +198,7 @@ impl Store {
     pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
             r#"with due as materialized (select * from receipt where due_at <= (select duly_now()) and verdict = 'verified' order by due_at limit $1)
-               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
+               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.claimed_by, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
                       a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.reference as "known_as?", r.controller_id,
                       (select o.provider_id from outcome o where o.controller_id = r.controller_id and o.incident_no = a.incident_no
@@ -242,6 +248,7 @@ impl Store {
                 place,
                 lane: row.lane,
                 status: row.status.and_then(|word| word.parse().ok()),
+                claimed_by: row.claimed_by,
                 provider_id: row.provider_id,
                 is_replay: row.is_replay,
                 is_early: row.is_early,

@@ -52,6 +52,9 @@ pub const FAULTS: &[(FaultKind, Nature, u64)] = &[
     (FaultKind::CutAfter, Nature::Made, 0),
     (FaultKind::Hang, Nature::Made, 0),
     (FaultKind::Late, Nature::Made, 2000),
+    (FaultKind::Drip, Nature::Made, 200),
+    (FaultKind::Gzip, Nature::Made, 0),
+    (FaultKind::HugeBody, Nature::Made, 0),
 ];
 
 /// The end of a cell. Whoever dies with the answer makes every answer one that was not said.

@@ -14,10 +14,17 @@ const STOPPING: &[FaultKind] =
 /// Faults of taking a message back, which nobody does here.
 const OF_RECALLS: &[FaultKind] = &[FaultKind::CancelLost, FaultKind::CancelCut];
 /// Faults of look-ups, for who has any.
-const OF_LOOK_UPS: &[FaultKind] =
-    &[FaultKind::LookUpError, FaultKind::LookUpTooMany, FaultKind::LookUpNotJson, FaultKind::LookUpCut];
+const OF_LOOK_UPS: &[FaultKind] = &[
+    FaultKind::LookUpError,
+    FaultKind::LookUpTooMany,
+    FaultKind::LookUpNotJson,
+    FaultKind::LookUpCut,
+    FaultKind::LookUpMoved,
+    FaultKind::LookUpTwice,
+];
 /// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
-const OF_LETTERS: &[FaultKind] = &[FaultKind::LetterReturned, FaultKind::Conflict];
+const OF_LETTERS: &[FaultKind] =
+    &[FaultKind::LetterReturned, FaultKind::LetterInvalid, FaultKind::PrintOutage, FaultKind::Conflict];
 /// Faults of texts alone; a letter of which nothing believable is heard stays overdue for ever where nobody can be asked.
 const OF_TEXTS: &[FaultKind] =
     &[FaultKind::Undelivered, FaultKind::Expired, FaultKind::ReceiptLost, FaultKind::ReceiptUnsigned, FaultKind::ReceiptStale];

@@ -24,6 +24,10 @@ async fn assert_fired(stage: &Stage, kinds: &[(FaultKind, u32)]) {
     assert_eq!(stage.count("select count(*) from message where state not in ('rejected')").await, taken);
 }
 
+/// Events of a status that do not say whose word it is.
+const OF_NOBODY: &str = "select count(*) from event where kind in ('receipt', 'receipt.late')
+    and convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'claimed_by' is null";
+
 fn twilio(faults: Vec<Fault>) -> Lane {
     let provider =
         ProviderConfig { face: Face::Twilio, receipts: false, receipt_delay_ms: 100, faults, ..ProviderConfig::default() };
@@ -125,6 +129,11 @@ async fn a_run_through_stannp_repeats_under_its_key_and_every_window_shows_the_p
     assert_fired(&stage, &kinds).await;
     assert_eq!(stage.count("select count(*) from message where state = 'carrier_delivered'").await, 0);
     assert_eq!(stage.count("select count(*) from alarm where code = 'address_differs'").await, 0);
+    // What Stannp calls delivered it calculates: its event says so, and claims no more than that the letter was posted.
+    let estimates = "select distinct convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'status' from event
+        where convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'claimed_by' = 'estimate'";
+    assert_eq!(stage.words(estimates).await, ["handed_to_carrier"]);
+    assert_eq!(stage.count(OF_NOBODY).await, 0);
 }
 
 /// A lane of letters at Lob's face.
@@ -163,6 +172,8 @@ async fn a_letter_goes_through_lob_from_the_list_to_the_signed_word_that_ends_it
     let told = "select distinct concat(convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'scheme', convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'ground')
         from event where kind = 'receipt'";
     assert_eq!(stage.words(told).await, ["hmac-sha256"]);
+    let claims = "select distinct convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'claimed_by' from event where message_to = 'carrier_delivered'";
+    assert_eq!((stage.words(claims).await, stage.count(OF_NOBODY).await), (vec!["carrier".to_owned()], 0));
     let record = stage.sandbox.state.record();
     assert!(record.iter().all(|made| made.destination.contains("\nSan Francisco\nCA\n94103")), "{record:?}");
     assert_eq!(stage.count("select count(*) from alarm").await, 0);

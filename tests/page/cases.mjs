@@ -257,6 +257,8 @@ export const CASES = [
   bad('a hold set twice', ['held'], { events: i => i.add(...[1, 2].map(() => ({ k: 'hold.set', d: { hold: HOLD, ...BY } }))) }),
   good('a hold of a person who is in no list yet', i => i.add({ k: 'hold.set', p: personId(88), d: { hold: HOLD, ...BY } })),
   good('a receipt with its body and scheme', i => { Object.assign(at(i, 'receipt').d, { body: HASH, scheme: 'hmac-sha256' }); }),
+  good('a receipt that says whose word its status is', i => { at(i, 'receipt').d.claimed_by = 'estimate'; }),
+  bad('a receipt that is the word of somebody else', ['fields'], { events: i => { at(i, 'receipt').d.claimed_by = 'gossip'; } }),
   bad('a receipt of another scheme', ['fields'], { events: i => { at(i, 'receipt.late').d.scheme = 'md5'; } }),
   bad('an attempt that is not the next', ['move'], { events: i => { i.add(message(P[5], 'sms').intent({ attempt: 2 })); } }),
   bad('news of an attempt that was not claimed', ['move'], { events: i => i.add({ ...message(P[0], 'sms').late('sent'), d: { ...message(P[0], 'sms').late('sent').d, attempt: 9 } }) }),

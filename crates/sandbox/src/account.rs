@@ -177,6 +177,11 @@ impl Account {
         Some((shown, in_time))
     }
 
+    /// A letter that was taken and is not printed: it stays known, and nothing of it is on record.
+    pub(crate) fn unmake(&self, id: &str) {
+        self.memory().record.retain(|(other, _)| other != id);
+    }
+
     /// Counts what is asked of messages that exist: each question draws its faults anew.
     pub(crate) fn count_question(&self) -> u32 {
         u32::try_from(self.questions.fetch_add(1, Ordering::SeqCst)).unwrap_or(u32::MAX)

@@ -104,7 +104,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Chance of firing per request or message, in thousandths.
     pub per_mille: u32,
-    /// Duration of `slow`, `late`, `receipt_late`; the wait that `too_many` asks for, in the provider's way; ms.
+    /// Duration of `slow`, `late`, `receipt_late`, `print_outage`, of one byte of `drip`; the wait that `too_many` asks for,
+    /// in the provider's way; ms.
     #[serde(default)]
     pub ms: u64,
     /// Which requests of a reference it concerns.
@@ -242,4 +243,18 @@ kinds! {
     LookUpNotJson,
     /// No answer: the connection is cut.
     LookUpCut,
+    /// Produced, and the answer drips: a byte every `ms`.
+    Drip,
+    /// Produced, and the answer is compressed, which nobody asked for.
+    Gzip,
+    /// Produced, and the answer does not end for megabytes.
+    HugeBody,
+    /// The list of a look-up moves while it is read: what stood on its second page goes to the first, and neither shows it.
+    LookUpMoved,
+    /// The other way round: both pages show it.
+    LookUpTwice,
+    /// The print house took the letter and finds later that it cannot be printed.
+    LetterInvalid,
+    /// The print house stands still for `ms` before it prints the letter.
+    PrintOutage,
 }

@@ -161,6 +161,15 @@ impl Reply {
         self
     }
 
+    /// The same JSON with one field more, or another value of it.
+    pub(crate) fn with_field(mut self, name: &str, value: String) -> Self {
+        if let Ok(mut json) = serde_json::from_str::<Value>(&self.body) {
+            json[name] = value.into();
+            self.body = json.to_string();
+        }
+        self
+    }
+
     /// What a machine before the provider says, in no format of the provider's.
     pub(crate) fn page(status: StatusCode) -> Self {
         let headers = vec![("content-type", "text/html".into())];
@@ -279,6 +288,11 @@ pub(crate) trait Vendor: Sync {
 
     /// Messages that were looked up.
     fn list(&self, messages: &[Shown]) -> Reply;
+
+    /// The field of a list that says where its next page is; none: its lists have one page.
+    fn next_page(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Its answer to one who takes a message back; none: that cannot be done here.
     fn cancelled(&self, message: &Shown, in_time: bool) -> Option<Reply>;

@@ -9,6 +9,7 @@ mod mail;
 mod people;
 mod receipts;
 mod server;
+mod spoilt;
 mod state;
 mod submit;
 mod wire;

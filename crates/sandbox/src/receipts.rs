@@ -57,6 +57,10 @@ impl Birth {
             "sms" | "email" if fires(FaultKind::Expired) => End::Expired,
             "sms" | "email" => End::Good,
             _ if fires(FaultKind::LetterReturned) => End::Returned,
+            _ if fires(FaultKind::LetterInvalid) => {
+                self.plan.account.unmake(&self.id);
+                End::Undelivered
+            }
             _ => End::Good,
         };
         self.vendor().life(&self.settings().channel, end)
@@ -99,6 +103,9 @@ impl Receipts {
         let is_reordered = fires(FaultKind::ReceiptReorder).is_some();
         let at_once = if is_reordered { 0 } else { times };
         pause(fires(FaultKind::ReceiptLate).unwrap_or(0)).await;
+        if birth.settings().channel == "letter" {
+            pause(fires(FaultKind::PrintOutage).unwrap_or(0)).await;
+        }
         self.send_strange(&birth, steps, times).await;
         for (number, step) in steps.iter().enumerate() {
             pause(birth.settings().receipt_delay_ms).await;

@@ -6,6 +6,7 @@ use crate::face::{Asked, Door, Reply, Request, Secrets, Shown, Trouble, Vendor};
 use crate::faults::FaultPlan;
 use crate::receipts::Birth;
 use crate::server::App;
+use crate::spoilt;
 use crate::wire::Wire;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
@@ -69,7 +70,7 @@ pub(crate) async fn knock(
             Err(trouble) => vendor.refuse(trouble).into(),
             Ok(()) => {
                 if matches!(door, Door::LookUp(_) | Door::Find(_))
-                    && let Some(spoilt) = spoil_question(&app, &account, vendor, &wire)
+                    && let Some(spoilt) = spoil_question(&app, &account, vendor, &wire, (&door, &request))
                 {
                     return spoilt;
                 }
@@ -97,7 +98,13 @@ fn spoil_cancel(app: &App, account: &Arc<Account>, id: &str) -> Option<FaultKind
 }
 
 /// The answer to a look-up that goes wrong, if a fault fires.
-fn spoil_question(app: &App, account: &Arc<Account>, vendor: &dyn Vendor, wire: &Wire) -> Option<Response> {
+fn spoil_question(
+    app: &App,
+    account: &Arc<Account>,
+    vendor: &dyn Vendor,
+    wire: &Wire,
+    (door, request): (&Door, &Request<'_>),
+) -> Option<Response> {
     let asked = account.count_question();
     let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), "question", asked);
     if plan.fires(FaultKind::LookUpCut).is_some() {
@@ -110,7 +117,11 @@ fn spoil_question(app: &App, account: &Arc<Account>, vendor: &dyn Vendor, wire: 
     if let Some(ms) = plan.fires(FaultKind::LookUpTooMany) {
         return Some(vendor.refuse(Trouble::TooMany(ms)).into());
     }
-    plan.fires(FaultKind::LookUpError).map(|_| vendor.refuse(Trouble::Internal).into())
+    if plan.fires(FaultKind::LookUpError).is_some() {
+        return Some(vendor.refuse(Trouble::Internal).into());
+    }
+    let Door::LookUp(key) = door else { return None };
+    spoilt::turn_page(&plan, vendor, request, key).map(Into::into)
 }
 
 /// What is asked of messages that exist.
@@ -229,7 +240,7 @@ impl Call {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
         app.state.released(&account.name).await;
-        vendor.accepted(&produced.message, !produced.is_new).into()
+        spoilt::body(&plan, vendor.accepted(&produced.message, !produced.is_new))
     }
 }
 

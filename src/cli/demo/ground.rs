@@ -215,16 +215,17 @@ mod tests {
     fn is_allowed(kind: FaultKind, of: &ProviderConfig) -> bool {
         use FaultKind::*;
         match kind {
-            Reject | TooMany | ErrorBefore | ErrorAfter | Slow | CutBefore | CutAfter | Hang | Late => true,
+            Reject | TooMany | ErrorBefore | ErrorAfter | Slow | CutBefore | CutAfter | Hang | Late | Drip => true,
             ReceiptEarly | ReceiptLate | ReceiptDouble | ReceiptReorder | ReceiptContradict | ReceiptForged => true,
-            LookUpError | LookUpTooMany | LookUpNotJson | LookUpCut => of.lookup,
+            LookUpError | LookUpTooMany | LookUpNotJson | LookUpCut | LookUpMoved | LookUpTwice => of.lookup,
             // Whoever cannot be asked and never tells leaves the message open for somebody without an address.
             ReceiptLost => of.lookup,
-            LetterReturned => of.channel == "letter",
+            LetterReturned | PrintOutage => of.channel == "letter",
             Undelivered | Expired => of.channel == "sms",
             TooManyToday | NoCredit | Forbidden | Unauthorised | Redirect | RequestTimeout | ErrorInside | NotJson | Conflict => {
                 false
             }
+            Gzip | HugeBody | LetterInvalid => false,
             ReceiptUnknownWord | ReceiptUnsigned | ReceiptStale | ReceiptStranger | CancelLost | CancelCut => false,
         }
     }

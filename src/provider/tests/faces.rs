@@ -191,6 +191,35 @@ async fn a_look_up_that_goes_wrong_says_nothing_and_not_that_nothing_is_there() 
 }
 
 #[tokio::test]
+async fn a_list_that_moves_while_it_is_read_proves_no_absence_and_makes_no_second_message() {
+    for face in [Face::Twilio, Face::Lob] {
+        let faults = vec![Fault::once(FaultKind::LookUpMoved), Fault::once(FaultKind::LookUpTwice)];
+        let town = town(face, faults, 60_000).await;
+        town.submit().await;
+
+        assert_eq!(town.look_up().await, LookUp::CannotKnow, "{face:?}: neither page showed it");
+        assert!(matches!(town.look_up().await, LookUp::Found(found) if found.len() == 1), "{face:?}: both pages showed it");
+
+        let fired = [FaultKind::LookUpMoved, FaultKind::LookUpTwice].map(|kind| town.state.fired(kind));
+        assert_eq!((fired, town.state.record().len()), ([1, 1], 1), "{face:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_is_found_invalid_after_it_was_taken_fails_in_its_vendors_own_word_and_is_not_printed() {
+    for face in [Face::Lob, Face::Stannp] {
+        let mut town = town(face, vec![Fault::once(FaultKind::LetterInvalid)], 1).await;
+        let id = town.submit().await.provider_id.unwrap();
+
+        let receipts = town.receipt().await.unwrap();
+
+        assert_eq!((receipts[0].provider_id.as_ref(), receipts[0].status), (Some(&id), Some(S::Failed)), "{face:?}");
+        assert!(matches!(town.provider.fetch_status(&id).await, StatusAnswer::Known(seen) if seen.status == Some(S::Failed)));
+        assert!(town.state.record().is_empty(), "{face:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_repeat_is_none_where_the_key_is_honoured_and_a_second_message_where_there_is_no_key() {
     for face in VENDORS {
         let town = town(face, vec![], 60_000).await;
@@ -226,6 +255,8 @@ async fn every_fault_of_a_call_has_its_outcome_and_fired() {
             (FaultKind::ErrorAfter, Unknown, 1),
             (FaultKind::CutAfter, Unknown, 1),
             (FaultKind::NotJson, Unknown, 1),
+            (FaultKind::Gzip, Unknown, 1),
+            (FaultKind::HugeBody, Unknown, 1),
         ] {
             let town = town(face, vec![Fault::once(kind)], 60_000).await;
 

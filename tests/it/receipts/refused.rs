@@ -37,6 +37,7 @@ async fn a_flood_of_false_receipts_is_told_by_one_event_for_each_lane_and_reason
         status: None,
         claimed: None,
         unknown_word: None,
+        claimed_by: None,
     };
     let flood = async || {
         for _ in 0..5 {
@@ -82,6 +83,7 @@ async fn laid_aside_receipts_are_as_many_as_were_told_and_go_after_their_time() 
         status: None,
         claimed: None,
         unknown_word: None,
+        claimed_by: None,
     };
     let stranger = NewReceipt { controller_id: None, ..false_one.clone() };
     let found = async || {
@@ -165,6 +167,7 @@ async fn of_a_flood_the_first_are_kept_and_the_rest_is_counted() {
         status: None,
         claimed: None,
         unknown_word: None,
+        claimed_by: None,
     };
     let ours = Some(stage.incident.key.controller_id);
     let reference = |n: usize| Some(format!("{n:032x}"));

@@ -28,6 +28,7 @@ pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
         status: Some(said.status),
         claimed: None,
         unknown_word: None,
+        claimed_by: None,
     };
     receipts.insert_receipts(&[new], 1).await.unwrap();
 }

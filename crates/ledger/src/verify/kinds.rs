@@ -65,6 +65,7 @@ const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
 const GROUND_OF_RECEIPT: Fields = &[
     ("body", Is::Hash),
+    ("claimed_by", Is::Word(&["carrier", "estimate", "network", "person", "provider"])),
     ("command", Is::Uuid),
     ("ground", Is::Word(&["declared", "found", "polled"])),
     ("scheme", Is::Word(&["bearer", "hmac-sha1", "hmac-sha256"])),
@@ -270,7 +271,7 @@ impl Kind {
             Self::Receipt | Self::ReceiptLate => {
                 let is_declared = fact.text("ground") == Some("declared");
                 ["command", "user"].iter().all(|name| fact.get(name).is_some() == is_declared)
-                    && !(is_declared && ["body", "scheme"].iter().any(|name| fact.get(name).is_some()))
+                    && !(is_declared && ["body", "claimed_by", "scheme"].iter().any(|name| fact.get(name).is_some()))
             }
             Self::UserAdded => fact.get("by").is_some() == fact.get("command").is_some(),
             Self::LogOpened => {
@@ -364,7 +365,7 @@ mod tests {
         let without = |line: &str| {
             let (before, rest) = line.split_once("\"body\":\"").unwrap_or_default();
             let after = rest.split_once("\",").unwrap_or_default().1;
-            format!("{before}{after}").replace("\"scheme\":\"hmac-sha256\",", "")
+            format!("{before}{after}").replace("\"scheme\":\"hmac-sha256\",", "").replace("\"claimed_by\":\"network\",", "")
         };
         let command = "\"command\":\"019355a0-0000-7000-8000-000000000002\",";
         let signed = |line: &str| {
@@ -375,6 +376,8 @@ mod tests {
         assert_eq!(fault(&|line| signed(&without(line))), None);
         assert!(fault(&|line| signed(line)).is_some(), "a signature and a receipt's body");
         assert!(fault(&|line| signed(&without(line)).replace(command, "")).is_some(), "nobody's word");
+        let network = |line: &str| signed(&without(line)).replace(command, &format!("\"claimed_by\":\"network\",{command}"));
+        assert!(fault(&network).is_some(), "a named person's word, and a network's");
         assert!(fault(&|line| signed(&without(line)).replace("declared", "polled")).is_some(), "a provider's word, signed");
     }
 

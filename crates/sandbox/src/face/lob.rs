@@ -199,6 +199,10 @@ impl Vendor for Lob {
         )
     }
 
+    fn next_page(&self) -> Option<&'static str> {
+        Some("next_url")
+    }
+
     fn cancelled(&self, message: &Shown, in_time: bool) -> Option<Reply> {
         Some(match in_time {
             true => Reply::json(200, &json!({ "deleted": true, "id": message.id })),

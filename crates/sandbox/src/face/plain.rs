@@ -125,6 +125,10 @@ impl Vendor for Plain {
         Reply::json(200, &json!({ "messages": messages }))
     }
 
+    fn next_page(&self) -> Option<&'static str> {
+        Some("next")
+    }
+
     fn cancelled(&self, message: &Shown, in_time: bool) -> Option<Reply> {
         Some(if in_time { self.one(message) } else { error(409, "too_late") })
     }
@@ -144,6 +148,7 @@ impl Vendor for Plain {
             ("email", End::Undelivered) => const { &[told("sent"), told("bounced")] },
             ("email", End::Expired) => const { &[told("sent"), told("expired")] },
             ("sms" | "email", _) => const { &[told("sent"), told("delivered")] },
+            (_, End::Undelivered) => const { &[told("failed")] },
             (_, End::Returned) => const { &[told("printed"), told("dispatched"), told("returned")] },
             _ => const { &[told("printed"), told("dispatched")] },
         }

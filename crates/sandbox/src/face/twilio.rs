@@ -249,6 +249,10 @@ impl Vendor for Twilio {
         )
     }
 
+    fn next_page(&self) -> Option<&'static str> {
+        Some("next_page_uri")
+    }
+
     fn cancelled(&self, message: &Shown, in_time: bool) -> Option<Reply> {
         Some(if in_time { self.one(message) } else { error(400, 30409, "The message cannot be canceled any more.") })
     }

@@ -131,6 +131,31 @@ async fn a_late_call_is_produced_after_its_client_has_left() {
 }
 
 #[tokio::test]
+async fn an_answer_that_drips_is_cut_by_who_waits_no_longer_and_whole_for_who_does() {
+    let town = faulty(Fault::always(FaultKind::Drip).lasting(20)).await;
+    let body = json!({ "reference": "a", "text": "x", "to": "+1" });
+
+    let head = town.request("a").timeout(Duration::from_millis(300)).json(&body).send().await.unwrap();
+    assert_eq!(head.status(), 201, "its head is there at once");
+    assert!(head.text().await.unwrap_err().is_timeout());
+    let whole: Value = town.send("b").await.unwrap().json().await.unwrap();
+
+    assert_eq!((whole["status"].as_str(), town.state.record().len()), (Some("queued"), 2));
+}
+
+#[tokio::test]
+async fn an_answer_is_compressed_unasked_or_does_not_end_and_its_message_is_made() {
+    let packed = faulty(Fault::always(FaultKind::Gzip)).await;
+    let answer = packed.send("a").await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()["content-encoding"].to_str().unwrap()), (201, "gzip"));
+    assert!(answer.json::<Value>().await.is_err());
+
+    let huge = faulty(Fault::always(FaultKind::HugeBody)).await;
+    assert!(huge.send("a").await.unwrap().bytes().await.unwrap().len() > 4 << 20);
+    assert_eq!((packed.state.record().len(), huge.state.record().len()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_slow_call_is_answered_after_its_time() {
     let town = faulty(Fault::always(FaultKind::Slow).lasting(150)).await;
     let started = Instant::now();
