@@ -46,6 +46,17 @@ function approve(files, key) {
   const one = JSON.parse(files.get('approvals/1-1.json'));
   files.set('approvals/1-2.json', Buffer.from(canonical({ ...one, key: key.public.toString('hex'), signature: key.sign(one.statement).toString('hex'), user: OTHER })));
 }
+const RECONCILED = { k: 'restore.reconciled', d: { imported: 0, unknown: 1, held: 0, ...BY } };
+const cancelled = (p, more) => ({ k: 'message.cancelled', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, to: 'cancelled', ...more } });
+/** Person 6 is posted a letter that notifies; a text goes beside it, and the plan says what routes it has. */
+const beside = routes => i => { i.inPlan = { routes }; const [post, text] = ['letter', 'sms'].map(channel => message(P[5], channel)); i.add(post.intent(), post.receipt('handed_to_carrier', { notice: 'notified' }), text.intent(), text.accepted()); };
+/** A text under way, and a letter for which time ran out. */
+const hopeless = (reason, routes) => i => { i.inPlan = { routes }; const text = message(P[5], 'sms'), post = message(P[5], 'letter', { reason }); i.add(text.intent(), text.accepted(), post.exhausted({ notice: 'unreachable' })); };
+/** A plan whose templates begin with these lines. */
+const templates = (...lines) => ({ events: i => { i.inPlan = { templates: lines.map(line => sha256(line).toString('hex')).sort() }; }, files: f => { f.delete(name(f, 'texts/')); for (const line of lines) f.set(`texts/${sha256(line).toString('hex')}.hbs`, Buffer.from(line)); } });
+const FULL = '{{!-- content = full --}}\nDear reader', ALERT = '{{!-- content = alert --}}\nDear reader', LETTER = '{{!-- content = full; title = What happened --}}\nDear reader';
+/** Person 6, of list 2, is called under a plan that names list 1 alone. */
+const unnamed = i => { i.named = [1]; const m = message(P[5], 'sms'); i.add(m.intent(), m.accepted()); };
 const place = i => i.events.findIndex(e => e.change);
 const name = (files, start) => [...files.keys()].find(n => n.startsWith(start));
 
@@ -219,13 +230,25 @@ export const CASES = [
   bad('notified by what ends no notice under the person\u2019s profile', ['notice'], { events: i => { i.profiles = { 'us-ca': { closing: [{ channel: 'letter', content: 'full', state: 'handed_to_carrier' }] } }; at(i, 'message.intent').d.profile = 'us-ca'; } }),
   bad('a call under a hold of the person', ['held'], { events: i => remove(i, at(i, 'hold.lifted')) }),
   bad('a call under a hold of the incident', ['held'], { events: i => after(i, at(i, 'plan.started'), { k: 'hold.set', d: { hold: USERS.approver, user: USERS.approver, command: USERS.preparer } }) }),
-  bad('an escalation without cause', ['no_cause'], { events: i => remove(i, at(i, 'receipt', 0, P[1])) }),
+  bad('an escalation without cause', ['no_cause'], { events: i => { remove(i, at(i, 'receipt', 0, P[1])); i.events.find(e => e.d?.status === 'returned').d.notice = 'open'; } }),
+  bad('a report of a message that was never called', ['move'], { events: i => i.add(message(P[5], 'sms').receipt('delivered_to_handset', { notice: 'notified' })) }),
+  bad('a report of a message that was never called in a person\u2019s pack', ['move'], { kind: 'person', events: i => i.add(message(P[0], 'letter').receipt('printed')) }),
+  bad('an acceptance of a message that was never called', ['move'], { events: i => i.add(message(P[5], 'letter').accepted()) }),
+  good('a message that a restore forgot, found after it', i => { const m = message(P[5], 'sms'); i.add(m.unknown({ ground: 'restored' }), RECONCILED, m.resolved('found', 'accepted'), m.receipt('delivered_to_handset', { notice: 'notified' })); }),
+  bad('a message that a restore forgot, found although nobody reconciled', ['move'], { events: i => { const m = message(P[5], 'sms'); i.add(RECONCILED, m.unknown({ ground: 'restored' }), m.resolved('found', 'accepted')); } }),
+  bad('a letter to somebody who was notified by text', ['no_cause'], { events: i => { const m = message(P[0], 'letter'); i.add(m.intent(), m.accepted()); } }),
+  bad('a letter to somebody who was notified by text, in a person\u2019s pack', ['no_cause'], { kind: 'person', events: i => { const m = message(P[0], 'letter'); i.add(m.intent(), m.accepted()); } }),
+  good('a text that alerts beside a letter that notified', beside({ 'sms-and-letter': 1 })),
+  bad('a text to somebody who was notified by letter', ['no_cause'], { events: beside({ letter: 1, sms: 1 }) }),
+  bad('a call to somebody of a list that the plan does not name', ['contents', 'no_plan'], { events: unnamed }),
+  bad('a call to somebody of a list that is not frozen yet', ['contents', 'no_plan'], { events: i => { const e = at(i, 'list.frozen', 1); remove(i, e); unnamed(i); i.add(e); } }),
+  bad('more messages of one person than anybody is sent', ['pack'], { events: i => { for (let ordinal = 1; ordinal < 102; ordinal++) i.add({ ...unfit(P[4]), d: { ...unfit(P[4]).d, reason: 'correction', ordinal } }); } }),
   bad('a further text while the one before has arrived', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { ordinal: 2 }); i.add(m.intent(), m.accepted()); } }),
   good('a further text after one that failed', i => { const m = message(P[1], 'sms', { ordinal: 2 }); i.add(m.intent(), m.accepted()); }),
   bad('a text sent again that had arrived', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { reason: 'resend' }); i.add(m.intent(), m.accepted()); } }),
   bad('a text sent again while the first call is open', ['no_cause'], { events: i => { const [one, again] = [{}, { reason: 'resend' }].map(of => message(P[5], 'sms', of)); i.add(one.intent(), again.intent(), one.accepted(), again.accepted()); } }),
   good('a letter sent again after it came back', i => { const m = message(P[1], 'letter', { reason: 'resend' }); i.add(m.intent(), m.accepted()); }),
-  bad('an escalation by the channel on which the first has arrived', ['no_cause'], { events: i => { const m = message(P[1], 'letter'); after(i, at(i, 'receipt', 0, P[1]), m.intent(), m.accepted(), m.receipt('handed_to_carrier')); } }),
+  bad('an escalation by the channel on which the first has arrived', ['no_cause'], { events: i => { const m = message(P[1], 'letter'); after(i, at(i, 'receipt', 0, P[1]), m.intent(), m.accepted(), m.receipt('handed_to_carrier')); delete i.events.find(e => e.d?.status === 'returned').d.notice; } }),
   bad('a correction under the plan that told what it corrects', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { reason: 'correction' }); i.add(m.intent(), m.accepted()); } }),
   bad('a further phase under the plan of the one before', ['no_cause'], { events: i => { const m = message(P[0], 'sms', { phase: 2 }); i.add(m.intent(), m.accepted()); } }),
   bad('other words than were approved', ['wrong_content'], { events: i => { at(i, 'message.intent').d.content = sha256('q').toString('hex'); } }),
@@ -266,6 +289,15 @@ export const CASES = [
   bad('a repeat while a person must decide', ['second_send'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked(), m.intent({ repeat: true }), m.accepted()); } }),
   bad('a person\u2019s chain that forks in the second generation', ['chain'], { generations: true, events: i => { const e = i.events.filter(e => e.p === P[1]).at(-1); e.top = { n: 1, prev: null }; } }),
   { name: 'a good pack with keys/openings.jsonl and keys/rows.jsonl', verdict: 'good', codes: [], files: (f, i) => keysOf(f, i, reference) },
+  { name: 'templates that say everything', verdict: 'good', codes: [], ...templates(FULL, LETTER) },
+  { name: 'texts that alert beside texts that say everything', verdict: 'good', codes: [], ...templates(FULL, ALERT, LETTER) },
+  { name: 'a template of which nobody knows what it says', verdict: 'good', codes: [], ...templates('Dear all', ALERT) },
+  bad('notified by a text that only alerts', ['notice'], templates(ALERT, LETTER)),
+  bad('a letter that comes back, and a notice that stays notified', ['notice'], { events: i => { const e = i.events.find(e => e.d?.status === 'returned'); delete e.d.notice; } }),
+  good('a letter that comes back to somebody whom the text reached after all', i => { const e = i.events.find(e => e.d?.status === 'returned'), text = { ...at(i, 'receipt', 0, P[1]) }; delete e.d.notice; text.d = { ...text.d, status: 'delivered_to_handset', to: 'delivered_to_handset' }; i.events.splice(i.events.indexOf(e), 0, text); }),
+  bad('unreachable, and nothing failed', ['notice'], { events: i => i.add(cancelled(P[5], { notice: 'unreachable' })) }),
+  good('unreachable by the letter, and a text beside it that only alerts', hopeless('first', { 'sms-and-letter': 1 })),
+  bad('unreachable by the letter, and a text that tells everything is under way', ['notice'], { events: hopeless('escalation', { 'sms-then-letter': 1 }) }),
   bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
   bad('a message\u2019s event that makes a notice exempt', ['fields'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; } }),

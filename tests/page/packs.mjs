@@ -111,7 +111,7 @@ export class Incident {
   /** Fills in what events name by hash, chains them, and writes each as a leaf. */
   seal() {
     const root = lines => treeHash(lines.map(l => leafHash(l))).toString('hex');
-    const text = canonical({ contents: { people: this.contents().length, root: root(this.contents()) }, incident: INC, plan: this.planNumber ?? 1, profiles: { 'uk-gdpr': { closing: [{ channel: 'sms', content: 'full', state: 'delivered_to_handset' }, { channel: 'letter', content: 'full', state: 'handed_to_carrier' }] }, ...this.profiles }, templates: [sha256('template').toString('hex')], v: 1, ...this.inPlan });
+    const text = canonical({ contents: { people: this.contents().length, root: root(this.contents()) }, incident: INC, lists: [...this.lists].filter(([list]) => this.named?.includes(list) ?? true).map(([list, people]) => ({ list, people: people.length, root: root(this.lines(people)) })), plan: this.planNumber ?? 1, profiles: { 'uk-gdpr': { closing: [{ channel: 'sms', content: 'full', state: 'delivered_to_handset' }, { channel: 'letter', content: 'full', state: 'handed_to_carrier' }] }, ...this.profiles }, templates: [sha256('template').toString('hex')], v: 1, ...this.inPlan });
     const plan = this.spellPlan?.(text) ?? text, hash = sha256(plan).toString('hex');
     const heads = new Map();
     let clock = Date.UTC(2026, 10, 11, 9, 0, 0);

@@ -9,6 +9,7 @@ mod kinds;
 mod lines;
 mod lists;
 mod messages;
+mod notices;
 mod opened;
 mod opening;
 mod own_list;
@@ -22,11 +23,12 @@ mod report;
 mod scan;
 mod signed;
 mod states;
+mod templates;
 mod trust;
 mod world;
 
 pub use own_list::OwnList;
-pub use report::{Anchor, Code, Equation, Finding, Findings, Report, Verdict};
+pub use report::{Anchor, Code, Counted, Equation, Finding, Findings, Report, Verdict};
 pub use states::Word;
 pub use trust::Trust;
 
@@ -122,7 +124,8 @@ fn verify_incident<R: Read + Seek>(
     for person in twice {
         findings.push(Finding::new(Code::Manifest, "the person stands in two manifests").person(person));
     }
-    let plan_files = plans::load(pack, &mut findings)?;
+    let mut plan_files = plans::load(pack, &mut findings)?;
+    templates::load(pack, &mut plan_files)?;
     let mut world = World::whole(people, plan_files, findings);
 
     let mut roots = BTreeMap::new();
@@ -192,6 +195,7 @@ fn tell(world: &World, options: &Options, report: &mut Report) {
     };
     report.channels = world.channels.iter().map(words).collect();
     report.findings = world.findings.clone();
+    report.counted = world.counted;
     if options.is_complete {
         for person in world.people.open() {
             report.findings.push(Finding::new(Code::Incomplete, "the person has no end state").person(person));
@@ -215,7 +219,9 @@ fn checked_in_incident(world: &World, options: &Options, changes: usize) -> Vec<
         "each person's chain of events, without gap".to_owned(),
         format!("{} list(s): every line of the manifest, count and root", world.frozen.len()),
         format!("{} plan(s): text, approval by somebody else, contents of every message", world.plans.len()),
-        "every call: under a running plan, no hold, to the listed address, with the approved content, never twice".to_owned(),
+        "every call: under a running plan that names the person's list, no hold, to the listed address, with the approved content".to_owned(),
+        format!("no call of a message while one was open, not known or accepted{}", if world.counted.is_certain() { "" } else { "; apart from what is not certain" }),
+        "every report: of a message that was called, and every end of a notice: by what the plan says that ends it".to_owned(),
     ];
     lines.extend(world.signed_lists.iter().cloned());
     lines.extend(options.known_checkpoints.first().map(|_| "that this pack continues the checkpoints that you know".to_owned()));

@@ -85,9 +85,15 @@ fn may_follow(finding: &Finding, cause: &Finding) -> bool {
         }
         Code::Kind | Code::Fields => of_same_person && is(OF_STORY),
         Code::Chain => (of_same_person || finding.code == Code::Opening) && is(OF_MESSAGES),
-        Code::Manifest => {
-            is(&[Code::Stranger, Code::Contents, Code::WrongDestination, Code::Opening, Code::OwnList, Code::Incomplete])
-        }
+        Code::Manifest => is(&[
+            Code::Stranger,
+            Code::Contents,
+            Code::NoPlan,
+            Code::WrongDestination,
+            Code::Opening,
+            Code::OwnList,
+            Code::Incomplete,
+        ]),
         Code::Plan => is(&[Code::Text, Code::Approval, Code::Contents, Code::NoPlan, Code::WrongContent]),
         Code::Contents => is(&[Code::WrongContent]),
         _ => false,

@@ -40,6 +40,10 @@ impl Report {
             "checked": self.checked,
             "equation": self.equation.to_json(),
             "channels": self.channels,
+            "not_certain": {
+                "possible_duplicates": self.counted.possible_duplicates, "repeats": self.counted.repeats,
+                "without_call": self.counted.without_call,
+            },
             "events": self.events,
             "newest_event": self.newest_event,
             "anchors": self.anchors.iter().map(anchor).collect::<Vec<_>>(),

@@ -1,8 +1,8 @@
 //! Messages: never to where they cannot move, never a second time, never without a running plan, under a hold, without
-//! a cause, with other content or to another address than was approved.
+//! a cause, with other content or to another address than was approved, and nothing reported that was never called.
 
 use super::kinds::Kind;
-use super::people::{Message, MessageKey};
+use super::people::{MESSAGES_MAX, Message, MessageKey};
 use super::report::{Code, Finding};
 use super::scan::Fact;
 use super::states::{Channel, NoticeState, Reason, State, Word};
@@ -24,7 +24,9 @@ impl World {
     /// An event of a message: what it claims, then what it moves.
     pub(super) fn message_event(&mut self, kind: Kind, fact: &Fact, number: usize) {
         let Some(key) = key_of(fact) else { return self.find(Code::Fields, "its `phase` or `ordinal` is no number from 1 on") };
-        let before = self.people.message(number, key).clone();
+        let Some(before) = self.people.message(number, key).cloned() else {
+            return self.find(Code::Pack, format!("the person has more than {MESSAGES_MAX} messages"));
+        };
         if kind == Kind::Intent {
             self.check_intent(fact, number, &before);
         } else if fact.number("attempt") > Some(before.attempt) {
@@ -32,9 +34,20 @@ impl World {
         }
         let to = fact.text("to").and_then(State::of);
         self.check_move(kind, fact, &before, to);
+        self.check_called(kind, fact, &before, to);
         self.settle(kind, fact, number, key, to);
-        if let Some(notice) = fact.text("notice").and_then(NoticeState::of) {
-            self.check_notice(number, key, &before, to.unwrap_or(before.state), notice);
+        match fact.text("notice").and_then(NoticeState::of) {
+            Some(notice) => self.check_notice(number, &before, to.unwrap_or(before.state), notice),
+            None => self.check_kept(number, &before, to.unwrap_or(before.state)),
+        }
+    }
+
+    /// Nobody can report what was never called: but what left before a restore, and was found after it.
+    fn check_called(&mut self, kind: Kind, fact: &Fact, before: &Message, to: Option<State>) {
+        let is_report = is_acceptance(kind, fact) || to.is_some_and(|to| to.rank().is_some());
+        let is_found = before.forgotten.is_some_and(|reconciled| !self.is_whole || self.reconciled > reconciled);
+        if is_report && before.attempt == 0 && !is_found {
+            self.find(Code::Move, format!("{} of a message that was never called", kind.as_str()));
         }
     }
 
@@ -67,13 +80,27 @@ impl World {
         if self.incident_holds > 0 || self.people.is_held(number) {
             self.find(Code::Held, "a hold stands");
         }
-        self.check_cause(number, plan, before.key);
+        self.check_list(number, plan);
+        self.check_cause(number, plan, before);
         self.check_commitments(fact, number, plan, before.key.channel);
         self.channels.entry(before.key.channel).or_default().0 += 1;
+        self.counted.repeats += u64::from(is_repeat);
+    }
+
+    /// A plan tells the people of its own lists, and nobody before their list is frozen.
+    fn check_list(&mut self, number: usize, plan: u64) {
+        let Some(list) = self.people.list(number).filter(|_| self.is_whole) else { return };
+        let (list, is_frozen) = (list.number, list.frozen.is_some());
+        if !is_frozen {
+            self.find(Code::NoPlan, format!("list {list}, in which the person stands, was not frozen yet"));
+        } else if !self.names_list(plan, list) {
+            self.find(Code::NoPlan, format!("plan {plan} does not name list {list}, in which the person stands"));
+        }
     }
 
     /// Whatever follows another message of the person has its cause.
-    fn check_cause(&mut self, number: usize, plan: u64, key: MessageKey) {
+    fn check_cause(&mut self, number: usize, plan: u64, before: &Message) {
+        let key = before.key;
         if key.reason == Reason::Escalation && !self.people.has_cause(number, key) {
             self.find(Code::NoCause, "an escalation, while no other message of the notice has failed");
         } else if key.ordinal > 1 && !self.people.has_failed_before(number, key) {
@@ -82,6 +109,12 @@ impl World {
             self.find(Code::NoCause, "it is sent again, while no message of the notice has failed on its channel");
         } else if key.reason != Reason::Correction && self.people.has_another_on(number, key) {
             self.find(Code::NoCause, "another message of the notice on its channel has not failed");
+        } else if self.people.notice(number, key.phase) == NoticeState::Notified
+            && !before.is_accepted
+            && key.reason != Reason::Correction
+            && !(key.channel == Channel::Sms && key.reason == Reason::First && self.may_alert(plan))
+        {
+            self.find(Code::NoCause, "the person was notified, and it corrects nothing");
         }
         if self.people.was_told_under(number, plan, key) {
             self.find(
@@ -157,7 +190,12 @@ impl World {
     fn settle(&mut self, kind: Kind, fact: &Fact, number: usize, key: MessageKey, to: Option<State>) {
         let at = self.at();
         let profile = if kind == Kind::Intent { self.profile_number(fact) } else { None };
-        let message = self.people.message(number, key);
+        self.counted.possible_duplicates += u64::from(fact.is_true("possible_duplicate"));
+        let reconciled = self.reconciled;
+        let Some(message) = self.people.message(number, key) else { return };
+        if kind == Kind::Unknown && fact.text("ground") == Some("restored") {
+            message.forgotten = Some(reconciled);
+        }
         if kind == Kind::Intent {
             message.attempt = fact.number("attempt").unwrap_or_default().max(message.attempt);
             message.plan = fact.number("plan");
@@ -168,60 +206,9 @@ impl World {
         let is_first = !message.is_accepted;
         message.is_accepted |= is_acceptance(kind, fact);
         if is_first && message.is_accepted {
+            self.counted.without_call += u64::from(message.attempt == 0);
             self.channels.entry(key.channel).or_default().1 += 1;
         }
-    }
-
-    fn check_notice(&mut self, number: usize, key: MessageKey, before: &Message, state: State, to: NoticeState) {
-        let from = self.people.notice(number, key.phase);
-        if from == to || from.is_decided() {
-            self.find(Code::Notice, format!("a notice that is {} does not become {} by this", from.as_str(), to.as_str()));
-        } else if to == NoticeState::Notified && !self.may_end(number, before, state) {
-            self.find(
-                Code::Notice,
-                format!(
-                    "{} of {} does not end a notice by the table of the person's profile",
-                    state.as_str(),
-                    key.channel.as_str()
-                ),
-            );
-        }
-        self.people.set_notice(number, key.phase, to);
-    }
-
-    /// Somebody's decision ends a notice of which no message may be leaving.
-    pub(super) fn decided(&mut self, fact: &Fact, number: usize) {
-        let phase = fact.number("phase").and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
-        let (Some(phase), Some(to)) = (phase, fact.text("notice").and_then(NoticeState::of)) else {
-            return self.find(Code::Fields, "its `phase` is no number from 1 on");
-        };
-        let from = self.people.notice(number, phase);
-        if from == NoticeState::Notified || from.is_decided() {
-            self.find(Code::Notice, format!("a notice that is {} is ended by nobody's decision", from.as_str()));
-        } else if self.people.is_leaving(number, phase) {
-            self.find(Code::Notice, "a notice is ended by a decision, while a message of it may be leaving");
-        }
-        self.people.set_notice(number, phase, to);
-    }
-
-    /// Somebody takes back a decision: the notice stands again as its messages say.
-    pub(super) fn taken_back(&mut self, fact: &Fact, number: usize) {
-        let phase = fact.number("phase").and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
-        let (Some(phase), Some(to)) = (phase, fact.text("notice").and_then(NoticeState::of)) else {
-            return self.find(Code::Fields, "its `phase` is no number from 1 on");
-        };
-        let from = self.people.notice(number, phase);
-        if !from.is_decided() {
-            self.find(Code::Notice, format!("a notice that is {} was ended by nobody's decision", from.as_str()));
-        } else if to == NoticeState::Notified && !self.is_told(number, phase) {
-            self.find(Code::Notice, "no message stands where the plan says that it ends the notice");
-        }
-        self.people.set_notice(number, phase, to);
-    }
-
-    /// Whether a message of the notice, as it stands, ends it.
-    fn is_told(&self, number: usize, phase: u32) -> bool {
-        self.people.messages_of(number).filter(|m| m.key.phase == phase).any(|m| self.may_end(number, m, m.state))
     }
 
     /// At the end: calls that nothing closed.

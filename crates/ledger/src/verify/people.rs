@@ -5,6 +5,9 @@ use super::report::Equation;
 use super::states::{Channel, NoticeState, Reason, State, Word};
 use std::collections::HashMap;
 
+/// Most messages of one person: a hostile log has more than anybody could be sent.
+pub const MESSAGES_MAX: usize = 100;
+
 /// One frozen list as the pack has it.
 #[derive(Debug)]
 pub struct List {
@@ -46,6 +49,8 @@ pub struct Message {
     pub profile: Option<u16>,
     /// Generation, leaf and time of its newest intent.
     pub intent: (u64, u64, i64),
+    /// As many restores as were reconciled when the log told that one may have forgotten a call of it.
+    pub forgotten: Option<u64>,
     next: u32,
 }
 
@@ -123,6 +128,12 @@ impl People {
         Some((&self.lists.get(list as usize)?.lines, line as usize))
     }
 
+    /// The list in which the person stands; `None` for a stranger.
+    pub fn list(&self, number: usize) -> Option<&List> {
+        let (_, list, _) = *self.index.get(number)?;
+        self.lists.get(list as usize)
+    }
+
     /// Takes the next event of a chain; whether it follows.
     pub fn follow(&mut self, number: usize, n: u64, prev: Option<[u8; 32]>, leaf: [u8; 32]) -> bool {
         let Some(person) = self.people.get_mut(number) else { return false };
@@ -155,36 +166,34 @@ impl People {
         self.people.get(number).is_some_and(|person| person.holds > 0)
     }
 
-    /// A message; made `ready` where nothing was told of it yet.
-    pub fn message(&mut self, number: usize, key: MessageKey) -> &mut Message {
+    /// A message; made `ready` where nothing was told of it yet, but none beyond as many as a person may have.
+    pub fn message(&mut self, number: usize, key: MessageKey) -> Option<&mut Message> {
         let first = self.people.get(number).map_or(NOTHING, |person| person.first_message);
-        let mut at = first;
+        let (mut at, mut seen) = (first, 0);
         while let Some(message) = self.messages.get(at as usize) {
             if message.key == key {
-                break;
+                return self.messages.get_mut(at as usize);
             }
-            at = message.next;
+            (at, seen) = (message.next, seen + 1);
         }
-        if at == NOTHING {
-            at = u32::try_from(self.messages.len()).unwrap_or(NOTHING - 1);
-            let state = State::Ready;
-            self.messages.push(Message {
-                key,
-                state,
-                is_accepted: false,
-                attempt: 0,
-                plan: None,
-                profile: None,
-                intent: (0, 0, 0),
-                next: first,
-            });
-            if let Some(person) = self.people.get_mut(number) {
-                person.first_message = at;
-                person.newest_phase = person.newest_phase.max(key.phase);
-            }
+        if seen >= MESSAGES_MAX {
+            return None;
         }
-        let at = (at as usize).min(self.messages.len() - 1);
-        &mut self.messages[at]
+        let new = u32::try_from(self.messages.len()).ok().filter(|at| *at != NOTHING)?;
+        let person = self.people.get_mut(number)?;
+        (person.first_message, person.newest_phase) = (new, person.newest_phase.max(key.phase));
+        self.messages.push(Message {
+            key,
+            state: State::Ready,
+            is_accepted: false,
+            attempt: 0,
+            plan: None,
+            profile: None,
+            intent: (0, 0, 0),
+            forgotten: None,
+            next: first,
+        });
+        self.messages.last_mut()
     }
 
     /// Whether another message of the notice is in a state that lets the next step follow.

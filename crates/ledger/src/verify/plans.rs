@@ -2,10 +2,10 @@
 
 use super::lines::Columns;
 use super::pack::{Pack, PackError};
-use super::people::Message;
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, from_uuid};
-use super::states::{Channel, State, Word};
+use super::states::Channel;
+use super::templates::Says;
 use super::world::World;
 use crate::hash::from_hex;
 use crate::hash::to_hex;
@@ -45,9 +45,13 @@ impl Approval {
 #[derive(Debug, Default)]
 pub struct PlanFiles {
     hash: Option<[u8; 32]>,
-    body: Value,
+    pub(super) body: Value,
+    /// Numbers of the lists that its text names.
+    lists: BTreeSet<u64>,
     approvals: Vec<Approval>,
-    contents: Option<Columns>,
+    pub(super) contents: Option<Columns>,
+    /// What its templates say, by channel.
+    pub(super) says: [Says; 3],
 }
 
 /// A plan as the log tells of it.
@@ -71,7 +75,11 @@ pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Resu
             let Some(text) = pack.text(&name)? else { continue };
             files.hash = Some(Sha256::digest(&text).into());
             match canonical_json(&text) {
-                Some(body) => files.body = body,
+                Some(body) => {
+                    let lists = body.get("lists").and_then(Value::as_array).into_iter().flatten();
+                    files.lists = lists.filter_map(|list| list.get("list")?.as_u64()).collect();
+                    files.body = body;
+                }
                 None => findings.push(Finding::new(Code::Plan, "its text is no canonical JSON").file(&name)),
             }
         } else if let Some(of) = name.strip_prefix("approvals/").and_then(|n| n.strip_suffix(".json")) {
@@ -240,8 +248,12 @@ impl World {
         let said = contents.and_then(|c| number_in(c, "people")).zip(contents.and_then(root_in));
         match (&files.contents, said) {
             (Some(lines), Some(said)) if (lines.count(), lines.root()) == said => {
-                if lines.people.iter().any(|person| self.people.find(person).is_none()) {
-                    wrong.push((Code::Contents, format!("contents of plan {number} are for somebody who is in no manifest")));
+                let list_of = |person| self.people.find(person).and_then(|known| self.people.list(known));
+                if lines.people.iter().any(|person| list_of(person).is_none_or(|list| !files.lists.contains(&list.number))) {
+                    wrong.push((
+                        Code::Contents,
+                        format!("contents of plan {number} are for somebody who is in none of its lists"),
+                    ));
                 }
             }
             _ => wrong.push((Code::Contents, format!("contents of plan {number} are missing, or not those of its text"))),
@@ -285,24 +297,15 @@ impl World {
         files.is_none_or(|files| !files.body.is_object() || has(&files.body))
     }
 
-    /// Whether a message of this state may end its notice, by the table that its plan has for the person's profile; of a
-    /// message without a call, by any table that the notice's other calls leave. True where the pack has no plan's text.
-    pub(super) fn may_end(&self, number: usize, message: &Message, state: State) -> bool {
-        let plan = message.plan.filter(|plan| self.plan_files.contains_key(plan));
-        let of_plan = self.plan_files.iter().filter(|(number, _)| plan.is_none_or(|plan| plan == **number));
-        let profile = message.profile.or_else(|| self.people.profile(number, message.key.phase));
-        let profile = profile.and_then(|known| self.profiles.get(usize::from(known)));
-        let tables = of_plan.filter_map(|(_, files)| files.body.get("profiles")?.as_object()).flatten();
-        let mut tables = tables.filter(|(id, _)| profile.is_none_or(|profile| profile == *id)).peekable();
-        if tables.peek().is_none() {
-            // A plan without its text, or without that profile, is a finding of its own.
-            return true;
-        }
-        tables.filter_map(|(_, law)| law.get("closing")?.as_array()).flatten().any(|row| {
-            let word = |name: &str| row.get(name).and_then(Value::as_str);
-            let least = word("state").and_then(State::of);
-            let is_more = |least: State| state != State::Returned && state.rank() > least.rank();
-            word("channel") == Some(message.key.channel.as_str()) && least.is_some_and(|least| state == least || is_more(least))
-        })
+    /// Whether a plan names a list as one of its own; true where the pack has no text of the plan.
+    pub(super) fn names_list(&self, plan: u64, list: u64) -> bool {
+        let files = self.plan_files.get(&plan).filter(|files| files.body.is_object());
+        files.is_none_or(|files| files.lists.contains(&list))
+    }
+
+    /// Whether a text message under a plan may be one that only alerts, beside a letter; true where the pack has no text of it.
+    pub(super) fn may_alert(&self, plan: u64) -> bool {
+        let files = self.plan_files.get(&plan).filter(|files| files.body.is_object());
+        files.is_none_or(|files| files.body.get("routes").and_then(|routes| routes.get("sms-and-letter")).is_some())
     }
 }

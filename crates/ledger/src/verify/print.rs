@@ -51,6 +51,7 @@ impl fmt::Display for Report {
         self.anchors_text(f)?;
         self.list(f, "Your list", &self.own_list)?;
         self.list(f, "Approved", &self.approvers)?;
+        self.list(f, "Not certain", &self.counted.lines())?;
         self.list(f, "Not proved by this pack", &self.limits)
     }
 }

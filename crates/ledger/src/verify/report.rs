@@ -151,6 +151,41 @@ impl Equation {
     }
 }
 
+/// What a log itself says that nobody can be certain of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Calls that repeat an unknown one, under the provider's promise not to act twice.
+    pub repeats: u64,
+    /// Events that raised the alarm of a possible duplicate.
+    pub possible_duplicates: u64,
+    /// Messages that a provider took, of which the log tells no call.
+    pub without_call: u64,
+}
+
+impl Counted {
+    /// Whether there is nothing of the kind.
+    pub fn is_certain(self) -> bool {
+        self == Self::default()
+    }
+
+    /// One line for each.
+    pub fn lines(self) -> Vec<String> {
+        let Self { repeats, possible_duplicates, without_call } = self;
+        let lines = [
+            (possible_duplicates, "alarm(s) of a possible duplicate: the provider may have acted twice for one message."),
+            (
+                repeats,
+                "call(s) were repeated under the provider's own promise not to act twice; the log cannot show that the promise was kept.",
+            ),
+            (
+                without_call,
+                "message(s) were taken by a provider and no call is told of: a restore of the sender's database forgot it.",
+            ),
+        ];
+        lines.into_iter().filter(|(n, _)| *n > 0).map(|(n, line)| format!("{n} {line}")).collect()
+    }
+}
+
 /// A token or cosignature that says when a checkpoint existed at the latest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
@@ -187,6 +222,8 @@ pub struct Report {
     pub equation: Equation,
     /// Calls claimed and accepted by channel.
     pub channels: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// What nobody can be certain of, by what the log says.
+    pub counted: Counted,
     /// Events by kind.
     pub events: BTreeMap<&'static str, u64>,
     /// Newest time in the log; claimed, not proven.
@@ -220,6 +257,7 @@ impl Report {
             checked: Vec::new(),
             equation: Equation::default(),
             channels: BTreeMap::new(),
+            counted: Counted::default(),
             events: BTreeMap::new(),
             newest_event: None,
             anchors: Vec::new(),

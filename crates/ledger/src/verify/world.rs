@@ -3,7 +3,7 @@
 use super::kinds::Kind;
 use super::people::People;
 use super::plans::{Plan, PlanFiles};
-use super::report::{Code, Finding, Findings};
+use super::report::{Code, Counted, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
 use super::signed::Changes;
 use super::states::{Channel, NoticeState, Word};
@@ -63,6 +63,10 @@ pub struct World {
     pub events: BTreeMap<&'static str, u64>,
     /// Calls claimed and accepted by channel.
     pub channels: BTreeMap<Channel, (u64, u64)>,
+    /// What nobody can be certain of.
+    pub counted: Counted,
+    /// Restores that were reconciled so far.
+    pub(super) reconciled: u64,
     /// Newest time in the log.
     pub newest: Option<i64>,
     ids: Vec<([u8; 16], u32, u64)>,
@@ -154,6 +158,7 @@ impl World {
             (Kind::NoticeExempt | Kind::NoticeWithdrawn, Some(number)) => self.decided(fact, number),
             (Kind::NoticeReopened, Some(number)) => self.taken_back(fact, number),
             (Kind::KeyDestroyed, Some(number)) => self.people.erase(number),
+            (Kind::RestoreReconciled, _) => self.reconciled += 1,
             (kind, Some(number)) if kind.is_of_message() => self.message_event(kind, fact, number),
             (kind, None) if kind.is_of_plan() => self.plan_event(fact, &inc),
             _ => {}

@@ -22,7 +22,16 @@ fn no_cause_a_message_sent_again_that_had_not_failed_on_its_channel() {
         assert_eq!(further(1, of).found(), [("no_cause", leaf(LAST))], "the text has arrived: {of:?}");
     }
     assert_eq!(further(2, ("letter", "first", 1)).found(), [("no_cause", leaf(LAST))], "the letter was posted");
-    assert_eq!(further(2, ("sms", "resend", 1)).found(), [], "the text had failed");
+    assert_eq!(
+        further(2, ("sms", "resend", 1)).found(),
+        [("no_cause", leaf(LAST))],
+        "the text had failed, and the letter notified"
+    );
+    let failed = changed(|case| {
+        case.events.truncate(FAILED_2 + 1);
+        let_go(case.intent(2, ("sms", "resend", 1), false));
+    });
+    assert_eq!(failed.found(), [], "the text had failed");
     assert_eq!(further(3, ("letter", "resend", 1)).found(), [("no_cause", leaf(LAST))], "no letter was sent before");
     let while_open = changed(|case| {
         case.events.truncate(INTENT_1 + 1);

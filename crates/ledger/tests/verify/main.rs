@@ -15,4 +15,5 @@ mod own_list;
 mod person;
 mod speed;
 mod story;
+mod told;
 mod tree;
