@@ -13,6 +13,13 @@ const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first
 const exempt = p => ({ k: 'notice.exempt', p, d: { phase: 1, notice: 'exempt', ...BY } });
 const told = (p, more) => ({ k: 'notice.withdrawn', p, d: { phase: 1, notice: 'withdrawn', ground: 'by_phone', ...BY, ...more } });
 const reopened = (p, notice = 'open') => ({ k: 'notice.reopened', p, d: { phase: 1, notice, ...BY } });
+/** Somebody whom a plan covered, about whom it was decided before it was withdrawn; then that was taken back, and the next plan came. */
+function letGo(i, ...calls) {
+  const plan = (k, plan) => ({ k: `plan.${k}`, plan }), waits = message(P[5], 'sms');
+  i.further.set(2, [P[5]]).set(3, [P[5]]);
+  i.add(plan('prepared', 2), exempt(P[5]), waits.cancelled(), plan('withdrawn', 2), reopened(P[5]), waits.reopened());
+  i.add(plan('prepared', 3), plan('approved', 3), plan('started', 3), ...calls);
+}
 const closed = more => ({ k: 'incident.closed', d: { asked: 0, missing: 0, open: 0, quarantined: 0, unknown: 0, ...BY, ...more } });
 const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found', ...BY } };
 /** A policy that asks for one witness, and that witness's line under a checkpoint. */
@@ -304,6 +311,12 @@ export const CASES = [
   good('people who are exempt or were told in another way', i => i.add(exempt(P[4]), told(P[5]), told(P[1]))),
   good('a decision that is taken back, and a call after it', i => { const m = message(P[5], 'sms'); i.add(exempt(P[4]), reopened(P[4]), exempt(P[5]), reopened(P[5]), m.intent(), m.accepted()); }),
   good('a decision that is taken back after the message arrived after all', i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.accepted(), m.overdue(), exempt(P[5]), m.receipt('delivered_to_handset'), reopened(P[5], 'notified')); }),
+  good('a decision under a withdrawn plan that is taken back, and the next plan tells', i => { const m = message(P[5], 'sms'); letGo(i, m.intent({ plan: 3 }), m.accepted(), m.receipt('delivered_to_handset', { notice: 'notified' })); }),
+  good('the same by another channel', i => { const m = message(P[5], 'letter'); letGo(i, m.intent({ plan: 3 }), m.accepted(), m.receipt('handed_to_carrier', { notice: 'notified' })); }),
+  good('a decision under a withdrawn plan that is taken back, and nobody has told yet', i => letGo(i)),
+  bad('a call under the plan that was withdrawn, after the decision was taken back', ['no_plan'], { events: i => { const m = message(P[5], 'sms'); letGo(i, m.intent({ plan: 2 }), m.accepted()); } }),
+  bad('two calls, by the withdrawn plan\u2019s message and by the next plan', ['second_send'], { events: i => { const m = message(P[5], 'sms'); letGo(i, m.intent({ plan: 3 }), m.accepted(), m.intent({ plan: 3 })); } }),
+  bad('a call while the decision under a withdrawn plan stands', ['move', 'no_cause'], { events: i => { const m = message(P[5], 'sms'); letGo(i, m.intent({ plan: 3 }), m.accepted()); remove(i, at(i, 'notice.reopened')); remove(i, at(i, 'message.reopened')); } }),
   bad('a decision taken back that nobody made', ['notice'], { events: i => i.add(reopened(P[5])) }),
   bad('a decision taken back twice', ['notice'], { events: i => i.add(exempt(P[5]), reopened(P[5]), reopened(P[5])) }),
   bad('a decision taken back to notified, and no message says so', ['notice'], { events: i => i.add(exempt(P[5]), reopened(P[5], 'notified')) }),

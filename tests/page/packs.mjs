@@ -69,6 +69,8 @@ export function message(p, channel, { reason = 'first', ordinal = 1, phase = 1 }
     decided: more => event('message.decided', { ground: 'send_again', to: 'ready', user: USERS.preparer, command: uuid(), ...more }),
     receipt: (status, more = {}) => event('receipt', { status, to: status, ...more }),
     late: status => event('receipt.late', { status }),
+    cancelled: () => event('message.cancelled', { to: 'cancelled' }),
+    reopened: () => event('message.reopened', { to: 'ready' }),
     overdue: more => event('message.overdue', { ground: 'no_news', to: 'overdue', ...more }),
     exhausted: more => event('message.exhausted', { ground: 'deadline', to: 'exhausted', ...more }),
   };
@@ -79,7 +81,8 @@ export class Incident {
   constructor(people = 6) {
     this.lists = new Map([[1, []], [2, []]]);
     for (let i = 0; i < people; i++) this.lists.get(i === 5 ? 2 : 1).push(personId(i));
-    this.plans = new Map(); this.events = []; this.extra = {};
+    /** Plans beside the first, by number: whom each covers, and the first does not. */
+    this.further = new Map(); this.plans = new Map(); this.events = []; this.extra = {};
     this.tell(people);
   }
   add(...events) { this.events.push(...events); return this; }
@@ -106,13 +109,18 @@ export class Incident {
     this.add({ k: 'log.marked', d: {} });
   }
   lines(of) { return [...of].sort().map(p => canonical({ p, c: Object.fromEntries(['external_reference', 'letter', 'name', 'sms'].map(f => [f, commit(p, f, `${f} of ${p}`)])) })); }
-  contents() { return [...this.lists.values()].flat().sort().map(p => canonical({ p, c: Object.fromEntries(['letter', 'sms'].map(f => [f, contentOf(p, f)])) })); }
+  /** Whom a plan covers. */
+  covered(plan) { const others = [...this.further.values()].flat(); return this.further.get(plan) ?? [...this.lists.values()].flat().filter(p => !others.includes(p)); }
+  contents(plan = 1) { return [...this.covered(plan)].sort().map(p => canonical({ p, c: Object.fromEntries(['letter', 'sms'].map(f => [f, contentOf(p, f)])) })); }
 
   /** Fills in what events name by hash, chains them, and writes each as a leaf. */
   seal() {
     const root = lines => treeHash(lines.map(l => leafHash(l))).toString('hex');
-    const text = canonical({ contents: { people: this.contents().length, root: root(this.contents()) }, incident: INC, lists: [...this.lists].filter(([list]) => this.named?.includes(list) ?? true).map(([list, people]) => ({ list, people: people.length, root: root(this.lines(people)) })), plan: this.planNumber ?? 1, profiles: { 'uk-gdpr': { closing: [{ channel: 'sms', content: 'full', state: 'delivered_to_handset' }, { channel: 'letter', content: 'full', state: 'handed_to_carrier' }] }, ...this.profiles }, templates: [sha256('template').toString('hex')], v: 1, ...this.inPlan });
+    const textOf = (plan, number = plan) => canonical({ contents: { people: this.contents(plan).length, root: root(this.contents(plan)) }, incident: INC, lists: [...this.lists].filter(([list]) => this.named?.includes(list) ?? true).map(([list, people]) => ({ list, people: people.length, root: root(this.lines(people)) })), plan: number, profiles: { 'uk-gdpr': { closing: [{ channel: 'sms', content: 'full', state: 'delivered_to_handset' }, { channel: 'letter', content: 'full', state: 'handed_to_carrier' }] }, ...this.profiles }, templates: [sha256('template').toString('hex')], v: 1, ...this.inPlan });
+    const text = textOf(1, this.planNumber);
     const plan = this.spellPlan?.(text) ?? text, hash = sha256(plan).toString('hex');
+    for (const number of this.further.keys()) this.plans.set(number, textOf(number));
+    const hashOf = number => (this.plans.has(number) ? sha256(this.plans.get(number)).toString('hex') : hash);
     const heads = new Map();
     let clock = Date.UTC(2026, 10, 11, 9, 0, 0);
     this.leaves = this.events.map(event => {
@@ -129,7 +137,7 @@ export class Incident {
         d = { list, count, root: root(lines), key: KEYS.controller.public.toString('hex'), signature: KEYS.controller.sign(text).toString('hex'), ...event.d };
       }
       if (event.change) d = { ...changeOf(event.change, this.events.indexOf(event)), ...event.d };
-      if (event.plan) d = { plan: event.plan, hash, command: uuid(), user: k === 'plan.approved' ? USERS.approver : USERS.preparer, ...event.d };
+      if (event.plan) d = { plan: event.plan, hash: hashOf(event.plan), command: uuid(), user: k === 'plan.approved' ? USERS.approver : USERS.preparer, ...event.d };
       const whole = { d, id: event.id ?? uuid(), inc: INC, k, t: event.t ?? new Date(clock += 700).toISOString().replace('Z', '123Z'), v: 1, ...event.top };
       if (p) { const head = heads.get(p) ?? { n: 0, prev: null }; Object.assign(whole, { p, n: head.n + 1, prev: head.prev }, event.top); }
       const bytes = Buffer.from(event.raw ?? canonical(whole));
@@ -152,8 +160,16 @@ export class Incident {
     for (const [list, people] of this.lists) put(list === 1 ? 'manifest.jsonl' : `manifest.${list}.jsonl`, this.lines(people).map(l => `${l}\n`).join(''));
     put('plans/1.json', this.plan);
     put('contents.1.jsonl', this.contents().map(l => `${l}\n`).join(''));
-    const statement = canonical({ at: '2026-11-11T08:59:00Z', command: 'plan approve', hash: this.hash, incident: INC, installation: '019355a0-0000-7000-8000-000000000003', nonce: '00'.repeat(16), plan: 1, v: 1 });
-    put('approvals/1-1.json', JSON.stringify({ key: KEYS.approver.public.toString('hex'), signature: KEYS.approver.sign(statement).toString('hex'), statement, user: USERS.approver }));
+    const approve = (number, hash) => {
+      const statement = canonical({ at: '2026-11-11T08:59:00Z', command: 'plan approve', hash, incident: INC, installation: '019355a0-0000-7000-8000-000000000003', nonce: '00'.repeat(16), plan: number, v: 1 });
+      put(`approvals/${number}-1.json`, JSON.stringify({ key: KEYS.approver.public.toString('hex'), signature: KEYS.approver.sign(statement).toString('hex'), statement, user: USERS.approver }));
+    };
+    approve(1, this.hash);
+    for (const [number, text] of this.plans) {
+      put(`plans/${number}.json`, text);
+      put(`contents.${number}.jsonl`, this.contents(number).map(l => `${l}\n`).join(''));
+      if (this.events.some(e => e.k === 'plan.approved' && e.plan === number)) approve(number, sha256(text).toString('hex'));
+    }
     put(`texts/${sha256('template').toString('hex')}.hbs`, 'template');
     put('pack.json', canonical({ for: 'regulator', format: 1, kind: 'incident', origin: ORIGIN, size: this.leaves.length }));
     put('README.txt', 'For people.\n');
