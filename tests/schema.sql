@@ -376,7 +376,10 @@ table letterhead
     set_by uuid not null
     command_id uuid not null
     set_at timestamp with time zone not null default duly_now()
+    signature bytea
+    signature_alt text
     constraint letterhead_check CHECK (((logo IS NULL) = (logo_alt IS NULL)))
+    constraint letterhead_check1 CHECK (((signature IS NULL) = (signature_alt IS NULL)))
     constraint letterhead_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
     constraint letterhead_command_id_key UNIQUE (command_id)
     constraint letterhead_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
@@ -385,7 +388,7 @@ table letterhead
     constraint letterhead_pkey PRIMARY KEY (controller_id, letterhead_no)
     constraint letterhead_set_by_fkey FOREIGN KEY (set_by) REFERENCES app_user(user_id)
     grant select to duly_app
-    grant insert (controller_id, letterhead_no, hash, logo, logo_alt, check_page, set_by, command_id) to duly_app
+    grant insert (controller_id, letterhead_no, hash, logo, logo_alt, check_page, set_by, command_id, signature, signature_alt) to duly_app
 
 table list_freeze
     controller_id uuid not null

@@ -4,7 +4,7 @@ use super::failure::{check_visible, read_bytes};
 use super::output::table;
 use super::sign::{signed, signer};
 use super::{Context, Failure};
-use crate::model::look::LOGO_BYTES_MAX;
+use crate::model::look::{PICTURE_BYTES_MAX, Picture};
 use crate::model::seal::generate_pair;
 use crate::model::statement::controller_set;
 use crate::store::StoreError;
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 pub enum ControllerCommand {
     /// Add a controller
     Add(AddController),
-    /// Set what a controller's letters look like: logo, page that tells how to check a letter
+    /// Set what a controller's letters look like: logo, signature, page that tells how to check a letter
     Set(SetController),
     /// List controllers
     #[command(after_help = "Example:\n  duly controller list --json")]
@@ -48,7 +48,7 @@ pub struct AddController {
 /// `duly controller set`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  duly controller set northmere --logo badge.svg --logo-alt 'Badge of Northmere Police' \\\n    --check-page https://northmere.police.uk/check\n\nWhat is not given stays; `none` takes it away. Plans that are prepared already keep what they had."
+    after_help = "Example:\n  duly controller set northmere --logo badge.svg --logo-alt 'Badge of Northmere Police' \\\n    --check-page https://northmere.police.uk/check\n  duly controller set northmere --signature amis.svg --signature-alt 'Signature of Ruth Amis'\n\nA signature stands where a template has {{signature}}: in the shipped ones, above the name of who signs. What is not given stays; `none` takes it away. Plans that are prepared already keep what they had."
 )]
 pub struct SetController {
     /// Short name
@@ -59,6 +59,12 @@ pub struct SetController {
     /// What the logo shows, for who cannot see it
     #[arg(long, value_name = "TEXT", requires = "logo")]
     pub logo_alt: Option<String>,
+    /// Scanned signature of who signs the letters, 13 mm high: SVG or PNG; or `none`
+    #[arg(long, value_name = "FILE", requires = "signature_alt")]
+    pub signature: Option<PathBuf>,
+    /// What it shows, for who cannot see it
+    #[arg(long, value_name = "TEXT", requires = "signature")]
+    pub signature_alt: Option<String>,
     /// Public page that tells how to check a letter, printed with a QR code, the same for everybody; or `none`
     #[arg(long, value_name = "URL")]
     pub check_page: Option<String>,
@@ -112,19 +118,22 @@ async fn set(context: &Context, args: SetController) -> Result<(), Failure> {
     let store = context.store().await?;
     let controller_id = store.load_controller(&args.slug).await?;
     let mut look = store.load_letterhead(controller_id).await?;
-    if args.logo.is_none() && args.check_page.is_none() {
-        return Err(super::Refusal::of("there is nothing to set", "give --logo with --logo-alt, or --check-page"));
+    if args.logo.is_none() && args.signature.is_none() && args.check_page.is_none() {
+        return Err(super::Refusal::of(
+            "there is nothing to set",
+            "give --logo with --logo-alt, --signature with --signature-alt, or --check-page",
+        ));
     }
     if let Some(path) = args.logo {
-        look.logo = match path.as_os_str() == "none" {
-            true => None,
-            false => Some((read_logo(&path)?.into(), args.logo_alt.unwrap_or_default())),
-        };
+        look.logo = picture("logo", &path, args.logo_alt)?;
+    }
+    if let Some(path) = args.signature {
+        look.signature = picture("signature", &path, args.signature_alt)?;
     }
     if let Some(url) = args.check_page {
         look.check_page = (url != "none").then_some(url);
     }
-    // A logo that no letter can print is found here, and not when a plan is prepared.
+    // A picture that no letter can print is found here, and not when a plan is prepared.
     crate::render::letter::try_on(&look)?;
     let by = signer(context).await?.sign(store, &controller_set(&args.slug, &look.hash())).await?;
     store.insert_letterhead(controller_id, &look, by).await?;
@@ -137,15 +146,19 @@ async fn set(context: &Context, args: SetController) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_logo(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+/// A picture of a file, or none where it is called so.
+fn picture(what: &str, path: &std::path::Path, alt: Option<String>) -> Result<Option<Picture>, Failure> {
+    if path.as_os_str() == "none" {
+        return Ok(None);
+    }
     let bytes = read_bytes(path)?;
-    if bytes.len() > LOGO_BYTES_MAX {
+    if bytes.len() > PICTURE_BYTES_MAX {
         return Err(super::Refusal::of(
-            format!("the logo has {} kB, more than {}", bytes.len() / 1024, LOGO_BYTES_MAX / 1024),
+            format!("the {what} has {} kB, more than {}", bytes.len() / 1024, PICTURE_BYTES_MAX / 1024),
             "it lies in every letter: save it smaller, as SVG without pictures inside",
         ));
     }
-    Ok(bytes)
+    Ok(Some((bytes.into(), alt.unwrap_or_default())))
 }
 
 async fn list(context: &Context) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use super::{Anchors, Dispatch, Evidence, Lane, Settings, SettingsError, layers};
 use crate::model::quiet;
+use crate::model::state::UnknownRule;
 use figment::Figment;
 use secrecy::ExposeSecret;
 
@@ -149,7 +150,7 @@ fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     if !matches!(lane.channel.as_str(), "sms" | "letter" | "email") {
         return refuse(key("channel"), "must be `sms`, `letter` or `email`");
     }
-    if !matches!(lane.unknown_rule.as_str(), "" | "ask" | "next_step") {
+    if !lane.unknown_rule.is_empty() && lane.unknown_rule.parse::<UnknownRule>().is_err() {
         return refuse(key("unknown_rule"), "must be `ask` or `next_step`, or empty for the usual one of its channel");
     }
     if lane.per_second == 0 {

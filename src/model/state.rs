@@ -320,6 +320,14 @@ words! {
 }
 
 impl UnknownRule {
+    /// What follows, in a sentence about a call.
+    pub const fn follows(self) -> &'static str {
+        match self {
+            Self::Ask => "a person is asked",
+            Self::NextStep => "the next step of the route is taken",
+        }
+    }
+
     /// Where a lane's settings name none: a second text message is cheap to bear, a second letter frightens.
     pub const fn usual(channel: Channel) -> Self {
         match channel {

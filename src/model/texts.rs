@@ -76,6 +76,21 @@ pub fn has_text(texts: &Value, language: &str, name: &str) -> bool {
     table.and_then(|t| t.get(name)).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty())
 }
 
+/// Texts that are the same in every language: names, and where somebody is reached.
+pub const SAME_EVERYWHERE: &[&str] =
+    &["dpo_name", "dpo_contact", "contact_phone", "contact_web", "contact_email", "contact_address", "signatory"];
+
+/// The texts that a document in this language prints: those of its own table where the incident has one, and then no
+/// explanation in another language; else the incident's first ones.
+pub fn in_language(texts: &Value, language: &str) -> Value {
+    let mut chosen = texts.clone();
+    if let (Some(fields), Some(Value::Object(own))) = (chosen.as_object_mut(), texts.get(language)) {
+        fields.retain(|name, text| !text.is_string() || SAME_EVERYWHERE.contains(&name.as_str()));
+        fields.extend(own.clone());
+    }
+    chosen
+}
+
 /// What no incident's texts may hold: the first field that is no text, no language and no table of these names.
 pub fn fault(texts: &Value) -> Option<String> {
     for (name, value) in texts.as_object().into_iter().flatten() {

@@ -3,6 +3,7 @@
 //! A notice without the content that the law demands is treated as no notice. Each rule is one small function with its
 //! statute or source; profiles say which parts are demanded. Nothing here guesses: no language model, no network.
 
+mod abroad;
 mod columns;
 mod known;
 mod contact;

@@ -4,8 +4,8 @@ use super::message::{MessageError, Setting};
 use super::printed::is_as_checked;
 use super::{Template, words};
 use crate::model::contact::PersonRecord;
-use crate::model::look::Look;
-use duly_letter::{Letter, LetterDate, Letterhead, Logo, Part, Print, Sheet, Typeset, Typesetter};
+use crate::model::look::{Look, Picture};
+use duly_letter::{Letter, LetterDate, Letterhead, Logo, Part, Print, SIGNATURE, Sheet, Typeset, Typesetter};
 
 /// Typesets what a template says to a person; `body` holds a text for each of its languages, and `checked` what the
 /// check reads of each: a letter that prints anything else is refused.
@@ -31,11 +31,10 @@ pub fn typeset(
     });
     let part = parts.next().ok_or_else(|| super::RenderError::Missing { name: template.name.clone() })?;
     let address = person.address_block();
-    let logo = setting.look.logo.as_ref().map(|(bytes, alt)| Logo { bytes, alt });
     let letter = Letter {
         sheet: if template.profile.starts_with("us-") { Sheet::UsLetter } else { Sheet::A4 },
         print: if person.format == "large-print" { Print::Large } else { Print::Standard },
-        letterhead: Letterhead { lines: &setting.controller_address, logo, discreet: setting.discreet },
+        letterhead: letterhead(&setting.controller_address, &setting.look, setting.discreet),
         address: &address,
         reference_code,
         check_page: setting.look.check_page.as_deref(),
@@ -49,22 +48,28 @@ pub fn typeset(
     if is_real && !is_as_checked(checked, &letter, &typeset) { Err(MessageError::Differs) } else { Ok(typeset) }
 }
 
+fn letterhead<'a>(lines: &'a [String], look: &'a Look, discreet: bool) -> Letterhead<'a> {
+    let picture = |picture: &'a Picture| Logo { bytes: &picture.0, alt: &picture.1 };
+    Letterhead { lines, logo: look.logo.as_ref().map(picture), signature: look.signature.as_ref().map(picture), discreet }
+}
+
 /// Refuses a look that no letter can print.
 pub fn try_on(look: &Look) -> Result<(), MessageError> {
-    let letterhead = Letterhead {
-        lines: &["Name".to_owned()],
-        logo: look.logo.as_ref().map(|(bytes, alt)| Logo { bytes, alt }),
-        discreet: false,
-    };
+    let name = ["Name".to_owned()];
     let letter = Letter {
         sheet: Sheet::A4,
         print: Print::Standard,
-        letterhead,
-        address: &["Name".to_owned()],
+        letterhead: letterhead(&name, look, false),
+        address: &name,
         reference_code: "0000-0000",
         check_page: look.check_page.as_deref(),
         date: LetterDate { year: 2026, month: 1, day: 1 },
-        part: Part { language: "en", title: "Title", labels: words::labels("en", "1 January 2026"), body: "Text." },
+        part: Part {
+            language: "en",
+            title: "Title",
+            labels: words::labels("en", "1 January 2026"),
+            body: &format!("Text.\n\n{SIGNATURE}\n\nName"),
+        },
         translation: None,
         ident: "look",
     };

@@ -3,6 +3,7 @@
 //! The helper `{{#element "nature"}}…{{/element}}` puts marks of the private use area around a part. No value can forge
 //! one: both escape functions drop these characters.
 
+use duly_letter::SIGNATURE;
 use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, Renderable};
 use std::ops::Range;
 
@@ -76,7 +77,7 @@ impl Marked {
 
 /// A value without marks.
 pub fn unmarked(value: &str) -> String {
-    value.replace([OPEN, NAMED, CLOSE], "")
+    value.replace([OPEN, NAMED, CLOSE, SIGNATURE], "")
 }
 
 /// The helper `element`: a name, and a language where the document has more than one.
@@ -93,6 +94,31 @@ pub fn element<'reg, 'rc>(
         template.render(registry, context, render, out)?;
     }
     out.write(&CLOSE.to_string())?;
+    Ok(())
+}
+
+/// The helper `signature`: in a letter's markup, the place of the sender's signature, where there is one.
+pub fn signature<'reg, 'rc>(
+    _: &Helper<'rc>,
+    _: &'reg Handlebars<'reg>,
+    context: &'rc Context,
+    _: &mut RenderContext<'reg, 'rc>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    if context.data().get("signature") == Some(&true.into()) {
+        out.write(&format!("\n\n{SIGNATURE}"))?;
+    }
+    Ok(())
+}
+
+/// The same helper where nothing is typeset.
+pub fn no_signature<'reg, 'rc>(
+    _: &Helper<'rc>,
+    _: &'reg Handlebars<'reg>,
+    _: &'rc Context,
+    _: &mut RenderContext<'reg, 'rc>,
+    _: &mut dyn Output,
+) -> HelperResult {
     Ok(())
 }
 

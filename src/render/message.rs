@@ -6,7 +6,7 @@ use crate::model::contact::PersonRecord;
 use crate::model::email;
 use crate::model::look::Look;
 use crate::model::state::{Channel, Content};
-use crate::model::texts::TEXTS_OPTIONAL;
+use crate::model::texts::{TEXTS_OPTIONAL, in_language};
 use duly_letter::{LetterError, Typeset, Typesetter};
 use handlebars::Context;
 use serde_json::{Map, Value, json};
@@ -193,7 +193,8 @@ fn watermarked<'a>(words: &str, body: &'a str) -> Cow<'a, str> {
 
 /// What a template may name; texts that the incident does not have are empty, so that `{{#if}}` can ask for them.
 fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Result<Context, RenderError> {
-    let mut texts = setting.texts.clone();
+    let language = template.languages.first().map_or("en", String::as_str);
+    let mut texts = in_language(&setting.texts, language);
     let fill = |table: &mut Value| {
         if let Value::Object(fields) = table {
             for name in TEXTS_OPTIONAL {
@@ -202,7 +203,6 @@ fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template
         }
     };
     fill(&mut texts);
-    let language = template.languages.first().map_or("en", String::as_str);
     for language in template.languages.iter().skip(1) {
         texts.get_mut(language).into_iter().for_each(fill);
     }
@@ -221,6 +221,7 @@ fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template
         ("controller", json!({ "name": setting.controller_name })),
         ("person", Value::Object(fields)),
         ("reference_code", Value::from(reference_code)),
+        ("signature", Value::from(setting.look.signature.is_some())),
         ("date", Value::from(words::date(setting.date, language, &template.profile))),
     ];
     let data = data.into_iter().map(|(name, value)| (name.to_owned(), value));

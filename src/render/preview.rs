@@ -11,7 +11,7 @@ use crate::model::email;
 use crate::model::look::Look;
 use crate::model::profile::Profile;
 use crate::model::state::Channel;
-use crate::model::texts::{Facts, TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
+use crate::model::texts::{Facts, SAME_EVERYWHERE, TEXTS_ALWAYS, TEXTS_OPTIONAL, table};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -26,11 +26,34 @@ const WATERMARK: &str = "Preview, not filled in";
 const OWN_DOMAIN: &str = "northmere.example";
 
 /// Who writes, and from where.
-fn sender(profile: &str) -> [&'static str; 3] {
-    match is_american(profile) {
-        true => ["Northmere Health", "1 Station Road", "Northmere, CA 94016"],
-        false => ["Northmere Police", "1 Station Road", "Northmere NE1 4XF"],
+fn sender(template: &Template) -> [&'static str; 3] {
+    match (is_american(&template.profile), abroad(template)) {
+        (true, _) => ["Northmere Health", "1 Station Road", "Northmere, CA 94016"],
+        (_, Some(abroad)) => abroad.sender,
+        _ => ["Northmere Police", "1 Station Road", "Northmere NE1 4XF"],
     }
+}
+
+/// Somebody who does not exist, and a police force that does not, where a language of the Union is spoken.
+struct Abroad {
+    language: &'static str,
+    sender: [&'static str; 3],
+    name: &'static str,
+    address: [&'static str; 2],
+    jurisdiction: &'static str,
+}
+
+#[rustfmt::skip]
+const ABROAD: &[Abroad] = &[
+    Abroad { language: "de", sender: ["Polizei Nordmoor", "Bahnhofstraße 1", "99998 Nordmoor"], name: "Käthe Groß-Öztürk", address: ["Lindenallee 12", "99998 Nordmoor"], jurisdiction: "DE" },
+    Abroad { language: "fr", sender: ["Police de Nordmare", "1 rue de la Gare", "00998 Nordmare"], name: "Zoé Lefèvre-Nguyen", address: ["12 rue du Château", "00998 Nordmare"], jurisdiction: "FR" },
+    Abroad { language: "es", sender: ["Policía de Normar", "Calle de la Estación 1", "00998 Normar"], name: "Íñigo Muñoz Peña", address: ["Calle Mayor 12", "00998 Normar"], jurisdiction: "ES" },
+    Abroad { language: "pl", sender: ["Policja w Północnej", "ul. Dworcowa 1", "00-998 Północna"], name: "Żaneta Wójcik-Łęcka", address: ["ul. Długa 12", "00-998 Północna"], jurisdiction: "PL" },
+];
+
+fn abroad(template: &Template) -> Option<&'static Abroad> {
+    let language = template.languages.first()?;
+    ABROAD.iter().find(|abroad| template.profile.starts_with("eu-") && abroad.language == language)
 }
 
 /// Its letters look so.
@@ -38,6 +61,7 @@ fn look() -> Look {
     let badge = include_bytes!("../../examples/badge.svg");
     Look {
         logo: Some((badge.as_slice().into(), "Badge of Northmere".to_owned())),
+        signature: None,
         check_page: Some(format!("https://{OWN_DOMAIN}/check")),
     }
 }
@@ -60,9 +84,18 @@ fn unwritten(name: &str) -> String {
 }
 
 /// Somebody who does not exist: the number is one of those that are kept for drama.
-fn person(profile: &str) -> PersonRecord {
+fn person(template: &Template) -> PersonRecord {
     let person = british();
-    if !is_american(profile) {
+    if let Some(Abroad { language, name, address, jurisdiction, .. }) = abroad(template) {
+        return PersonRecord {
+            name: (*name).into(),
+            address: Some(address.map(str::to_owned).to_vec()),
+            language: (*language).into(),
+            jurisdiction: (*jurisdiction).into(),
+            ..person
+        };
+    }
+    if !is_american(&template.profile) {
         return person;
     }
     PersonRecord {
@@ -106,6 +139,12 @@ pub fn fill(texts: &Value, template: &Template) -> Value {
                 fields.entry((*name).to_owned()).or_insert_with(|| json!(unwritten(name)));
             }
         }
+        // What a document in one language prints before all others.
+        if let (0, Some(Value::Object(own))) = (index, filled.get_mut(language)) {
+            for name in TEXTS_ALWAYS.iter().filter(|name| !SAME_EVERYWHERE.contains(name)) {
+                own.entry((*name).to_owned()).or_insert_with(|| json!(unwritten(name)));
+            }
+        }
     }
     filled
 }
@@ -136,19 +175,15 @@ pub fn made_up(template: &Template, texts: &Value, cell: impl Fn(&str) -> String
     });
     let setting = Setting {
         texts: publishing(texts, OWN_DOMAIN),
-        controller_name: sender(&template.profile)[0].into(),
+        controller_name: sender(template)[0].into(),
         sms_sender: "NORTHMERE".into(),
-        controller_address: sender(&template.profile).map(str::to_owned).to_vec(),
+        controller_address: sender(template).map(str::to_owned).to_vec(),
         look: look(),
         date: (2026, 11, 25),
         discreet: table::<Facts>(texts, "facts").discreet,
         watermark: String::new(),
     };
-    Reader {
-        setting,
-        person: PersonRecord { columns: cells.collect(), ..person(&template.profile) },
-        reference_code: CODE.to_owned(),
-    }
+    Reader { setting, person: PersonRecord { columns: cells.collect(), ..person(template) }, reference_code: CODE.to_owned() }
 }
 
 /// Whom an example is written to: the name itself says that nobody is called so.

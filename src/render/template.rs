@@ -4,7 +4,7 @@
 //! in two languages `title.cy = …; title.en = …`, in the order in which they stand, and a line `---` parts them. Partials
 //! are put in before anything else happens, so that a template's hash covers every word that it prints.
 
-use super::marked::{element, unmarked};
+use super::marked::{element, no_signature, signature, unmarked};
 use super::variables::{self, Variable};
 use super::{RenderError, entries, words};
 use crate::model::email::is_subject;
@@ -21,6 +21,8 @@ const PARTIALS: &str = "partials";
 const DRAFTS: &str = "drafts";
 /// The line between the languages of a document.
 const NEXT_LANGUAGE: &str = "\n---\n";
+/// Where the sender's signature stands: `{{signature}}`.
+const SIGNATURE: &str = "signature";
 /// What an engine calls its template.
 const BODY: &str = "body";
 
@@ -288,8 +290,10 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
     let hash = Sha256::digest(source.as_bytes()).into();
     let name = format!("{profile}/{stem}");
     let body = source.split_once('\n').map_or("", |(_, body)| body).trim();
-    let plain = engine(body, path, unmarked)?;
-    let typst = engine(body, path, |value| duly_letter::escape(&unmarked(value)))?;
+    let mut plain = engine(body, path, unmarked)?;
+    plain.register_helper(SIGNATURE, Box::new(no_signature));
+    let mut typst = engine(body, path, |value| duly_letter::escape(&unmarked(value)))?;
+    typst.register_helper(SIGNATURE, Box::new(signature));
     Ok(Template {
         compiled: Arc::new(Compiled { plain, typst }),
         name,

@@ -20,7 +20,7 @@ pub struct Variable {
 }
 
 /// Names that every message has.
-const ALWAYS: &[&str] = &["controller.name", "person.name", "reference_code", "date"];
+const ALWAYS: &[&str] = &["controller.name", "person.name", "reference_code", "date", "signature"];
 /// Signs that begin code, strings, raw text, mathematics, references or labels in a letter's markup.
 const MARKUP: &[char] = &['#', '$', '`', '\\', '@', '<', '>', '~'];
 

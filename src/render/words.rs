@@ -98,8 +98,10 @@ pub fn date((year, month, day): (i32, u8, u8), language: &str, profile: &str) ->
         ("en", Some("US" | "CA")) => "{month} {day}, {year}",
         _ => words.date,
     };
+    // In French the first is the only day of a month that is counted.
+    let day = if words.language == "fr" && day == 1 { "1er".to_owned() } else { day.to_string() };
     let month = words.months[usize::from(month.clamp(1, 12)) - 1];
-    form.replace("{day}", &day.to_string()).replace("{month}", month).replace("{year}", &year.to_string())
+    form.replace("{day}", &day).replace("{month}", month).replace("{year}", &year.to_string())
 }
 
 /// The labels of a letter whose date is `date`.
@@ -121,6 +123,8 @@ mod tests {
         assert_eq!(date(day, "en", "au-ndb"), "9 November 2026");
         assert_eq!(date(day, "cy", "uk-gdpr"), "9 Tachwedd 2026");
         assert_eq!(date(day, "es", "us-ca"), "9 de noviembre de 2026");
+        assert_eq!(date((2026, 12, 1), "fr", "eu-gdpr"), "1er décembre 2026");
+        assert_eq!(date(day, "pl", "uk-gdpr"), "9 listopada 2026");
         assert_eq!((tag("en", "us-ca"), tag("en", "eu-gdpr"), tag("cy", "uk-gdpr")), ("en-US".into(), "en".into(), "cy".into()));
     }
 

@@ -17,6 +17,7 @@ const BADGE: &str = include_str!("../../examples/badge.svg");
 fn look() -> Look {
     Look {
         logo: Some((BADGE.as_bytes().into(), "Badge".to_owned())),
+        signature: None,
         check_page: Some("https://northmere.police.uk/check".to_owned()),
     }
 }
@@ -114,6 +115,74 @@ async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
     // A signature over one hash is no review of another.
     let forged = "insert into template_review select sha256('other'), template, reviewed_by, command_id from template_review";
     assert!(desk.sabotage(forged).await.is_err());
+}
+
+const GERMAN: &str = "
+[de]
+nature = \"Am 9. November 2026 wurde eine Datei von einem Server unseres Lieferanten kopiert.\"
+consequences = \"Jemand könnte so tun, als würde er Sie kennen.\"
+measures = \"Der Server ist abgeschaltet, und wir haben die Polizei informiert.\"
+advice = \"Seien Sie vorsichtig bei Anrufen von Leuten, die Sie nicht kennen.\"
+dates = \"Das geschah am 9. November 2026.\"
+data_types = \"Ihr Name und Ihre Personalnummer.\"
+";
+
+#[tokio::test]
+async fn german_is_a_draft_until_somebody_signed_and_nobody_claims_to_have_measured_it() {
+    let desk = Desk::with_incident("german", "1").await;
+    desk.write("own.toml", &format!("{TEXTS}{GERMAN}"));
+    desk.duly("ann", &["incident", "add", "own", "--controller", "northmere", "--texts", "own.toml"]).fine();
+    desk.write(
+        "german.csv",
+        "Pay number,First name,Surname,Address 1,Town,Postcode,Country,Language\n\
+         PN9,Käthe,Groß-Öztürk,Lindenallee 12,Berlin,10969,DE,German\n",
+    );
+    desk.duly("ann", &["list", "import", "german.csv", "--incident", "own"]).fine();
+    let prepare =
+        || desk.duly("ann", &["plan", "prepare", "--incident", "own", "--route", "letter", "--profile", "eu-gdpr", "--json"]);
+    let refused = prepare();
+    assert_eq!((refused.code, &refused.json()[0]["rule"]), (2, &Value::from("C070")), "{refused:?}");
+
+    let templates = desk.duly("ann", &["template", "list", "--json"]).fine().json();
+    let of = |name: &str| templates.as_array().unwrap().iter().find(|t| t["name"] == name).unwrap().clone();
+    let letter = of("eu-gdpr/letter.de");
+    assert_eq!(letter["draft"], true);
+    let hash = |template: &Value| template["hash"].as_str().unwrap().to_owned();
+    let review = |name: &str, hash: &str| desk.duly("bob", &["template", "review", name, "--hash", hash]);
+    review("eu-gdpr/letter.de", &hash(&of("eu-gdpr/letter.fr"))).refused("`eu-gdpr/letter.de` has another hash", "template list");
+    assert_eq!(prepare().code, 2, "nobody has signed for it yet");
+    review("eu-gdpr/letter.de", &hash(&letter)).fine();
+
+    prepare().fine();
+    let shown = desk.duly("bob", &["plan", "show", "--incident", "own"]).fine().out;
+    assert!(shown.contains("eu-gdpr/letter.de") && shown.contains("how hard it is to read in `de` (C030, C031)"), "{shown}");
+    desk.duly("bob", &["plan", "approve", "--incident", "own"]).fine();
+    let seen = desk.duly("ann", &["template", "preview", "eu-gdpr/letter.de", "--texts", "own.toml", "--json"]).fine().json();
+    let text = seen["text"].as_str().unwrap();
+    assert!(text.contains("Ihre Personalnummer") && !text.contains("supplier") && text.contains("Mary Holt"), "{text}");
+    assert!(seen["not_measured"].as_str().unwrap().contains("`de`"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_signature_is_printed_from_the_next_plan_on_and_takes_part_in_the_looks_name() {
+    let desk = Desk::with_incident("signature", "1").await;
+    desk.write("amis.svg", BADGE);
+    desk.write("broken.svg", "<svg");
+    let set = |more: &[&str]| desk.duly("ann", &[&["controller", "set", "northmere"], more].concat());
+    set(&["--signature", "broken.svg", "--signature-alt", "Ruth Amis"])
+        .refused("the logo or the signature cannot be read", "SVG");
+    set(&["--signature", "amis.svg", "--signature-alt", " "]).refused("has no alternative text", "say in a few words");
+    let plain = set(&["--check-page", "https://northmere.police.uk/check", "--json"]).fine().json();
+
+    let signed = set(&["--signature", "amis.svg", "--signature-alt", "Signature of Ruth Amis", "--json"]).fine().json();
+    assert_ne!(signed["letterhead"], plain["letterhead"]);
+    desk.duly("ann", &["list", "import", "affected.csv", "--incident", "cards"]).fine();
+    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "letter,sms"]).fine();
+    let body = desk.duly("ann", &["plan", "show", "--incident", "cards", "--json"]).fine().json();
+    assert_eq!(body["body"]["letterhead"], signed["letterhead"]);
+    assert_eq!(desk.duly("ann", &["audit", "--json"]).fine().json()["holds"], true);
+
+    assert_eq!(set(&["--signature", "none", "--signature-alt", "", "--json"]).fine().json()["letterhead"], plain["letterhead"]);
 }
 
 /// Years of school that a whole message may take, the words of law and authority among them.

@@ -69,7 +69,12 @@ fn with_letter<T>(number: usize, then: impl FnOnce(&Letter<'_>) -> T) -> T {
     then(&Letter {
         sheet: Sheet::A4,
         print: Print::Standard,
-        letterhead: Letterhead { lines: &lines, logo: Some(Logo { bytes: LOGO.as_bytes(), alt: "Badge" }), discreet: false },
+        letterhead: Letterhead {
+            lines: &lines,
+            logo: Some(Logo { bytes: LOGO.as_bytes(), alt: "Badge" }),
+            signature: None,
+            discreet: false,
+        },
         address: &address,
         reference_code: &code,
         check_page: Some("https://northmere.police.uk/check"),

@@ -47,7 +47,7 @@ impl Batch {
 }
 
 impl Typesetter {
-    /// Typesets letters that share sheet, logo and check page into one PDF. Each is typeset alone too, for its hash, and
+    /// Typesets letters that share sheet, pictures and check page into one PDF. Each is typeset alone too, for its hash, and
     /// must print the same in both. `ident` is the batch's stable identity, and its title.
     pub fn batch(&mut self, letters: &[Letter<'_>], ident: &str) -> Result<Batch, BatchError> {
         let refused = |number: usize| move |source| BatchError { number: number + 1, source };
@@ -81,6 +81,7 @@ impl Typesetter {
 }
 
 /// What the letters of a batch have in common.
-fn shared<'a>(letter: &Letter<'a>) -> (Sheet, Option<&'a [u8]>, Option<&'a str>) {
-    (letter.sheet, letter.letterhead.logo.map(|logo| logo.bytes), letter.check_page)
+fn shared<'a>(letter: &Letter<'a>) -> (Sheet, [Option<&'a [u8]>; 2], Option<&'a str>) {
+    let pictures = [letter.letterhead.logo, letter.letterhead.signature];
+    (letter.sheet, pictures.map(|picture| picture.map(|picture| picture.bytes)), letter.check_page)
 }

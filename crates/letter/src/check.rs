@@ -83,7 +83,9 @@ fn any_page(letter: &Letter<'_>, zones: &Zones, ink: &Ink<'_>) -> Result<(), Let
             if !inside.holds(&ink.area) && !is_logo {
                 return Err(LetterError::PictureOutsideMargins(beyond(ink, &inside)));
             }
-            if zones.folds.iter().any(|fold| ink.area.top - FOLD < *fold && *fold < ink.area.bottom + FOLD) {
+            // A logo or a code has its place; a signature stands where the text ends, and bears a fold.
+            let may_fold = ink.block == Block::Signature;
+            if !may_fold && zones.folds.iter().any(|fold| ink.area.top - FOLD < *fold && *fold < ink.area.bottom + FOLD) {
                 return Err(LetterError::OnFold(place(ink)));
             }
         }

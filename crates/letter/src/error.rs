@@ -40,11 +40,11 @@ pub enum LetterError {
     /// The letterhead is larger than its room.
     #[error("the letterhead does not fit beside the window: it reaches {0}")]
     LetterheadOverflow(Place),
-    /// The logo is neither SVG nor PNG.
-    #[error("the logo cannot be read as SVG or PNG")]
+    /// The logo or the signature is neither SVG nor PNG.
+    #[error("the logo or the signature cannot be read as SVG or PNG")]
     LogoUnreadable,
     /// A picture tells nothing to who cannot see it.
-    #[error("the logo has no alternative text")]
+    #[error("the logo or the signature has no alternative text")]
     AltMissing,
     /// The check page's address could be personal, or is too long to scan.
     #[error("the address of the check page is not a plain https address of at most 80 characters")]
@@ -144,8 +144,8 @@ impl LetterError {
                 "take out of the template what it places by itself: text flows below the window"
             }
             Self::LetterheadOverflow(_) => "shorten the controller's name or address lines",
-            Self::LogoUnreadable => "save the logo as SVG without links to other files, or as PNG",
-            Self::AltMissing => "say in a few words what the logo shows",
+            Self::LogoUnreadable => "save it as SVG without links to other files, or as PNG",
+            Self::AltMissing => "say in a few words what it shows",
             Self::CheckPageNotPlain => {
                 "give the public page's address as https://host/path, without query, fragment or anything personal"
             }

@@ -1,5 +1,6 @@
 //! Values in Typst markup: whatever a name holds prints as it is.
 
+use crate::SIGNATURE;
 use crate::hygiene::tidy;
 
 /// Puts a backslash before every ASCII punctuation character: the lexer of Typst then sees none of its own signs. A value
@@ -9,7 +10,7 @@ pub fn escape(value: &str) -> String {
     let mut out = String::with_capacity(value.len() * 2);
     let is_isolated = value.chars().any(is_right_to_left);
     out.extend(is_isolated.then_some('\u{2068}'));
-    for c in value.chars() {
+    for c in value.chars().filter(|c| *c != SIGNATURE) {
         if c.is_ascii_punctuation() {
             out.push('\\');
         }

@@ -128,6 +128,8 @@ const AIRS: [Air; 3] = [
     Air { size: 10.0 / 10.5, leading: 0.48, spacing: 0.72, above_heading: 0.92, below_heading: 0.5, item: 0.5 },
 ];
 
+/// Height of a signature, mm.
+pub(crate) const SIGNATURE_MM: f64 = 13.0;
 /// Height of a line without its leading, em.
 const LINE: f64 = 0.714;
 /// Sizes of the title and of headings: Typst's own times the layout's.
@@ -146,18 +148,21 @@ impl Air {
         })
     }
 
-    /// Height of a language's title and text, em.
-    fn height(&self, part: &Reckoned, width: f64) -> f64 {
+    /// Height of a language's title and text, em; an em in mm.
+    fn height(&self, part: &Reckoned, width: f64, em: f64) -> f64 {
         let mut height = part.title.lines(width / TITLE) * LINE * TITLE + TITLE;
         let mut before = None;
         for (kind, words) in &part.blocks {
-            let (size, indent) = match kind {
-                Kind::Heading => (HEADING, 0.0),
-                Kind::Item => (1.0, INDENT),
-                Kind::Paragraph => (1.0, 0.0),
+            let lines = |size: f64, indent: f64| {
+                let lines = words.lines((width - indent) / size);
+                size * (lines * LINE + (lines - 1.0) * self.leading)
             };
-            let lines = words.lines((width - indent) / size);
-            height += size * (lines * LINE + (lines - 1.0) * self.leading);
+            height += match kind {
+                Kind::Heading => lines(HEADING, 0.0),
+                Kind::Item => lines(1.0, INDENT),
+                Kind::Paragraph => lines(1.0, 0.0),
+                Kind::Signature => SIGNATURE_MM / em,
+            };
             height += before.map_or(0.0, |before| self.gap(before, *kind));
             before = Some(*kind);
         }
@@ -197,7 +202,7 @@ fn airs(letter: &Letter<'_>) -> impl Iterator<Item = &'static Air> {
             // A second language begins at the head of its page, below date and reference.
             let top = if number == 0 { zones.body_top } else { top };
             let opening = if number > 0 || !whole_head { opening(letter, number, em) } else { 0.0 };
-            opening + air.height(part, width) <= (zones.height - bottom - top) / em + DOUBT
+            opening + air.height(part, width, em) <= (zones.height - bottom - top) / em + DOUBT
         };
         !parts.is_empty() && parts.iter().enumerate().all(fits)
     })

@@ -14,6 +14,7 @@ use typst_layout::Page;
 pub(crate) enum Block {
     Address,
     Letterhead,
+    Signature,
     Other,
 }
 
@@ -37,8 +38,9 @@ pub(crate) struct Ink<'a> {
 
 /// Everything on these pages, in reading order.
 pub(crate) fn read(pages: &[Page]) -> Vec<Ink<'_>> {
-    let (address, letterhead, inks) = (label("address"), label("letterhead"), Vec::with_capacity(128));
-    let mut reader = Reader { address, letterhead, page: 0, boxes: Boxes::default(), inks };
+    let (address, letterhead, signature) = (label("address"), label("letterhead"), label("signature"));
+    let inks = Vec::with_capacity(128);
+    let mut reader = Reader { address, letterhead, signature, page: 0, boxes: Boxes::default(), inks };
     for (number, page) in pages.iter().enumerate() {
         reader.page = number;
         reader.walk(&page.frame, Transform::identity(), Block::Other);
@@ -92,6 +94,7 @@ impl Boxes {
 struct Reader<'a> {
     address: Option<Label>,
     letterhead: Option<Label>,
+    signature: Option<Label>,
     page: usize,
     boxes: Boxes,
     inks: Vec<Ink<'a>>,
@@ -106,6 +109,7 @@ impl<'a> Reader<'a> {
                     let block = match group.label {
                         Some(label) if Some(label) == self.address => Block::Address,
                         Some(label) if Some(label) == self.letterhead => Block::Letterhead,
+                        Some(label) if Some(label) == self.signature => Block::Signature,
                         _ => block,
                     };
                     self.walk(&group.frame, here.pre_concat(group.transform), block);

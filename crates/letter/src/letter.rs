@@ -52,6 +52,8 @@ pub struct Letterhead<'a> {
     pub lines: &'a [String],
     /// Logo.
     pub logo: Option<Logo<'a>>,
+    /// Signature, printed where a body has [`crate::SIGNATURE`].
+    pub signature: Option<Logo<'a>>,
     /// Nothing of the sender stands on the panel that faces the window: the head begins below the first fold.
     pub discreet: bool,
 }
@@ -74,7 +76,7 @@ pub struct Part<'a> {
     pub title: &'a str,
     /// Words around the text.
     pub labels: Labels<'a>,
-    /// Typst markup whose values are already escaped.
+    /// Typst markup whose values are already escaped; the signature stands at [`crate::SIGNATURE`].
     pub body: &'a str,
 }
 

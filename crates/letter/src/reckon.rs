@@ -1,7 +1,7 @@
 //! How many lines a text will take, before it is laid out: its words by the widths of the fonts' own glyphs, put into
 //! lines as the layout puts them. Only the room between certain pairs of glyphs is left out.
 
-use crate::fonts;
+use crate::{SIGNATURE, fonts};
 use std::sync::LazyLock;
 use typst::foundations::Bytes;
 use typst::layout::Abs;
@@ -110,6 +110,7 @@ pub(crate) enum Kind {
     Heading,
     Item,
     Paragraph,
+    Signature,
 }
 
 /// What a body's markup is made of.
@@ -125,6 +126,11 @@ pub(crate) fn blocks(markup: &str) -> Vec<(Kind, Words)> {
         if line.is_empty() {
             is_open = false;
             is_strong = false;
+            continue;
+        }
+        if line.chars().eq([SIGNATURE]) {
+            blocks.push((Kind::Signature, Words::default()));
+            is_open = false;
             continue;
         }
         if !is_open || kind != Kind::Paragraph {

@@ -1,9 +1,9 @@
 //! What Typst may read: a static source, these people's bodies and data, pictures, and the fonts of this program.
 //! Nothing else.
 
-use crate::fit::Fit;
+use crate::fit::{Fit, SIGNATURE_MM};
 use crate::hygiene::tidy;
-use crate::pieces::pieces;
+use crate::pieces::signed_pieces;
 use crate::{Letter, LetterError, Part, fonts, qr};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -18,6 +18,7 @@ const LETTER: &str = include_str!("letter.typ");
 /// The picture of the check page's address, for all letters of one call.
 const CHECK: &str = "/check.luma";
 const LOGO: &str = "/logo";
+const SIGNATURE: &str = "/signature";
 /// What stands in the foot of each letter.
 const FEET: &str = "/feet.json";
 
@@ -32,6 +33,7 @@ pub(crate) struct LetterWorld {
     data: File,
     feet: File,
     logo: File,
+    signature: File,
     check: File,
     /// What `check` shows, and its side, pixels.
     check_page: String,
@@ -82,21 +84,23 @@ impl LetterWorld {
             data: File::new(data)?,
             feet: File::new(FEET)?,
             logo: File::new(LOGO)?,
+            signature: File::new(SIGNATURE)?,
             check: File::new(CHECK)?,
             check_page: String::new(),
             check_side: 0,
         })
     }
 
-    /// Takes letters that share sheet, logo and check page with the first.
+    /// Takes letters that share sheet, logo, signature and check page with the first.
     pub(crate) fn set(&mut self, title: &str, letters: &[(&Letter<'_>, Fit)]) -> Result<(), LetterError> {
         let (first, _) = letters.first().ok_or(LetterError::Batch)?;
-        if let Some(logo) = first.letterhead.logo {
-            if logo.alt.trim().is_empty() {
+        let pictures = [(&mut self.logo, first.letterhead.logo), (&mut self.signature, first.letterhead.signature)];
+        for (file, picture) in pictures.into_iter().filter_map(|(file, picture)| Some((file, picture?))) {
+            if picture.alt.trim().is_empty() {
                 return Err(LetterError::AltMissing);
             }
-            if self.logo.bytes.as_slice() != logo.bytes {
-                self.logo.bytes = Bytes::new(logo.bytes.to_vec());
+            if file.bytes.as_slice() != picture.bytes {
+                file.bytes = Bytes::new(picture.bytes.to_vec());
             }
         }
         if let Some(url) = first.check_page
@@ -113,8 +117,8 @@ impl LetterWorld {
         for (number, (letter, fit)) in letters.iter().enumerate() {
             let mut counts = Vec::new();
             for (part, text) in letter.parts().enumerate() {
-                let pieces = pieces(text.body);
-                counts.push(pieces.len());
+                let (pieces, signed) = signed_pieces(text.body);
+                counts.push((pieces.len(), signed));
                 for (piece, (before, text)) in pieces.into_iter().enumerate() {
                     let id = id(&format!("/{number}-{part}-{piece}.typ")).ok_or(LetterError::Typst)?;
                     // What the letter before said too is neither read nor laid out again.
@@ -149,12 +153,12 @@ impl LetterWorld {
             let line = self.range(span).and_then(|range| source.lines().byte_to_line(range.start));
             return line.map_or(LetterError::Typst, |line| LetterError::Markup(before + line + 1));
         }
-        // The layout itself has no mistakes; what it reads and cannot vouch for is the logo.
+        // The layout itself has no mistakes; what it reads and cannot vouch for are the sender's pictures.
         if has_logo { LetterError::LogoUnreadable } else { LetterError::Typst }
     }
 }
 
-fn letter_value(letter: &Letter<'_>, fit: Fit, pieces: &[usize], check_side: usize) -> Result<Value, LetterError> {
+fn letter_value(letter: &Letter<'_>, fit: Fit, pieces: &[(usize, Vec<usize>)], check_side: usize) -> Result<Value, LetterError> {
     let lines = |lines: &[String]| -> Vec<String> {
         lines.iter().map(|line| tidy(line)).filter(|line| !line.trim().is_empty()).collect()
     };
@@ -162,7 +166,7 @@ fn letter_value(letter: &Letter<'_>, fit: Fit, pieces: &[usize], check_side: usi
     if address.is_empty() {
         return Err(LetterError::AddressEmpty);
     }
-    let parts = letter.parts().zip(pieces).map(|(part, pieces)| part_value(part, *pieces)).collect::<Result<Vec<_>, _>>()?;
+    let parts = letter.parts().zip(pieces).map(|(part, pieces)| part_value(part, pieces)).collect::<Result<Vec<_>, _>>()?;
     let mut value = json!({
         "size": letter.print.body_pt(),
         "fit": fit.value(),
@@ -175,6 +179,9 @@ fn letter_value(letter: &Letter<'_>, fit: Fit, pieces: &[usize], check_side: usi
     if let Some(logo) = letter.letterhead.logo {
         value["logo"] = json!({ "path": LOGO, "alt": tidy(logo.alt) });
     }
+    if let Some(signature) = letter.letterhead.signature {
+        value["signature"] = json!({ "path": SIGNATURE, "alt": tidy(signature.alt), "height": SIGNATURE_MM });
+    }
     if let Some(url) = letter.check_page {
         let shown = url.strip_prefix("https://").unwrap_or(url);
         value["check"] = json!({
@@ -185,7 +192,7 @@ fn letter_value(letter: &Letter<'_>, fit: Fit, pieces: &[usize], check_side: usi
     Ok(value)
 }
 
-fn part_value(part: &Part<'_>, pieces: usize) -> Result<Value, LetterError> {
+fn part_value(part: &Part<'_>, (pieces, signed): &(usize, Vec<usize>)) -> Result<Value, LetterError> {
     let (language, region) = language(part.language)?;
     Ok(json!({
         "language": language, "region": region,
@@ -193,7 +200,7 @@ fn part_value(part: &Part<'_>, pieces: usize) -> Result<Value, LetterError> {
         "date": tidy(part.labels.date),
         "reference": tidy(part.labels.reference),
         "check": tidy(part.labels.check),
-        "pieces": pieces,
+        "pieces": pieces, "signed": signed,
     }))
 }
 
@@ -234,7 +241,7 @@ impl World for LetterWorld {
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        let mut files = [&self.data, &self.feet, &self.logo, &self.check].into_iter();
+        let mut files = [&self.data, &self.feet, &self.logo, &self.signature, &self.check].into_iter();
         files.find(|file| file.id == id).map(|file| file.bytes.clone()).ok_or(FileError::AccessDenied)
     }
 

@@ -9,7 +9,9 @@ use crate::dispatch::accounts;
 use crate::dispatch::plan::outlook::outlook;
 use crate::model::forecast::Outlook;
 use crate::model::quiet::Quiet;
+use crate::model::state::UnknownRule;
 use crate::provider::Ground;
+use crate::render::check::readability::not_measured;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::Plan;
@@ -72,7 +74,8 @@ fn lists(body: &Value) -> Vec<String> {
 fn unknown_rules(body: &Value) -> Vec<String> {
     let rules = body.get("unknown").and_then(Value::as_object).into_iter().flatten();
     let words = rules.map(|(lane, rule)| {
-        let then = if rule == "next_step" { "the next step of the route is taken" } else { "a person is asked" };
+        let rule = rule.as_str().and_then(|rule| rule.parse().ok()).unwrap_or(UnknownRule::Ask);
+        let then = rule.follows();
         format!("{lane}: where nobody can find out whether a call took place, {then}")
     });
     words.collect()
@@ -180,7 +183,8 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     row("contents root", text_at(&body, "/contents/root"));
     lanes(context, &body).into_iter().for_each(|lane| row("lane", lane));
     unknown_rules(&body).into_iter().for_each(|rule| row("unknown", rule));
-    texts(store, &body).await?.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
+    let texts = texts(store, &body).await?;
+    texts.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
     row("sender", text_at(&body, "/sender"));
     let dated = list_at(&body, "date").replace(", ", "-");
     match body.pointer("/parts/letter") {
@@ -188,6 +192,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         None => row("dated", dated),
     }
     checked(&body).into_iter().for_each(|words| row("checked", words));
+    not_measured(&languages(&texts)).into_iter().for_each(|words| row("not measured", words));
     for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
         let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
         let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
@@ -214,6 +219,13 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("hash", hex::encode(&plan.hash));
     Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+/// Languages of the plan's templates, by their names: `uk-gdpr/letter.en+cy`.
+fn languages(texts: &[Text]) -> Vec<String> {
+    let templates = texts.iter().filter(|text| text.what == "template");
+    let named = templates.filter_map(|text| text.name.split('.').nth(1)).flat_map(|languages| languages.split('+'));
+    named.collect::<std::collections::BTreeSet<_>>().into_iter().map(str::to_owned).collect()
 }
 
 /// By what the plan's messages were read; plans from before it was said say nothing.

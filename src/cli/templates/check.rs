@@ -8,6 +8,7 @@ use crate::cli::{Context, Failure, Refusal, pair};
 use crate::intake::csv::{self, Mapping};
 use crate::model::contact::PersonRecord;
 use crate::render::Template;
+use crate::render::check::readability::not_measured;
 use crate::render::check::{Holdings, Report, Severity, Used};
 use crate::render::preview::{fill, made_up, preview};
 use clap::Args;
@@ -67,7 +68,11 @@ pub async fn check(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
         };
         lines.push(format!("{}: {word}", template.name));
         lines.extend(used.iter().map(column_line));
-        data.push(json!({"name": template.name, "draft": template.is_draft, "findings": found, "columns": used}));
+        let unread = not_measured(&template.languages);
+        lines.extend(unread.iter().map(|what| format!("  not measured: {what}")));
+        data.push(
+            json!({"name": template.name, "draft": template.is_draft, "findings": found, "columns": used, "not_measured": unread}),
+        );
         let mut report = Report::default();
         report.add(Uuid::nil(), found);
         if report.lines().next().is_some() {
@@ -148,6 +153,10 @@ fn complete(texts: &Value, template: &Template) -> Value {
 fn write(text: &mut Value, language: &str) {
     let sentence = match language {
         "cy" => "Mae'r testun hwn wedi ei ysgrifennu yn lle un y digwyddiad.",
+        "de" => "Dieser erfundene Text steht hier statt eines Textes von Ihnen.",
+        "fr" => "Ce texte inventé est ici à la place d'un texte de votre part.",
+        "es" => "Este texto inventado está aquí en lugar de uno de los suyos.",
+        "pl" => "Ten zmyślony tekst jest tu zamiast tekstu od Państwa.",
         _ => "This made-up text stands for one of the incident.",
     };
     if text.as_str().is_some_and(|text| text.starts_with('[')) {

@@ -14,6 +14,7 @@ use crate::model::profile::Profile;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::{Facts, table};
 use crate::render::Template;
+use crate::render::check::readability::not_measured;
 use crate::render::check::{Report, Wish};
 use crate::render::message::{Composer, Setting};
 use crate::render::picture::picture;
@@ -128,13 +129,16 @@ fn print(
     let mut report = Report::default();
     report.add(Uuid::nil(), made.findings);
     let unit = if template.channel == Channel::Letter { "pages" } else { "segments" };
-    let data =
-        json!({"name": template.name, "text": text, unit: made.rendered.parts, "findings": report.lines().collect::<Vec<_>>()});
+    let (unread, found) = (not_measured(&template.languages), report.lines().collect::<Vec<_>>());
+    let data = json!({"name": template.name, "text": text, unit: made.rendered.parts, "findings": found, "not_measured": unread});
     context.print(&data, &text);
     let words = findings(&report);
     if !context.json && !words.is_empty() {
         let whom = if args.incident.is_some() { "this person" } else { "a person who does not exist" };
         eprintln!("\nThe content check, for {whom}:\n{words}");
+    }
+    if !context.json {
+        unread.iter().for_each(|what| eprintln!("\nNot measured: {what}"));
     }
     Ok(())
 }

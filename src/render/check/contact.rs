@@ -5,6 +5,7 @@ use super::wording::pattern;
 use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::profile::Demand;
 use crate::model::state::Content;
+use crate::render::words;
 use regex::bytes::Regex;
 use std::sync::LazyLock;
 
@@ -68,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
 /// Names of machines wherever they may stand: behind a scheme, `www.` or `@` whatever they end in, alone by their end.
 static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"https?://(?:[^\s/@]*@)?[^\s/?#:,;()<>\[\]*"']+|(?:\bwww\.|@)[a-z0-9][a-z0-9.-]*\.[a-z]{2,24}\b|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:uk|com|org|net|gov|police|wales|cymru|scot|eu|info|ly|co|gl|me|io|ie|us|ca|au|link|xyz|online|site|app|dev|top|biz|click|live|help|support|shop|cc|tk)\b"#,
+        r#"https?://(?:[^\s/@]*@)?[^\s/?#:,;()<>\[\]*"']+|(?:\bwww\.|@)[a-z0-9][a-z0-9.-]*\.[a-z]{2,24}\b|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:uk|com|org|net|gov|police|wales|cymru|scot|eu|info|ly|co|gl|me|io|ie|us|ca|au|de|fr|es|pl|it|nl|be|at|pt|se|dk|fi|gr|ro|cz|hu|sk|bg|hr|si|ee|lv|lt|lu|mt|cy|ch|link|xyz|online|site|app|dev|top|biz|click|live|help|support|shop|cc|tk)\b"#,
     )
 });
 
@@ -97,8 +98,15 @@ fn host(text: &str) -> &str {
 }
 
 static PHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\+|\b0|\b1[ -]?8|\()[\d ()./-]{6,}\d\b"));
-/// UK numbers that cost more than a call, by how they begin in the country.
-const PREMIUM: &[&str] = &["084", "087", "09", "070", "118"];
+/// Numbers that cost more than a call, by how they begin in the country: the same digits are a town's elsewhere.
+fn premium(profile: &str) -> &'static [&'static str] {
+    match words::region(profile) {
+        Some("GB") => &["084", "087", "09", "070", "118"],
+        Some("US" | "CA") => &["900", "976"],
+        Some("AU") => &["190"],
+        _ => &["0900"],
+    }
+}
 
 /// F5 and P1: a number in a notice is published beforehand, and calling it is free or an ordinary call.
 fn phone(subject: &Subject<'_>, found: &mut Vec<Found>) {
@@ -109,7 +117,7 @@ fn phone(subject: &Subject<'_>, found: &mut Vec<Found>) {
         if !(9..=15).contains(&digits.len()) {
             continue;
         }
-        if PREMIUM.iter().any(|start| digits.starts_with(start)) {
+        if premium(&subject.profile.id).iter().any(|start| digits.starts_with(start)) {
             found.push(Found::at(subject, hit.start(), "a number that costs the caller"));
         } else if !subject.known.has_phone(&digits) {
             found.push(Found::at(subject, hit.start(), "a telephone number that was not published"));
@@ -128,7 +136,9 @@ pub(super) fn national(number: &str) -> String {
 }
 
 static REACHES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\d[\d ()-]{6,}\d|\S+@\S+\.\S+|\bwww\.|https?://|\b[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}\b|\b\d{5}(-\d{4})?\b")
+    pattern(
+        r"\d[\d ()-]{6,}\d|\S+@\S+\.\S+|\bwww\.|https?://|\b[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}\b|\b\d{5}(-\d{4})?\b|\b\d{2}-\d{3}\b",
+    )
 });
 
 /// Parts that say whom to ask.
@@ -137,8 +147,9 @@ const CONTACTS: &[&str] = &["contact_dpo", "contact_general"];
 /// Art. 33(3)(b): the name of who answers. A department's number alone is not a name.
 fn nameless(part: &PartText<'_>) -> Option<String> {
     let capitals = part.text.split_whitespace().filter(|word| word.chars().next().is_some_and(char::is_uppercase)).count();
-    // The sentence's own first word is one capital.
-    (part.id == "contact_dpo" && capitals < 3).then(|| format!("`{}` names nobody", part.id))
+    // The sentence's own first word is one capital; in German each noun is one more.
+    let least = if part.language == "de" { 4 } else { 3 };
+    (part.id == "contact_dpo" && capitals < least).then(|| format!("`{}` names nobody", part.id))
 }
 
 /// Art. 33(3)(b), 45 CFR 164.404(c)(1)(E): and how to reach them.

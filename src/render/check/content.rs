@@ -145,22 +145,37 @@ fn doubled(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
 }
 
-/// Short words that only one of the two languages has.
-const ENGLISH: &[&str] = &["the", "and", "of", "to", "your", "was", "have", "that", "this", "with", "is"];
-const WELSH: &[&str] = &["yn", "yr", "ac", "eich", "wedi", "gan", "mae", "ein", "ar", "chi", "hwn", "nid", "bod"];
+/// Short words by which a language is told from another; letters beyond ASCII as they are.
+#[rustfmt::skip]
+const SHORT_WORDS: &[(&str, &[&str])] = &[
+    ("en", &["the", "and", "of", "to", "your", "was", "have", "that", "this", "with", "is"]),
+    ("cy", &["yn", "yr", "ac", "eich", "wedi", "gan", "mae", "ein", "ar", "chi", "hwn", "nid", "bod"]),
+    ("de", &["der", "die", "das", "und", "ist", "nicht", "wir", "sie", "ihre", "mit", "von", "wurde", "ein", "eine", "den", "was", "im"]),
+    ("fr", &["le", "la", "les", "des", "et", "est", "une", "nous", "vous", "votre", "dans", "avec", "pour", "qui", "sont", "de", "un"]),
+    ("es", &["el", "la", "los", "las", "una", "que", "del", "por", "con", "para", "hemos", "usted", "sus", "su", "de", "un", "ha", "y", "está", "se"]),
+    ("pl", &["nie", "jest", "na", "oraz", "przez", "został", "są", "lub", "się", "że", "pod", "z", "w", "i", "to", "do", "od"]),
+];
+/// Words of another language that a text of one's own may quote.
+const QUOTED_MAX: usize = 1;
+/// English words that a text in a language without a list may have.
+const UNKNOWN_MAX: usize = 3;
 
-/// Welsh where Welsh is declared, English where English is (SI 2023/1041, standards 3 to 5; Art. 34(2)).
+/// Each part reads like the language in which it is declared (SI 2023/1041, standards 3 to 5; Art. 34(2)).
 fn other_language(part: &PartText<'_>) -> Option<String> {
     if !EXPLAINING.contains(&part.id) {
         return None;
     }
-    let words = part.text.to_lowercase();
-    let count = |list: &[&str]| words.split(|c: char| !c.is_alphabetic()).filter(|word| list.contains(word)).count();
-    let (english, welsh) = (count(ENGLISH), count(WELSH));
-    let is_other = match part.language {
-        "cy" => english > welsh,
-        "en" => welsh > english,
-        _ => english > 3,
+    let text = part.text.to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphabetic()).collect();
+    let primary = part.language.split('-').next().unwrap_or_default();
+    let own = SHORT_WORDS.iter().find(|(language, _)| *language == primary).map(|(_, list)| *list);
+    let count = |list: &[&str], but: &[&str]| words.iter().filter(|word| list.contains(word) && !but.contains(word)).count();
+    let mut others = SHORT_WORDS.iter().filter(|(language, _)| *language != primary).map(|(_, list)| *list);
+    let is_other = match own {
+        // A word that both languages have speaks for neither.
+        Some(own) => others.any(|list| count(list, own) > count(own, list).max(QUOTED_MAX)),
+        // Its neighbours share its words; English is what is left over from somebody's sample.
+        None => count(SHORT_WORDS[0].1, &[]) > UNKNOWN_MAX,
     };
     is_other.then(|| format!("`{}` does not read like `{}`", part.id, part.language))
 }

@@ -1,6 +1,7 @@
 //! What is the same for everybody who is told under one profile: made once, before anybody's message is read.
 
 use super::contact::national;
+use super::readability::is_english;
 use super::{Check, Subject, rules};
 use crate::model::texts::Published;
 use std::collections::{BTreeSet, HashMap};
@@ -29,10 +30,15 @@ pub struct PartText<'a> {
     pub id: &'a str,
     /// The language that it is declared in.
     pub language: &'a str,
-    /// Whether the whole document is English.
-    pub is_english: bool,
     /// Its words.
     pub text: &'a str,
+}
+
+impl PartText<'_> {
+    /// Whether it is declared to be English.
+    pub fn is_english(&self) -> bool {
+        is_english(self.language)
+    }
 }
 
 /// What each rule of parts says of these words, by the rule's place among all.
@@ -41,7 +47,6 @@ type Said = Arc<[(usize, String)]>;
 struct Judged {
     id: String,
     language: String,
-    is_english: bool,
     text: String,
     said: Said,
 }
@@ -71,10 +76,9 @@ impl Known {
     /// What rules of parts say of each part of a message, by the part's place; parts of which nothing is said are left out.
     pub(super) fn judge(&self, subject: &Subject<'_>) -> Vec<(usize, Said)> {
         let first = subject.languages.first().map_or("", String::as_str);
-        let is_english = subject.reads_english();
         let parts = subject.message.parts.iter().enumerate().map(|(place, part)| {
             let language = if part.language.is_empty() { first } else { &part.language };
-            let part = PartText { id: &part.id, language, is_english, text: subject.message.of(part) };
+            let part = PartText { id: &part.id, language, text: subject.message.of(part) };
             (place, self.said(&part))
         });
         parts.filter(|(_, said)| !said.is_empty()).collect()
@@ -109,10 +113,10 @@ fn say(part: &PartText<'_>) -> Said {
 impl Judged {
     fn new(part: &PartText<'_>, said: Said) -> Self {
         let (id, language, text) = (part.id.to_owned(), part.language.to_owned(), part.text.to_owned());
-        Self { id, language, is_english: part.is_english, text, said }
+        Self { id, language, text, said }
     }
 
     fn of(&self) -> PartText<'_> {
-        PartText { id: &self.id, language: &self.language, is_english: self.is_english, text: &self.text }
+        PartText { id: &self.id, language: &self.language, text: &self.text }
     }
 }

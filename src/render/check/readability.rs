@@ -18,9 +18,25 @@ pub(super) const RULES: &[Rule] = &[Rule {
     check: Check::Part(hard),
 }];
 
+/// What no rule says of a document: how hard its other languages are to read. None where all of it is English.
+pub fn not_measured(languages: &[String]) -> Option<String> {
+    let others: Vec<String> = languages.iter().filter(|l| !is_english(l)).map(|l| format!("`{l}`")).collect();
+    let others = others.join(" and ");
+    (!others.is_empty()).then(|| {
+        format!(
+            "how hard it is to read in {others} (C030, C031): formula and words are those of English; whoever reviews the template judges it"
+        )
+    })
+}
+
+/// Whether a language tag says English.
+pub(super) fn is_english(language: &str) -> bool {
+    language == "en" || language.starts_with("en-")
+}
+
 /// Art. 12(1): Flesch and Kincaid's grade of the parts that explain, at most that of a fourteen-year-old.
 fn hard(part: &PartText<'_>) -> Option<String> {
-    if !part.is_english || !super::content::EXPLAINING.contains(&part.id) {
+    if !part.is_english() || !super::content::EXPLAINING.contains(&part.id) {
         return None;
     }
     let grade = grade(part.text).filter(|grade| *grade > GRADE_MAX)?;

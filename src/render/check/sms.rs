@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
 
 static LINK: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"\bhttps?://|\bwww\.|\b[a-z0-9-]+(\.[a-z0-9-]+)*\.(uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|link)\b(/\S*)?",
+        r"\bhttps?://|\bwww\.|\b[a-z0-9-]+(\.[a-z0-9-]+)*\.(uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|link|de|fr|es|pl|it|nl|be|at|pt|se|dk|fi|ie)\b(/\S*)?",
     )
 });
 

@@ -1,6 +1,7 @@
 //! What is checked, and by what.
 
 use super::known::Known;
+use super::readability::is_english;
 use super::reading::Reading;
 use super::{Finding, check};
 use crate::model::contact::PersonRecord;
@@ -111,7 +112,8 @@ impl Subject<'_> {
         })
     }
 
+    /// Whether any of it is English.
     pub(super) fn reads_english(&self) -> bool {
-        self.languages.len() == 1 && self.languages.first().is_some_and(|l| l == "en" || l.starts_with("en-"))
+        self.languages.iter().any(|language| is_english(language))
     }
 }

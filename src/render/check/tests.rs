@@ -1,5 +1,6 @@
 //! Each rule has a message that passes and one that fails; taking any part from a shipped template turns the check red.
 
+mod abroad;
 mod odd;
 
 use super::known::Known;
@@ -9,7 +10,7 @@ use crate::model::column::{Cell, Column, ColumnType};
 use crate::model::contact::PersonRecord;
 use crate::model::profile::{Demand, Profile};
 use crate::model::state::{Channel, Content};
-use crate::model::texts::table;
+use crate::model::texts::{in_language, table};
 use crate::render::marked::Marked;
 use crate::render::template::{Template, TemplateSet, Want};
 use crate::render::variables::Variable;
@@ -21,6 +22,9 @@ use std::sync::LazyLock;
 
 static TEMPLATES: LazyLock<TemplateSet> =
     LazyLock::new(|| TemplateSet::load(&[&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")]).unwrap());
+
+/// The made-up texts that come with the program, with those of further languages.
+static EXAMPLES: LazyLock<toml::Table> = LazyLock::new(|| toml::from_str(include_str!("../../../examples/texts.toml")).unwrap());
 
 fn profile(id: &str) -> Profile {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/profiles/{id}.toml"));
@@ -97,7 +101,7 @@ fn texts(id: &str) -> Value {
 }
 
 fn rendered(case: &Case) -> String {
-    let mut texts = case.texts.clone();
+    let mut texts = in_language(&case.texts, &case.template.languages[0]);
     for name in crate::model::texts::TEXTS_OPTIONAL {
         texts.as_object_mut().unwrap().entry(*name).or_insert(json!(""));
     }
@@ -241,6 +245,9 @@ fn shipped() -> impl Iterator<Item = Case> {
             "advice": "Byddwch yn ofalus os bydd rhywun yn gofyn am eich manylion.",
             "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
         });
+        if let Some(own) = EXAMPLES.get(&template.languages[0]) {
+            case.texts[&template.languages[0]] = json!(own);
+        }
         case
     })
 }
@@ -253,7 +260,7 @@ fn every_shipped_template_passes_under_its_profile() {
         // An email under HIPAA or in California ends no notice by itself, and the check says so.
         let ends = case.profile.closes(case.template.channel, case.template.content);
         let warned: Vec<Finding> = run(&case).into_iter().filter(|f| f.rule != "C080" || ends).collect();
-        if !case.template.is_draft {
+        if !case.template.is_draft || EXAMPLES.contains_key(&case.template.languages[0]) {
             assert!(warned.is_empty(), "{}: {warned:#?}", case.template.name);
         }
     }

@@ -1,5 +1,6 @@
 //! Words that must not stand in a message: what was never filled in, what sells, what frightens, what asks for secrets.
 
+use super::abroad;
 use super::known::PartText;
 use super::reading::Reading;
 use super::{Check, Found, Rule, Severity, Subject};
@@ -83,7 +84,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Patterns that are looked for at once, and then one by one for their places.
-struct Patterns {
+pub(super) struct Patterns {
     all: RegexSet,
     each: Vec<Regex>,
 }
@@ -91,7 +92,7 @@ struct Patterns {
 impl Patterns {
     /// The patterns are of this program: one that does not compile is found by its first test.
     #[expect(clippy::expect_used, reason = "constants, each compiled by a test")]
-    fn new(patterns: &[&str]) -> Self {
+    pub(super) fn new(patterns: &[&str]) -> Self {
         let plain = patterns.iter().map(|p| format!("(?i-u){p}"));
         let each: Vec<Regex> = plain.clone().map(|p| Regex::new(&p).expect("a pattern of this file")).collect();
         Self { all: RegexSet::new(plain).expect("the same patterns"), each }
@@ -152,7 +153,7 @@ fn jargon(subject: &Subject<'_>, found: &mut Vec<Found>) {
 
 /// Art. 34(2): `an incident` alone says nothing of what happened.
 fn vague(part: &PartText<'_>) -> Option<String> {
-    let is_nature = part.is_english && part.id == "nature";
+    let is_nature = part.is_english() && part.id == "nature";
     let is_short = is_nature && part.text.split_whitespace().count() < NATURE_WORDS_MIN;
     (is_short && part.text.to_lowercase().contains("incident"))
         .then(|| "`nature` only says that there was an incident".to_owned())
@@ -178,6 +179,7 @@ static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
 /// EDPB 9/2022 section III.C, Reg. 611/2013 Art. 3(4): nothing else travels with a notice.
 fn marketing(subject: &Subject<'_>, found: &mut Vec<Found>) {
     note(subject, &SELLS, "words that sell", found);
+    abroad::of(subject).for_each(|words| note(subject, &words.sells, "words that sell", found));
 }
 
 static ASKS: LazyLock<Regex> = LazyLock::new(|| {
@@ -192,10 +194,13 @@ static DENIES: LazyLock<Regex> = LazyLock::new(|| {
 /// A message that asks trains its readers to answer the next one, which is a forger's.
 fn asks(subject: &Subject<'_>, found: &mut Vec<Found>) {
     let plain = subject.reading.plain();
-    for hit in ASKS.find_iter(plain.as_bytes()) {
-        let sentence = plain[..hit.start()].rfind(['.', '!', '?', '\n']).map_or(0, |at| at + 1);
-        if !DENIES.is_match(&plain.as_bytes()[sentence..hit.end()]) {
-            found.push(Found::at(subject, hit.start(), "it asks for a secret or for data"));
+    let denies = |sentence: &[u8]| DENIES.is_match(sentence) || abroad::of(subject).any(|words| words.denies.is_match(sentence));
+    for asks in std::iter::once(&*ASKS).chain(abroad::of(subject).map(|words| &words.asks)) {
+        for hit in asks.find_iter(plain.as_bytes()) {
+            let sentence = plain[..hit.start()].rfind(['.', '!', '?', '\n']).map_or(0, |at| at + 1);
+            if !denies(&plain.as_bytes()[sentence..hit.end()]) {
+                found.push(Found::at(subject, hit.start(), "it asks for a secret or for data"));
+            }
         }
     }
 }
@@ -219,6 +224,7 @@ static PRESSES: LazyLock<Patterns> = LazyLock::new(|| {
 fn presses(subject: &Subject<'_>, found: &mut Vec<Found>) {
     if subject.channel == Channel::Sms {
         note(subject, &PRESSES, "words that press", found);
+        abroad::of(subject).for_each(|words| note(subject, &words.presses, "words that press", found));
     }
 }
 

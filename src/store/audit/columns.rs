@@ -2,9 +2,9 @@
 //! they must say the same.
 
 use super::{Finding, Snapshot, finding, found};
-use crate::model::look::Look;
 use crate::model::statement::controller_set;
 use crate::store::StoreError;
+use crate::store::letterhead::look;
 use crate::store::unit::{IncidentKey, hash};
 use duly_ledger::Event;
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ impl Snapshot {
     /// Letterheads: named by what they are made of, signed, and told by the controller's log.
     async fn audit_letterheads(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
-            "select h.letterhead_no, h.hash, h.logo, h.logo_alt, h.check_page, h.set_by, h.command_id, c.slug
+            "select h.letterhead_no, h.hash, h.logo, h.logo_alt, h.check_page, h.signature, h.signature_alt, h.set_by, h.command_id, c.slug
                from letterhead h join controller c using (controller_id) where controller_id = $1 order by h.letterhead_no",
             incident.controller_id
         )
@@ -131,8 +131,7 @@ impl Snapshot {
         let mut findings = Vec::new();
         for row in rows {
             let named = hash(&row.hash)?;
-            let look =
-                Look { logo: row.logo.map(|bytes| (bytes.into(), row.logo_alt.unwrap_or_default())), check_page: row.check_page };
+            let look = look((row.logo, row.logo_alt), (row.signature, row.signature_alt), row.check_page);
             let words = controller_set(&row.slug, &named);
             let is_signed = commands.get(&row.command_id).is_some_and(|signed| signed.says(row.set_by, &words));
             // The same look may be set again later: each row has an event of its own.

@@ -1,8 +1,13 @@
 //! Letters to begin with; a test changes what it is about.
 
-use duly_letter::{Labels, Letter, LetterDate, LetterError, Letterhead, Logo, Part, Print, Sheet, Typeset, Typesetter, escape};
+use duly_letter::{
+    Labels, Letter, LetterDate, LetterError, Letterhead, Logo, Part, Print, SIGNATURE, Sheet, Typeset, Typesetter, escape,
+};
 
 pub const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60"><path d="M30 2 54 11V31C54 45 43 54 30 58 17 54 6 45 6 31V11Z" fill="#1d3557"/><path d="M30 14l4.7 9.6 10.6 1.5-7.6 7.5 1.8 10.5-9.5-5-9.5 5 1.8-10.5-7.6-7.5 10.6-1.5Z" fill="#f1faee"/></svg>"##;
+
+/// Somebody's hand, as it is scanned.
+pub const SIGNED: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 180 50"><path d="M6 38C18 4 30 2 26 20S12 44 20 40 34 20 42 24 36 40 46 34 54 20 60 24 56 38 66 34 76 22 84 24 80 36 92 34 108 26 120 28 150 30 174 18" fill="none" stroke="#10203f" stroke-width="2.4" stroke-linecap="round"/></svg>"##;
 
 pub const ENGLISH: Labels<'_> = Labels {
     date: "23 November 2026",
@@ -29,6 +34,7 @@ pub struct Given {
     pub discreet: bool,
     pub lines: Vec<String>,
     pub logo: Option<(Vec<u8>, String)>,
+    pub signature: Option<(Vec<u8>, String)>,
     pub address: Vec<String>,
     pub code: String,
     pub check_page: Option<String>,
@@ -51,6 +57,7 @@ pub fn letter_to(name: &str) -> Given {
         discreet: false,
         lines: lines(&["Northmere Police", "Data Protection Office", "1 Station Road", "Northmere", "NE1 4XF"]),
         logo: Some((LOGO.into(), "Badge of Northmere Police".to_owned())),
+        signature: None,
         address: lines(&[name, "14 Orchard Terrace", "Flat 2", "Northmere", "NE3 7QD"]),
         code: "7K4T-9QXM-3W".to_owned(),
         check_page: Some("https://northmere.police.uk/check".to_owned()),
@@ -83,6 +90,9 @@ pub fn kinds() -> Vec<(&'static str, Given)> {
     };
     vec![
         ("a4", given.clone()),
+        ("a4-signed", signed(given.clone())),
+        ("a4-signed-large", signed(Given { print: Print::Large, ..given.clone() })),
+        ("us-letter-signed", signed(us.clone())),
         ("a4-plain", Given { logo: None, check_page: None, ..given.clone() }),
         ("a4-large", Given { print: Print::Large, ..given.clone() }),
         ("a4-discreet", Given { discreet: true, ..given }),
@@ -94,6 +104,13 @@ pub fn kinds() -> Vec<(&'static str, Given)> {
         ("a4-arabic-name", letter_to("محمد عبد الرحمن الهاشمي")),
         ("a4-seven-lines", Given { address: seven_lines(), ..letter_to(name) }),
     ]
+}
+
+/// With a picture of a signature above the name.
+pub fn signed(given: Given) -> Given {
+    let body = given.body.replace("Yours sincerely,\n", &format!("Yours sincerely,\n\n{SIGNATURE}\n"));
+    assert_ne!(body, given.body, "the text has a closing");
+    Given { body, signature: Some((SIGNED.into(), "Signature of Ruth Amis".to_owned())), ..given }
 }
 
 pub fn seven_lines() -> Vec<String> {
@@ -123,6 +140,7 @@ impl Given {
             letterhead: Letterhead {
                 lines: &self.lines,
                 logo: self.logo.as_ref().map(|(bytes, alt)| Logo { bytes, alt }),
+                signature: self.signature.as_ref().map(|(bytes, alt)| Logo { bytes, alt }),
                 discreet: self.discreet,
             },
             address: &self.address,

@@ -7,6 +7,7 @@ mod given;
 mod pdf;
 mod refused;
 mod same;
+mod signed;
 mod text;
 
 #[test]
