@@ -20,12 +20,18 @@ pub fn figure(n: u64) -> String {
 pub fn text(document: &Document) -> String {
     let mut parts = vec![document.title.clone(), document.lead.clone(), pairs(&document.about)];
     for section in &document.sections {
-        parts.push(section.heading.to_uppercase());
+        parts.push(capitals(&section.heading));
         parts.extend(section.blocks.iter().map(block));
     }
     parts.push(document.foot.clone());
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
+}
+
+/// A heading in capitals, but for ids, which are copied and searched for as they are.
+fn capitals(heading: &str) -> String {
+    let word = |word: &str| if word.starts_with("p_") { word.to_owned() } else { word.to_uppercase() };
+    heading.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn block(block: &Block) -> String {
@@ -76,4 +82,15 @@ fn columns(rows: &[&Vec<String>], right: &[usize]) -> String {
         out.push_str(line.trim_end());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::capitals;
+
+    #[test]
+    fn a_heading_is_in_capitals_and_an_id_in_it_as_it_is() {
+        assert_eq!(capitals("How it was drawn"), "HOW IT WAS DRAWN");
+        assert_eq!(capitals("3. p_0a1b"), "3. p_0a1b");
+    }
 }
