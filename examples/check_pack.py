@@ -2,15 +2,16 @@
 """Reads the pack of an incident with nothing of Duly's: written from docs/evidence-format.md alone.
 
     pip install cryptography
-    ./check_pack.py PACK.zip "$(cat log.vkey)" [OLDER.zip]
+    ./check_pack.py PACK.zip log.vkey [OLDER.zip]
 
-It checks the signature, that the leaves make the signed root and all tiles, the spelling of each event and its place in its
+The key is a vkey or a file with one. It checks the signature, that the leaves make the signed root and all tiles, the spelling of each event and its place in its
 person's chain, that the lists are the frozen ones, and, with a pack from before, that this log goes on from it. It is an
 example: the other rules, and changes of the log's key, are duly-verify's. Ends with 1 where anything does not hold.
 """
 import base64
 import hashlib
 import json
+import os
 import sys
 import zipfile
 from collections import Counter
@@ -48,6 +49,7 @@ def tiles_of(kind, count):
 
 
 def read_checkpoint(note, vkey):
+    holds(vkey.count("+") >= 2, f"{vkey} is no vkey, and no file with one")
     name, key_id, key = vkey.split("+", 2)
     key = base64.b64decode(key, validate=True)
     holds(hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex() == key_id, "the vkey's id is not its key's")
@@ -103,6 +105,9 @@ def read_story(pack, leaves):
 
 
 def main(path, vkey, older=None):
+    if os.path.isfile(vkey):
+        with open(vkey) as file:
+            vkey = file.read().strip()
     pack = zipfile.ZipFile(path)
     size, root = read_checkpoint(pack.read("checkpoint").decode(), vkey)
     leaves, hashes = read_leaves(pack, size)

@@ -257,6 +257,11 @@ async fn the_python_example_reads_a_pack_and_refuses_a_changed_one() {
     let size = open_note(&file(&pack, "checkpoint"), &vkey).size();
     let said = python(&stage, &[&pack, &older], &vkey);
     assert_eq!(said, (true, format!("good: {size} leaves, {PEOPLE} people, {{'notified': {PEOPLE}}}\n")));
+    let key_file = stage.folder.path().join("log.vkey");
+    std::fs::write(&key_file, format!("{vkey}\n")).unwrap();
+    assert_eq!(python(&stage, &[&pack, &older], key_file.to_str().unwrap()), said);
+    let nowhere = "bad: nowhere is no vkey, and no file with one\n".to_owned();
+    assert_eq!(python(&stage, &[&pack], "nowhere"), (false, nowhere));
     assert_eq!(python(&stage, &[&older, &pack], &vkey), (false, "bad: this log does not go on from the older pack\n".to_owned()));
     for (name, what) in [
         ("checkpoint", "bad: "),
