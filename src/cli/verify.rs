@@ -4,7 +4,7 @@ use super::failure::read_bytes;
 use super::{Context, Failure, Refusal};
 use crate::evidence::anchor::{Roots, stamp};
 use clap::Args;
-use duly_ledger::verify::{Code, Finding, Options, OwnList, Report, Trust, Verdict, verify};
+use duly_ledger::verify::{Code, Finding, Options, OwnList, Report, Trust, Verdict, approver_keys, verify};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,10 @@ pub struct Verify {
     /// Check time stamps too: the authority's root certificate in PEM, from the authority itself
     #[arg(long, value_name = "FILE.pem")]
     tsa_root: Option<PathBuf>,
+    /// Key of an approver whom you know, in 64 hexadecimal digits, or a file with one a line: no other key approves; may be
+    /// given again
+    #[arg(long, value_name = "KEY")]
+    approver: Vec<String>,
     /// Tell also findings that may follow from others
     #[arg(long)]
     all: bool,
@@ -54,6 +58,9 @@ pub fn run(context: &Context, args: &Verify) -> Result<(), Failure> {
         (None, None) => return Err(wrong("no key is given".to_owned())),
     };
     let mut options = Options { is_complete: args.complete, tells_all: args.all, ..Options::default() };
+    for keys in &args.approver {
+        options.approvers.extend(approver_keys(keys).map_err(wrong)?);
+    }
     for path in &args.known_checkpoint {
         options.known_checkpoints.push(read_bytes(path)?);
     }

@@ -1,6 +1,6 @@
 // Each case is a pack and what the page must say of it. `codes` is exact: one fault, and nothing that does not follow from it.
 
-import { Incident, KEYS, fieldKey, ORIGIN, USERS, canonical, changeOf, logFiles, message, personId, sha256, treeHash, zip } from './packs.mjs';
+import { Incident, KEYS, fieldKey, ORIGIN, USERS, canonical, changeOf, logFiles, message, personId, sha256, stamp, treeHash, zip } from './packs.mjs';
 
 const P = [0, 1, 2, 3, 4, 5].map(personId);
 /** One case: `events` spoils an incident, `files` a pack's files, `bytes` the zip. */
@@ -25,8 +25,10 @@ const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found'
 /** A policy that asks for one witness, and that witness's line under a checkpoint. */
 const POLICY = `log ${KEYS.log.vkey(ORIGIN)}\nwitness w ${KEYS.witness.vkey('witness.example', 4)}\nquorum w\n`;
 const cosign = (note, key = KEYS.witness) => key.cosign('witness.example', note.slice(0, note.indexOf('\n\n') + 1), 1763000000);
-/** As much of an RFC 3161 response as says what was stamped, and when. */
-const stamp = bytes => Buffer.concat([Buffer.from('060b2a864886f70d0109100104', 'hex'), Buffer.of(0x04, 0x20), sha256(bytes), Buffer.of(2, 1, 7, 0x18, 15), Buffer.from('20261111100000Z')]);
+/** What a search for a hash and a date takes for a time stamp. */
+const looks = bytes => Buffer.concat([Buffer.from('060b2a864886f70d0109100104', 'hex'), Buffer.of(0x04, 0x20), sha256(bytes), Buffer.of(2, 1, 7, 0x18, 15), Buffer.from('20261111100000Z')]);
+/** A checkpoint of eleven leaves with this beside it. */
+const stamped = make => (f, i) => { f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))); f.set('anchors/11.tsr', make(i.checkpoint(11))); };
 const reference = p => fieldKey(p, 'external_reference');
 /** The reader's own rows: people of list 1 in the order of their rows. */
 const rows = people => `External reference;Note\n${[...people, people[0], people[1]].map(p => `"external_reference of  ${p}";x\n`).join('')}nonsense;"a ""quoted"" note"\n`;
@@ -68,7 +70,7 @@ const place = i => i.events.findIndex(e => e.change);
 const name = (files, start) => [...files.keys()].find(n => n.startsWith(start));
 
 export const CASES = [
-  { name: 'a good pack', verdict: 'good', codes: [] },
+  { name: 'a good pack', verdict: 'good', codes: [], says: '1 difference, Wed 11 Nov 2026, 09:00:07 UTC, leaf 10: state_differs' },
   { name: 'a good pack of more than one tile', verdict: 'good', codes: [], people: 400 },
   { name: 'a good pack, key as 64 digits', verdict: 'good', codes: [], key: KEYS.log.public.toString('hex') },
   { name: 'a good pack, key as a policy', verdict: 'good', codes: [], key: `log ${KEYS.log.vkey(ORIGIN)}\nquorum none\n` },
@@ -78,13 +80,23 @@ export const CASES = [
   bad('a cosignature by somebody else', ['witness'], { key: POLICY, files: (f, i) => { const [dash, name, line] = cosign(i.checkpoint()).split(' '), other = Buffer.from(line, 'base64'); other[40] ^= 1; f.set(`anchors/${i.leaves.length}.cosig`, Buffer.from(`${dash} ${name} ${other.toString('base64')}\n`)); } }),
   bad('a cosignature of another checkpoint', ['witness'], { key: POLICY, files: (f, i) => f.set(`anchors/${i.leaves.length}.cosig`, Buffer.from(cosign(i.checkpoint(11)))) }),
   { name: 'a good pack with cosignatures, and no policy that names the witness', verdict: 'good', codes: [], files: (f, i) => f.set('anchors/11.cosig', Buffer.from(cosign(i.checkpoint(11)))) },
-  { name: 'a good pack with a time stamp', verdict: 'good', codes: [], files: (f, i) => { f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))); f.set('anchors/11.tsr', stamp(i.checkpoint(11))); } },
-  bad('a time stamp over something else', ['anchor'], { files: (f, i) => { f.set('anchors/11.checkpoint', Buffer.from(i.checkpoint(11))); f.set('anchors/11.tsr', stamp('something else')); } }),
+  { name: 'a good pack with a time stamp', verdict: 'good', codes: [], files: stamped(stamp) },
+  { name: 'a good pack with a time stamp that names part of a second', verdict: 'good', codes: [], files: stamped(bytes => stamp(bytes, { time: '20261111100000.25Z' })) },
+  bad('a time stamp over something else', ['anchor'], { files: stamped(() => stamp('something else')) }),
+  bad('bytes that only look like a time stamp', ['anchor'], { files: stamped(looks) }),
+  bad('a time stamp with a byte behind it', ['anchor'], { files: stamped(bytes => Buffer.concat([stamp(bytes), Buffer.of(0)])) }),
+  bad('a time stamp that the authority refused', ['anchor'], { files: stamped(bytes => stamp(bytes, { status: 2 })) }),
+  bad('a time stamp that nobody signed', ['anchor'], { files: stamped(bytes => stamp(bytes, { signers: 0 })) }),
+  bad('a time stamp of no day', ['anchor'], { files: stamped(bytes => stamp(bytes, { time: '20261311100000Z' })) }),
+  bad('a time stamp without its checkpoint', ['anchor'], { files: (f, i) => f.set('anchors/11.tsr', stamp(i.checkpoint(11))) }),
+  bad('an anchored checkpoint under the name of another size', ['anchor'], { files: (f, i) => f.set('anchors/12.checkpoint', Buffer.from(i.checkpoint(11))) }),
   { name: 'the reader\u2019s own rows', verdict: 'good', codes: [], csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => keysOf(f, i, reference) },
   bad('two of the reader\u2019s own rows in each other\u2019s place', ['own_list'], { csv: true, list: i => { const [a, b, c, d, e] = i.lists.get(1); return rows([a, b, d, c, e]); }, files: (f, i) => keysOf(f, i, reference) }),
   bad('a row more than the pack knows', ['own_list'], { csv: true, list: i => `${rows(i.lists.get(1))}external_reference of ${P[5]};x\n`, files: (f, i) => keysOf(f, i, reference) }),
   bad('a person of the list who is said to be a repeat', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/rows.jsonl', r => r.toString().replace('"person"', '"duplicate_of"')); } }),
   bad('a person of the list who is said to be nobody', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/rows.jsonl', r => r.toString().replace(/"person","list":1,"p":"[0-9a-f]+"/, '"duplicate_of","list":1,"p":null')); } }),
+  bad('a row that became what there is not', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/rows.jsonl', r => r.toString().replace('"quarantined"', '"forgotten"')); } }),
+  bad('openings with a line that is none', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/openings.jsonl', r => `${r}nobody\n`); } }),
   { name: 'the reader\u2019s own rows, and a pack without openings', verdict: 'partial', codes: [], csv: true, list: i => rows(i.lists.get(1)) },
   { name: 'a good pack without a key', verdict: 'unsigned', codes: [], key: '' },
   { name: 'a good pack with an older checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint(11) },
@@ -129,10 +141,22 @@ export const CASES = [
   bad('a change without a signature', ['fields'], { events: falsely([KEYS.log, KEYS.second], () => ({ old_signature: 'none' })) }),
   { name: 'a person\u2019s pack', kind: 'person', verdict: 'good', codes: [] },
   { name: 'a person\u2019s pack without a key', kind: 'person', verdict: 'unsigned', codes: [], key: '' },
+  { name: 'a person\u2019s pack and the checkpoint that the reader has', kind: 'person', verdict: 'good', codes: [], older: i => i.checkpoint() },
+  { name: 'a person\u2019s pack and an older checkpoint', kind: 'person', verdict: 'partial', codes: [], older: i => i.checkpoint(11) },
+  { name: 'a person\u2019s pack and a checkpoint of another log', kind: 'person', verdict: 'partial', codes: [], older: i => i.checkpoint(11, KEYS.log, ORIGIN.replace('1', '2')) },
+  { name: 'a person\u2019s pack and the reader\u2019s own list', kind: 'person', verdict: 'partial', codes: [], list: i => i.lines(i.lists.get(1)).map(l => `${l}\n`).join('') },
+  { name: 'a person\u2019s pack and the keys of approvers', kind: 'person', verdict: 'partial', codes: [], approvers: KEYS.approver.public.toString('hex') },
+  bad('a person\u2019s pack and a newer checkpoint', ['rollback'], { kind: 'person', older: i => KEYS.log.note(ORIGIN, `${ORIGIN}\n${i.leaves.length + 1}\n${sha256('x').toString('base64')}\n`) }),
+  bad('a person\u2019s pack and another log of the same size', ['rollback'], { kind: 'person', older: i => KEYS.log.note(ORIGIN, `${ORIGIN}\n${i.leaves.length}\n${sha256('x').toString('base64')}\n`) }),
   { name: 'a log of a later version', verdict: 'cannot', codes: [], events: i => { i.opened.d.format = 2; } },
   { name: 'half a zip', verdict: 'cannot', codes: [], bytes: b => b.subarray(0, b.length / 2) },
   { name: 'a zip of something else', verdict: 'cannot', codes: [], files: f => { f.clear(); f.set('letter.txt', Buffer.from('hello')); } },
 
+  bad('text before the zip', ['pack'], { bytes: b => Buffer.concat([Buffer.from('Dear regulator,\n'), b]) }),
+  bad('text behind the zip', ['pack'], { bytes: b => Buffer.concat([b, Buffer.from('Yours faithfully\n')]) }),
+  bad('a second end behind the zip\u2019s directory', ['pack'], { bytes: b => Buffer.concat([b, b.subarray(-22)]) }),
+  bad('a comment in the zip', ['pack'], { bytes: b => { const said = Buffer.from('good'), end = Buffer.from(b); end.writeUInt16LE(said.length, end.length - 2); return Buffer.concat([end, said]); } }),
+  bad('text before the zip, and a directory that knows it', ['pack'], { before: Buffer.from('Dear regulator,\n') }),
   bad('a name twice', ['pack'], { entries: e => [...e, e[3]] }),
   bad('a name that differs from another by its case alone', ['pack'], { files: f => f.set('CHECKPOINT', Buffer.from('x')) }),
   bad('a name with a dot at its end', ['pack'], { files: f => f.set('checkpoint.', Buffer.from('x')) }),
@@ -191,6 +215,8 @@ export const CASES = [
   bad('an event id twice', ['repeated_id'], { events: i => { const id = USERS.preparer; at(i, 'row.discarded').id = id; at(i, 'receipt.late').id = id; } }),
 
   bad('a person dropped from the manifest', ['manifest'], { files: (f, i) => change(f, 'manifest.jsonl', m => m.toString().replace(`${i.lines([P[0]])[0]}\n`, '')) }),
+  bad('list 1 under two names', ['manifest'], { files: f => f.set('manifest.1.jsonl', f.get('manifest.jsonl')) }),
+  bad('a manifest of a list without a number', ['manifest'], { files: f => f.set('manifest.02.jsonl', f.get('manifest.2.jsonl')) }),
   bad('a manifest that is not there', ['manifest'], { files: f => f.delete('manifest.2.jsonl') }),
   bad('a manifest out of order', ['manifest'], { files: f => change(f, 'manifest.jsonl', m => `${m.toString().trimEnd().split('\n').reverse().join('\n')}\n`) }),
   bad('a person in two lists', ['manifest'], { events: i => { i.lists.get(2).push(P[4]); i.contents = () => [...new Set(Object.getPrototypeOf(i).contents.call(i))]; } }),
@@ -222,6 +248,17 @@ export const CASES = [
   { name: 'a plan that asks for two approvals, and has both', verdict: 'good', codes: [], events: i => { i.inPlan = { approvals: 2 }; after(i, at(i, 'plan.approved'), { k: 'plan.approved', plan: 1, d: { user: OTHER } }); }, files: f => approve(f, KEYS.second) },
   bad('a plan whose text says a thing twice', ['plan'], { events: i => { i.spellPlan = text => text.replace('"v":1', '"v":1,"v":1'); } }),
   bad('a plan that names a list that was not frozen so', ['plan'], { events: i => { i.inPlan = { lists: [{ list: 1, people: 6, root: HASH }] }; } }),
+  bad('a plan that no event prepared', ['plan'], { files: f => { f.set('plans/2.json', f.get('plans/1.json')); f.set('contents.2.jsonl', f.get('contents.1.jsonl')); } }),
+  bad('empty contents of a plan that there is not', ['plan'], { files: f => f.set('contents.2.jsonl', Buffer.alloc(0)) }),
+  bad('an approval of a plan that there is not', ['plan'], { files: f => f.set('approvals/2-1.json', f.get('approvals/1-1.json')) }),
+  bad('a plan under a name that the format does not have', ['plan'], { files: f => f.set('plans/01.json', f.get('plans/1.json')) }),
+  bad('contents under a name that the format does not have', ['contents'], { files: f => f.set('contents.jsonl', f.get('contents.1.jsonl')) }),
+  bad('an approval under a name that the format does not have', ['approval'], { files: f => f.set('approvals/1.json', f.get('approvals/1-1.json')) }),
+  bad('an anchor under a name that the format does not have', ['anchor'], { files: f => f.set('anchors/latest.tsr', Buffer.from('x')) }),
+  bad('a text without a hash for its name', ['text'], { files: f => f.set('texts/readme.txt', Buffer.from('x')) }),
+  { name: 'a plan that was approved by a key that the reader knows', verdict: 'good', codes: [], approvers: `# the controller\u2019s\n${KEYS.second.public.toString('hex')}\n${KEYS.approver.public.toString('hex')} Bob\n` },
+  bad('a plan that was approved by a key that the reader does not know', ['approval'], { approvers: KEYS.second.public.toString('hex') }),
+  bad('a plan that asks for two approvals, and the reader knows one of the keys', ['approval'], { approvers: KEYS.approver.public.toString('hex'), events: i => { i.inPlan = { approvals: 2 }; after(i, at(i, 'plan.approved'), { k: 'plan.approved', plan: 1, d: { user: OTHER } }); }, files: f => approve(f, KEYS.second) }),
   bad('a plan without its contents', ['contents'], { files: f => f.delete('contents.1.jsonl') }),
   bad('notified under a profile that says what ends a notice nowhere', ['notice'], { events: i => { i.profiles = { 'uk-gdpr': {} }; } }),
   bad('contents that are not those of the plan', ['contents'], { files: (f, i) => change(f, 'contents.1.jsonl', c => c.toString().replace(`${i.contents().find(l => l.includes(P[5]))}\n`, '')) }),
@@ -364,6 +401,6 @@ export function build(c) {
   const files = c.kind === 'person' ? incident.personFiles(P[0]) : c.generations ? twoGenerations(incident) : incident.files();
   c.files?.(files, incident);
   const entries = c.entries ? c.entries([...files]) : [...files];
-  const bytes = zip(entries, c.lie), pack = c.bytes ? c.bytes(bytes) : bytes;
-  return { pack, key: c.key ?? (c.generations ? KEYS.log.public.toString('hex') : KEYS.log.vkey(ORIGIN)), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, listName: c.csv ? 'own.csv' : 'own.jsonl', complete: c.complete ?? false };
+  const bytes = zip(entries, c.lie, c.before), pack = c.bytes ? c.bytes(bytes) : bytes;
+  return { pack, key: c.key ?? (c.generations ? KEYS.log.public.toString('hex') : KEYS.log.vkey(ORIGIN)), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, approvers: c.approvers ?? null, listName: c.csv ? 'own.csv' : 'own.jsonl', complete: c.complete ?? false };
 }

@@ -200,6 +200,16 @@ export function changeOf([old, next], size, origin = ORIGIN) {
   return { size, old: a, new: b, old_signature: old.sign(text).toString('hex'), new_signature: next.sign(text).toString('hex') };
 }
 
+const der = (tag, ...parts) => { const content = Buffer.concat(parts); return Buffer.concat([Buffer.from(content.length < 128 ? [tag, content.length] : [tag, 0x81, content.length]), content]); };
+/** A response of RFC 3161 over some bytes; of no authority, as nobody signed it. */
+export function stamp(bytes, { status = 0, signers = 1, time = '20261111100000Z' } = {}) {
+  const of = text => Buffer.from(text, 'hex'), algorithm = der(0x30, of('0609608648016503040201'));
+  const info = der(0x30, of('020101'), of('06032a0304'), der(0x30, algorithm, der(4, sha256(bytes))), of('020107'), der(0x18, Buffer.from(time)));
+  const signer = der(0x30, of('020101'), of('8000'), algorithm, algorithm, of('04020000'));
+  const data = der(0x30, of('020103'), der(0x31, algorithm), der(0x30, of('060b2a864886f70d0109100104'), der(0xa0, der(4, info))), der(0x31, ...Array(signers).fill(signer)));
+  return der(0x30, der(0x30, der(2, Buffer.of(status))), der(0x30, of('06092a864886f70d010702'), der(0xa0, data)));
+}
+
 const place = n => { const s = String(n), d = s.padStart(Math.ceil(s.length / 3) * 3, '0').match(/.../g); return d.map((g, i) => (i + 1 < d.length ? `x${g}` : g)).join('/'); };
 /** C2SP tlog-tiles: bundles, and hash tiles of every level. */
 export function logFiles(leaves, put, prefix = '') {
@@ -227,9 +237,9 @@ function crc32(bytes) {
   return ~crc >>> 0;
 }
 /** A zip; `entries` are pairs, so that a hostile one can hold a name twice. `lie` changes what the directory says. */
-export function zip(entries, lie = () => ({})) {
-  const parts = [], directory = [];
-  let at = 0;
+export function zip(entries, lie = () => ({}), before = Buffer.alloc(0)) {
+  const parts = [before], directory = [];
+  let at = before.length;
   for (const [name, content] of entries) {
     const isPacked = !/(^|\/)tile\/\d/.test(name), data = isPacked ? deflateRawSync(content) : content;
     const said = { size: content.length, crc: crc32(content), method: isPacked ? 8 : 0, localName: name, ...lie(name) };

@@ -40,6 +40,12 @@ fn visible(text: &str) -> String {
     kept
 }
 
+/// For terminals and pages: what would move the cursor, turn letters around or hide them is written as its number.
+pub(crate) fn shown(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() || is_invisible(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 /// Controls, bidi marks and embeddings, zero-width and tag characters, variation selectors.
 fn is_invisible(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())

@@ -3,12 +3,15 @@
 //! The section "Verification" of docs/evidence-format.md says what is checked; each of its groups is a file here.
 
 mod anchors;
+mod checked;
 mod follow;
 mod json;
 mod kinds;
+mod limits;
 mod lines;
 mod lists;
 mod messages;
+mod names;
 mod notices;
 mod opened;
 mod opening;
@@ -22,22 +25,25 @@ mod replay;
 mod report;
 mod scan;
 mod signed;
+mod stamp;
 mod states;
 mod templates;
 mod trust;
 mod world;
 
 pub use own_list::OwnList;
-pub use report::{Anchor, Code, Counted, Equation, Finding, Findings, Report, Verdict};
+pub use report::{Anchor, Code, Counted, Equation, FailedAudit, Finding, Findings, Report, Verdict};
 pub use states::Word;
-pub use trust::Trust;
+pub use trust::{Trust, approver_keys};
 
 use crate::checkpoint::Checkpoint;
 use crate::event::time_text;
 use crate::hash::{from_hex, to_hex};
 use crate::key_change::KeyLine;
 use crate::note::Note;
+use crate::proof::parse_decimal;
 use anchors::Anchored;
+use checked::{checked_in_incident, signature_line};
 use opened::{Opened, opened};
 use pack::{Pack, PackError};
 use people::People;
@@ -64,6 +70,8 @@ pub struct Options {
     pub known_checkpoints: Vec<Vec<u8>>,
     /// The reader's own copy of a list.
     pub own_list: Option<OwnList>,
+    /// Ed25519 public keys of approvers whom the reader knows: no other key approves then.
+    pub approvers: Vec<[u8; 32]>,
     /// Whether people without an end state are findings.
     pub is_complete: bool,
     /// Whether findings that may follow from others are told too.
@@ -99,6 +107,7 @@ pub fn verify(pack: impl Read + Seek, trust: &Trust, options: &Options) -> Repor
     if report.verdict != Verdict::TooOld && report.findings.total() > 0 {
         report.verdict = Verdict::Bad;
     }
+    report.make_plain();
     report
 }
 
@@ -126,7 +135,9 @@ fn verify_incident<R: Read + Seek>(
     }
     let mut plan_files = plans::load(pack, &mut findings)?;
     templates::load(pack, &mut plan_files)?;
+    names::check(&pack.names(), &mut findings);
     let mut world = World::whole(people, plan_files, findings);
+    world.named_approvers.clone_from(&options.approvers);
 
     let mut roots = BTreeMap::new();
     for (i, generation) in generations.iter().enumerate() {
@@ -155,7 +166,7 @@ fn verify_incident<R: Read + Seek>(
     report.not_looked_at = pack.not_looked_at().len() as u64;
     tell(&world, options, report);
     let changes = generations.last().map_or(0, |newest| opener.changes_to(&newest.checkpoint.origin, &newest.by));
-    report.checked.extend(checked_in_incident(&world, options, changes));
+    report.checked = checked_in_incident(&world, signature_line(changes), !known.is_empty());
     Ok(())
 }
 
@@ -190,6 +201,8 @@ fn tell(world: &World, options: &Options, report: &mut Report) {
     report.events = world.events.clone();
     report.newest_event = world.newest.and_then(|at| time_text(at).ok());
     report.approvers = world.approvers.clone();
+    report.failed_audits = world.failed_audits.clone();
+    report.are_approvers_named = !options.approvers.is_empty();
     let words = |(channel, (claimed, accepted)): (&states::Channel, &(u64, u64))| {
         (channel.as_str(), BTreeMap::from([("claimed", *claimed), ("accepted", *accepted)]))
     };
@@ -201,31 +214,6 @@ fn tell(world: &World, options: &Options, report: &mut Report) {
             report.findings.push(Finding::new(Code::Incomplete, "the person has no end state").person(person));
         }
     }
-    report.limits = print::limits(report);
-}
-
-/// By what the signature was checked, after so many changes of the log's key.
-fn signature_line(changes: usize) -> String {
-    match changes {
-        0 => "the checkpoint's signature, by the key that you gave".to_owned(),
-        n => format!("the checkpoint's signature, by a key of the line of {} to which the one that you gave belongs", n + 1),
-    }
-}
-
-fn checked_in_incident(world: &World, options: &Options, changes: usize) -> Vec<String> {
-    let mut lines = vec![
-        signature_line(changes),
-        format!("{} events: bytes, fields, order, and the tree that leads to the checkpoint", world.events.values().sum::<u64>()),
-        "each person's chain of events, without gap".to_owned(),
-        format!("{} list(s): every line of the manifest, count and root", world.frozen.len()),
-        format!("{} plan(s): text, approval by somebody else, contents of every message", world.plans.len()),
-        "every call: under a running plan that names the person's list, no hold, to the listed address, with the approved content".to_owned(),
-        format!("no call of a message while one was open, not known or accepted{}", if world.counted.is_certain() { "" } else { "; apart from what is not certain" }),
-        "every report: of a message that was called, and every end of a notice: by what the plan says that ends it".to_owned(),
-    ];
-    lines.extend(world.signed_lists.iter().cloned());
-    lines.extend(options.known_checkpoints.first().map(|_| "that this pack continues the checkpoints that you know".to_owned()));
-    lines
 }
 
 /// The signed checkpoints of all generations, oldest first.
@@ -263,6 +251,10 @@ fn checkpoints<R: Read + Seek>(
         }
         generations.push(Generation { number, prefix, checkpoint, by });
     }
+    let of = |name: &String| parse_decimal(name.strip_prefix("generation/")?.split_once('/')?.0);
+    if pack.names().iter().filter_map(of).any(|number| number >= generations.len() as u64) {
+        findings.push(Finding::new(Code::Size, "a generation of the log is missing"));
+    }
     Ok(generations)
 }
 
@@ -277,7 +269,7 @@ fn witnesses<R: Read + Seek>(
     let Ok(note) = Note::parse(bytes) else { return Ok(()) };
     let more = pack.text(&format!("anchors/{}.cosig", checkpoint.size))?.unwrap_or_default();
     let more: Vec<_> = more.lines().filter_map(|line| line.parse().ok()).collect();
-    if !trust.witnessed(checkpoint.size, &note, &more, &mut report.anchors, findings) {
+    if !trust.witnessed(checkpoint, &note, &more, &mut report.anchors, findings) {
         findings.push(Finding::new(Code::Witness, "fewer witnesses have seen the checkpoint than the policy demands"));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `duly-verify`: checks a pack of Duly's evidence. No database, no network, no clock.
 
-use duly_ledger::verify::{Options, OwnList, Trust, verify};
+use duly_ledger::verify::{Options, OwnList, Report, Trust, Verdict, approver_keys, verify};
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 use std::fs::File;
@@ -18,6 +18,7 @@ Usage: duly-verify PACK.zip (--key KEY | --policy FILE) [OPTIONS]
   --known-checkpoint FILE   a signed checkpoint that you kept: the pack must continue it (may be given again)
   --list FILE.jsonl         your own copy of a manifest: its people must be those of the log
   --list FILE.csv           your own list, column `external_reference`; the pack must hold openings
+  --approver KEY            64 hex digits, or a file with one a line: no other key approves (may be given again)
   --all                     tell also findings that may follow from others
   --complete                a person without an end state is a finding
   --json                    the report as JSON
@@ -40,24 +41,32 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
     let arguments = match read_arguments(lexopt::Parser::from_env()) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => return say(HELP, 0),
-        Err(error) => {
-            eprintln!("error: {error}\n\nhint: `duly-verify --help` shows how to call it");
-            return ExitCode::from(2);
-        }
+        Err(error) => return refuse(&error, "`duly-verify --help` shows how to call it", is_json),
     };
     let file = match File::open(&arguments.pack) {
         Ok(file) => file,
         Err(error) => {
-            eprintln!("error: {} cannot be opened\n  cause: {error}\n\nhint: check the path", arguments.pack.display());
-            return ExitCode::from(2);
+            let what = format!("{} cannot be opened ({error})", arguments.pack.display());
+            return refuse(&what, "check the path", is_json);
         }
     };
     let report = verify(BufReader::new(file), &arguments.trust, &arguments.options);
     let text = if arguments.is_json { format!("{:#}\n", report.to_json()) } else { report.to_string() };
     say(&text, report.exit_code())
+}
+
+/// Nothing was checked: programs are told so in the form that they asked for.
+fn refuse(what: &str, hint: &str, is_json: bool) -> ExitCode {
+    eprintln!("error: {what}\n\nhint: {hint}");
+    if !is_json {
+        return ExitCode::from(2);
+    }
+    let report = Report { verdict: Verdict::Unchecked(what.to_owned()), ..Report::empty("unknown") };
+    say(&format!("{:#}\n", report.to_json()), 2)
 }
 
 /// A reader that went away (a pipe to `head`) changes nothing of the answer.
@@ -78,6 +87,9 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Strin
             Long("policy") => trust = Some(Trust::policy_file(Path::new(&parser.value().map_err(given)?))?),
             Long("known-checkpoint") => options.known_checkpoints.push(bytes_of(Path::new(&parser.value().map_err(given)?))?),
             Long("list") => options.own_list = Some(OwnList::file(Path::new(&parser.value().map_err(given)?))?),
+            Long("approver") => {
+                options.approvers.extend(approver_keys(&parser.value().and_then(|v| v.string()).map_err(given)?)?)
+            }
             Long("complete") => options.is_complete = true,
             Long("all") => options.tells_all = true,
             Long("json") => is_json = true,

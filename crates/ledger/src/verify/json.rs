@@ -1,6 +1,6 @@
 //! The report for programs: keys that stay.
 
-use super::report::{Anchor, Code, Equation, Finding, Report, Verdict};
+use super::report::{Anchor, Code, Equation, FailedAudit, Finding, Report, Verdict};
 use super::states::Word;
 use crate::hash::to_hex;
 use serde_json::{Value, json};
@@ -50,17 +50,24 @@ impl Report {
             "open_people": people,
             "own_list": self.own_list,
             "approvers": self.approvers,
+            "failed_audits": self.failed_audits.iter().map(failed_audit).collect::<Vec<_>>(),
             "finding_counts": by_code(&self.findings.counts),
             "follow_counts": by_code(&self.findings.follow),
             "findings": self.findings.kept.iter().map(finding).collect::<Vec<_>>(),
             "not_looked_at": self.not_looked_at,
-            "limits": self.limits,
+            "limits": self.limits(),
         })
     }
 }
 
 fn anchor(anchor: &Anchor) -> Value {
     json!({"size": anchor.size, "by": anchor.by, "at": anchor.at, "verified": anchor.is_verified, "command": anchor.command})
+}
+
+fn failed_audit(audit: &FailedAudit) -> Value {
+    json!({
+        "generation": audit.generation, "leaf": audit.leaf, "at": audit.at, "findings": audit.findings, "codes": audit.codes,
+    })
 }
 
 fn finding(finding: &Finding) -> Value {

@@ -16,6 +16,8 @@ use std::ffi::OsStr;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+/// All that can become of a row.
+const FATES: [&str; 5] = ["person", "duplicate_of", "quarantined", "superseded", "discarded"];
 /// Names of the column, in letters and digits only.
 const COLUMN: &str = "externalreference";
 
@@ -50,12 +52,12 @@ pub fn check<R: Read + Seek>(
     match list {
         OwnList::Manifest(bytes) => check_manifest(bytes, world, report),
         OwnList::Rows(bytes) => match (rows_of(pack, world)?, references(bytes)) {
-            (_, Err(text)) => world.findings.push(Finding::new(Code::OwnList, text)),
-            (None, _) => {
+            (Err(text), _) | (_, Err(text)) => world.findings.push(Finding::new(Code::OwnList, text)),
+            (Ok(None), _) => {
                 let text = "your list was not compared, because the pack opens no references: ask for one made with `duly pack incident --open external_reference`";
                 report.verdict = Verdict::Unchecked(text.into());
             }
-            (Some(rows), Ok(references)) => check_rows(&rows, &references, world, report),
+            (Ok(Some(rows)), Ok(references)) => check_rows(&rows, &references, world, report),
         },
     }
     Ok(())
@@ -83,31 +85,32 @@ fn check_manifest(bytes: &[u8], world: &mut World, report: &mut Report) {
 /// What the pack says of the rows of each list.
 struct Rows {
     /// List and row: person, or the fate of a row that is nobody.
-    fates: BTreeMap<u64, HashMap<u64, (Option<usize>, String)>>,
+    fates: BTreeMap<u64, HashMap<u64, (Option<usize>, &'static str)>>,
     /// Rows of each list, jobs among them: all, people, repeats.
     sums: BTreeMap<u64, [u64; 3]>,
     /// Key of the external reference, by person.
     keys: HashMap<usize, [u8; 32]>,
 }
 
-fn rows_of<R: Read + Seek>(pack: &mut Pack<R>, world: &World) -> Result<Option<Rows>, PackError> {
-    let mut rows = Rows { fates: BTreeMap::new(), sums: BTreeMap::new(), keys: HashMap::new() };
-    let has_keys = pack.lines("keys/openings.jsonl", |line| {
+impl Rows {
+    fn take_opening(&mut self, line: &[u8], world: &World) -> Result<(), &'static str> {
         let (person, fields) = parse_keyed(line, "k").ok_or("a line is no opening")?;
         let key = fields.iter().find(|(name, _)| *name == "external_reference").map(|(_, key)| *key);
-        rows.keys.extend(world.people.find(&person).zip(key));
+        self.keys.extend(world.people.find(&person).zip(key));
         Ok(())
-    })?;
-    let has_rows = pack.lines("keys/rows.jsonl", |line| {
+    }
+
+    fn take_row(&mut self, line: &[u8], world: &World) -> Result<(), &'static str> {
         let value = std::str::from_utf8(line).ok().and_then(canonical_json).ok_or("a line is no row")?;
         let number = |name: &str| match value.get(name) {
             Some(Value::String(text)) => text.parse().ok(),
             other => other.and_then(Value::as_u64),
         };
         let fate = value.get("fate").and_then(Value::as_str).ok_or("a row has no fate")?;
+        let fate = FATES.into_iter().find(|known| *known == fate).ok_or("a row has a fate that there is not")?;
         let person = value.get("p").and_then(Value::as_str).and_then(from_hex::<16>);
         if let Some(list) = number("list") {
-            let [all, people, repeats] = rows.sums.entry(list).or_default();
+            let [all, people, repeats] = self.sums.entry(list).or_default();
             *all += 1;
             // Who is somebody must be named.
             *people += u64::from(fate == "person" && person.is_some());
@@ -116,15 +119,30 @@ fn rows_of<R: Read + Seek>(pack: &mut Pack<R>, world: &World) -> Result<Option<R
         // A row that came as a job has no number, and stands in no file.
         if let (Some(list), Some(row)) = (number("list"), number("row")) {
             let person = person.and_then(|id| world.people.find(&id));
-            rows.fates.entry(list).or_default().insert(row, (person, fate.to_owned()));
+            self.fates.entry(list).or_default().insert(row, (person, fate));
         }
         Ok(())
-    })?;
-    Ok((has_keys && has_rows).then_some(rows))
+    }
+}
+
+/// The rows of a pack; `None` where it opens none, an error where a line is not what it must be.
+fn rows_of<R: Read + Seek>(pack: &mut Pack<R>, world: &World) -> Result<Result<Option<Rows>, String>, PackError> {
+    let mut rows = Rows { fates: BTreeMap::new(), sums: BTreeMap::new(), keys: HashMap::new() };
+    let mut fault: Option<String> = None;
+    let mut has = |name: &str, take: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>| {
+        let read = pack.lines(name, |line| take(line).map_err(|what| fault.insert(format!("{what} in {name}")).clone()));
+        if fault.is_some() { Ok(true) } else { read }
+    };
+    let has_keys = has("keys/openings.jsonl", &mut |line| rows.take_opening(line, world))?;
+    let has_rows = has("keys/rows.jsonl", &mut |line| rows.take_row(line, world))?;
+    Ok(match fault {
+        Some(fault) => Err(fault),
+        None => Ok((has_keys && has_rows).then_some(rows)),
+    })
 }
 
 fn check_rows(rows: &Rows, references: &[String], world: &mut World, report: &mut Report) {
-    let is_of = |row: u64, reference: &str, fates: &HashMap<u64, (Option<usize>, String)>| {
+    let is_of = |row: u64, reference: &str, fates: &HashMap<u64, (Option<usize>, &str)>| {
         let person = fates.get(&row).and_then(|(person, _)| *person);
         person.is_some_and(|person| opens(rows, world, person, reference))
     };

@@ -1,7 +1,7 @@
 //! The zip around a pack, read as if somebody wished us ill: limits hold while reading, not by what it says of itself.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -14,6 +14,11 @@ const LINES_MAX: u64 = 4 << 30;
 /// Beyond this size nothing may have been packed to less than a 20th: commitments cannot be.
 const UNPACKED_FREELY: u64 = 64 << 20;
 const RATIO_MAX: u64 = 20;
+/// How the end of a zip's directory begins, and its size without a comment.
+const END_MARK: &[u8] = b"PK\x05\x06";
+const END_SIZE: usize = 22;
+/// As far from the end of a file as the longest comment lets it stand.
+const TAIL_MAX: u64 = 65_557;
 /// Longest line of a manifest.
 const LINE_MAX: usize = 8192;
 
@@ -45,7 +50,8 @@ pub struct Pack<R> {
 
 impl<R: Read + Seek> Pack<R> {
     /// Opens a zip and refuses names that a pack cannot have.
-    pub fn open(reader: R) -> Result<Self, PackError> {
+    pub fn open(mut reader: R) -> Result<Self, PackError> {
+        check_end(&mut reader)?;
         let mut zip = ZipArchive::new(reader).map_err(|e| PackError::Unreadable(format!("it is no zip file ({e})")))?;
         let hostile = |what: &str| PackError::Hostile { file: None, what: what.to_owned() };
         // Where a folder does not tell cases apart, whoever unpacks it elsewhere would write one over the other.
@@ -66,6 +72,7 @@ impl<R: Read + Seek> Pack<R> {
         if zip.has_overlapping_entries().unwrap_or(true) {
             return Err(hostile("two entries share bytes"));
         }
+        let mut first = u64::MAX;
         let (mut size, mut packed) = (0_u64, 1_u64);
         for index in 0..zip.len() {
             let file = zip.by_index_raw(index).map_err(|e| PackError::Unreadable(format!("its directory is damaged ({e})")))?;
@@ -73,8 +80,12 @@ impl<R: Read + Seek> Pack<R> {
             if file.is_symlink() {
                 return Err(hostile("an entry is a link to somewhere else"));
             }
+            first = first.min(file.header_start());
             size = size.saturating_add(file.size());
             packed = packed.saturating_add(file.compressed_size());
+        }
+        if zip.offset() > 0 || first > 0 {
+            return Err(hostile("something stands before its first entry"));
         }
         if size > UNPACKED_FREELY.max(packed.saturating_mul(RATIO_MAX)) {
             return Err(hostile("it unpacks to more than 20 times its size"));
@@ -159,6 +170,45 @@ impl<R: Read + Seek> Pack<R> {
             Err(error) => Err(PackError::of(name, format!("it cannot be opened ({error})"))),
         }
     }
+}
+
+/// A pack ends with its directory and the end of that. Who searches for it elsewhere may find another one than others do.
+fn check_end(reader: &mut (impl Read + Seek)) -> Result<(), PackError> {
+    let hostile = |what: &str| Err(PackError::Hostile { file: None, what: what.to_owned() });
+    let unread = |e| PackError::Unreadable(format!("it cannot be read ({e})"));
+    let size = reader.seek(SeekFrom::End(0)).map_err(unread)?;
+    let tail = read_at(reader, size.saturating_sub(TAIL_MAX), TAIL_MAX).map_err(unread)?;
+    if !tail.windows(END_MARK.len()).any(|bytes| bytes == END_MARK) {
+        return Err(PackError::Unreadable("it is no zip file: it has no directory at its end".into()));
+    }
+    let end = tail.split_at_checked(tail.len().saturating_sub(END_SIZE)).map(|(_, end)| end).unwrap_or_default();
+    if !end.starts_with(END_MARK) || !end.ends_with(&[0, 0]) {
+        return hostile("something stands behind its directory");
+    }
+    let mut directory = (number_at(end, 16, 4), number_at(end, 12, 4), size.saturating_sub(END_SIZE as u64));
+    let locator = read_at(reader, directory.2.saturating_sub(20), 20).map_err(unread)?;
+    if locator.starts_with(b"PK\x06\x07") {
+        // More entries or bytes than its numbers of 32 bits can say.
+        let at = number_at(&locator, 8, 8);
+        let long = read_at(reader, at, 56).map_err(unread)?;
+        directory = (number_at(&long, 48, 8), number_at(&long, 40, 8), at);
+    }
+    reader.rewind().map_err(unread)?;
+    let (at, length, end) = directory;
+    if at.checked_add(length) != Some(end) { hostile("its directory does not stand where it must") } else { Ok(()) }
+}
+
+fn read_at(reader: &mut (impl Read + Seek), at: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.seek(SeekFrom::Start(at))?;
+    reader.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A number of so many bytes, the lowest first; all that is not there is 0.
+fn number_at(bytes: &[u8], at: usize, width: usize) -> u64 {
+    let bytes = bytes.get(at..at + width).unwrap_or_default();
+    bytes.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 fn is_name(name: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! A pack of one person: each event with its proof, a chain without gap, and what was opened.
 
+use super::checked::signature_line;
 use super::lines::{Columns, parse};
 use super::pack::{Pack, PackError};
 use super::people::{List, People};
@@ -8,10 +9,11 @@ use super::scan::scan;
 use super::signed::Opener;
 use super::trust::Trust;
 use super::world::{At, World};
-use super::{Options, opening, signature_line, tell};
+use super::{Options, opening, tell};
 use crate::checkpoint::Checkpoint;
 use crate::event::BYTES_MAX;
 use crate::hash::leaf_hash;
+use crate::key_change::KeyLine;
 use crate::proof::{ProofFile, parse_decimal, parse_hash, verify_inclusion};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -61,11 +63,19 @@ pub fn verify<R: Read + Seek>(
     world.finish();
     let line = world.key_line(&trust.given(std::slice::from_ref(&checkpoint.origin)));
     signed.is_in_force(&line, 1, Some("checkpoint"), &mut world.findings);
+    let is_known = known_checkpoints(pack, (options, &mut opener), (&signed.checkpoint, &line), (&mut *report, &mut world))?;
     check_manifest_line(pack, &mut world)?;
     let opened = opening::check(pack, line_person, &leaves, &mut world)?;
     report.not_looked_at = pack.not_looked_at().len() as u64;
-    if options.own_list.is_some() || !options.known_checkpoints.is_empty() {
-        world.findings.push(Finding::new(Code::OwnList, "`--list` and `--known-checkpoint` need a pack of the whole incident"));
+    let beyond = [
+        (options.own_list.is_some(), "a list cannot be compared with a person's pack: ask for the incident's"),
+        (
+            !options.approvers.is_empty(),
+            "a person's pack holds no approvals to compare with the keys that you named: ask for the incident's",
+        ),
+    ];
+    for (_, why) in beyond.iter().filter(|(is_asked, _)| *is_asked) {
+        report.verdict = Verdict::Unchecked((*why).to_owned());
     }
     tell(&world, options, report);
     let events = leaves.values().filter(|leaf| leaf.n.is_some()).count();
@@ -76,7 +86,50 @@ pub fn verify<R: Read + Seek>(
         "the person's line in the frozen manifest".to_owned(),
     ];
     report.checked.extend(opened);
+    report.checked.extend(is_known.then(|| "that this pack is of the checkpoint that you know".to_owned()));
+    if report.findings.total() > 0 {
+        // What a person's pack shows hangs on each of its leaves.
+        report.checked.clear();
+    }
     Ok(())
+}
+
+/// Kept checkpoints of this log: a person's pack has one to compare with, and no leaves to go on from another. Whether one
+/// of them is the pack's own.
+fn known_checkpoints<R: Read + Seek>(
+    pack: &mut Pack<R>,
+    (options, opener): (&Options, &mut Opener),
+    (checkpoint, line): (&Checkpoint, &KeyLine),
+    (report, world): (&mut Report, &mut World),
+) -> Result<bool, PackError> {
+    let mut is_known = false;
+    for bytes in &options.known_checkpoints {
+        let known = match opener.open(pack, bytes)? {
+            Ok(known) => known,
+            Err(why) => {
+                report.verdict = Verdict::Unchecked(format!("a checkpoint that you know cannot be compared: {why}"));
+                continue;
+            }
+        };
+        let (size, theirs) = (checkpoint.size, &known.checkpoint);
+        if theirs.origin != checkpoint.origin {
+            let why = format!("a checkpoint that you know is of the log `{}`, which is not in the pack", theirs.origin);
+            report.verdict = Verdict::Unchecked(why);
+        } else if !known.is_in_force(line, 1, None, &mut world.findings) {
+            // That is a finding already, and says more than its size would.
+        } else if theirs.size > size {
+            let text = format!("you know a checkpoint of size {}, and the pack ends at {size}", theirs.size);
+            world.findings.push(Finding::new(Code::Rollback, text));
+        } else if theirs.size < size {
+            let why = "whether the log went on from the checkpoint that you know cannot be told from a person's pack: ask for the incident's";
+            report.verdict = Verdict::Unchecked(why.to_owned());
+        } else if theirs.root == checkpoint.root {
+            is_known = true;
+        } else {
+            world.findings.push(Finding::new(Code::Rollback, format!("you know another log of size {size}")));
+        }
+    }
+    Ok(is_known)
 }
 
 /// A leaf with the number under which the pack has it, if it is one of the person's.

@@ -85,8 +85,9 @@ pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Resu
         } else if let Some(of) = name.strip_prefix("approvals/").and_then(|n| n.strip_suffix(".json")) {
             let Some(plan) = of.split_once('-').and_then(|(plan, _)| number(plan)) else { continue };
             let text = pack.text(&name)?.unwrap_or_default();
+            let files = plans.entry(plan).or_default();
             match approval(&text) {
-                Some(approval) => plans.entry(plan).or_default().approvals.push(approval),
+                Some(approval) => files.approvals.push(approval),
                 None => findings.push(Finding::new(Code::Approval, "it is no approval").file(&name)),
             }
         } else if let Some(plan) = name.strip_prefix("contents.").and_then(|n| n.strip_suffix(".jsonl")).and_then(number) {
@@ -183,6 +184,10 @@ impl World {
         let Some(key) = self.approval_key(number, hash, user, inc) else {
             return self.find(Code::Approval, format!("the pack has no valid signature of this user under plan {number}"));
         };
+        if !self.named_approvers.is_empty() && !self.named_approvers.contains(&key) {
+            let text = format!("plan {number} was approved with the key {}, which is none that you named", to_hex(&key));
+            return self.find(Code::Approval, text);
+        }
         if let Some(plan) = self.plans.get_mut(&number) {
             plan.approved_by.0.insert(user.to_owned());
             plan.approved_by.1.insert(key);

@@ -1,33 +1,12 @@
 //! The report for people: what was checked, what holds, what does not, and what nobody could see here.
 
-use super::report::{Report, Verdict};
+use super::report::{FailedAudit, Report, Verdict};
 use super::states::Word;
 use crate::hash::to_hex;
 use std::fmt;
 
 /// People without an end state that stand in the text.
 const OPEN_PRINTED_MAX: usize = 20;
-
-/// What a pack does not prove, however good it is.
-pub fn limits(report: &Report) -> Vec<&'static str> {
-    let mut limits = vec![
-        "That anybody read or received a message: only what providers reported stands here.",
-        "That times are true: they are the database's. An anchor bounds them from above.",
-        "That everybody affected was on the list: the controller answers for the list.",
-        "That nothing was sent outside of this log: compare the accepted calls with the providers' own records.",
-        "Who holds the keys of approvers: compare them with what you know of these users.",
-    ];
-    if report.kind == "incident" {
-        limits.push("What summary.html and certificate.pdf say: they are for people, and were not compared with the log.");
-    }
-    if report.kind == "person" {
-        limits.push("That nothing more follows, and that nothing was sent twice: for that a reader needs all leaves.");
-    }
-    if report.anchors.is_empty() {
-        limits.push("That this is the only version of the log: no time stamp and no witness speaks of it. Compare the checkpoint with one that somebody else kept.");
-    }
-    limits
-}
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,13 +25,26 @@ impl fmt::Display for Report {
         if let Some(newest) = &self.newest_event {
             writeln!(f, "Newest      {newest} (claimed)")?;
         }
-        self.list(f, "Checked", &self.checked)?;
+        // Of a bad pack nothing else is vouched for: its other findings may hide some.
+        let checked = if self.verdict == Verdict::Bad { "Looked at, without a finding" } else { "Checked" };
+        self.list(f, checked, &self.checked)?;
         self.people_text(f)?;
         self.anchors_text(f)?;
         self.list(f, "Your list", &self.own_list)?;
         self.list(f, "Approved", &self.approvers)?;
         self.list(f, "Not certain", &self.counted.lines())?;
-        self.list(f, "Not proved by this pack", &self.limits)
+        self.list(f, "Failed audits of the sender's own tables", &self.failed_audits)?;
+        self.list(f, "Not proved by this pack", &self.limits())
+    }
+}
+
+impl fmt::Display for FailedAudit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "leaf {}", self.leaf)?;
+        if self.generation > 1 {
+            write!(f, " of generation {}", self.generation)?;
+        }
+        write!(f, ", {}: {} difference(s), {}", self.at, self.findings, self.codes)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::states::{Word, words};
 use crate::hash::to_hex;
+use crate::text::shown;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -189,6 +190,8 @@ impl Counted {
 /// A token or cosignature that says when a checkpoint existed at the latest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
+    /// Name of the log's generation whose checkpoint it is.
+    pub origin: String,
     /// Size of the checkpoint.
     pub size: u64,
     /// Who says so: a witness's name, or `RFC 3161`.
@@ -199,6 +202,21 @@ pub struct Anchor {
     pub is_verified: bool,
     /// How to verify it elsewhere.
     pub command: Option<String>,
+}
+
+/// A leaf by which the sender says that its tables and this log differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAudit {
+    /// The log's generation that `leaf` counts in.
+    pub generation: u64,
+    /// Index of the leaf.
+    pub leaf: u64,
+    /// When; claimed, not proven.
+    pub at: String,
+    /// How many differences.
+    pub findings: u64,
+    /// Which, words joined by commas.
+    pub codes: String,
 }
 
 /// All that a verification says.
@@ -236,12 +254,14 @@ pub struct Report {
     pub own_list: Vec<String>,
     /// Keys that the pack names for approvers: to be compared with what is known of them elsewhere.
     pub approvers: Vec<String>,
+    /// Failed audits that the sender told of itself, the first hundred.
+    pub failed_audits: Vec<FailedAudit>,
     /// Everything that is wrong.
     pub findings: Findings,
+    /// Whether the reader named the approvers' keys.
+    pub are_approvers_named: bool,
     /// Entries that are no evidence, or not known.
     pub not_looked_at: u64,
-    /// What this does not prove.
-    pub limits: Vec<&'static str>,
 }
 
 impl Report {
@@ -264,9 +284,29 @@ impl Report {
             open_people: Vec::new(),
             own_list: Vec::new(),
             approvers: Vec::new(),
+            failed_audits: Vec::new(),
+            are_approvers_named: false,
             findings: Findings::default(),
             not_looked_at: 0,
-            limits: Vec::new(),
+        }
+    }
+
+    /// Takes everything that could come from the pack for text, whatever it would do to a terminal.
+    pub(super) fn make_plain(&mut self) {
+        let plain = |text: &mut String| *text = shown(text);
+        plain(&mut self.origin);
+        for lines in [&mut self.checked, &mut self.own_list, &mut self.approvers] {
+            lines.iter_mut().for_each(plain);
+        }
+        for anchor in &mut self.anchors {
+            [&mut anchor.origin, &mut anchor.by, &mut anchor.at].into_iter().chain(&mut anchor.command).for_each(plain);
+        }
+        for finding in &mut self.findings.kept {
+            plain(&mut finding.text);
+            finding.file.iter_mut().for_each(plain);
+        }
+        if let Verdict::Unchecked(why) = &mut self.verdict {
+            plain(why);
         }
     }
 

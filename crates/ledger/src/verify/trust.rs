@@ -92,7 +92,7 @@ impl Trust {
     /// Looks for cosignatures of the policy's witnesses; whether they suffice.
     pub fn witnessed(
         &self,
-        size: u64,
+        checkpoint: &Checkpoint,
         note: &Note,
         more: &[NoteSignature],
         anchors: &mut Vec<Anchor>,
@@ -106,7 +106,8 @@ impl Trust {
                 Ok(Some(cosigned)) => {
                     seen.push(key.clone());
                     let at = super::time_of_seconds(cosigned.at_seconds);
-                    anchors.push(Anchor { size, by: cosigned.name, at, is_verified: true, command: None });
+                    let Checkpoint { origin, size, .. } = checkpoint.clone();
+                    anchors.push(Anchor { origin, size, by: cosigned.name, at, is_verified: true, command: None });
                 }
                 Ok(None) => {}
                 Err(error) => findings.push(Finding::new(Code::Witness, error.to_string())),
@@ -114,6 +115,17 @@ impl Trust {
         }
         policy.is_satisfied(|key| seen.contains(key))
     }
+}
+
+/// Keys of approvers: 64 hexadecimal digits, or a file with one as the first word of each line that is no comment.
+pub fn approver_keys(named: &str) -> Result<Vec<[u8; 32]>, String> {
+    let path = Path::new(named);
+    let text = if path.is_file() { text_of(path)? } else { named.to_owned() };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let key = |line: &str| line.split_whitespace().next().and_then(|word| from_hex(&word.to_ascii_lowercase()));
+    let keys: Option<Vec<[u8; 32]>> = lines.map(key).collect();
+    keys.filter(|keys| !keys.is_empty())
+        .ok_or_else(|| format!("`{named}` is no file with keys, and no key of 64 hexadecimal digits"))
 }
 
 /// Why none of the keys opens a checkpoint; a log's key may have been changed since.

@@ -3,16 +3,19 @@
 use super::kinds::Kind;
 use super::people::People;
 use super::plans::{Plan, PlanFiles};
-use super::report::{Code, Counted, Finding, Findings};
+use super::report::{Code, Counted, FailedAudit, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
 use super::signed::Changes;
 use super::states::{Channel, NoticeState, Word};
-use crate::event::{Event, is_canonical};
+use crate::event::{Event, is_canonical, time_text};
 use crate::key_change::{KeyChangeError, KeyLine};
 use std::collections::{BTreeMap, HashMap};
 
 /// How far times may run back against the order of leaves, microseconds.
 const BACKWARDS_MAX: i64 = 600_000_000;
+
+/// Failed audits that a report names.
+const FAILED_AUDITS_MAX: usize = 100;
 
 /// Where a leaf stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +58,10 @@ pub struct World {
     pub(super) profiles: Vec<String>,
     /// Valid approvals with their keys.
     pub approvers: Vec<String>,
+    /// Keys that the reader knows for approvers'; empty: whoever signed, approved.
+    pub named_approvers: Vec<[u8; 32]>,
+    /// Failed audits, as many as a report has.
+    pub failed_audits: Vec<FailedAudit>,
     /// The installation for which the first of them was signed.
     pub(super) installation: Option<String>,
     /// Lists that the controller signed.
@@ -151,6 +158,7 @@ impl World {
                     self.find(Code::LogKey, error.to_string());
                 }
             }
+            (Kind::AuditFailed, _) => self.audit_failed(fact),
             (Kind::ListFrozen, _) => self.list_frozen(fact),
             (Kind::ListAmended, _) if self.is_whole => self.list_amended(fact),
             (Kind::ListSigned, _) => self.list_signed(fact, &inc),
@@ -162,6 +170,15 @@ impl World {
             (kind, Some(number)) if kind.is_of_message() => self.message_event(kind, fact, number),
             (kind, None) if kind.is_of_plan() => self.plan_event(fact, &inc),
             _ => {}
+        }
+    }
+
+    fn audit_failed(&mut self, fact: &Fact) {
+        if self.failed_audits.len() < FAILED_AUDITS_MAX {
+            let At { generation, leaf } = self.at;
+            let (findings, codes) = (fact.number("findings").unwrap_or_default(), fact.text("codes").unwrap_or_default());
+            let at = time_text(fact.at_micros).unwrap_or_default();
+            self.failed_audits.push(FailedAudit { generation, leaf, at, findings, codes: codes.to_owned() });
         }
     }
 

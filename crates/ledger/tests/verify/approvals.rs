@@ -2,6 +2,7 @@
 
 use super::case::*;
 use super::story::*;
+use duly_ledger::verify::{Options, Report};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -61,4 +62,17 @@ fn two_approvals_for_two_installations_are_not_both_of_this_log() {
     let here = statement("")["installation"].as_str().unwrap().to_owned();
     assert!(twice(&here).found().is_empty());
     assert_eq!(twice("019355a0-0000-7000-8000-0000000000aa").found(), [("approval", leaf(APPROVED + 1))]);
+}
+
+#[test]
+fn where_the_reader_names_the_approvers_keys_no_other_key_approves() {
+    let by = |keys: &[[u8; 32]]| check_with(&story().pack_files(), &Options { approvers: keys.to_vec(), ..Options::default() });
+    let limit = |report: &Report| report.limits().iter().any(|limit| limit.contains("keys of approvers"));
+    let key = approver().verifying_key().to_bytes();
+    let good = by(&[[9; 32], key]);
+    assert_eq!((found(&good), limit(&good)), (vec![], false));
+    assert!(good.checked.iter().any(|line| line == "each approval by a key that you named"));
+    assert_eq!(found(&by(&[[9; 32]])), [("approval", leaf(APPROVED))]);
+    // Named by nobody: whoever makes the pack can have made the key, and the report says so.
+    assert!(limit(&by(&[])));
 }

@@ -50,6 +50,19 @@ fn good_bad_and_not_checked_have_their_exit_codes() {
         assert!(output.stdout.is_empty());
     }
 
+    // A program that asked for JSON gets it in every case.
+    for arguments in [&["missing.zip", "--key", "log.vkey", "--json"][..], &["good.zip", "--json", "--key", "missing.vkey"]] {
+        let output = run(folder.path(), arguments);
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((output.status.code(), &said["verdict"]), (Some(2), &"unchecked".into()), "{arguments:?}");
+        assert!(said["reason"].as_str().is_some_and(|why| !why.is_empty()), "{said}");
+    }
+    let known = duly_ledger::to_hex(&approver().verifying_key().to_bytes());
+    write("approvers", format!("# the controller's\n{known} Bob\n").as_bytes());
+    for (approver, wanted) in [("approvers", 0), (known.as_str(), 0), ("11".repeat(32).as_str(), 1), ("Bob", 2)] {
+        assert_eq!(code(&["good.zip", "--key", "log.vkey", "--approver", approver]), Some(wanted), "{approver}");
+    }
+
     let bad = text(&run(folder.path(), &["bad.zip", "--key", "log.vkey"]).stdout);
     assert!(bad.contains("tile at leaf 0 in tile/0/000.p/28"), "{bad}");
     let json: serde_json::Value =

@@ -67,6 +67,62 @@ fn a_name_that_stands_twice_is_refused() {
 }
 
 #[test]
+fn what_stands_before_or_behind_a_zip_or_as_its_comment_is_refused() {
+    let good = zipped(&story().pack_files());
+    assert_eq!(of_bytes(&good).exit_code(), 0);
+    let mut commented = good.clone();
+    let at = commented.len() - 2;
+    commented[at] = 4;
+    commented.extend(b"good");
+    // The directory's own places moved too, as other programs do it: then only the first entry shows it.
+    let (end, before) = (good.len() - 22, 9_u32);
+    let place = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let mut moved = good.clone();
+    let mut at = place(&good, end + 16) as usize;
+    while at < end {
+        moved[at + 42..at + 46].copy_from_slice(&(place(&good, at + 42) + before).to_le_bytes());
+        let long = |o: usize| usize::from(u16::from_le_bytes([good[at + o], good[at + o + 1]]));
+        at += 46 + long(28) + long(30) + long(32);
+    }
+    moved[end + 16..end + 20].copy_from_slice(&(place(&good, end + 16) + before).to_le_bytes());
+    for (what, bytes) in [
+        ("before", [b"Dear all,", good.as_slice()].concat()),
+        ("before, and known", [b"Dear all,", moved.as_slice()].concat()),
+        ("behind", [good.as_slice(), b"Yours"].concat()),
+        ("a second directory", [good.as_slice(), &good[good.len() - 22..]].concat()),
+        ("a comment", commented),
+    ] {
+        assert_eq!(found(&of_bytes(&bytes)), [("pack", None)], "{what}");
+    }
+}
+
+#[test]
+fn a_file_where_evidence_stands_under_a_name_that_the_format_does_not_have_is_found() {
+    for (name, code) in [
+        ("manifest.1.jsonl", "manifest"),
+        ("manifest.02.jsonl", "manifest"),
+        ("manifest.jsonl.1", "manifest"),
+        ("contents.jsonl", "contents"),
+        ("contents.01.jsonl", "contents"),
+        ("contents.2.jsonl", "plan"),
+        ("plans/01.json", "plan"),
+        ("plans/1.txt", "plan"),
+        ("approvals/1.json", "approval"),
+        ("approvals/2-1.json", "plan"),
+        ("anchors/latest.cosig", "anchor"),
+        ("anchors/07.cosig", "anchor"),
+        ("texts/readme.txt", "text"),
+        ("generation/7/checkpoint", "size"),
+    ] {
+        let mut files = story().pack_files();
+        let like =
+            if code == "plan" && name.starts_with("approvals/") { files["approvals/1-1.json"].clone() } else { Vec::new() };
+        files.insert(name.to_owned(), like);
+        assert_eq!(found(&check(&files)), [(code, None)], "{name}");
+    }
+}
+
+#[test]
 fn more_than_100_000_entries_are_refused() {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);

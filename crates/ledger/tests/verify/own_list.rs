@@ -8,6 +8,11 @@ use serde_json::json;
 use std::fmt::Write;
 
 fn by(own: OwnList, with_keys: bool) -> Report {
+    with(own, with_keys, "quarantined")
+}
+
+/// `last` is what became of the last row.
+fn with(own: OwnList, with_keys: bool, last: &str) -> Report {
     let mut case = story();
     if with_keys {
         let (mut openings, mut rows) = (String::new(), String::new());
@@ -17,7 +22,7 @@ fn by(own: OwnList, with_keys: bool) -> Report {
             writeln!(rows, "{}", json!({"fate": "person", "list": 1, "p": to_hex(&person(id)), "row": id})).unwrap();
         }
         writeln!(rows, "{}", json!({"fate": "duplicate_of", "list": 1, "p": to_hex(&person(1)), "row": 5})).unwrap();
-        writeln!(rows, "{}", json!({"fate": "quarantined", "list": 1, "p": null, "row": "6"})).unwrap();
+        writeln!(rows, "{}", json!({"fate": last, "list": 1, "p": null, "row": "6"})).unwrap();
         case.files.insert("keys/openings.jsonl".into(), openings.into_bytes());
         case.files.insert("keys/rows.jsonl".into(), rows.into_bytes());
     }
@@ -81,4 +86,19 @@ fn a_pack_that_opens_no_references_is_not_called_bad_but_not_compared() {
         "{:?}",
         report.verdict
     );
+}
+
+#[test]
+fn a_fate_that_there_is_not_is_found_and_moves_no_cursor() {
+    let list = "external_reference\nPAY 0001\nPAY 0002\nPAY 0003\nPAY 0004\nPAY 0001\nx\n";
+    let of = |last: &str| with(OwnList::Rows(list.as_bytes().to_vec()), true, last);
+    for fate in ["superseded", "discarded"] {
+        assert_eq!(found(&of(fate)), [], "{fate}");
+    }
+    for fate in ["forgotten", "x\u{1b}[2J\u{1b}[1;1HGOOD: everything that was checked holds.", "\u{202e}dlot", ""] {
+        let report = of(fate);
+        assert_eq!(found(&report), [("own_list", None)]);
+        let said = format!("{report}{}", report.to_json());
+        assert!(!said.contains("GOOD") && !said.contains(['\u{1b}', '\u{202e}']), "{said}");
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::case::*;
 use super::story::*;
-use duly_ledger::verify::Report;
+use super::tree::cut;
+use duly_ledger::verify::{Options, OwnList, Report};
 use duly_ledger::{Appender, Event, Layer, ProofFile, Prover, Tile, field_key, leaf_hash, tile_at, to_hex};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -132,4 +133,32 @@ fn opening_a_value_or_message_that_is_not_what_was_committed_to() {
         files.insert("messages/2.txt".into(), bytes);
     });
     assert_eq!(found(&misplaced), [("opening", None)]);
+}
+
+#[test]
+fn what_a_person_s_pack_cannot_be_compared_with_is_not_checked_and_no_fault_of_the_pack() {
+    let (case, files) = (story(), pack(&story(), 1));
+    let by = |options: Options| check_with(&files, &options);
+    let known = |checkpoint: &[u8]| by(Options { known_checkpoints: vec![checkpoint.to_vec()], ..Options::default() });
+    let own = known(&files["checkpoint"]);
+    assert_eq!((own.exit_code(), found(&own)), (0, vec![]));
+    assert!(own.to_string().contains("that this pack is of the checkpoint that you know"));
+
+    let list = OwnList::Manifest(case.pack_files()["manifest.jsonl"].clone());
+    let elsewhere = signer("duly.test/elsewhere").sign_checkpoint(3, [1; 32]).into_bytes();
+    for report in [
+        known(&cut(ACCEPTED_1)["checkpoint"]),
+        known(&elsewhere),
+        known(b"no checkpoint"),
+        by(Options { own_list: Some(list), ..Options::default() }),
+        by(Options { approvers: vec![[1; 32]], ..Options::default() }),
+    ] {
+        assert_eq!((report.exit_code(), found(&report)), (2, vec![]), "{report}");
+    }
+
+    let size = case.events.len() as u64;
+    for other in [size, size + 1] {
+        let kept = signer(&origin()).sign_checkpoint(other, [1; 32]).into_bytes();
+        assert_eq!(found(&known(&kept)), [("rollback", None)], "{other}");
+    }
 }

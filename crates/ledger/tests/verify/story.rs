@@ -21,7 +21,6 @@ pub const UNKNOWN_2: usize = 10;
 pub const AGAIN_2: usize = 12;
 pub const FAILED_2: usize = 14;
 pub const LETTER_2: usize = 15;
-pub const POSTED_2: usize = 17;
 /// Person 3: a hold that is lifted, a rejection.
 pub const HOLD_3: usize = 18;
 pub const LIFTED_3: usize = 19;
