@@ -6,7 +6,7 @@ use super::sign::{signed, signer};
 use super::{Context, Failure};
 use crate::model::look::{PICTURE_BYTES_MAX, Picture};
 use crate::model::seal::generate_pair;
-use crate::model::statement::controller_set;
+use crate::model::statement::{controller_add, controller_set};
 use crate::store::StoreError;
 use crate::store::controller::NewController;
 use crate::store::quarantine::Decider;
@@ -94,9 +94,7 @@ async fn add(context: &Context, args: AddController) -> Result<(), Failure> {
     if store.list_controllers().await?.iter().any(|(slug, _)| *slug == args.slug) {
         return Err(StoreError::Taken { what: "controller", name: args.slug }.into());
     }
-    let command = json!({
-        "command": "controller add", "controller": args.slug, "name": args.name, "sms_sender": args.sms_sender, "address": args.address,
-    });
+    let command = controller_add(&args.slug, &args.name, &args.sms_sender, &args.address);
     let (user_id, command_id) = signed(context, &command).await?;
     let (public, secret) = generate_pair();
     let new = NewController {

@@ -9,14 +9,13 @@ use crate::config::ProfileFile;
 use crate::model::name::is_slug;
 use crate::model::profile::Profile;
 use crate::model::seal::{Key, generate_pair};
-use crate::model::statement::incident_add;
+use crate::model::statement::{incident_add, incident_words, with};
 use crate::model::texts::{self, TEXTS_ALWAYS};
 use crate::render::check::is_sample;
 use crate::store::StoreError;
 use crate::store::incident::{Incident, IncidentSummary, NewIncident};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -137,16 +136,9 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
         return Err(StoreError::Taken { what: "incident", name }.into());
     }
     let incident_id = Uuid::now_v7();
-    let mut command = incident_add(&args.controller, incident_id, args.approvals_required);
-    let further = [
-        ("slug", json!(args.slug)),
-        ("profile", json!(profile.id)),
-        ("profile_version", json!(profile.version)),
-        ("texts", json!(hex::encode(Sha256::digest(texts.to_string())))),
-    ];
-    if let Value::Object(words) = &mut command {
-        words.extend(further.map(|(name, value)| (name.to_owned(), value)));
-    }
+    let words =
+        incident_words((&args.slug, &profile.id, &texts)).into_iter().chain([("profile_version", json!(profile.version))]);
+    let command = with(incident_add(&args.controller, incident_id, args.approvals_required), words);
     let by = signer(context).await?.sign(store, &command).await?;
     let key = Key::generate();
     let (public, secret) = generate_pair();

@@ -150,8 +150,12 @@ pub struct MessageName<'a> {
 /// An X25519 key pair for sealing to: public and secret bytes.
 pub fn generate_pair() -> ([u8; 32], Key) {
     let secret = Key::generate();
-    let public = crypto_box::SecretKey::from_bytes(*secret.bytes()).public_key();
-    (*public.as_bytes(), secret)
+    (public_half(&secret), secret)
+}
+
+/// What is sealed to, for a secret half.
+pub fn public_half(secret: &Key) -> [u8; 32] {
+    *crypto_box::SecretKey::from_bytes(*secret.bytes()).public_key().as_bytes()
 }
 
 /// Seals to a public key, as libsodium's sealed boxes.

@@ -2,6 +2,7 @@
 
 use super::state::TellsOtherwise;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -61,9 +62,27 @@ pub fn user_revoke(name: &str) -> Value {
     json!({"command": "user revoke", "name": name})
 }
 
+/// Adds a controller: under what name, sender and address it writes.
+pub fn controller_add(slug: &str, name: &str, sms_sender: &str, address: &[String]) -> Value {
+    json!({"command": "controller add", "controller": slug, "name": name, "sms_sender": sms_sender, "address": address})
+}
+
 /// Adds an incident: what its plans need is signed before there is any. `approvals`: of other people than who prepares.
 pub fn incident_add(controller: &str, incident_id: Uuid, approvals: i32) -> Value {
     json!({"command": "incident add", "controller": controller, "incident": incident_id, "approvals_required": approvals})
+}
+
+/// What else is signed for with an incident: its short name, its profile, and SHA-256 of its texts' JSON, hex.
+pub fn incident_words((slug, profile, texts): (&str, &str, &Value)) -> [(&'static str, Value); 3] {
+    [("slug", json!(slug)), ("profile", json!(profile)), ("texts", json!(hex::encode(Sha256::digest(texts.to_string()))))]
+}
+
+/// A command with further arguments.
+pub fn with(mut command: Value, further: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    if let Value::Object(words) = &mut command {
+        words.extend(further.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+    command
 }
 
 /// Closes an incident; `reason`: why, although something is open.

@@ -21,15 +21,18 @@ mod list_keys;
 mod log;
 mod log_keys;
 mod made;
+mod named;
 mod people;
 pub mod record;
 mod refusals;
 mod remedies;
 mod rows;
 mod sealed;
+mod sealing_keys;
 mod sends;
 mod stops;
 mod terms;
+mod times;
 mod users;
 
 use super::unit::IncidentKey;
@@ -87,6 +90,7 @@ impl Store {
         findings.extend(snapshot.audit_lists(incident).await?);
         findings.extend(snapshot.audit_fates(incident).await?);
         findings.extend(snapshot.audit_plans(incident).await?);
+        findings.extend(snapshot.audit_named(incident).await?);
         findings.extend(snapshot.audit_incident(incident).await?);
         findings.extend(snapshot.audit_commands(incident).await?);
         findings.extend(snapshot.audit_guards().await?);
@@ -100,6 +104,7 @@ impl Store {
         findings.extend(snapshot.audit_stops(incident).await?);
         findings.extend(snapshot.audit_sends(incident).await?);
         findings.extend(snapshot.audit_columns(incident).await?);
+        findings.extend(snapshot.audit_times(incident).await?);
         findings.extend(snapshot.audit_people(incident).await?);
         findings.extend(snapshot.audit_generations(incident).await?);
         findings.extend(snapshot.audit_log(incident).await?);
@@ -150,8 +155,10 @@ mod tests {
             include_str!("audit/columns.rs"),
             include_str!("audit/terms.rs"),
             include_str!("audit/fates.rs"),
+            include_str!("audit/times.rs"),
             include_str!("audit/generations.rs"),
             include_str!("audit/installation.rs"),
+            include_str!("audit/named.rs"),
             include_str!("audit/stops.rs"),
         ] {
             let words: Vec<&str> =

@@ -6,7 +6,7 @@ use super::sequencing::LogScope;
 use super::unit::IncidentKey;
 use super::user::Signer;
 use super::{Store, StoreError};
-use crate::model::statement::incident_add;
+use crate::model::statement::{incident_add, incident_words, with};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -101,7 +101,9 @@ impl Incident {
 impl Signer {
     /// Makes an incident of the controller with this short name, by a signature over what its plans will need.
     pub async fn add_incident(&self, store: &Store, controller: &str, new: &NewIncident) -> Result<(), StoreError> {
-        let by = self.sign(store, &incident_add(controller, new.incident_id, new.approvals_required)).await?;
+        let words = incident_words((&new.slug, &new.profile, &new.texts));
+        let command = with(incident_add(controller, new.incident_id, new.approvals_required), words);
+        let by = self.sign(store, &command).await?;
         store.insert_incident(new, by).await
     }
 }
@@ -191,7 +193,8 @@ impl Store {
     /// Slugs of all incidents as `controller/incident`.
     pub async fn list_incidents(&self) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query!(
-            r#"select c.slug || '/' || i.slug as "name!" from incident i join controller c using (controller_id) order by 1"#
+            // One whose controller somebody took away is named all the same, so that whoever audits stumbles over it.
+            r#"select coalesce(c.slug, i.controller_id::text) || '/' || i.slug as "name!" from incident i left join controller c using (controller_id) order by 1"#
         )
         .fetch_all(&self.pool)
         .await?;

@@ -39,7 +39,8 @@ pub async fn reopen(store: &Store, incident: &Incident, who: &Signer, person: Uu
     })
 }
 
-async fn take_back(store: &Store, incident: &Incident, who: &Signer, person: Uuid) -> Result<Reopened, NotReopened> {
+/// The same, with the plan that lets the person go.
+pub async fn take_back(store: &Store, incident: &Incident, who: &Signer, person: Uuid) -> Result<Reopened, NotReopened> {
     let by = who.sign(store, &person_reopen(incident.incident_id, (person, 1), "another of the same name")).await.unwrap();
     store.reopen_notice(incident.key, (person, 1), by).await.unwrap()
 }

@@ -109,7 +109,7 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
     call(2).await;
     // Asked when the call could not begin any more.
     let pool = sqlx::PgPool::connect(&world.url).await.unwrap();
-    sqlx::raw_sql("update attempt set send_by = claimed_at").execute(&pool).await.unwrap();
+    sqlx::raw_sql("update attempt set send_by = claimed_at + interval '1 millisecond'").execute(&pool).await.unwrap();
     store.insert_lookup(key, place.1, 2).await.unwrap();
     apply(Cause::Absent { attempt: 2 }).await;
     let due = store.list_due(10, 1).await.unwrap().remove(0);

@@ -67,7 +67,8 @@ impl Snapshot {
     async fn audit_words(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"with plans as materialized (
-                 select plan_no, lanes, convert_from(body, 'UTF8')::jsonb -> 'templates' as templates from plan where controller_id = $1 and incident_no = $2),
+                 select plan_no, state, lanes, convert_from(body, 'UTF8')::jsonb -> 'templates' as templates,
+                        convert_from(body, 'UTF8')::jsonb -> 'routes' as routes from plan where controller_id = $1 and incident_no = $2),
                texts as materialized (
                  select t.hash, t.name, substring(split_part(convert_from(t.body, 'UTF8'), E'\n', 1) from 'content\s*=\s*(full|alert)') as content
                    from approved_text t where t.name like '%.hbs')
@@ -83,6 +84,15 @@ impl Snapshot {
                select 'lane_differs' as code, a.message_id || '/' || a.attempt from attempt a join message m on m.message_id = a.message_id
                  join plans q on q.plan_no = m.plan_no
                 where a.controller_id = $1 and a.incident_no = $2 and (a.lane <> all (q.lanes) or a.lane is distinct from m.lane)
+               union all
+               select 'plan_columns_differ' as code, 'plan ' || q.plan_no from plan q
+                 join event e on e.controller_id = $1 and e.incident_no = $2 and e.person_id is null and e.kind = 'plan.prepared' and e.restored_id is null
+                cross join lateral (select convert_from(e.body, 'UTF8')::jsonb -> 'd' as d offset 0) b
+                where q.controller_id = $1 and q.incident_no = $2 and (b.d ->> 'plan')::int = q.plan_no and b.d ->> 'user' <> q.prepared_by::text
+               union all
+               select 'route_differs' as code, 'plan ' || q.plan_no from plans q
+                where q.routes is not null and q.state <> 'withdrawn' and q.routes is distinct from (select coalesce(jsonb_object_agg(n.route, n.people), '{}')
+                  from (select route, count(*) as people from notice where controller_id = $1 and incident_no = $2 and plan_no = q.plan_no group by 1) n)
                union all
                select 'reach_differs' as code, 'p_' || replace(p.person_id::text, '-', '') from person p
                 where p.controller_id = $1 and p.incident_no = $2

@@ -1,11 +1,13 @@
 //! What stands beside the incidents: the controller's log and the system's, restores, anchors.
 
 use super::{Finding, Snapshot, finding, found};
-use crate::model::statement::meant_for;
+use crate::model::statement::{AGE_SECONDS_MAX, made_at, meant_for};
+use crate::model::user_key;
 use crate::store::StoreError;
 use crate::store::unit::IncidentKey;
 use duly_ledger::{Event, leaf_hash};
 use serde_json::json;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 impl Snapshot {
@@ -16,15 +18,31 @@ impl Snapshot {
         Ok(findings)
     }
 
-    /// Signatures of commands that were made for another installation, wherever one lies.
+    /// Signatures of commands that do not hold, or were made for another installation or at another time than they came, whatever
+    /// rests on them.
     pub(super) async fn audit_statements(&mut self) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
-            "select s.command_id, s.statement, i.installation_id from signed_command s cross join installation i order by 1"
+            r#"select s.command_id, s.statement, s.signature, s.at, u.public_key as "public_key?", i.installation_id
+                 from signed_command s left join app_user u using (user_id) cross join installation i order by 1"#
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        let elsewhere = rows.into_iter().filter(|row| meant_for(&row.statement) != Some(row.installation_id));
-        Ok(elsewhere.map(|row| finding("signed_elsewhere", row.command_id.to_string())).collect())
+        let mut findings = Vec::new();
+        for row in rows {
+            if meant_for(&row.statement) != Some(row.installation_id) {
+                findings.push(finding("signed_elsewhere", row.command_id.to_string()));
+            }
+            let key = row.public_key.and_then(|key| <[u8; 32]>::try_from(key).ok());
+            let signature = <[u8; 64]>::try_from(row.signature).ok();
+            if !key.zip(signature).is_some_and(|(key, signature)| user_key::verify(&key, &row.statement, &signature)) {
+                findings.push(finding("signature_differs", row.command_id.to_string()));
+            }
+            let is_late = |made: OffsetDateTime| (row.at - made).abs() > Duration::seconds(2 * AGE_SECONDS_MAX);
+            if made_at(&row.statement).is_some_and(is_late) {
+                findings.push(finding("time_differs", row.command_id.to_string()));
+            }
+        }
+        Ok(findings)
     }
 
     /// Events of no incident: their bytes and their log. Where they stand is looked at with the logs.
@@ -72,7 +90,7 @@ impl Snapshot {
         Ok(findings)
     }
 
-    /// Anchors and hand-overs are of checkpoints that were signed here.
+    /// Anchors, hand-overs and copies are of checkpoints that were signed here.
     async fn audit_marks(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select code as "code!", place as "place!" from (
@@ -80,6 +98,10 @@ impl Snapshot {
                  join log l on l.log_id = a.log_id and (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2)
                 where not exists (select from checkpoint c where c.log_no = l.log_no and c.generation = a.generation and c.size = a.size
                   and convert_to(split_part(c.note, E'\n\n', 1), 'UTF8') = substr(a.checkpoint, 1, octet_length(split_part(c.note, E'\n\n', 1))))
+               union all
+               select 'anchor_without_checkpoint' as code, 'copied at ' || p.size from publication p left join log l using (log_no)
+                where not exists (select from checkpoint c where c.log_no = p.log_no and c.generation = p.generation and c.size = p.size)
+                  and (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2)
                union all
                select 'anchor_without_checkpoint' as code, h.way || ' ' || h.to_name || ' at ' || h.size from hand_over h
                  join log l on l.log_id = h.log_id and (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2)

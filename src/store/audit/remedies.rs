@@ -165,7 +165,23 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("incident_not_added", past!("its controller's log does not tell once of this incident")),
     ("incident_missing", back!("the controller's log tells of an incident that is not there", "the incident")),
+    (
+        "incident_differs",
+        past!("the incident's name, profile or texts are not those that were signed for; see `duly incident show`"),
+    ),
+    ("controller_missing", back!("the incident's controller is not there, and no command finds the incident", "the controller")),
+    ("controller_differs", past!("the controller's name, sender or address are not those that were signed for")),
+    ("list_missing", back!("people, rows or events name a list that is not there", "the list with its key")),
+    ("publication_missing", past!("a checkpoint that others hold counts as seen by nobody")),
+    ("pulse_missing", back!("the pulse is gone, and a restore would not be noticed by it", "its row")),
+    (
+        "sealing_key_differs",
+        past!(
+            "receipts, jobs or rows are sealed to a key that is not the one kept here: somebody else may read them, and Duly cannot"
+        ),
+    ),
     ("signed_elsewhere", past!("a signature that was made for another installation lies here; nothing rests on it")),
+    ("signature_differs", past!("a signed command on record is not what its user signed; nothing rests on it")),
     ("text_missing", back!("a text that a plan was approved with is gone, and no pack can be made", "the text")),
     (
         "list_key_not_signed",
@@ -187,7 +203,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "anchor_without_checkpoint",
-        past!("a time stamp, cosignature or hand-over is of a checkpoint that was never signed here; do not rely on it"),
+        past!("a time stamp, cosignature, hand-over or copy is of a checkpoint that was never signed here; do not rely on it"),
     ),
     (
         "anchor_not_valid",
@@ -240,6 +256,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("alarm_missing", twice!("two provider ids, and no alarm was raised")),
     ("outcome_without_attempt", past!("an answer of a provider is on record for a call that nobody claimed")),
     ("attempt_without_intent", ask!("a call has no event that announced it")),
+    ("attempt_differs", ask!("a call was claimed, or could start, at another time than its event tells")),
+    ("outcome_differs", ask!("its answer on record is not the one that its event tells")),
+    ("time_differs", past!("a row says another time than its event or its signature")),
     ("intent_without_attempt", back!("an event tells of a call whose record is gone", "the attempt")),
     ("outcome_without_event", past!("an answer of a provider is on record and no event tells of it")),
     ("event_without_outcome", back!("an event tells of a provider's answer whose record is gone", "the outcome")),
@@ -271,6 +290,13 @@ pub const CODES: &[(&str, &str)] = &[
         ),
     ),
     ("lane_differs", ask!("the attempt names another lane than it was made on")),
+    (
+        "route_differs",
+        stop!(
+            "people are told by other channels than were approved",
+            "put the notices back from a backup, or prepare another plan"
+        ),
+    ),
     ("reach_differs", back!("how the person can be reached is not what the list's manifest says", "the person's row")),
     (
         "person_differs",

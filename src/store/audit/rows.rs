@@ -31,6 +31,9 @@ impl Snapshot {
                 group by l.file_hash having count(s.identity) <> max(s.row_no) - min(s.row_no) + 1 or min(s.row_no) > 1
                     or (bool_and(f.list_no is not null) and count(s.identity) <> max(l.row_count))
                union all
+               select 'row_missing' as code, s.list_no || '/' || s.row_no from source_row s join affected_list l using (controller_id, incident_no, list_no)
+                where s.controller_id = $1 and s.incident_no = $2 and l.source = 'file' and s.identity is distinct from int8send(s.row_no)
+               union all
                select 'frozen_count_differs' as code, f.list_no::text from list_freeze f
                 where f.controller_id = $1 and f.incident_no = $2 and f.people <> (select count(*) from person p
                   where p.controller_id = $1 and p.incident_no = $2 and p.list_no = f.list_no)

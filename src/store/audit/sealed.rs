@@ -77,7 +77,8 @@ impl Snapshot {
         .fetch_one(&mut *self.tx)
         .await?;
         let incident_key = master.unwrap_key(&wrapped, "incident").map_err(|_| StoreError::Corrupt { what: "incident key" })?;
-        let mut sealed = Sealed { findings: self.open_rows(incident, &incident_key).await?, ..Sealed::default() };
+        let mut sealed = Sealed { findings: self.audit_keys(incident, master, &incident_key).await?, ..Sealed::default() };
+        sealed.findings.extend(self.open_rows(incident, &incident_key).await?);
         let mut after = Uuid::nil();
         loop {
             let (last, people) = self.open_contacts(incident, &incident_key, after, &mut sealed.findings).await?;

@@ -85,6 +85,15 @@ impl Snapshot {
                 where e.controller_id = $1 and e.incident_no = $2 and e.kind in ('receipt', 'receipt.late') and b.hash is not null and e.restored_id is null
                   and not exists (select from receipt r where r.message_id = e.message_id and encode(sha256(r.sealed), 'hex') = b.hash)
                union all
+               -- A receipt names its message by the reference of a call on its lane; calls that a restore lost have none any more.
+               select 'receipt_differs' as code, r.receipt_id::text from receipt r join message m on m.message_id = r.message_id
+                where m.controller_id = $1 and m.incident_no = $2 and r.result in ('applied', 'no_change')
+                  and not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = r.message_id
+                      and a.lane = r.provider and coalesce(r.reference = a.reference, true))
+                  and not exists (select from restored_call c where c.controller_id = $1 and c.incident_no = $2 and c.message_id = r.message_id)
+                  and not exists (select from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = m.person_id
+                      and e.message_id = m.message_id and e.kind = 'message.intent' and e.restored_id is not null)
+               union all
                select 'posted_without_deadline' as code, m.message_id::text from message m
                  join prepared_content c on c.controller_id = $1 and c.incident_no = $2 and c.person_id = m.person_id and c.phase = m.phase
                       and c.channel = m.channel

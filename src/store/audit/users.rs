@@ -68,7 +68,7 @@ impl Snapshot {
             }
             let revoked = user.revoked_command_id.and_then(|id| commands.get(&id));
             let is_signed = revoked.is_some_and(|c| vouched.contains(&c.user_id) && c.says(c.user_id, &user_revoke(&user.name)));
-            if user.is_revoked && !is_signed {
+            if (user.is_revoked || user.revoked_command_id.is_some()) && !(user.is_revoked && is_signed) {
                 bad("revocation_not_signed");
             }
             let (told, expected) = (told.remove(&user.user_id).unwrap_or_default(), user.expected(&commands));

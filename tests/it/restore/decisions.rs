@@ -169,3 +169,60 @@ async fn a_plan_that_was_withdrawn_in_the_lost_time_stays_so_and_another_one_tel
     assert_eq!(stage.words("select state from plan order by plan_no").await, ["running", "withdrawn", "running"]);
     holds(&stage).await;
 }
+
+/// What the tables have of three people whom a withdrawn plan covered, and about one of whom somebody had decided.
+async fn let_go(stage: &Stage) -> Vec<String> {
+    let rows = "select row(g.person_id, g.phase, g.n, g.plan_no)::text from let_go g union all
+        select row(n.person_id, n.phase, n.plan_no, n.state, n.ended_at is null)::text from notice n where n.plan_no > 1 union all
+        select row(m.person_id, m.phase, m.plan_no, m.channel, m.state, m.attempt)::text from message m where m.plan_no > 1 union all
+        select row(w.plan_no, w.person_id, w.channel, w.commitment)::text from withdrawn_content w union all
+        select row(q.plan_no, q.state)::text from plan q union all
+        select row(p.person_id, p.last_n, p.last_leaf)::text from person p join withdrawn_content w using (person_id) order by 1";
+    stage.words(rows).await
+}
+
+/// A decision about somebody of a plan, the plan's end, and the decision taken back; the backup is of before the plan's end or after.
+async fn comes_back_to_before_a_letting_go(is_withdrawn: bool) {
+    let stage = letters().await;
+    let (store, incident, users) = (&stage.office.store, &stage.incident, &stage.users);
+    serve_to_the_end(&stage).await;
+    stage.import(1001..=1003).await;
+    let plan = stage.prepare(&[Route::Letter]).await;
+    let somebody = person(&stage, "select min(person_id::text)::uuid from notice where plan_no = 2").await;
+    decided::end(store, incident, &users.ann, somebody, Ending::Exempt).await.unwrap();
+    sequence(&stage).await;
+    let mut backup = dump(&stage);
+    assert_eq!(users.withdraw(store, incident, plan).await.unwrap(), Moved::Done);
+    if is_withdrawn {
+        sequence(&stage).await;
+        backup = dump(&stage);
+    }
+    let taken_back = decided::take_back(store, incident, &users.ann, somebody).await.unwrap();
+    assert_eq!(taken_back.let_go, Some(plan));
+    sequence(&stage).await;
+    let before = let_go(&stage).await;
+    restore(&stage, &backup).await;
+    assert_ne!(let_go(&stage).await, before);
+
+    duly(&stage, &["restore", "reconcile"]).fine();
+
+    assert_eq!(let_go(&stage).await, before);
+    let office = office(&stage).await;
+    assert_eq!(office.store.audit(incident.key).await.unwrap(), Vec::new());
+    assert_eq!(office.store.count_unplanned(incident.key).await.unwrap(), 3);
+    let second = stage.prepare(&[Route::Letter]).await;
+    users.approve_and_start(&office.store, incident, second).await;
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize + 3);
+    holds(&stage).await;
+}
+
+#[tokio::test]
+async fn whom_a_withdrawn_plan_let_go_in_the_lost_time_is_let_go_again_and_told_once_by_another_one() {
+    comes_back_to_before_a_letting_go(true).await;
+}
+
+#[tokio::test]
+async fn a_plan_that_was_withdrawn_and_let_somebody_go_in_the_lost_time_does_both_again() {
+    comes_back_to_before_a_letting_go(false).await;
+}

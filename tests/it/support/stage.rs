@@ -15,6 +15,7 @@ use duly::dispatch::{Office, plan};
 use duly::intake::list;
 use duly::model::seal::{Key, generate_pair};
 use duly::model::state::Route;
+use duly::model::statement::controller_add;
 use duly::store::controller::NewController;
 use duly::store::incident::{Incident, NewIncident};
 use duly_sandbox::ProviderConfig;
@@ -171,8 +172,8 @@ impl Stage {
         }
         let office = Office::open(Settings::load(&layers_with(Some(&settings), direct, &[])).unwrap()).await.unwrap();
         let office = Arc::new(office);
-        let controller_id = make_controller(&office, setup.is_american).await;
         let users = Users::new(&office.store).await;
+        let controller_id = make_controller(&office, &users, setup.is_american).await;
         let profile = if setup.is_american { "us-ca" } else { "uk-gdpr" };
         let incident = make_incident(&office, &users, controller_id, "test", profile).await;
         import_people(&office, &incident, folder.path(), 1..=setup.people).await;
@@ -289,10 +290,11 @@ async fn shift_clock(owner: &PgPool, seconds: i32) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(moved)).execute(owner).await.unwrap();
 }
 
-async fn make_controller(office: &Office, is_american: bool) -> Uuid {
+async fn make_controller(office: &Office, users: &Users, is_american: bool) -> Uuid {
     let mut address = vec!["Northmere".to_owned(), "1 Station Road".to_owned()];
     address.extend(is_american.then(|| "Portland, OR 97201".to_owned()));
     let (public, secret) = generate_pair();
+    let command = controller_add("northmere", "Northmere", "NORTHMERE", &address);
     let controller = NewController {
         slug: "northmere".into(),
         name: "Northmere".into(),
@@ -300,7 +302,7 @@ async fn make_controller(office: &Office, is_american: bool) -> Uuid {
         address,
         receipts_public_key: public,
         receipts_secret_key: office.master.wrap(&secret, "receipts"),
-        added_by: None,
+        added_by: Some(users.ann.sign(&office.store, &command).await.unwrap()),
     };
     office.store.insert_controller(&controller).await.unwrap()
 }

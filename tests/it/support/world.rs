@@ -145,7 +145,7 @@ fn row(i: u8, jurisdiction: &str) -> NewRow {
     };
     assert!(PersonRecord::check(&raw).is_ok());
     NewRow {
-        identity: vec![i],
+        identity: i64::from(i).to_be_bytes().to_vec(),
         row_no: Some(i64::from(i)),
         job: None,
         tombstone: None,

@@ -124,7 +124,7 @@ async fn a_quarantined_row_does_not_vanish_without_its_event_and_what_was_signed
     assert_eq!(refusal(&app, &decision(by, "another reason")).await, "DU015", "another reason");
     let superseded = format!(
         "insert into row_decision (controller_id, incident_no, list_no, identity, fate, new_list_no, new_identity, decided_by, command_id)
-         select controller_id, incident_no, 1, decode('0000000000000007', 'hex'), 'superseded', 1, '\\x00', '{}', '{}' from incident",
+         select controller_id, incident_no, 1, decode('0000000000000007', 'hex'), 'superseded', 1, '\\x0000000000000000', '{}', '{}' from incident",
         by.user_id, by.command_id
     );
     assert_eq!(refusal(&app, &superseded).await, "DU015", "by any other row");
