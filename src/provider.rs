@@ -245,6 +245,14 @@ pub struct Seen {
     pub cost: Option<Cost>,
 }
 
+impl Seen {
+    /// Whether it is the message of this id, and of this reference where it shows one.
+    pub fn is_of(&self, provider_id: &str, reference: Option<&str>) -> bool {
+        let is_other = self.reference.as_deref().zip(reference).is_some_and(|(shown, ours)| shown != ours);
+        self.provider_id == provider_id && !is_other
+    }
+}
+
 /// What asking for a status tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StatusAnswer {

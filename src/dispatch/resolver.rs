@@ -283,8 +283,8 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
 pub(super) async fn news(account: &Account, provider_id: Option<&str>, reference: Option<&str>) -> Vec<Seen> {
     if let Some(id) = provider_id.filter(|_| account.capabilities().polling) {
         return match account.provider.fetch_status(id).await {
-            StatusAnswer::Known(seen) => vec![seen],
-            StatusAnswer::NotFound | StatusAnswer::CannotKnow => Vec::new(),
+            StatusAnswer::Known(seen) if seen.is_of(id, reference) => vec![seen],
+            StatusAnswer::Known(_) | StatusAnswer::NotFound | StatusAnswer::CannotKnow => Vec::new(),
         };
     }
     let Some(reference) = reference else { return Vec::new() };
