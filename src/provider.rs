@@ -30,7 +30,7 @@ pub mod wire;
 
 pub use crate::model::step::Pause;
 pub use batches::{BatchError, BatchList, Batches, ClosedBatch};
-pub use capability::{Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
+pub use capability::{CancelWindow, Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
 pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
 pub use ground::Ground;
