@@ -80,9 +80,7 @@ fn a_frozen_request_says_where_it_goes_and_what_it_says() {
 #[test]
 fn a_list_shows_what_is_ours_and_is_not_believed_where_it_cannot_be_read() {
     let sought = Sought { reference: "ours", frozen: None, since: None };
-    let read = |messages: Value| {
-        account().read_look_up(&sought, &Reply::of(200, json!({ "messages": messages }).to_string()))
-    };
+    let read = |messages: Value| account().read_look_up(&sought, &Reply::of(200, json!({ "messages": messages }).to_string()));
     let count = |page: &Page| match page {
         Page::Shows { seen, next: None } => Some(seen.len()),
         _ => None,
