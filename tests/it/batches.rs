@@ -103,7 +103,7 @@ impl Drop for Serve {
 
 /// A desk whose letters and texts go into folders; everybody stands in a batch.
 async fn desk(name: &str) -> (Desk, Serve) {
-    let mut desk = Desk::with_plan(name, "1").await;
+    let mut desk = Desk::with_incident(name, "1").await;
     for (lane, folder) in [("LETTERS", "letters"), ("SMS_A", "texts")] {
         for (key, value) in [("PROVIDER", "file"), ("FOLDER", folder), ("BATCH_SECONDS", "1"), ("URL", "")] {
             desk.set(&format!("DULY_LANES__{lane}__{key}"), value);
@@ -112,6 +112,7 @@ async fn desk(name: &str) -> (Desk, Serve) {
     for lane in ["letters", "sms-a"] {
         desk.duly("ann", &["provider", "check", lane]).fine();
     }
+    desk.prepare();
     desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "4"]).fine();
     desk.duly("bob", &["plan", "go", "--incident", "cards"]).fine();
     desk.connect_broker().await;

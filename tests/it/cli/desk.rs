@@ -143,9 +143,14 @@ impl Desk {
     /// As `with_incident`, with the list imported and a plan prepared by ann.
     pub async fn with_plan(name: &str, approvals: &str) -> Self {
         let desk = Self::with_incident(name, approvals).await;
-        desk.duly("ann", &["list", "import", "affected.csv", "--incident", "cards"]).fine();
-        desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"]).fine();
+        desk.prepare();
         desk
+    }
+
+    /// Imports the list and prepares a plan, through the lanes as they are set now.
+    pub fn prepare(&self) {
+        self.duly("ann", &["list", "import", "affected.csv", "--incident", "cards"]).fine();
+        self.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"]).fine();
     }
 
     /// As `with_plan`, approved by bob and started.

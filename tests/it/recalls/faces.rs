@@ -29,7 +29,7 @@ fn land(face: Face) -> Land {
     }
 }
 
-/// A desk with three letters to send, where this face takes letters; approved.
+/// A desk with three letters to send, where this face takes letters.
 async fn desk(name: &str, face: Face) -> Desk {
     let (desk, land) = (Desk::empty(name).await, land(face));
     desk.new_user("ann", &["init", "--name", "Ann Price", "--key", "ann.key"]).fine();
@@ -43,8 +43,6 @@ async fn desk(name: &str, face: Face) -> Desk {
     desk.duly("ann", &add).fine();
     desk.write("own.csv", land.list);
     desk.duly("ann", &["list", "import", "own.csv", "--incident", "cards"]).fine();
-    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "letter"]).fine();
-    desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "3"]).fine();
     desk
 }
 
@@ -69,6 +67,8 @@ async fn held(face: Face, begins_after_ms: u64, poll: &str) -> Held {
     for (key, value) in [("PROVIDER", kind.as_str()), ("URL", &url), ("API_KEY", api_key), ("POLL_SECONDS", poll)] {
         desk.set(&format!("DULY_LANES__LETTERS__{key}"), value);
     }
+    desk.duly("ann", &["plan", "prepare", "--incident", "cards", "--route", "letter"]).fine();
+    desk.duly("bob", &["plan", "approve", "--incident", "cards", "--people", "3"]).fine();
     desk.duly("bob", &["plan", "go", "--incident", "cards"]).fine();
     Held::serving(desk, sandbox, &["accepted"; 3]).await
 }
