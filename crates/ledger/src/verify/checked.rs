@@ -39,7 +39,7 @@ pub fn checked_in_incident(world: &World, signature: String, is_continued: bool)
             &[SecondSend, OpenCall],
         ),
         of(
-            "every report: of a message that was called, and every end of a notice: by what the plan says that ends it".to_owned(),
+            "every report: of a message that was called or that a restore forgot; every end of a notice: by what the plan says that ends it".to_owned(),
             &[Move, Notice],
         ),
     ];
