@@ -30,6 +30,16 @@ pub enum ReportError {
     /// An event on record is not in its one spelling.
     #[error("an event on record cannot be read")]
     Event(#[from] EventError),
+    /// A leaf of a log is no event; nothing can be added up past it.
+    #[error("leaf {leaf} of the log `{origin}` is no event that can be read")]
+    Unreadable {
+        /// Name of the log.
+        origin: String,
+        /// Index of the leaf.
+        leaf: u64,
+        /// Why.
+        source: EventError,
+    },
     /// A manifest line cannot be written.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -61,6 +71,9 @@ impl ReportError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Store(error) => error.remedy(),
+            Self::Unreadable { .. } => {
+                "run `duly audit`, which says what else was altered; `duly pack incident` gives the log as it is to whoever must look into it"
+            }
             Self::Event(_) | Self::Missing { .. } | Self::Manifest(_) => {
                 "run `duly audit`: it names everything that was altered or lost"
             }

@@ -5,7 +5,7 @@ mod sample;
 use super::output::{Paint, count};
 use super::{Context, Failure, Refusal};
 use crate::evidence::anchor::Judges;
-use crate::provider::read_request;
+use crate::evidence::self_audit::{audit_one, not_made};
 use crate::store::audit::Finding;
 use crate::store::incident::Incident;
 use clap::{Args, Subcommand};
@@ -97,15 +97,17 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
 
 async fn audit(context: &Context, judges: &Judges, incident: &Incident, sealed: bool) -> Result<Audited, Failure> {
     let store = context.store().await?;
-    let mut findings = store.audit(incident.key).await?;
-    findings.extend(judges.audit(store, incident.key).await?);
-    if sealed {
-        let master = context.settings()?.master_key()?;
-        findings.extend(store.audit_sealed(incident.key, &master, &|_, frozen| read_request(frozen)).await?.findings);
-    }
-    let equation = store.equation(incident.key).await?;
+    let master = if sealed { Some(context.settings()?.master_key()?) } else { None };
+    let mut findings = audit_one(store, judges, incident.key, master.as_ref()).await?;
+    let (people, equation_holds) = match store.equation(incident.key).await {
+        Ok(equation) => (equation.people, equation.holds()),
+        Err(error) => {
+            findings.push(not_made(store, "the equation", &error).await?);
+            (0, false)
+        }
+    };
     let name = format!("{}/{}", incident.controller_slug, incident.slug);
-    Ok(Audited { name, people: equation.people, equation_holds: equation.holds(), findings })
+    Ok(Audited { name, people, equation_holds, findings })
 }
 
 fn as_json(audited: &Audited) -> Value {

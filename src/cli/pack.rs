@@ -3,9 +3,10 @@
 use super::output::{count, figure};
 use super::person::{find, person_id};
 use super::report::Export;
-use super::{Context, Failure};
+use super::restore::refuse_while_open;
+use super::{Context, Failure, Refusal};
 use crate::evidence::{Archive, sequencer};
-use crate::report::pack::{Audience, incident, person};
+use crate::report::pack::{Audience, Lack, incident, person};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -83,13 +84,14 @@ pub async fn run(context: &Context, command: PackCommand) -> Result<(), Failure>
 async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
     let store = context.store().await?;
     let of = store.load_incident(&args.incident).await?;
+    let archive = Arc::new(Archive::open(&context.settings()?, store)?);
+    refuse_while_open(&archive).await?;
     let key = match &args.open {
         Some(_) => Some(context.settings()?.master_key()?.unwrap_key(&of.wrapped_key, "incident")?),
         None => None,
     };
     let command = json!({"command": "pack incident", "for": args.reader.as_str(), "incident": of.incident_id, "open": args.open});
     let export = Export::begin(context, &args.out, &command).await?;
-    let archive = Arc::new(Archive::open(&context.settings()?, store)?);
     // Everything that has happened is in the pack; that it was made comes after it.
     sequencer::run_once(archive.clone()).await?;
     let bar = ProgressBar::new(0)
@@ -110,7 +112,8 @@ async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
     let hash = export.keep(store, &of, "pack", args.reader.as_str()).await?;
     sequencer::run_once(archive).await?;
     context.print(
-        &json!({"file": args.out, "sha256": hash, "origin": packed.origin, "events": packed.events, "lists": packed.lists, "plans": packed.plans}),
+        &json!({"file": args.out, "sha256": hash, "origin": packed.origin, "events": packed.events, "lists": packed.lists,
+            "plans": packed.plans, "missing": packed.missing}),
         &format!("{}: {} events of {}\nSHA-256 {hash}", args.out.display(), figure(packed.events), packed.origin),
     );
     eprintln!(
@@ -118,12 +121,26 @@ async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
         args.out.display(),
         args.incident
     );
-    Ok(())
+    complete(&packed.missing)
+}
+
+/// A pack without all its pages is kept and signed for, as the log in it is whole; whoever hands it on must know.
+fn complete(missing: &[Lack]) -> Result<(), Failure> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lacks: Vec<String> = missing.iter().map(|lack| format!("{} ({})", lack.files, lack.why)).collect();
+    Err(Refusal::found(
+        format!("the pack was written with the whole log, and without {}", lacks.join("; ")),
+        "run `duly audit`: it names what cannot be read; the pack itself shows it to whoever verifies it",
+    ))
 }
 
 async fn of_person(context: &Context, args: Person) -> Result<(), Failure> {
     let store = context.store().await?;
     let of = store.load_incident(&args.incident).await?;
+    let archive = Arc::new(Archive::open(&context.settings()?, store)?);
+    refuse_while_open(&archive).await?;
     let id = match &args.person {
         Some(text) => person_id(text)?,
         None => find(context, store, &of).await?,
@@ -140,22 +157,21 @@ async fn of_person(context: &Context, args: Person) -> Result<(), Failure> {
         // Before anything is opened: a look that fails was tried all the same.
         store.record_view(of.key, id, "pack", export.by).await?;
     }
-    let archive = Arc::new(Archive::open(&context.settings()?, store)?);
     sequencer::run_once(archive.clone()).await?;
     let wanted =
         person::Wanted { audience: args.reader, person_id: id, fields: &args.open, messages: args.messages, key: key.as_ref() };
-    let events = person::write(store, &of, &wanted, BufWriter::new(export.file()?)).await?;
+    let packed = person::write(store, &of, &wanted, BufWriter::new(export.file()?)).await?;
     let hash = export.keep(store, &of, "pack", args.reader.as_str()).await?;
     sequencer::run_once(archive).await?;
     let said = format!(
         "{}: {} of p_{}, each with its proof\nSHA-256 {hash}",
         args.out.display(),
-        count(i64::try_from(events).unwrap_or(i64::MAX), "event", "events"),
+        count(i64::try_from(packed.events).unwrap_or(i64::MAX), "event", "events"),
         id.simple()
     );
-    context.print(&json!({"file": args.out, "sha256": hash, "person": format!("p_{}", id.simple()), "events": events}), &said);
+    context.print(&json!({"file": args.out, "sha256": hash, "person": format!("p_{}", id.simple()), "events": packed.events, "missing": packed.missing}), &said);
     if opens {
         eprintln!("The file holds personal data: keep it as you would keep the letter itself.");
     }
-    Ok(())
+    complete(&packed.missing)
 }

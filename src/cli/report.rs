@@ -1,6 +1,7 @@
 //! Reports from the log alone, as it stood at a moment. One that leaves as a file leaves a signed trace in the log.
 
 use super::failure::read_text;
+use super::restore::refuse_while_open;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::evidence::{Archive, moment};
@@ -73,6 +74,7 @@ impl Of {
     pub async fn replay(&self, context: &Context) -> Result<(Incident, Replay), Failure> {
         let store = context.store().await?;
         let incident = store.load_incident(&self.incident).await?;
+        refuse_while_open(&Archive::open(&context.settings()?, store)?).await?;
         let now = store.now().await?;
         let as_of = self.as_of.unwrap_or(now);
         if as_of > now {
@@ -84,8 +86,8 @@ impl Of {
         let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
         end(context, scope, incident.incident_id, as_of).await?;
         let replay = replay(store, incident.incident_id, as_of).await?;
-        if let Some(untold) = figures::untold(&replay.tally) {
-            eprintln!("Mind: {untold}");
+        for more in figures::uncalled(&replay.tally).into_iter().chain(figures::untold(&replay.tally)) {
+            eprintln!("Mind: {more}");
         }
         Ok((incident, replay))
     }

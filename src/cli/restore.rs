@@ -71,6 +71,18 @@ pub async fn run(context: &Context, command: RestoreCommand) -> Result<(), Failu
     Ok(())
 }
 
+/// Refuses to say anything of incidents to others while a restore is open, also where no process was started to notice it:
+/// this database has forgotten what its published log tells.
+pub async fn refuse_while_open(archive: &Archive) -> Result<(), Failure> {
+    match high_water::check(&archive.store, &archive.outside).await? {
+        false => Ok(()),
+        true => Err(Refusal::of(
+            "this database was restored and not reconciled yet: what it says is older than what was published",
+            "run `duly restore reconcile` first; what was published stands in `evidence.outside` meanwhile",
+        )),
+    }
+}
+
 /// Does it; every step may be repeated, and the stop is lifted by the last one.
 pub async fn reconcile(
     office: &Office,

@@ -44,6 +44,7 @@ async fn newest(archive: &Archive, log_id: Uuid) -> Result<Option<i64>, Evidence
     let Some(log) = archive.store.list_published(log_id).await?.pop() else { return Ok(None) };
     let first = (log.size - LAST).max(0);
     let leaves = archive.store.list_entries(log.log_no, log.generation, first, log.size).await?;
-    let times = leaves.iter().map(|leaf| Event::parse(leaf).map(|event| event.at_micros)).collect::<Result<Vec<_>, _>>()?;
-    Ok(times.into_iter().max())
+    // One that cannot be read tells no time: the next that can ends the moment.
+    let times = leaves.iter().filter_map(|leaf| Event::parse(leaf).ok()).map(|event| event.at_micros);
+    Ok(Some(times.max().unwrap_or(i64::MIN)))
 }

@@ -6,7 +6,9 @@ use super::anchor::Judges;
 use crate::model::causes::with_causes;
 use crate::model::seal::Key;
 use crate::provider::read_request;
+use crate::store::audit::{Finding, NOT_AUDITABLE};
 use crate::store::leadership::Lead;
+use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
 use serde_json::{Map, json};
 use std::collections::BTreeSet;
@@ -41,27 +43,63 @@ pub async fn run(archive: Arc<Archive>, judges: Judges, master: Key, stop: Cance
     }
 }
 
-/// Audits every incident once, with the master key also what is sealed, and writes what it found into each one's log.
+/// Audits every incident once, with the master key also what is sealed, and writes what it found into each one's log. What
+/// goes wrong with one of them does not keep the others from their turn; the first such error is returned after the last.
 pub async fn audit_all(store: &Store, judges: &Judges, master: Option<&Key>) -> Result<(), StoreError> {
+    let mut first = Ok(());
     for name in store.list_incidents().await? {
-        let incident = store.load_incident(&name).await?;
-        let mut findings = store.audit(incident.key).await?;
-        findings.extend(judges.audit(store, incident.key).await?);
-        if let Some(master) = master {
-            findings.extend(store.audit_sealed(incident.key, master, &|_, frozen| read_request(frozen)).await?.findings);
+        if let Err(error) = audit_and_tell(store, judges, master, &name).await {
+            let remedy = error.remedy();
+            tracing::error!(incident = name, error = with_causes(&error), remedy, "what the audit found could not be told");
+            first = first.and(Err(error));
         }
-        let codes: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
-        let codes = codes.into_iter().collect::<Vec<_>>().join(",");
-        let mut detail = Map::from_iter([("findings".to_owned(), json!(findings.len()))]);
-        let mut kind = "audit.passed";
-        if !findings.is_empty() {
-            // Before the event: whoever takes the auditor's role away hides nothing.
-            store.raise_alarm(incident.key, "audit_failed").await?;
-            tracing::error!(incident = name, codes, remedy = "run `duly audit`", "the audit found differences");
-            detail.insert("codes".to_owned(), json!(codes));
-            kind = "audit.failed";
-        }
-        store.insert_audit(incident.key, kind, detail).await?;
     }
-    Ok(())
+    first
+}
+
+async fn audit_and_tell(store: &Store, judges: &Judges, master: Option<&Key>, name: &str) -> Result<(), StoreError> {
+    let incident = store.load_incident(name).await?;
+    let findings = audit_one(store, judges, incident.key, master).await?;
+    let codes: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
+    let codes = codes.into_iter().collect::<Vec<_>>().join(",");
+    let mut detail = Map::from_iter([("findings".to_owned(), json!(findings.len()))]);
+    let mut kind = "audit.passed";
+    if !findings.is_empty() {
+        // Before the event: whoever takes the auditor's role away hides nothing.
+        store.raise_alarm(incident.key, "audit_failed").await?;
+        tracing::error!(incident = name, codes, remedy = "run `duly audit`", "the audit found differences");
+        detail.insert("codes".to_owned(), json!(codes));
+        kind = "audit.failed";
+    }
+    store.insert_audit(incident.key, kind, detail).await
+}
+
+/// Everything that is checked of an incident, with the master key also what is sealed. A part that cannot be checked is a
+/// finding as long as the database answers: whoever makes something unreadable may not stop the audit by that.
+pub async fn audit_one(
+    store: &Store,
+    judges: &Judges,
+    incident: IncidentKey,
+    master: Option<&Key>,
+) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = checked(store, "the tables and the log", store.audit(incident).await).await?;
+    findings.extend(checked(store, "the signatures of checkpoints and anchors", judges.audit(store, incident).await).await?);
+    if let Some(master) = master {
+        let sealed = store.audit_sealed(incident, master, &|_, frozen| read_request(frozen)).await;
+        findings.extend(checked(store, "what is sealed", sealed.map(|sealed| sealed.findings)).await?);
+    }
+    Ok(findings)
+}
+
+async fn checked(store: &Store, what: &str, found: Result<Vec<Finding>, StoreError>) -> Result<Vec<Finding>, StoreError> {
+    match found {
+        Err(error) => Ok(vec![not_made(store, what, &error).await?]),
+        found => found,
+    }
+}
+
+/// A check that could not be made, as a finding; an error where the database does not answer at all.
+pub async fn not_made(store: &Store, what: &str, error: &StoreError) -> Result<Finding, StoreError> {
+    store.ping().await?;
+    Ok(Finding { code: NOT_AUDITABLE, place: format!("{what}: {}", with_causes(error)) })
 }

@@ -211,6 +211,9 @@ impl OfPerson<'_> {
         };
         let at = when(end.at);
         match end.state {
+            NoticeState::Notified if self.is_uncalled() => format!(
+                "The log says of {at} that this person was told, and has no call to them: they do not count as notified, the duty to tell them is open, and the record needs an explanation."
+            ),
             NoticeState::Notified => format!("This person was notified on {at}{}.", self.by(end)),
             NoticeState::Open => {
                 format!("This person does not count as notified any more since {at}: the duty to tell them is open.")
@@ -227,6 +230,10 @@ impl OfPerson<'_> {
                 format!("Somebody said and signed on {at} that this person was told {how}. No message of this log told them.")
             }
         }
+    }
+
+    fn is_uncalled(&self) -> bool {
+        self.tally.uncalled.contains(self.told.card.person_id.as_bytes())
     }
 
     /// `, by letter: posted first class`.
@@ -268,7 +275,9 @@ impl OfPerson<'_> {
                 facts.push((format!("Letters of plan {}", plan.plan), format!("{class} class, as its approved text says")));
             }
         }
+        let was_called = self.tally.kinds.contains_key("message.intent");
         let section = Section::new("In which words").text(match self.has_messages {
+            _ if !was_called => "No call to this person stands in the log: there is nothing that was sent.",
             true => "What was sent stands in “messages/”, byte for byte; its commitment is in the event of the call.",
             false => {
                 "A pack that is made with “--messages” holds what was sent, byte for byte. The event of each call commits to it."

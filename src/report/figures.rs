@@ -65,6 +65,17 @@ pub fn untold(tally: &Tally) -> Option<String> {
     (!parts.is_empty()).then(|| format!("{}: nobody of them is told.", parts.join(", and ")))
 }
 
+/// `1 person is called notified …`; `None` where the log has a call for everybody whom it calls so.
+pub fn uncalled(tally: &Tally) -> Option<String> {
+    let n = tally.uncalled.len() as u64;
+    let called = count(
+        n,
+        "person is called notified by the log, which has no call to them",
+        "people are called notified by the log, which has no call to them",
+    );
+    (n > 0).then(|| format!("{called}: they are counted as not notified, and the record needs an explanation."))
+}
+
 /// Year, month, day of a moment.
 pub fn date(at: OffsetDateTime) -> (i32, u8, u8) {
     let at = at.to_offset(time::UtcOffset::UTC);
@@ -107,7 +118,7 @@ pub fn answer(tally: &Tally) -> String {
         (all, told) if all == told => format!("All {} on the frozen lists have been notified.", people(all)),
         (all, told) => format!("{} of {} on the frozen lists have been notified.", figure(told), people(all)),
     };
-    untold(tally).into_iter().fold(told, |told, untold| format!("{told} {untold}"))
+    uncalled(tally).into_iter().chain(untold(tally)).fold(told, |told, more| format!("{told} {more}"))
 }
 
 /// People by how they stand, drawn, and the equation.
@@ -134,6 +145,7 @@ pub fn standing(tally: &Tally) -> Section {
     let section = Section::new("Where everybody stands")
         .block(Block::Bar { caption: format!("{}, by how their notice stands", people(p.people)), parts })
         .text(equation);
+    let section = uncalled(tally).into_iter().fold(section, Section::text);
     untold(tally).into_iter().fold(section, |section, untold| section.text(format!("Not in this sum: {untold}")))
 }
 
@@ -181,6 +193,9 @@ fn rows(channel: Channel, traffic: &Traffic) -> Vec<Vec<String>> {
     let failed = (reached(Failed) + reached(Expired)).saturating_sub(traffic.taken_back);
     let failed = [(message(channel, Failed, None), failed), (TAKEN_BACK.to_owned(), traffic.taken_back)];
     rows.extend(failed.into_iter().filter(|(_, n)| *n > 0).map(|(word, n)| row(word, n)));
+    if traffic.uncalled > 0 {
+        rows.push(row("Said to be taken, and the log has no call of it".to_owned(), traffic.uncalled));
+    }
     let open: u64 = [Unknown, Asked].iter().filter_map(|s| traffic.standing.get(s)).sum();
     if open > 0 {
         rows.push(row("Not known at this moment".to_owned(), open));

@@ -11,6 +11,7 @@ mod words;
 
 use super::ReportError;
 use super::story::Names;
+use crate::model::causes::with_causes;
 use crate::model::seal::SealError;
 use crate::store::{Store, StoreError};
 use duly_ledger::{EventError, ManifestError};
@@ -86,6 +87,26 @@ impl PackError {
             Self::Manifest(_) => "report this as a fault of Duly with the command that you ran",
             Self::Write(_) | Self::Zip(_) => "check that the folder exists, has room and may be written by this user",
             Self::NothingPublished => "start `duly serve scheduler`, or wait a second: it signs what has happened",
+        }
+    }
+}
+
+/// Files beside the evidence that could not be made: the log itself is always whole.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Lack {
+    /// Their names.
+    pub files: String,
+    /// Why; never personal data.
+    pub why: String,
+}
+
+impl Lack {
+    /// What `error` kept from being made. What is no matter of that file stays an error: the disk, or a database that is gone.
+    fn of(files: &str, error: PackError) -> Result<Self, PackError> {
+        match &error {
+            PackError::Write(_) | PackError::Zip(_) => Err(error),
+            PackError::Store(refused) | PackError::Report(ReportError::Store(refused)) if !refused.is_refusal() => Err(error),
+            _ => Ok(Self { files: files.to_owned(), why: with_causes(&error) }),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! not sooner. Everything is read from the log up to a moment, and from what the log names by hash.
 
 use super::document::{Document, Section, figure};
-use super::figures::{answer, channels, count, date, ground, lists, people, said, span, standing, times, when};
+use super::figures::{answer, channels, count, date, ground, lists, people, said, span, standing, times, uncalled, when};
 use super::obstacles::obstacles;
 use super::promised::{Promised, laws};
 use super::replay::Replay;
@@ -12,6 +12,7 @@ use super::{ReportError, copies};
 use crate::model::state::Channel;
 use crate::store::incident::Incident;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Whether the affected people were informed, in the words of the authorities' forms.
 fn informed(tally: &Tally) -> &'static str {
@@ -114,6 +115,7 @@ fn questions(replay: &Replay, plans: &[&Promised]) -> Section {
         pair("On no frozen list", figure(tally.unfrozen)),
         pair("Informed by", channels),
     ];
+    facts.extend(uncalled(tally).map(|uncalled| pair("Called notified without a call", uncalled)));
     facts.extend(tried.map(|tried| pair("Tried, and nobody informed by it", tried)));
     if let Some(((frozen, first), last)) = delay {
         facts.push(pair(
@@ -132,7 +134,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         let reached: serde_json::Map<String, Value> = t.reached.iter().map(|(s, n)| (s.as_str().to_owned(), json!(n))).collect();
         (
             channel.as_str().to_owned(),
-            json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "taken_back": t.taken_back, "reached": reached}),
+            json!({"messages": t.messages, "calls": t.calls, "accepted": t.taken, "taken_without_call": t.uncalled, "taken_back": t.taken_back, "reached": reached}),
         )
     };
     let time = |at: Option<i64>| at.map(when_rfc3339);
@@ -144,6 +146,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         "first_informed_at": time(tally.notified_by(0)), "last_informed_at": time(tally.notified_by(100)),
         "channels": tally.traffic.iter().map(channel).collect::<serde_json::Map<_, _>>(),
         "quarantine": tally.quarantine, "people_not_on_a_frozen_list": tally.unfrozen,
+        "notified_without_call": people_ids(&tally.uncalled),
         "notified_by_channel": tally.notified_by_channel.iter().map(|(c, n)| (c.as_str().to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
         "last_anchor": replay.outside.as_ref().map(|o| json!({"kind": o.kind, "leaves": o.size, "at": when_rfc3339(super::replay::micros(o.at))})),
         "closed_at": time(tally.closes.last().filter(|(_, is_close)| *is_close).map(|(at, _)| *at)),
@@ -157,6 +160,11 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         })).collect::<Vec<_>>(),
         "texts": copies::data(incident, &own),
     })
+}
+
+/// `p_…` of each.
+pub(super) fn people_ids(people: &BTreeSet<[u8; 16]>) -> Vec<String> {
+    people.iter().map(|person| format!("p_{}", duly_ledger::to_hex(person))).collect()
 }
 
 /// RFC 3339 with microseconds, from microseconds since 1970.

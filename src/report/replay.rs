@@ -90,7 +90,8 @@ async fn visit_generation(
             return Err(ReportError::Missing { what: format!("an event of the log `{}`", log.origin) });
         }
         for (index, bytes) in (u64::try_from(first).unwrap_or_default()..).zip(entries) {
-            let (hash, event) = (leaf_hash(&bytes), Event::parse(&bytes)?);
+            let unreadable = |source| ReportError::Unreadable { origin: log.origin.clone(), leaf: index, source };
+            let (hash, event) = (leaf_hash(&bytes), Event::parse(&bytes).map_err(unreadable)?);
             if event.at_micros > as_of {
                 return Ok((tree, true));
             }

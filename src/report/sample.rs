@@ -200,6 +200,15 @@ fn step(leaf: &Leaf<'_>) -> Step {
     }
 }
 
+/// Those of the sample whom the log calls notified without a call.
+fn without_call(replay: &Replay, sample: &Sample) -> Option<String> {
+    let uncalled = super::regulator::people_ids(&replay.tally.uncalled);
+    let drawn: Vec<&str> =
+        sample.people.iter().map(|p| p.person.as_str()).filter(|id| uncalled.iter().any(|of| of == id)).collect();
+    (!drawn.is_empty())
+        .then(|| format!("CALLED NOTIFIED BY A LOG THAT HAS NO CALL TO THEM, and counted as open: {}.", drawn.join(", ")))
+}
+
 /// The sample as a work paper.
 pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document {
     let mut about = vec![("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug))];
@@ -231,6 +240,7 @@ pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document 
                 format!("{broken} CHAINS OF EVENTS ARE BROKEN.")
             },
         ]);
+    let result = without_call(replay, sample).into_iter().fold(result, Section::text);
     let method = Section::new("How it was drawn").text(
         "For each person of the frozen lists: SHA-256 of the seed (UTF-8) followed by the person's id (16 bytes). The people with the smallest hashes are the sample, in that order. Whoever has the manifests and the seed draws the same people.",
     );

@@ -1,10 +1,14 @@
 //! What a pass over the log adds up to: people, messages, plans, lists, holds, and what was not known for a while.
 
+mod counts;
+
+pub use counts::{Quarantine, Unknowns};
+
 use crate::model::state::{Channel, MessageState, NoticeState, Reason, TellsOtherwise};
 use duly_ledger::Event;
 use duly_ledger::verify::Equation;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Days since 1970, UTC.
 pub type Day = i64;
@@ -65,7 +69,8 @@ pub struct Hold {
 struct Person {
     phase: u32,
     notice: NoticeState,
-    by: Option<Channel>,
+    /// The message whose event said so; a decision names none.
+    by: Option<(Channel, Reason, u32)>,
     otherwise: Option<TellsOtherwise>,
     at: i64,
 }
@@ -78,6 +83,14 @@ struct Message {
     state: MessageState,
     reached: u32,
     calls: u32,
+    /// Whether the log has a call of it, a hand-over that somebody signed for, or says that a restore may have lost its call.
+    was_called: bool,
+}
+
+impl Message {
+    fn was_taken(&self) -> bool {
+        MessageState::ALL.iter().any(|s| s.report_rank().is_some() && self.reached & bit(*s) > 0)
+    }
 }
 
 /// One channel's messages.
@@ -89,71 +102,14 @@ pub struct Traffic {
     pub calls: u64,
     /// Messages that a provider took.
     pub taken: u64,
+    /// Messages that are said to have been taken, and of which the log has no call: they count in no other line.
+    pub uncalled: u64,
     /// Messages that their provider gave back before they left; they failed for nobody's fault.
     pub taken_back: u64,
     /// Messages by each state that they ever reached.
     pub reached: BTreeMap<MessageState, u64>,
     /// Messages by the state that they are in.
     pub standing: BTreeMap<MessageState, u64>,
-}
-
-/// Calls of which nobody knew how they ended, and what became of them.
-#[derive(Debug, Clone, Default, serde::Serialize)]
-pub struct Unknowns {
-    /// Calls that ended without an answer that proves anything.
-    pub made: u64,
-    /// Resolved by the provider's own record: it had the message.
-    pub found: u64,
-    /// Resolved by the provider's own record: it had never had it.
-    pub absent: u64,
-    /// Resolved by the plan's rule: on to the next step.
-    pub rule: u64,
-    /// Repeated under a key by which the provider makes one of both.
-    pub repeated: u64,
-    /// Settled by a provider's report, or by an answer that came late.
-    pub settled: u64,
-    /// Put to a person.
-    pub asked: u64,
-    /// A person decided to send again.
-    pub send_again: u64,
-    /// A person decided to go on.
-    pub next_step: u64,
-    /// Messages not known, or asked about, at the moment.
-    pub open: u64,
-}
-
-impl Unknowns {
-    /// How a call that was not known ended, where its own event does not say so.
-    fn ends(&mut self, event: &Event, from: MessageState, to: Option<MessageState>) {
-        let is_open = |state| matches!(state, MessageState::Unknown | MessageState::Asked);
-        match (event.kind.as_str(), to) {
-            // A report came before the call ended: nothing was left to be found out.
-            ("message.unknown", to) if to != Some(MessageState::Unknown) => self.settled += 1,
-            ("message.resolved" | "message.decided", _) => {}
-            ("message.intent", Some(_)) if is_open(from) => self.repeated += 1,
-            (_, Some(to)) if is_open(from) && !is_open(to) => self.settled += 1,
-            _ => {}
-        }
-    }
-}
-
-/// Rows that could not become people when they came, and what became of them. A correction that could not become a person
-/// either is the same row again.
-#[derive(Debug, Clone, Default, serde::Serialize)]
-pub struct Quarantine {
-    /// Rows of the controller's lists and jobs.
-    pub rows: u64,
-    /// Of them discarded: somebody decided that they are nobody.
-    pub discarded: u64,
-    /// Of them still waiting; nobody of them is told.
-    pub waiting: u64,
-}
-
-impl Quarantine {
-    /// Rows that became people, or repeats of people, by a correction.
-    pub fn corrected(&self) -> u64 {
-        self.rows.saturating_sub(self.discarded + self.waiting)
-    }
 }
 
 /// What the log says up to a moment.
@@ -173,8 +129,6 @@ pub struct Tally {
     pub holds: BTreeMap<String, Hold>,
     /// Channels.
     pub traffic: BTreeMap<Channel, Traffic>,
-    /// People who were alerted or notified, and letters returned, by day.
-    pub days: BTreeMap<Day, BTreeMap<(Channel, MessageState), u64>>,
     /// People whose duty was fulfilled, by day.
     pub notified_days: BTreeMap<Day, u64>,
     /// When the incident was closed (`true`) and reopened, in order, microseconds.
@@ -187,6 +141,8 @@ pub struct Tally {
     pub unfrozen: u64,
     /// People by the channel whose message ended their notice as notified.
     pub notified_by_channel: BTreeMap<Channel, u64>,
+    /// People whom the log calls notified and of whom it has no call: they are counted as open.
+    pub uncalled: BTreeSet<[u8; 16]>,
     /// People of whom somebody said that they were told in another way.
     pub told_otherwise: BTreeMap<TellsOtherwise, u64>,
     /// Alarms of a possible duplicate.
@@ -308,16 +264,17 @@ impl Tally {
             return;
         };
         let key = (person, small(event, "phase"), channel, reason, small(event, "ordinal"));
-        let message = self.messages.entry(key).or_insert(Message { state: MessageState::Ready, reached: 0, calls: 0 });
+        let message =
+            self.messages.entry(key).or_insert(Message { state: MessageState::Ready, reached: 0, calls: 0, was_called: false });
         message.calls += u32::from(event.kind == "message.intent");
+        message.was_called |= matches!(
+            (event.kind.as_str(), text(event, "ground")),
+            ("message.intent", _) | ("message.unknown", "restored") | ("receipt" | "receipt.late", "declared")
+        );
         let to = text(event, "to").parse::<MessageState>().ok();
         self.unknowns.ends(event, message.state, to);
         let Some(to) = to else { return };
         self.traffic.entry(channel).or_default().taken_back += u64::from(event.kind == "message.recalled");
-        if message.reached & bit(to) == 0 && to.report_rank().is_some() {
-            let day = event.at_micros.div_euclid(DAY_MICROS);
-            *self.days.entry(day).or_default().entry((channel, to)).or_default() += 1;
-        }
         message.state = to;
         message.reached |= bit(to);
     }
@@ -329,7 +286,9 @@ impl Tally {
         let now = self.persons.entry(person).or_insert(fresh);
         // A person counts by the newest phase.
         if phase >= now.phase {
-            let (by, otherwise) = (text(event, "channel").parse().ok(), text(event, "ground").parse().ok());
+            let message = text(event, "channel").parse().ok().zip(text(event, "reason").parse().ok());
+            let by = message.map(|(channel, reason)| (channel, reason, small(event, "ordinal")));
+            let otherwise = text(event, "ground").parse().ok();
             *now = Person { phase, notice: to, by, otherwise, at: event.at_micros };
         }
     }
@@ -351,26 +310,30 @@ impl Tally {
 
     /// Adds up what only the end of the pass shows.
     pub fn finish(&mut self) {
+        self.uncalled = self.find_uncalled();
         for ((_, _, channel, ..), message) in &self.messages {
             let traffic = self.traffic.entry(*channel).or_default();
-            traffic.messages += u64::from(message.calls > 0);
             traffic.calls += u64::from(message.calls);
-            traffic.taken +=
-                u64::from(MessageState::ALL.iter().any(|s| s.report_rank().is_some() && message.reached & bit(*s) > 0));
+            if message.was_taken() && !message.was_called {
+                traffic.uncalled += 1;
+                continue;
+            }
+            traffic.messages += u64::from(message.calls > 0 || message.was_taken());
+            traffic.taken += u64::from(message.was_taken());
             for state in MessageState::ALL.iter().filter(|s| message.reached & bit(**s) > 0) {
                 *traffic.reached.entry(*state).or_default() += 1;
             }
             *traffic.standing.entry(message.state).or_default() += 1;
             self.unknowns.open += u64::from(matches!(message.state, MessageState::Unknown | MessageState::Asked));
         }
-        for person in self.persons.values() {
+        for (_, person) in self.persons.iter().filter(|(id, _)| !self.uncalled.contains(*id)) {
             self.people.count(person.notice.as_str());
             if let (NoticeState::Withdrawn, Some(how)) = (person.notice, person.otherwise) {
                 *self.told_otherwise.entry(how).or_default() += 1;
             }
             if person.notice == NoticeState::Notified {
                 self.notified_at.push(person.at);
-                person.by.into_iter().for_each(|channel| *self.notified_by_channel.entry(channel).or_default() += 1);
+                person.by.into_iter().for_each(|(channel, ..)| *self.notified_by_channel.entry(channel).or_default() += 1);
                 *self.notified_days.entry(person.at.div_euclid(DAY_MICROS)).or_default() += 1;
             }
         }
@@ -381,9 +344,26 @@ impl Tally {
         self.lists.sort_by_key(|l| l.list);
     }
 
-    /// How a person's newest notice stands; `Open` where nothing is told of it.
+    /// People who are called notified by a message that nobody called, or by a decision while no message of that phase was.
+    fn find_uncalled(&self) -> BTreeSet<[u8; 16]> {
+        let notified = || self.persons.iter().filter(|(_, person)| person.notice == NoticeState::Notified);
+        let decided: HashSet<([u8; 16], u32)> =
+            notified().filter(|(_, person)| person.by.is_none()).map(|(id, person)| (*id, person.phase)).collect();
+        let called = self.messages.iter().filter(|(key, message)| message.was_called && decided.contains(&(key.0, key.1)));
+        let called: HashSet<[u8; 16]> = called.map(|(key, _)| key.0).collect();
+        let is_called = |id: &[u8; 16], person: &Person| match person.by {
+            Some((channel, reason, ordinal)) => {
+                self.messages.get(&(*id, person.phase, channel, reason, ordinal)).is_some_and(|message| message.was_called)
+            }
+            None => called.contains(id),
+        };
+        notified().filter(|(id, person)| !is_called(id, person)).map(|(id, _)| *id).collect()
+    }
+
+    /// How a person's newest notice stands; `Open` where nothing is told of it, or where the log has no call to them.
     pub fn notice_of(&self, person: &[u8; 16]) -> (NoticeState, Option<i64>) {
-        self.persons.get(person).map_or((NoticeState::Open, None), |p| (p.notice, Some(p.at)))
+        let told = self.persons.get(person).filter(|_| !self.uncalled.contains(person));
+        told.map_or((NoticeState::Open, None), |p| (p.notice, Some(p.at)))
     }
 
     /// When the first list was frozen.

@@ -3,17 +3,18 @@
 
 use super::ReportError;
 use super::document::{Block, Document, Section, figure};
-use super::figures::{answer, channels, date, ground, lists, said, standing, times, when};
+use super::figures::{answer, channels, count, date, ground, lists, said, standing, times, when};
 use super::obstacles::obstacles;
 use super::promised::{Promised, laws, named};
 use super::replay::{Replay, visit};
 use super::tally::Tally;
+use super::words::noun;
 use crate::model::state::Channel;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use duly_ledger::Event;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 /// Starts of programs that are listed one by one.
@@ -24,8 +25,13 @@ const STARTS_MAX: usize = 30;
 pub struct Programs {
     /// Starts by version and settings: how many, first and last time (microseconds), roles.
     pub starts: Vec<Start>,
-    /// Times at which a provider account refused everything: lane, code.
-    pub lane_stops: BTreeMap<String, u64>,
+    /// How often a lane was paused, by lane and code.
+    #[serde(serialize_with = "as_words")]
+    pub lane_stops: BTreeMap<(String, String), u64>,
+}
+
+fn as_words<S: serde::Serializer>(stops: &BTreeMap<(String, String), u64>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(stops.iter().map(|((lane, code), n)| (format!("{lane}, code {code}"), n)))
 }
 
 /// Starts of one version with one set of settings in one set of roles.
@@ -54,7 +60,7 @@ impl Programs {
             "program.started" => start(&mut starts, leaf.event),
             "lane.stopped" => {
                 let field = |key: &str| leaf.event.detail.get(key).and_then(Value::as_str).unwrap_or_default();
-                *programs.lane_stops.entry(format!("{}, code {}", field("lane"), field("code"))).or_default() += 1;
+                *programs.lane_stops.entry((field("lane").to_owned(), field("code").to_owned())).or_default() += 1;
             }
             _ => {}
         })
@@ -140,6 +146,35 @@ fn opening(incident: &Incident, replay: &Replay) -> Section {
     ])
 }
 
+/// Each channel of the log or of the provider's statement; one of which the statement has no line was compared with nothing.
+fn compared<'a>(
+    tally: &'a Tally,
+    statement: &'a BTreeMap<Channel, u64>,
+) -> impl Iterator<Item = (Channel, u64, Option<u64>)> + 'a {
+    let used = tally.traffic.iter().filter(|(_, traffic)| traffic.messages + traffic.uncalled > 0).map(|(channel, _)| *channel);
+    let channels: BTreeSet<Channel> = used.chain(statement.keys().copied()).collect();
+    let ours = |channel: &Channel| tally.traffic.get(channel).map_or(0, |traffic| traffic.taken);
+    channels.into_iter().map(move |channel| (channel, ours(&channel), statement.get(&channel).copied()))
+}
+
+fn against(tally: &Tally, statement: &BTreeMap<Channel, u64>) -> Vec<Vec<String>> {
+    let line = |(channel, ours, theirs): (Channel, u64, Option<u64>)| {
+        let verdict = match theirs {
+            None => "NOT COMPARED",
+            Some(theirs) if theirs == ours => "agrees",
+            Some(_) => "DIFFERS",
+        };
+        vec![
+            format!("{channel}: accepted, by our record"),
+            figure(ours),
+            "by the provider's statement".to_owned(),
+            theirs.map_or_else(|| "no statement".to_owned(), figure),
+            verdict.to_owned(),
+        ]
+    };
+    compared(tally, statement).map(line).collect()
+}
+
 fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> Section {
     let p = &tally.people;
     let rows: u64 = tally.lists.iter().map(|l| l.rows).sum();
@@ -161,16 +196,16 @@ fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> 
             verdict(p.holds()),
         ],
     ];
-    for (channel, theirs) in statement.into_iter().flatten() {
-        let ours = tally.traffic.get(channel).map_or(0, |t| t.taken);
+    for (channel, traffic) in &tally.traffic {
         lines.push(vec![
-            format!("{channel}: accepted, by our record"),
-            figure(ours),
-            "by the provider's statement".into(),
-            figure(*theirs),
-            verdict(ours == *theirs),
+            format!("{channel}: said to be accepted"),
+            figure(traffic.taken + traffic.uncalled),
+            "of them with a call in the log".into(),
+            figure(traffic.taken),
+            verdict(traffic.uncalled == 0),
         ]);
     }
+    lines.extend(statement.into_iter().flat_map(|statement| against(tally, statement)));
     let section = Section::new("Reconciliation").table(
         "Counts from two sources each",
         &["what", "count", "against", "count", ""],
@@ -178,7 +213,17 @@ fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> 
         &[1, 3],
     );
     match statement {
-        Some(_) => section.text("The provider's statement was given to this report as a file; it is no part of the log."),
+        Some(statement) => {
+            let open = compared(tally, statement).filter(|(.., theirs)| theirs.is_none());
+            let open: Vec<&str> = open.map(|(channel, ..)| noun(channel)).collect();
+            let section = section.text("The provider's statement was given to this report as a file; it is no part of the log.");
+            match open.is_empty() {
+                true => section,
+                false => section.text(format!(
+                    "It has no line for these messages, which were compared with nothing: {}.", open.join(", ")
+                )),
+            }
+        }
         None => section.text("No provider's statement was given. Ask each provider how many messages it took for this account and compare: `duly report witness --provider-statement FILE`."),
     }
 }
@@ -191,12 +236,10 @@ fn reliability(tally: &Tally, programs: &Programs) -> Section {
         figure(passed + failed),
         figure(failed)
     )];
-    items.extend(
-        programs
-            .lane_stops
-            .iter()
-            .map(|(lane, n)| format!("{} times a provider account refused everything and was paused ({lane}).", figure(*n))),
-    );
+    items.extend(programs.lane_stops.iter().map(|((lane, code), n)| {
+        let why = why_stopped(code);
+        format!("{} the lane {lane} was paused: {why} (code {code}).", count(*n, "time", "times"))
+    }));
     if programs.starts.is_empty() {
         items.push("The system's own log has no start of a program at that moment.".to_owned());
     }
@@ -214,6 +257,18 @@ fn reliability(tally: &Tally, programs: &Programs) -> Section {
     if more > 0 { section.text(format!("{more} more are in `--json`.")) } else { section }
 }
 
+/// Why a lane was paused, by the code of its event.
+fn why_stopped(code: &str) -> &'static str {
+    match code {
+        "sick" => "many of its calls failed, were refused or took too long",
+        "redirect" => "its provider sent calls on to another address, and nobody follows there",
+        "401" | "403" => "its provider refused the account's credentials",
+        "402" => "its provider refused for want of money",
+        "429_daily" => "the account's limit of the day was used up",
+        _ => "its provider refused whatever it was given",
+    }
+}
+
 fn truth() -> Section {
     Section::new("Statement of truth")
         .text("I believe that the facts stated in this statement are true. [For England and Wales: add the wording of CPR PD 22, or of section 9 of the Civil Evidence Act 1995 for a certificate of business records. Elsewhere: the wording that your court demands.]")
@@ -223,14 +278,15 @@ fn truth() -> Section {
 /// The same for programs.
 pub fn data(incident: &Incident, replay: &Replay, programs: &Programs, statement: Option<&BTreeMap<Channel, u64>>) -> Value {
     let tally = &replay.tally;
-    let compared = statement.into_iter().flatten().map(|(channel, theirs)| {
-        let ours = tally.traffic.get(channel).map_or(0, |t| t.taken);
-        json!({"channel": channel.as_str(), "ours": ours, "theirs": theirs, "agrees": ours == *theirs})
+    let compared = statement.into_iter().flat_map(|statement| compared(tally, statement)).map(|(channel, ours, theirs)| {
+        json!({"channel": channel.as_str(), "ours": ours, "theirs": theirs, "agrees": theirs.map(|theirs| ours == theirs)})
     });
     json!({
         "incident": format!("{}/{}", incident.controller_slug, incident.slug), "log": replay.standing,
         "as_of": super::regulator::when_rfc3339(super::replay::micros(replay.as_of)),
         "people": tally.people.to_json(), "equation_holds": tally.people.holds(), "events_by_kind": tally.kinds, "unknown": tally.unknowns,
+        "notified_without_call": super::regulator::people_ids(&tally.uncalled),
+        "taken_without_call": tally.traffic.values().map(|traffic| traffic.uncalled).sum::<u64>(),
         "programs": programs, "statement": compared.collect::<Vec<_>>(),
     })
 }

@@ -99,6 +99,9 @@ pub fn notice(to: NoticeState) -> &'static str {
     }
 }
 
+/// What stands in the place of `Notified.` where the log has no call to the person.
+pub const WITHOUT_CALL: &str = "The log calls this a notice, and has no call to this person.";
+
 /// How somebody was told outside of Duly.
 pub fn otherwise(how: TellsOtherwise) -> &'static str {
     match how {

@@ -37,6 +37,7 @@ mod users;
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
+use crate::model::causes::with_causes;
 use crate::model::seal::Key;
 pub use remedies::CODES;
 pub use sealed::{ReadRequest, Sealed};
@@ -77,6 +78,21 @@ fn person(id: Uuid) -> String {
     format!("p_{}", id.simple())
 }
 
+/// The code of a check that could not be made.
+pub const NOT_AUDITABLE: &str = "not_auditable";
+
+/// The findings of checks, one after the other, whatever becomes of one of them.
+macro_rules! each_check {
+    ($snapshot:ident, $($check:ident($($argument:expr),*)),+) => {{
+        let mut findings = Vec::new();
+        $(
+            let found = $snapshot.$check($($argument),*).await;
+            findings.extend($snapshot.settle(stringify!($check), found).await?);
+        )+
+        findings
+    }};
+}
+
 /// Everything as it was at one moment, while the run goes on.
 struct Snapshot {
     tx: Transaction<'static, Postgres>,
@@ -86,32 +102,34 @@ impl Store {
     /// Checks an incident and returns every finding; none means that all of it holds.
     pub async fn audit(&self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let mut findings = snapshot.audit_rows(incident).await?;
-        findings.extend(snapshot.audit_lists(incident).await?);
-        findings.extend(snapshot.audit_fates(incident).await?);
-        findings.extend(snapshot.audit_plans(incident).await?);
-        findings.extend(snapshot.audit_named(incident).await?);
-        findings.extend(snapshot.audit_incident(incident).await?);
-        findings.extend(snapshot.audit_commands(incident).await?);
-        findings.extend(snapshot.audit_guards().await?);
-        findings.extend(snapshot.audit_standstill().await?);
-        findings.extend(snapshot.audit_statements().await?);
-        findings.extend(snapshot.audit_users().await?);
-        findings.extend(snapshot.audit_holds(incident).await?);
-        findings.extend(snapshot.audit_close(incident).await?);
-        findings.extend(snapshot.audit_terms(incident, self.deadlines).await?);
-        findings.extend(snapshot.audit_refusals(incident, self.deadlines).await?);
-        findings.extend(snapshot.audit_stops(incident).await?);
-        findings.extend(snapshot.audit_sends(incident).await?);
-        findings.extend(snapshot.audit_columns(incident).await?);
-        findings.extend(snapshot.audit_times(incident).await?);
-        findings.extend(snapshot.audit_people(incident).await?);
-        findings.extend(snapshot.audit_generations(incident).await?);
-        findings.extend(snapshot.audit_log(incident).await?);
-        findings.extend(snapshot.audit_log_keys(incident).await?);
-        findings.extend(snapshot.audit_installation(incident).await?);
-        findings.extend(snapshot.audit_list_keys(incident).await?);
-        Ok(findings)
+        Ok(each_check!(
+            snapshot,
+            audit_rows(incident),
+            audit_lists(incident),
+            audit_fates(incident),
+            audit_plans(incident),
+            audit_named(incident),
+            audit_incident(incident),
+            audit_commands(incident),
+            audit_guards(),
+            audit_standstill(),
+            audit_statements(),
+            audit_users(),
+            audit_holds(incident),
+            audit_close(incident),
+            audit_terms(incident, self.deadlines),
+            audit_refusals(incident, self.deadlines),
+            audit_stops(incident),
+            audit_sends(incident),
+            audit_columns(incident),
+            audit_times(incident),
+            audit_people(incident),
+            audit_generations(incident),
+            audit_log(incident),
+            audit_log_keys(incident),
+            audit_installation(incident),
+            audit_list_keys(incident)
+        ))
     }
 
     /// Opens every contact and every frozen request of an incident and checks them against commitments and events.
@@ -126,7 +144,20 @@ impl Store {
         sqlx::raw_sql("set local enable_seqscan = on; set local enable_hashjoin = on; set local enable_mergejoin = on")
             .execute(&mut *tx)
             .await?;
+        sqlx::raw_sql("savepoint before_check").execute(&mut *tx).await?;
         Ok(Snapshot { tx })
+    }
+}
+
+impl Snapshot {
+    /// What a check found. One that cannot read what is stored is named instead, and the others go on on the same snapshot.
+    async fn settle(&mut self, check: &str, found: Result<Vec<Finding>, StoreError>) -> Result<Vec<Finding>, StoreError> {
+        let error = match found {
+            Err(error) if error.is_refusal() => error,
+            found => return found,
+        };
+        sqlx::raw_sql("rollback to savepoint before_check").execute(&mut *self.tx).await?;
+        Ok(vec![finding(NOT_AUDITABLE, format!("check `{}`: {}", check.trim_start_matches("audit_"), with_causes(&error)))])
     }
 }
 

@@ -271,11 +271,15 @@ impl Store {
         Ok(Lag { events: row.events, oldest_seconds: row.oldest_seconds })
     }
 
-    /// Logs whose oldest event has waited for its place for longer than this; how many wait, and for how long.
+    /// Logs whose oldest event has waited for its place for longer than this since there was somebody to give it one: before a
+    /// sequencer of this installation led for the first time nothing is late. How many wait, and for how long.
     pub async fn list_late_logs(&self, seconds: f64) -> Result<Vec<(LogScope, Lag)>, StoreError> {
         let rows = sqlx::query!(
-            r#"select controller_id, incident_no, sum(cardinality(ords))::bigint as "events!", extract(epoch from duly_now() - min(since))::float8 as "oldest_seconds!"
-                 from event_inbox group by 1, 2 having min(since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
+            r#"select i.controller_id, i.incident_no, sum(cardinality(i.ords))::bigint as "events!",
+                      extract(epoch from duly_now() - greatest(min(i.since), min(led.since)))::float8 as "oldest_seconds!"
+                 from event_inbox i cross join (select min(opened_at) as since from log_generation) led
+                where led.since < duly_now() - $1::float8 * interval '1 second'
+                group by 1, 2 having min(i.since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
             seconds
         )
         .fetch_all(&self.pool)

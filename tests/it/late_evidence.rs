@@ -41,3 +41,18 @@ async fn an_event_that_waits_longer_than_a_minute_raises_an_alarm_and_the_log_sa
     assert_eq!(report.events["log.delayed"], 1);
     stage.audit().await;
 }
+
+/// Whoever sets Duly up starts it last. Nothing is late before there was somebody to give it a place.
+#[tokio::test]
+async fn what_was_set_up_long_before_the_first_start_is_not_late() {
+    let stage = Stage::new(Setup::default()).await;
+    stage.shift_clock(600).await;
+
+    let mut process = stage.start(&["scheduler"]);
+    eventually("all are in their places", async || stage.count("select count(*) from event_inbox").await == 0).await;
+    process.terminate().await;
+
+    assert_eq!(stage.words(LATE).await, Vec::<String>::new());
+    assert_eq!(stage.count("select count(*) from event where kind = 'log.delayed'").await, 0);
+    assert!(!process.log().contains("events wait too long"), "{}", process.log());
+}

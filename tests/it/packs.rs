@@ -98,7 +98,7 @@ async fn a_persons_pack_verifies_and_opens_exactly_what_was_asked_for() {
 }
 
 /// The text of a PDF, where somebody can read it; `None` is said aloud.
-fn pdf_text(stage: &Stage, pdf: &[u8]) -> Option<String> {
+pub fn pdf_text(stage: &Stage, pdf: &[u8]) -> Option<String> {
     let path = stage.folder.path().join("read.pdf");
     std::fs::write(&path, pdf).unwrap();
     match std::process::Command::new("pdftotext").arg("-raw").args([path.as_os_str(), "-".as_ref()]).output() {

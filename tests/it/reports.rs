@@ -256,6 +256,29 @@ async fn a_witness_statement_says_where_a_providers_own_count_differs() {
 }
 
 #[tokio::test]
+async fn a_witness_statement_says_why_a_lane_was_paused_and_which_messages_were_compared_with_nothing() {
+    let stage = told().await;
+    let replayed = at(&stage, stage.office.store.now().await.unwrap()).await;
+    let stop = |code: &str| ("letters".to_owned(), code.to_owned());
+    let programs = witness::Programs { lane_stops: BTreeMap::from([(stop("sick"), 1), (stop("402"), 2)]), ..Default::default() };
+    let of_texts = witness::read_statement("channel,count\nsms,0\n").unwrap();
+
+    let report = document::text(&witness::witness(&stage.incident, &replayed, &[], &programs, Some(&of_texts)));
+    let data = witness::data(&stage.incident, &replayed, &programs, Some(&of_texts));
+
+    let sick = "1 time the lane letters was paused: many of its calls failed, were refused or took too long (code sick).";
+    assert!(report.contains(sick), "{report}");
+    assert!(report.contains("2 times the lane letters was paused: its provider refused for want of money (code 402)."));
+    assert!(!report.contains("refused everything"), "{report}");
+    assert!(
+        report.contains("NOT COMPARED")
+            && report.contains("no line for these messages, which were compared with nothing: letter.")
+    );
+    assert_eq!(data["statement"][0], json!({"channel": "sms", "ours": 0, "theirs": 0, "agrees": true}));
+    assert_eq!(data["statement"][1], json!({"channel": "letter", "ours": PEOPLE, "theirs": null, "agrees": null}));
+}
+
+#[tokio::test]
 async fn nobody_is_called_informed_as_a_whole_while_a_row_waits_or_somebody_is_on_no_frozen_list() {
     let stage = told().await;
     let before = at(&stage, stage.office.store.now().await.unwrap()).await;

@@ -3,7 +3,7 @@
 mod beyond;
 mod crashes;
 mod decisions;
-mod ground;
+pub mod ground;
 mod keys;
 mod noticed;
 

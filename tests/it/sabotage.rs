@@ -2,7 +2,6 @@
 
 mod changes;
 mod columns;
-mod every_column;
 mod sweep;
 mod walls;
 

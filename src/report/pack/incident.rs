@@ -1,7 +1,7 @@
 //! `duly pack incident`: the whole log of an incident, and what its events name by hash.
 
 use super::archive::Archive;
-use super::{Audience, PackError, names, openings, words};
+use super::{Audience, Lack, PackError, names, openings, words};
 use crate::model::seal::Key;
 use crate::report::replay::replay_whole;
 use crate::report::summary::summary;
@@ -32,6 +32,8 @@ pub struct Packed {
     pub lists: BTreeSet<i32>,
     /// Numbers of the plans.
     pub plans: BTreeSet<i32>,
+    /// What stands beside the log in other packs, and not in this one.
+    pub missing: Vec<Lack>,
 }
 
 /// What a pack is to hold.
@@ -64,11 +66,22 @@ pub async fn write_wanted<W: Write + Seek>(
         pack.log(log, &format!("generation/{}/", log.generation)).await?;
     }
     pack.log(newest, "").await?;
-    let mut packed =
-        Packed { origin: newest.origin.clone(), events: newest.size, lists: BTreeSet::new(), plans: BTreeSet::new() };
+    let mut packed = Packed {
+        origin: newest.origin.clone(),
+        events: newest.size,
+        lists: BTreeSet::new(),
+        plans: BTreeSet::new(),
+        missing: Vec::new(),
+    };
     for log in &published {
         for event in store.list_frozen_and_prepared(incident.key, log).await? {
-            let event = Event::parse(&event)?;
+            let event = match Event::parse(&event) {
+                Ok(event) => event,
+                Err(error) => {
+                    packed.missing.push(Lack::of("what an event of a list or plan names", error.into())?);
+                    continue;
+                }
+            };
             let number = |key: &str| event.detail.get(key).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
             packed.lists.extend(number("list"));
             packed.plans.extend(number("plan"));
@@ -86,10 +99,13 @@ pub async fn write_wanted<W: Write + Seek>(
         openings::write(store, incident.key, key, &packed.lists, &mut pack.zip).await?;
     }
     pack.anchors(newest).await?;
-    pack.for_people(&published).await?;
+    if let Err(error) = pack.for_people(&published).await {
+        packed.missing.push(Lack::of("summary.html and certificate.pdf", error)?);
+    }
+    pack.zip.put("policy.example", words::policy(&newest.origin).as_bytes())?;
     let about = json!({"for": audience.as_str(), "format": 1, "kind": "incident", "origin": newest.origin, "size": newest.size});
     pack.zip.put("pack.json", about.to_string().as_bytes())?;
-    pack.zip.put("README.txt", words::readme(audience, &newest.origin).as_bytes())?;
+    pack.zip.put("README.txt", words::readme(audience, &newest.origin, &packed.missing).as_bytes())?;
     pack.zip.finish()?;
     Ok(packed)
 }
@@ -210,19 +226,19 @@ impl<W: Write + Seek> Writer<'_, W> {
         }
     }
 
-    /// What people read; nothing in it is evidence.
+    /// What people read; nothing in it is evidence. Both files or none.
     async fn for_people(&mut self, published: &[Published]) -> Result<(), PackError> {
         let replay = replay_whole(self.store, published).await?;
         let plans = promised::load(self.store, self.incident.key, &replay.tally).await?;
         let audience = self.wanted.audience;
         let page = document::html(&summary(self.incident, audience, &replay, &plans));
-        self.zip.put("summary.html", page.as_bytes())?;
         let names = names(self.store, audience).await?;
         let certificate = certificate::of_incident(self.incident, audience, &replay, &plans, &names);
         let ident = format!("{} {} {}", replay.standing.origin, replay.standing.size, audience.as_str());
         let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
-        self.zip.put("certificate.pdf", &typeset.map_err(std::io::Error::other)??)?;
-        self.zip.put("policy.example", words::policy(&replay.standing.origin).as_bytes())
+        let typeset = typeset.map_err(std::io::Error::other)??;
+        self.zip.put("summary.html", page.as_bytes())?;
+        self.zip.put("certificate.pdf", &typeset)
     }
 
     async fn texts(&mut self, hashes: &BTreeSet<String>) -> Result<(), PackError> {

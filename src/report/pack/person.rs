@@ -2,14 +2,15 @@
 //! pages for people.
 
 use super::archive::Archive;
-use super::{Audience, PackError, names, words};
+use super::{Audience, Lack, PackError, names, words};
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
-use crate::model::state::Channel;
+use crate::model::state::{Channel, NoticeState};
 use crate::provider::read_content;
 use crate::report::certificate::{self, OfPerson};
 use crate::report::story::{self, Told};
 use crate::report::tally::Tally;
+use crate::report::words::{WITHOUT_CALL, notice};
 use crate::report::{document, promised};
 use crate::store::Store;
 use crate::store::incident::Incident;
@@ -42,8 +43,22 @@ pub struct Wanted<'a> {
     pub key: Option<&'a Key>,
 }
 
-/// Writes the pack at the newest published checkpoint; returns how many events of the person are in it.
-pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: &Wanted<'_>, out: W) -> Result<usize, PackError> {
+/// What a pack holds.
+#[derive(Debug, Clone)]
+pub struct Packed {
+    /// Events of the person.
+    pub events: usize,
+    /// What stands beside them in other packs, and not in this one.
+    pub missing: Vec<Lack>,
+}
+
+/// Writes the pack at the newest published checkpoint.
+pub async fn write<W: Write + Seek>(
+    store: &Store,
+    incident: &Incident,
+    wanted: &Wanted<'_>,
+    out: W,
+) -> Result<Packed, PackError> {
     let published = store.list_published(incident.incident_id).await?;
     let (log, older) = published.split_last().ok_or(PackError::NothingPublished)?;
     for generation in older {
@@ -56,7 +71,6 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
     let about = json!({"for": wanted.audience.as_str(), "format": 1, "kind": "person", "origin": log.origin,
         "p": wanted.person_id.simple().to_string(), "size": log.size});
     zip.put("pack.json", about.to_string().as_bytes())?;
-    zip.put("README.txt", words::person_readme(wanted.audience, &log.origin).as_bytes())?;
     zip.put("checkpoint", log.note.as_bytes())?;
     let mut proofs = Proofs::new(store, log.log_no, log.generation, u64_of(log.size));
     let events = store.list_placed_of(incident.key, wanted.person_id, log).await?;
@@ -79,12 +93,16 @@ pub async fn write<W: Write + Seek>(store: &Store, incident: &Incident, wanted: 
         opened = open(store, incident, wanted, (&key, &record), &mut zip).await?;
     }
     let pages = Pages { store, incident, wanted, log, card: &card, opened: &opened };
-    pages.write(&events, &of_incident, &mut zip).await?;
+    let mut missing = Vec::new();
+    if let Err(error) = pages.write(&events, &of_incident, &mut zip).await {
+        missing.push(Lack::of("story.txt and certificate.pdf", error)?);
+    }
+    zip.put("README.txt", words::person_readme(wanted.audience, &log.origin, &missing).as_bytes())?;
     zip.finish()?;
-    Ok(events.len())
+    Ok(Packed { events: events.len(), missing })
 }
 
-/// What people read; nothing in it is evidence.
+/// What people read; nothing in it is evidence. Both files or none.
 struct Pages<'a> {
     store: &'a Store,
     incident: &'a Incident,
@@ -117,8 +135,11 @@ impl Pages<'_> {
         let postage = promised.iter().filter(|plan| plan.body.pointer("/parts/letter").is_some()).filter_map(class).collect();
         let names = names(store, audience).await?;
         let told = Told { card: self.card, notices: &notices, of_person, of_incident, names: &names, postage: &postage };
-        let entries = story::by_log(&told)?;
-        zip.put("story.txt", story::text(&told, &entries).as_bytes())?;
+        let mut entries = story::by_log(&told)?;
+        if tally.uncalled.contains(self.card.person_id.as_bytes()) {
+            let said = entries.iter_mut().filter(|entry| entry.notice == Some(notice(NoticeState::Notified)));
+            said.for_each(|entry| entry.notice = Some(WITHOUT_CALL));
+        }
         let text = self.log.note.split_once("\n\n").map_or("", |(text, _)| text);
         let checkpoint: Checkpoint =
             format!("{text}\n").parse().map_err(|_| PackError::Missing { what: "the checkpoint's text".to_owned() })?;
@@ -137,7 +158,9 @@ impl Pages<'_> {
         });
         let ident = format!("{} {} {} {}", self.log.origin, self.log.size, self.card.person_id, audience.as_str());
         let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
-        zip.put("certificate.pdf", &typeset.map_err(std::io::Error::other)??)
+        let typeset = typeset.map_err(std::io::Error::other)??;
+        zip.put("story.txt", story::text(&told, &entries).as_bytes())?;
+        zip.put("certificate.pdf", &typeset)
     }
 }
 

@@ -1,9 +1,21 @@
 //! What a pack says of itself to people: what it proves, what it does not, how to check without us.
 
-use super::Audience;
+use super::{Audience, Lack};
+
+/// What is missing, and why, as the end of a README; nothing where nothing is.
+fn lacks(missing: &[Lack]) -> String {
+    let lines: String = missing.iter().map(|lack| format!("- {}: {}\n", lack.files, lack.why)).collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!(
+            "\nWhat could not be made for this pack, and why; the log in it is whole, and a verifier names what is wrong with it:\n{lines}"
+        ),
+    }
+}
 
 /// The pack's README.txt.
-pub fn readme(audience: Audience, origin: &str) -> String {
+pub fn readme(audience: Audience, origin: &str, missing: &[Lack]) -> String {
+    let missing = lacks(missing);
     let reader = match audience {
         Audience::Regulator => "for a supervisory authority",
         Audience::Court => "for a court",
@@ -31,7 +43,7 @@ How to check it, without Duly:
 
 Get the log's key from the controller or the sender's published list, never from here.
 The format: docs/evidence-format.md of Duly. No name, number or address of an affected person stands in this pack, unless opened on request (keys/).
-"
+{missing}"
     )
 }
 
@@ -56,7 +68,8 @@ quorum none
 }
 
 /// README.txt of a person's pack.
-pub fn person_readme(audience: Audience, origin: &str) -> String {
+pub fn person_readme(audience: Audience, origin: &str, missing: &[Lack]) -> String {
+    let missing = lacks(missing);
     let reader = match audience {
         Audience::Person => "for the person whom it is about",
         Audience::Court => "about one person, for a court",
@@ -85,6 +98,6 @@ How to check it, without Duly:
 
 Get the log's key from the controller or the sender's published list, never from here.
 A pack with keys.json or messages/ holds personal data: keep it as you would keep the letter itself.
-"
+{missing}"
     )
 }

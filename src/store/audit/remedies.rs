@@ -229,6 +229,12 @@ pub const CODES: &[(&str, &str)] = &[
         past!("a message was put off beyond its term, and nobody would look after it; see it with `duly person show`"),
     ),
     ("receipt_put_aside", past!("a receipt that its provider proved was laid aside; ask the provider how the message stands")),
+    (
+        "not_auditable",
+        past!(
+            "this check was not made, as something that is stored cannot be read, and what it would have found is not known; the other findings, and the server's log, say where it stands. When it is explained, run `duly audit` again"
+        ),
+    ),
     ("event_not_canonical", compare!("the bytes of an event were changed")),
     ("leaf_differs", compare!("the bytes of an event were changed")),
     ("chain_broken", compare!("of this person an event was removed, added or moved")),

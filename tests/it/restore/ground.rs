@@ -18,9 +18,14 @@ const PASSPHRASE: &str = "the long passphrase of ann";
 pub async fn stage(lanes: Vec<Lane>, setup: Setup) -> Stage {
     let lanes = lanes.into_iter().map(|lane| Lane { per_second: 10, ..lane }).collect();
     let stage = Stage::new(Setup { people: PEOPLE, lanes, ..setup }).await;
+    may_sign(&stage);
+    stage
+}
+
+/// Puts ann's key where her commands find it.
+pub fn may_sign(stage: &Stage) {
     write_private(&stage.folder.path().join("ann.key"), &stage.users.ann.key.to_file(PASSPHRASE).unwrap());
     write_private(&stage.folder.path().join("ann.pass"), PASSPHRASE);
-    stage
 }
 
 /// Physical messages so far.

@@ -155,3 +155,28 @@ async fn a_new_installation_beside_the_logs_of_another_has_forgotten_nothing_and
     assert!(refused.remedy().contains("a place of its own"), "{}", refused.remedy());
     assert!(ours.office.store.open_restore().await.unwrap().is_none(), "nothing is stopped, nothing is brought back");
 }
+
+/// A pack of the older state would bear a good signature and lack what was done since.
+#[tokio::test]
+async fn packs_and_reports_are_refused_until_a_restore_is_reconciled_whether_or_not_anybody_has_noticed_it() {
+    let stage = stage(vec![lane(Capability::StrongLookup)], Setup::default()).await;
+    come_back(&stage).await;
+    let person = stage.words("select 'p_' || replace(person_id::text, '-', '') from person order by 1 limit 1").await.remove(0);
+    let commands = [
+        vec!["pack", "incident", "--incident", "test", "--out", "out.zip"],
+        vec!["pack", "person", "--incident", "test", "--person", &person, "--out", "out.zip"],
+        vec!["report", "regulator", "--incident", "test", "--profile", "uk-gdpr"],
+        vec!["report", "witness", "--incident", "test"],
+        vec!["audit", "sample", "--incident", "test", "--seed", "7"],
+    ];
+
+    for command in &commands {
+        duly(&stage, command).refused("this database was restored and not reconciled yet", "`duly restore reconcile`");
+        assert!(!stage.folder.path().join("out.zip").exists());
+    }
+    assert_eq!(stage.count("select count(*) from restored where reconciled_at is null").await, 1, "the first of them noticed");
+
+    duly(&stage, &["restore", "reconcile"]).fine();
+    duly(&stage, &commands[0]).fine();
+    duly(&stage, &commands[2]).fine();
+}

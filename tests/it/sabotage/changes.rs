@@ -309,6 +309,13 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
     ("drop the newest event", "delete from event e where person_id is not null and n = (select max(n) from event where person_id = e.person_id)", "head_differs"),
     ("edit an event", "update event set body = replace(convert_from(body, 'utf8'), '\"sms\"', '\"fax\"')::bytea,
                 leaf = sha256('\\x00'::bytea || replace(convert_from(body, 'utf8'), '\"sms\"', '\"fax\"')::bytea) where n = 1", "chain_broken"),
+    (
+        "write an event that is no JSON",
+        "update event set body = b.broken, leaf = sha256('\\x00'::bytea || b.broken)
+           from (select ord, convert_to(replace(convert_from(body, 'UTF8'), '\"d\":{', '\"d\":{\"a\":},'), 'UTF8') as broken from event) b
+          where b.ord = event.ord and kind = 'message.intent'",
+        "not_auditable",
+    ),
     ("edit an event's spelling", "update event set body = body || ' '::bytea, leaf = sha256('\\x00'::bytea || body || ' '::bytea) where n = 1", "event_not_canonical"),
     ("edit an event without its hash", "alter table event drop constraint event_check; update event set leaf = sha256('x') where n = 1", "leaf_differs"),
     ("give an event another kind", "update event set kind = 'message.accepted' where n = 1", "event_of_another"),

@@ -1,0 +1,63 @@
+//! What became of calls that were not known, and of rows that could not become people.
+
+use crate::model::state::MessageState;
+use duly_ledger::Event;
+
+/// Calls of which nobody knew how they ended, and what became of them.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Unknowns {
+    /// Calls that ended without an answer that proves anything.
+    pub made: u64,
+    /// Resolved by the provider's own record: it had the message.
+    pub found: u64,
+    /// Resolved by the provider's own record: it had never had it.
+    pub absent: u64,
+    /// Resolved by the plan's rule: on to the next step.
+    pub rule: u64,
+    /// Repeated under a key by which the provider makes one of both.
+    pub repeated: u64,
+    /// Settled by a provider's report, or by an answer that came late.
+    pub settled: u64,
+    /// Put to a person.
+    pub asked: u64,
+    /// A person decided to send again.
+    pub send_again: u64,
+    /// A person decided to go on.
+    pub next_step: u64,
+    /// Messages not known, or asked about, at the moment.
+    pub open: u64,
+}
+
+impl Unknowns {
+    /// How a call that was not known ended, where its own event does not say so.
+    pub(super) fn ends(&mut self, event: &Event, from: MessageState, to: Option<MessageState>) {
+        let is_open = |state| matches!(state, MessageState::Unknown | MessageState::Asked);
+        match (event.kind.as_str(), to) {
+            // A report came before the call ended: nothing was left to be found out.
+            ("message.unknown", to) if to != Some(MessageState::Unknown) => self.settled += 1,
+            ("message.resolved" | "message.decided", _) => {}
+            ("message.intent", Some(_)) if is_open(from) => self.repeated += 1,
+            (_, Some(to)) if is_open(from) && !is_open(to) => self.settled += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Rows that could not become people when they came, and what became of them. A correction that could not become a person
+/// either is the same row again.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Quarantine {
+    /// Rows of the controller's lists and jobs.
+    pub rows: u64,
+    /// Of them discarded: somebody decided that they are nobody.
+    pub discarded: u64,
+    /// Of them still waiting; nobody of them is told.
+    pub waiting: u64,
+}
+
+impl Quarantine {
+    /// Rows that became people, or repeats of people, by a correction.
+    pub fn corrected(&self) -> u64 {
+        self.rows.saturating_sub(self.discarded + self.waiting)
+    }
+}
