@@ -268,12 +268,14 @@ async fn insert_keys<'a>(
     Ok(())
 }
 
-/// People by the keyed hashes of their references; fenced as in `known`.
+/// People by the keyed hashes of their references; fenced as in `known`. Only the hash is left to search by: a plan that was
+/// made for an empty table would else walk over everybody of the incident for each row.
 pub async fn find_by_reference(tx: &mut Tx, incident: IncidentKey, references: &[Vec<u8>]) -> Result<Existing, StoreError> {
     let rows = sqlx::query!(
         r#"select i.hash as "hash!", p.person_id, p.fields_hash from unnest($3::bytea[]) as i (hash)
             cross join lateral (select q.person_id, q.fields_hash from person q
-                where q.controller_id = $1 and q.incident_no = $2 and q.reference_hash = i.hash offset 0) as p"#,
+                where q.reference_hash = i.hash and q.controller_id is not distinct from $1 and q.incident_no is not distinct from $2
+                offset 0) as p"#,
         incident.controller_id,
         incident.incident_no,
         references
