@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn postgres_spells_a_trigger_as_its_migration_does() {
-        let shown = "CREATE TRIGGER destroy_key AFTER INSERT ON public.event FOR EACH ROW WHEN ((new.kind = 'key.destroyed'::text)) EXECUTE FUNCTION destroy_key()";
-        assert_eq!(Made::by_migrations().triggers["destroy_key on event"], spelling(shown));
+        let shown = "CREATE TRIGGER check_auditor AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['audit.passed'::text, 'audit.failed'::text])) AND (new.restored_id IS NULL))) EXECUTE FUNCTION check_auditor()";
+        assert_eq!(Made::by_migrations().triggers["check_auditor on event"], spelling(shown));
     }
 }
