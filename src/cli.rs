@@ -235,13 +235,25 @@ impl Context {
 }
 
 impl Cli {
-    /// What is logged where RUST_LOG says nothing: services tell what they do, commands only what goes wrong.
-    pub fn log_filter(&self) -> &'static str {
-        match self.command {
+    /// What is logged: what RUST_LOG asks for, or services tell what they do, commands only what goes wrong. Whatever is
+    /// asked for, nothing of a library that logs what it is given.
+    pub fn log_filter(&self, asked: Option<&str>) -> String {
+        let usual = match self.command {
             Command::Serve(_) | Command::Sandbox(_) => crate::store::SERVICE_LOGS,
             _ => crate::store::COMMAND_LOGS,
-        }
+        };
+        quiet(asked.filter(|asked| !asked.trim().is_empty()).unwrap_or(usual))
     }
+}
+
+/// Libraries that log the values which they work on: names, numbers, texts.
+const TALKERS: &[&str] = &["handlebars"];
+
+/// The same directives without any for those libraries, and one that lets them warn only.
+fn quiet(directives: &str) -> String {
+    let is_of_talker = |directive: &&str| TALKERS.iter().any(|name| directive.trim().starts_with(name));
+    let kept = directives.split(',').filter(|directive| !is_of_talker(directive)).map(str::to_owned);
+    kept.chain(TALKERS.iter().map(|name| format!("{name}=warn"))).collect::<Vec<_>>().join(",")
 }
 
 /// Runs the command.
@@ -285,5 +297,21 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sandbox(args) => serve::sandbox(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Help(args) => help::run(&context, &args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quiet;
+
+    #[test]
+    fn whatever_is_asked_for_no_library_logs_what_it_is_given() {
+        for (asked, logged) in [
+            ("trace", "trace,handlebars=warn"),
+            ("handlebars=trace", "handlebars=warn"),
+            ("info, handlebars::render=debug,duly=debug", "info,duly=debug,handlebars=warn"),
+        ] {
+            assert_eq!(quiet(asked), logged);
+        }
     }
 }

@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = duly::cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| cli.log_filter().into());
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let filter = EnvFilter::try_new(cli.log_filter(asked.as_deref())).unwrap_or_else(|_| cli.log_filter(None).into());
     // A log that nobody reads any more is no reason to say so in a panic.
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false).json().init();
     // One TLS implementation for every client of this process.

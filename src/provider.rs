@@ -30,7 +30,7 @@ pub mod wire;
 
 pub use crate::model::step::Pause;
 pub use batches::{BatchError, BatchList, Batches, ClosedBatch};
-pub use capability::{Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
+pub use capability::{CancelWindow, Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
 pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
 pub use ground::Ground;
@@ -243,6 +243,14 @@ pub struct Seen {
     pub status: Option<MessageState>,
     /// What it costs, where it is known by now.
     pub cost: Option<Cost>,
+}
+
+impl Seen {
+    /// Whether it is the message of this id, and of this reference where it shows one.
+    pub fn is_of(&self, provider_id: &str, reference: Option<&str>) -> bool {
+        let is_other = self.reference.as_deref().zip(reference).is_some_and(|(shown, ours)| shown != ours);
+        self.provider_id == provider_id && !is_other
+    }
 }
 
 /// What asking for a status tells.

@@ -202,10 +202,12 @@ async fn handed_over(context: &Context, args: HandedOver) -> Result<(), Failure>
         Refusal::of(format!("lane {} has no batch `{}`", args.lane, args.batch), "copy its name from `duly batch list`")
     })?;
     check_docket(&args, &batch)?;
+    let is_there = check_file(&batch)?;
     let store = context.store().await?;
     let named = named(store, &args.lane, &batch.references).await?;
     let docket = json!({
         "command": "batch handed-over", "lane": args.lane, "batch": batch.name, "manifest": batch.manifest_sha256, "count": args.count,
+        "file": batch.file_sha256, "file_is_there": is_there,
         "to": args.to.to_possible_value().map(|value| value.get_name().to_owned()), "carried_by": args.carried_by, "place": args.place,
         "when": args.when.format(&Rfc3339).unwrap_or_default(),
     });
@@ -258,6 +260,23 @@ fn check_docket(args: &HandedOver, batch: &ClosedBatch) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Whether the file still lies where it is carried from; refused where it is not the one that was closed. What was carried
+/// away nobody can compare, and the docket says so.
+fn check_file(batch: &ClosedBatch) -> Result<bool, Failure> {
+    match std::fs::read(&batch.file) {
+        Ok(bytes) if hex::encode(Sha256::digest(&bytes)) == batch.file_sha256 => Ok(true),
+        Ok(_) => Err(Refusal::of(
+            format!("the file {} is not as it was when the batch was closed", batch.file),
+            "find out who changed it and what was carried: what is in it now is not what was approved; bring the file of the backup back, then sign",
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Refusal::of(
+            format!("the file {} cannot be read: {error}", batch.file),
+            "look at its rights, as the user that runs this command",
+        )),
+    }
 }
 
 /// The messages of references, none of which may be missing.

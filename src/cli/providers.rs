@@ -5,7 +5,7 @@ use super::{Context, Failure, Refusal};
 use crate::dispatch::accounts;
 use crate::model::state::MessageState;
 use crate::provider::choose::KINDS;
-use crate::provider::{Account, Capabilities, Check, ClaimedBy, LookupStrength, ReceiptProof, Word};
+use crate::provider::{Account, CancelWindow, Capabilities, Check, ClaimedBy, LookupStrength, ReceiptProof, Word};
 use crate::store::harvest::LaneCost;
 use crate::store::metrics::LanePause;
 use clap::Subcommand;
@@ -151,7 +151,11 @@ fn promises(account: &Account) -> Vec<(&'static str, String)> {
         || "never: the same request twice may be two messages".to_owned(),
         |life| format!("safe with the same bytes for {}", seconds(life)),
     );
-    let cancel = cancel_within.map_or_else(|| "not by request".to_owned(), |time| format!("within {}", seconds(time)));
+    let cancel = match cancel_within {
+        None => "not by request".to_owned(),
+        Some(CancelWindow::Stated(time)) => format!("within {}", seconds(*time)),
+        Some(CancelWindow::UntilMade) => "until it is made; only the provider knows when".to_owned(),
+    };
     let asked = account.poll.map_or_else(|| "when news are due".to_owned(), |every| format!("every {}", seconds(every)));
     vec![
         ("repeat", repeat),

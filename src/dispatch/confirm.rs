@@ -75,8 +75,13 @@ enum Judged {
 fn judge(claimed: Option<MessageState>, id: &str, place: &Match, answer: StatusAnswer) -> Judged {
     let is_return = claimed == Some(MessageState::Returned);
     let was_posted = |seen: &Seen| seen.status.is_some_and(|s| s.report_rank() >= MessageState::HandedToCarrier.report_rank());
+    // An answer names our message by our reference, or else by the very id that the call for it was answered with: who
+    // holds the token may put any id beside any reference.
+    let is_of_it = |seen: &Seen| {
+        seen.is_of(id, Some(&place.reference)) && (seen.reference.is_some() || place.provider_id.as_deref() == Some(id))
+    };
     match answer {
-        StatusAnswer::Known(seen) if seen.reference.as_ref().is_some_and(|name| *name != place.reference) => Judged::NotYet,
+        StatusAnswer::Known(seen) if !is_of_it(&seen) => Judged::NotYet,
         // Providers go on showing a letter that came back as posted; that it was posted is what can be confirmed.
         StatusAnswer::Known(seen) if is_return && was_posted(&seen) => Judged::AsClaimed,
         StatusAnswer::Known(seen) => Judged::AsSeen(seen),
@@ -133,6 +138,27 @@ mod tests {
         ] {
             assert_eq!(judge(claimed, "id-1", &place(), answer.clone()), becomes, "{claimed:?} {answer:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_of_another_message_confirms_nothing_whatever_the_receipt_puts_beside_it() {
+        let of = |provider_id: &str, reference: Option<&str>| {
+            let (provider_id, reference) = (provider_id.to_owned(), reference.map(str::to_owned));
+            let status = Some(DeliveredToHandset);
+            StatusAnswer::Known(Seen { provider_id, reference, word: "word".to_owned(), status, cost: None })
+        };
+        let is_believed = |id, place: &Match, answer| judge(Some(DeliveredToHandset), id, place, answer) != Judged::NotYet;
+        for (asked, answer, expected) in [
+            ("id-1", of("id-1", None), true),
+            ("id-2", of("id-2", None), false),
+            ("id-2", of("id-2", Some("ours")), true),
+            ("id-1", of("id-2", None), false),
+            ("id-1", of("id-2", Some("ours")), false),
+        ] {
+            assert_eq!(is_believed(asked, &place(), answer.clone()), expected, "{asked} {answer:?}");
+        }
+        let unnamed = Match { provider_id: None, ..place() };
+        assert!(!is_believed("id-1", &unnamed, of("id-1", None)), "no call was answered with this id");
         assert_eq!(judge(Some(Returned), "id-2", &place(), StatusAnswer::NotFound), Judged::NotYet);
     }
 }

@@ -11,11 +11,13 @@ use crate::store::leadership::Lead;
 use crate::store::outcome::Found;
 use futures::StreamExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Messages asked about in one round of a lane.
-const ROUND: i64 = 200;
+/// Messages asked about in one round of a lane, by its pace: half of what it may send in the time of a round. A vendor's
+/// limit counts questions as well, and sending goes on meanwhile.
+const ROUND: Duration = Duration::from_secs(10);
+const ROUND_MAX: i64 = 1000;
 /// Questions at once.
 const CONCURRENT: usize = 8;
 /// Pause between two rounds: a tenth of the lane's own, between these two.
@@ -27,22 +29,37 @@ pub async fn run(office: Arc<Office>, holder: String, stop: CancellationToken) {
     let Some(shortest) = office.accounts.values().filter_map(|account| account.poll).min() else { return };
     let mut lead = Lead::new("harvest", &holder);
     while !stop.is_cancelled() {
-        if let Err(error) = round(&office, &mut lead).await {
+        let begun = Instant::now();
+        let is_full = round(&office, &mut lead).await.unwrap_or_else(|error| {
             tracing::warn!(error = with_causes(&error), "providers were not asked how their messages stand, and are asked again");
-        }
-        let pause = (shortest / 10).clamp(PAUSE_MIN, PAUSE_MAX);
+            false
+        });
+        // As long as there is more to ask about, only the pace waits.
+        let pause = match is_full {
+            true => ROUND.saturating_sub(begun.elapsed()),
+            false => (shortest / 10).clamp(PAUSE_MIN, PAUSE_MAX),
+        };
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(pause) => {} }
     }
 }
 
-async fn round(office: &Office, lead: &mut Lead) -> Result<(), DispatchError> {
+/// Messages of one round of a lane that sends so many a second.
+fn limit(per_second: u32) -> i64 {
+    let taken = i64::from(per_second).saturating_mul(i64::try_from(ROUND.as_secs()).unwrap_or(1));
+    (taken / 2).clamp(1, ROUND_MAX)
+}
+
+/// Asks once about what is due on every lane; whether on one of them there may be more.
+async fn round(office: &Office, lead: &mut Lead) -> Result<bool, DispatchError> {
     if !lead.is_held(&office.store).await? || office.store.open_restore().await?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
+    let mut is_full = false;
     for (lane, account) in &office.accounts {
         let Some(every) = account.poll else { continue };
-        let asking = Asking { lane, every, retention: account.capabilities().retention, limit: ROUND };
+        let asking = Asking { lane, every, retention: account.capabilities().retention, limit: limit(account.per_second) };
         let untold = office.store.list_untold_news(&asking).await?;
+        is_full |= i64::try_from(untold.len()).is_ok_and(|n| n >= asking.limit);
         futures::stream::iter(untold)
             .for_each_concurrent(CONCURRENT, |message| async move {
                 if let Err(error) = ask(office, account, &message).await {
@@ -51,7 +68,7 @@ async fn round(office: &Office, lead: &mut Lead) -> Result<(), DispatchError> {
             })
             .await;
     }
-    Ok(())
+    Ok(is_full)
 }
 
 async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(), DispatchError> {
@@ -70,4 +87,16 @@ async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(),
         office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_asked_half_as_much_as_it_may_send_so_that_sending_goes_on() {
+        assert_eq!([1, 5, 50, 200, u32::MAX].map(limit), [5, 25, 250, 1000, 1000]);
+        let a_day = limit(5) * 86_400 / i64::try_from(ROUND.as_secs()).unwrap_or(1);
+        assert!(a_day > 47_000, "the slowest vendor's lane keeps up: {a_day}");
+    }
 }

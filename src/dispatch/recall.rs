@@ -3,7 +3,7 @@
 
 use crate::model::state::MessageState;
 use crate::model::step::{Cause, Recall};
-use crate::provider::{Account, CancelOutcome};
+use crate::provider::{Account, CancelOutcome, CancelWindow};
 use crate::store::quarantine::Decider;
 use crate::store::recall::Recallable;
 use crate::store::unit::{IncidentKey, Note};
@@ -54,7 +54,9 @@ pub fn foresee(accounts: &BTreeMap<String, Arc<Account>>, message: &Recallable) 
         (Some(account), Some(_)) if is_held => match account.capabilities().cancel_within {
             None => Some(Recalled::Unsupported),
             // By its provider's own word; asked all the same it would say so.
-            Some(window) if u64::try_from(message.age_seconds).unwrap_or(0) > window.as_secs() => Some(Recalled::TooLate),
+            Some(CancelWindow::Stated(window)) if u64::try_from(message.age_seconds).unwrap_or(0) > window.as_secs() => {
+                Some(Recalled::TooLate)
+            }
             Some(_) => None,
         },
         _ => Some(Recalled::NotThere),

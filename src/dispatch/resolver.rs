@@ -32,6 +32,8 @@ const SWEEP: i64 = 500;
 const LAY_ASIDE_EVERY: Duration = Duration::from_secs(1);
 /// Look-ups at once.
 const CONCURRENT: usize = 32;
+/// How long a provider's "not there" is believed that does not say how long it remembers.
+const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 /// Next look where nothing could be found out, ms: a quarter of the time since the call, between these two.
 const LOOK_AGAIN_MS: i64 = 1000;
 const LOOK_AGAIN_MS_MAX: i64 = 900_000;
@@ -170,7 +172,7 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
 
 /// Whether the first call lies so far back that its provider may have forgotten what became of it.
 fn is_forgotten(row: &Due, account: &Account) -> bool {
-    let retention = account.capabilities().retention.unwrap_or(Duration::MAX);
+    let retention = account.capabilities().retention.unwrap_or(REMEMBERED);
     u128::try_from(row.since_first_claim_ms).is_ok_and(|since| since >= retention.as_millis())
 }
 
@@ -283,8 +285,8 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
 pub(super) async fn news(account: &Account, provider_id: Option<&str>, reference: Option<&str>) -> Vec<Seen> {
     if let Some(id) = provider_id.filter(|_| account.capabilities().polling) {
         return match account.provider.fetch_status(id).await {
-            StatusAnswer::Known(seen) => vec![seen],
-            StatusAnswer::NotFound | StatusAnswer::CannotKnow => Vec::new(),
+            StatusAnswer::Known(seen) if seen.is_of(id, reference) => vec![seen],
+            StatusAnswer::Known(_) | StatusAnswer::NotFound | StatusAnswer::CannotKnow => Vec::new(),
         };
     }
     let Some(reference) = reference else { return Vec::new() };

@@ -55,8 +55,10 @@ pub struct ClosedBatch {
     pub references: Vec<String>,
     /// SHA-256 of its manifest, hex.
     pub manifest_sha256: String,
-    /// The file to be carried, by its path.
+    /// The file to be carried, by its path; whoever carried it away may have taken it from there.
     pub file: String,
+    /// SHA-256 of that file as it was closed, hex.
+    pub file_sha256: String,
     /// Whether somebody signed that it was handed over.
     pub is_handed_over: bool,
 }

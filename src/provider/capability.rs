@@ -31,8 +31,8 @@ pub struct Capabilities {
     pub text_chars_max: Option<usize>,
     /// What a letter may be; `None`: no letters.
     pub letters: Option<LetterLimits>,
-    /// How long after acceptance a message may be taken back; `None`: never by request.
-    pub cancel_within: Option<Duration>,
+    /// Until when a message may be taken back; `None`: never by request.
+    pub cancel_within: Option<CancelWindow>,
     /// How long it can be asked about a message; `None`: not said.
     pub retention: Option<Duration>,
     /// What its best status proves, in a compliance officer's words.
@@ -97,6 +97,15 @@ pub enum LookupStrength {
     },
     /// There is none.
     None,
+}
+
+/// Until when a message may be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelWindow {
+    /// So long after it was taken, by the provider's own word: later nobody asks.
+    Stated(Duration),
+    /// Until it is made or carried away. Only the provider knows when, and is asked however late it is.
+    UntilMade,
 }
 
 /// How receipts prove themselves.

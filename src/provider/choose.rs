@@ -199,6 +199,12 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
         }
         "lob" => {
             let url = address(name, lane, lob::LIVE_URL)?;
+            if lane.live && lob::is_test_key(&lane.api_key) {
+                return Err(wrong(
+                    "api_key",
+                    "is a key of Lob's test mode, by which nothing is printed, and the lane is `live = true`",
+                ));
+            }
             Ok(("lob", Box::new(HttpProvider::new(Lob::new(lane, channel), &url, timeout)?)))
         }
         smtp::KIND => {

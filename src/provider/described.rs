@@ -193,17 +193,19 @@ impl Wire for DescribedProvider {
         }
     }
 
-    /// A status of `taken` with an id is `accepted`, without one `unknown`; one of `never` is `rejected`; 4xx that are named
-    /// nowhere may be anything; the rest is as everywhere.
+    /// A status of `taken` with an id is `accepted`, without one `unknown`; one of `never` is `rejected` if its body is JSON,
+    /// as all that this provider says; 4xx that are named nowhere may be anything; the rest is as everywhere.
     fn read_answer(&self, _: &Thawed<'_>, reply: &Reply) -> CallResult {
         let id = reply.json().and_then(|json| word_at(&json, &self.settings.id));
         let code = reply.status.to_string();
+        let is_own = reply.json().is_some_and(|json| json.is_object());
         match (id, self.settings.taken.contains(&reply.status)) {
             (Some(id), true) => CallResult::accepted(id, code),
             (None, true) => CallResult::new(Answer::Unknown, "unreadable"),
-            _ if self.settings.never.contains(&reply.status) => CallResult::new(Answer::Rejected, code),
+            _ if self.settings.never.contains(&reply.status) && is_own => CallResult::new(Answer::Rejected, code),
+            _ if self.settings.never.contains(&reply.status) => CallResult::new(Answer::Unknown, code),
             _ if matches!(reply.status, 400 | 404..=428 | 430..=499) => CallResult::new(Answer::Unknown, code),
-            _ => usual(reply),
+            _ => usual(reply, false),
         }
     }
 

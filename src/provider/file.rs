@@ -16,8 +16,9 @@ use super::frozen::{Frozen, Request, Thawed};
 use super::guarded::MayStart;
 use super::wire::ReadBack;
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, ClaimedBy, Item, LetterLimits, LookUp, LookupStrength, Outbound, Pause,
-    Provider, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Item, LetterLimits, LookUp, LookupStrength,
+    Outbound, Pause, Provider, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word,
+    find_word,
 };
 use crate::config::Lane;
 use crate::model::causes::with_causes;
@@ -137,7 +138,7 @@ fn capabilities() -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: 10, bytes_max: BYTES_MAX, postage_classes: &["first", "second", "economy"] }),
-        cancel_within: Some(Duration::from_secs(86_400)),
+        cancel_within: Some(CancelWindow::UntilMade),
         retention: None,
         delivered_means: "what a named person declared and signed: nobody here saw it",
         cut_off: "",
@@ -289,6 +290,7 @@ impl Batches for Folder {
                     closed_at: manifest.closed_at,
                     file: self.ready.join(&manifest.batch).join(&manifest.file).display().to_string(),
                     name: manifest.batch,
+                    file_sha256: manifest.sha256,
                     references: manifest.messages.into_iter().map(|message| message.reference).collect(),
                     manifest_sha256: hex::encode(Sha256::digest(&one.manifest)),
                     is_handed_over: one.docket.is_some(),

@@ -17,8 +17,8 @@ use super::frozen::{Request, Thawed};
 use super::multipart::{Multipart, file, parts, text};
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt, ReadReceipt,
-    ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt,
+    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use crate::model::state::Channel;
@@ -88,13 +88,18 @@ fn capabilities() -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: PAGES_MAX, bytes_max: BYTES_MAX, postage_classes: &["first"] }),
-        cancel_within: Some(Duration::from_secs(300)),
+        cancel_within: Some(CancelWindow::Stated(Duration::from_secs(300))),
         retention: None,
         delivered_means: "the carrier's GPS unit left the delivery area: at the address, not in the person's hands",
         cut_off: "",
         words: WORDS,
         test_mode: "a key that begins with `test_`: a letter is rendered, and none is printed",
     }
+}
+
+/// Whether a key is one of the test mode, in which letters are rendered and none is printed.
+pub fn is_test_key(key: &SecretString) -> bool {
+    key.expose_secret().starts_with("test_")
 }
 
 /// Whether a text is an id of Lob's letters; only such ids become part of a path.
@@ -107,6 +112,11 @@ fn is_id(text: &str) -> bool {
 fn error_code(reply: &Reply) -> Option<String> {
     let is_word = |code: &String| code.len() <= 32 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     reply.text_at("/error/code").filter(is_word)
+}
+
+/// Whether the body has the form of Lob's errors.
+fn is_own_error(reply: &Reply) -> bool {
+    reply.text_at("/error/message").or(reply.text_at("/error/code")).is_some()
 }
 
 /// The wait that a limit asks for: seconds since 1970 UTC (the vendor's own text), under either of the names in its document.
@@ -183,7 +193,7 @@ impl Wire for Lob {
     /// | 200 with an id of a letter | `accepted`, also for a replay of the key; the code says so where rendering failed |
     /// | 403, 404 or 422 with a code of `OURS` | `lane_stopped`: nobody's letter would be taken |
     /// | 422 `conflict` | `unknown`, as 409: something under this key is there or being made |
-    /// | 422 else | `rejected` |
+    /// | 422 else, with an error of Lob's | `rejected` |
     /// | 429 | `not_taken`, waits until `X-Rate-Limit-Reset` |
     /// | all else | the usual rows |
     fn read_answer(&self, sent: &Thawed<'_>, reply: &Reply) -> CallResult {
@@ -202,10 +212,10 @@ impl Wire for Lob {
             (422, Some(code)) if code == "conflict" => CallResult::new(Answer::Unknown, code),
             (422, Some(code)) => CallResult::new(Answer::Rejected, code),
             (429, _) => {
-                let result = usual(reply);
+                let result = usual(reply, false);
                 CallResult { retry_after: wait(reply).or(result.retry_after), ..result }
             }
-            _ => usual(reply),
+            _ => usual(reply, is_own_error(reply)),
         }
     }
 
@@ -221,7 +231,10 @@ impl Wire for Lob {
         let Some((json, letters)) = json.as_ref().and_then(|json| Some((json, json.get("data")?.as_array()?))) else {
             return Page::CannotKnow;
         };
-        let seen = letters.iter().filter_map(seen).filter(|seen| seen.reference.as_deref() == Some(sought.reference)).collect();
+        // What cannot be read may be ours.
+        let all: Option<Vec<Seen>> = letters.iter().map(seen).collect();
+        let Some(all) = all else { return Page::CannotKnow };
+        let seen = all.into_iter().filter(|seen| seen.reference.as_deref() == Some(sought.reference)).collect();
         // The next page is given with its host; ours is the lane's.
         match text_at(json, "/next_url").map(|url| url.find(LETTERS).map(|at| url[at..].to_owned())) {
             Some(None) => Page::CannotKnow,
@@ -250,7 +263,7 @@ impl Wire for Lob {
         let is_deleted = reply.json().and_then(|json| json.get("deleted")?.as_bool());
         match (reply.status, is_deleted) {
             (200, Some(true)) => CancelOutcome::Cancelled,
-            (422, _) => CancelOutcome::TooLate,
+            (422, _) if is_own_error(reply) => CancelOutcome::TooLate,
             _ => CancelOutcome::Unknown,
         }
     }

@@ -31,6 +31,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+/// Header of a frozen request: the sender that was approved. Notify takes no sender from us; what it used is compared.
+const APPROVED_SENDER: &str = "x-duly-from";
+
 /// The live service.
 pub const LIVE_URL: &str = "https://api.notifications.service.gov.uk";
 const NOTIFICATIONS: &str = "/v2/notifications";
@@ -231,11 +234,17 @@ fn cost(message: &Value) -> Option<Cost> {
     (is_ready && (0.0..1e6).contains(&pounds)).then(|| Cost { milli, currency: "GBP".to_owned() })
 }
 
+/// A request that remembers its approved sender; what no header can carry is not compared.
+fn approved(request: Request, from: &str) -> Request {
+    if from.is_ascii() { request.header(APPROVED_SENDER, from) } else { request }
+}
+
 fn is_no_address(lines: &[String]) -> bool {
     !ADDRESS_LINES.contains(&lines.len()) || lines.iter().any(|line| line.starts_with(BAD_STARTS))
 }
 
-/// What Notify took differently than we gave it: another reference, another text, another postage class.
+/// What Notify took differently than it was approved: another reference, text or postage class, and another sender, which
+/// is the service's own.
 fn differs(sent: &Thawed<'_>, answer: &Value) -> Option<&'static str> {
     let ours: Value = serde_json::from_slice(sent.body).ok()?;
     let pairs = [
@@ -244,8 +253,13 @@ fn differs(sent: &Thawed<'_>, answer: &Value) -> Option<&'static str> {
         ("subject_differs", "/personalisation/subject", "/content/subject"),
         ("postage_differs", "/postage", "/postage"),
     ];
+    let from = answer.pointer("/content/from_number").or(answer.pointer("/content/from_email")).and_then(Value::as_str);
+    let approved = sent.headers.iter().find(|(name, _)| *name == APPROVED_SENDER).map(|(_, from)| *from);
+    let is_other_sender = from.zip(approved).is_some_and(|(theirs, ours)| theirs != ours);
     // What we gave must come back; what we did not give is theirs.
-    pairs.into_iter().find(|(_, given, taken)| ours.pointer(given).is_some_and(|g| answer.pointer(taken) != Some(g))).map(|p| p.0)
+    let differs =
+        pairs.into_iter().find(|(_, given, taken)| ours.pointer(given).is_some_and(|g| answer.pointer(taken) != Some(g)));
+    differs.map(|p| p.0).or(is_other_sender.then_some("sender_differs"))
 }
 
 /// Notify's name of an error: `errors[0].error`; its messages may change at any time and are not read.
@@ -265,12 +279,16 @@ impl Wire for Notify {
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
         let reference = outbound.reference;
         match outbound.item {
-            Item::Sms { to, text, .. } => {
-                Ok(self.templated("sms", ("phone_number", to), "sms_sender_id", json!({ "body": text }), reference))
+            Item::Sms { from, to, text } => {
+                let request = self.templated("sms", ("phone_number", to), "sms_sender_id", json!({ "body": text }), reference);
+                Ok(approved(request, from))
             }
-            Item::Email { to, subject, text, .. } => {
+            // Notify writes the service's name as the sender of each email, and takes no other.
+            Item::Email { from_name: "", .. } => Err(Refusal { code: "sender_shown" }),
+            Item::Email { from, to, subject, text, .. } => {
                 let texts = json!({ "body": text, "subject": subject });
-                Ok(self.templated("email", ("email_address", to), "email_reply_to_id", texts, reference))
+                let request = self.templated("email", ("email_address", to), "email_reply_to_id", texts, reference);
+                Ok(approved(request, from))
             }
             Item::Letter { address, .. } if is_no_address(address) => Err(Refusal { code: "address" }),
             Item::Letter { pdf, postage_class, .. } => {
@@ -288,7 +306,7 @@ impl Wire for Notify {
     /// | answer | means |
     /// |---|---|
     /// | 201 with an id | `accepted`; what came back is compared with what we gave |
-    /// | 400 of any error | `rejected`: Notify never takes this message |
+    /// | 400 of any error of Notify's | `rejected`: Notify never takes this message |
     /// | 403 | `lane_stopped`: key or clock |
     /// | 429 `TooManyRequestsError` | `lane_stopped` until midnight UTC: the daily limit |
     /// | 429 `RateLimitError`, or unread | `not_taken` |
@@ -302,7 +320,7 @@ impl Wire for Notify {
             (429, _) if error_of(reply) == "TooManyRequestsError" => {
                 CallResult::new(Answer::LaneStopped, "429_daily").pausing(Pause::UtcDay)
             }
-            _ => usual(reply),
+            _ => usual(reply, !error_of(reply).is_empty()),
         }
     }
 

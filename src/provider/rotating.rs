@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How often the files are looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// For how long receipts under the secret before are still believed: they were on their way.
+/// For how long after the files were changed receipts under the secret before are still believed: they were on their way.
 const OVERLAP: Duration = Duration::from_secs(900);
 
 /// Makes the provider of a lane.
@@ -25,7 +25,7 @@ type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 struct State {
     current: Arc<dyn Provider>,
-    before: Option<(Arc<dyn Provider>, Instant)>,
+    before: Option<(Arc<dyn Provider>, SystemTime)>,
     stamp: Stamp,
     looked_at: Instant,
 }
@@ -65,7 +65,8 @@ impl Rotating {
         match fresh.ok().flatten().and_then(|lane| (self.make)(&lane)) {
             Some(provider) => {
                 let before = std::mem::replace(&mut state.current, provider.into());
-                state.before = Some((before, Instant::now()));
+                // By the files and not by this look: who calls a lane seldom would keep its old secret good for as long.
+                state.before = Some((before, changed_at(&stamp)));
                 state.stamp = stamp;
                 tracing::info!(lane = self.name, "the lane goes on with the secrets that its files have now");
             }
@@ -78,8 +79,18 @@ impl Rotating {
 
     fn before(&self) -> Option<Arc<dyn Provider>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.before.as_ref().filter(|(_, since)| since.elapsed() < OVERLAP).map(|(provider, _)| provider.clone())
+        state
+            .before
+            .as_ref()
+            .filter(|(_, since)| since.elapsed().is_ok_and(|age| age < OVERLAP))
+            .map(|(provider, _)| provider.clone())
     }
+}
+
+/// When the newest of the files was changed; now, where none says so or one names a time to come.
+fn changed_at(stamp: &Stamp) -> SystemTime {
+    let now = SystemTime::now();
+    stamp.iter().flatten().map(|(at, _)| *at).max().map_or(now, |at| at.min(now))
 }
 
 fn stamp(lane: &Lane) -> Stamp {
@@ -181,8 +192,16 @@ mod tests {
         }
         assert_eq!(read(&account, "the first secret"), Ok(1), "it was on its way");
 
+        // Nobody called for an hour after the next change.
+        std::fs::write(&file, "the third secret, longer still\n").unwrap();
+        let then = std::time::SystemTime::now() - Duration::from_secs(3600);
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(then).unwrap();
+        std::thread::sleep(Duration::from_millis(1100));
+        assert_eq!(read(&account, "the second secret, longer"), Err(ReceiptRefusal::BadSignature), "its time is over");
+        assert_eq!(read(&account, "the third secret, longer still"), Ok(1));
+
         std::fs::remove_file(&file).unwrap();
         std::thread::sleep(Duration::from_millis(1100));
-        assert_eq!(read(&account, "the second secret, longer"), Ok(1), "what cannot be read changes nothing");
+        assert_eq!(read(&account, "the third secret, longer still"), Ok(1), "what cannot be read changes nothing");
     }
 }

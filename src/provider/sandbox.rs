@@ -9,8 +9,8 @@ pub use receipt::{ReceiptReader, SCHEME};
 use super::frozen::{Request, Thawed};
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, segment, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, Capabilities, ClaimedBy, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt,
-    ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, ClaimedBy, Item, LetterLimits, LookupStrength, Outbound, RawReceipt,
+    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
 };
 use crate::config::Lane;
 use crate::model::state::{Channel, MessageState as S};
@@ -22,8 +22,6 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 const PATH: &str = "/v1/messages";
-/// It takes a message back until the message's life begins; when that is, its own settings say.
-const CANCEL_WITHIN: Duration = Duration::from_secs(3600);
 
 /// What the sandbox's words mean; it claims nothing of the world, so that each is the provider's own.
 pub const WORDS: &[Word] = &[
@@ -76,7 +74,8 @@ impl Sandbox {
             per_day_max: None,
             text_chars_max: None,
             letters: Some(LetterLimits { pages_max: 100, bytes_max: 8 << 20, postage_classes: &["first", "second", "economy"] }),
-            cancel_within: Some(CANCEL_WITHIN),
+            // Until the message's life begins; when that is, its own settings say.
+            cancel_within: Some(CancelWindow::UntilMade),
             retention: None,
             delivered_means: "nothing: nobody is reached",
             cut_off: "",
@@ -137,7 +136,7 @@ impl Wire for Sandbox {
     fn read_answer(&self, _: &Thawed<'_>, reply: &Reply) -> CallResult {
         match (reply.status, reply.text_at("/id")) {
             (200 | 201, Some(id)) => CallResult::accepted(id, reply.status.to_string()),
-            _ => usual(reply),
+            _ => usual(reply, reply.text_at("/error").is_some()),
         }
     }
 
@@ -148,11 +147,13 @@ impl Wire for Sandbox {
         }
     }
 
-    fn read_look_up(&self, _: &Sought<'_>, reply: &Reply) -> Page {
+    fn read_look_up(&self, sought: &Sought<'_>, reply: &Reply) -> Page {
         let json = reply.json().filter(|_| reply.status == 200);
         let messages = json.as_ref().and_then(|json| json.get("messages")?.as_array());
-        let (Some(json), Some(messages)) = (&json, messages) else { return Page::CannotKnow };
-        Page::Shows { seen: messages.iter().filter_map(|m| self.seen(m)).collect(), next: text_at(json, "/next") }
+        let all: Option<Vec<Seen>> = messages.and_then(|messages| messages.iter().map(|m| self.seen(m)).collect());
+        let (Some(json), Some(all)) = (&json, all) else { return Page::CannotKnow };
+        let is_ours = |seen: &Seen| seen.reference.as_deref() == Some(sought.reference);
+        Page::Shows { seen: all.into_iter().filter(is_ours).collect(), next: text_at(json, "/next") }
     }
 
     fn status(&self, provider_id: &str) -> Option<Request> {
@@ -175,7 +176,7 @@ impl Wire for Sandbox {
     fn read_cancel(&self, reply: &Reply) -> CancelOutcome {
         match (reply.status, reply.text_at("/status").as_deref()) {
             (200, Some("cancelled")) => CancelOutcome::Cancelled,
-            (409, _) => CancelOutcome::TooLate,
+            (409, _) if reply.text_at("/error").is_some() => CancelOutcome::TooLate,
             _ => CancelOutcome::Unknown,
         }
     }

@@ -17,8 +17,8 @@ use super::money;
 use super::multipart::{Multipart, Part, file, parts, text};
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, ClaimedBy, Cost, Item, LetterLimits, LookupStrength, Outbound, Pause,
-    RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer, Word, find_word,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Cost, Item, LetterLimits, LookupStrength, Outbound,
+    Pause, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer, Word, find_word,
 };
 use crate::config::Lane;
 use crate::model::contact::country_code;
@@ -103,8 +103,8 @@ fn capabilities() -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: PAGES_MAX, bytes_max: BYTES_MAX, postage_classes: &["first", "second"] }),
-        // unconfirmed: until production begins; when that is, no page says.
-        cancel_within: Some(Duration::from_secs(3600)),
+        // Until production begins; when that is, no page says.
+        cancel_within: Some(CancelWindow::UntilMade),
         retention: None,
         delivered_means: "Stannp's estimate that it arrived: it proves no more than that the letter was handed to the carrier",
         cut_off: "",
@@ -227,12 +227,12 @@ impl Wire for Stannp {
             (200, Some(false), _) => CallResult::new(Answer::Unknown, "error_inside"),
             (404, ..) => CallResult::new(Answer::LaneStopped, "404").pausing(Pause::Minute),
             (429, ..) => {
-                let result = usual(reply);
+                let result = usual(reply, false);
                 let seconds = reply.header("x-ratelimit-reset").and_then(|text| text.trim().parse::<u64>().ok());
                 let wait = seconds.map(|seconds| Duration::from_secs(seconds.min(3600)));
                 CallResult { retry_after: result.retry_after.or(wait), ..result }
             }
-            _ => usual(reply),
+            _ => usual(reply, reply.json().is_some_and(|json| json.get("success") == Some(&Value::Bool(false)))),
         }
     }
 
@@ -250,8 +250,9 @@ impl Wire for Stannp {
         let data = json.as_ref().and_then(|json| json.get("data"));
         let pieces = data.and_then(|data| data.as_array().or_else(|| data.get("singles")?.as_array()));
         let Some(pieces) = pieces else { return Page::CannotKnow };
-        let seen: Vec<Seen> =
-            pieces.iter().filter_map(seen).filter(|s| s.reference.as_deref() == Some(sought.reference)).collect();
+        let all: Option<Vec<Seen>> = pieces.iter().map(seen).collect();
+        let Some(all) = all else { return Page::CannotKnow };
+        let seen: Vec<Seen> = all.into_iter().filter(|s| s.reference.as_deref() == Some(sought.reference)).collect();
         if seen.is_empty() && !pieces.is_empty() {
             return Page::CannotKnow;
         }

@@ -19,8 +19,8 @@ use super::frozen::{Request, Thawed};
 use super::money;
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, Cost, Item, LookupStrength, Outbound, Pause, RawReceipt, ReadReceipt,
-    ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, Cost, Item, LookupStrength, Outbound, Pause, RawReceipt,
+    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use crate::model::state::Channel;
@@ -118,7 +118,7 @@ fn capabilities() -> Capabilities {
         text_chars_max: Some(TEXT_CHARS_MAX),
         letters: None,
         // Only what still waits in Twilio's queue; ten hours is the longest wait there.
-        cancel_within: Some(Duration::from_secs(36_000)),
+        cancel_within: Some(CancelWindow::Stated(Duration::from_secs(36_000))),
         // unconfirmed: message records are kept at least thirteen months, unless the lane's account redacts them.
         retention: None,
         delivered_means: "the network reported to Twilio that it delivered the text; not every network does, and some do so early",
@@ -156,7 +156,8 @@ fn cost(message: &Value) -> Option<Cost> {
     money::cost(text_at(message, "/price")?.trim_start_matches('-'), &text_at(message, "/price_unit")?)
 }
 
-/// What came back of our message: the text, the number, the segments.
+/// What came back of our message: the text, the number, the sender, the segments. A messaging service chooses the sender
+/// itself, so that only a sender of ours is compared.
 fn returned(body: &[u8], message: &Value) -> Returned {
     let ours = |name| field(body, name).unwrap_or_default();
     let text = ours("Body");
@@ -166,6 +167,8 @@ fn returned(body: &[u8], message: &Value) -> Returned {
         Some("text_differs")
     } else if text_at(message, "/to").is_some_and(|to| to != ours("To")) {
         Some("destination_differs")
+    } else if field(body, "From").is_some_and(|from| text_at(message, "/from").is_some_and(|theirs| theirs != from)) {
+        Some("sender_differs")
     } else if parts.is_some_and(|parts| usize::try_from(parts) != Ok(measure(&text).segments)) {
         Some("segments_differ")
     } else {
@@ -210,7 +213,7 @@ impl Wire for Twilio {
     /// | 21611 sender's queue full | `lane_stopped` for a minute |
     /// | 429 with 63038 | `lane_stopped` until the day ends |
     /// | 429 else (20429) | `not_taken`: never processed, the vendor says |
-    /// | 500 (20500) and all else | the usual rows |
+    /// | 4xx without a code of Twilio's, 500 (20500) and all else | the usual rows |
     fn read_answer(&self, sent: &Thawed<'_>, reply: &Reply) -> CallResult {
         let json = reply.json();
         if let (201, Some(message), Some(sid)) = (reply.status, &json, reply.text_at("/sid")) {
@@ -226,7 +229,7 @@ impl Wire for Twilio {
             }
             (404, _) => CallResult::new(Answer::LaneStopped, "404").pausing(Pause::Minute),
             (400, Some(code)) => CallResult::new(Answer::Rejected, code.to_string()),
-            _ => usual(reply),
+            (_, code) => usual(reply, code.is_some()),
         }
     }
 
@@ -263,8 +266,8 @@ impl Wire for Twilio {
                 && text_at(message, "/direction").is_none_or(|way| way.starts_with("outbound"))
                 && is_new(message)
         };
-        let seen = messages.iter().filter(is_ours).filter_map(seen).collect();
-        Page::Shows { seen, next: text_at(&json, "/next_page_uri") }
+        let seen: Option<Vec<Seen>> = messages.iter().filter(is_ours).map(seen).collect();
+        seen.map_or(Page::CannotKnow, |seen| Page::Shows { seen, next: text_at(&json, "/next_page_uri") })
     }
 
     fn status(&self, provider_id: &str) -> Option<Request> {
@@ -286,8 +289,9 @@ impl Wire for Twilio {
     fn read_cancel(&self, reply: &Reply) -> CancelOutcome {
         match (reply.status, reply.text_at("/status").as_deref()) {
             (200, Some("canceled")) => CancelOutcome::Cancelled,
+            (200, Some(_)) if reply.text_at("/sid").is_some() => CancelOutcome::TooLate,
             // unconfirmed: the number of the error; whatever it is, the vendor says no.
-            (200 | 400 | 409 | 422, _) => CancelOutcome::TooLate,
+            (400 | 409 | 422, _) if error_code(reply).is_some() => CancelOutcome::TooLate,
             _ => CancelOutcome::Unknown,
         }
     }

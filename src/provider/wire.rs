@@ -162,20 +162,22 @@ pub fn text_at(value: &Value, pointer: &str) -> Option<String> {
     value.pointer(pointer)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Rows that are alike everywhere, for what an adapter's own table leaves.
+/// Rows that are alike everywhere, for what an adapter's own table leaves. `is_own_error`: whether the body has the form of
+/// this provider's errors.
 ///
 /// | answer | means |
 /// |---|---|
-/// | 400, 413, 422 | `rejected` |
+/// | 400, 413, 422 with the provider's own error | `rejected` |
+/// | the same with anything else | `unknown`: a page of somebody between, or half an answer, is not the provider's word |
 /// | 401, 402, 403 | `lane_stopped`: as not taken, the lane pauses, nobody's attempt is burnt |
 /// | 404, 405, 406, 410, 411, 415 | `lane_stopped` too: there is no such place, for anybody |
 /// | 429 | `not_taken`, `Retry-After` honoured |
 /// | 3xx | `unknown`, and the lane pauses: where the body went nobody knows, and the next would go there too |
 /// | 409, 408, 5xx, 2xx that an adapter did not read, all else | `unknown` |
-pub fn usual(reply: &Reply) -> CallResult {
+pub fn usual(reply: &Reply, is_own_error: bool) -> CallResult {
     let code = reply.status.to_string();
     match reply.status {
-        400 | 413 | 422 => CallResult::new(Answer::Rejected, code),
+        400 | 413 | 422 if is_own_error => CallResult::new(Answer::Rejected, code),
         401..=406 | 410 | 411 | 415 => CallResult::new(Answer::LaneStopped, code).pausing(Pause::Minute),
         429 => {
             let retry_after = reply.retry_after(OffsetDateTime::now_utc());

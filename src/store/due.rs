@@ -139,7 +139,9 @@ impl Store {
                       (extract(epoch from duly_now() - greatest(a.send_by, r.at)) * 1000)::bigint as since_send_by_ms,
                       (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
                       coalesce((select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
-                          and o.message_id = m.message_id and o.provider_id is not null limit 1),
+                          and o.message_id = m.message_id and o.provider_id is not null
+                          and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
+                              where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = m.lane) limit 1),
                           (select l.found[1] from lookup l where l.message_id = m.message_id and l.found[1] is not null limit 1)) as provider_id
                  from ((select m.* from incident i cross join lateral (
                            select * from message m where m.incident_no = i.incident_no and m.state <> 'ready'

@@ -106,7 +106,9 @@ impl Store {
         let rows = sqlx::query!(
             r#"select m.controller_id, m.incident_no, m.message_id, m.person_id, m.state, m.attempt, a.reference,
                       coalesce((select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
-                          and o.message_id = m.message_id and o.provider_id is not null limit 1),
+                          and o.message_id = m.message_id and o.provider_id is not null
+                          and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
+                              where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = m.lane) limit 1),
                           (select l.found[1] from lookup l where l.message_id = m.message_id and l.found[1] is not null limit 1)) as provider_id,
                       m.state = 'overdue' and exists (select from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no
                           and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!"

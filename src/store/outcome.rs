@@ -6,6 +6,7 @@ use crate::model::health::Sign;
 use crate::model::state::MessageState;
 use crate::model::step::{Answer, Cause, Pause, Step};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -73,6 +74,8 @@ impl Store {
     pub async fn record_outcomes(&self, incident: IncidentKey, outcomes: &[Outcome]) -> Result<(), StoreError> {
         let people: Vec<Uuid> = outcomes.iter().map(|o| o.person_id).collect();
         let mut unit = self.unit(incident, &people, Wait::Wait).await?;
+        let read = unit.read_stops(outcomes).await?;
+        let outcomes: &[Outcome] = &read;
         let messages: Vec<Uuid> = outcomes.iter().map(|o| o.message_id).collect();
         let attempts: Vec<i32> = outcomes.iter().map(|o| i32::try_from(o.attempt).unwrap_or(i32::MAX)).collect();
         let kinds: Vec<String> = outcomes.iter().map(|o| o.answer.as_str().to_owned()).collect();
@@ -124,6 +127,7 @@ impl Store {
                 news.stop = news.stop.take().or_else(|| outcome.pause.map(|pause| (outcome.code.clone(), pause)));
             }
         }
+        unit.alarm_shared_ids(&messages, &ids).await?;
         unit.give_back(&untaken).await?;
         unit.commit().await
     }
@@ -136,6 +140,8 @@ impl Store {
         let others = ids.iter().filter(|id| is_other(&mut known, message_id, Some(id))).count();
         sqlx::query!("update lookup set found = $2 where lookup_id = $1", lookup_id, ids).execute(&mut *unit.tx).await?;
         let other_id = others > 0;
+        let named: Vec<Option<String>> = ids.iter().cloned().map(Some).collect();
+        unit.alarm_shared_ids(&vec![message_id; named.len()], &named).await?;
         let cause = status.map_or(Cause::Found { other_id }, |report| Cause::Reported { report, other_id });
         let decided = unit.apply(message_id, cause, note)?;
         unit.commit().await?;
@@ -168,6 +174,62 @@ pub(crate) fn is_other(known: &mut HashMap<Uuid, Vec<String>>, message_id: Uuid,
 }
 
 impl super::unit::Unit {
+    /// Outcomes with those stops in another light that are the message's own: it stopped its lane so before, and others were
+    /// taken since. Then the answer is one to this message alone: it counts, and no other waits because of it.
+    async fn read_stops<'a>(&mut self, outcomes: &'a [Outcome]) -> Result<Cow<'a, [Outcome]>, StoreError> {
+        let is_stop = |o: &&Outcome| o.answer == Answer::LaneStopped && o.pause != Some(Pause::UtcDay);
+        let (messages, codes): (Vec<Uuid>, Vec<String>) =
+            outcomes.iter().filter(is_stop).map(|o| (o.message_id, o.code.clone())).unzip();
+        if messages.is_empty() {
+            return Ok(Cow::Borrowed(outcomes));
+        }
+        let own = sqlx::query_scalar!(
+            "select m.message_id from unnest($3::uuid[], $4::text[]) as j (message_id, code)
+               join message m on m.controller_id = $1 and m.incident_no = $2 and m.message_id = j.message_id
+              cross join lateral (select max(o.at) as at from outcome o where o.controller_id = $1 and o.incident_no = $2
+                    and o.message_id = m.message_id and o.kind = 'lane_stopped' and o.code = j.code) s
+              where exists (select from outcome t join message n on n.controller_id = t.controller_id and n.incident_no = t.incident_no
+                    and n.message_id = t.message_id where t.at > s.at and t.kind = 'accepted' and n.lane = m.lane)",
+            self.incident.controller_id,
+            self.incident.incident_no,
+            &messages,
+            &codes
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let read = |outcome: &Outcome| match own.contains(&outcome.message_id) {
+            true => Outcome { answer: Answer::NotTaken, pause: None, sign: Sign::Refused, ..outcome.clone() },
+            false => outcome.clone(),
+        };
+        Ok(Cow::Owned(outcomes.iter().map(read).collect()))
+    }
+
+    /// Raises an alarm of messages that have an id from their lane's provider which another message has too, and of that
+    /// other one. What the provider says under such an id is believed of neither: the reading queries leave it out.
+    async fn alarm_shared_ids(&mut self, messages: &[Uuid], ids: &[Option<String>]) -> Result<(), StoreError> {
+        if ids.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        sqlx::query!(
+            "with pair as materialized (
+               select m.message_id, n.controller_id as other_controller, n.incident_no as other_incident, n.message_id as other_id
+                 from unnest($3::uuid[], $4::text[]) as j (message_id, provider_id)
+                 join message m on m.controller_id = $1 and m.incident_no = $2 and m.message_id = j.message_id
+                cross join lateral (select o.* from outcome o where o.provider_id = j.provider_id and o.message_id <> j.message_id offset 0) o
+                 join message n on n.controller_id = o.controller_id and n.incident_no = o.incident_no and n.message_id = o.message_id and n.lane = m.lane)
+             insert into alarm (alarm_id, controller_id, incident_no, message_id, code)
+             select gen_random_uuid(), a.*, 'provider_id_of_two_messages'
+               from (select $1::uuid, $2::bigint, message_id from pair union select other_controller, other_incident, other_id from pair) a",
+            self.incident.controller_id,
+            self.incident.incident_no,
+            messages,
+            ids as &[Option<String>]
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
     /// Every provider id on record for these messages, from answers, receipts and look-ups. The fences make one look-up of
     /// each: the planner, that knows nothing of tables which just begin to grow, reads all of the incident for every batch.
     pub(crate) async fn provider_ids(&mut self, messages: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {

@@ -158,6 +158,10 @@ async fn letters_count_as_handed_to_the_carrier_once_somebody_signed_the_docket(
     docket("2", &now).refused("the batch has 1 message, and the docket says 2", "count again");
     docket("1", "2026-01-01T00:00:00Z").refused("the batch was not handed over at that time", "it was closed");
     desk.refuses_unsigned(&[&fixed[..], &["--place", "Leeds Mail Centre", "--count", "1", "--when", &now]].concat());
+    let file = desk.path(batch["file"].as_str().unwrap());
+    std::fs::write(&file, [&pdf[..], b"another page"].concat()).unwrap();
+    docket("1", &now).refused("the file", "bring the file of the backup back");
+    std::fs::write(&file, &pdf).unwrap();
     let before = words(&desk, "select state from message where channel = 'letter'").await;
     assert_eq!(before, ["accepted"], "nothing counts before somebody signed");
     docket("1", &now).fine();
@@ -167,6 +171,10 @@ async fn letters_count_as_handed_to_the_carrier_once_somebody_signed_the_docket(
     let told: Value = serde_json::from_str(&told[0]).unwrap();
     assert_eq!((&told["d"]["ground"], &told["d"]["notice"]), (&json!("declared"), &json!("notified")));
     let signed = words(&desk, "select convert_from(statement, 'UTF8') from signed_command order by at desc limit 1").await;
+    assert!(
+        signed[0].contains(manifest["sha256"].as_str().unwrap()) && signed[0].contains("\"file_is_there\":true"),
+        "{signed:?}"
+    );
     assert!(signed[0].contains("post room") && signed[0].contains(batch["manifest"].as_str().unwrap()), "{signed:?}");
     docket("1", &now).refused("somebody signed for this batch already", "duly batch list");
     assert_eq!(listed(&desk, "letters")["handed_over"], true);

@@ -5,6 +5,7 @@ mod alerts;
 mod anchors;
 mod attacks;
 mod batches;
+mod canaries;
 mod cli;
 mod clock;
 mod closing;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod columns;
+mod every_column;
 mod sweep;
 mod walls;
 

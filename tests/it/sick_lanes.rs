@@ -1,6 +1,10 @@
 //! A lane that is sick rests, longer each time, and a single call goes first when its rest is over.
 
-use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
+use crate::support::{Capability, Lane, Setup, Stage, World, eventually, lane, quota, world};
+use duly::model::health::Sign;
+use duly::model::state::Channel;
+use duly::model::step::{Answer, Pause};
+use duly::store::outcome::Outcome;
 use duly_sandbox::{Fault, FaultKind};
 use std::time::Duration;
 
@@ -129,4 +133,54 @@ async fn a_reserve_takes_over_while_the_lane_before_it_rests_and_the_lane_comes_
     assert!(stage.states().await.iter().all(|state| state == "accepted"), "{:?}", stage.states().await);
     assert_eq!(stage.produced(), 300);
     stage.audit().await;
+}
+
+/// What its provider answered to the call `attempt` of message `i`.
+fn answered(world: &World, i: usize, attempt: u32, answer: Answer) -> Outcome {
+    let is_stop = answer == Answer::LaneStopped;
+    Outcome {
+        message_id: world.messages[i],
+        person_id: world.people[i],
+        attempt,
+        answer,
+        provider_id: (answer == Answer::Accepted).then(|| "id-1".to_owned()),
+        code: if is_stop { "21606" } else { "201" }.to_owned(),
+        pause: is_stop.then_some(Pause::Minute),
+        parts: None,
+        cost: None,
+        sign: if is_stop { Sign::Nothing } else { Sign::Well },
+        differs: None,
+        retry_in_ms: 0,
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_stops_its_lane_again_after_others_were_taken_is_counted_and_stops_nobody() {
+    let world = world("own_stop", 2).await;
+    let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
+    let claim = async |i: usize| {
+        // Somebody looked after the lane.
+        sqlx::query("delete from lane_pause").execute(&owner).await.unwrap();
+        world.store.queue_due("sms-a", Channel::Sms, quota(100)).await.unwrap();
+        assert_eq!(world.store.claim(world.incident.key, &[world.intent(i)], 1000).await.unwrap().len(), 1);
+    };
+    let record = async |i, attempt, answer| {
+        world.store.record_outcomes(world.incident.key, &[answered(&world, i, attempt, answer)]).await.unwrap();
+        let rests = "select count(*) from lane_pause where until > duly_now()";
+        sqlx::query_scalar::<_, i64>(rests).fetch_one(&owner).await.unwrap()
+    };
+    claim(1).await;
+    claim(0).await;
+
+    assert_eq!(record(0, 1, Answer::LaneStopped).await, 1, "the lane rests");
+    claim(0).await;
+    assert_eq!(record(0, 2, Answer::LaneStopped).await, 1, "it does so again, and nothing else was taken");
+    record(1, 1, Answer::Accepted).await;
+    claim(0).await;
+    assert_eq!(record(0, 3, Answer::LaneStopped).await, 0, "others are taken, so that it is this message");
+
+    let kinds = "select kind from outcome where message_id = $1 order by attempt";
+    let kinds: Vec<String> = sqlx::query_scalar(kinds).bind(world.messages[0]).fetch_all(&owner).await.unwrap();
+    assert_eq!(kinds, ["lane_stopped", "lane_stopped", "not_taken"]);
+    assert_eq!(world.store.audit(world.incident.key).await.unwrap(), []);
 }

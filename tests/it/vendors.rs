@@ -72,6 +72,48 @@ async fn what_twilio_cannot_find_is_never_sent_again_by_itself() {
     stage.audit().await;
 }
 
+#[tokio::test]
+async fn an_id_that_a_provider_gives_to_two_messages_is_an_alarm_and_what_it_says_of_it_is_believed_of_neither() {
+    let mut lane = twilio(vec![Fault::always(FaultKind::IdTwice)]);
+    // Both are taken before either is delivered.
+    lane.provider.receipt_delay_ms = 3000;
+    let stage = Stage::new(Setup { people: 2, lanes: vec![lane], ..Setup::default() }).await;
+    let _scheduler = stage.start_with(&["scheduler"], None, &[NOWHERE]);
+    let _worker = stage.start_with(&["worker"], None, &[NOWHERE]);
+    let alarmed = "select count(distinct message_id) from alarm where code = 'provider_id_of_two_messages'";
+    within(LONGEST, "both messages are alarmed", async || (stage.count(alarmed).await == 2).then_some(())).await;
+
+    // By then Twilio says that what has this id was delivered.
+    let asked =
+        "select count(distinct message_id) from lookup where sent_at > (select max(raised_at) + interval '8 seconds' from alarm)";
+    within(LONGEST, "it is asked about both", async || (stage.count(asked).await == 2).then_some(())).await;
+
+    assert_eq!((stage.produced(), stage.words("select distinct provider_id from outcome").await.len()), (2, 1));
+    let believed = "select count(*) from message where state = 'delivered_to_handset'";
+    assert_eq!(stage.count(believed).await, 0);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_large_run_is_asked_about_without_a_pause_between_its_rounds() {
+    let face = "provider = \"twilio\"\naccount = \"AC00000000000000000000000000000000\"\napi_key = \"sandbox-key\"\npoll_seconds = 600\n";
+    // A hundred are asked about in a round.
+    let lane = Lane { extra: face, per_second: 20, ..twilio(vec![]) };
+    let dispatch = vec![("no_news_after_ms", 86_400_000)];
+    let stage = Stage::new(Setup { people: 210, lanes: vec![lane], dispatch, ..Setup::default() }).await;
+    let mut scheduler = stage.start_with(&["scheduler"], None, &[NOWHERE]);
+    let _worker = stage.start_with(&["worker"], None, &[NOWHERE]);
+    stage.drain().await;
+    scheduler.kill();
+
+    stage.shift_clock(700).await;
+    let _next = stage.start_with(&["scheduler"], None, &[NOWHERE]);
+
+    // Rounds that wait for the next one are a minute apart.
+    let told = "select count(*) from message where state = 'delivered_to_handset'";
+    within(Duration::from_secs(50), "everybody is asked about", async || (stage.count(told).await == 210).then_some(())).await;
+}
+
 /// What a machine at a printer's reads in the window of a letter: the words that stand there, by a program that others made.
 pub fn read_window(pdf: &[u8]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();

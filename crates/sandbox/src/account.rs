@@ -213,6 +213,11 @@ impl Account {
         self.memory().messages.get(id).map(|message| message.show(id))
     }
 
+    /// The id of the message that was produced last.
+    pub(crate) fn newest_id(&self) -> Option<String> {
+        self.memory().record.last().map(|(id, _)| id.clone())
+    }
+
     /// Counts a try of a receipt that failed.
     pub(crate) fn count_failed_receipt(&self) {
         self.memory().failed_receipts += 1;

@@ -187,6 +187,8 @@ kinds! {
     ErrorBefore,
     /// 500, produced.
     ErrorAfter,
+    /// Produced under the id of the account's message before it, which from then on shows this one.
+    IdTwice,
     /// Produced, answered after `ms`.
     Slow,
     /// Nothing produced, connection closed without an answer.

@@ -212,7 +212,9 @@ impl Call {
         if plan.fires(FaultKind::ErrorInside).is_some() {
             return fail_inside(&account, vendor, id, &asked).into();
         }
+        let again = account.newest_id().filter(|_| plan.fires(FaultKind::IdTwice).is_some());
         let callback = asked.callback.clone();
+        let id = again.unwrap_or(id);
         let produced = account.produce(id, asked, &body);
         if produced.is_new {
             let birth = Birth { plan: plan.clone(), id: produced.message.id.clone(), callback };

@@ -226,6 +226,8 @@ mod tests {
                 false
             }
             Gzip | HugeBody | LetterInvalid => false,
+            // What has another message's id is believed of nobody, so that the demo would wait for it.
+            IdTwice => false,
             ReceiptUnknownWord | ReceiptUnsigned | ReceiptStale | ReceiptStranger | CancelLost | CancelCut => false,
         }
     }

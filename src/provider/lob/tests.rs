@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::model::state::MessageState as S;
-use crate::provider::{ClaimedBy, Frozen};
+use crate::provider::{Account, ClaimedBy, Frozen};
 use reqwest::header::HeaderMap;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -71,7 +71,9 @@ fn each_answer_has_its_outcome() {
         (error(404, "unrecognized_endpoint"), Answer::LaneStopped, "unrecognized_endpoint", minute),
         (error(408, "request_timeout"), Answer::Unknown, "408", None),
         (error(409, "conflict"), Answer::Unknown, "409", None),
-        (answer(413, ""), Answer::Rejected, "413", None),
+        (answer(413, ""), Answer::Unknown, "413", None),
+        (error(413, "file_size_exceeds_limit"), Answer::Rejected, "413", None),
+        (answer(422, "<html>"), Answer::Unknown, "422", None),
         (error(422, "conflict"), Answer::Unknown, "conflict", None),
         (error(422, "failed_deliverability_strictness"), Answer::Rejected, "failed_deliverability_strictness", None),
         (error(422, "unembedded_fonts"), Answer::Rejected, "unembedded_fonts", None),
@@ -226,9 +228,10 @@ fn statuses_cancellations_and_checks_are_read_from_their_answers() {
     assert_eq!((lob.cancel(ID).unwrap().method, lob.cancel(ID).unwrap().path), ("DELETE", format!("/v1/letters/{ID}")));
     let cancel = |status, body: &str| lob.read_cancel(&Reply::of(status, body));
     assert_eq!(cancel(200, r#"{"id":"ltr_1","deleted":true}"#), CancelOutcome::Cancelled);
+    assert_eq!(cancel(422, r#"{"error":{"message":"cannot be canceled","status_code":422}}"#), CancelOutcome::TooLate);
     assert_eq!(
         (cancel(422, ""), cancel(200, "{}"), cancel(500, "")),
-        (CancelOutcome::TooLate, CancelOutcome::Unknown, CancelOutcome::Unknown)
+        (CancelOutcome::Unknown, CancelOutcome::Unknown, CancelOutcome::Unknown)
     );
 }
 
@@ -309,4 +312,29 @@ fn events_of_other_things_and_strange_words_move_nothing() {
     let strange = read("letter.teleported").unwrap();
     assert_eq!((strange[0].word.as_str(), strange[0].status), ("teleported", None));
     assert_eq!(receipt("{}", "1", &sign("1", "{}"), 1), Err(ReceiptRefusal::Malformed));
+}
+
+#[test]
+fn a_list_with_a_letter_that_cannot_be_read_does_not_say_that_ours_is_not_there() {
+    for strange in [json!({ "id": "ltr_*", "metadata": { "duly_reference": REFERENCE } }), json!({}), json!(null)] {
+        let page = json!({ "data": [strange], "next_url": null }).to_string();
+        assert_eq!(wire().read_look_up(&sought(), &Reply::of(200, page.clone())), Page::CannotKnow, "{page}");
+    }
+}
+
+#[test]
+fn a_live_lane_takes_no_key_of_the_test_mode() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let account = |key: &str, live: bool| {
+        let url = if live { "" } else { "http://127.0.0.1:1" };
+        let lane = format!(
+            "provider = \"lob\"\nchannel = \"letter\"\nurl = \"{url}\"\napi_key = \"{key}\"\nreceipt_secret = \"secret\"\nlive = {live}\n"
+        );
+        Account::new("letters", &toml::from_str(&lane).unwrap(), Duration::from_secs(1), false)
+    };
+
+    assert!(account("live_0dc8d51e0acffcb1880e0f19c79b2f5b0cc", true).is_ok());
+    assert!(account("test_0dc8d51e0acffcb1880e0f19c79b2f5b0cc", false).is_ok());
+    let refused = account("test_0dc8d51e0acffcb1880e0f19c79b2f5b0cc", true).err().unwrap().to_string();
+    assert!(refused.starts_with("`lanes.letters.api_key` is a key of Lob's test mode"), "{refused}");
 }

@@ -31,6 +31,10 @@ fn letter(address: &[String]) -> Item<'_> {
     Item::Letter { from: &[], address, pdf: b"%PDF-1.7", pages: 2, postage_class: "second" }
 }
 
+fn mail(from_name: &str) -> Item<'_> {
+    Item::Email { from: "n@example.org", from_name, to: "ann@example.org", subject: "s", text: "t" }
+}
+
 fn outbound(item: Item<'_>) -> Outbound<'_> {
     Outbound { reference: REFERENCE, callback: None, item }
 }
@@ -52,7 +56,7 @@ fn error(status: u16, name: &str) -> CallResult {
 }
 
 fn taken(text: &str, reference: &str) -> String {
-    json!({ "id": ID, "reference": reference, "content": { "body": text, "from_number": "GOVUK" } }).to_string()
+    json!({ "id": ID, "reference": reference, "content": { "body": text, "from_number": "NORTHMERE" } }).to_string()
 }
 
 #[test]
@@ -65,6 +69,9 @@ fn each_answer_has_its_outcome() {
         (answer(302, ""), Answer::Unknown, "302", Some(Pause::Minute)),
         (error(400, "ValidationError"), Answer::Rejected, "400", None),
         (error(400, "BadRequestError"), Answer::Rejected, "400", None),
+        (answer(400, "<html>Bad Request</html>"), Answer::Unknown, "400", None),
+        (answer(400, r#"{"errors":[{"err"#), Answer::Unknown, "400", None),
+        (answer(413, "<html>"), Answer::Unknown, "413", None),
         (error(401, "AuthError"), Answer::LaneStopped, "401", Some(Pause::Minute)),
         (answer(402, ""), Answer::LaneStopped, "402", Some(Pause::Minute)),
         (error(403, "BadRequestError"), Answer::LaneStopped, "403", Some(Pause::Minute)),
@@ -89,6 +96,17 @@ fn what_comes_back_otherwise_than_it_was_given_is_told() {
     assert_eq!(differs(&taken("hello", "another")), Some("reference_differs"));
     assert_eq!(differs(&json!({ "id": ID, "reference": REFERENCE }).to_string()), Some("text_differs"));
 
+    let from =
+        |name: &str| json!({ "id": ID, "reference": REFERENCE, "content": { "body": "hello", "from_number": name } }).to_string();
+    assert_eq!((differs(&from("NORTHMERE")), differs(&from("GOVUK"))), (None, Some("sender_differs")));
+    let mail = freeze(Channel::Email, mail("Northmere")).unwrap();
+    let mailed = |from: &str| {
+        let content = json!({ "body": "t", "subject": "s", "from_email": from });
+        let body = json!({ "id": ID, "reference": REFERENCE, "content": content }).to_string();
+        wire(Channel::Email).read_answer(&mail.thaw().unwrap(), &Reply::of(201, body)).returned.differs
+    };
+    assert_eq!((mailed("n@example.org"), mailed("x@notifications.example")), (None, Some("sender_differs")));
+
     let address = lines("Ann Price\n1 High Street\nAB1 2CD");
     let frozen = freeze(Channel::Letter, letter(&address)).unwrap();
     let posted = |postage: &str| {
@@ -104,19 +122,18 @@ fn a_request_has_the_fields_of_the_published_document_and_no_other() {
         let frozen = freeze(channel, item).unwrap();
         let thawed = frozen.thaw().unwrap();
         assert_eq!(
-            (thawed.kind, thawed.method, &thawed.headers[..]),
-            ("notify", "POST", &[("content-type", "application/json")][..])
+            (thawed.kind, thawed.method, thawed.headers.first()),
+            ("notify", "POST", Some(&("content-type", "application/json")))
         );
         let body: Map<String, Value> = serde_json::from_slice(thawed.body).unwrap();
         (thawed.path.to_owned(), body.into_iter().map(|(name, _)| name).collect())
     };
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let address = lines("Ann Price\n1 High Street\nAB1 2CD");
-    let mail = Item::Email { from: "", from_name: "", to: "ann@example.org", subject: "s", text: "t" };
 
     let templated = |to| set(&[to, "personalisation", "reference", "template_id"]);
     assert_eq!(fields(Channel::Sms, sms("hello")), ("/v2/notifications/sms".into(), templated("phone_number")));
-    assert_eq!(fields(Channel::Email, mail), ("/v2/notifications/email".into(), templated("email_address")));
+    assert_eq!(fields(Channel::Email, mail("Northmere")), ("/v2/notifications/email".into(), templated("email_address")));
     let precompiled = set(&["content", "postage", "reference"]);
     assert_eq!(fields(Channel::Letter, letter(&address)), ("/v2/notifications/letter".into(), precompiled));
 }
@@ -126,8 +143,7 @@ fn a_frozen_request_says_where_it_goes_and_what_it_says() {
     let address = lines("Ann Price\n1 High Street\nAB1 2CD");
     let back = |channel, item| read_back(&freeze(channel, item).unwrap().thaw().unwrap()).unwrap();
     assert_eq!(back(Channel::Sms, sms("hello")), ReadBack::text("+447700900001", "hello"));
-    let mail = Item::Email { from: "", from_name: "", to: "ann@example.org", subject: "s", text: "t" };
-    assert_eq!(back(Channel::Email, mail), ReadBack::email("ann@example.org", "s", "t"));
+    assert_eq!(back(Channel::Email, mail("Northmere")), ReadBack::email("ann@example.org", "s", "t"));
     assert_eq!(back(Channel::Letter, letter(&address)), ReadBack::pdf(address.join("\n"), b"%PDF-1.7".to_vec()));
 }
 
@@ -143,6 +159,8 @@ fn what_notify_can_never_take_is_refused_before_it_is_claimed() {
     assert_eq!(refused(Channel::Sms, sms(&"a".repeat(918))), None);
     assert_eq!(refused(Channel::Sms, sms(&"a".repeat(919))), Some("text_length"));
     assert_eq!(refused(Channel::Sms, letter(&good)), Some("channel"));
+    // Nothing outside may tell who writes, and Notify would.
+    assert_eq!((refused(Channel::Email, mail("Northmere")), refused(Channel::Email, mail(""))), (None, Some("sender_shown")));
     assert_eq!(
         (refused(Channel::Letter, with(10, "economy")), refused(Channel::Letter, with(11, "economy"))),
         (None, Some("pages"))

@@ -29,7 +29,8 @@ fn each_answer_has_its_outcome() {
         (201, "", Answer::Unknown, "unreadable", None),
         (202, r#"{"id":"sb_1"}"#, Answer::Unknown, "unreadable", None),
         (307, "", Answer::Unknown, "307", Some(Pause::Minute)),
-        (400, "", Answer::Rejected, "400", None),
+        (400, "", Answer::Unknown, "400", None),
+        (400, r#"{"error":"bad_request"}"#, Answer::Rejected, "400", None),
         (401, "", Answer::LaneStopped, "401", Some(Pause::Minute)),
         (402, "", Answer::LaneStopped, "402", Some(Pause::Minute)),
         (403, "", Answer::LaneStopped, "403", Some(Pause::Minute)),
@@ -37,7 +38,8 @@ fn each_answer_has_its_outcome() {
         (405, "", Answer::LaneStopped, "405", Some(Pause::Minute)),
         (408, "", Answer::Unknown, "408", None),
         (409, "", Answer::Unknown, "409", None),
-        (422, "", Answer::Rejected, "422", None),
+        (422, "<html>", Answer::Unknown, "422", None),
+        (422, r#"{"error":"invalid_recipient"}"#, Answer::Rejected, "422", None),
         (429, "", Answer::NotTaken, "429", None),
         (500, "", Answer::Unknown, "500", None),
         (503, r#"{"id":"sb_1"}"#, Answer::Unknown, "503", None),
@@ -73,4 +75,18 @@ fn a_frozen_request_says_where_it_goes_and_what_it_says() {
     let read = read_back(&frozen.thaw().unwrap()).unwrap();
 
     assert_eq!(read, ReadBack::pdf(letter.destination(), b"%PDF".to_vec()));
+}
+
+#[test]
+fn a_list_shows_what_is_ours_and_is_not_believed_where_it_cannot_be_read() {
+    let sought = Sought { reference: "ours", frozen: None, since: None };
+    let read = |messages: Value| account().read_look_up(&sought, &Reply::of(200, json!({ "messages": messages }).to_string()));
+    let count = |page: &Page| match page {
+        Page::Shows { seen, next: None } => Some(seen.len()),
+        _ => None,
+    };
+
+    assert_eq!(count(&read(json!([{ "id": "sb_1", "reference": "ours", "status": "sent" }]))), Some(1));
+    assert_eq!(count(&read(json!([{ "id": "sb_1", "reference": "another's", "status": "sent" }]))), Some(0));
+    assert_eq!(count(&read(json!([{ "reference": "ours" }]))), None);
 }

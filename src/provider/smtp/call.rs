@@ -8,7 +8,8 @@
 //! | greeting | a relay that is not the sandbox, on a lane that is not live | `lane_stopped` |
 //! | `AUTH` | 5xx, or no way that we know | `lane_stopped`; 4xx: `not_taken` |
 //! | `MAIL` | 5xx | `lane_stopped`: the sender is refused, for everybody's mail |
-//! | `RCPT` | 530, 535 | `lane_stopped`; any other 5xx: `rejected` |
+//! | `RCPT` | 530, 535, 5.7.x, a 554 that names no cause | `lane_stopped`: it relays nothing for us |
+//! | `RCPT` | any other 5xx | `rejected` |
 //! | `DATA` | 5xx | `rejected` |
 //! | `MAIL`, `RCPT`, `DATA` | 4xx, cut, silence | `not_taken`: no byte of the mail was given |
 //! | the mail | 2xx | `accepted` |
@@ -32,6 +33,8 @@ use time::OffsetDateTime;
 
 /// Statuses of `RCPT` by which a relay wants other credentials.
 const WANTS_CREDENTIALS: [u16; 2] = [530, 535];
+/// What a relay says of any transaction that it does not want.
+const TRANSACTION_FAILED: u16 = 554;
 /// The relay closes the connection; it may be said at any moment and of nothing.
 const CLOSES: u16 = 421;
 /// A relay that puts a recipient off does so for minutes.
@@ -103,10 +106,26 @@ async fn address(connection: &mut Connection, email: &Email) -> Result<(), CallR
     let mail = Mail::new(Some(email.sender.clone()), of_mail);
     connection.smtp.command(mail).await.map_err(|error| before("mail", &error, |_| Answer::LaneStopped))?;
     let recipient = Rcpt::new(email.to.clone(), of_recipient);
-    let means = |status| if WANTS_CREDENTIALS.contains(&status) { Answer::LaneStopped } else { Answer::Rejected };
-    connection.smtp.command(recipient).await.map_err(|error| before("rcpt", &error, means))?;
+    connection
+        .smtp
+        .command(recipient)
+        .await
+        .map_err(|error| before("rcpt", &error, |status| refused_recipient(status, &error)))?;
     connection.smtp.command(Data).await.map_err(|error| before("data", &error, |_| Answer::Rejected))?;
     Ok(())
+}
+
+/// What a 5xx to `RCPT` means. RFC 3463: subjects 1 and 2 speak of the address and its mailbox, 7 of what the relay lets
+/// whom do, also to everybody. A bare 554 says of nothing that it is the recipient.
+fn refused_recipient(status: u16, error: &Error) -> Answer {
+    let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let mut parts = text.split_whitespace().next().unwrap_or_default().split('.');
+    let subject = parts.next().filter(|class| *class == "5").and_then(|_| parts.next()).filter(|_| parts.next().is_some());
+    match (status, subject) {
+        (_, Some("7")) | (TRANSACTION_FAILED, None) => Answer::LaneStopped,
+        _ if WANTS_CREDENTIALS.contains(&status) => Answer::LaneStopped,
+        _ => Answer::Rejected,
+    }
 }
 
 /// An answer to `MAIL`, `RCPT` or `DATA` that is not good; `means` says what a 5xx of it means.

@@ -68,6 +68,7 @@ fn each_answer_has_its_outcome() {
         (answer(200, "<html>"), Answer::Unknown, "unreadable", None),
         (answer(302, ""), Answer::Unknown, "302", minute),
         (error(400), Answer::Rejected, "400", None),
+        (answer(400, "<html>"), Answer::Unknown, "400", None),
         (error(401), Answer::LaneStopped, "401", minute),
         (error(402), Answer::LaneStopped, "402", minute),
         (error(403), Answer::LaneStopped, "403", minute),

@@ -71,7 +71,8 @@ fn each_answer_has_its_outcome() {
         (error(400, 21610), Answer::Rejected, "21610", None),
         (error(400, 21614), Answer::Rejected, "21614", None),
         (error(400, 21617), Answer::Rejected, "21617", None),
-        (answer(400, "?"), Answer::Rejected, "400", None),
+        (answer(400, "?"), Answer::Unknown, "400", None),
+        (answer(400, r#"{"code":21211,"mess"#), Answer::Unknown, "400", None),
         (error(400, 21606), Answer::LaneStopped, "21606", minute),
         (error(400, 21609), Answer::LaneStopped, "21609", minute),
         (error(400, 21611), Answer::LaneStopped, "21611", minute),
@@ -151,6 +152,8 @@ fn what_comes_back_otherwise_than_it_was_given_is_told() {
     assert_eq!(with("status", json!("queued")), Returned { differs: None, parts: Some(1), cost: None });
     assert_eq!(with("body", json!("hell")).differs, Some("text_differs"));
     assert_eq!(with("to", json!("+447700900002")).differs, Some("destination_differs"));
+    assert_eq!(with("from", json!("NORTHMERE")).differs, None);
+    assert_eq!(with("from", json!("+447700900009")).differs, Some("sender_differs"));
     assert_eq!(with("num_segments", json!("2")), Returned { differs: Some("segments_differ"), parts: Some(2), cost: None });
     assert_eq!(with("num_segments", json!("0")), Returned::default());
     assert_eq!(with("price", json!("-0.04000")).cost, Some(Cost { milli: 4_000, currency: "USD".into() }));
@@ -243,11 +246,12 @@ fn statuses_cancellations_and_checks_are_read_from_their_answers() {
     assert_eq!(twilio.cancel(ID).unwrap().body, b"Status=canceled");
     let cancel = |status, body: &str| twilio.read_cancel(&Reply::of(status, body));
     assert_eq!(cancel(200, r#"{"status":"canceled"}"#), CancelOutcome::Cancelled);
-    assert_eq!(cancel(200, r#"{"status":"sent"}"#), CancelOutcome::TooLate);
-    assert_eq!(
-        (cancel(400, ""), cancel(404, ""), cancel(500, "")),
-        (CancelOutcome::TooLate, CancelOutcome::Unknown, CancelOutcome::Unknown)
-    );
+    assert_eq!(cancel(200, &message("sent").to_string()), CancelOutcome::TooLate);
+    assert_eq!(cancel(400, r#"{"code":20001,"message":"Message cannot be canceled","status":400}"#), CancelOutcome::TooLate);
+    // A page of somebody between, or half an answer, does not say that it left.
+    for (status, body) in [(200, "<html>"), (200, r#"{"status":"sent""#), (400, ""), (409, "<html>"), (404, ""), (500, "")] {
+        assert_eq!(cancel(status, body), CancelOutcome::Unknown, "{status} {body}");
+    }
 
     let check = |status, body: &str| twilio.read_check(&Reply::of(status, body));
     assert_eq!(

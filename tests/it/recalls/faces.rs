@@ -163,6 +163,23 @@ async fn lobs_own_window_is_kept_and_it_is_not_asked_behind_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_no_vendor_says_until_when_it_is_asked_however_late_it_is() {
+    if cannot_read() {
+        return;
+    }
+    let held = held(Face::Stannp, NEVER_MS, "3600").await;
+    let message = held.messages("letter").await.remove(0);
+    let later = "create or replace function duly_now() returns timestamptz language sql volatile
+        as $$ select clock_timestamp() + interval '2 hours' $$";
+    held.desk.sabotage(later).await.unwrap();
+
+    held.cancel(&message).fine();
+
+    assert_eq!(held.told_of(&message).await, ["message.recall ", "message.recalled cancelled"]);
+    assert_eq!(held.sandbox.state.record().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn notify_takes_nothing_back_by_request_and_is_not_asked() {
     let held = held(Face::Notify, NEVER_MS, "3600").await;
     let message = held.messages("letter").await.remove(0);

@@ -65,6 +65,7 @@ async fn create(server: String, name: &str, from: &str) -> TestDatabase {
 async fn make_template() -> String {
     let mut hash = Sha256::new();
     for migration in sqlx::migrate!("./migrations").iter() {
+        hash.update(migration.version.to_be_bytes());
         hash.update(&migration.checksum);
     }
     let name = format!("duly_test_template_{}", &hex::encode(hash.finalize())[..16]);

@@ -208,11 +208,11 @@ impl Vendor for Notify {
         let answer = match shown["type"].as_str() {
             Some("letter") => json!({ "id": message.id, "postage": shown["postage"], "reference": shown["reference"] }),
             Some("email") => json!({
-                "content": { "body": shown["body"], "from_email": "northmere@notify.example", "subject": shown["subject"] },
+                "content": { "body": shown["body"], "from_email": "notice@northmere.example", "subject": shown["subject"] },
                 "id": message.id, "reference": shown["reference"], "template": shown["template"], "uri": uri,
             }),
             _ => json!({
-                "content": { "body": shown["body"], "from_number": "GOVUK" }, "id": message.id, "reference": shown["reference"],
+                "content": { "body": shown["body"], "from_number": "NORTHMERE" }, "id": message.id, "reference": shown["reference"],
                 "template": shown["template"], "uri": uri,
             }),
         };
