@@ -150,14 +150,15 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
     if !account.ground().is_approved(&plan, &account.name) {
         return without_lane(office, row).await;
     }
+    let rule = rule(&plan, account);
     match account.capabilities().lookup {
         // What a provider has forgotten by now is "not there" all the same.
         LookupStrength::Strong { .. } if is_forgotten(row, account) => {
-            return follow_rule(office, row, account, "no_answer").await;
+            return follow(office, row, rule, "no_answer").await;
         }
         LookupStrength::Strong { lag } => return resolve_by_lookup(office, row, account, Absence::ProvesAfter(lag)).await,
         LookupStrength::Weak { patience } => {
-            return resolve_by_lookup(office, row, account, Absence::ProvesNothing(patience)).await;
+            return resolve_by_lookup(office, row, account, Absence::ProvesNothing(patience, rule)).await;
         }
         LookupStrength::None => {}
     }
@@ -167,7 +168,7 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
     {
         return resolve_by_repeat(office, watch, row, life).await;
     }
-    follow_rule(office, row, account, "no_lookup").await
+    follow(office, row, rule, "no_lookup").await
 }
 
 /// Whether the first call lies so far back that its provider may have forgotten what became of it.
@@ -176,12 +177,15 @@ fn is_forgotten(row: &Due, account: &Account) -> bool {
     u128::try_from(row.since_first_claim_ms).is_ok_and(|since| since >= retention.as_millis())
 }
 
-/// The rule that was approved with the plan for this lane, where nothing can be found out.
-async fn follow_rule(office: &Office, row: &Due, account: &Account, ground: &str) -> Result<(), DispatchError> {
-    let plan = office.store.load_plan_of(row.incident, row.message_id).await?;
-    // A plan that was made before plans said so leaves it to the settings.
+/// The rule that was approved with the plan for this lane; a plan that was made before plans said so leaves it to the settings.
+fn rule(plan: &Value, account: &Account) -> UnknownRule {
     let approved = plan.pointer(&format!("/unknown/{}", account.name)).and_then(Value::as_str).and_then(|word| word.parse().ok());
-    let cause = match approved.unwrap_or(account.unknown_rule) {
+    approved.unwrap_or(account.unknown_rule)
+}
+
+/// Where nothing can be found out.
+async fn follow(office: &Office, row: &Due, rule: UnknownRule, ground: &str) -> Result<(), DispatchError> {
+    let cause = match rule {
         UnknownRule::NextStep => Cause::NextStep,
         UnknownRule::Ask => Cause::Ask,
     };
@@ -193,15 +197,15 @@ async fn follow_rule(office: &Office, row: &Due, account: &Account, ground: &str
 enum Absence {
     /// Not taken, once asked so long after the call.
     ProvesAfter(Duration),
-    /// Nothing; so long after the call the lane's rule is taken.
-    ProvesNothing(Duration),
+    /// Nothing; so long after the call this rule is followed.
+    ProvesNothing(Duration, UnknownRule),
 }
 
 impl Absence {
     /// Whether a look-up that leaves now is sent late enough: after `send_by` + timeout + the provider's delay + margin.
     fn counts(self, office: &Office, row: &Due) -> bool {
         let d = &office.settings.dispatch;
-        let (Self::ProvesAfter(delay) | Self::ProvesNothing(delay)) = self;
+        let (Self::ProvesAfter(delay) | Self::ProvesNothing(delay, _)) = self;
         let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
         let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         row.since_send_by_ms > timeout_ms.saturating_add(delay_ms).saturating_add(d.network_margin_ms)
@@ -225,7 +229,7 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
             }
             apply(office, row, Cause::Absent { attempt: attempt(row) }, "absent").await
         }
-        (_, Absence::ProvesNothing(_)) if absence.counts(office, row) => follow_rule(office, row, account, "no_answer").await,
+        (_, Absence::ProvesNothing(_, rule)) if absence.counts(office, row) => follow(office, row, rule, "no_answer").await,
         // A provider that answers nothing for as long as we would have tried to send: a person decides.
         (LookUp::CannotKnow, _) if row.is_expired => apply(office, row, Cause::Ask, "no_answer").await,
         (LookUp::Absent | LookUp::CannotKnow, _) => look_again(office, row).await,
