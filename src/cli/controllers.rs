@@ -54,13 +54,13 @@ pub struct SetController {
     /// Short name
     pub slug: String,
     /// Logo: SVG or PNG; or `none`
-    #[arg(long, value_name = "FILE", requires = "logo_alt")]
+    #[arg(long, value_name = "FILE")]
     pub logo: Option<PathBuf>,
     /// What the logo shows, for who cannot see it
     #[arg(long, value_name = "TEXT", requires = "logo")]
     pub logo_alt: Option<String>,
     /// Scanned signature of who signs the letters, 13 mm high: SVG or PNG; or `none`
-    #[arg(long, value_name = "FILE", requires = "signature_alt")]
+    #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
     /// What it shows, for who cannot see it
     #[arg(long, value_name = "TEXT", requires = "signature")]

@@ -29,8 +29,9 @@ async fn a_plan_keeps_the_letterhead_that_it_was_approved_with_and_the_next_one_
     let stage = Stage::new(Setup { people: 2, routes: vec![Route::Letter], lanes: vec![lane], ..Setup::default() }).await;
     let store = &stage.office.store;
     let controller = stage.incident.key.controller_id;
-    let by = stage.users.ann.sign(store, &controller_set("northmere", &look().hash())).await.unwrap();
-    store.insert_letterhead(controller, &look(), by).await.unwrap();
+    let look = Look { signature: Some((BADGE.as_bytes().into(), "Signature of Ruth Amis".to_owned())), ..look() };
+    let by = stage.users.ann.sign(store, &controller_set("northmere", &look.hash())).await.unwrap();
+    store.insert_letterhead(controller, &look, by).await.unwrap();
     stage.add_people(3..=4, &[Route::Letter]).await;
 
     let _process = stage.start(&["scheduler", "worker"]);
@@ -41,7 +42,7 @@ async fn a_plan_keeps_the_letterhead_that_it_was_approved_with_and_the_next_one_
     let named = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["letterhead"].as_str().unwrap().to_owned();
     assert_eq!(
         bodies.iter().map(|body| named(body)).collect::<Vec<_>>(),
-        [hex::encode(Look::default().hash()), hex::encode(look().hash())]
+        [hex::encode(Look::default().hash()), hex::encode(look.hash())]
     );
     assert_eq!(
         stage.words("select kind from event where kind = 'controller.letterhead_set'").await,
@@ -177,6 +178,9 @@ async fn a_signature_that_no_letter_can_print_is_refused_and_another_takes_part_
 
     let signed = set(&["--signature", "amis.svg", "--signature-alt", "Signature of Ruth Amis", "--json"]).fine().json();
     assert_ne!(signed["letterhead"], plain["letterhead"]);
+    set(&["--signature", "amis.svg"]).refused("the logo or the signature has no alternative text", "say in a few words");
+    let without = set(&["--signature", "none", "--json"]).fine().json();
+    assert_eq!(without["letterhead"], plain["letterhead"], "it is taken away as easily as it was set");
 }
 
 /// Years of school that a whole message may take, the words of law and authority among them.
