@@ -145,6 +145,7 @@ export const CASES = [
   { name: 'a person\u2019s pack and an older checkpoint', kind: 'person', verdict: 'partial', codes: [], older: i => i.checkpoint(11) },
   { name: 'a person\u2019s pack and a checkpoint of another log', kind: 'person', verdict: 'partial', codes: [], older: i => i.checkpoint(11, KEYS.log, ORIGIN.replace('1', '2')) },
   { name: 'a person\u2019s pack and the reader\u2019s own list', kind: 'person', verdict: 'partial', codes: [], list: i => i.lines(i.lists.get(1)).map(l => `${l}\n`).join('') },
+  { name: 'a person\u2019s pack under a policy that asks for a witness', kind: 'person', verdict: 'partial', codes: [], key: POLICY },
   { name: 'a person\u2019s pack and the keys of approvers', kind: 'person', verdict: 'partial', codes: [], approvers: KEYS.approver.public.toString('hex') },
   bad('a person\u2019s pack and a newer checkpoint', ['rollback'], { kind: 'person', older: i => KEYS.log.note(ORIGIN, `${ORIGIN}\n${i.leaves.length + 1}\n${sha256('x').toString('base64')}\n`) }),
   bad('a person\u2019s pack and another log of the same size', ['rollback'], { kind: 'person', older: i => KEYS.log.note(ORIGIN, `${ORIGIN}\n${i.leaves.length}\n${sha256('x').toString('base64')}\n`) }),

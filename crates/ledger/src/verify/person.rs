@@ -73,6 +73,10 @@ pub fn verify<R: Read + Seek>(
             !options.approvers.is_empty(),
             "a person's pack holds no approvals to compare with the keys that you named: ask for the incident's",
         ),
+        (
+            trust.needs_witnesses(),
+            "your policy asks for witnesses: whether they have cosigned the log is checked with the incident's pack",
+        ),
     ];
     for (_, why) in beyond.iter().filter(|(is_asked, _)| *is_asked) {
         report.verdict = Verdict::Unchecked((*why).to_owned());

@@ -89,6 +89,11 @@ impl Trust {
         Ok(Signed { checkpoint, by: by.into_iter().filter_map(|key| key.key().try_into().ok()).collect() })
     }
 
+    /// Whether the reader's policy demands that witnesses have seen a checkpoint.
+    pub fn needs_witnesses(&self) -> bool {
+        matches!(self, Self::Policy(policy) if policy.needs_witnesses())
+    }
+
     /// Looks for cosignatures of the policy's witnesses; whether they suffice.
     pub fn witnessed(
         &self,

@@ -120,6 +120,10 @@ fn witness_cosignatures_count_by_the_policy_and_only_over_this_checkpoint() {
     assert_eq!(good.anchors.iter().map(|a| a.by.as_str()).collect::<Vec<_>>(), ["w1.example", "w2.example"]);
     files.insert("anchors/28.cosig".into(), w2.cosign("other\n1\nx\n", 1).to_string().into_bytes());
     assert!(found(&by(&files)).contains(&("witness", None)));
+    // Beside a person's events there are no cosignatures: what the policy asks for is not checked, and said to be so.
+    let person = by(&super::person::pack(&story(), 1));
+    assert_eq!((person.exit_code(), found(&person)), (2, vec![]));
+    assert!(person.to_string().contains("your policy asks for witnesses"), "{person}");
 }
 
 #[test]
