@@ -9,7 +9,7 @@ pub mod keys;
 pub mod moment;
 pub mod outside;
 pub mod restore;
-mod publisher;
+pub mod publisher;
 pub mod self_audit;
 pub mod sequencer;
 mod tree;
@@ -91,6 +91,9 @@ pub enum EvidenceError {
         /// Its id.
         theirs: uuid::Uuid,
     },
+    /// The place outside knows nothing of this database, which was copied there before.
+    #[error("`evidence.outside` has no mark of this database: it was lost, or the setting names another place")]
+    OutsideLost,
     /// The database is older than what was published.
     #[error("the database holds the log `{origin}` up to {ours} events, but {theirs} were published")]
     Behind {
@@ -139,6 +142,9 @@ impl EvidenceError {
             Self::NotEnded => "see whether `duly serve scheduler` says why it publishes nothing, and ask again".into(),
             Self::OtherInstallation { .. } => {
                 "give this installation a place of its own that is empty, or move those logs away and keep them: they are evidence".into()
+            }
+            Self::OutsideLost => {
+                "name the place that the logs were copied to; if it is lost for ever, nobody knows whether this database was restored, so somebody must say it: `duly restore reconcile --database current|older`".into()
             }
             Self::Behind { .. } => {
                 "the database was restored to an earlier moment: run `duly restore reconcile` before anything is sent".into()

@@ -793,7 +793,7 @@ table restored
     reconciled_at timestamp with time zone
     constraint restored_check CHECK (((command_id IS NULL) = (reconciled_at IS NULL)))
     constraint restored_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
-    constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text])))
+    constraint restored_ground_check CHECK ((ground = ANY (ARRAY['identity'::text, 'timeline'::text, 'position'::text, 'pulse'::text, 'checkpoint'::text, 'outside'::text])))
     constraint restored_pkey PRIMARY KEY (restored_id)
     UNIQUE index restored_open ON public.restored USING btree ((true)) WHERE (reconciled_at IS NULL)
     trigger check_reconciled BEFORE UPDATE ON public.restored FOR EACH ROW EXECUTE FUNCTION check_reconciled()

@@ -4,8 +4,8 @@ use super::output::count;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::dispatch::Office;
-use crate::evidence::restore::{Lost, list_lost, list_strangers, put_back};
-use crate::evidence::{Archive, high_water};
+use crate::evidence::restore::{Lost, list_lost, list_strangers, list_untold, put_back};
+use crate::evidence::{Archive, EvidenceError, high_water, publisher};
 use crate::failpoint;
 use crate::model::statement::hold_set;
 use crate::store::Store;
@@ -16,7 +16,7 @@ use crate::store::sequencing::LogScope;
 use crate::store::unit::IncidentKey;
 use crate::store::user::Signer;
 use bring_back::{Bringer, lanes, references};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ const REASON: &str = "restored";
 pub enum RestoreCommand {
     /// Find out what left meanwhile, and let sending go on
     #[command(
-        after_help = "Examples:\n  duly restore reconcile --dry-run\n  duly restore reconcile\n\nIt is signed. Killed at any step it can be run again."
+        after_help = "Examples:\n  duly restore reconcile --dry-run\n  duly restore reconcile\n  duly restore reconcile --database older    # only where the place outside was lost\n\nIt is signed. Killed at any step it can be run again."
     )]
     Reconcile {
         /// Print what would be done, and do nothing
@@ -41,34 +41,90 @@ pub enum RestoreCommand {
         /// Let a log go on in a new generation where its copy outside cannot be read, and hold its whole incident
         #[arg(long)]
         new_generation: bool,
+        /// Where the place outside was lost, and nothing tells whether this database was restored: say which one it is
+        #[arg(long, value_enum, value_name = "WHICH")]
+        database: Option<Database>,
     },
+}
+
+/// What somebody says of a database of which nothing outside tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Database {
+    /// The one that was last sent from; every log is copied outside again
+    Current,
+    /// It was restored: every incident is held, and whatever could have left is found out
+    Older,
+}
+
+impl Database {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Older => "older",
+        }
+    }
+}
+
+/// What a reconciliation goes by.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ground {
+    /// A log whose copy cannot be read may go on in a new generation.
+    pub new_generation: bool,
+    /// What somebody says of this database; `None`: its copy outside tells.
+    pub database: Option<Database>,
+}
+
+impl Ground {
+    /// What this database has forgotten, as far as it is known.
+    async fn lost(self, archive: &Archive) -> Result<Vec<Lost>, EvidenceError> {
+        let is_blind = self.database == Some(Database::Older) && high_water::is_lost(&archive.store, &archive.outside).await?;
+        if is_blind { list_untold(archive).await } else { list_lost(archive, self.new_generation).await }
+    }
 }
 
 /// Runs a restore command.
 pub async fn run(context: &Context, command: RestoreCommand) -> Result<(), Failure> {
-    let RestoreCommand::Reconcile { dry_run, new_generation } = command;
+    let RestoreCommand::Reconcile { dry_run, new_generation, database } = command;
+    let ground = Ground { new_generation, database };
     let office = context.office().await?;
     let archive = Archive::open(&office.settings, &office.store)?;
-    let lost = list_lost(&archive, new_generation).await?;
+    let is_blind = may_say(&archive, database).await?;
+    let lost = ground.lost(&archive).await?;
     // No process may have been started yet to notice.
-    if !high_water::check(&archive.store, &archive.outside).await? && !lost.is_empty() {
-        high_water::stop(&archive.store, &archive.outside, "checkpoint").await?;
+    if !high_water::check(&archive.store, &archive.outside).await? && (is_blind || !lost.is_empty()) {
+        high_water::stop(&archive.store, &archive.outside, if is_blind { "outside" } else { "checkpoint" }).await?;
     }
     if office.store.open_restore().await?.is_none() {
-        context.print(&json!({"restored": false}), "This database was not restored: there is nothing to reconcile.");
+        let text = "This database is the one that the mark outside knows, and no older: there is nothing to reconcile.";
+        context.print(&json!({"restored": false}), text);
         return Ok(());
     }
-    announce(context, &office, &list_strangers(&archive).await?, &lost, dry_run).await?;
+    announce(context, &office, &list_strangers(&archive).await?, &lost, (ground, dry_run)).await?;
     if dry_run {
         return Ok(());
     }
-    let done = reconcile(&office, &archive, &signer(context).await?, new_generation).await?;
+    let done = reconcile(&office, &archive, &signer(context).await?, ground).await?;
     let held: i64 = done.iter().map(|(_, counts)| counts.held).sum();
     eprintln!("Reconciled and signed. Sending goes on; what is not known is looked up first.");
     if held > 0 {
         eprintln!("{} set: `duly hold list` shows them, docs/restore.md says why.", count(held, "hold was", "holds were"));
     }
     Ok(())
+}
+
+/// Whether the place outside was lost; then somebody must say what this database is, and else nobody may.
+async fn may_say(archive: &Archive, database: Option<Database>) -> Result<bool, Failure> {
+    let is_blind = high_water::is_lost(&archive.store, &archive.outside).await?;
+    // Cut off after the new mark was written, it is run again with the same words.
+    let was_blind = archive.store.open_restore().await?.is_some_and(|restored| restored.ground == "outside");
+    match database {
+        None if is_blind => Err(EvidenceError::OutsideLost.into()),
+        Some(_) if !is_blind && !was_blind => Err(Refusal::of(
+            "the place outside knows this database: what it tells counts, and nobody's word",
+            "run `duly restore reconcile` without `--database`",
+        )),
+        _ => Ok(is_blind),
+    }
 }
 
 /// Refuses to say anything of incidents to others while a restore is open, also where no process was started to notice it:
@@ -88,16 +144,16 @@ pub async fn reconcile(
     office: &Office,
     archive: &Archive,
     by: &Signer,
-    new_generation: bool,
+    ground: Ground,
 ) -> Result<Vec<(IncidentKey, Counts)>, Failure> {
     let store = &office.store;
     let Some(restored) = store.open_restore().await? else { return Ok(Vec::new()) };
     let mut incidents = Vec::new();
-    for name in store.list_incidents().await? {
-        incidents.push(store.load_incident(&name).await?);
+    for incident in store.list_incidents().await? {
+        incidents.push(store.load_incident(&incident.name).await?);
     }
     let bringer = Bringer { office, restored_id: restored.restored_id, by };
-    let lost = list_lost(archive, new_generation).await?;
+    let lost = ground.lost(archive).await?;
     refuse_revoked(&lost, by)?;
     for log in &lost {
         let incident = incidents.iter().find(|i| log.scope == LogScope::Incident(i.key.controller_id, i.key.incident_no));
@@ -117,17 +173,22 @@ pub async fn reconcile(
     failpoint::reach("restore_imported").await;
     let mut done = Vec::new();
     for incident in &incidents {
-        hold_astray(store, incident, by).await?;
-        failpoint::reach("restore_held").await;
-        forget(office, incident).await?;
+        if ground.database != Some(Database::Current) {
+            hold_astray(store, incident, by).await?;
+            failpoint::reach("restore_held").await;
+            forget(office, incident).await?;
+        }
         done.push((incident.key, store.count_restored(incident.key, REASON, &restored).await?));
     }
     failpoint::reach("restore_forgotten").await;
+    if ground.database.is_some() {
+        publisher::copy_again(archive).await?;
+    }
     let command = by.sign(store, &json!({"command": "restore reconcile", "restored": restored.restored_id})).await?;
     // Outside first: dying between the two leaves a stop in the database, and it is run again.
     high_water::renew(&archive.store, &archive.outside).await?;
     failpoint::reach("restore_marked").await;
-    store.finish_restore(restored.restored_id, &done, command).await?;
+    store.finish_restore(restored.restored_id, &done, command, ground.database.map(Database::as_str)).await?;
     Ok(done)
 }
 
@@ -141,22 +202,40 @@ fn refuse_revoked(lost: &[Lost], by: &Signer) -> Result<(), Failure> {
     }
 }
 
-async fn announce(context: &Context, office: &Office, strangers: &[String], lost: &[Lost], dry_run: bool) -> Result<(), Failure> {
+async fn announce(
+    context: &Context,
+    office: &Office,
+    strangers: &[String],
+    lost: &[Lost],
+    (ground, dry_run): (Ground, bool),
+) -> Result<(), Failure> {
+    if ground.database == Some(Database::Current) {
+        let text = "By your word this database is the one that was last sent from: nothing is forgotten. Every log is copied outside again.";
+        context.print(&json!({"restored": true, "dry_run": dry_run, "database": "current"}), text);
+        return Ok(());
+    }
     let total = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let mut unknown = 0;
-    for name in office.store.list_incidents().await? {
-        unknown += office.store.count_forgotten(office.store.load_incident(&name).await?.key).await?;
+    for incident in office.store.list_incidents().await? {
+        unknown += office.store.count_forgotten(incident.key).await?;
     }
     let events = total(lost.iter().map(|log| log.leaves().count()).sum());
     let people = |kind: &str| total(lost.iter().map(|log| log.people(kind).len()).sum());
     let (told, erased) = (people("message.intent"), people("key.destroyed"));
     let unreadable: Vec<&str> = lost.iter().filter(|log| !log.is_readable()).map(|log| log.head.origin.as_str()).collect();
-    let mut lines = vec![
-        format!(
+    let published = match ground.database {
+        Some(_) => {
+            "By your word this database is an older one. How far its logs were published nobody knows: nothing comes back."
+                .to_owned()
+        }
+        None => format!(
             "{} published further than this database knows: {} back, each with its bytes at its place.",
             count(total(lost.len()), "log was", "logs were"),
             count(events, "event comes", "events come")
         ),
+    };
+    let mut lines = vec![
+        published,
         format!(
             "{} written to in the time that was lost: known again, and not written to again.",
             count(told, "person was", "people were")

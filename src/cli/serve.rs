@@ -98,7 +98,11 @@ async fn start(
     let office = context.office().await?;
     // Before anything runs that could send: a database that came back older is stopped first.
     let outside = Outside::open(&office.settings.evidence.outside).map_err(EvidenceError::from)?;
-    high_water::check(&office.store, &outside).await?;
+    let is_stopped = high_water::check(&office.store, &outside).await?;
+    let is_blind = !is_stopped && high_water::is_lost(&office.store, &outside).await?;
+    if is_blind && roles.contains(&Role::Scheduler) {
+        return Err(EvidenceError::OutsideLost.into());
+    }
     broker::version::check(office.settings.broker.url.expose_secret()).await?;
     note_start(context, &office, roles).await?;
     warn_of_missing_lanes(&office).await?;
@@ -151,7 +155,13 @@ async fn start(
     }
     if runs(Role::Worker) {
         let (office, stop) = (office.clone(), stop.clone());
-        tasks.spawn(async move { Ok(dispatch::worker::run(office, stop).await?) });
+        tasks.spawn(async move {
+            // Without a mark it cannot tell whether the database was restored: whoever leads can.
+            if is_blind {
+                stop.run_until_cancelled(high_water::wait_for_leader(&office.store)).await.transpose()?;
+            }
+            Ok(dispatch::worker::run(office, stop).await?)
+        });
     }
     Ok(())
 }

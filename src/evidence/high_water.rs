@@ -6,11 +6,14 @@ use super::outside::Outside;
 use crate::store::Store;
 use crate::store::restore::Mark;
 use serde_json::json;
+use std::time::Duration;
 
 /// The mark, in the place outside.
 const MARK: &str = "high-water.json";
 /// Stands there from the moment a restore is noticed until it is reconciled, whatever becomes of the database.
 const STOP: &str = "restored.json";
+/// How often it is looked whether somebody leads.
+const LEADER_PAUSE: Duration = Duration::from_millis(200);
 
 /// Compares the database with the mark, and stops everything where it came back older or elsewhere; returns whether
 /// everything is stopped now. Without a mark there is nothing to compare.
@@ -33,11 +36,34 @@ pub async fn check(store: &Store, outside: &Outside) -> Result<bool, EvidenceErr
     }
 }
 
+/// Whether the place outside was lost: something was copied there, and a mark is written before anything is.
+pub async fn is_lost(store: &Store, outside: &Outside) -> Result<bool, EvidenceError> {
+    Ok(read(outside).await?.is_none() && store.has_published().await?)
+}
+
+/// Refuses where the place outside was lost. Nobody knows then whether this database was restored, and whom it forgot.
+pub async fn refuse_where_lost(store: &Store, outside: &Outside) -> Result<(), EvidenceError> {
+    if is_lost(store, outside).await? { Err(EvidenceError::OutsideLost) } else { Ok(()) }
+}
+
+/// Waits until whoever leads has compared the database with the mark; for a process that has no such place itself.
+pub async fn wait_for_leader(store: &Store) -> Result<(), EvidenceError> {
+    let before = store.mark().await?.beat;
+    tracing::info!(
+        "no mark of this database stands in `evidence.outside` here: this process waits for a scheduler that has compared it"
+    );
+    while store.mark().await?.beat == before {
+        tokio::time::sleep(LEADER_PAUSE).await;
+    }
+    Ok(())
+}
+
 /// As `check`, and writes the mark anew where all is well; for the leader, about once a second.
 pub async fn keep(store: &Store, outside: &Outside) -> Result<bool, EvidenceError> {
     if check(store, outside).await? {
         return Ok(true);
     }
+    refuse_where_lost(store, outside).await?;
     // Counted and on disk first: the mark outside is never ahead of the database that wrote it.
     store.beat(0).await?;
     write(outside, &store.mark().await?).await?;

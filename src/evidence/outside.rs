@@ -8,6 +8,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Why the place outside cannot be used.
@@ -92,6 +93,17 @@ impl Outside {
             self.store.delete(&file.location).await.map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Names of all files below a folder, as seen from it.
+    pub async fn list_files(&self, folder: &str) -> Result<HashSet<String>, OutsideError> {
+        let root = self.path(folder);
+        let listed: Vec<_> =
+            self.store.list(Some(&root)).try_collect().await.map_err(|source| OutsideError::Store { what: "listed", source })?;
+        let name = |path: &Path| {
+            path.prefix_match(&root).map(|parts| parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
+        };
+        Ok(listed.iter().filter_map(|file| name(&file.location)).collect())
     }
 
     /// Names of the folders directly in a folder.

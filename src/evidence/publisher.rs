@@ -90,6 +90,46 @@ impl Publisher {
     }
 }
 
+/// Copies every log whole once more, also what was copied before: the place outside was lost.
+pub async fn copy_again(archive: &Archive) -> Result<(), EvidenceError> {
+    for log in archive.store.list_signed().await? {
+        copy_whole(archive, log).await?;
+    }
+    Ok(())
+}
+
+/// Looks whether the copy of each log has all its files, and copies those whole that lack one; returns how many did.
+pub async fn mend(archive: &Archive) -> Result<usize, EvidenceError> {
+    let mut mended = 0;
+    for log in archive.store.list_signed().await? {
+        if !lacks_files(archive, &log).await? {
+            continue;
+        }
+        // As it is by now: the files of a tile that was not full go once it is.
+        let is_it = |now: &Unpublished| (now.log_no, now.generation) == (log.log_no, log.generation);
+        let Some(now) = archive.store.list_signed().await?.into_iter().find(is_it) else { continue };
+        if lacks_files(archive, &now).await? {
+            let remedy = "find out who takes files away from `evidence.outside`: a restored database needs every one of them";
+            tracing::error!(origin = now.origin, remedy, "the copy outside of a log was not whole, and is written again");
+            copy_whole(archive, now).await?;
+            mended += 1;
+        }
+    }
+    Ok(mended)
+}
+
+async fn lacks_files(archive: &Archive, log: &Unpublished) -> Result<bool, EvidenceError> {
+    let there = archive.outside.list_files(&log.origin).await?;
+    let names = changed_tiles(0, u64_of(log.published)).map(|tile| tile.to_string());
+    Ok(names.chain((log.published > 0).then(|| "checkpoint".to_owned())).any(|name| !there.contains(&name)))
+}
+
+async fn copy_whole(archive: &Archive, log: Unpublished) -> Result<(), EvidenceError> {
+    let changes = archive.store.list_key_changes(log.log_no).await?;
+    let known = Known::new(&changes, archive.keys(), log.generation, log.size);
+    Copy { archive, known, from: 0, size: u64_of(log.size), log, recent: Recent::default() }.run().await
+}
+
 struct Copy<'a> {
     archive: &'a Archive,
     known: Known,

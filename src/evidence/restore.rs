@@ -70,6 +70,20 @@ pub async fn list_lost(archive: &Archive, may_miss: bool) -> Result<Vec<Lost>, E
     Ok(lost)
 }
 
+/// All logs of which anything was signed: the place outside was lost, so that nobody knows what was published beyond.
+pub async fn list_untold(archive: &Archive) -> Result<Vec<Lost>, EvidenceError> {
+    let mut untold = Vec::new();
+    for (scope, head) in archive.store.list_log_heads().await?.into_iter().filter(|(_, head)| head.size > 0) {
+        let known = archive.known(&head).await?;
+        let opened = known.open(&head.origin, head.generation, head.note.as_bytes());
+        let (checkpoint, _) = opened.ok_or_else(|| EvidenceError::KeyUnknown { origin: head.origin.clone() })?;
+        let (from, note) = (checkpoint.size, head.note.clone());
+        let parts = vec![Part { generation: head.generation, from, checkpoint, note, leaves: None }];
+        untold.push(Lost { scope, head, parts });
+    }
+    Ok(untold)
+}
+
 /// Names of logs that were published and of which this database knows nothing.
 pub async fn list_strangers(archive: &Archive) -> Result<Vec<String>, EvidenceError> {
     let known: BTreeSet<String> =

@@ -1,12 +1,13 @@
 //! The audit that Duly makes of itself: every hour, of every incident, and once a day with what is sealed opened as well;
-//! what it finds is an event and an alarm.
+//! what it finds is an event and an alarm. Before it, copies outside that lack a file are made whole.
 
-use super::Archive;
 use super::anchor::Judges;
+use super::{Archive, EvidenceError, publisher};
 use crate::model::causes::with_causes;
 use crate::model::seal::Key;
 use crate::provider::read_request;
 use crate::store::audit::{Finding, NOT_AUDITABLE};
+use crate::store::incident::NamedIncident;
 use crate::store::leadership::Lead;
 use crate::store::unit::IncidentKey;
 use crate::store::{Store, StoreError};
@@ -31,11 +32,12 @@ pub async fn run(archive: Arc<Archive>, judges: Judges, master: Key, stop: Cance
         wait = archive.audit_every;
         let audited = async {
             if lead.is_held(&archive.store).await? {
+                publisher::mend(&archive).await?;
                 let opens = opened.is_none_or(|at| at.elapsed() >= archive.audit_sealed_every);
                 audit_all(&archive.store, &judges, opens.then_some(&master)).await?;
                 opened = if opens { Some(Instant::now()) } else { opened };
             }
-            Ok::<_, StoreError>(())
+            Ok::<_, EvidenceError>(())
         };
         if let Err(error) = audited.await {
             tracing::error!(error = with_causes(&error), remedy = error.remedy(), "the hourly audit could not be made");
@@ -47,18 +49,27 @@ pub async fn run(archive: Arc<Archive>, judges: Judges, master: Key, stop: Cance
 /// goes wrong with one of them does not keep the others from their turn; the first such error is returned after the last.
 pub async fn audit_all(store: &Store, judges: &Judges, master: Option<&Key>) -> Result<(), StoreError> {
     let mut first = Ok(());
-    for name in store.list_incidents().await? {
-        if let Err(error) = audit_and_tell(store, judges, master, &name).await {
+    for incident in store.list_incidents().await? {
+        if let Err(error) = audit_and_tell(store, judges, master, &incident).await {
             let remedy = error.remedy();
-            tracing::error!(incident = name, error = with_causes(&error), remedy, "what the audit found could not be told");
+            tracing::error!(
+                incident = incident.name,
+                error = with_causes(&error),
+                remedy,
+                "what the audit found could not be told"
+            );
             first = first.and(Err(error));
         }
     }
     first
 }
 
-async fn audit_and_tell(store: &Store, judges: &Judges, master: Option<&Key>, name: &str) -> Result<(), StoreError> {
-    let incident = store.load_incident(name).await?;
+async fn audit_and_tell(
+    store: &Store,
+    judges: &Judges,
+    master: Option<&Key>,
+    incident: &NamedIncident,
+) -> Result<(), StoreError> {
     let findings = audit_one(store, judges, incident.key, master).await?;
     let codes: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
     let codes = codes.into_iter().collect::<Vec<_>>().join(",");
@@ -67,7 +78,7 @@ async fn audit_and_tell(store: &Store, judges: &Judges, master: Option<&Key>, na
     if !findings.is_empty() {
         // Before the event: whoever takes the auditor's role away hides nothing.
         store.raise_alarm(incident.key, "audit_failed").await?;
-        tracing::error!(incident = name, codes, remedy = "run `duly audit`", "the audit found differences");
+        tracing::error!(incident = incident.name, codes, remedy = "run `duly audit`", "the audit found differences");
         detail.insert("codes".to_owned(), json!(codes));
         kind = "audit.failed";
     }

@@ -70,7 +70,7 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
 pub async fn run_once(archive: Arc<Archive>) -> Result<(), EvidenceError> {
     let mut sequencer = Sequencer::new(archive);
     let done = loop {
-        match sequencer.round().await {
+        match sequencer.watched_round().await {
             Ok(0) => break Ok(()),
             Ok(_) => {}
             Err(error) => break Err(error),

@@ -116,13 +116,29 @@ pub fn i64_of(n: u64) -> i64 {
 impl Store {
     /// Newest checkpoints that nobody outside has yet.
     pub async fn list_unpublished(&self) -> Result<Vec<Unpublished>, StoreError> {
+        self.list_newest(false).await
+    }
+
+    /// Newest checkpoints of every generation of a log.
+    pub async fn list_signed(&self) -> Result<Vec<Unpublished>, StoreError> {
+        self.list_newest(true).await
+    }
+
+    /// Whether anything was ever copied outside.
+    pub async fn has_published(&self) -> Result<bool, StoreError> {
+        let row = sqlx::query!(r#"select exists (select from publication) as "is!""#).fetch_one(&self.pool).await?;
+        Ok(row.is)
+    }
+
+    async fn list_newest(&self, with_published: bool) -> Result<Vec<Unpublished>, StoreError> {
         let rows = sqlx::query_as!(
             Unpublished,
             r#"select g.log_no, g.generation, g.origin, l.kind, c.size as "size!", c.root as "root!", c.note as "note!", coalesce(p.size, 0) as "published!"
                  from log_generation g join log l using (log_no)
                  join lateral (select size, root, note from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
                  left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
-                where c.size > coalesce(p.size, 0) order by g.log_no, g.generation"#
+                where c.size > coalesce(p.size, 0) or $1 order by g.log_no, g.generation"#,
+            with_published
         )
         .fetch_all(&self.pool)
         .await?;

@@ -220,12 +220,14 @@ impl Store {
         Ok(row)
     }
 
-    /// Writes what was found out into every log that it concerns, and lets sending go on.
+    /// Writes what was found out into every log that it concerns, with the word that somebody gave for this database where nothing
+    /// outside tells of it, and lets sending go on.
     pub async fn finish_restore(
         &self,
         restored_id: Uuid,
         incidents: &[(IncidentKey, Counts)],
         by: Decider,
+        database: Option<&str>,
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         let imported = self.count_brought_back(restored_id).await?;
@@ -234,9 +236,9 @@ impl Store {
             all.unknown += counts.unknown;
             all.held += counts.held;
             let scope = LogScope::Incident(incident.controller_id, incident.incident_no);
-            insert_log_events(&mut tx, scope, [reconciled(*counts, by)]).await?;
+            insert_log_events(&mut tx, scope, [reconciled(*counts, by, database)]).await?;
         }
-        insert_log_events(&mut tx, LogScope::System, [reconciled(all, by)]).await?;
+        insert_log_events(&mut tx, LogScope::System, [reconciled(all, by, database)]).await?;
         sqlx::query!(
             "update restored set command_id = $2, reconciled_at = duly_now() where restored_id = $1 and reconciled_at is null",
             restored_id,
@@ -248,13 +250,14 @@ impl Store {
     }
 }
 
-fn reconciled(counts: Counts, by: Decider) -> Fact {
-    let detail = Map::from_iter([
+fn reconciled(counts: Counts, by: Decider, database: Option<&str>) -> Fact {
+    let mut detail = Map::from_iter([
         ("command".to_owned(), json!(by.command_id.to_string())),
         ("held".to_owned(), json!(counts.held)),
         ("imported".to_owned(), json!(counts.imported)),
         ("unknown".to_owned(), json!(counts.unknown)),
         ("user".to_owned(), json!(by.user_id.to_string())),
     ]);
+    detail.extend(database.map(|word| ("database".to_owned(), json!(word))));
     ("restore.reconciled", detail)
 }

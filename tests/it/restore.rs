@@ -6,11 +6,12 @@ mod decisions;
 pub mod ground;
 mod keys;
 mod noticed;
+mod outside_lost;
 
 use crate::packs::person_pack;
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use crate::told;
-use duly::cli::restore::reconcile;
+use duly::cli::restore::{Ground, reconcile};
 use duly::dispatch::Office;
 use duly::evidence::Archive;
 use duly::evidence::restore::list_lost;
@@ -54,7 +55,7 @@ async fn after_a_restore_nothing_is_sent_until_it_is_reconciled_and_then_the_pub
     let log = lost.iter().find(|log| log.head.log_id == stage.incident.incident_id).unwrap();
     let bodies: Vec<Vec<u8>> = log.leaves().map(|leaf| leaf.body.clone()).collect();
     assert!(!log.people("message.intent").is_empty());
-    let done = reconcile(&office, &archive, &stage.users.ann, false).await.unwrap();
+    let done = reconcile(&office, &archive, &stage.users.ann, Ground::default()).await.unwrap();
     assert!(office.store.open_restore().await.unwrap().is_none());
     assert!(list_lost(&archive, false).await.unwrap().is_empty());
 

@@ -96,7 +96,9 @@ async fn a_key_that_was_revoked_in_the_lost_time_is_revoked_again_and_may_not_re
     let office = office(&stage).await;
     let archive = duly::evidence::Archive::open(&office.settings, &office.store).unwrap();
     office.store.insert_restored("identity").await.unwrap();
-    let refused = duly::cli::restore::reconcile(&office, &archive, &stage.users.bob, false).await.unwrap_err();
+    let refused = duly::cli::restore::reconcile(&office, &archive, &stage.users.bob, duly::cli::restore::Ground::default())
+        .await
+        .unwrap_err();
     assert!(format!("{refused:?}").contains("your key was revoked"), "{refused:?}");
     duly(&stage, &["restore", "reconcile"]).fine();
     assert_eq!(stage.count(active).await, 0);

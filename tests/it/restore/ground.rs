@@ -104,7 +104,7 @@ pub async fn office(stage: &Stage) -> Arc<Office> {
     Arc::new(Office::open(settings).await.unwrap())
 }
 
-fn outside(stage: &Stage) -> PathBuf {
+pub fn outside(stage: &Stage) -> PathBuf {
     PathBuf::from(&stage.office.settings.evidence.outside)
 }
 

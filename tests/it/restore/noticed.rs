@@ -4,7 +4,7 @@ use super::ground::{
     come_back, connections_are_new, duly, dump, office, restore_inside, serve, serve_to_the_end, serve_until, stage,
 };
 use crate::support::{Capability, Services, Setup, Stage, eventually, lane};
-use duly::cli::restore::reconcile;
+use duly::cli::restore::{Ground, reconcile};
 use duly::evidence::{Archive, high_water};
 use duly::store::StoreError;
 
@@ -46,7 +46,7 @@ async fn files_of_an_earlier_day_and_a_recovery_to_another_timeline_give_themsel
         let archive = Archive::open(&office.settings, &office.store).unwrap();
         assert!(high_water::check(&archive.store, &archive.outside).await.unwrap());
         assert_eq!(office.store.open_restore().await.unwrap().unwrap().ground, ground);
-        reconcile(&office, &archive, &stage.users.ann, false).await.unwrap();
+        reconcile(&office, &archive, &stage.users.ann, Ground::default()).await.unwrap();
         assert!(!high_water::check(&archive.store, &archive.outside).await.unwrap());
     }
     stage.audit().await;

@@ -210,6 +210,7 @@ impl Kind {
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
             Self::ControllerAdded => OF_COMMAND,
             Self::ListKeySet => &[("incident", Is::Uuid)],
+            Self::RestoreReconciled => &[("database", Is::Word(&["current", "older"]))],
             Self::HoldSet | Self::HoldLifted | Self::ContactViewed | Self::NoticeExempt | Self::NoticeWithdrawn => ERASED,
             Self::Receipt | Self::ReceiptLate => GROUND_OF_RECEIPT,
             _ => &[],
