@@ -153,7 +153,8 @@ fn confirm(shown: &str, notices: &[NoticeRow]) -> Result<(), Failure> {
     for notice in notices {
         eprintln!("  phase {}, plan {}: {}", notice.phase, notice.plan_no, notice.state);
     }
-    eprintln!("Everything personal of this person is destroyed and cannot be brought back.");
+    eprintln!("Everything personal of this person is destroyed and cannot be brought back. Nobody can then open what proves");
+    eprintln!("which words this person got: wait for the limitation period to end, or hand over their pack first.");
     eprint!("To erase, type the last four digits of the id: ");
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;

@@ -76,7 +76,7 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
         about,
         sections,
         foot: format!(
-            "Made by Duly from the log alone, as it stood on {}. The pack of the incident proves every figure; check it with duly-verify or verify.html and a key from elsewhere.",
+            "Made by Duly from the log, as it stood on {}; only people on lists that were not frozen, and the last anchor, come from tables. The pack of the incident proves all that the log says: check it with duly-verify or verify.html and a key from elsewhere.",
             said(replay.as_of)
         ),
     })
