@@ -7,7 +7,7 @@ use super::{Context, Failure, Refusal};
 use crate::evidence::anchor::Judges;
 use crate::evidence::self_audit::{audit_one, not_made};
 use crate::store::audit::Finding;
-use crate::store::incident::Incident;
+use crate::store::incident::NamedIncident;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -58,15 +58,18 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
         return sample::run(context, args).await;
     }
     let store = context.store().await?;
-    let names = match &args.incident {
-        Some(name) => vec![name.clone()],
+    let incidents = match &args.incident {
+        Some(name) => {
+            let incident = store.load_incident(name).await?;
+            let name = format!("{}/{}", incident.controller_slug, incident.slug);
+            vec![NamedIncident { name, key: incident.key }]
+        }
         None => store.list_incidents().await?,
     };
     let judges = Judges::open(&context.settings()?)?;
     let mut audited = Vec::new();
-    for name in names {
-        let incident = store.load_incident(&name).await?;
-        audited.push(audit(context, &judges, &incident, args.sealed).await?);
+    for incident in incidents {
+        audited.push(audit(context, &judges, incident, args.sealed).await?);
     }
     let total: usize = audited.iter().map(Audited::bad).sum();
     let mut lines: Vec<String> = audited.iter().flat_map(lines).collect();
@@ -95,18 +98,22 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     }
 }
 
-async fn audit(context: &Context, judges: &Judges, incident: &Incident, sealed: bool) -> Result<Audited, Failure> {
+async fn audit(
+    context: &Context,
+    judges: &Judges,
+    NamedIncident { name, key }: NamedIncident,
+    sealed: bool,
+) -> Result<Audited, Failure> {
     let store = context.store().await?;
     let master = if sealed { Some(context.settings()?.master_key()?) } else { None };
-    let mut findings = audit_one(store, judges, incident.key, master.as_ref()).await?;
-    let (people, equation_holds) = match store.equation(incident.key).await {
+    let mut findings = audit_one(store, judges, key, master.as_ref()).await?;
+    let (people, equation_holds) = match store.equation(key).await {
         Ok(equation) => (equation.people, equation.holds()),
         Err(error) => {
             findings.push(not_made(store, "the equation", &error).await?);
             (0, false)
         }
     };
-    let name = format!("{}/{}", incident.controller_slug, incident.slug);
     Ok(Audited { name, people, equation_holds, findings })
 }
 

@@ -132,7 +132,7 @@ async fn add(context: &Context, args: AddIncident) -> Result<(), Failure> {
     let store = context.store().await?;
     let controller_id = store.load_controller(&args.controller).await?;
     let name = format!("{}/{}", args.controller, args.slug);
-    if store.list_incidents().await?.contains(&name) {
+    if store.list_incidents().await?.iter().any(|known| known.name == name) {
         return Err(StoreError::Taken { what: "incident", name }.into());
     }
     let incident_id = Uuid::now_v7();

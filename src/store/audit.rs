@@ -30,6 +30,7 @@ mod rows;
 mod sealed;
 mod sealing_keys;
 mod sends;
+mod shapes;
 mod stops;
 mod terms;
 mod times;
@@ -126,6 +127,7 @@ impl Store {
             audit_people(incident),
             audit_generations(incident),
             audit_log(incident),
+            audit_shapes(incident),
             audit_log_keys(incident),
             audit_installation(incident),
             audit_list_keys(incident)
@@ -190,6 +192,7 @@ mod tests {
             include_str!("audit/generations.rs"),
             include_str!("audit/installation.rs"),
             include_str!("audit/named.rs"),
+            include_str!("audit/shapes.rs"),
             include_str!("audit/stops.rs"),
         ] {
             let words: Vec<&str> =

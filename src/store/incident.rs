@@ -108,6 +108,15 @@ impl Signer {
     }
 }
 
+/// An incident by its name, `controller/incident`, for those who need no more of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedIncident {
+    /// `controller/incident`; of a controller that is gone, its id.
+    pub name: String,
+    /// Where it stands.
+    pub key: IncidentKey,
+}
+
 impl Store {
     /// Makes an incident, by whoever signed for it; the controller's log tells how many approvals its plans need.
     pub async fn insert_incident(&self, new: &NewIncident, by: Decider) -> Result<(), StoreError> {
@@ -190,14 +199,16 @@ impl Store {
         Ok(rows)
     }
 
-    /// Slugs of all incidents as `controller/incident`.
-    pub async fn list_incidents(&self) -> Result<Vec<String>, StoreError> {
+    /// All incidents, by name.
+    pub async fn list_incidents(&self) -> Result<Vec<NamedIncident>, StoreError> {
         let rows = sqlx::query!(
-            // One whose controller somebody took away is named all the same, so that whoever audits stumbles over it.
-            r#"select coalesce(c.slug, i.controller_id::text) || '/' || i.slug as "name!" from incident i left join controller c using (controller_id) order by 1"#
+            // One whose controller somebody took away is listed all the same, so that the audit finds it.
+            r#"select coalesce(c.slug, i.controller_id::text) || '/' || i.slug as "name!", i.controller_id, i.incident_no
+                 from incident i left join controller c using (controller_id) order by 1"#
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|row| row.name).collect())
+        let named = |controller_id, incident_no, name| NamedIncident { name, key: IncidentKey { controller_id, incident_no } };
+        Ok(rows.into_iter().map(|row| named(row.controller_id, row.incident_no, row.name)).collect())
     }
 }

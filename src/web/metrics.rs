@@ -216,9 +216,9 @@ async fn write_anchors(page: &mut Page, store: &Store) -> Result<(), ReportError
 
 async fn write_equations(page: &mut Page, store: &Store) -> Result<(), ReportError> {
     let mut equations: Vec<(String, Equation)> = Vec::new();
-    for name in store.list_incidents().await? {
-        let incident = store.load_incident(&name).await?;
-        equations.push((name, store.equation(incident.key).await?));
+    for incident in store.list_incidents().await? {
+        let equation = store.equation(incident.key).await?;
+        equations.push((incident.name, equation));
     }
     let of = |name: &str, term: &'static str, word: &str| vec![("incident", name.to_owned()), (term, word.to_owned())];
     let rows = equations.iter().flat_map(|(name, e)| {

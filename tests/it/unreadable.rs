@@ -96,6 +96,14 @@ async fn the_audit_goes_on_with_the_next_incident_whatever_becomes_of_one() {
         let codes: Vec<&str> = incident["findings"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap()).collect();
         assert!(codes.contains(&"not_auditable"), "{incident}");
     }
+
+    // Who takes a controller away takes none of its incidents out of the audit.
+    let gone = "alter table anchor_elsewhere rename to anchor; set session_replication_role = replica; delete from controller; reset session_replication_role";
+    sqlx::raw_sql(gone).execute(&stage.owner).await.unwrap();
+    let ran = duly(&stage, &["audit", "--json"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let found = ran.json()["incidents"].to_string();
+    assert_eq!(found.matches("\"controller_missing\"").count(), 2, "{found}");
 }
 
 #[tokio::test]

@@ -91,10 +91,10 @@ impl Snapshot {
     async fn tiles_that_differ(&mut self, of: &Generation) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"select coalesce(t.tile_no, l.tile_no) as "tile_no!"
-                 from (select s.seq / 256 as tile_no, string_agg(e.leaf, ''::bytea order by s.seq) as hashes, min(s.seq) % 256 as first, count(*) as n, max(s.seq) % 256 as last
-                         from place s join event e on e.ord = s.ord where s.log_no = $1 and s.generation = $2 group by 1) l
+                 from (select s.seq / 256 as tile_no, string_agg(e.leaf, ''::bytea order by s.seq) as hashes, min(s.seq) % 256 as first, count(*) as n, max(s.seq) % 256 as last, count(e.ord) as events
+                         from place s left join event e on e.ord = s.ord where s.log_no = $1 and s.generation = $2 group by 1) l
                  full join (select tile_no, hashes from log_tile where log_no = $1 and generation = $2 and level = 0) t on t.tile_no = l.tile_no
-                where t.hashes is distinct from l.hashes or l.first <> 0 or l.n <> l.last + 1 order by 1"#,
+                where t.hashes is distinct from l.hashes or l.first <> 0 or l.n <> l.last + 1 or l.n <> l.events order by 1"#,
             of.log_no,
             of.generation
         )

@@ -81,9 +81,11 @@ impl Snapshot {
                union all
                select 'receipt_differs' as code, e.message_id::text from event e
                  join person p on p.controller_id = $1 and p.incident_no = $2 and p.person_id = e.person_id and p.erased_at is null
-                cross join lateral (select convert_from(e.body, 'utf8')::jsonb -> 'd' ->> 'body' as hash) b
+                cross join lateral (select d ->> 'body' as hash, d ->> 'claimed_by' as claimed_by from (select convert_from(e.body, 'utf8')::jsonb -> 'd' as d) d) b
                 where e.controller_id = $1 and e.incident_no = $2 and e.kind in ('receipt', 'receipt.late') and b.hash is not null and e.restored_id is null
-                  and not exists (select from receipt r where r.message_id = e.message_id and encode(sha256(r.sealed), 'hex') = b.hash)
+                  -- Where its provider was asked, that answer's own word counts.
+                  and not exists (select from receipt r where r.message_id = e.message_id and encode(sha256(r.sealed), 'hex') = b.hash
+                      and (r.claimed is not null or r.claimed_by is not distinct from b.claimed_by))
                union all
                -- A receipt names its message by the reference of a call on its lane; calls that a restore lost have none any more.
                select 'receipt_differs' as code, r.receipt_id::text from receipt r join message m on m.message_id = r.message_id

@@ -100,8 +100,11 @@ impl Snapshot {
                  union all
                  select 'log ' || g.origin, g.opened_at, t.at from log_generation g join told t on t.kind = 'log.opened' and t.d ->> 'origin' = g.origin
                  union all
-                 select 'person ' || p.person_id, p.erased_at, t.at from person p
-                   join told t on t.kind = 'key.destroyed' and t.person_id = p.person_id where p.controller_id = $1 and p.incident_no = $2
+                 -- Erased without an event of it, own or brought back, is erased in silence.
+                 select 'person ' || p.person_id, p.erased_at, coalesce(t.at, (select p.erased_at from event e where e.controller_id = $1
+                        and e.incident_no = $2 and e.person_id = p.person_id and e.kind = 'key.destroyed' limit 1)) from person p
+                   left join told t on t.kind = 'key.destroyed' and t.person_id = p.person_id
+                  where p.controller_id = $1 and p.incident_no = $2 and (p.erased_at is not null or t.at is not null)
                  union all
                  select 'row ' || row_name(r.list_no, r.identity), r.decided_at, t.at from row_decision r
                    join told t on t.kind in ('row.discarded', 'row.corrected') and (t.d ->> 'list') || '/' || (t.d ->> 'row') = row_name(r.list_no, r.identity)

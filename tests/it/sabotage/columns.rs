@@ -79,6 +79,22 @@ pub const COLUMNS: &[(&str, &str, &str)] = &[
     ("say that somebody was told earlier", "update notice set ended_at = ended_at - interval '1 hour'", "time_differs"),
     ("say that somebody signed earlier", "update signed_command set at = at - interval '1 hour'", "time_differs"),
     ("tell people otherwise", "update notice set route = 'sms-then-letter'", "route_differs"),
+    (
+        "erase somebody in silence",
+        "update person set erased_at = now() where person_id = (select min(person_id::text)::uuid from person)",
+        "time_differs",
+    ),
+    ("say that an estimate is the network's word", "update receipt set claimed_by = 'network'", "receipt_differs"),
+    (
+        "call what nobody restored brought back",
+        "update event set restored_id = gen_random_uuid() where ord = (select min(ord) from event where incident_no is null)",
+        "brought_back_unsigned",
+    ),
+    (
+        "let an event of nobody's alert",
+        "set local session_replication_role = replica; update event set alerted = true where kind = 'incident.added'",
+        "move_differs",
+    ),
     ("sign for a user", "update signed_command set signature = sha256('x') || sha256('y')", "signature_differs"),
     (
         "copy what was never signed",
