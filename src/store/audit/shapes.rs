@@ -14,7 +14,7 @@ impl Snapshot {
                select code as "code!", place as "place!" from (
                select 'move_differs' as code, 'event ' || e.ord as place from ours e
                 where (e.person_id is null) <> (e.n is null) or (e.person_id is null and (e.moves > 0 or e.alerted))
-                   or (e.kind not like 'plan.%' and num_nonnulls(e.plan_no, e.plan_from, e.plan_to) > 0)
+                   or ((e.kind not like 'plan.%' or e.kind = 'plan.prepared') and num_nonnulls(e.plan_no, e.plan_from, e.plan_to) > 0)
                    or (e.kind <> 'message.intent' and e.attempt is not null)
                    or num_nonnulls(e.message_from, e.message_to) = 1 or num_nonnulls(e.notice_from, e.notice_to) = 1
                    or (e.message_to is not null and e.message_id is null)
