@@ -2,9 +2,9 @@
 
 use super::lines::Columns;
 use super::pack::{Pack, PackError};
+use super::rehearsal::Rehearsal;
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, from_uuid};
-use super::rehearsal::Rehearsal;
 use super::states::Channel;
 use super::templates::Says;
 use super::world::World;

@@ -23,8 +23,7 @@ impl Rehearsal {
         if lanes.is_empty() || lanes.iter().any(|lane| said(lane).is_none()) {
             self.unsaid.insert(plan);
         }
-        let not_live: Vec<String> =
-            lanes.into_iter().filter(|lane| said(lane) == Some(false)).map(str::to_owned).collect();
+        let not_live: Vec<String> = lanes.into_iter().filter(|lane| said(lane) == Some(false)).map(str::to_owned).collect();
         if !not_live.is_empty() {
             self.not_live.insert(plan, not_live);
         }
