@@ -294,6 +294,7 @@ impl Batches for Folder {
                     references: manifest.messages.into_iter().map(|message| message.reference).collect(),
                     manifest_sha256: hex::encode(Sha256::digest(&one.manifest)),
                     is_handed_over: one.docket.is_some(),
+                    is_live: manifest.live,
                 });
             }
             Ok(BatchList { closed, waiting })
