@@ -17,7 +17,7 @@ use crate::store::unit::IncidentKey;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -173,6 +173,7 @@ fn lines(account: &Account, found: &BatchList, lacks: Lost) -> String {
 
 fn standing(batch: &ClosedBatch, paint: Paint) -> String {
     match (batch.is_handed_over, OffsetDateTime::now_utc() >= batch.due_at) {
+        _ if !batch.is_live => "never: a rehearsal".to_owned(),
         (true, _) => "yes".to_owned(),
         (false, true) => paint.bad(&format!("no, was due {}", when(batch.due_at))),
         (false, false) => format!("no, due {}", when(batch.due_at)),
@@ -187,7 +188,7 @@ fn as_json(account: &Account, found: &BatchList, lacks: Lost) -> Value {
         .map(|batch| {
             json!({
                 "batch": batch.name, "messages": batch.references.len(), "closed_at": time(batch.closed_at), "due_at": time(batch.due_at),
-                "handed_over": batch.is_handed_over, "manifest": batch.manifest_sha256, "file": batch.file,
+                "handed_over": batch.is_handed_over, "live": batch.is_live, "manifest": batch.manifest_sha256, "file": batch.file,
             })
         })
         .collect();
@@ -201,6 +202,7 @@ async fn handed_over(context: &Context, args: HandedOver) -> Result<(), Failure>
     let batch = found.ok_or_else(|| {
         Refusal::of(format!("lane {} has no batch `{}`", args.lane, args.batch), "copy its name from `duly batch list`")
     })?;
+    check_live(&batch, &args.lane)?;
     check_docket(&args, &batch)?;
     let is_there = check_file(&batch)?;
     let store = context.store().await?;
@@ -229,6 +231,17 @@ async fn handed_over(context: &Context, args: HandedOver) -> Result<(), Failure>
     };
     eprintln!("Signed for {}. {next}", messages(named.len()));
     Ok(())
+}
+
+/// Nobody can sign for what was handed to nobody.
+fn check_live(batch: &ClosedBatch, lane: &str) -> Result<(), Failure> {
+    if batch.is_live {
+        return Ok(());
+    }
+    Err(Refusal::of(
+        format!("batch {} is a rehearsal: lane {lane} was not live, and nothing of it was handed to anybody", batch.name),
+        "sign for nothing of it; people are told by a plan that was prepared while the lane is `live = true`",
+    ))
 }
 
 fn check_docket(args: &HandedOver, batch: &ClosedBatch) -> Result<(), Failure> {
@@ -316,13 +329,17 @@ async fn result(context: &Context, file: &std::path::Path, lane: &str) -> Result
     let bytes = read_bytes(file)?;
     let rows = read_result(&bytes, batches)?;
     let store = context.store().await?;
-    let in_batches: std::collections::BTreeSet<String> =
-        batches.list().await?.closed.into_iter().flat_map(|batch| batch.references).collect();
-    if let Some((row, _)) = (2..).zip(&rows).find(|(_, (reference, _))| !in_batches.contains(reference)) {
-        return Err(Refusal::of(
-            format!("row {row} names no message of a batch of lane {lane}"),
-            "correct the reference, which stands in the batch's file and in its manifest; nothing was taken",
-        ));
+    let closed = batches.list().await?.closed;
+    let batch_of: HashMap<&String, &ClosedBatch> =
+        closed.iter().flat_map(|batch| batch.references.iter().map(move |reference| (reference, batch))).collect();
+    for (row, (reference, _)) in (2..).zip(&rows) {
+        let Some(batch) = batch_of.get(reference) else {
+            return Err(Refusal::of(
+                format!("row {row} names no message of a batch of lane {lane}"),
+                "correct the reference, which stands in the batch's file and in its manifest; nothing was taken",
+            ));
+        };
+        check_live(batch, lane)?;
     }
     let references: Vec<String> = rows.iter().map(|(reference, _)| reference.clone()).collect();
     let named = named(store, lane, &references).await?;

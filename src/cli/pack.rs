@@ -113,15 +113,21 @@ async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
     sequencer::run_once(archive).await?;
     context.print(
         &json!({"file": args.out, "sha256": hash, "origin": packed.origin, "events": packed.events, "lists": packed.lists,
-            "plans": packed.plans, "missing": packed.missing}),
+            "plans": packed.plans, "missing": packed.missing, "rehearsal": packed.rehearsal}),
         &format!("{}: {} events of {}\nSHA-256 {hash}", args.out.display(), figure(packed.events), packed.origin),
     );
+    mind(&packed.rehearsal);
     eprintln!(
         "Verify it with `duly-verify {} --key LOG.vkey`; `duly log key --incident {}` prints the key.",
         args.out.display(),
         args.incident
     );
     complete(&packed.missing)
+}
+
+/// Whoever hands a pack on must know where its counts are those of a rehearsal.
+fn mind(rehearsal: &[String]) {
+    rehearsal.iter().for_each(|line| eprintln!("Mind: {line}"));
 }
 
 /// A pack without all its pages is kept and signed for, as the log in it is whole; whoever hands it on must know.
@@ -169,7 +175,8 @@ async fn of_person(context: &Context, args: Person) -> Result<(), Failure> {
         count(i64::try_from(packed.events).unwrap_or(i64::MAX), "event", "events"),
         id.simple()
     );
-    context.print(&json!({"file": args.out, "sha256": hash, "person": format!("p_{}", id.simple()), "events": packed.events, "missing": packed.missing}), &said);
+    context.print(&json!({"file": args.out, "sha256": hash, "person": format!("p_{}", id.simple()), "events": packed.events, "missing": packed.missing, "rehearsal": packed.rehearsal}), &said);
+    mind(&packed.rehearsal);
     if opens {
         eprintln!("The file holds personal data: keep it as you would keep the letter itself.");
     }

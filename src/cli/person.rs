@@ -11,6 +11,7 @@ use crate::intake::copies::Seeker;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, MessageState, NoticeState};
+use crate::report::rehearsal;
 use crate::report::story::{Story, story};
 use crate::report::words;
 use crate::store::Store;
@@ -103,7 +104,14 @@ async fn show(context: &Context, args: &Show) -> Result<(), Failure> {
         None => find(context, store, &incident).await?,
     };
     let told = story(store, &incident, person_id).await?;
-    context.print(&json!(told), &lines(&told, Paint::stdout()));
+    let plans = told.notices.iter().map(|notice| notice.plan).collect();
+    let rehearsal = rehearsal::of_plans(store, incident.key, plans).await?;
+    let mut data = json!(told);
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("rehearsal".into(), json!(rehearsal));
+    }
+    context.print(&data, &lines(&told, Paint::stdout()));
+    rehearsal.iter().for_each(|line| eprintln!("Mind: {line}"));
     Ok(())
 }
 

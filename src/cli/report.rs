@@ -7,8 +7,9 @@ use super::{Context, Failure, Refusal};
 use crate::evidence::{Archive, moment};
 use crate::model::causes::with_causes;
 use crate::report::document::{self, Document};
+use crate::report::promised::Promised;
 use crate::report::replay::{Replay, micros, replay};
-use crate::report::{figures, promised, regulator, witness};
+use crate::report::{figures, promised, regulator, rehearsal, witness};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::quarantine::Decider;
@@ -214,13 +215,20 @@ impl std::io::Write for Hashing<'_> {
     }
 }
 
+/// The plans that the log names; what they say of lanes that tell nobody is said at once.
+async fn plans(store: &Store, incident: &Incident, replay: &Replay) -> Result<Vec<Promised>, Failure> {
+    let plans = promised::load(store, incident.key, &replay.tally).await?;
+    rehearsal::lines(&replay.tally, &plans).iter().for_each(|line| eprintln!("Mind: {line}"));
+    Ok(plans)
+}
+
 /// Runs a report command.
 pub async fn run(context: &Context, command: ReportCommand) -> Result<(), Failure> {
     let store = context.store().await?;
     match command {
         ReportCommand::Regulator { profile, of } => {
             let (incident, replay) = of.replay(context).await?;
-            let plans = promised::load(store, incident.key, &replay.tally).await?;
+            let plans = plans(store, &incident, &replay).await?;
             let report = regulator::regulator(&incident, &replay, &plans, &profile)?;
             let data = regulator::data(&incident, &replay, &plans, &profile);
             let words = serde_json::json!({"command": "report regulator", "incident": incident.incident_id, "profile": profile});
@@ -230,11 +238,11 @@ pub async fn run(context: &Context, command: ReportCommand) -> Result<(), Failur
             let statement = provider_statement.as_deref().map(read_text).transpose()?;
             let statement = statement.as_deref().map(witness::read_statement).transpose()?;
             let (incident, replay) = of.replay(context).await?;
-            let plans = promised::load(store, incident.key, &replay.tally).await?;
+            let plans = plans(store, &incident, &replay).await?;
             end(context, LogScope::System, store.installation().await?, replay.as_of).await?;
             let programs = witness::Programs::load(store, replay.as_of).await?;
             let report = witness::witness(&incident, &replay, &plans, &programs, statement.as_ref());
-            let data = witness::data(&incident, &replay, &programs, statement.as_ref());
+            let data = witness::data(&incident, &replay, &plans, &programs, statement.as_ref());
             let words = serde_json::json!({"command": "report witness", "incident": incident.incident_id});
             of.give(context, &incident, (&words, "court"), &report, &data).await
         }

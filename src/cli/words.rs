@@ -34,6 +34,7 @@ const WORDS: &[(&str, &str)] = &[
     ("receipt", "what a provider later says of a message"),
     ("lane", "provider account and channel, urgent or normal: the unit of pace, health and queueing"),
     ("send reference", "the name of a message given to a provider, derived from the person's key"),
+    ("rehearsal", "what goes through a lane that is not live: nobody is told by it, its states and counts show what would be"),
     ("run", "the sending of an approved plan, from go to its last end state"),
     ("batch", "what goes into one transaction; for print, a print batch"),
     (

@@ -61,6 +61,8 @@ pub struct ClosedBatch {
     pub file_sha256: String,
     /// Whether somebody signed that it was handed over.
     pub is_handed_over: bool,
+    /// Whether it was made for people; what is a rehearsal is carried nowhere, and nobody can sign for it.
+    pub is_live: bool,
 }
 
 /// Why batches cannot be read or changed.

@@ -25,7 +25,7 @@ use crate::model::causes::with_causes;
 use crate::model::email;
 use crate::model::state::{Channel, MessageState as S};
 use crate::model::step::Answer;
-use batch::{FROM, FROM_NAME, Making, Manifest, POSTAGE};
+use batch::{FROM, FROM_NAME, LIVE, Making, Manifest, POSTAGE};
 use error::SpoolError;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -171,7 +171,8 @@ impl Provider for Folder {
         if !headers.iter().all(|(_, value)| email::is_header(value)) {
             return Err(Refusal { code: "header" });
         }
-        let headers = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        let live = if self.making.is_live { "true" } else { "false" };
+        let headers = headers.into_iter().chain([(LIVE, live)]).map(|(name, value)| (name, value.to_owned())).collect();
         let path = format!("/waiting/{}", outbound.reference);
         Ok(Request { method: "PUT", path, headers, body, destination: Some(outbound.item.destination()) }.freeze(KIND))
     }
@@ -294,6 +295,7 @@ impl Batches for Folder {
                     references: manifest.messages.into_iter().map(|message| message.reference).collect(),
                     manifest_sha256: hex::encode(Sha256::digest(&one.manifest)),
                     is_handed_over: one.docket.is_some(),
+                    is_live: manifest.live,
                 });
             }
             Ok(BatchList { closed, waiting })

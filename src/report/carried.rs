@@ -1,4 +1,5 @@
-//! Batches that nobody has signed for as handed over: they wait for somebody, and after their time that is an alarm.
+//! Batches that nobody has signed for as handed over: they wait for somebody, and after their time that is an alarm. Those of
+//! a rehearsal wait for nobody.
 
 use crate::dispatch::batches::{Lost, lost};
 use crate::provider::Account;
@@ -17,7 +18,7 @@ pub struct Carried {
     pub is_live: bool,
     /// Messages in no batch yet.
     pub waiting: usize,
-    /// Closed batches without a docket; `None`: the folder cannot be read here.
+    /// Closed batches for people without a docket; `None`: the folder cannot be read here.
     pub batches: Option<Vec<Uncarried>>,
     /// What the folder lacks that was written to it; more than nothing is an alarm: it is an older copy.
     pub lacks: Lost,
@@ -49,7 +50,7 @@ pub async fn carried(store: &Store, accounts: &BTreeMap<String, Arc<Account>>, e
         let now = OffsetDateTime::now_utc();
         let waiting = found.as_ref().map_or(0, |found| found.waiting);
         let uncarried = found.map(|found| {
-            let open = found.closed.into_iter().filter(|batch| !batch.is_handed_over);
+            let open = found.closed.into_iter().filter(|batch| batch.is_live && !batch.is_handed_over);
             open.map(|batch| Uncarried {
                 messages: batch.references.len(),
                 is_late: now >= batch.due_at,

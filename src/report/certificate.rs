@@ -5,6 +5,7 @@ use super::figures::{anchor, answer, channels, date, lists, people, said, standi
 use super::obstacles::obstacles;
 use super::pack::Audience;
 use super::promised::{Promised, laws, named};
+use super::rehearsal::with_rehearsal;
 use super::replay::Replay;
 use super::story::{Entry, Names, Told};
 use super::summary::{FOOT, about, check, proves};
@@ -45,11 +46,11 @@ pub fn of_incident(incident: &Incident, audience: Audience, replay: &Replay, pro
     );
     Document {
         title: "Certificate of notification".to_owned(),
-        lead: format!("For {}. {}", reader(audience), answer(tally)),
+        lead: format!("For {}. {}", reader(audience), with_rehearsal(answer(tally), tally, promised)),
         date: date(replay.as_of),
         about: about(incident, replay, promised),
         sections: vec![
-            Section::new("What is certified").text(statement).text(NOTIFIED),
+            Section::new("What is certified").text(with_rehearsal(statement, tally, promised)).text(NOTIFIED),
             standing(tally),
             times(tally),
             channels(tally),
@@ -134,7 +135,7 @@ pub fn of_person(of: &OfPerson<'_>) -> Document {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(of.tally.newest) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let end = end(of.told);
     let person = format!("p_{}", of.told.card.person_id.simple());
-    let answer = of.answer(end.as_ref());
+    let answer = with_rehearsal(of.answer(end.as_ref()), of.tally, of.promised);
     let mut about = vec![
         ("Controller".to_owned(), of.incident.controller_name.clone()),
         ("Incident".to_owned(), format!("{}/{}", of.incident.controller_slug, of.incident.slug)),

@@ -5,6 +5,7 @@ use super::document::{Document, Section, figure};
 use super::figures::{answer, channels, count, date, ground, lists, people, said, span, standing, times, uncalled, when};
 use super::obstacles::obstacles;
 use super::promised::{Promised, laws};
+use super::rehearsal::{self, with_rehearsal};
 use super::replay::Replay;
 use super::tally::Tally;
 use super::words::{noun, otherwise};
@@ -50,6 +51,9 @@ fn by(tally: &Tally) -> (String, Option<String>) {
 /// The report; `profile` must be one that a plan of the incident was made under.
 pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &str) -> Result<Document, ReportError> {
     let tally = &replay.tally;
+    // Its counts are of all plans, whatever the law.
+    let lead = with_rehearsal(answer(tally), tally, plans);
+    let is_rehearsal = !rehearsal::rehearsal(tally, plans).not_live.is_empty();
     let plans: Vec<&Promised> = plans.iter().filter(|p| p.is_under(profile)).collect();
     if plans.is_empty() && !tally.plans.is_empty() {
         return Err(ReportError::OtherProfile { profile: profile.to_owned() });
@@ -61,7 +65,7 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
     about.extend(laws(&plans));
     about.extend(ground(replay));
     let sections = vec![
-        questions(replay, &plans),
+        questions(replay, &plans, is_rehearsal),
         standing(tally),
         times(tally),
         channels(tally),
@@ -71,7 +75,7 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
     ];
     Ok(Document {
         title: "Notification of the affected people: report to the supervisory authority".to_owned(),
-        lead: answer(tally),
+        lead,
         date: date(replay.as_of),
         about,
         sections,
@@ -94,7 +98,7 @@ fn stated(plans: &[&Promised]) -> Vec<(String, String)> {
     STATED.iter().map(|(what, name)| ((*what).to_owned(), said(name).unwrap_or("none was stated").to_owned())).collect()
 }
 
-fn questions(replay: &Replay, plans: &[&Promised]) -> Section {
+fn questions(replay: &Replay, plans: &[&Promised], is_rehearsal: bool) -> Section {
     let tally = &replay.tally;
     let p = &tally.people;
     let pair = |name: &str, value: String| (name.to_owned(), value);
@@ -102,8 +106,9 @@ fn questions(replay: &Replay, plans: &[&Promised]) -> Section {
     let first = tally.notified_by(0).map_or("nobody yet".to_owned(), when);
     let last = tally.notified_by(100).map_or("nobody yet".to_owned(), when);
     let delay = tally.frozen_at().zip(tally.notified_by(0)).zip(tally.notified_by(100));
+    let not_live = if is_rehearsal { " (lanes were not live: see above)" } else { "" };
     let mut facts = vec![
-        pair("Informed", informed(tally).to_owned()),
+        pair("Informed", format!("{}{not_live}", informed(tally))),
         pair("First informed", first),
         pair("Last informed so far", last),
         pair("Number informed", format!("{} of {}", figure(p.notified), people(p.people))),
@@ -142,7 +147,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
     json!({
         "controller": incident.controller_name, "incident": format!("{}/{}", incident.controller_slug, incident.slug),
         "profile": profile, "as_of": when_rfc3339(super::replay::micros(replay.as_of)), "log": replay.standing,
-        "informed": informed(tally), "people": tally.people.to_json(), "equation_holds": tally.people.holds(),
+        "informed": informed(tally), "rehearsal": rehearsal::lines(tally, plans), "people": tally.people.to_json(), "equation_holds": tally.people.holds(),
         "first_informed_at": time(tally.notified_by(0)), "last_informed_at": time(tally.notified_by(100)),
         "channels": tally.traffic.iter().map(channel).collect::<serde_json::Map<_, _>>(),
         "quarantine": tally.quarantine, "people_not_on_a_frozen_list": tally.unfrozen,

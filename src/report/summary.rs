@@ -7,6 +7,7 @@ use super::figures::{answer, channels, date, ground, lists, standing, times};
 use super::obstacles::obstacles;
 use super::pack::Audience;
 use super::promised::{Promised, laws};
+use super::rehearsal::with_rehearsal;
 use super::replay::Replay;
 use crate::store::incident::Incident;
 
@@ -38,7 +39,7 @@ pub fn summary(incident: &Incident, audience: Audience, replay: &Replay, plans: 
     sections.push(check());
     Document {
         title: title.to_owned(),
-        lead: answer(tally),
+        lead: with_rehearsal(answer(tally), tally, plans),
         date: date(replay.as_of),
         about: about(incident, replay, plans),
         sections,

@@ -6,6 +6,7 @@ use super::document::{Block, Document, Section, figure};
 use super::figures::{answer, channels, count, date, ground, lists, said, standing, times, when};
 use super::obstacles::obstacles;
 use super::promised::{Promised, laws, named};
+use super::rehearsal::{self, with_rehearsal};
 use super::replay::{Replay, visit};
 use super::tally::Tally;
 use super::words::noun;
@@ -115,7 +116,7 @@ pub fn witness(
     about.extend(laws(&plans.iter().collect::<Vec<_>>()));
     about.extend(ground(replay));
     let sections = vec![
-        opening(incident, replay),
+        opening(incident, replay, plans),
         standing(tally),
         reconciliation(tally, statement),
         times(tally),
@@ -128,7 +129,10 @@ pub fn witness(
     ];
     Document {
         title: "Draft statement on the record of a notification".to_owned(),
-        lead: format!("A draft for whoever will sign it: strike out what you do not know yourself. {}", answer(tally)),
+        lead: format!(
+            "A draft for whoever will sign it: strike out what you do not know yourself. {}",
+            with_rehearsal(answer(tally), tally, plans)
+        ),
         date: date(replay.as_of),
         about,
         sections,
@@ -136,14 +140,15 @@ pub fn witness(
     }
 }
 
-fn opening(incident: &Incident, replay: &Replay) -> Section {
-    Section::new("How the record was made").list([
+fn opening(incident: &Incident, replay: &Replay, plans: &[Promised]) -> Section {
+    let record = Section::new("How the record was made").list([
         format!("I am [name, office] of [organisation]. I am responsible for the system that notified the people affected by this incident of {}.", incident.controller_name),
         "The system is Duly. It writes an entry for each act in the same transaction as the act itself: the intent to send before the call to a provider, and the outcome after it. The role under which the program works in the database cannot change an entry; the owner of the database could, and the checkpoints that others hold would show it.".to_owned(),
         format!("The entries are leaves of a Merkle tree (RFC 6962). At {} leaves its root was {}. A change to any entry changes that root.", figure(replay.standing.size), hex::encode(replay.standing.root)),
         "Times in the record are those of the database's clock. They are not proven more closely than by the time stamps and witnesses that stand beside the checkpoints.".to_owned(),
         "The record holds no name, number or address of an affected person. People stand in it under random ids, and their data as commitments.".to_owned(),
-    ])
+    ]);
+    rehearsal::lines(&replay.tally, plans).into_iter().fold(record, Section::text)
 }
 
 /// Each channel of the log or of the provider's statement; one of which the statement has no line was compared with nothing.
@@ -276,7 +281,13 @@ fn truth() -> Section {
 }
 
 /// The same for programs.
-pub fn data(incident: &Incident, replay: &Replay, programs: &Programs, statement: Option<&BTreeMap<Channel, u64>>) -> Value {
+pub fn data(
+    incident: &Incident,
+    replay: &Replay,
+    plans: &[Promised],
+    programs: &Programs,
+    statement: Option<&BTreeMap<Channel, u64>>,
+) -> Value {
     let tally = &replay.tally;
     let compared = statement.into_iter().flat_map(|statement| compared(tally, statement)).map(|(channel, ours, theirs)| {
         json!({"channel": channel.as_str(), "ours": ours, "theirs": theirs, "agrees": theirs.map(|theirs| ours == theirs)})
@@ -287,6 +298,6 @@ pub fn data(incident: &Incident, replay: &Replay, programs: &Programs, statement
         "people": tally.people.to_json(), "equation_holds": tally.people.holds(), "events_by_kind": tally.kinds, "unknown": tally.unknowns,
         "notified_without_call": super::regulator::people_ids(&tally.uncalled),
         "taken_without_call": tally.traffic.values().map(|traffic| traffic.uncalled).sum::<u64>(),
-        "programs": programs, "statement": compared.collect::<Vec<_>>(),
+        "rehearsal": rehearsal::lines(tally, plans), "programs": programs, "statement": compared.collect::<Vec<_>>(),
     })
 }

@@ -162,7 +162,7 @@ fn write_carried(page: &mut Page, carried: &[Carried]) {
     let read = || carried.iter().filter_map(|lane| Some((vec![("lane", lane.lane.clone())], lane.batches.as_ref()?)));
     let float = |n: usize| float(i64::try_from(n).unwrap_or(i64::MAX));
     let open = read().map(|(labels, batches)| (labels, float(batches.len())));
-    page.metric("duly_batches_waiting", "Closed batches that nobody signed for as handed over.", open);
+    page.metric("duly_batches_waiting", "Closed batches for people that nobody signed for as handed over.", open);
     let late = read().map(|(labels, batches)| (labels, float(batches.iter().filter(|batch| batch.is_late).count())));
     page.metric("duly_batches_late", "Those of them whose docket is overdue; above 0 is an alarm.", late);
     let lacking = carried.iter().filter(|lane| lane.batches.is_some());

@@ -102,10 +102,11 @@ impl Drop for Serve {
 }
 
 /// A desk whose letters and texts go into folders; everybody stands in a batch.
-async fn desk(name: &str) -> (Desk, Serve) {
+async fn desk(name: &str, live: &str) -> (Desk, Serve) {
     let mut desk = Desk::with_incident(name, "1").await;
+    desk.set("DULY_EVIDENCE__HOST", "log.northmere.example");
     for (lane, folder) in [("LETTERS", "letters"), ("SMS_A", "texts")] {
-        for (key, value) in [("PROVIDER", "file"), ("FOLDER", folder), ("BATCH_SECONDS", "1"), ("URL", "")] {
+        for (key, value) in [("PROVIDER", "file"), ("FOLDER", folder), ("BATCH_SECONDS", "1"), ("URL", ""), ("LIVE", live)] {
             desk.set(&format!("DULY_LANES__{lane}__{key}"), value);
         }
     }
@@ -140,12 +141,12 @@ async fn words(desk: &Desk, query: &'static str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_count_as_handed_to_the_carrier_once_somebody_signed_the_docket() {
-    let (desk, serve) = desk("docket").await;
+    let (desk, serve) = desk("docket", "true").await;
     let batch = listed(&desk, "letters");
     let name = batch["batch"].as_str().unwrap();
     let (manifest, pdf) = batches(&desk.path("letters")).remove(0);
     assert!(pdf.starts_with(b"%PDF-") && manifest["messages"][0]["pages"][0] == 1, "{manifest}");
-    assert!(manifest["file"].as_str().unwrap().starts_with("NOT-LIVE-"), "{manifest}");
+    assert!(!manifest["file"].as_str().unwrap().starts_with("NOT-LIVE-"), "{manifest}");
     let fixed = ["batch", "handed-over", name, "--lane", "letters", "--to", "carrier", "--carried-by", "post room"];
     let docket = |count: &str, when: &str| {
         desk.duly("bob", &[&fixed[..], &["--place", "Leeds Mail Centre", "--count", count, "--when", when]].concat())
@@ -203,7 +204,7 @@ async fn letters_count_as_handed_to_the_carrier_once_somebody_signed_the_docket(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_file_moves_what_it_names_and_nothing_where_a_row_is_wrong() {
-    let (desk, _serve) = desk("result").await;
+    let (desk, _serve) = desk("result", "true").await;
     let (manifest, file) = batches(&desk.path("texts")).remove(0);
     let references: Vec<&str> =
         manifest["messages"].as_array().unwrap().iter().map(|m| m["reference"].as_str().unwrap()).collect();
@@ -236,7 +237,7 @@ async fn a_result_file_moves_what_it_names_and_nothing_where_a_row_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_declared_without_a_signature_for_it() {
-    let (desk, _serve) = desk("declared").await;
+    let (desk, _serve) = desk("declared", "true").await;
     let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
     let store = Store::connect(&desk.url, 1, deadlines()).await.unwrap();
     let incident = store.load_incident("cards").await.unwrap();
@@ -251,4 +252,35 @@ async fn nothing_is_declared_without_a_signature_for_it() {
         assert!(refused.is_err_and(|error| format!("{error:?}").contains("DU080")), "another command's signature");
     }
     assert_eq!(words(&desk, "select state from message where channel = 'letter'").await, ["accepted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rehearsal_wrote_nobody_can_sign_for_and_nobody_waits_for_it() {
+    let (mut desk, _serve) = desk("rehearsed", "false").await;
+    let batch = listed(&desk, "letters");
+    let name = batch["batch"].as_str().unwrap().to_owned();
+    let (manifest, _) = batches(&desk.path("texts")).remove(0);
+    assert!(manifest["file"].as_str().unwrap().starts_with("NOT-LIVE-"), "{manifest}");
+    let now = time::OffsetDateTime::now_utc() + time::Duration::seconds(1);
+    let now = now.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let docket = ["batch", "handed-over", &name, "--lane", "letters", "--to", "carrier", "--carried-by", "post room"];
+    let docket = [&docket[..], &["--place", "Leeds Mail Centre", "--count", "1", "--when", &now]].concat();
+    let row = format!("reference,status\n{},delivered\n", manifest["messages"][0]["reference"].as_str().unwrap());
+    desk.write("result.csv", &row);
+    let result = ["batch", "result", "result.csv", "--lane", "sms-a"];
+
+    for live in ["false", "true"] {
+        // What was a rehearsal stays one, whatever the lane is afterwards.
+        desk.set("DULY_LANES__LETTERS__LIVE", live);
+        desk.set("DULY_LANES__SMS_A__LIVE", live);
+        let refused = "is a rehearsal: lane letters was not live, and nothing of it was handed to anybody";
+        desk.duly("bob", &docket).refused(&format!("batch {name} {refused}"), "people are told by a plan");
+        desk.duly("bob", &result).refused(&format!("batch {}", manifest["batch"].as_str().unwrap()), "sign for nothing of it");
+    }
+
+    assert!(words(&desk, "select state from message where state <> 'accepted'").await.is_empty(), "nothing moved");
+    assert!(words(&desk, "select kind from event where kind like 'receipt%'").await.is_empty());
+    assert!(!desk.duly("ann", &["status"]).fine().out.contains("handed-over"), "nobody waits for it");
+    assert!(desk.duly("ann", &["batch", "list"]).fine().out.contains("never: a rehearsal"));
+    assert_eq!((&batch["live"], &batch["handed_over"]), (&json!(false), &json!(false)));
 }

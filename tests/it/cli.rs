@@ -61,8 +61,21 @@ async fn a_person_is_found_by_a_reference_from_standard_input_and_the_story_is_i
     );
     assert_eq!(
         keys(&told),
-        ["events", "format", "incident", "is_erased", "jurisdiction", "language", "notices", "person", "reference_code", "state"]
+        [
+            "events",
+            "format",
+            "incident",
+            "is_erased",
+            "jurisdiction",
+            "language",
+            "notices",
+            "person",
+            "reference_code",
+            "rehearsal",
+            "state"
+        ]
     );
+    assert!(told["rehearsal"][0].as_str().unwrap().starts_with("Plan 1 has lanes that are not live (letters, sms-a)"), "{told}");
     assert_eq!((&told["state"], &told["notices"][0]["route"]), (&json!("held"), &json!("sms-then-letter")));
 
     let id = told["person"].as_str().unwrap();

@@ -63,6 +63,7 @@ async fn the_demo_ends_well_and_leaves_its_figures_a_letter_and_a_pack_that_veri
     let (out, err) = (text(&ran.stdout), text(&ran.stderr));
     assert_eq!(ran.status.code(), Some(0), "{out}\n{err}");
     assert!(out.contains("Nobody is lost and nobody was told twice."), "{out}");
+    assert!(out.contains("a rehearsal and tells nobody") && !out.contains("ALARM"), "{out}");
     let summary = demo.summary();
     let n = |field: &str| summary[field].as_i64().unwrap_or_else(|| panic!("no {field} in {summary}"));
     assert_eq!((n("rows_read"), n("people") + n("duplicates") + n("quarantined")), (500, 500), "{summary}");

@@ -45,6 +45,7 @@ mod recalls;
 mod receipts;
 mod relays;
 mod recovery;
+mod rehearsals;
 mod repeats;
 mod reports;
 mod restarts;

@@ -264,7 +264,7 @@ async fn a_witness_statement_says_why_a_lane_was_paused_and_which_messages_were_
     let of_texts = witness::read_statement("channel,count\nsms,0\n").unwrap();
 
     let report = document::text(&witness::witness(&stage.incident, &replayed, &[], &programs, Some(&of_texts)));
-    let data = witness::data(&stage.incident, &replayed, &programs, Some(&of_texts));
+    let data = witness::data(&stage.incident, &replayed, &[], &programs, Some(&of_texts));
 
     let sick = "1 time the lane letters was paused: many of its calls failed, were refused or took too long (code sick).";
     assert!(report.contains(sick), "{report}");

@@ -69,6 +69,9 @@ const unnamed = i => { i.named = [1]; const m = message(P[5], 'sms'); i.add(m.in
 const place = i => i.events.findIndex(e => e.change);
 const name = (files, start) => [...files.keys()].find(n => n.startsWith(start));
 
+/** What the plan's text says of its lanes; by number, what a verifier must say of them. */
+const lanes = (name, accounts, notLive, unsaid = [], says) => ({ name, verdict: 'good', codes: [], says, events: i => { i.inPlan = { accounts: Object.fromEntries(Object.entries(accounts).map(([lane, live]) => [lane, { at: '', kind: 'sandbox', live }])), lanes: Object.keys(accounts).sort() }; }, lanes: { notLive, unsaid } });
+
 export const CASES = [
   { name: 'a good pack', verdict: 'good', codes: [], says: '1 difference, Wed 11 Nov 2026, 09:00:07 UTC, leaf 10: state_differs' },
   { name: 'a good pack of more than one tile', verdict: 'good', codes: [], people: 400 },
@@ -98,6 +101,13 @@ export const CASES = [
   bad('a row that became what there is not', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/rows.jsonl', r => r.toString().replace('"quarantined"', '"forgotten"')); } }),
   bad('openings with a line that is none', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/openings.jsonl', r => `${r}nobody\n`); } }),
   { name: 'the reader\u2019s own rows, and a pack without openings', verdict: 'partial', codes: [], csv: true, list: i => rows(i.lists.get(1)) },
+  lanes('a rehearsal: no lane of the plan is live', { 'sms-a': false, letters: false }, { 1: ['letters', 'sms-a'] }, [], 'Plan 1 has lanes that are not live (letters, sms-a): what goes through them is a rehearsal and tells nobody, also where somebody counts as notified.'),
+  lanes('a plan of which one lane is not live', { 'sms-a': false, letters: true }, { 1: ['sms-a'] }, [], 'Plan 1 has a lane that is not live (sms-a)'),
+  lanes('a plan whose lanes are live', { 'sms-a': true, letters: true }, {}),
+  lanes('a plan that does not say of one lane whether it is live', { 'sms-a': 'no', letters: false }, { 1: ['letters'] }, [1], 'Whether all lanes of plan 1 were live'),
+  lanes('a plan with a lane of a name that none can have', { 'x\u202ey<b>': false, letters: true }, {}, [1]),
+  { name: 'a plan from before its text named accounts', verdict: 'good', codes: [], says: 'Whether all lanes of plan 1 were live', lanes: { notLive: {}, unsaid: [1] } },
+  { name: 'a rehearsal that nobody approved', verdict: 'good', codes: [], events: i => { i.inPlan = { accounts: { letters: { live: false } } }; i.further.set(2, [P[5]]); i.add({ k: 'plan.prepared', plan: 2 }); }, lanes: { notLive: { 1: ['letters'] }, unsaid: [] } },
   { name: 'a good pack without a key', verdict: 'unsigned', codes: [], key: '' },
   { name: 'a good pack with an older checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint(11) },
   { name: 'a good pack with the same checkpoint', verdict: 'good', codes: [], older: i => i.checkpoint() },

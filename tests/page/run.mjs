@@ -49,6 +49,7 @@ async function one(browser) {
   console.log(`${result.verdict}: ${result.sentence.join('. ')}`);
   for (const f of result.findings ?? []) console.log(`  ${f.code}${f.leaf === null ? '' : `, leaf ${f.leaf}`}: ${f.what}`);
   for (const what of [...(result.unchecked ?? []), ...(result.beside ?? [])]) console.log(`  not checked: ${what}`);
+  for (const line of result.rehearsal ?? []) console.log(`  ${line}`);
   if (result.equation) console.log(`  ${JSON.stringify(result.equation)}`);
   for (const problem of page.problems) console.log(`  the page itself: ${problem}`);
   if (page.problems.length) return 2;
@@ -58,6 +59,9 @@ async function one(browser) {
 
 /** Nothing was tested, which is neither good nor bad: what automake and others take for "skipped". */
 const SKIPPED = 77;
+
+/** Whether a verifier says another thing of a case's lanes than it must, where the case tells. */
+const saysOtherwise = (c, notLive, unsaid) => c.lanes && JSON.stringify([notLive ?? {}, unsaid ?? []]) !== JSON.stringify([c.lanes.notLive, c.lanes.unsaid]);
 
 const FORBIDDEN = /\b(received|read by|seen|reached|success|successfully|failed person)\b/i;
 async function all(browser, folder) {
@@ -73,6 +77,7 @@ async function all(browser, folder) {
       : codes !== wanted ? `codes ${codes}, not ${wanted}: ${JSON.stringify(result.findings)}`
         : c.leaf !== undefined && result.findings.find(f => f.code === c.codes[0]).leaf !== c.leaf ? `leaf ${result.findings[0].leaf}, not ${c.leaf}`
           : c.verdict !== 'good' && /verified/i.test(shown) ? 'it says verified' : says ? `it says ${says}`
+            : saysOtherwise(c, result.notLive, result.lanesUnsaid) ? `not live are ${JSON.stringify(result.notLive)}, not said ${result.lanesUnsaid}`
             : c.says && !shown.includes(c.says) ? `it does not say ${c.says}` : null));
     await page.close();
   }
@@ -172,7 +177,7 @@ function write(folder) {
   mkdirSync(folder, { recursive: true });
   const index = CASES.map((c, i) => {
     const made = build(c), at = (suffix, content) => { if (!content) return null; const path = join(folder, `${i}.${suffix}`); writeFileSync(path, content); return path; };
-    return { name: c.name, verdict: c.verdict, codes: [...c.codes].sort(), pack: at('zip', made.pack), key: at('key', made.key), older: at('older', made.older), list: at(made.listName, made.list), approvers: at('approvers', made.approvers), complete: made.complete };
+    return { name: c.name, verdict: c.verdict, codes: [...c.codes].sort(), pack: at('zip', made.pack), key: at('key', made.key), older: at('older', made.older), list: at(made.listName, made.list), approvers: at('approvers', made.approvers), complete: made.complete, lanes: c.lanes };
   });
   writeFileSync(join(folder, 'index.json'), JSON.stringify(index, null, 1));
   return 0;
@@ -191,8 +196,8 @@ function against(verifier) {
       const { stdout } = spawnSync(verifier, [c.pack, how, c.key, '--json', ...more], { encoding: 'utf8', maxBuffer: 1e9 });
       const said = JSON.parse(stdout || '{}'), codes = Object.keys(said.finding_counts ?? {}).sort().join();
       const isSame = { partial: ['unchecked'], cannot: ['unchecked', 'too_old'] }[c.verdict] ?? [c.verdict];
-      const differs = codes !== c.codes.join() || !isSame.includes(said.verdict);
-      if (differs) { failed++; console.log(`FAILED ${c.name}: ${said.verdict} ${codes}, not ${c.verdict} ${c.codes}`); }
+      const differs = codes !== c.codes.join() || !isSame.includes(said.verdict) || saysOtherwise(c, said.not_live, said.lanes_unsaid);
+      if (differs) { failed++; console.log(`FAILED ${c.name}: ${said.verdict} ${codes} ${JSON.stringify([said.not_live, said.lanes_unsaid])}, not ${c.verdict} ${c.codes} ${JSON.stringify(c.lanes ?? '')}`); }
     }
   } finally { rmSync(folder, { recursive: true, force: true }); }
   console.log(failed ? `${failed} differ` : `${verifier} names the same`);

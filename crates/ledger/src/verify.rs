@@ -21,6 +21,7 @@ mod people;
 mod person;
 mod plans;
 mod print;
+mod rehearsal;
 mod replay;
 mod report;
 mod scan;
@@ -32,6 +33,7 @@ mod trust;
 mod world;
 
 pub use own_list::OwnList;
+pub use rehearsal::Rehearsal;
 pub use report::{Anchor, Code, Counted, Equation, FailedAudit, Finding, Findings, Report, Verdict};
 pub use states::Word;
 pub use trust::{Trust, approver_keys};
@@ -201,6 +203,7 @@ fn tell(world: &World, options: &Options, report: &mut Report) {
     report.events = world.events.clone();
     report.newest_event = world.newest.and_then(|at| time_text(at).ok());
     report.approvers = world.approvers.clone();
+    report.rehearsal = world.rehearsal();
     report.failed_audits = world.failed_audits.clone();
     report.are_approvers_named = !options.approvers.is_empty();
     let words = |(channel, (claimed, accepted)): (&states::Channel, &(u64, u64))| {

@@ -73,6 +73,7 @@ impl Proof {
             "  people of the manifests {} = notified {} + unreachable {} + exempt {} + withdrawn {} + open {}",
             equation.people, equation.notified, equation.unreachable, equation.exempt, equation.withdrawn, equation.open
         );
+        report.rehearsal.lines().iter().for_each(|line| println!("  {line}"));
         for finding in report.findings.kept.iter().take(5) {
             println!("  {}: {}", finding.code.as_str(), finding.text);
         }

@@ -42,8 +42,7 @@ pub fn uncarried(progress: &Progress, paint: Paint) -> Vec<String> {
                 true => paint.bad(&format!("ALARM: batch {name} with {messages} is not signed for, which was due {due}:")),
                 false => paint.asks(&format!("batch {name} with {messages} waits to be carried, until {due}:")),
             };
-            let not_live = if carried.is_live { "" } else { " (not live: must not be carried)" };
-            lines.push(format!("  {what} duly batch handed-over {name} --lane {lane}{not_live}"));
+            lines.push(format!("  {what} duly batch handed-over {name} --lane {lane}"));
         }
     }
     lines

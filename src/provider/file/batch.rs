@@ -14,6 +14,8 @@ use time::OffsetDateTime;
 pub const FROM: &str = "from";
 pub const FROM_NAME: &str = "from-name";
 pub const POSTAGE: &str = "postage-class";
+/// Whether its lane was live when it was frozen, `true` or `false`.
+pub const LIVE: &str = "live";
 
 /// A batch as it is carried away, and as it is remembered: no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +74,7 @@ pub struct Batch {
 pub struct Making {
     /// Channel.
     pub channel: Channel,
-    /// Whether people are reached.
+    /// Whether people are reached by messages that do not say so themselves.
     pub is_live: bool,
 }
 
@@ -83,6 +85,12 @@ pub fn name(number: u64, references: &[String]) -> String {
 }
 
 impl Making {
+    /// Whether a message is for people: what was frozen as a rehearsal stays one, whatever the lane is by now.
+    pub fn is_for_people(&self, frozen: &[u8]) -> bool {
+        let said = thaw(frozen).and_then(|request| header(&request, LIVE).map(|live| live == "true"));
+        said.unwrap_or(self.is_live)
+    }
+
     /// Makes a batch of frozen messages.
     pub fn batch(&self, name: &str, lane: &str, references: &[String], frozen: &[Vec<u8>]) -> Result<Batch, MakeError> {
         let mut requests = Vec::with_capacity(frozen.len());
@@ -105,14 +113,15 @@ impl Making {
             Channel::Sms => ("csv", texts(references, &requests)?),
             Channel::Email => ("csv", emails(references, &requests)?),
         };
+        let live = frozen.first().map_or(self.is_live, |bytes| self.is_for_people(bytes));
         // Whoever sees the file alone must know.
-        let file = format!("{}{name}.{ending}", if self.is_live { "" } else { "NOT-LIVE-" });
+        let file = format!("{}{name}.{ending}", if live { "" } else { "NOT-LIVE-" });
         let sha256 = hex::encode(Sha256::digest(&bytes));
         let manifest = Manifest {
             batch: name.to_owned(),
             lane: lane.to_owned(),
             channel: self.channel.to_string(),
-            live: self.is_live,
+            live,
             closed_at: OffsetDateTime::now_utc(),
             file: file.clone(),
             sha256,

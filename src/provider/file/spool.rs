@@ -314,11 +314,16 @@ impl Spool {
 
     fn close(&self, index: &Index, references: Vec<String>, make: &batch::Making) -> Result<String, SpoolError> {
         let number = index.read.iter().filter_map(|name| name.split('-').next()?.parse::<u64>().ok()).max().unwrap_or(0) + 1;
-        let name = batch::name(number, &references);
-        let mut frozen = Vec::with_capacity(references.len());
-        for reference in &references {
-            frozen.push(fs::read(self.at("waiting", reference))?);
+        let mut read = Vec::with_capacity(references.len());
+        for reference in references {
+            let frozen = fs::read(self.at("waiting", &reference))?;
+            read.push((reference, frozen));
         }
+        // No batch holds both what is for people and what is a rehearsal: the others wait for the next one.
+        let is_live = read.first().is_some_and(|(_, frozen)| make.is_for_people(frozen));
+        let (references, frozen): (Vec<_>, Vec<_>) =
+            read.into_iter().filter(|(_, frozen)| make.is_for_people(frozen) == is_live).unzip();
+        let name = batch::name(number, &references);
         let batch = make.batch(&name, &self.lane, &references, &frozen)?;
         let folder = self.at("making", &name);
         DirBuilder::new().mode(0o700).create(&folder)?;

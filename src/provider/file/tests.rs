@@ -17,7 +17,10 @@ fn reference(n: usize) -> String {
 }
 
 fn frozen(channel: Channel, n: usize, text: &str) -> Vec<u8> {
-    let folder = provider(channel, Path::new("/nowhere"));
+    frozen_by(&provider(channel, Path::new("/nowhere")), channel, n, text)
+}
+
+fn frozen_by(folder: &Folder, channel: Channel, n: usize, text: &str) -> Vec<u8> {
     let to = format!("+44740000{n:04}");
     let item = match channel {
         Channel::Sms => Item::Sms { from: "NORTHMERE", to: &to, text },
@@ -27,7 +30,13 @@ fn frozen(channel: Channel, n: usize, text: &str) -> Vec<u8> {
 }
 
 fn provider(channel: Channel, folder: &Path) -> Folder {
-    let lane = format!("channel = \"{channel}\"\nfolder = \"{}\"\nbatch_messages_max = 3\nbatch_seconds = 0\n", folder.display());
+    lane(channel, folder, true)
+}
+
+fn lane(channel: Channel, folder: &Path, live: bool) -> Folder {
+    let folder = folder.display();
+    let lane =
+        format!("channel = \"{channel}\"\nfolder = \"{folder}\"\nbatch_messages_max = 3\nbatch_seconds = 0\nlive = {live}\n");
     Folder::new("texts", &toml::from_str(&lane).unwrap(), channel, SOON).unwrap()
 }
 
@@ -248,10 +257,33 @@ async fn what_was_taken_is_found_and_what_was_frozen_reads_back() {
 }
 
 #[test]
+fn what_was_frozen_as_a_rehearsal_is_put_into_no_batch_for_people_although_its_lane_is_live_by_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spool(folder.path());
+    let rehearsal = lane(Channel::Sms, folder.path(), false);
+    for n in [1, 2] {
+        let frozen = frozen_by(&rehearsal, Channel::Sms, n, "Your data, code A");
+        assert!(matches!(spool.put(&reference(n), &frozen, &yes(), SOON), Ok(Put::Taken)));
+    }
+    put_all(&spool, [3]);
+
+    let closed = spool.close_due(AT_ONCE, &TEXTS, SOON).unwrap();
+
+    let (listed, waiting) = spool.list(SOON).unwrap();
+    assert_eq!((closed.len(), waiting, standing(folder.path()).into_values().collect::<Vec<_>>()), (2, 0, vec![1, 1, 1]));
+    for one in listed {
+        let manifest = Manifest::read(&one.manifest).unwrap();
+        let is_for_people = manifest.messages.iter().any(|message| message.reference == reference(3));
+        assert_eq!((manifest.live, manifest.messages.len()), (is_for_people, if is_for_people { 1 } else { 2 }));
+        assert_eq!(manifest.file.starts_with("NOT-LIVE-"), !is_for_people);
+    }
+}
+
+#[test]
 fn letters_and_what_is_not_live_say_so_in_the_name_of_their_file() {
-    let made = Making { channel: Channel::Sms, is_live: false }
-        .batch("000001-x", "texts", &[reference(1)], &[frozen(Channel::Sms, 1, "x")])
-        .unwrap();
+    let rehearsal = lane(Channel::Sms, Path::new("/nowhere"), false);
+    let frozen = frozen_by(&rehearsal, Channel::Sms, 1, "x");
+    let made = TEXTS.batch("000001-x", "texts", &[reference(1)], &[frozen]).unwrap();
     assert_eq!(made.files[0].0, "NOT-LIVE-000001-x.csv");
     let refused = provider(Channel::Letter, Path::new("/nowhere"));
     let lines = ["Ann Price".to_owned()];

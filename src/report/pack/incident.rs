@@ -5,7 +5,7 @@ use super::{Audience, Lack, PackError, names, openings, words};
 use crate::model::seal::Key;
 use crate::report::replay::replay_whole;
 use crate::report::summary::summary;
-use crate::report::{certificate, document, promised};
+use crate::report::{certificate, document, promised, rehearsal};
 use crate::store::anchor::Anchor;
 use crate::store::incident::Incident;
 use crate::store::log::{Published, i64_of, u64_of};
@@ -34,6 +34,8 @@ pub struct Packed {
     pub plans: BTreeSet<i32>,
     /// What stands beside the log in other packs, and not in this one.
     pub missing: Vec<Lack>,
+    /// What plans say of lanes that tell nobody.
+    pub rehearsal: Vec<String>,
 }
 
 /// What a pack is to hold.
@@ -72,6 +74,7 @@ pub async fn write_wanted<W: Write + Seek>(
         lists: BTreeSet::new(),
         plans: BTreeSet::new(),
         missing: Vec::new(),
+        rehearsal: Vec::new(),
     };
     for log in &published {
         for event in store.list_frozen_and_prepared(incident.key, log).await? {
@@ -99,13 +102,14 @@ pub async fn write_wanted<W: Write + Seek>(
         openings::write(store, incident.key, key, &packed.lists, &mut pack.zip).await?;
     }
     pack.anchors(newest).await?;
-    if let Err(error) = pack.for_people(&published).await {
-        packed.missing.push(Lack::of("summary.html and certificate.pdf", error)?);
+    match pack.for_people(&published).await {
+        Ok(rehearsal) => packed.rehearsal = rehearsal,
+        Err(error) => packed.missing.push(Lack::of("summary.html and certificate.pdf", error)?),
     }
     pack.zip.put("policy.example", words::policy(&newest.origin).as_bytes())?;
     let about = json!({"for": audience.as_str(), "format": 1, "kind": "incident", "origin": newest.origin, "size": newest.size});
     pack.zip.put("pack.json", about.to_string().as_bytes())?;
-    pack.zip.put("README.txt", words::readme(audience, &newest.origin, &packed.missing).as_bytes())?;
+    pack.zip.put("README.txt", words::readme(audience, &newest.origin, &packed.rehearsal, &packed.missing).as_bytes())?;
     pack.zip.finish()?;
     Ok(packed)
 }
@@ -226,8 +230,8 @@ impl<W: Write + Seek> Writer<'_, W> {
         }
     }
 
-    /// What people read; nothing in it is evidence. Both files or none.
-    async fn for_people(&mut self, published: &[Published]) -> Result<(), PackError> {
+    /// What people read; nothing in it is evidence. Both files or none. Returns what must be known with its counts.
+    async fn for_people(&mut self, published: &[Published]) -> Result<Vec<String>, PackError> {
         let replay = replay_whole(self.store, published).await?;
         let plans = promised::load(self.store, self.incident.key, &replay.tally).await?;
         let audience = self.wanted.audience;
@@ -238,7 +242,8 @@ impl<W: Write + Seek> Writer<'_, W> {
         let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
         let typeset = typeset.map_err(std::io::Error::other)??;
         self.zip.put("summary.html", page.as_bytes())?;
-        self.zip.put("certificate.pdf", &typeset)
+        self.zip.put("certificate.pdf", &typeset)?;
+        Ok(rehearsal::lines(&replay.tally, &plans))
     }
 
     async fn texts(&mut self, hashes: &BTreeSet<String>) -> Result<(), PackError> {

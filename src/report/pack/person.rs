@@ -11,7 +11,7 @@ use crate::report::certificate::{self, OfPerson};
 use crate::report::story::{self, Told};
 use crate::report::tally::Tally;
 use crate::report::words::{WITHOUT_CALL, notice};
-use crate::report::{document, promised};
+use crate::report::{document, promised, rehearsal};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::log::{Published, u64_of};
@@ -50,6 +50,8 @@ pub struct Packed {
     pub events: usize,
     /// What stands beside them in other packs, and not in this one.
     pub missing: Vec<Lack>,
+    /// What plans say of lanes that tell nobody.
+    pub rehearsal: Vec<String>,
 }
 
 /// Writes the pack at the newest published checkpoint.
@@ -93,16 +95,17 @@ pub async fn write<W: Write + Seek>(
         opened = open(store, incident, wanted, (&key, &record), &mut zip).await?;
     }
     let pages = Pages { store, incident, wanted, log, card: &card, opened: &opened };
-    let mut missing = Vec::new();
-    if let Err(error) = pages.write(&events, &of_incident, &mut zip).await {
-        missing.push(Lack::of("story.txt and certificate.pdf", error)?);
+    let (mut missing, mut rehearsal) = (Vec::new(), Vec::new());
+    match pages.write(&events, &of_incident, &mut zip).await {
+        Ok(lines) => rehearsal = lines,
+        Err(error) => missing.push(Lack::of("story.txt and certificate.pdf", error)?),
     }
-    zip.put("README.txt", words::person_readme(wanted.audience, &log.origin, &missing).as_bytes())?;
+    zip.put("README.txt", words::person_readme(wanted.audience, &log.origin, &rehearsal, &missing).as_bytes())?;
     zip.finish()?;
-    Ok(Packed { events: events.len(), missing })
+    Ok(Packed { events: events.len(), missing, rehearsal })
 }
 
-/// What people read; nothing in it is evidence. Both files or none.
+/// What people read; nothing in it is evidence. Both files or none; with what must be known with them.
 struct Pages<'a> {
     store: &'a Store,
     incident: &'a Incident,
@@ -118,7 +121,7 @@ impl Pages<'_> {
         of_person: &[Placed],
         of_incident: &[Placed],
         zip: &mut Archive<W>,
-    ) -> Result<(), PackError> {
+    ) -> Result<Vec<String>, PackError> {
         let (store, audience) = (self.store, self.wanted.audience);
         let notices = store.list_notices_of(self.incident.key, self.wanted.person_id).await?;
         let mut tally = Tally::default();
@@ -159,8 +162,11 @@ impl Pages<'_> {
         let ident = format!("{} {} {} {}", self.log.origin, self.log.size, self.card.person_id, audience.as_str());
         let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
         let typeset = typeset.map_err(std::io::Error::other)??;
-        zip.put("story.txt", story::text(&told, &entries).as_bytes())?;
-        zip.put("certificate.pdf", &typeset)
+        let rehearsal = rehearsal::lines(&tally, &promised);
+        let story = rehearsal.iter().fold(story::text(&told, &entries), |story, line| format!("{story}\n{line}\n"));
+        zip.put("story.txt", story.as_bytes())?;
+        zip.put("certificate.pdf", &typeset)?;
+        Ok(rehearsal)
     }
 }
 

@@ -2,20 +2,21 @@
 
 use super::{Audience, Lack};
 
-/// What is missing, and why, as the end of a README; nothing where nothing is.
-fn lacks(missing: &[Lack]) -> String {
+/// What must be known of a rehearsal, and what is missing and why, as the end of a README; nothing where nothing is.
+fn end(rehearsal: &[String], missing: &[Lack]) -> String {
+    let rehearsal: String = rehearsal.iter().map(|line| format!("\nMind: {line}\n")).collect();
     let lines: String = missing.iter().map(|lack| format!("- {}: {}\n", lack.files, lack.why)).collect();
     match lines.is_empty() {
-        true => lines,
+        true => rehearsal,
         false => format!(
-            "\nWhat could not be made for this pack, and why; the log in it is whole, and a verifier names what is wrong with it:\n{lines}"
+            "{rehearsal}\nWhat could not be made for this pack, and why; the log in it is whole, and a verifier names what is wrong with it:\n{lines}"
         ),
     }
 }
 
 /// The pack's README.txt.
-pub fn readme(audience: Audience, origin: &str, missing: &[Lack]) -> String {
-    let missing = lacks(missing);
+pub fn readme(audience: Audience, origin: &str, rehearsal: &[String], missing: &[Lack]) -> String {
+    let end = end(rehearsal, missing);
     let reader = match audience {
         Audience::Regulator => "for a supervisory authority",
         Audience::Court => "for a court",
@@ -43,7 +44,7 @@ How to check it, without Duly:
 
 Get the log's key from the controller or the sender's published list, never from here.
 The format: docs/evidence-format.md of Duly. No name, number or address of an affected person stands in this pack, unless opened on request (keys/).
-{missing}"
+{end}"
     )
 }
 
@@ -68,8 +69,8 @@ quorum none
 }
 
 /// README.txt of a person's pack.
-pub fn person_readme(audience: Audience, origin: &str, missing: &[Lack]) -> String {
-    let missing = lacks(missing);
+pub fn person_readme(audience: Audience, origin: &str, rehearsal: &[String], missing: &[Lack]) -> String {
+    let end = end(rehearsal, missing);
     let reader = match audience {
         Audience::Person => "for the person whom it is about",
         Audience::Court => "about one person, for a court",
@@ -98,6 +99,6 @@ How to check it, without Duly:
 
 Get the log's key from the controller or the sender's published list, never from here.
 A pack with keys.json or messages/ holds personal data: keep it as you would keep the letter itself.
-{missing}"
+{end}"
     )
 }

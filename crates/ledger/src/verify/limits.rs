@@ -22,8 +22,10 @@ impl Report {
         }
         if self.kind == "person" {
             limits.push("That nothing more follows, and that nothing was sent twice: for that a reader needs all leaves.");
+            limits.push("That its messages went to anybody: whether the lanes were live stands in the plan's text, in the incident's pack.");
         }
-        limits.into_iter().map(str::to_owned).chain(self.only_version()).collect()
+        let limits = limits.into_iter().map(str::to_owned).chain(self.rehearsal.unsaid_line());
+        limits.chain(self.only_version()).collect()
     }
 
     /// Whoever holds the key can write another log up to here: only what others are proved to have seen rules that out.

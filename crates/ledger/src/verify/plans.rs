@@ -2,6 +2,7 @@
 
 use super::lines::Columns;
 use super::pack::{Pack, PackError};
+use super::rehearsal::Rehearsal;
 use super::report::{Code, Finding, Findings};
 use super::scan::{Fact, from_uuid};
 use super::states::Channel;
@@ -282,6 +283,17 @@ impl World {
             templates.chain(files.body.get("texts")).chain(laws.filter_map(|law| law.get("text")))
         });
         texts.filter_map(|hash| from_hex(hash.as_str()?)).collect()
+    }
+
+    /// What the plans that were approved, and not given up, say of their lanes.
+    pub(super) fn rehearsal(&self) -> Rehearsal {
+        let mut said = Rehearsal::default();
+        let may_send = |plan: &u64| {
+            let state = self.plans.get(plan).map(|plan| plan.state);
+            matches!(state, Some(PlanState::Approved | PlanState::Running | PlanState::Paused))
+        };
+        self.plan_files.iter().filter(|(plan, _)| may_send(plan)).for_each(|(plan, files)| said.take(*plan, &files.body));
+        said
     }
 
     /// Whether sending under a plan is allowed at this leaf.

@@ -20,6 +20,7 @@ impl fmt::Display for Report {
         if self.origin.is_empty() {
             return Ok(());
         }
+        self.list(f, "Not live", &self.rehearsal.lines())?;
         writeln!(f, "\nLog         {}\nSize        {} events, generation {}", self.origin, self.size, self.generations)?;
         writeln!(f, "Root        {}", to_hex(&self.root))?;
         if let Some(newest) = &self.newest_event {

@@ -1,5 +1,6 @@
 //! What a verification found: plain data, for people and for programs.
 
+use super::rehearsal::Rehearsal;
 use super::states::{Word, words};
 use crate::hash::to_hex;
 use crate::text::shown;
@@ -242,6 +243,8 @@ pub struct Report {
     pub channels: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// What nobody can be certain of, by what the log says.
     pub counted: Counted,
+    /// What approved plans say of their lanes; nothing is known of that from a person's pack.
+    pub rehearsal: Rehearsal,
     /// Events by kind.
     pub events: BTreeMap<&'static str, u64>,
     /// Newest time in the log; claimed, not proven.
@@ -278,6 +281,7 @@ impl Report {
             equation: Equation::default(),
             channels: BTreeMap::new(),
             counted: Counted::default(),
+            rehearsal: Rehearsal::default(),
             events: BTreeMap::new(),
             newest_event: None,
             anchors: Vec::new(),
