@@ -4,7 +4,7 @@ use super::failure::read_bytes;
 use super::{Context, Failure, Refusal};
 use crate::evidence::anchor::{Roots, stamp};
 use clap::Args;
-use duly_ledger::verify::{Code, Finding, Options, OwnList, Report, Trust, Verdict, approver_keys, verify};
+use duly_ledger::verify::{Code, Finding, Options, OwnList, Report, Trust, Verdict, public_keys, verify};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -41,6 +41,10 @@ pub struct Verify {
     /// given again
     #[arg(long, value_name = "KEY")]
     approver: Vec<String>,
+    /// Key with which the controller signs lists, as the controller gave it to you: in 64 hexadecimal digits, or a file with
+    /// one a line; no other key signs a list; may be given again
+    #[arg(long, value_name = "KEY")]
+    list_key: Vec<String>,
     /// Tell also findings that may follow from others
     #[arg(long)]
     all: bool,
@@ -59,7 +63,10 @@ pub fn run(context: &Context, args: &Verify) -> Result<(), Failure> {
     };
     let mut options = Options { is_complete: args.complete, tells_all: args.all, ..Options::default() };
     for keys in &args.approver {
-        options.approvers.extend(approver_keys(keys).map_err(wrong)?);
+        options.approvers.extend(public_keys(keys).map_err(wrong)?);
+    }
+    for keys in &args.list_key {
+        options.list_keys.extend(public_keys(keys).map_err(wrong)?);
     }
     for path in &args.known_checkpoint {
         options.known_checkpoints.push(read_bytes(path)?);
@@ -97,11 +104,12 @@ fn check_stamps(path: &Path, roots: &Roots, report: &mut Report) -> Result<(), F
         };
         match stamp::check(&read(&token)?, &read(&stamped)?, Some(roots), None) {
             Ok(_) => (anchor.is_verified, anchor.command) = (true, None),
-            Err(error) => {
-                report.findings.push(Finding::new(Code::Anchor, error.to_string()).file(&token));
-                report.verdict = Verdict::Bad;
-            }
+            Err(error) => report.findings.push(Finding::new(Code::Anchor, error.to_string()).file(&token)),
         }
+    }
+    report.check_times();
+    if report.findings.total() > 0 {
+        report.verdict = Verdict::Bad;
     }
     Ok(())
 }

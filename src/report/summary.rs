@@ -74,7 +74,7 @@ pub(super) fn proves(audience: Audience) -> Section {
 pub(super) fn check() -> Section {
     Section::new("How to check it without Duly").list([
         "duly-verify PACK --key LOG.vkey: one small program, no network, no database.",
-        "verify.html: open it in any browser, offline, and drop the pack on it. It shares no code with the program.",
+        "verify.html: open it in a browser (tried in Chromium), offline, and drop the pack on it. It shares no code with the program.",
         "Any software for C2SP tlog-tiles reads “checkpoint”, “tile/” and “tile/entries/”.",
         "Take the log's key from the controller or from the sender's published list, never from here.",
     ])

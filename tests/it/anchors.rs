@@ -155,13 +155,13 @@ async fn a_checkpoint_is_stamped_at_freeze_and_the_answer_is_kept_as_it_came() {
     assert_eq!(ground.kept().await.iter().map(|stamp| stamp.size).collect::<Vec<_>>(), [log.size, log.size + 1]);
 }
 
-/// What `duly verify --tsa-root` says of a pack: its exit code, and whether it calls a stamp verified.
-fn verified_under(root: &Path, pack: &Path, vkey: &Path) -> (Option<i32>, bool) {
+/// What `duly verify --tsa-root` says of a pack: its exit code, whether it calls a stamp verified, and what it found.
+fn verified_under(root: &Path, pack: &Path, vkey: &Path) -> (Option<i32>, bool, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_duly"));
     command.args(["verify", "--json", "--key"]).arg(vkey).arg("--tsa-root").arg(root).arg(pack);
     let out = command.output().unwrap();
     let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
-    (out.status.code(), report["anchors"][0]["verified"] == true)
+    (out.status.code(), report["anchors"][0]["verified"] == true, report["finding_counts"].to_string())
 }
 
 #[tokio::test]
@@ -181,9 +181,19 @@ async fn whoever_has_the_authoritys_root_checks_the_stamps_of_a_pack_with_one_co
     std::fs::write(&pack_file, pack).unwrap();
     std::fs::write(&key_file, vkey).unwrap();
 
-    assert_eq!(verified_under(&authority.path("root.pem"), &pack_file, &key_file), (Some(0), true));
+    let root = authority.path("root.pem");
+    assert_eq!(verified_under(&root, &pack_file, &key_file), (Some(0), true, "{}".to_owned()));
     authority.make_root("stranger");
-    assert_eq!(verified_under(&authority.path("stranger.pem"), &pack_file, &key_file), (Some(1), false));
+    let stranger = verified_under(&authority.path("stranger.pem"), &pack_file, &key_file);
+    assert_eq!(stranger, (Some(1), false, r#"{"anchor":1}"#.to_owned()));
+
+    // A clock that is put forward: what the authority saw claims to be later than that by hours.
+    ground.stage.shift_clock(2 * 3600).await;
+    ground.grow("log.marked").await;
+    ground.anchors().round().await.unwrap();
+    let pack = crate::packs::incident_pack(&ground.stage, duly::report::pack::Audience::Regulator, false).await;
+    std::fs::write(&pack_file, pack).unwrap();
+    assert_eq!(verified_under(&root, &pack_file, &key_file), (Some(1), true, r#"{"time":1}"#.to_owned()));
 }
 
 #[tokio::test]

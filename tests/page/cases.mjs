@@ -24,7 +24,14 @@ const closed = more => ({ k: 'incident.closed', d: { asked: 0, missing: 0, open:
 const REOPENED = { k: 'incident.reopened', d: { reason: 'more people were found', ...BY } };
 /** A policy that asks for one witness, and that witness's line under a checkpoint. */
 const POLICY = `log ${KEYS.log.vkey(ORIGIN)}\nwitness w ${KEYS.witness.vkey('witness.example', 4)}\nquorum w\n`;
-const cosign = (note, key = KEYS.witness) => key.cosign('witness.example', note.slice(0, note.indexOf('\n\n') + 1), 1763000000);
+const SEEN = Date.UTC(2026, 10, 11, 9, 5) / 1000;
+const cosign = (note, seconds = SEEN) => KEYS.witness.cosign('witness.example', note.slice(0, note.indexOf('\n\n') + 1), seconds);
+/** A witness's line under a checkpoint of this size, these seconds after the story begins, and under the whole one in time. */
+const seen = (size, seconds) => (f, i) => {
+  const begins = Date.UTC(2026, 10, 11, 9) / 1000, old = i.checkpoint(size);
+  f.set(`anchors/${size}.checkpoint`, Buffer.from(old)); f.set(`anchors/${size}.cosig`, Buffer.from(cosign(old, Math.floor(begins + seconds))));
+  f.set('checkpoint', Buffer.from(i.checkpoint() + cosign(i.checkpoint())));
+};
 /** What a search for a hash and a date takes for a time stamp. */
 const looks = bytes => Buffer.concat([Buffer.from('060b2a864886f70d0109100104', 'hex'), Buffer.of(0x04, 0x20), sha256(bytes), Buffer.of(2, 1, 7, 0x18, 15), Buffer.from('20261111100000Z')]);
 /** A checkpoint of eleven leaves with this beside it. */
@@ -66,6 +73,8 @@ const templates = (...lines) => ({ events: i => { i.inPlan = { templates: lines.
 const FULL = '{{!-- content = full --}}\nDear reader', ALERT = '{{!-- content = alert --}}\nDear reader', LETTER = '{{!-- content = full; title = What happened --}}\nDear reader';
 /** Person 6, of list 2, is called under a plan that names list 1 alone. */
 const unnamed = i => { i.named = [1]; const m = message(P[5], 'sms'); i.add(m.intent(), m.accepted()); };
+/** The second list is signed too. */
+const LIST_KEY = KEYS.controller.public.toString('hex'), signedToo = i => after(i, at(i, 'list.frozen', 1), { k: 'list.signed', list: 2 });
 const place = i => i.events.findIndex(e => e.change);
 const name = (files, start) => [...files.keys()].find(n => n.startsWith(start));
 
@@ -83,6 +92,13 @@ export const CASES = [
   bad('a cosignature by somebody else', ['witness'], { key: POLICY, files: (f, i) => { const [dash, name, line] = cosign(i.checkpoint()).split(' '), other = Buffer.from(line, 'base64'); other[40] ^= 1; f.set(`anchors/${i.leaves.length}.cosig`, Buffer.from(`${dash} ${name} ${other.toString('base64')}\n`)); } }),
   bad('a cosignature of another checkpoint', ['witness'], { key: POLICY, files: (f, i) => f.set(`anchors/${i.leaves.length}.cosig`, Buffer.from(cosign(i.checkpoint(11)))) }),
   { name: 'a good pack with cosignatures, and no policy that names the witness', verdict: 'good', codes: [], files: (f, i) => f.set('anchors/11.cosig', Buffer.from(cosign(i.checkpoint(11)))) },
+  bad('an event that claims a time after a witness had seen it', ['time'], { key: POLICY, files: seen(11, -603 + 11 * 0.7), leaf: 10 }),
+  { name: 'an event that claims a time less than ten minutes after a witness had seen it', verdict: 'good', codes: [], key: POLICY, files: seen(11, -590) },
+  { name: 'events that came after what a witness had seen', verdict: 'good', codes: [], key: POLICY, files: seen(0, -1e6) },
+  { name: 'an event after a cosignature of nobody whom the reader names', verdict: 'good', codes: [], files: seen(11, -1e6) },
+  bad('the newest event claims a time after a witness had seen it', ['time'], { key: POLICY, files: (f, i) => f.set('checkpoint', Buffer.from(i.checkpoint() + cosign(i.checkpoint(), SEEN - 1e6))) }),
+  bad('a witness had seen another log before it happened', ['anchor'], { key: POLICY, files: (f, i) => { seen(11, 0)(f, i); const fork = KEYS.log.note(ORIGIN, `${ORIGIN}\n11\n${sha256('x').toString('base64')}\n`); f.set('anchors/11.checkpoint', Buffer.from(fork)); f.set('anchors/11.cosig', Buffer.from(cosign(fork, SEEN - 1e6))); } }),
+  bad('an event of the second generation after a witness had seen it', ['time'], { generations: true, key: POLICY, files: f => f.set('checkpoint', Buffer.concat([f.get('checkpoint'), Buffer.from(cosign(f.get('checkpoint').toString(), SEEN - 1e6))])) }),
   { name: 'a good pack with a time stamp', verdict: 'good', codes: [], files: stamped(stamp) },
   { name: 'a good pack with a time stamp that names part of a second', verdict: 'good', codes: [], files: stamped(bytes => stamp(bytes, { time: '20261111100000.25Z' })) },
   bad('a time stamp over something else', ['anchor'], { files: stamped(() => stamp('something else')) }),
@@ -268,6 +284,13 @@ export const CASES = [
   bad('an anchor under a name that the format does not have', ['anchor'], { files: f => f.set('anchors/latest.tsr', Buffer.from('x')) }),
   bad('a text without a hash for its name', ['text'], { files: f => f.set('texts/readme.txt', Buffer.from('x')) }),
   { name: 'a plan that was approved by a key that the reader knows', verdict: 'good', codes: [], approvers: `# the controller\u2019s\n${KEYS.second.public.toString('hex')}\n${KEYS.approver.public.toString('hex')} Bob\n` },
+  { name: 'a good pack whose list is signed by a key that nobody named', verdict: 'good', codes: [], says: `Signed by the key ${LIST_KEY}; compare it with the one that the controller gave you` },
+  { name: 'lists that are signed by a key that the reader knows', verdict: 'good', codes: [], listKeys: `# the controller\u2019s\n${KEYS.second.public.toString('hex')}\n${LIST_KEY} Northmere\n`, events: signedToo, says: `Signed by the key ${LIST_KEY}, which you named` },
+  bad('a list that is signed by a key that the reader does not know', ['list_signature'], { listKeys: KEYS.stranger.public.toString('hex'), events: signedToo }),
+  { name: 'a list that nobody signed, and a key that the reader knows', verdict: 'partial', codes: [], listKeys: LIST_KEY, says: 'Nobody signed list 2: of it the list keys that you named checked nothing' },
+  { name: 'no list that is signed, and a key that the reader knows', verdict: 'partial', codes: [], listKeys: LIST_KEY, events: i => remove(i, at(i, 'list.signed')), says: 'No list is signed, so the list keys that you named checked nothing' },
+  { name: 'a person\u2019s pack, and the key that signed all lists', kind: 'person', verdict: 'good', codes: [], listKeys: LIST_KEY, events: signedToo },
+  bad('a person\u2019s pack, and another key than signed its lists', ['list_signature'], { kind: 'person', listKeys: KEYS.stranger.public.toString('hex'), events: signedToo }),
   bad('a plan that was approved by a key that the reader does not know', ['approval'], { approvers: KEYS.second.public.toString('hex') }),
   bad('a plan that asks for two approvals, and the reader knows one of the keys', ['approval'], { approvers: KEYS.approver.public.toString('hex'), events: i => { i.inPlan = { approvals: 2 }; after(i, at(i, 'plan.approved'), { k: 'plan.approved', plan: 1, d: { user: OTHER } }); }, files: f => approve(f, KEYS.second) }),
   bad('a plan without its contents', ['contents'], { files: f => f.delete('contents.1.jsonl') }),
@@ -413,5 +436,5 @@ export function build(c) {
   c.files?.(files, incident);
   const entries = c.entries ? c.entries([...files]) : [...files];
   const bytes = zip(entries, c.lie, c.before), pack = c.bytes ? c.bytes(bytes) : bytes;
-  return { pack, key: c.key ?? (c.generations ? KEYS.log.public.toString('hex') : KEYS.log.vkey(ORIGIN)), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, approvers: c.approvers ?? null, listName: c.csv ? 'own.csv' : 'own.jsonl', complete: c.complete ?? false };
+  return { pack, key: c.key ?? (c.generations ? KEYS.log.public.toString('hex') : KEYS.log.vkey(ORIGIN)), older: older ?? (c.olderFirst ? c.older(incident) : null), list: c.list?.(incident) ?? null, approvers: c.approvers ?? null, listKeys: c.listKeys ?? null, listName: c.csv ? 'own.csv' : 'own.jsonl', complete: c.complete ?? false };
 }

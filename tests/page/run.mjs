@@ -30,11 +30,11 @@ const { values: args } = parseArgs({ options: {
 } });
 
 /** Lets the page check a pack as a person would: files chosen, texts typed, the button pressed. */
-async function checkOn(page, { pack, key, older, list, approvers, complete }, seconds = 60) {
+async function checkOn(page, { pack, key, older, list, approvers, listKeys, complete }, seconds = 60) {
   await page.choose('#pack', [resolve(pack)]);
   if (list) await page.choose('#list', [resolve(list)]);
   const type = (id, value) => page.run(`document.getElementById(${JSON.stringify(id)}).value = ${JSON.stringify(value ?? '')}`);
-  await type('key', key); await type('older', older); await type('approvers', approvers);
+  await type('key', key); await type('older', older); await type('approvers', approvers); await type('listkeys', listKeys);
   await page.run(`document.getElementById('complete').checked = ${Boolean(complete)}; document.getElementById('go').click()`);
   await page.until(`document.documentElement.dataset.verdict || (!document.getElementById('form-error').hidden && 'refused')`, seconds);
   const said = await page.run('window.dulyResult || { verdict: "refused", sentence: [document.getElementById("form-error").textContent], codes: {} }');
@@ -177,7 +177,7 @@ function write(folder) {
   mkdirSync(folder, { recursive: true });
   const index = CASES.map((c, i) => {
     const made = build(c), at = (suffix, content) => { if (!content) return null; const path = join(folder, `${i}.${suffix}`); writeFileSync(path, content); return path; };
-    return { name: c.name, verdict: c.verdict, codes: [...c.codes].sort(), pack: at('zip', made.pack), key: at('key', made.key), older: at('older', made.older), list: at(made.listName, made.list), approvers: at('approvers', made.approvers), complete: made.complete, lanes: c.lanes };
+    return { name: c.name, verdict: c.verdict, codes: [...c.codes].sort(), pack: at('zip', made.pack), key: at('key', made.key), older: at('older', made.older), list: at(made.listName, made.list), approvers: at('approvers', made.approvers), listKeys: at('listkeys', made.listKeys), complete: made.complete, lanes: c.lanes };
   });
   writeFileSync(join(folder, 'index.json'), JSON.stringify(index, null, 1));
   return 0;
@@ -192,7 +192,7 @@ function against(verifier) {
     // Without a key only the page goes on.
     for (const c of JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')).filter(c => c.key)) {
       const how = readFileSync(c.key, 'utf8').startsWith('log ') ? '--policy' : '--key';
-      const more = [...(c.older ? ['--known-checkpoint', c.older] : []), ...(c.list ? ['--list', c.list] : []), ...(c.approvers ? ['--approver', c.approvers] : []), ...(c.complete ? ['--complete'] : [])];
+      const more = [...(c.older ? ['--known-checkpoint', c.older] : []), ...(c.list ? ['--list', c.list] : []), ...(c.approvers ? ['--approver', c.approvers] : []), ...(c.listKeys ? ['--list-key', c.listKeys] : []), ...(c.complete ? ['--complete'] : [])];
       const { stdout } = spawnSync(verifier, [c.pack, how, c.key, '--json', ...more], { encoding: 'utf8', maxBuffer: 1e9 });
       const said = JSON.parse(stdout || '{}'), codes = Object.keys(said.finding_counts ?? {}).sort().join();
       const isSame = { partial: ['unchecked'], cannot: ['unchecked', 'too_old'] }[c.verdict] ?? [c.verdict];

@@ -34,9 +34,9 @@ mod world;
 
 pub use own_list::OwnList;
 pub use rehearsal::Rehearsal;
-pub use report::{Anchor, Code, Counted, Equation, FailedAudit, Finding, Findings, Report, Verdict};
+pub use report::{Anchor, Claim, Code, Counted, Equation, FailedAudit, Finding, Findings, RFC_3161, Report, Verdict};
 pub use states::Word;
-pub use trust::{Trust, approver_keys};
+pub use trust::{Trust, public_keys};
 
 use crate::checkpoint::Checkpoint;
 use crate::event::time_text;
@@ -44,12 +44,12 @@ use crate::hash::{from_hex, to_hex};
 use crate::key_change::KeyLine;
 use crate::note::Note;
 use crate::proof::parse_decimal;
-use anchors::Anchored;
+use anchors::{Anchored, Roots};
 use checked::{checked_in_incident, signature_line};
 use opened::{Opened, opened};
 use pack::{Pack, PackError};
 use people::People;
-use replay::Generation;
+use replay::{Generation, Had};
 use sha2::{Digest, Sha256};
 use signed::{Opener, Signed};
 use std::collections::BTreeMap;
@@ -74,6 +74,8 @@ pub struct Options {
     pub own_list: Option<OwnList>,
     /// Ed25519 public keys of approvers whom the reader knows: no other key approves then.
     pub approvers: Vec<[u8; 32]>,
+    /// Ed25519 public keys with which the controller signs lists, as the reader knows them: no other key signs one then.
+    pub list_keys: Vec<[u8; 32]>,
     /// Whether people without an end state are findings.
     pub is_complete: bool,
     /// Whether findings that may follow from others are told too.
@@ -140,13 +142,15 @@ fn verify_incident<R: Read + Seek>(
     names::check(&pack.names(), &mut findings);
     let mut world = World::whole(people, plan_files, findings);
     world.named_approvers.clone_from(&options.approvers);
+    world.named_list_keys.clone_from(&options.list_keys);
 
     let mut roots = BTreeMap::new();
     for (i, generation) in generations.iter().enumerate() {
         let origin = &generation.checkpoint.origin;
         let signed = anchored.iter().map(|a| &a.signed).chain(known.iter().map(|k| &k.signed));
-        let all = signed.map(|signed| &signed.checkpoint).filter(|c| c.origin == *origin);
-        let mut wanted: BTreeMap<u64, Option<[u8; 32]>> = all.map(|c| (c.size, None)).collect();
+        let all = signed.map(|signed| &signed.checkpoint).filter(|c| c.origin == *origin).map(|c| c.size);
+        let seen = report.anchors.iter().filter(|anchor| anchor.origin == *origin).map(|anchor| anchor.size);
+        let mut wanted: BTreeMap<u64, Option<Had>> = all.chain(seen).map(|size| (size, None)).collect();
         if opened(pack, generation, i.checked_sub(1).and_then(|i| generations.get(i)), &mut world)? == Opened::TooNew {
             // Its tree can be judged all the same.
             replay::replay(pack, generation, &mut world, &mut wanted)?;
@@ -161,6 +165,8 @@ fn verify_incident<R: Read + Seek>(
     let origins: Vec<String> = generations.iter().map(|g| g.checkpoint.origin.clone()).collect();
     let line = world.key_line(&trust.given(&origins));
     check_checkpoints((&generations, &line), (&anchored, &known), &roots, &mut world.findings);
+    anchors::date(&mut report.anchors, &roots);
+    anchors::check_times(&report.anchors, &mut world.findings);
     if let Some(list) = &options.own_list {
         own_list::check(pack, list, &mut world, report)?;
     }
@@ -201,7 +207,7 @@ fn tell(world: &World, options: &Options, report: &mut Report) {
     report.equation = world.people.equation();
     report.open_people = world.people.open().take(OPEN_KEPT_MAX).collect();
     report.events = world.events.clone();
-    report.newest_event = world.newest.and_then(|at| time_text(at).ok());
+    report.newest_event = world.newest.and_then(|newest| time_text(newest.at_micros).ok());
     report.approvers = world.approvers.clone();
     report.rehearsal = world.rehearsal();
     report.failed_audits = world.failed_audits.clone();
@@ -212,6 +218,9 @@ fn tell(world: &World, options: &Options, report: &mut Report) {
     report.channels = world.channels.iter().map(words).collect();
     report.findings = world.findings.clone();
     report.counted = world.counted;
+    if let Some(why) = world.unsigned_lists() {
+        report.verdict = Verdict::Unchecked(why);
+    }
     if options.is_complete {
         for person in world.people.open() {
             report.findings.push(Finding::new(Code::Incomplete, "the person has no end state").person(person));
@@ -314,9 +323,6 @@ fn known_checkpoints<R: Read + Seek>(
     Ok(known)
 }
 
-/// Roots that the log had, by its name and size.
-type Roots = BTreeMap<(String, u64), Option<[u8; 32]>>;
-
 /// After the replay: the key in force at its size signed each checkpoint, and the log had it.
 fn check_checkpoints(
     (generations, line): (&[Generation], &KeyLine),
@@ -325,7 +331,8 @@ fn check_checkpoints(
     findings: &mut Findings,
 ) {
     let had = |checkpoint: &Checkpoint| {
-        roots.get(&(checkpoint.origin.clone(), checkpoint.size)).copied().flatten() == Some(checkpoint.root)
+        let had = roots.get(&(checkpoint.origin.clone(), checkpoint.size)).copied().flatten();
+        had.is_some_and(|had| had.root == checkpoint.root)
     };
     for Generation { number, prefix, checkpoint, by } in generations {
         let signed = Signed { checkpoint: checkpoint.clone(), by: by.clone() };

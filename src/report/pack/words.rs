@@ -39,7 +39,7 @@ What it does not prove:
 
 How to check it, without Duly:
 - duly-verify PACK --key LOG.vkey            one small program, no network, no database
-- verify.html in any browser                 drop the pack on it; an implementation of its own
+- verify.html in a browser                   drop the pack on it; an implementation of its own; tried in Chromium
 - any software for C2SP tlog-tiles           checkpoint, tile/ and tile/entries/ are exactly that format
 
 Get the log's key from the controller or the sender's published list, never from here.
@@ -94,7 +94,7 @@ For the first two a reader needs the pack of the whole incident.
 
 How to check it, without Duly:
 - duly-verify PACK --key LOG.vkey            one small program, no network, no database
-- verify.html in any browser                 drop the pack on it; an implementation of its own
+- verify.html in a browser                   drop the pack on it; an implementation of its own; tried in Chromium
 - any software that reads C2SP tlog-proof
 
 Get the log's key from the controller or the sender's published list, never from here.

@@ -1,6 +1,6 @@
 //! `duly-verify`: checks a pack of Duly's evidence. No database, no network, no clock.
 
-use duly_ledger::verify::{Options, OwnList, Report, Trust, Verdict, approver_keys, verify};
+use duly_ledger::verify::{Options, OwnList, Report, Trust, Verdict, public_keys, verify};
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 use std::fs::File;
@@ -19,13 +19,14 @@ Usage: duly-verify PACK.zip (--key KEY | --policy FILE) [OPTIONS]
   --list FILE.jsonl         your own copy of a manifest: its people must be those of the log
   --list FILE.csv           your own list, column `external_reference`; the pack must hold openings
   --approver KEY            64 hex digits, or a file with one a line: no other key approves (may be given again)
+  --list-key KEY            the controller's, likewise: no other key signs a list (may be given again)
   --all                     tell also findings that may follow from others
   --complete                a person without an end state is a finding
   --json                    the report as JSON
   --help                    this text
 
 The key never comes from the pack: get it from whoever runs the log, by another way.
-Exit code 0: good. 1: bad, the findings say where. 2: not checked.
+Exit code 0: good. 1: bad, the findings say where. 2: not checked, or this verifier is too old.
 
 Examples:
   duly-verify pack.zip --key log.vkey
@@ -87,9 +88,8 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Strin
             Long("policy") => trust = Some(Trust::policy_file(Path::new(&parser.value().map_err(given)?))?),
             Long("known-checkpoint") => options.known_checkpoints.push(bytes_of(Path::new(&parser.value().map_err(given)?))?),
             Long("list") => options.own_list = Some(OwnList::file(Path::new(&parser.value().map_err(given)?))?),
-            Long("approver") => {
-                options.approvers.extend(approver_keys(&parser.value().and_then(|v| v.string()).map_err(given)?)?)
-            }
+            Long("approver") => options.approvers.extend(keys_of(&mut parser)?),
+            Long("list-key") => options.list_keys.extend(keys_of(&mut parser)?),
             Long("complete") => options.is_complete = true,
             Long("all") => options.tells_all = true,
             Long("json") => is_json = true,
@@ -101,6 +101,10 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Strin
     let pack = pack.ok_or("no pack is named")?;
     let trust = trust.ok_or("no key is given: `--key` or `--policy`")?;
     Ok(Some(Arguments { pack, trust, options, is_json }))
+}
+
+fn keys_of(parser: &mut lexopt::Parser) -> Result<Vec<[u8; 32]>, String> {
+    public_keys(&parser.value().and_then(|value| value.string()).map_err(|error| error.to_string())?)
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {

@@ -43,7 +43,7 @@ pub fn checked_in_incident(world: &World, signature: String, is_continued: bool)
             &[Move, Notice],
         ),
     ];
-    lines.extend(world.signed_lists.iter().map(|line| of(line.clone(), &[ListSignature])));
+    lines.extend(world.signed_lists.iter().map(|(_, line)| of(line.clone(), &[ListSignature])));
     if !world.named_approvers.is_empty() {
         lines.push(of("each approval by a key that you named".to_owned(), &[Approval]));
     }

@@ -9,10 +9,13 @@ use super::world::World;
 use crate::hash::{leaf_hash, to_hex};
 use crate::key::verify_ed25519;
 use crate::merkle::Frontier;
+use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 /// Most lists of a pack.
 const LISTS_MAX: usize = 10_000;
+/// Unsigned lists that a report names.
+const UNSIGNED_NAMED_MAX: usize = 10;
 
 /// Reads all manifests of a pack.
 pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Result<Vec<List>, PackError> {
@@ -109,12 +112,35 @@ impl World {
             .zip(fact.hex::<64>("signature"))
             .is_some_and(|(key, signature)| verify_ed25519(&key, text.as_bytes(), &signature));
         if !holds {
-            self.find(Code::ListSignature, format!("the controller's signature of list {list} is wrong"));
+            self.find(Code::ListSignature, format!("the signature of list {list} does not hold"));
         } else if !self.frozen.contains(&(list, count, root)) {
-            self.find(Code::ListSignature, format!("the controller signed another count or root of list {list} than was frozen"));
+            self.find(Code::ListSignature, format!("what was signed of list {list} is another count or root than was frozen"));
         } else {
-            self.signed_lists
-                .push(format!("list {list} is signed by the controller's key {}", fact.text("key").unwrap_or_default()));
+            self.signed_by(list, fact.hex("key").unwrap_or_default());
+        }
+    }
+
+    /// Whoever makes a pack can make a key too: whose it is, only a reader who had it from the controller knows.
+    fn signed_by(&mut self, list: u64, key: [u8; 32]) {
+        let signed = format!("list {list} is signed by the key {}", to_hex(&key));
+        if self.named_list_keys.is_empty() {
+            self.signed_lists.push((list, format!("{signed}; compare it with the one that the controller gave you")));
+        } else if self.named_list_keys.contains(&key) {
+            self.signed_lists.push((list, format!("{signed}, which you named")));
+        } else {
+            self.find(Code::ListSignature, format!("{signed}, which is none that you named"));
+        }
+    }
+
+    /// Why a reader who named list keys knows nothing by them of some list.
+    pub(super) fn unsigned_lists(&self) -> Option<String> {
+        let signed: BTreeSet<u64> = self.signed_lists.iter().map(|(list, _)| *list).collect();
+        let unsigned = self.frozen.iter().map(|(list, ..)| *list).filter(|list| !signed.contains(list));
+        let unsigned: Vec<String> = unsigned.take(UNSIGNED_NAMED_MAX).map(|list| list.to_string()).collect();
+        match (self.named_list_keys.is_empty(), signed.is_empty(), unsigned.is_empty()) {
+            (true, ..) | (_, false, true) => None,
+            (_, true, _) => Some("no list is signed, so the list keys that you named checked nothing".to_owned()),
+            _ => Some(format!("nobody signed list {}: of it the list keys that you named checked nothing", unsigned.join(", "))),
         }
     }
 

@@ -213,7 +213,7 @@ impl World {
 
     /// At the end: calls that nothing closed.
     pub(super) fn finish_calls(&mut self) {
-        let newest = self.newest.unwrap_or_default();
+        let newest = self.newest.map_or(0, |newest| newest.at_micros);
         let is_open = |m: &&Message| m.state == State::Sending && m.intent.2 < newest.saturating_sub(OPEN_CALL_MAX);
         let open: Vec<(u64, u64, i64)> = self.people.messages().iter().filter(is_open).map(|m| m.intent).collect();
         for (generation, leaf, _) in open {

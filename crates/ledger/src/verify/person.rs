@@ -48,6 +48,7 @@ pub fn verify<R: Read + Seek>(
     let (lines, line_person) = manifest_line(pack, report)?;
     let (people, _) = People::new(vec![List { number: 1, lines, frozen: None }]);
     let mut world = World::of_person(people);
+    world.named_list_keys.clone_from(&options.list_keys);
     world.origin.clone_from(&checkpoint.origin);
     let leaves = leaves(pack, &bytes, checkpoint, &mut world)?;
     if let Some(inc) = leaves.values().find_map(|leaf| scan(&leaf.bytes).map(|fact| fact.inc.to_owned())) {
@@ -89,6 +90,7 @@ pub fn verify<R: Read + Seek>(
         format!("{} events of lists, plans and the log's key, each proved to be in the log", leaves.len() - events),
         "the person's line in the frozen manifest".to_owned(),
     ];
+    report.checked.extend(world.signed_lists.into_iter().map(|(_, line)| line));
     report.checked.extend(opened);
     report.checked.extend(is_known.then(|| "that this pack is of the checkpoint that you know".to_owned()));
     if report.findings.total() > 0 {

@@ -1,6 +1,6 @@
 //! The report for people: what was checked, what holds, what does not, and what nobody could see here.
 
-use super::report::{FailedAudit, Report, Verdict};
+use super::report::{FailedAudit, RFC_3161, Report, Verdict};
 use super::states::Word;
 use crate::hash::to_hex;
 use std::fmt;
@@ -105,6 +105,7 @@ impl Report {
                     "  size {}: a token names {} and is over exactly this checkpoint; token signature NOT checked here:\n    {command}",
                     anchor.size, anchor.at
                 )?,
+                None if anchor.by == RFC_3161 => writeln!(f, "  size {}: time-stamped at {} (RFC 3161)", anchor.size, anchor.at)?,
                 None => writeln!(f, "  size {}: cosigned by {} at {}", anchor.size, anchor.by, anchor.at)?,
             }
         }

@@ -1,7 +1,7 @@
 //! One generation of a log: the bundles give the leaves, the leaves make the tiles and the root again.
 
 use super::pack::{Pack, PackError};
-use super::report::{Code, Finding, Findings};
+use super::report::{Claim, Code, Finding, Findings};
 use super::world::{At, World};
 use crate::checkpoint::Checkpoint;
 use crate::event::BYTES_MAX;
@@ -28,16 +28,25 @@ pub struct Generation {
     pub by: Vec<[u8; 32]>,
 }
 
-/// Replays a generation: every leaf goes through `world`, and the roots at the sizes of `wanted` are filled in.
+/// What a log had at a size.
+#[derive(Debug, Clone, Copy)]
+pub struct Had {
+    /// Its root.
+    pub root: [u8; 32],
+    /// The newest time in it.
+    pub newest: Option<Claim>,
+}
+
+/// Replays a generation: every leaf goes through `world`, and what it had at the sizes of `wanted` is filled in.
 pub fn replay<R: Read + Seek>(
     pack: &mut Pack<R>,
     generation: &Generation,
     world: &mut World,
-    wanted: &mut BTreeMap<u64, Option<[u8; 32]>>,
+    wanted: &mut BTreeMap<u64, Option<Had>>,
 ) -> Result<(), PackError> {
     let size = generation.checkpoint.size;
     let mut log = Replay { generation, edge: Appender::new(), is_damaged: false };
-    log.note_root(wanted);
+    log.note(wanted, world);
     refuse_other_tiles(pack, generation, &mut world.findings);
     for bundle in entry_bundles(size) {
         let name = format!("{}{}", generation.prefix, bundle.path());
@@ -74,9 +83,9 @@ impl Replay<'_> {
         Finding::new(code, text).leaf(self.generation.number, self.edge.size())
     }
 
-    fn note_root(&self, wanted: &mut BTreeMap<u64, Option<[u8; 32]>>) {
-        if let Some(root) = wanted.get_mut(&self.edge.size()) {
-            *root = Some(self.edge.root());
+    fn note(&self, wanted: &mut BTreeMap<u64, Option<Had>>, world: &World) {
+        if let Some(had) = wanted.get_mut(&self.edge.size()) {
+            *had = Some(Had { root: self.edge.root(), newest: world.newest });
         }
     }
 
@@ -86,7 +95,7 @@ impl Replay<'_> {
         world: &mut World,
         bundle: Tile,
         bytes: &[u8],
-        wanted: &mut BTreeMap<u64, Option<[u8; 32]>>,
+        wanted: &mut BTreeMap<u64, Option<Had>>,
     ) -> Result<(), PackError> {
         let name = format!("{}{}", self.generation.prefix, bundle.path());
         let end = bundle.number() * u64::from(TILE_WIDTH) + u64::from(bundle.width());
@@ -99,7 +108,7 @@ impl Replay<'_> {
             let hash = leaf_hash(entry);
             world.take(At { generation: self.generation.number, leaf: self.edge.size() }, hash, entry);
             self.edge.append(hash);
-            self.note_root(wanted);
+            self.note(wanted, world);
         }
         if self.edge.size() < end {
             world

@@ -195,7 +195,9 @@ pub struct Anchor {
     pub origin: String,
     /// Size of the checkpoint.
     pub size: u64,
-    /// Who says so: a witness's name, or `RFC 3161`.
+    /// Root of the checkpoint.
+    pub root: [u8; 32],
+    /// Who says so: a witness's name, or `RFC_3161`.
     pub by: String,
     /// When: seconds since 1970 of a cosignature, or the time that a token names.
     pub at: String,
@@ -203,6 +205,22 @@ pub struct Anchor {
     pub is_verified: bool,
     /// How to verify it elsewhere.
     pub command: Option<String>,
+    /// The newest time that an event under it claims; `None` where this log never had it, or it is over no event.
+    pub newest: Option<Claim>,
+}
+
+/// The name under which time stamps stand among anchors.
+pub const RFC_3161: &str = "RFC 3161";
+
+/// A time that an event claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Microseconds since 1970.
+    pub at_micros: i64,
+    /// The log's generation that `leaf` counts in.
+    pub generation: u64,
+    /// Index of the leaf.
+    pub leaf: u64,
 }
 
 /// A leaf by which the sender says that its tables and this log differ.

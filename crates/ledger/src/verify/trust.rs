@@ -111,8 +111,9 @@ impl Trust {
                 Ok(Some(cosigned)) => {
                     seen.push(key.clone());
                     let at = super::time_of_seconds(cosigned.at_seconds);
-                    let Checkpoint { origin, size, .. } = checkpoint.clone();
-                    anchors.push(Anchor { origin, size, by: cosigned.name, at, is_verified: true, command: None });
+                    let Checkpoint { origin, size, root, .. } = checkpoint.clone();
+                    let by = cosigned.name;
+                    anchors.push(Anchor { origin, size, root, by, at, is_verified: true, command: None, newest: None });
                 }
                 Ok(None) => {}
                 Err(error) => findings.push(Finding::new(Code::Witness, error.to_string())),
@@ -122,8 +123,8 @@ impl Trust {
     }
 }
 
-/// Keys of approvers: 64 hexadecimal digits, or a file with one as the first word of each line that is no comment.
-pub fn approver_keys(named: &str) -> Result<Vec<[u8; 32]>, String> {
+/// Keys of people: 64 hexadecimal digits, or a file with one as the first word of each line that is no comment.
+pub fn public_keys(named: &str) -> Result<Vec<[u8; 32]>, String> {
     let path = Path::new(named);
     let text = if path.is_file() { text_of(path)? } else { named.to_owned() };
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));

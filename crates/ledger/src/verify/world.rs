@@ -3,7 +3,7 @@
 use super::kinds::Kind;
 use super::people::People;
 use super::plans::{Plan, PlanFiles};
-use super::report::{Code, Counted, FailedAudit, Finding, Findings};
+use super::report::{Claim, Code, Counted, FailedAudit, Finding, Findings};
 use super::scan::{Fact, Place, from_uuid, scan};
 use super::signed::Changes;
 use super::states::{Channel, NoticeState, Word};
@@ -11,8 +11,8 @@ use crate::event::{Event, is_canonical, time_text};
 use crate::key_change::{KeyChangeError, KeyLine};
 use std::collections::{BTreeMap, HashMap};
 
-/// How far times may run back against the order of leaves, microseconds.
-const BACKWARDS_MAX: i64 = 600_000_000;
+/// How far times may run back against the order of leaves, or be ahead of who saw them, microseconds.
+pub const CLOCKS_DIFFER_MAX: i64 = 600_000_000;
 
 /// Failed audits that a report names.
 const FAILED_AUDITS_MAX: usize = 100;
@@ -64,8 +64,10 @@ pub struct World {
     pub failed_audits: Vec<FailedAudit>,
     /// The installation for which the first of them was signed.
     pub(super) installation: Option<String>,
-    /// Lists that the controller signed.
-    pub signed_lists: Vec<String>,
+    /// Keys that the reader knows for the controller's list keys; empty: whoever signed, signed.
+    pub named_list_keys: Vec<[u8; 32]>,
+    /// Lists that somebody signed, by whose key.
+    pub signed_lists: Vec<(u64, String)>,
     /// Events by kind.
     pub events: BTreeMap<&'static str, u64>,
     /// Calls claimed and accepted by channel.
@@ -75,7 +77,7 @@ pub struct World {
     /// Restores that were reconciled so far.
     pub(super) reconciled: u64,
     /// Newest time in the log.
-    pub newest: Option<i64>,
+    pub newest: Option<Claim>,
     ids: Vec<([u8; 16], u32, u64)>,
     strangers: Vec<([u8; 16], At)>,
     at: At,
@@ -196,11 +198,14 @@ impl World {
     }
 
     fn check_time(&mut self, at_micros: i64) {
-        let newest = self.newest.unwrap_or(at_micros);
-        if at_micros < newest.saturating_sub(BACKWARDS_MAX) {
+        let newest = self.newest.map(|newest| newest.at_micros);
+        if newest.is_some_and(|newest| at_micros < newest.saturating_sub(CLOCKS_DIFFER_MAX)) {
             self.find(Code::Time, "its time is more than ten minutes before that of a leaf before it");
         }
-        self.newest = Some(newest.max(at_micros));
+        if newest.is_none_or(|newest| at_micros > newest) {
+            let At { generation, leaf } = self.at;
+            self.newest = Some(Claim { at_micros, generation, leaf });
+        }
     }
 
     /// A person's n is 1, 2, … without gap, and prev the leaf hash before.

@@ -63,6 +63,11 @@ fn good_bad_and_not_checked_have_their_exit_codes() {
         assert_eq!(code(&["good.zip", "--key", "log.vkey", "--approver", approver]), Some(wanted), "{approver}");
     }
 
+    let list_key = duly_ledger::to_hex(&controller().verifying_key().to_bytes());
+    for (key, wanted) in [(list_key.as_str(), 0), (known.as_str(), 1), ("Northmere", 2)] {
+        assert_eq!(code(&["good.zip", "--key", "log.vkey", "--list-key", key]), Some(wanted), "{key}");
+    }
+
     let bad = text(&run(folder.path(), &["bad.zip", "--key", "log.vkey"]).stdout);
     assert!(bad.contains("tile at leaf 0 in tile/0/000.p/28"), "{bad}");
     let json: serde_json::Value =
@@ -74,4 +79,5 @@ fn good_bad_and_not_checked_have_their_exit_codes() {
     let help = run(folder.path(), &["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert!(text(&help.stdout).contains("Examples:"));
+    assert!(text(&help.stdout).contains("2: not checked, or this verifier is too old."));
 }

@@ -11,6 +11,7 @@ mod findings;
 mod hostile;
 mod keys;
 mod large;
+mod list_keys;
 mod own_list;
 mod person;
 mod printed;

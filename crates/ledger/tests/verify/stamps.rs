@@ -115,3 +115,53 @@ fn a_witness_rules_out_other_versions_up_to_what_it_has_seen_and_no_further() {
     );
     assert_eq!(cosigned(&files, &files["checkpoint"]), [""; 0]);
 }
+
+/// The story's pack, cosigned by a witness of the policy at these seconds, and at this size.
+fn cosigned(case: &Case, size: usize, seconds: i64) -> Report {
+    let witness = Signer::new("w.example", &[1; 32]).unwrap();
+    let policy = format!("log {}\nwitness w {}\nquorum none\n", signer(&origin()).vkey(), witness.witness_vkey());
+    let mut files = case.pack_files();
+    let checkpoint = cut(size)["checkpoint"].clone();
+    let text = Note::parse(&checkpoint).unwrap().text().to_owned();
+    files.insert(format!("anchors/{size}.cosig"), witness.cosign(&text, seconds.try_into().unwrap()).to_string().into_bytes());
+    files.insert(format!("anchors/{size}.checkpoint"), checkpoint);
+    verify(Cursor::new(zipped(&files)), &Trust::Policy(Policy::parse(&policy).unwrap()), &Options::default())
+}
+
+#[test]
+fn no_event_happened_after_a_witness_had_seen_it() {
+    let case = story();
+    let newest = case.events[..ACCEPTED_1].iter().map(|event| event.at_micros).max().unwrap() / 1_000_000;
+    let newest_leaf = leaf(ACCEPTED_1 - 1);
+    assert_eq!(found(&cosigned(&case, ACCEPTED_1, newest - 599)), []);
+    assert_eq!(found(&cosigned(&case, ACCEPTED_1, newest - 602)), [("time", newest_leaf)]);
+    // What came after its size the witness had not seen, and where the log never had its checkpoint it saw nothing of it.
+    assert_eq!(found(&cosigned(&case, 0, 1)), []);
+    let forked = changed(|case| {
+        case.set(FROZEN, "quarantined", serde_json::json!(2));
+        case.set(FROZEN, "rows", serde_json::json!(7));
+    });
+    assert_eq!(found(&cosigned(&forked, ACCEPTED_1, 1)), [("anchor", None)]);
+    // The whole pack's own checkpoint bounds all of it.
+    let last = story().events.len();
+    assert_eq!(found(&cosigned(&case, last, newest - 602)), [("time", leaf(last - 1))]);
+}
+
+#[test]
+fn a_time_stamp_bounds_times_once_its_signature_was_verified() {
+    // Its time is the evening of the day after the story: here it tells of events that come a day later.
+    let late = changed(|case| case.events.iter_mut().for_each(|event| event.at_micros += 3 * 86_400_000_000));
+    let mut files = late.pack_files();
+    let older = log_files("", &origin(), &late.leaves()[..ACCEPTED_1])["checkpoint"].clone();
+    files.insert("anchors/7.tsr".into(), stamp(&Sha256::digest(&older), 0, 1));
+    files.insert("anchors/7.checkpoint".into(), older);
+    let mut report = check(&files);
+    // Anybody can write a stamp, so one proves nothing yet.
+    report.check_times();
+    assert_eq!(found(&report), []);
+    (report.anchors[0].is_verified, report.anchors[0].command) = (true, None);
+    report.check_times();
+    report.check_times();
+    assert_eq!(found(&report), [("time", leaf(ACCEPTED_1 - 1))]);
+    assert!(report.to_string().contains("size 7: time-stamped at 2026-11-25T18:00:00Z (RFC 3161)"), "{report}");
+}
