@@ -216,6 +216,10 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
     let since = time::OffsetDateTime::now_utc() - time::Duration::milliseconds(row.since_first_claim_ms);
     let answer = account.provider.look_up(Sought { reference, frozen: frozen.as_ref(), since: Some(since) }).await;
     crate::failpoint::reach("lookup_sent_not_committed").await;
+    if answer == LookUp::Absent {
+        // For whoever has to decide: "not there" that proves nothing is more than no answer.
+        office.store.record_absent(lookup_id).await?;
+    }
     match (answer, absence) {
         (LookUp::Found(seen), _) => record_found(office, row, account, lookup_id, &seen, "found").await,
         (LookUp::Absent, Absence::ProvesAfter(_)) if absence.counts(office, row) => {

@@ -255,4 +255,13 @@ impl Store {
         .await?;
         Ok(lookup_id)
     }
+
+    /// Puts on record that a provider answered a look-up, and knew nothing of our reference. Found ids come with the event
+    /// that they cause; a look-up without either had no answer that means anything.
+    pub async fn record_absent(&self, lookup_id: Uuid) -> Result<(), StoreError> {
+        sqlx::query!("update lookup set found = '{}' where lookup_id = $1 and found is null", lookup_id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
 }
