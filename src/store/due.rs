@@ -140,15 +140,11 @@ impl Store {
                       coalesce(r.reference, a.reference) as reference, coalesce(octet_length(a.request), 0) > 0 as "has_request!",
                       (extract(epoch from duly_now() - greatest(a.send_by, r.at)) * 1000)::bigint as since_send_by_ms,
                       (extract(epoch from duly_now() - case when f.claimed_at <= coalesce(r.at, f.claimed_at) then f.claimed_at else least(
-                          (select min(b.claimed_at) from attempt b where b.controller_id = m.controller_id and b.incident_no = m.incident_no
-                              and b.message_id = m.message_id),
-                          (select min((convert_from(e.body, 'UTF8')::jsonb ->> 't')::timestamptz) from event e where e.controller_id = m.controller_id
-                              and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id and e.kind = 'message.intent'),
+                          (select min(b.claimed_at) from attempt b where b.controller_id = m.controller_id and b.incident_no = m.incident_no and b.message_id = m.message_id),
+                          (select min((convert_from(e.body, 'UTF8')::jsonb ->> 't')::timestamptz) from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id and e.kind = 'message.intent'),
                           case when r.message_id is not null then coalesce(
-                              (select min((convert_from(e.body, 'UTF8')::jsonb ->> 't')::timestamptz) from event e where e.controller_id = m.controller_id
-                                  and e.incident_no = m.incident_no and e.person_id is null and e.plan_no = m.plan_no and e.plan_to = 'running'),
-                              (select q.prepared_at from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no
-                                  and q.plan_no = m.plan_no)) end) end) * 1000)::bigint as since_first_claim_ms,
+                              (select min((convert_from(e.body, 'UTF8')::jsonb ->> 't')::timestamptz) from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no and e.person_id is null and e.plan_no = m.plan_no and e.plan_to = 'running'),
+                              (select q.prepared_at from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no)) end) end) * 1000)::bigint as since_first_claim_ms,
                       coalesce((select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
                           and o.message_id = m.message_id and o.provider_id is not null
                           and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
