@@ -23,6 +23,7 @@ mod rotating;
 pub mod sandbox;
 pub mod smtp;
 pub mod stannp;
+pub mod stop;
 #[cfg(test)]
 mod tests;
 pub mod twilio;

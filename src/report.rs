@@ -9,6 +9,7 @@ mod obstacles;
 pub mod pack;
 pub mod progress;
 pub mod promised;
+pub mod question;
 pub mod regulator;
 pub mod rehearsal;
 pub mod replay;

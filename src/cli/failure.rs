@@ -169,6 +169,16 @@ impl Failure {
         ExitCode::from(self.exit_code)
     }
 
+    /// What happened.
+    pub fn what(&self) -> String {
+        self.error.to_string()
+    }
+
+    /// What to do now.
+    pub fn remedy(&self) -> String {
+        self.error.advice()
+    }
+
     /// What happened, its causes, and what to do now; `label` colours a word or leaves it.
     pub fn text(&self, label: impl Fn(&str) -> String) -> String {
         let mut text = format!("{} {}\n", label("error:"), self.error);

@@ -1,18 +1,21 @@
 //! Providers: what each lane's can do and how it fares, and whether it answers.
 
-use super::output::{count, figure, span, table, when};
+mod health;
+mod promises;
+
+use super::output::{count, figure, table};
 use super::{Context, Failure, Refusal};
 use crate::dispatch::accounts;
 use crate::model::state::MessageState;
 use crate::provider::choose::KINDS;
-use crate::provider::{Account, CancelWindow, Capabilities, Check, ClaimedBy, LookupStrength, ReceiptProof, Word};
+use crate::provider::{Account, Check, ClaimedBy, Word};
 use crate::store::harvest::LaneCost;
-use crate::store::metrics::LanePause;
 use clap::Subcommand;
+use health::Health;
+use promises::{as_json, promises};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// `duly provider`.
 #[derive(Subcommand)]
@@ -47,20 +50,22 @@ pub async fn run(context: &Context, command: ProviderCommand) -> Result<(), Fail
 async fn list(context: &Context, has_words: bool) -> Result<(), Failure> {
     let accounts = accounts(&context.settings()?)?;
     let store = context.store().await?;
-    let (pauses, costs, words) = (store.list_lane_pauses().await?, store.list_costs().await?, store.list_unknown_words().await?);
-    let lanes: Vec<Value> = accounts.values().map(|account| as_json(account, pauses.get(&account.name))).collect();
+    let (costs, words) = (store.list_costs().await?, store.list_unknown_words().await?);
+    let healths = Health::of_all(store, accounts.keys()).await?;
+    let with_health = || accounts.values().zip(&healths);
+    let lanes: Vec<Value> = with_health().map(|(account, health)| as_json(account, health)).collect();
     let heads = ["lane", "provider", "reaches", "channel", "pace", "part", "a day", "state"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    rows.extend(accounts.values().map(|account| row(account, &part(&accounts, account), pauses.get(&account.name))));
+    rows.extend(with_health().map(|(account, health)| row(account, &part(&accounts, account), health)));
     let mut text = if accounts.is_empty() {
         "No lane is set up: add [lanes.NAME] to the settings.".to_owned()
     } else {
         table(&rows, &[4, 5, 6])
     };
-    for account in accounts.values() {
+    for (account, health) in with_health() {
         text.push_str(&format!("\n\n{} ({})", account.name, account.capabilities().name));
-        for (what, promise) in promises(account) {
-            text.push_str(&format!("\n  {what:<10} {promise}"));
+        for (what, line) in health.lines().into_iter().chain(promises(account)) {
+            text.push_str(&format!("\n  {what:<10} {line}"));
         }
         if has_words {
             text.push_str(&format!("\n{}", words_of(account)));
@@ -100,10 +105,6 @@ pub fn reaches(account: &Account) -> &'static str {
     if account.is_live { "people" } else { "nobody: sandbox" }
 }
 
-fn state(pause: Option<&LanePause>) -> String {
-    pause.map_or_else(|| "open".to_owned(), |pause| format!("paused until {} (code {})", when(pause.until), pause.code))
-}
-
 /// Its part of the messages of its channel while all lanes are open.
 fn part(accounts: &BTreeMap<String, Arc<Account>>, account: &Account) -> String {
     if account.is_reserve {
@@ -114,7 +115,7 @@ fn part(accounts: &BTreeMap<String, Arc<Account>>, account: &Account) -> String 
     format!("{} %", (u64::from(account.weight) * 100 + all / 2) / all.max(1))
 }
 
-fn row(account: &Account, part: &str, pause: Option<&LanePause>) -> Vec<String> {
+fn row(account: &Account, part: &str, health: &Health) -> Vec<String> {
     let capabilities = account.capabilities();
     vec![
         account.name.clone(),
@@ -124,48 +125,7 @@ fn row(account: &Account, part: &str, pause: Option<&LanePause>) -> Vec<String> 
         format!("{}/s", account.per_second),
         part.to_owned(),
         account.per_day.map_or_else(|| "no limit".to_owned(), |n| figure(i64::try_from(n).unwrap_or(i64::MAX))),
-        state(pause),
-    ]
-}
-
-fn seconds(time: Duration) -> String {
-    span(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
-}
-
-/// What is promised, in words.
-fn promises(account: &Account) -> Vec<(&'static str, String)> {
-    let Capabilities { idempotent_for, lookup, receipts, cancel_within, retention, cut_off, .. } = account.capabilities();
-    let lookup = match lookup {
-        LookupStrength::Strong { lag } => format!("finds every message by our reference, {} after it was made", seconds(*lag)),
-        LookupStrength::Weak { patience } => {
-            format!("may not find what is there: after {} the lane's rule is taken", seconds(*patience))
-        }
-        LookupStrength::None => "there is none: the lane's rule is taken".to_owned(),
-    };
-    let receipts = match receipts {
-        ReceiptProof::Signed(scheme) => format!("signed ({scheme})"),
-        ReceiptProof::Confirmed(scheme) => format!("not signed ({scheme}): nothing moves before the provider was asked"),
-        ReceiptProof::None => "it sends none".to_owned(),
-    };
-    let repeat = idempotent_for.map_or_else(
-        || "never: the same request twice may be two messages".to_owned(),
-        |life| format!("safe with the same bytes for {}", seconds(life)),
-    );
-    let cancel = match cancel_within {
-        None => "not by request".to_owned(),
-        Some(CancelWindow::Stated(time)) => format!("within {}", seconds(*time)),
-        Some(CancelWindow::UntilMade) => "until it is made; only the provider knows when".to_owned(),
-    };
-    let asked = account.poll.map_or_else(|| "when news are due".to_owned(), |every| format!("every {}", seconds(every)));
-    vec![
-        ("repeat", repeat),
-        ("look-up", lookup),
-        ("receipts", receipts),
-        ("asked", asked),
-        ("cancel", cancel),
-        ("remembers", retention.map_or_else(|| "not said".to_owned(), seconds)),
-        ("cut-off", if cut_off.is_empty() { "not said".to_owned() } else { (*cut_off).to_owned() }),
-        ("delivered", account.capabilities().delivered_means.to_owned()),
+        health.word().to_owned(),
     ]
 }
 
@@ -200,43 +160,32 @@ fn words_of(account: &Account) -> String {
     }
 }
 
-fn as_json(account: &Account, pause: Option<&LanePause>) -> Value {
-    let capabilities = account.capabilities();
-    json!({
-        "lane": account.name,
-        "kind": account.kind,
-        "provider": capabilities.name,
-        "live": account.is_live,
-        "channel": account.channel.as_str(),
-        "per_second": account.per_second,
-        "weight": account.weight,
-        "reserve": account.is_reserve,
-        "per_day": account.per_day,
-        "per_day_max": capabilities.per_day_max,
-        "paused_until": pause.map(|pause| pause.until.unix_timestamp()),
-        "pause_code": pause.map(|pause| pause.code.clone()),
-        "promises": promises(account).into_iter().collect::<BTreeMap<_, _>>(),
-        "test_mode": capabilities.test_mode,
-        "words": words_on(account).map(|word| json!({
-            "word": word.word, "means": word.state.map(MessageState::as_str), "claimed_by": word.claimed_by, "proves": word.proves,
-        })).collect::<Vec<_>>(),
-    })
+/// Whatever it ends as, a program reads it from stdout, and the exit code says the same.
+async fn check(context: &Context, lane: &str) -> Result<(), Failure> {
+    let checked = looked_at(context, lane).await;
+    match &checked {
+        Ok((is_live, text)) => context.print(&json!({ "lane": lane, "live": is_live, "good": true }), text),
+        Err(failure) => {
+            let (error, remedy) = (failure.what(), failure.remedy());
+            context.print(&json!({ "lane": lane, "good": false, "error": error, "remedy": remedy }), "");
+        }
+    }
+    checked.map(drop)
 }
 
-async fn check(context: &Context, lane: &str) -> Result<(), Failure> {
+/// Whether the lane is live, and what to say of a good end.
+async fn looked_at(context: &Context, lane: &str) -> Result<(bool, String), Failure> {
     let accounts = accounts(&context.settings()?)?;
     let Some(account) = accounts.get(lane) else {
         return Err(Refusal::of(format!("there is no lane `{lane}`"), "`duly provider list` shows the lanes"));
     };
-    let found = account.provider.check().await;
     let place = if account.is_live { "" } else { " at the sandbox, not live:" };
     let name = account.capabilities().name;
     let settings = format!("correct `[lanes.{lane}]`; `duly settings` shows where each value comes from");
-    match found {
+    match account.provider.check().await {
         Check::Good => {
             let text = format!("{lane}: {name}{place} answers and takes the credentials. Nobody was reached.");
-            context.print(&json!({ "lane": lane, "live": account.is_live, "good": true }), &text);
-            Ok(())
+            Ok((account.is_live, text))
         }
         Check::BadCredentials => {
             Err(Refusal::found(format!("{lane}: {name}{place} answers, and refuses the credentials"), settings))

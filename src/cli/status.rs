@@ -20,7 +20,7 @@ use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
 use terminal_size::terminal_size;
-use waiting::{pause_words, uncarried, waiting, without_lane};
+use waiting::{resting, uncarried, waiting, without_lane};
 
 /// `duly status`.
 #[derive(Args)]
@@ -286,15 +286,7 @@ fn needs(progress: &Progress, paint: Paint) -> Vec<String> {
             paint.asks(&format!("{} in force:", count(pulse.holds, "hold", "holds")))
         ));
     }
-    for lane in progress.lanes.iter().filter(|lane| lane.pause.is_some()) {
-        let lane_name = lane.lane.as_deref().unwrap_or_default();
-        let until = lane.pause.as_ref().map_or_else(String::new, |p| format!(" until {} ({})", when(p.until), p.code));
-        needs.push(format!(
-            "  {} {}",
-            paint.asks(&format!("lane {lane_name} is paused{until}:")),
-            pause_words(lane.pause.as_ref())
-        ));
-    }
+    needs.extend(resting(progress, paint));
     needs
 }
 

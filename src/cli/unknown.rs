@@ -3,14 +3,21 @@
 use super::output::{Paint, count, when};
 use super::sign::signer;
 use super::{Context, Failure, Refusal, id};
+use crate::config::Settings;
+use crate::dispatch::accounts;
 use crate::model::state::{Channel, MessageState};
 use crate::model::step::{Cause, Decision};
+use crate::provider::Account;
+use crate::report::question::{CHOICES, Known};
 use crate::report::words;
 use crate::store::quarantine::Decider;
 use crate::store::unit::Note;
 use crate::store::unknown::Question;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Messages listed at most.
@@ -78,30 +85,6 @@ impl Choice {
             Self::NextStep => Decision::NextStep,
         }
     }
-
-    /// What this choice can do wrong, in a sentence.
-    fn risk(self, question: &Question) -> String {
-        let noun = words::noun(question.channel);
-        let next = question.route.next_after(question.channel).map(words::noun);
-        match (self, next) {
-            (Self::SendAgain, _) if question.is_expired => {
-                format!(
-                    "if the provider did take the {noun}, this person gets it twice; its deadline is over, `--hours` gives a new one"
-                )
-            }
-            (Self::SendAgain, _) => format!("if the provider did take the {noun}, this person gets it twice"),
-            (Self::NextStep, Some(next)) => {
-                format!(
-                    "this {noun} is not sent again; a {next} goes out. If the provider did take the {noun}, this person gets both"
-                )
-            }
-            (Self::NextStep, None) => {
-                format!(
-                    "this {noun} is not sent again and no step is left: unless news of it comes, this person counts as unreachable and a substitute notice is due"
-                )
-            }
-        }
-    }
 }
 
 /// Runs an unknown command.
@@ -117,18 +100,47 @@ fn is_open_question(question: &Question) -> bool {
     question.state != MessageState::Overdue || question.route.next_after(question.channel).is_none()
 }
 
+/// The lanes' accounts; who only looks may lack their secrets, and is shown what is on record.
+struct Desk {
+    settings: Settings,
+    accounts: BTreeMap<String, Arc<Account>>,
+}
+
+impl Desk {
+    fn open(context: &Context) -> Result<Self, Failure> {
+        let settings = context.settings()?;
+        Ok(Self { accounts: accounts(&settings).unwrap_or_default(), settings })
+    }
+
+    /// A question with the account that its call went to: another one knows nothing of it.
+    fn known<'a>(&'a self, question: &'a Question, plan: &Value) -> Known<'a> {
+        let account = question.lane.as_ref().and_then(|lane| self.accounts.get(lane));
+        let account = account.filter(|account| account.ground().is_approved(plan, &account.name));
+        Known { question, account: account.map(Arc::as_ref), dispatch: &self.settings.dispatch }
+    }
+}
+
 async fn list(context: &Context, name: &str) -> Result<(), Failure> {
-    let store = context.store().await?;
+    let (store, desk) = (context.store().await?, Desk::open(context)?);
     let incident = store.load_incident(name).await?;
     let mut questions = store.list_questions(incident.key, LIST_MAX).await?;
     questions.retain(is_open_question);
-    let data: Vec<Value> = questions.iter().map(as_json).collect();
+    let mut plans = BTreeMap::new();
+    for question in &questions {
+        if let Entry::Vacant(place) = plans.entry(question.plan_no) {
+            place.insert(store.load_plan_of(incident.key, question.message_id).await?);
+        }
+    }
+    let no_plan = Value::Null;
+    let known: Vec<Known<'_>> =
+        questions.iter().map(|question| desk.known(question, plans.get(&question.plan_no).unwrap_or(&no_plan))).collect();
+    let data: Vec<Value> = known.iter().map(Known::to_json).collect();
     let mut lines: Vec<String> = Vec::new();
     for state in [MessageState::Asked, MessageState::Overdue, MessageState::Unknown] {
-        let of_state: Vec<&Question> = questions.iter().filter(|q| q.state == state).collect();
+        let of_state: Vec<&Known<'_>> = known.iter().filter(|known| known.question.state == state).collect();
         if !of_state.is_empty() {
             lines.push(heading(state, of_state.len()));
-            lines.extend(of_state.iter().map(|q| line(q)));
+            lines.extend(of_state.iter().map(|known| lines_of(known)));
         }
     }
     if lines.is_empty() {
@@ -150,30 +162,19 @@ fn heading(state: MessageState, n: usize) -> String {
     }
 }
 
-fn line(question: &Question) -> String {
-    let since = question.since.map_or_else(String::new, |at| format!(", last call {}", when(at)));
-    let lane = question.lane.as_deref().unwrap_or("no lane");
-    let person = question.person_id.simple();
-    let mut text = format!("  {}  {} to p_{person} on {lane}{since}", question.message_id, words::noun(question.channel));
+fn lines_of(known: &Known<'_>) -> String {
+    let question = known.question;
+    let (lane, person) = (question.lane.as_deref().unwrap_or("no lane"), question.person_id.simple());
+    let mut text = format!("\n  {}  {} to p_{person} on {lane}", question.message_id, words::noun(question.channel));
+    for (what, fact) in known.facts() {
+        text.push_str(&format!("\n      {what:<13} {fact}"));
+    }
     if question.state == MessageState::Asked {
-        for choice in [Choice::SendAgain, Choice::NextStep] {
-            text.push_str(&format!("\n      {:<11} {}", choice.as_str(), choice.risk(question)));
+        for (choice, word) in CHOICES {
+            text.push_str(&format!("\n      {word:<13} {}", known.risk(choice)));
         }
     }
     text
-}
-
-fn as_json(question: &Question) -> Value {
-    let risks = |choice: Choice| (choice.as_str().to_owned(), json!(choice.risk(question)));
-    let choices: serde_json::Map<String, Value> = match question.state {
-        MessageState::Asked => [Choice::SendAgain, Choice::NextStep].map(risks).into_iter().collect(),
-        _ => serde_json::Map::new(),
-    };
-    json!({
-        "message": question.message_id, "person": format!("p_{}", question.person_id.simple()), "channel": question.channel.as_str(),
-        "state": question.state.as_str(), "lane": question.lane, "attempts": question.attempts, "route": question.route.as_str(),
-        "last_call": question.since.and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok()), "choices": choices,
-    })
 }
 
 fn refuse_settled(question: &Question) -> Result<(), Failure> {
@@ -190,15 +191,22 @@ fn refuse_settled(question: &Question) -> Result<(), Failure> {
 }
 
 /// What is decided must happen: a message that is sent again has its attempts anew, and must have the time for them.
-fn refuse_without_effect(question: &Question, args: &Decide) -> Result<(), Failure> {
+fn refuse_without_effect(known: &Known<'_>, args: &Decide) -> Result<(), Failure> {
     match (args.choice, args.hours) {
         (Choice::NextStep, Some(_)) => {
             Err(Refusal::of("only a message that is sent again gets a new deadline", "leave `--hours` away"))
         }
-        (Choice::SendAgain, None) if question.is_expired => Err(Refusal::of(
+        (Choice::SendAgain, None) if known.question.is_expired => Err(Refusal::of(
             "the deadline for sending this message is over: it would be given up without a call",
             "give it a new one, such as `--hours 48`, or choose next-step",
         )),
+        (Choice::SendAgain, _) => match known.wait_until() {
+            Some(at) => Err(Refusal::of(
+                "the last call may still be on its way to the provider: a second one could cross it",
+                format!("wait until {}, look again, then decide", when(at)),
+            )),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -212,8 +220,10 @@ async fn decide(context: &Context, args: Decide) -> Result<(), Failure> {
     }
     let question = store.load_question(incident.key, args.message).await?;
     refuse_settled(&question)?;
-    refuse_without_effect(&question, &args)?;
-    eprintln!("{}: {}.", args.choice.as_str(), args.choice.risk(&question));
+    let desk = Desk::open(context)?;
+    let known = desk.known(&question, &store.load_plan_of(incident.key, args.message).await?);
+    refuse_without_effect(&known, &args)?;
+    eprintln!("{}: {}.", args.choice.as_str(), known.risk(args.choice.decision()));
     let deadline_ms = args.hours.map(|hours| hours * HOUR_MS);
     let command = json!({
         "command": "unknown decide", "incident": incident.incident_id, "message": args.message, "choice": args.choice.as_str(), "reason": args.reason,

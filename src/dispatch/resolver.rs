@@ -171,10 +171,10 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
     follow(office, row, rule, "no_lookup").await
 }
 
-/// Whether the first call lies so far back that its provider may have forgotten what became of it.
+/// Whether the first call may lie so far back that its provider has forgotten what became of it.
 fn is_forgotten(row: &Due, account: &Account) -> bool {
     let retention = account.capabilities().retention.unwrap_or(REMEMBERED);
-    u128::try_from(row.since_first_claim_ms).is_ok_and(|since| since >= retention.as_millis())
+    row.since_first_claim_ms.is_none_or(|since| u128::try_from(since).is_ok_and(|since| since >= retention.as_millis()))
 }
 
 /// The rule that was approved with the plan for this lane; a plan that was made before plans said so leaves it to the settings.
@@ -217,9 +217,14 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
     // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
     let frozen = frozen(office, row, absence).await?;
-    let since = time::OffsetDateTime::now_utc() - time::Duration::milliseconds(row.since_first_claim_ms);
-    let answer = account.provider.look_up(Sought { reference, frozen: frozen.as_ref(), since: Some(since) }).await;
+    let now = time::OffsetDateTime::now_utc();
+    let since = row.since_first_claim_ms.map(|ms| now - time::Duration::milliseconds(ms));
+    let answer = account.provider.look_up(Sought { reference, frozen: frozen.as_ref(), since }).await;
     crate::failpoint::reach("lookup_sent_not_committed").await;
+    if answer == LookUp::Absent {
+        // For whoever has to decide: "not there" that proves nothing is more than no answer.
+        office.store.record_absent(lookup_id).await?;
+    }
     match (answer, absence) {
         (LookUp::Found(seen), _) => record_found(office, row, account, lookup_id, &seen, "found").await,
         (LookUp::Absent, Absence::ProvesAfter(_)) if absence.counts(office, row) => {
@@ -261,7 +266,7 @@ async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &D
         after_send_by_ms: timeout_ms + d.network_margin_ms,
         until_ms: life_ms - span_ms - timeout_ms - d.network_margin_ms,
     };
-    if row.since_first_claim_ms >= window.until_ms {
+    if row.since_first_claim_ms.is_none_or(|since| since >= window.until_ms) {
         return apply(office, row, Cause::Ask, "key_expired").await;
     }
     if row.since_send_by_ms > window.after_send_by_ms && repeat(office, watch, row, window).await? {

@@ -47,7 +47,7 @@ const BYTES_MAX: usize = 5_000_000;
 const PAGES_MAX: u32 = 10;
 
 /// Errors of the lane's own settings or of our account: nobody's letter would be taken.
-const OURS: &[&str] = &[
+pub(super) const OURS: &[&str] = &[
     "billing_address_required",
     "feature_limit_reached",
     "foreign_return_address",

@@ -50,7 +50,7 @@ const CLOCKS: time::Duration = time::Duration::minutes(5);
 /// Errors of the recipient: another number might be taken, this one never.
 const RECIPIENT: &[u64] = &[21211, 21214, 21265, 21408, 21421, 21610, 21612, 21614, 21635];
 /// Errors of the lane's own settings: nobody's message would be taken.
-const OURS: &[u64] = &[20005, 20404, 21212, 21603, 21606, 21609, 21659, 21660, 21661, 21703];
+pub(super) const OURS: &[u64] = &[20005, 20404, 21212, 21603, 21606, 21609, 21659, 21660, 21661, 21703];
 /// This sender's queue is full; nothing was taken.
 const QUEUE_FULL: u64 = 21611;
 /// The account's messages of 24 hours are used up; nothing was taken.

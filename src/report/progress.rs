@@ -6,6 +6,7 @@ use crate::config::Lane;
 use crate::dispatch::plan::outlook::{outlook, rooms};
 use crate::model::forecast::{LaneRoom, Outlook};
 use crate::provider::Account;
+use crate::provider::stop::{Stop, stop};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::metrics::{LaneLoad, LanePause};
@@ -33,7 +34,24 @@ pub struct LaneStatus {
     /// Calls accepted within the last minute.
     pub accepted_last_minute: i64,
     /// Why nothing is sent at the moment.
-    pub pause: Option<LanePause>,
+    pub pause: Option<Rest>,
+}
+
+/// Why a lane sends nothing for a while, and what to do now.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Rest {
+    /// Until when, and the code that stopped it.
+    #[serde(flatten)]
+    pub pause: LanePause,
+    /// The same in words.
+    #[serde(flatten)]
+    pub stop: Stop,
+}
+
+impl From<LanePause> for Rest {
+    fn from(pause: LanePause) -> Self {
+        Self { stop: stop(&pause.code), pause }
+    }
 }
 
 /// The newest plan of an incident.
@@ -161,7 +179,7 @@ pub async fn lane_statuses(store: &Store, lanes: &BTreeMap<String, Lane>) -> Res
         let load = loads.remove(&(Some(name.clone()), lane.channel.clone())).unwrap_or_default();
         statuses.push(LaneStatus {
             accepted_last_minute: accepted.get(name).copied().unwrap_or(0),
-            pause: pauses.remove(name),
+            pause: pauses.remove(name).map(Rest::from),
             lane: Some(name.clone()),
             channel: lane.channel.clone(),
             per_second: Some(lane.per_second),
@@ -170,7 +188,7 @@ pub async fn lane_statuses(store: &Store, lanes: &BTreeMap<String, Lane>) -> Res
         });
     }
     for ((lane, channel), load) in loads {
-        let pause = lane.as_ref().and_then(|l| pauses.remove(l));
+        let pause = lane.as_ref().and_then(|l| pauses.remove(l)).map(Rest::from);
         statuses.push(LaneStatus { lane, channel, per_second: None, is_live: None, load, accepted_last_minute: 0, pause });
     }
     Ok(statuses)

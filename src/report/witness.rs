@@ -11,6 +11,7 @@ use super::replay::{Replay, visit};
 use super::tally::Tally;
 use super::words::noun;
 use crate::model::state::Channel;
+use crate::provider::stop::stop;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use duly_ledger::Event;
@@ -242,7 +243,7 @@ fn reliability(tally: &Tally, programs: &Programs) -> Section {
         figure(failed)
     )];
     items.extend(programs.lane_stops.iter().map(|((lane, code), n)| {
-        let why = why_stopped(code);
+        let why = stop(code).why;
         format!("{} the lane {lane} was paused: {why} (code {code}).", count(*n, "time", "times"))
     }));
     if programs.starts.is_empty() {
@@ -260,18 +261,6 @@ fn reliability(tally: &Tally, programs: &Programs) -> Section {
         &[3],
     );
     if more > 0 { section.text(format!("{more} more are in `--json`.")) } else { section }
-}
-
-/// Why a lane was paused, by the code of its event.
-fn why_stopped(code: &str) -> &'static str {
-    match code {
-        "sick" => "many of its calls failed, were refused or took too long",
-        "redirect" => "its provider sent calls on to another address, and nobody follows there",
-        "401" | "403" => "its provider refused the account's credentials",
-        "402" => "its provider refused for want of money",
-        "429_daily" => "the account's limit of the day was used up",
-        _ => "its provider refused whatever it was given",
-    }
 }
 
 fn truth() -> Section {

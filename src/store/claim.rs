@@ -149,7 +149,8 @@ impl Unit {
         Ok(rows.into_iter().map(|row| ((row.plan_no, row.lanes), (row.plan_no, row.night))).unzip())
     }
 
-    /// Repeats that the provider's guarantee does not cover at this moment, by the database's clock.
+    /// Repeats that the provider's guarantee does not cover at this moment, by the database's clock. Where a restore lost the
+    /// calls before the first one on record, the key may be older than that.
     async fn outside_repeat_window(&mut self, intents: &[Intent]) -> Result<HashSet<Uuid>, StoreError> {
         let windows: Vec<(Uuid, RepeatWindow)> = intents.iter().filter_map(|i| Some((i.message_id, i.repeat?))).collect();
         if windows.is_empty() {
@@ -162,7 +163,9 @@ impl Unit {
             r#"select j.message_id as "message_id!" from unnest($3::uuid[], $4::bigint[], $5::bigint[]) as j (message_id, after_ms, until_ms)
                 where not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = j.message_id
                     having max(a.send_by) + j.after_ms * interval '1 millisecond' < duly_now()
-                       and min(a.claimed_at) + j.until_ms * interval '1 millisecond' > duly_now())"#,
+                       and min(a.claimed_at) + j.until_ms * interval '1 millisecond' > duly_now()
+                       and not exists (select from restored_call r where r.controller_id = $1 and r.incident_no = $2 and r.message_id = j.message_id
+                           and r.at < min(a.claimed_at)))"#,
             self.incident.controller_id,
             self.incident.incident_no,
             &messages,

@@ -28,8 +28,9 @@ pub struct Due {
     pub provider_id: Option<String>,
     /// Milliseconds since the newest attempt's `send_by`; negative before it.
     pub since_send_by_ms: i64,
-    /// Milliseconds since the first claim.
-    pub since_first_claim_ms: i64,
+    /// Milliseconds since the first call can have begun, reckoned from the oldest moment that is possible; `None`: nothing is
+    /// known of that, and its provider may have forgotten it.
+    pub since_first_claim_ms: Option<i64>,
     /// Whether our own deadline for sending passed.
     pub is_expired: bool,
     /// Whether the newest attempt's frozen bytes are on record; those of the time before a restore may be lost.
@@ -127,7 +128,8 @@ impl Store {
     }
 
     /// Lists open messages whose deadline passed or whose attempts are used up, oldest first; nothing is given up while a
-    /// hold or a pause keeps it. A queued message whose lease ran out is simply due again.
+    /// hold or a pause keeps it. A queued message whose lease ran out is simply due again. Where a restore lost the row of the
+    /// first call, that one began when its event says; without an event, not before its plan was started.
     pub async fn list_due(&self, limit: i64, attempts_max: u32) -> Result<Vec<Due>, StoreError> {
         let rows = sqlx::query!(
             r#"select m.controller_id as "controller_id!", m.incident_no as "incident_no!", m.message_id as "message_id!", m.person_id as "person_id!",
@@ -137,7 +139,12 @@ impl Store {
                           and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!",
                       coalesce(r.reference, a.reference) as reference, coalesce(octet_length(a.request), 0) > 0 as "has_request!",
                       (extract(epoch from duly_now() - greatest(a.send_by, r.at)) * 1000)::bigint as since_send_by_ms,
-                      (extract(epoch from duly_now() - f.claimed_at) * 1000)::bigint as since_first_claim_ms,
+                      (extract(epoch from duly_now() - case when f.claimed_at <= coalesce(r.at, f.claimed_at) then f.claimed_at else least(
+                          (select min(b.claimed_at) from attempt b where b.controller_id = m.controller_id and b.incident_no = m.incident_no and b.message_id = m.message_id),
+                          (select min((convert_from(e.body, 'UTF8')::jsonb ->> 't')::timestamptz) from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no and e.person_id = m.person_id and e.message_id = m.message_id and e.kind = 'message.intent'),
+                          case when r.message_id is not null then coalesce(
+                              (select min((convert_from(e.body, 'UTF8')::jsonb ->> 't')::timestamptz) from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no and e.person_id is null and e.plan_no = m.plan_no and e.plan_to = 'running'),
+                              (select q.prepared_at from plan q where q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no)) end) end) * 1000)::bigint as since_first_claim_ms,
                       coalesce((select o.provider_id from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
                           and o.message_id = m.message_id and o.provider_id is not null
                           and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
@@ -186,7 +193,7 @@ impl Store {
                     reference: row.reference,
                     provider_id: row.provider_id,
                     since_send_by_ms: row.since_send_by_ms.unwrap_or(0),
-                    since_first_claim_ms: row.since_first_claim_ms.unwrap_or(0),
+                    since_first_claim_ms: row.since_first_claim_ms,
                     is_expired: row.is_expired,
                     has_request: row.has_request,
                     was_posted: row.was_posted,
@@ -254,5 +261,14 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(lookup_id)
+    }
+
+    /// Puts on record that a provider answered a look-up, and knew nothing of our reference. Found ids come with the event
+    /// that they cause; a look-up without either had no answer that means anything.
+    pub async fn record_absent(&self, lookup_id: Uuid) -> Result<(), StoreError> {
+        sqlx::query!("update lookup set found = '{}' where lookup_id = $1 and found is null", lookup_id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 }

@@ -28,8 +28,17 @@ pub struct LanePause {
     /// Nothing is queued before.
     #[serde(with = "time::serde::rfc3339")]
     pub until: OffsetDateTime,
-    /// Why: 401, 402, 403, redirect.
+    /// Why: 401, 402, 403, a redirect's status, `sick`…; the provider's table of stops has its words.
     pub code: String,
+}
+
+/// How the calls of a lane ended that are looked at together.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LaneSigns {
+    /// Calls that tell something.
+    pub calls: i64,
+    /// Of them those that ended badly or took too long.
+    pub bad: i64,
 }
 
 /// What waits for its deadline, over all incidents.
@@ -96,6 +105,17 @@ impl Store {
         let rows =
             sqlx::query!("select lane, until, code from lane_pause where until > duly_now()").fetch_all(&self.pool).await?;
         Ok(rows.into_iter().map(|row| (row.lane, LanePause { until: row.until, code: row.code })).collect())
+    }
+
+    /// How the calls of lanes ended of late, where one of them ended badly.
+    pub async fn list_lane_signs(&self) -> Result<BTreeMap<String, LaneSigns>, StoreError> {
+        let rows = sqlx::query!(
+            "select lane, calls, bad from lane_health where window_from > duly_now() - $1::bigint * interval '1 millisecond'",
+            self.deadlines.health.window_ms
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.lane, LaneSigns { calls: row.calls, bad: row.bad })).collect())
     }
 
     /// Lanes that rest, or whose rest is over and that a single call tries.

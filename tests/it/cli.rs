@@ -6,6 +6,7 @@ mod broken;
 mod close;
 mod cut;
 pub mod desk;
+mod lanes;
 mod plans;
 mod signatures;
 mod terminal;

@@ -2,6 +2,7 @@
 //! too; who does not says why, and by whom it is held. A new one is added to `candidates`.
 
 mod candidates;
+mod postbird;
 
 use candidates::{Candidate, REFERENCE, SECRET, Speech, candidates};
 use duly::model::step::Answer;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 
+/// Lines of code that the example may have.
+const EXAMPLE_LINES_MAX: usize = 110;
 /// Where no folder can be made.
 const NOWHERE: &str = "/proc/no-such-place";
 /// Ids come from receipts too, and must not lead a request or a file name elsewhere.
@@ -52,7 +55,8 @@ fn every_provider_is_asked_for_every_channel_that_it_serves_or_says_who_asks_it(
         }
     }
     for candidate in &all {
-        assert!(KINDS.contains(&candidate.kind), "{} is no word of the settings", candidate.kind);
+        let is_set = KINDS.contains(&candidate.kind);
+        assert_ne!(is_set, candidate.example.is_some(), "{} is a word of the settings, or an example", candidate.kind);
         let Speech::Own(own) = &candidate.speech else { continue };
         assert!(!own.why.is_empty() && !own.suites.is_empty(), "{}", candidate.name());
         for suite in own.suites {
@@ -60,6 +64,19 @@ fn every_provider_is_asked_for_every_channel_that_it_serves_or_says_who_asks_it(
             assert!(text.contains("#[test]") || text.contains("#[tokio::test"), "{suite} holds nobody to anything");
         }
     }
+}
+
+/// Whoever copies it gets what compiles and keeps the suite.
+#[test]
+fn the_example_of_the_guide_is_a_whole_provider_and_is_the_one_that_is_asked_here() {
+    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (guide, code) = (read("docs/write-a-provider.md"), read("tests/it/conformance/postbird.rs"));
+    let blocks: Vec<&str> = guide.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+
+    assert_eq!(blocks, [code.as_str()], "docs/write-a-provider.md has another example than the one that is compiled and asked");
+    assert!(all().iter().any(|candidate| candidate.example.is_some()));
+    let lines = code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    assert!(lines <= EXAMPLE_LINES_MAX, "{lines} lines are no hundred any more");
 }
 
 #[tokio::test]
@@ -102,8 +119,11 @@ fn what_was_frozen_reads_back_with_its_destination_and_content() {
             Item::Letter { pdf, .. } => pdf.to_vec(),
         };
 
-        assert_eq!(read_request(frozen.bytes()).unwrap().0, sent.destination(), "{}", candidate.name());
-        assert_eq!(read_content(frozen.bytes()).unwrap().0, content, "{}", candidate.name());
+        let read = match candidate.example {
+            Some(read_back) => read_back(&frozen.thaw().unwrap()).map(|read| (read.destination, read.content)).unwrap(),
+            None => (read_request(frozen.bytes()).unwrap().0, read_content(frozen.bytes()).unwrap().0),
+        };
+        assert_eq!(read, (sent.destination(), content), "{}", candidate.name());
     }
 }
 

@@ -187,8 +187,10 @@ async fn a_lane_is_checked_without_reaching_anybody_and_says_whom_it_reaches() {
         "provider",
         "check",
         "notify",
+        "--json",
     ]);
     assert!(wrong.code == 1 && wrong.err.contains("refuses the credentials"), "{wrong:?}");
+    assert!(wrong.json()["error"].as_str().unwrap().contains("refuses the credentials"), "{wrong:?}");
     let own = "lanes.notify.url=https://api.notifications.service.gov.uk";
     duly(&["--set", own, "provider", "check", "notify"])
         .refused("`lanes.notify.url` is the provider's own address", "correct `lanes.notify.url`");

@@ -3,6 +3,7 @@
 mod beyond;
 mod crashes;
 mod decisions;
+mod forgotten;
 pub mod ground;
 mod keys;
 mod noticed;

@@ -2,8 +2,7 @@
 
 use crate::cli::output::{Paint, count, figure, when};
 use crate::dispatch::batches::Lost;
-use crate::report::progress::Progress;
-use crate::store::metrics::LanePause;
+use crate::report::progress::{LaneStatus, Progress};
 
 /// Lanes that are full for today, and when the last message of each plan leaves.
 pub fn waiting(progress: &Progress) -> Vec<String> {
@@ -63,13 +62,13 @@ pub fn lacks_words(lost: Lost) -> String {
     format!("and lacks {} and {}", n(lost.batches, "batch", "batches"), n(lost.messages, "message", "messages"))
 }
 
-/// What somebody may do about a lane that rests.
-pub fn pause_words(pause: Option<&LanePause>) -> &'static str {
-    match pause.map(|pause| pause.code.as_str()) {
-        Some("sick") => "its calls failed, were refused or took too long; one is tried then, and nothing is lost meanwhile",
-        Some("429_daily") => "its provider takes nothing more today; nothing is lost and no attempt is spent",
-        Some("folder") => "look at its folder: its disk, its rights, whose it is; nothing is lost meanwhile",
-        Some("folder_older") => "its folder is an older copy: put the newest one back; nothing is lost meanwhile",
-        _ => "see its credentials and credit; one call is tried then, nothing is lost and no attempt is spent",
-    }
+/// Lanes that rest, and what somebody does about each.
+pub fn resting(progress: &Progress, paint: Paint) -> Vec<String> {
+    let line = |lane: &LaneStatus| {
+        let (name, rest) = (lane.lane.as_deref()?, lane.pause.as_ref()?);
+        let until = when(rest.pause.until);
+        let what = format!("lane {name} is paused until {until}, {} (code {}):", rest.stop.why, rest.pause.code);
+        Some(format!("  {} {}", paint.asks(&what), rest.stop.remedy))
+    };
+    progress.lanes.iter().filter_map(line).collect()
 }

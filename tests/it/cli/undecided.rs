@@ -1,9 +1,12 @@
 //! Calls of which nobody knows how they ended: a person decides once, signs, and sees what each choice risks.
 
 use super::desk::Desk;
-use duly::model::step::Cause;
+use crate::support::eventually;
+use duly::model::health::Sign;
+use duly::model::step::{Answer, Cause};
 use duly::store::Store;
 use duly::store::claim::Intent;
+use duly::store::outcome::Outcome;
 use duly::store::unit::Note;
 use serde_json::json;
 use uuid::Uuid;
@@ -43,7 +46,9 @@ pub async fn ask(desk: &Desk) -> (Uuid, Uuid) {
 
 #[tokio::test]
 async fn a_message_whose_deadline_is_over_is_sent_again_only_with_a_new_one() {
-    let desk = Desk::running("decide_deadline").await;
+    let mut desk = Desk::running("decide_deadline").await;
+    desk.set("DULY_DISPATCH__REQUEST_TIMEOUT_MS", "100");
+    desk.set("DULY_DISPATCH__NETWORK_MARGIN_MS", "100");
     let (message, _) = ask(&desk).await;
     desk.sabotage("update message set expires_at = now() - interval '1 hour' where state = 'asked'").await.unwrap();
     let pool = sqlx::PgPool::connect(&desk.url).await.unwrap();
@@ -58,12 +63,76 @@ async fn a_message_whose_deadline_is_over_is_sent_again_only_with_a_new_one() {
     desk.duly("bob", &[&decide[..], &["next-step", "--hours", "48"]].concat())
         .refused("only a message that is sent again", "leave");
     assert_eq!(signed().await, before, "what is refused leaves no signature");
+    let listed = async || desk.duly("ann", &["unknown", "list", "--incident", "cards", "--json"]).fine().json();
+    eventually("the call can arrive no more", async || listed().await[0]["send_again_refused_until"].is_null()).await;
     let decided = desk.duly("bob", &[&decide[..], &["send-again", "--hours", "48", "--json"]].concat()).fine();
 
     assert_eq!(decided.json()["state"], "ready");
     let until = "select count(*) from message where state = 'ready' and attempt = 1 and counted_from = 1 and expires_at between now() + interval '47 hours' and now() + interval '49 hours'";
     assert_eq!(sqlx::query_scalar::<_, i64>(until).fetch_one(&pool).await.unwrap(), 1);
     desk.duly("ann", &["audit"]).fine();
+}
+
+#[tokio::test]
+async fn whoever_decides_sees_what_is_known_of_the_call_and_sends_again_only_once_it_can_arrive_no_more() {
+    let desk = Desk::running("decide_known").await;
+    let (message_id, person_id) = ask(&desk).await;
+    let store = Store::connect(&desk.url, 2, crate::support::deadlines()).await.unwrap();
+    let incident = store.load_incident("cards").await.unwrap().key;
+    let late = Outcome { message_id, person_id, answer: Answer::Unknown, code: "timeout".into(), ..nothing() };
+    store.record_outcomes(incident, &[late]).await.unwrap();
+    store.insert_lookup(incident, message_id, 1).await.unwrap();
+    let list = ["unknown", "list", "--incident", "cards"];
+    let listed = async || desk.duly("ann", &[&list[..], &["--json"]].concat()).fine().json()[0].clone();
+    assert_eq!(listed().await["look_ups"]["answer"], "no_answer");
+    let lookup = store.insert_lookup(incident, message_id, 1).await.unwrap();
+    store.record_absent(lookup).await.unwrap();
+
+    let known = listed().await;
+    assert_eq!((&known["outcome"], &known["code"]), (&json!("unknown"), &json!("timeout")), "{known}");
+    assert_eq!((&known["look_ups"]["count"], &known["look_ups"]["answer"]), (&json!(2), &json!("nothing")), "{known}");
+    assert_eq!(known["reference"], "07".repeat(16));
+    let times = ["last_call", "answered_at", "may_have_left_until", "may_arrive_until"].map(|name| known[name].as_str().unwrap());
+    assert!(times[0] < times[2] && times[2] < times[3] && known["look_ups"]["last_at"].is_string(), "{known}");
+    assert_eq!(known["send_again_refused_until"], known["may_arrive_until"]);
+    assert!(known["can_look_up"].as_str().unwrap().contains("no look-up"), "{known}");
+    assert!(known["can_repeat"].as_str().unwrap().starts_with("no"), "{known}");
+    let text = desk.duly("ann", &list).fine().out;
+    for said in [
+        "no answer came in time (code timeout)",
+        "2 were made",
+        "the provider has nothing under this reference",
+        &"07".repeat(16),
+        "no: the provider has no look-up",
+        "gets it twice",
+        "this person gets both",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+
+    let message = message_id.to_string();
+    let again = ["unknown", "decide", &message, "--incident", "cards", "--choice", "send-again", "--reason", "docket 7"];
+    desk.duly("bob", &again).refused("the last call may still be on its way to the provider", "wait until");
+    let next = ["unknown", "decide", &message, "--incident", "cards", "--choice", "next-step", "--reason", "docket 7"];
+    desk.duly("bob", &next).fine();
+}
+
+/// The outcome of a first call that tells nothing.
+fn nothing() -> Outcome {
+    Outcome {
+        message_id: Uuid::nil(),
+        person_id: Uuid::nil(),
+        attempt: 1,
+        answer: Answer::NotTaken,
+        provider_id: None,
+        code: String::new(),
+        pause: None,
+        parts: None,
+        cost: None,
+        differs: None,
+        sign: Sign::Nothing,
+        retry_in_ms: 0,
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Everyone whom the suite asks, once for each channel. A new provider is added here.
 
+use super::postbird::{self, Postbird};
 use duly::config::Lane;
 use duly::model::state::Channel;
 use duly::provider::described::DescribedProvider;
 use duly::provider::file::{self, Folder};
+use duly::provider::frozen::Thawed;
 use duly::provider::http::HttpProvider;
 use duly::provider::lob::Lob;
 use duly::provider::notify::Notify;
@@ -11,7 +13,7 @@ use duly::provider::sandbox::Sandbox;
 use duly::provider::smtp::{self, Smtp};
 use duly::provider::stannp::Stannp;
 use duly::provider::twilio::Twilio;
-use duly::provider::wire::Wire;
+use duly::provider::wire::{ReadBack, Wire};
 use duly::provider::{Item, Outbound, Provider, Word};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -59,6 +61,8 @@ pub struct Candidate {
     /// Where a letter of its may go.
     address: Vec<String>,
     postage_class: &'static str,
+    /// How an example reads its frozen requests back: no setting names it.
+    pub example: Option<fn(&Thawed<'_>) -> Option<ReadBack>>,
 }
 
 impl Candidate {
@@ -151,6 +155,7 @@ fn by_wire<W: Wire>(make: impl Fn() -> W, channel: Channel, id: &'static str) ->
         id,
         address: address("AB1 2CD"),
         postage_class: "second",
+        example: None,
     }
 }
 
@@ -163,6 +168,7 @@ fn by_itself(kind: &'static str, provider: impl Provider + 'static, own: Own, ch
         id: REFERENCE,
         address: address("AB1 2CD"),
         postage_class: "second",
+        example: None,
     }
 }
 
@@ -177,6 +183,10 @@ pub fn candidates(folder: &Path) -> Vec<Candidate> {
             address: address("Portland, OR 97201"),
             postage_class: "first",
             ..by_wire(|| Lob::new(&letter(), Channel::Letter), Channel::Letter, "ltr_4868c3b754655f90")
+        },
+        Candidate {
+            example: Some(postbird::read_back),
+            ..by_wire(|| Postbird { api_key: SECRET.into(), receipt_token: SECRET.into() }, Channel::Letter, "pb-1")
         },
         by_itself(smtp::KIND, Smtp::new(&lane(Channel::Email, "smtp://127.0.0.1:1", ""), SOON).unwrap(), RELAY, Channel::Email),
     ];

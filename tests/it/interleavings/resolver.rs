@@ -50,7 +50,7 @@ impl Walk {
             Class::Strong | Class::Lagging => self.look_up(row).await,
             Class::Idempotent => {
                 let window = RepeatWindow { after_send_by_ms: MARGIN_MS, until_ms: KEY_LIFE_MS - SEND_BY_MS - MARGIN_MS };
-                if row.since_first_claim_ms >= window.until_ms {
+                if row.since_first_claim_ms.is_none_or(|since| since >= window.until_ms) {
                     return self.apply(&row, Cause::Ask).await;
                 }
                 // Sleeps now and then between its look and its claim, as any process may.

@@ -99,13 +99,19 @@ async fn a_look_up_that_says_something_else_than_its_event_is_found() {
 
     for (what, statement) in [
         ("nothing was found", "update lookup set found = null"),
-        ("something was found that was absent", "update lookup set found = array['sb_0'] where found is null"),
-        ("it was asked before the call could end", "update lookup set sent_at = sent_at - interval '1 hour' where found is null"),
+        (
+            "something was found that was absent",
+            "update lookup set found = array['sb_0'] where coalesce(cardinality(found), 0) = 0",
+        ),
+        (
+            "it was asked before the call could end",
+            "update lookup set sent_at = sent_at - interval '1 hour' where coalesce(cardinality(found), 0) = 0",
+        ),
         (
             "it was asked too early",
-            "update lookup l set sent_at = a.send_by from attempt a where found is null and a.message_id = l.message_id and a.attempt = l.attempt",
+            "update lookup l set sent_at = a.send_by from attempt a where coalesce(cardinality(found), 0) = 0 and a.message_id = l.message_id and a.attempt = l.attempt",
         ),
-        ("nobody asked", "delete from lookup where found is null"),
+        ("nobody asked", "delete from lookup where coalesce(cardinality(found), 0) = 0"),
     ] {
         change(&stage, statement).await;
         let found = codes(&audit(&stage).await);
