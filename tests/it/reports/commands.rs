@@ -234,6 +234,7 @@ async fn a_persons_pack_is_made_by_the_command_for_whom_the_reference_names_and_
         said.err.contains("The file holds personal data") && !said.err.contains("PN2") && !said.out.contains("PN2"),
         "{said:?}"
     );
+    assert_eq!(desk.stage.count("select count(*) from event where kind = 'contact.viewed'").await, 1, "a look is a fact");
     let report = check(&desk.stage, &own);
     assert_eq!((report.verdict, report.kind), (Verdict::Good, "person"), "{:?}", report.findings.kept);
     let keys: Value = serde_json::from_slice(&file(&own, "keys.json")).unwrap();
