@@ -25,7 +25,8 @@ test: ## Everything that must pass
 	@$(call beside_services,cargo test --workspace --no-run)
 	@$(environment); mkdir -p target; cargo test --workspace 2>&1 | tee target/test.log
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
-	  END { printf "\nIn all: %d passed; %d failed; %d ignored\n", passed, failed, ignored; exit failed > 0 || passed == 0 }' target/test.log
+	  /SKIPPED: / { sub(/.*SKIPPED: /, "SKIPPED: "); if (!said[$$0]++) skipped = skipped "\n" $$0 } \
+	  END { printf "\nIn all: %d passed; %d failed; %d ignored%s\n", passed, failed, ignored, skipped; exit failed > 0 || passed == 0 }' target/test.log
 	@if command -v node >/dev/null; then node tests/page/run.mjs --against target/debug/duly-verify && \
 	    { node tests/page/run.mjs || { code=$$?; [ $$code = 77 ] || exit $$code; }; }; \
 	  else echo "SKIPPED: docs/verify.html was not tried in a browser: there is no node"; fi

@@ -3,6 +3,7 @@
 pub mod authority;
 mod hand_over;
 mod made_up;
+mod metrics;
 pub mod relay;
 mod stamps;
 mod witness;

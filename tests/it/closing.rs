@@ -97,18 +97,19 @@ async fn a_closed_incident_takes_no_list_row_plan_or_approval_by_any_way() {
     assert!(closed(store.insert_rows(key, 1, &[row]).await.unwrap_err()));
     assert!(closed(store.open_list(key, "file", Some(b"another"), b"key").await.unwrap_err()));
     assert!(store.load_incident("test").await.unwrap().check_open().is_err());
-    for attack in [
-        "insert into list_freeze (controller_id, incident_no, list_no, people, manifest_root) select controller_id, incident_no, 1, 1, sha256('') from incident",
-        "insert into plan (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by)
-         select controller_id, incident_no, 2, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by from plan",
-        "update incident set closed_at = null",
-    ] {
-        let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("set role duly_app; {attack}"))).execute(&owner(&world).await).await;
-        let code = refused.unwrap_err().into_database_error().unwrap().code().map(|code| code.into_owned());
-        assert!(code == Some("DU012".into()) || code == Some("42501".into()), "{attack}: {code:?}");
+    let freeze = "insert into list_freeze (controller_id, incident_no, list_no, people, manifest_root)
+         select controller_id, incident_no, 1, 1, sha256('') from incident";
+    let plan = "insert into plan (controller_id, incident_no, plan_no, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by)
+         select controller_id, incident_no, 2, body, hash, message_deadline_ms, postage_class, lanes, is_urgent, prepared_by from plan";
+    for (attack, expected) in [(freeze, "DU012"), (plan, "DU012"), ("update incident set closed_at = null", "42501")] {
+        let refused =
+            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("set role duly_app; {attack}"))).execute(&owner(&world).await).await;
+        assert_eq!(refused.unwrap_err().into_database_error().unwrap().code().as_deref(), Some(expected), "{attack}");
     }
     let plan = store.load_plan(key, 1).await.unwrap();
-    assert!(store.move_plan(key, &plan, &PAUSE, &world.users.bob).await.is_err());
+    let refused = store.move_plan(key, &plan, &PAUSE, &world.users.bob).await.unwrap_err();
+    let StoreError::Database(error) = refused else { panic!("{refused:?}") };
+    assert_eq!(error.0.as_database_error().unwrap().code().as_deref(), Some("DU004"), "a plan stands still");
     assert_eq!(store.audit(key).await.unwrap(), []);
 }
 
@@ -132,7 +133,10 @@ async fn an_incident_is_closed_by_exactly_the_signed_command_or_not_at_all() {
     refused("incident.closed", incident_close(id, Some("abroad")), json!({"reason": "all told"})).await;
     refused("incident.closed", incident_close(Uuid::nil(), None), json!({})).await;
     refused("incident.reopened", incident_reopen(id, "x"), json!({"reason": "x"})).await;
-    assert!(store.insert_event(scope, "incident.closed", Map::new()).await.is_err());
+    let StoreError::Database(error) = store.insert_event(scope, "incident.closed", Map::new()).await.unwrap_err() else {
+        panic!("no refusal")
+    };
+    assert_eq!(error.0.as_database_error().unwrap().code().as_deref(), Some("DU009"), "by nobody's command");
 }
 
 #[tokio::test]

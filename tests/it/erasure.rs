@@ -1,6 +1,7 @@
 //! Whoever was told can be erased: nothing personal can be read again by any key, and every proof still holds.
 
 mod by_hand;
+mod proofs;
 
 use crate::cli::desk::{Ran, run};
 use crate::support::{Lane, Setup, Stage, deadlines, produced, write_private};

@@ -115,7 +115,8 @@ async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
     assert_eq!(desk.duly("ann", &["audit", "--json"]).fine().json()["holds"], true);
     // A signature over one hash is no review of another.
     let forged = "insert into template_review select sha256('other'), template, reviewed_by, command_id from template_review";
-    assert!(desk.sabotage(forged).await.is_err());
+    let refused = desk.sabotage(forged).await.unwrap_err();
+    assert_eq!(refused.into_database_error().unwrap().code().as_deref(), Some("DU005"));
 }
 
 const GERMAN: &str = "

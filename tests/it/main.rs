@@ -53,6 +53,7 @@ mod restore;
 mod sabotage;
 mod schedulers;
 mod schema;
+mod self_audit;
 mod sequencer;
 mod sick_lanes;
 mod soak;

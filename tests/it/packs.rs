@@ -2,6 +2,7 @@
 //! the same bytes.
 
 mod foreign;
+mod readers;
 
 use crate::support::{Stage, skipped};
 use crate::told::{check, file, files, personal, sequence, told};

@@ -3,7 +3,7 @@
 mod faces;
 
 use crate::cli::desk::{Desk, Ran};
-use crate::support::{Sandbox, Terminal, deadlines, skipped, within};
+use crate::support::{Sandbox, Terminal, deadlines, missing, within};
 use duly::model::step::{Cause, Recall};
 use duly::store::Store;
 use duly::store::unit::Note;
@@ -188,7 +188,7 @@ async fn a_paused_plan_takes_back_what_its_providers_hold_and_says_of_each_what_
 #[tokio::test(flavor = "multi_thread")]
 async fn pausing_and_taking_back_are_two_signatures_and_one_question() {
     if !Terminal::is_there() {
-        return skipped("nobody was asked for a passphrase: there is no script(1) here");
+        return missing("nobody was asked for a passphrase: there is no script(1) here");
     }
     let held = Held::new("recall_asked").await;
     let mut command = held.desk.command(&["plan", "pause", "--incident", "cards", "--recall"]);

@@ -1,5 +1,7 @@
 //! Reports come from the log alone: the same moment gives the same bytes, and their counts are those of the tables.
 
+mod commands;
+
 use crate::told::{PEOPLE, personal, sequence, told};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -1,13 +1,17 @@
 //! Every event takes its place once, whatever happens to who gives the places, and nobody sees a size signed twice.
 
+mod seen;
+
 use crate::support::{Process, Setup, Stage, eventually};
 use duly::evidence::{Archive, sequencer};
 use duly::store::sequencing::LogScope;
 use duly_ledger::{Checkpoint, Event, Frontier, Layer, Signer, Vkey, bundle_entries, entry_bundles, hash_tiles, leaf_hash};
+use seen::Seen;
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Each step of a round at which the sequencer can die.
 const STEPS: [&str; 5] = ["events_taken", "checkpoint_signed", "checkpoint_committed", "tiles_published", "checkpoint_published"];
@@ -28,8 +32,12 @@ fn outside(stage: &Stage, name: &str) -> PathBuf {
     PathBuf::from(&stage.office.settings.evidence.outside).join(origin(stage)).join(name)
 }
 
+fn signer(stage: &Stage, origin: &str) -> Signer {
+    Signer::new(origin, stage.office.settings.log_key().unwrap().bytes()).unwrap()
+}
+
 fn vkey(stage: &Stage) -> Vkey {
-    Signer::new(&origin(stage), stage.office.settings.log_key().unwrap().bytes()).unwrap().vkey().clone()
+    signer(stage, &origin(stage)).vkey().clone()
 }
 
 async fn waiting(stage: &Stage) -> i64 {
@@ -81,6 +89,31 @@ async fn one_more_event(stage: &Stage) {
     stage.office.store.insert_event(scope, "log.marked", Map::new()).await.unwrap();
 }
 
+/// An event in a transaction that is open: once it is committed, its order is that of an earlier one.
+async fn open_event(stage: &Stage) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let event = Event {
+        id: Uuid::now_v7().to_string(),
+        inc: stage.incident.incident_id.to_string(),
+        kind: "log.marked".into(),
+        n: None,
+        person: None,
+        prev: None,
+        at_micros: 1_795_734_000_000_000,
+        detail: Map::new(),
+    };
+    let mut open = stage.owner.begin().await.unwrap();
+    sqlx::query("insert into event (controller_id, incident_no, kind, body, leaf) values ($1, $2, $3, $4, $5)")
+        .bind(stage.incident.key.controller_id)
+        .bind(stage.incident.key.incident_no)
+        .bind(&event.kind)
+        .bind(event.to_bytes().unwrap())
+        .bind(leaf_hash(&event.to_bytes().unwrap()).as_slice())
+        .execute(&mut *open)
+        .await
+        .unwrap();
+    open
+}
+
 #[tokio::test]
 async fn every_event_takes_its_place_once_and_the_copy_outside_verifies() {
     let stage = stage().await;
@@ -108,15 +141,24 @@ async fn every_event_takes_its_place_once_and_the_copy_outside_verifies() {
 async fn a_sequencer_killed_at_any_step_loses_nothing_and_signs_no_size_twice() {
     for step in STEPS {
         let stage = stage().await;
+        sequencer::run_once(archive(&stage)).await.unwrap();
+        let seen = Seen::from_now(&stage);
+        seen.look();
+        // Whoever signs these places anew finds an event between them that was not there the first time.
+        let late = open_event(&stage).await;
+        one_more_event(&stage).await;
         let mut killed = stage.start_at(step, &["scheduler"]);
         killed.reached().await;
+        seen.look();
         one_more_event(&stage).await;
         killed.kill();
+        late.commit().await.unwrap();
 
         let _next = stage.start(&["scheduler"]);
         stage.drain_the_logs().await;
 
         check_outside(&stage).await;
+        assert!(seen.holds(&stage, &origin(&stage)).await >= 2, "{step}");
     }
 }
 
@@ -124,6 +166,7 @@ async fn a_sequencer_killed_at_any_step_loses_nothing_and_signs_no_size_twice() 
 async fn a_frozen_sequencer_that_wakes_up_writes_nothing() {
     for step in ["events_taken", "checkpoint_signed", "tiles_published"] {
         let stage = stage().await;
+        let seen = Seen::from_now(&stage);
         let mut frozen = stage.start_at(step, &["scheduler"]);
         frozen.reached().await;
         frozen.freeze();
@@ -133,12 +176,14 @@ async fn a_frozen_sequencer_that_wakes_up_writes_nothing() {
         one_more_event(&stage).await;
         stage.drain_the_logs().await;
         let size = check_outside(&stage).await;
+        seen.look();
 
         wake(&frozen);
         one_more_event(&stage).await;
         stage.drain_the_logs().await;
 
         assert_eq!(check_outside(&stage).await, size + 1, "{step}");
+        assert!(seen.holds(&stage, &origin(&stage)).await >= 2, "{step}");
     }
 }
 
@@ -150,19 +195,23 @@ fn wake(frozen: &Process) {
 #[tokio::test]
 async fn who_leads_again_after_another_goes_on_from_where_the_other_ended() {
     let stage = stage().await;
+    let seen = Seen::from_now(&stage);
     let first = stage.start(&["scheduler"]);
     eventually("the first one leads", async || checkpoints(&stage).await > 0 && stage.is_published().await).await;
     first.freeze();
+    seen.look();
     let mut second = stage.start(&["scheduler"]);
     one_more_event(&stage).await;
     stage.drain_the_logs().await;
     second.kill();
+    seen.look();
 
     first.thaw();
     one_more_event(&stage).await;
     stage.drain_the_logs().await;
 
     check_outside(&stage).await;
+    assert!(seen.holds(&stage, &origin(&stage)).await >= 3);
     assert!(!first.log().contains("set aside"), "{}", first.log());
 }
 
@@ -306,26 +355,33 @@ async fn the_application_cannot_change_what_is_signed() {
     let stage = stage().await;
     sequencer::run_once(archive(&stage)).await.unwrap();
 
-    for attack in [
-        "delete from sequenced",
-        "update sequenced set first_seq = first_seq + 1000",
-        "insert into sequenced select log_no, generation, first_seq + 1000, ords from sequenced",
-        "delete from checkpoint",
-        "update checkpoint set note = 'x'",
-        "delete from log_tile",
-        "update log_tile set hashes = sha256('other')",
-        "update log_tile set tile_no = tile_no + 1",
-        "delete from publication",
-        "update log_generation set origin = 'x'",
-        "update event set body = 'x'",
-        "delete from event",
-        "insert into event_inbox values (1, null, null, '{1}', now())",
-        "delete from event_inbox",
-        "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size, root, note, epoch from checkpoint",
-        "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size - 1, root, note, epoch from checkpoint",
+    for (attack, code) in [
+        ("delete from sequenced", "42501"),
+        ("update sequenced set first_seq = first_seq + 1000", "42501"),
+        ("insert into sequenced select log_no, generation, first_seq + 1000, ords from sequenced", "42501"),
+        ("delete from checkpoint", "42501"),
+        ("update checkpoint set note = 'x'", "42501"),
+        ("delete from log_tile", "42501"),
+        ("update log_tile set hashes = sha256('other')", "DU010"),
+        ("update log_tile set tile_no = tile_no + 1", "42501"),
+        ("delete from publication", "42501"),
+        ("update log_generation set origin = 'x'", "42501"),
+        ("update event set body = 'x'", "42501"),
+        ("delete from event", "42501"),
+        ("insert into event_inbox values (1, null, null, '{1}', now())", "42501"),
+        ("delete from event_inbox", "42501"),
+        (
+            "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size, root, note, epoch from checkpoint",
+            "DU011",
+        ),
+        (
+            "insert into checkpoint (log_no, generation, size, root, note, epoch) select log_no, generation, size - 1, root, note, epoch from checkpoint",
+            "DU011",
+        ),
     ] {
         let mut tx = stage.owner.begin().await.unwrap();
         sqlx::raw_sql("set local role duly_app").execute(&mut *tx).await.unwrap();
-        assert!(sqlx::raw_sql(attack).execute(&mut *tx).await.is_err(), "{attack}");
+        let refused = sqlx::raw_sql(attack).execute(&mut *tx).await.expect_err(attack);
+        assert_eq!(refused.into_database_error().unwrap().code().as_deref(), Some(code), "{attack}");
     }
 }

@@ -30,5 +30,5 @@ pub use proxy::Proxy;
 pub use services::Services;
 pub use stage::{Lane, Setup, Stage, Wires};
 pub use terminal::{Left, Terminal};
-pub use wait::{eventually, skipped, within};
+pub use wait::{eventually, missing, skipped, within};
 pub use world::{World, deadlines, quota, world, world_after, world_under};

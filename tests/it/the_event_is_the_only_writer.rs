@@ -5,11 +5,13 @@ mod elsewhere;
 mod guards;
 mod logs;
 mod pairs;
+mod role;
 
 use crate::support::{World, world};
 use duly::model::statement::plan_command;
 use duly_ledger::{Event, leaf_hash};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
@@ -23,92 +25,9 @@ async fn as_role(world: &World, role: &'static str) -> PgPool {
         .unwrap()
 }
 
-async fn refuse(pool: &PgPool, attack: &'static str) {
-    assert!(sqlx::raw_sql(attack).execute(pool).await.is_err(), "was allowed: {attack}");
-}
-
-#[tokio::test]
-async fn the_application_role_is_refused_every_other_way() {
-    let world = world("only_writer", 2).await;
-    let app = as_role(&world, "duly_app").await;
-    let hold = world.hold(None).await;
-    world.lift(hold).await;
-    world.hold(None).await;
-    let key = duly::model::user_key::UserKey::generate("cleo").public();
-    world.users.ann.add_user(&world.store, "cleo", &key).await.unwrap();
-    let by = world.users.ann.sign(&world.store, &json!({"command": "user revoke", "name": "cleo"})).await.unwrap();
-    world.store.revoke_user("cleo", by).await.unwrap();
-    let receipts = as_role(&world, "duly_receipts").await;
-    let insert = "insert into receipt (receipt_id, controller_id, provider, verdict) select gen_random_uuid(), controller_id, 'sms-a', 'verified' from controller";
-    sqlx::raw_sql(insert).execute(&receipts).await.unwrap();
-
-    for attack in [
-        "update message set state = 'delivered_to_handset'",
-        "update notice set state = 'notified', ended_at = now()",
-        "update person set last_n = 5",
-        "update plan set state = 'running'",
-        "update event set kind = 'x'",
-        "delete from event",
-        "delete from attempt",
-        "delete from person",
-        "update outcome set kind = 'accepted'",
-        "insert into message_move values ('ready', 'accepted')",
-        "insert into notice_move values ('open', 'exempt')",
-        "insert into plan_move values ('plan.turned', 'plan turn', 'running', 'prepared')",
-        "insert into message (controller_id, incident_no, message_id, person_id, phase, channel, reason, ordinal, plan_no, expires_at, state)
-         select controller_id, incident_no, gen_random_uuid(), person_id, 1, 'sms', 'resend', 1, 1, now(), 'accepted' from message limit 1",
-        "alter table event disable trigger all",
-        "truncate event",
-        // Holds and users: once, by a signature over exactly that, at the database's time.
-        "update hold set lifted_at = null, lifted_by = null, lifted_command_id = null where lifted_at is not null",
-        "update hold set lifted_at = now() where lifted_at is not null",
-        "update hold set lifted_at = now(), lifted_by = set_by, lifted_command_id = (select command_id from signed_command
-           where convert_from(statement, 'UTF8') like '%user add%' limit 1) where lifted_at is null",
-        "insert into hold (hold_id, controller_id, incident_no, reason, set_by, command_id)
-         select gen_random_uuid(), controller_id, incident_no, 'another', set_by, lifted_command_id from hold where lifted_at is not null",
-        "insert into hold (hold_id, controller_id, incident_no, reason, set_by, command_id, set_at)
-         select gen_random_uuid(), controller_id, incident_no, reason, set_by, command_id, now() - interval '1 day' from hold",
-        "update app_user set revoked_at = null where name = 'cleo'",
-        "update app_user set revoked_at = now() where name = 'cleo'",
-        "update app_user set public_key = sha256('e')",
-        "insert into app_user (user_id, name, public_key) values (gen_random_uuid(), 'eve', sha256('e'))",
-        "insert into app_user (user_id, name, public_key, added_command_id) select gen_random_uuid(), 'eve', sha256('e'), command_id
-           from signed_command where convert_from(statement, 'UTF8') like '%plan go%'",
-        "insert into signed_command (command_id, user_id, statement, signature, at)
-         select gen_random_uuid(), user_id, 'x', signature, at from signed_command limit 1",
-        // A true receipt is not refused, nor forgotten.
-        "update receipt set result = 'refused', due_at = null",
-        "update receipt set due_at = null",
-        "insert into receipt (receipt_id, controller_id, provider, verdict) select gen_random_uuid(), controller_id, 'sms-a', 'verified' from controller",
-    ] {
-        refuse(&app, attack).await;
-    }
-    for attack in [
-        "select * from receipt",
-        "update receipt set result = 'applied'",
-        "insert into receipt (receipt_id, controller_id, provider, verdict, due_at, result) select gen_random_uuid(), controller_id, 'sms-a', 'verified', null, 'applied' from controller",
-        "insert into receipt (receipt_id, controller_id, provider, verdict, message_id) select gen_random_uuid(), controller_id, 'sms-a', 'verified', gen_random_uuid() from controller",
-    ] {
-        refuse(&receipts, attack).await;
-    }
-}
-
-#[tokio::test]
-async fn a_revocation_cannot_be_backdated() {
-    let world = world("backdated", 1).await;
-    let app = as_role(&world, "duly_app").await;
-
-    refuse(&app, "update app_user set revoked_at = '2001-01-01' where name = 'bob'").await;
-    let by = world.users.ann.sign(&world.store, &duly::model::statement::user_revoke("bob")).await.unwrap();
-    let backdated = "update app_user set revoked_at = '2001-01-01', revoked_command_id = $1 where name = ";
-    for (name, is_allowed) in [("'ann'", false), ("'bob'", true)] {
-        let statement = sqlx::AssertSqlSafe(format!("{backdated}{name}"));
-        assert_eq!(sqlx::query(statement).bind(by.command_id).execute(&app).await.is_ok(), is_allowed, "{name}");
-    }
-
-    let found = world.store.audit(world.incident.key).await.unwrap();
-    let codes: Vec<&str> = found.iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, ["user_differs_from_events"], "revoked from now on, and the missing event is found");
+/// The code with which the database refused; empty where it did not.
+fn code_of<T>(done: Result<T, sqlx::Error>) -> String {
+    done.err().map(|e| e.into_database_error().unwrap().code().unwrap_or_default().into_owned()).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -135,10 +54,7 @@ async fn a_hold_is_set_and_lifted_with_its_event_or_not_at_all() {
 async fn a_message_stays_on_its_lane_and_none_is_added_without_a_cause() {
     let world = world("message_walls", 2).await;
     let app = as_role(&world, "duly_app").await;
-    let code = async |attack: &'static str| {
-        let refused = sqlx::raw_sql(attack).execute(&app).await.unwrap_err();
-        refused.into_database_error().unwrap().code().unwrap_or_default().into_owned()
-    };
+    let code = async |attack: &'static str| code_of(sqlx::raw_sql(attack).execute(&app).await);
     sqlx::raw_sql("update message set lane = 'sms-a'").execute(&app).await.unwrap();
 
     assert_eq!(code("update message set lane = 'sms-b'").await, "DU041");
@@ -203,6 +119,10 @@ impl Forged {
     }
 
     async fn insert_bytes(&self, by: impl PgExecutor<'_>, body: &[u8]) -> Result<(), String> {
+        self.insert_leaf(by, body, &leaf_hash(body)).await
+    }
+
+    async fn insert_leaf(&self, by: impl PgExecutor<'_>, body: &[u8], leaf: &[u8]) -> Result<(), String> {
         let done = sqlx::query(
             "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase,
                     notice_from, notice_to, plan_no, plan_from, plan_to, body, leaf, due_in_ms, lease_in_ms)
@@ -220,12 +140,12 @@ impl Forged {
         .bind(self.plan.map(|(_, from, _)| from))
         .bind(self.plan.map(|(.., to)| to))
         .bind(body)
-        .bind(leaf_hash(body).as_slice())
+        .bind(leaf)
         .bind(self.due_in_ms)
         .bind(self.lease_in_ms)
         .execute(by)
         .await;
-        done.map(|_| ()).map_err(|e| e.into_database_error().unwrap().code().unwrap_or_default().into_owned())
+        done.map(|_| ()).map_err(|e| code_of(Err::<(), _>(e)))
     }
 }
 
@@ -288,6 +208,28 @@ async fn an_event_whose_bytes_tell_something_else_than_its_row_is_refused() {
     let of_incident = Forged { kind: "plan.paused".into(), ..Forged::new(&world, "plan.started", None, &json!({})) };
     let body = bytes(&of_incident);
     refused(of_incident, body, "DU006").await;
+}
+
+#[tokio::test]
+async fn an_event_whose_leaf_is_not_the_hash_of_its_bytes_is_refused() {
+    let world = world("leaf", 1).await;
+    let app = as_role(&world, "duly_app").await;
+    let forged = cancelled(&world, &json!({"to": "cancelled"}));
+    let body = forged.event.to_bytes().unwrap();
+    let mut other = leaf_hash(&body);
+    other[31] ^= 1;
+    let unmarked: [u8; 32] = Sha256::digest(&body).into();
+    for (leaf, what) in [
+        (leaf_hash(b"another event").to_vec(), "the hash of another event"),
+        (other.to_vec(), "one bit changed"),
+        (unmarked.to_vec(), "without the byte that marks a leaf"),
+        (leaf_hash(&body)[..31].to_vec(), "cut"),
+        (Vec::new(), "none"),
+    ] {
+        assert_eq!(forged.insert_leaf(&app, &body, &leaf).await, Err("23514".to_owned()), "{what}");
+    }
+
+    assert_eq!(forged.insert(&app).await, Ok(()), "the event itself was good");
 }
 
 const PLAN_STATES: [&str; 5] = ["prepared", "approved", "running", "paused", "withdrawn"];
@@ -359,13 +301,13 @@ async fn an_approval_needs_exactly_its_own_command() {
     let hash = hex::encode(&plan.hash);
     let good = plan_command("plan approve", id, 1, &plan.hash);
 
-    for (words, is_allowed) in [
-        (json!({"command": "hold set", "incident": id, "plan": 1, "hash": hash}), false),
-        (json!({"command": "plan approve", "incident": id, "plan": 2, "hash": hash}), false),
-        (json!({"command": "plan approve", "incident": Uuid::nil(), "plan": 1, "hash": hash}), false),
-        (json!({"command": "plan approve", "incident": id, "plan": 1, "hash": "00", "note": hash}), false),
-        (json!({"command": "plan approve", "incident": id, "plan": 1, "hash": hash, "not": true}), false),
-        (good, true),
+    for (words, code) in [
+        (json!({"command": "hold set", "incident": id, "plan": 1, "hash": hash}), "DU005"),
+        (json!({"command": "plan approve", "incident": id, "plan": 2, "hash": hash}), "DU005"),
+        (json!({"command": "plan approve", "incident": Uuid::nil(), "plan": 1, "hash": hash}), "DU005"),
+        (json!({"command": "plan approve", "incident": id, "plan": 1, "hash": "00", "note": hash}), "DU005"),
+        (json!({"command": "plan approve", "incident": id, "plan": 1, "hash": hash, "not": true}), "DU005"),
+        (good, ""),
     ] {
         let by = world.users.bob.sign(&world.store, &words).await.unwrap();
         let done = sqlx::query(
@@ -376,6 +318,6 @@ async fn an_approval_needs_exactly_its_own_command() {
         .bind(by.command_id)
         .execute(&app)
         .await;
-        assert_eq!(done.is_ok(), is_allowed, "{words}");
+        assert_eq!(code_of(done), code, "{words}");
     }
 }

@@ -1,6 +1,6 @@
 //! A time-stamping authority of openssl's: other people's software answers what ours asks.
 
-use crate::support::skipped;
+use crate::support::missing;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ pub struct Authority {
 pub fn has_openssl() -> bool {
     let has = Command::new("openssl").arg("version").output().is_ok_and(|out| out.status.success());
     if !has {
-        skipped("there is no `openssl` here, so no time stamp was checked");
+        missing("there is no `openssl` here, so no time stamp was checked");
     }
     has
 }

@@ -155,7 +155,7 @@ async fn an_approval_of_one_plan_approves_no_other() {
         "set role duly_app; insert into plan_approval (controller_id, incident_no, plan_no, user_id, command_id)
          select controller_id, incident_no, 2, user_id, command_id from plan_approval where plan_no = 1",
     );
-    assert!(reused.await.is_err());
+    assert_eq!(reused.await.unwrap_err().into_database_error().unwrap().code().as_deref(), Some("DU005"));
     desk.duly("ann", &["plan", "go", "--incident", "cards", "--plan", "2"])
         .refused("plan 2 is prepared, not approved", "duly plan approve");
 }

@@ -1,7 +1,7 @@
 //! What only somebody at a terminal sees: pages that repaint, bars, colours; and that the terminal is left as it was.
 
 use super::desk::{Desk, PERSONAL};
-use crate::support::{Left, Terminal, skipped};
+use crate::support::{Left, Terminal, missing};
 use duly_sandbox::write_people;
 use std::process::Command;
 
@@ -11,7 +11,7 @@ const REPAINT: &str = "\x1b[H";
 fn is_missing() -> bool {
     let is_missing = !Terminal::is_there();
     if is_missing {
-        skipped("nothing was tried on a terminal: there is no script(1) here");
+        missing("nothing was tried on a terminal: there is no script(1) here");
     }
     is_missing
 }

@@ -27,6 +27,13 @@ pub fn skipped(why: &str) {
     std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
 }
 
+/// The same of a tool that is on every machine that can build this and run its services, such as script(1) and openssl: where
+/// CI=true somebody relies on these tests, and to pass without them is a fault.
+pub fn missing(why: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "not skipped in CI: {why}");
+    skipped(why);
+}
+
 /// Waits until `look` is true, at most 180 s.
 pub async fn eventually(what: &str, mut look: impl AsyncFnMut() -> bool) {
     within(Duration::from_secs(180), what, async || look().await.then_some(())).await;

@@ -1,6 +1,6 @@
 //! What is allowed statement by statement is refused where it adds up to something that nobody signed.
 
-use super::{Forged, as_role, plan_event};
+use super::{Forged, as_role, code_of, plan_event};
 use crate::support::{World, database_on, server, world};
 use duly::model::user_key::UserKey;
 use duly::store::quarantine::Decider;
@@ -11,11 +11,10 @@ use uuid::Uuid;
 /// The code with which the application's role is refused; empty where it is not.
 pub(super) async fn refusal(app: &PgPool, attack: &str) -> String {
     let mut tx = app.begin().await.unwrap();
-    let done = match sqlx::raw_sql(AssertSqlSafe(attack.to_owned())).execute(&mut *tx).await {
+    code_of(match sqlx::raw_sql(AssertSqlSafe(attack.to_owned())).execute(&mut *tx).await {
         Ok(_) => tx.commit().await,
         Err(refused) => Err(refused),
-    };
-    done.err().map(|e| e.into_database_error().unwrap().code().unwrap_or_default().into_owned()).unwrap_or_default()
+    })
 }
 
 pub(super) async fn owner(world: &World, statement: &'static str) {
