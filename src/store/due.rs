@@ -172,8 +172,7 @@ impl Store {
                  left join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
                       and a.message_id = m.message_id and a.attempt = m.attempt
                  left join restored_call r on r.controller_id = m.controller_id and r.incident_no = m.incident_no and r.message_id = m.message_id
-                 left join attempt f on f.controller_id = m.controller_id and f.incident_no = m.incident_no
-                      and f.message_id = m.message_id and f.attempt = 1
+                 left join attempt f on f.controller_id = m.controller_id and f.incident_no = m.incident_no and f.message_id = m.message_id and f.attempt = 1
                 order by m.due_at limit $1"#,
             limit,
             i32::try_from(attempts_max).unwrap_or(i32::MAX),

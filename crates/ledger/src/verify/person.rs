@@ -68,19 +68,8 @@ pub fn verify<R: Read + Seek>(
     check_manifest_line(pack, &mut world)?;
     let opened = opening::check(pack, line_person, &leaves, &mut world)?;
     report.not_looked_at = pack.not_looked_at().len() as u64;
-    let beyond = [
-        (options.own_list.is_some(), "a list cannot be compared with a person's pack: ask for the incident's"),
-        (
-            !options.approvers.is_empty(),
-            "a person's pack holds no approvals to compare with the keys that you named: ask for the incident's",
-        ),
-        (
-            trust.needs_witnesses(),
-            "your policy asks for witnesses: whether they have cosigned the log is checked with the incident's pack",
-        ),
-    ];
-    for (_, why) in beyond.iter().filter(|(is_asked, _)| *is_asked) {
-        report.verdict = Verdict::Unchecked((*why).to_owned());
+    if let Some(why) = beyond(trust, options) {
+        report.verdict = Verdict::Unchecked(why.to_owned());
     }
     tell(&world, options, report);
     let events = leaves.values().filter(|leaf| leaf.n.is_some()).count();
@@ -98,6 +87,22 @@ pub fn verify<R: Read + Seek>(
         report.checked.clear();
     }
     Ok(())
+}
+
+/// What the reader asks and a person's pack cannot answer, if anything.
+fn beyond(trust: &Trust, options: &Options) -> Option<&'static str> {
+    let asked = [
+        (options.own_list.is_some(), "a list cannot be compared with a person's pack: ask for the incident's"),
+        (
+            !options.approvers.is_empty(),
+            "a person's pack holds no approvals to compare with the keys that you named: ask for the incident's",
+        ),
+        (
+            trust.needs_witnesses(),
+            "your policy asks for witnesses: whether they have cosigned the log is checked with the incident's pack",
+        ),
+    ];
+    asked.into_iter().rev().find(|(is_asked, _)| *is_asked).map(|(_, why)| why)
 }
 
 /// Kept checkpoints of this log: a person's pack has one to compare with, and no leaves to go on from another. Whether one
