@@ -1,7 +1,8 @@
 //! Every signed note that somebody outside could have seen, kept from the first look to the last.
 
-use super::signer;
+use super::{archive, one_more_event, origin, outside, signer, stage};
 use crate::support::Stage;
+use duly::evidence::sequencer;
 use duly_ledger::{Checkpoint, Frontier, bundle_entries, entry_bundles, leaf_hash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -43,27 +44,37 @@ impl Seen {
         look(&self.outside, &self.notes);
     }
 
-    /// No size of a log was seen with two notes, each is the one on record, and its root is that of the first leaves of what
-    /// lies outside now: so are any two of them consistent. Returns how many sizes were seen of a log.
-    pub async fn holds(&self, stage: &Stage, origin: &str) -> usize {
+    /// What was seen and may not be: two notes of one size, a note that is not on record, or one whose root is not that of the
+    /// first leaves of what lies outside now. Where there is none any two notes are consistent.
+    pub async fn contradictions(&self, stage: &Stage) -> Vec<String> {
         self.look();
         let notes = self.notes.lock().unwrap().clone();
+        let mut found = Vec::new();
         for (origin, notes) in &notes {
-            let mut sizes = BTreeMap::new();
-            for note in notes {
-                let checkpoint = Checkpoint::open(note, &[signer(stage, origin).vkey().clone()]).unwrap();
-                assert_eq!(&checkpoint.origin, origin);
-                let another = sizes.insert(checkpoint.size, checkpoint.root);
-                assert_eq!(another, None, "{origin}: {} was signed twice", checkpoint.size);
-            }
-            assert_eq!(roots(&self.outside.join(origin), sizes.keys().copied().collect()), sizes, "{origin}");
             let on_record =
                 "select c.note from checkpoint c join log_generation g using (log_no, generation) where g.origin = $1";
             let on_record: Vec<String> = sqlx::query_scalar(on_record).bind(origin).fetch_all(&stage.owner).await.unwrap();
-            let is_kept = |note: &&Vec<u8>| !on_record.iter().any(|kept| kept.as_bytes() == note.as_slice());
-            assert_eq!(notes.iter().find(is_kept), None, "{origin}: seen, and not on record");
+            let mut sizes = BTreeMap::new();
+            for note in notes {
+                let Checkpoint { origin: of, size, root, .. } =
+                    Checkpoint::open(note, &[signer(stage, origin).vkey().clone()]).unwrap();
+                assert_eq!(&of, origin);
+                found.extend(sizes.insert(size, root).map(|_| format!("{size} was signed twice")));
+                let is_kept = on_record.iter().any(|kept| kept.as_bytes() == note.as_slice());
+                found.extend((!is_kept).then(|| format!("{size} is not on record")));
+            }
+            let roots = roots(&self.outside.join(origin), sizes.keys().copied().collect());
+            found.extend(
+                sizes.iter().filter(|(size, root)| roots.get(*size) != Some(*root)).map(|(n, _)| format!("{n} has another root")),
+            );
         }
-        notes.get(origin).map_or(0, BTreeSet::len)
+        found
+    }
+
+    /// How many sizes of a log were seen, of which none contradicts another.
+    pub async fn holds(&self, stage: &Stage, origin: &str) -> usize {
+        assert_eq!(self.contradictions(stage).await, Vec::<String>::new());
+        self.notes.lock().unwrap().get(origin).map_or(0, BTreeSet::len)
     }
 }
 
@@ -101,4 +112,32 @@ fn roots(folder: &Path, sizes: BTreeSet<u64>) -> BTreeMap<u64, [u8; 32]> {
         }
     }
     roots
+}
+
+#[tokio::test]
+async fn whoever_looked_outside_finds_another_note_of_a_size_and_one_that_nobody_has_on_record() {
+    let stage = stage().await;
+    let (archive, place) = (archive(&stage), outside(&stage, "checkpoint"));
+    sequencer::run_once(archive.clone()).await.unwrap();
+    let true_note = std::fs::read(&place).unwrap();
+    let size = Checkpoint::open(&true_note, &[signer(&stage, &origin(&stage)).vkey().clone()]).unwrap().size;
+    let seen = Seen::from_now(&stage);
+    seen.look();
+    for at in [size, size - 1] {
+        std::fs::write(&place, signer(&stage, &origin(&stage)).sign_checkpoint(at, [7; 32])).unwrap();
+        seen.look();
+    }
+    std::fs::write(&place, true_note).unwrap();
+    one_more_event(&stage).await;
+    sequencer::run_once(archive).await.unwrap();
+
+    let found = seen.contradictions(&stage).await;
+    for what in [
+        format!("{size} was signed twice"),
+        format!("{size} is not on record"),
+        format!("{} is not on record", size - 1),
+        format!("{} has another root", size - 1),
+    ] {
+        assert!(found.contains(&what), "{what}: {found:?}");
+    }
 }
