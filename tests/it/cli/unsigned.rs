@@ -67,8 +67,9 @@ struct Stranger<'a> {
     seen: BTreeSet<String>,
 }
 
-/// The log of what happened before: reports have its last events placed and signed, by the log's key, whoever asks.
-const LOG: &[&str] = &["checkpoint", "event_inbox", "leadership", "log", "log_tile", "publication", "sequenced"];
+/// The log of what happened before: reports have its last events placed and signed, by the log's key, whoever asks, and who does so
+/// keeps the mark outside.
+const LOG: &[&str] = &["checkpoint", "event_inbox", "leadership", "log", "log_tile", "publication", "pulse", "sequenced"];
 
 /// What every table of the database holds, by its name, and the names of the folder's files.
 type World = BTreeMap<String, String>;
