@@ -5,7 +5,7 @@ SHELL := bash
 .PHONY: help demo test lint deny docs targets prepare bench soak openapi
 export SQLX_OFFLINE = true
 
-minutes = The first build takes about 13 minutes on 2 cores, later ones take seconds. The services start meanwhile.
+minutes = The first build takes about 15 minutes on 2 cores, later ones take seconds. The services start meanwhile.
 environment = eval "$$(scripts/services env)"
 # A question about packages is asked before the build begins; then the services start beside it.
 beside_services = scripts/services install; scripts/services up & up=$$!; $(1) || { wait $$up; exit 1; }; wait $$up

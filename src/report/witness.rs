@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::store::incident::Incident;
 use duly_ledger::Event;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
@@ -83,8 +84,16 @@ fn start(starts: &mut BTreeMap<(String, String, String), Start>, event: &Event) 
     known.last = at;
 }
 
-/// Reads a provider's own statement of how many messages it took: CSV with `channel,count`.
-pub fn read_statement(text: &str) -> Result<BTreeMap<Channel, u64>, ReportError> {
+/// A provider's own statement of how many messages it took.
+pub struct Statement {
+    /// By channel.
+    pub counts: BTreeMap<Channel, u64>,
+    /// SHA-256 of the file, hex: which statement it was.
+    pub sha256: String,
+}
+
+/// Reads a provider's own statement: CSV with `channel,count`.
+pub fn read_statement(text: &str) -> Result<Statement, ReportError> {
     let wrong = |what: String| ReportError::Statement { what };
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty());
     let heading = lines.next().map(|(line, _)| line.replace(' ', "").to_ascii_lowercase());
@@ -98,7 +107,7 @@ pub fn read_statement(text: &str) -> Result<BTreeMap<Channel, u64>, ReportError>
         let (channel, n) = parsed.ok_or_else(|| wrong(format!("line {number} is no channel with a count")))?;
         *counts.entry(channel).or_default() += n;
     }
-    Ok(counts)
+    Ok(Statement { counts, sha256: hex::encode(Sha256::digest(text)) })
 }
 
 /// The draft.
@@ -107,7 +116,7 @@ pub fn witness(
     replay: &Replay,
     plans: &[Promised],
     programs: &Programs,
-    statement: Option<&BTreeMap<Channel, u64>>,
+    statement: Option<&Statement>,
 ) -> Document {
     let tally = &replay.tally;
     let mut about = vec![
@@ -181,7 +190,7 @@ fn against(tally: &Tally, statement: &BTreeMap<Channel, u64>) -> Vec<Vec<String>
     compared(tally, statement).map(line).collect()
 }
 
-fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> Section {
+fn reconciliation(tally: &Tally, statement: Option<&Statement>) -> Section {
     let p = &tally.people;
     let rows: u64 = tally.lists.iter().map(|l| l.rows).sum();
     let parts: u64 = tally.lists.iter().map(|l| l.people + l.duplicates + l.quarantined).sum();
@@ -211,7 +220,7 @@ fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> 
             verdict(traffic.uncalled == 0),
         ]);
     }
-    lines.extend(statement.into_iter().flat_map(|statement| against(tally, statement)));
+    lines.extend(statement.into_iter().flat_map(|statement| against(tally, &statement.counts)));
     let section = Section::new("Reconciliation").table(
         "Counts from two sources each",
         &["what", "count", "against", "count", ""],
@@ -220,9 +229,12 @@ fn reconciliation(tally: &Tally, statement: Option<&BTreeMap<Channel, u64>>) -> 
     );
     match statement {
         Some(statement) => {
-            let open = compared(tally, statement).filter(|(.., theirs)| theirs.is_none());
+            let open = compared(tally, &statement.counts).filter(|(.., theirs)| theirs.is_none());
             let open: Vec<&str> = open.map(|(channel, ..)| noun(channel)).collect();
-            let section = section.text("The provider's statement was given to this report as a file; it is no part of the log.");
+            let section = section.text(format!(
+                "The provider's statement was given to this report as a file with the SHA-256 {}; it is no part of the log.",
+                statement.sha256
+            ));
             match open.is_empty() {
                 true => section,
                 false => section.text(format!(
@@ -275,10 +287,10 @@ pub fn data(
     replay: &Replay,
     plans: &[Promised],
     programs: &Programs,
-    statement: Option<&BTreeMap<Channel, u64>>,
+    statement: Option<&Statement>,
 ) -> Value {
     let tally = &replay.tally;
-    let compared = statement.into_iter().flat_map(|statement| compared(tally, statement)).map(|(channel, ours, theirs)| {
+    let compared = statement.into_iter().flat_map(|statement| compared(tally, &statement.counts)).map(|(channel, ours, theirs)| {
         json!({"channel": channel.as_str(), "ours": ours, "theirs": theirs, "agrees": theirs.map(|theirs| ours == theirs)})
     });
     json!({
@@ -287,6 +299,6 @@ pub fn data(
         "people": tally.people.to_json(), "equation_holds": tally.people.holds(), "events_by_kind": tally.kinds, "unknown": tally.unknowns,
         "notified_without_call": super::regulator::people_ids(&tally.uncalled),
         "taken_without_call": tally.traffic.values().map(|traffic| traffic.uncalled).sum::<u64>(),
-        "rehearsal": rehearsal::lines(tally, plans), "programs": programs, "statement": compared.collect::<Vec<_>>(),
+        "rehearsal": rehearsal::lines(tally, plans), "programs": programs, "statement": compared.collect::<Vec<_>>(), "statement_sha256": statement.map(|statement| &statement.sha256),
     })
 }

@@ -1,7 +1,7 @@
 //! Whoever locks takes the incident first, then people in one order, then messages: in whatever order they are named, nobody
 //! waits for somebody who waits for them.
 
-use crate::support::{World, deadlines, quota, world};
+use crate::support::{World, deadlines, eventually, quota, world};
 use duly::model::health::Sign;
 use duly::model::state::Channel;
 use duly::model::step::{Answer, Cause};
@@ -136,4 +136,31 @@ async fn work_once(world: &World) {
     assert_eq!(claimed.len(), usize::from(PEOPLE));
     let outcomes: Vec<_> = (0..usize::from(PEOPLE)).map(|i| not_taken(world, i, 1)).collect();
     world.store.record_outcomes(world.incident.key, &outcomes).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_of_somebody_who_was_waited_for_says_the_time_at_which_the_wait_ended() {
+    let world = world("lock_time", 1).await;
+    world.store.queue_due("sms-a", Channel::Sms, quota(1)).await.unwrap();
+    world.store.claim(world.incident.key, &[world.intent(0)], 20_000).await.unwrap();
+    let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
+    let mut other = owner.begin().await.unwrap();
+    sqlx::query("select from person for no key update").execute(&mut *other).await.unwrap();
+
+    let answered = tokio::spawn({
+        let (store, incident, outcome) = (world.store.clone(), world.incident.key, not_taken(&world, 0, 1));
+        async move { store.record_outcomes(incident, &[outcome]).await.unwrap() }
+    });
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    eventually("the answer waits for its person", async || {
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&owner).await.unwrap() == 1
+    })
+    .await;
+    let released: time::OffsetDateTime = sqlx::query_scalar("select clock_timestamp()").fetch_one(&owner).await.unwrap();
+    other.commit().await.unwrap();
+    answered.await.unwrap();
+
+    let said = "select (convert_from(body, 'UTF8')::jsonb ->> 't')::timestamptz from event where kind = 'message.not_taken'";
+    let said: time::OffsetDateTime = sqlx::query_scalar(said).fetch_one(&owner).await.unwrap();
+    assert!(said >= released, "{said} is before {released}");
 }

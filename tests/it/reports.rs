@@ -252,7 +252,7 @@ async fn a_witness_statement_says_where_a_providers_own_count_differs() {
     }
     assert!(witness::read_statement("letter,3\n").is_err());
     assert_eq!(
-        witness::read_statement("channel,count\nsms,2\n").unwrap(),
+        witness::read_statement("channel,count\nsms,2\n").unwrap().counts,
         BTreeMap::from([(duly::model::state::Channel::Sms, 2)])
     );
 }

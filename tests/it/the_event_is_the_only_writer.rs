@@ -126,7 +126,7 @@ impl Forged {
         let done = sqlx::query(
             "insert into event (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase,
                     notice_from, notice_to, plan_no, plan_from, plan_to, body, leaf, due_in_ms, lease_in_ms)
-             select controller_id, incident_no, $1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14, $15 from incident",
+             select controller_id, incident_no, $1, $2, $3, $4, $5, $6, case when $1::uuid is not null then 1 end, $7, $8, $9, $10, $11, $12, $13, $14, $15 from incident",
         )
         .bind(self.person)
         .bind(self.n)

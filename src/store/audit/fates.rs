@@ -29,7 +29,10 @@ impl Snapshot {
                  from (select * from list_freeze where controller_id = $1 and incident_no = $2) f
                  full join (select convert_from(body, 'UTF8')::jsonb -> 'd' as d from event
                       where controller_id = $1 and incident_no = $2 and person_id is null and kind = 'list.frozen') e on (e.d ->> 'list')::int = f.list_no
-                where f.list_no is null or e.d is null or (e.d ->> 'count')::bigint <> f.people or e.d ->> 'root' <> encode(f.manifest_root, 'hex')
+                where f.list_no is null or e.d is null
+                   or e.d ->> 'src' <> (select coalesce(encode(l.file_hash, 'hex'), '') from affected_list l
+                         where l.controller_id = $1 and l.incident_no = $2 and l.list_no = f.list_no)
+                   or (e.d ->> 'count')::bigint <> f.people or e.d ->> 'root' <> encode(f.manifest_root, 'hex')
                    or ((e.d ->> 'rows')::bigint, (e.d ->> 'duplicates')::bigint, (e.d ->> 'quarantined')::bigint) is distinct from
                       (select (count(*), count(*) filter (where fate = 'duplicate_of'), count(*) filter (where fate = 'quarantined'))
                          from source_row s where s.controller_id = $1 and s.incident_no = $2 and s.list_no = f.list_no)) as found (code, place)"#,

@@ -143,7 +143,8 @@ impl PlanDraft {
         .await?;
         let fates = sqlx::query!(
             r#"select count(*) as "rows!", count(*) filter (where fate = 'duplicate_of') as "duplicates!",
-                      count(*) filter (where fate = 'quarantined') as "quarantined!"
+                      count(*) filter (where fate = 'quarantined') as "quarantined!",
+                      (select file_hash from affected_list where controller_id = $1 and incident_no = $2 and list_no = $3) as file_hash
                  from source_row where controller_id = $1 and incident_no = $2 and list_no = $3"#,
             key.controller_id,
             key.incident_no,
@@ -158,6 +159,8 @@ impl PlanDraft {
         detail.insert("count".into(), json!(list.people));
         detail.insert("list".into(), json!(list.list_no));
         detail.insert("root".into(), json!(hex::encode(list.root)));
+        // By it the file is known again to whoever has the incident's key, and to nobody else.
+        detail.extend(fates.file_hash.map(|keyed| ("src".to_owned(), json!(hex::encode(keyed)))));
         self.frozen.push(detail);
         Ok(())
     }

@@ -70,9 +70,11 @@ impl Unit {
             .fetch_all(&mut *self.tx)
             .await?;
         }
-        // After waiting, `skip locked` skips nothing: the rows are ours. A new snapshot sees what committed before.
+        // After waiting, `skip locked` skips nothing: the rows are ours. A new snapshot sees what committed before, and the clock is
+        // read again: no event of a person says an earlier time than the one before it.
         let rows = sqlx::query!(
-            r#"select person_id, last_n, last_leaf, version, erased_at is not null as "is_erased!" from person
+            r#"select person_id, last_n, last_leaf, version, erased_at is not null as "is_erased!",
+                      (select (extract(epoch from duly_now()) * 1000000)::bigint) as "now_micros!" from person
               where controller_id = $1 and incident_no = $2 and person_id = any($3)
               order by person_id for no key update skip locked"#,
             controller_id,
@@ -82,6 +84,7 @@ impl Unit {
         .fetch_all(&mut *self.tx)
         .await?;
         for row in rows {
+            self.now_micros = row.now_micros;
             let last_leaf = row.last_leaf.as_deref().map(hash).transpose()?;
             let person = Person { last_n: row.last_n, last_leaf, version: row.version, is_erased: row.is_erased };
             self.people.insert(row.person_id, person);

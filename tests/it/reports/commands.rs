@@ -187,7 +187,8 @@ async fn a_witness_statement_names_versions_settings_and_errors_and_reconciles_t
     line(&["letter: said to be accepted", " 7 ", "of them with a call in the log", "agrees"]);
     line(&["letter: accepted, by our record", " 7 ", "by the provider's statement", " 8 ", "DIFFERS"]);
     line(&["sms: accepted, by our record", " 0 ", "by the provider's statement", " 1 ", "DIFFERS"]);
-    line(&["The provider's statement was given to this report as a file; it is no part of the log."]);
+    let sha256 = hex::encode(Sha256::digest(format!("channel,count\nletter,{}\nsms,1\n", PEOPLE + 1)));
+    line(&[&format!("The provider's statement was given to this report as a file with the SHA-256 {sha256}")]);
     let none = witness(&[]).out;
     assert!(none.contains("No provider's statement was given.") && !none.contains("DIFFERS"), "{none}");
 }

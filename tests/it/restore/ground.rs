@@ -16,7 +16,7 @@ const PASSPHRASE: &str = "the long passphrase of ann";
 
 /// A stage of thirty people at a pace that leaves time to make a backup; ann may sign on the command line.
 pub async fn stage(lanes: Vec<Lane>, setup: Setup) -> Stage {
-    let lanes = lanes.into_iter().map(|lane| Lane { per_second: 10, ..lane }).collect();
+    let lanes = lanes.into_iter().map(|lane| Lane { per_second: 5, ..lane }).collect();
     let stage = Stage::new(Setup { people: PEOPLE, lanes, ..setup }).await;
     may_sign(&stage);
     stage

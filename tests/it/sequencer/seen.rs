@@ -98,6 +98,13 @@ fn look(outside: &Path, notes: &Mutex<Notes>) {
     }
 }
 
+/// As the place outside does: whoever reads meanwhile sees the old file or the new one.
+fn put_whole(place: &Path, bytes: &[u8]) {
+    let aside = place.with_extension("new");
+    std::fs::write(&aside, bytes).unwrap();
+    std::fs::rename(aside, place).unwrap();
+}
+
 /// Roots at these sizes of the log that lies in a folder.
 fn roots(folder: &Path, sizes: BTreeSet<u64>) -> BTreeMap<u64, [u8; 32]> {
     let mut tree = Frontier::new();
@@ -124,10 +131,10 @@ async fn whoever_looked_outside_finds_another_note_of_a_size_and_one_that_nobody
     let seen = Seen::from_now(&stage);
     seen.look();
     for at in [size, size - 1] {
-        std::fs::write(&place, signer(&stage, &origin(&stage)).sign_checkpoint(at, [7; 32])).unwrap();
+        put_whole(&place, signer(&stage, &origin(&stage)).sign_checkpoint(at, [7; 32]).as_bytes());
         seen.look();
     }
-    std::fs::write(&place, true_note).unwrap();
+    put_whole(&place, &true_note);
     one_more_event(&stage).await;
     sequencer::run_once(archive).await.unwrap();
 

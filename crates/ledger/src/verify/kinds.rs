@@ -203,6 +203,7 @@ impl Kind {
     fn possible(self) -> Fields {
         match self {
             Self::LogOpened => &[("from_root", Is::Hash), ("from_size", Is::Count), ("reason", Is::Word(&["restored"]))],
+            Self::ListFrozen => &[("src", Is::Hash)],
             Self::IncidentClosed => &[("reason", Is::Text)],
             Self::Unknown => &[("code", Is::Code)],
             Self::Decided => &[("deadline_ms", Is::Count)],
