@@ -56,10 +56,17 @@ docs: ## API documentation with warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 elsewhere = x86_64-pc-windows-gnu aarch64-apple-darwin
-targets: ## Compile duly-verify for Windows and macOS, as far as that goes without their linkers (needs rustup)
-	@for target in $(elsewhere); do \
-	  if timeout 120 rustup target add $$target >/dev/null 2>&1; then cargo check --quiet -p duly-ledger --target $$target; echo "duly-verify compiles for $$target"; \
-	  else echo "SKIPPED: duly-verify was not compiled for $$target, whose std cannot be had here"; fi; done
+linkers = cargo-zigbuild==0.24.1 ziglang==0.17.1
+targets: ## Build duly-verify for Windows and macOS (needs rustup and pip; without their linkers it is compiled only)
+	@python3 -m pip install --quiet --root-user-action ignore --target target/linkers $(linkers) || echo "The linkers cannot be had here."
+	@export PATH="$$PWD/target/linkers/bin:$$PATH" PYTHONPATH="$$PWD/target/linkers"; for target in $(elsewhere); do \
+	  if ! timeout 120 rustup target add $$target >/dev/null 2>&1; then \
+	    echo "SKIPPED: duly-verify was not compiled for $$target, whose std cannot be had here"; \
+	  elif command -v cargo-zigbuild >/dev/null; then \
+	    cargo zigbuild --quiet -p duly-ledger --bin duly-verify --target $$target; \
+	    echo "duly-verify for $$target: $$(ls target/$$target/debug/duly-verify{,.exe} 2>/dev/null)"; \
+	  else cargo check --quiet -p duly-ledger --target $$target; \
+	    echo "SKIPPED: duly-verify compiles for $$target, and was not linked"; fi; done
 
 prism = @stoplight/prism-cli@5.14.2
 openapi: ## Hold the adapters' requests against the vendors' own documents, by a validator that others made (needs npm)

@@ -6,9 +6,11 @@ use duly::config::Settings;
 use duly::dispatch::Office;
 use duly::evidence::{Archive, sequencer};
 use duly::model::health::HealthRules;
+use duly::model::state::MessageState;
+use duly::model::step::Cause;
 use duly::store::log::Published;
 use duly::store::proof::Proofs;
-use duly::store::unit::IncidentKey;
+use duly::store::unit::{IncidentKey, Note, Wait};
 use duly::store::{Deadlines, Store};
 use duly_ledger::{Appender, Event, Signer, leaf_hash, to_hex};
 use secrecy::ExposeSecret;
@@ -66,42 +68,81 @@ fn in_memory(events: u64) -> f64 {
     events as f64 / started.elapsed().as_secs_f64()
 }
 
-/// CPU of all evidence of a message, µs.
+/// CPU of an event of a person, µs.
 pub struct Cost {
-    /// Building, hashing and inserting its events, triggers included.
+    /// Building and hashing it on its person's chain, and inserting it with every guard.
     pub writing: f64,
-    /// Their places, checkpoints and copies outside.
+    /// Its place, checkpoint and copy outside.
     pub sequencing: f64,
-    /// How many there are.
-    pub per_message: f64,
 }
 
 impl Cost {
-    /// Both.
-    pub fn total(&self) -> f64 {
-        self.writing + self.sequencing
+    /// Of so many events.
+    pub fn of(&self, events: f64) -> f64 {
+        events * (self.writing + self.sequencing)
     }
 }
 
-/// What the events of a finished run cost: written once more into a log that moves nothing, then all sequenced.
-pub async fn cost_of(office: &Arc<Office>, messages: u64) -> Cost {
+/// What the events of a finished run cost: as many once more, of the same people by the way that every event of theirs takes,
+/// that move nothing; and all of the run's sequenced.
+pub async fn cost_of(office: &Arc<Office>, incident: IncidentKey) -> Cost {
     let archive = Arc::new(Archive::open(&office.settings, &office.store).unwrap());
     let pool = PgPool::connect(office.settings.database.url.expose_secret()).await.unwrap();
-    let events: i64 = sqlx::query_scalar("select count(*) from event").fetch_one(&pool).await.unwrap();
+    let query = "select count(*), avg(octet_length(body))::bigint from event where person_id is not null";
+    let (events, bytes): (i64, i64) = sqlx::query_as(query).fetch_one(&pool).await.unwrap();
     // What the run itself left to tidy up is no evidence.
     tidy(&pool).await;
     let before = Spent::now();
     sequencer::run_once(archive).await.unwrap();
-    let sequencing = Spent::now().micros_since(before) / messages as f64;
+    let sequencing = Spent::now().micros_since(before) / events as f64;
 
-    let log = System::of(&office.store).await;
+    let run = Run::load(&pool, incident).await;
+    let (bare, _) = run.write(&pool, &office.store, Some(0)).await;
+    let filler = usize::try_from(bytes - bare).unwrap();
     tidy(&pool).await;
-    let before = Spent::now();
-    for first in (0..events.unsigned_abs()).step_by(200) {
-        log.insert(&pool, first, 200).await;
+    let (_, without) = run.write(&pool, &office.store, None).await;
+    tidy(&pool).await;
+    let mut with = 0.0;
+    for _ in 0..ROUNDS {
+        with += run.write(&pool, &office.store, Some(filler)).await.1 / f64::from(ROUNDS);
     }
-    let writing = Spent::now().micros_since(before) / messages as f64;
-    Cost { writing, sequencing, per_message: events as f64 / messages as f64 }
+    Cost { writing: with - without, sequencing }
+}
+
+/// Each message's events are written so many times.
+const ROUNDS: u32 = 3;
+
+/// The people and messages of a run.
+struct Run {
+    incident: IncidentKey,
+    pairs: Vec<(Uuid, Uuid)>,
+}
+
+impl Run {
+    async fn load(pool: &PgPool, incident: IncidentKey) -> Self {
+        let query = "select person_id, message_id from message order by message_id";
+        Self { incident, pairs: sqlx::query_as(query).fetch_all(pool).await.unwrap() }
+    }
+
+    /// One event of each message in units of 200, as workers write them, with so much filler; `None`: none, only what the send
+    /// protocol locks and reads in any case. Returns the bytes of the last event, and the CPU of a message, µs.
+    async fn write(&self, pool: &PgPool, store: &Store, filler: Option<usize>) -> (i64, f64) {
+        let before = Spent::now();
+        for batch in self.pairs.chunks(200) {
+            let people: Vec<Uuid> = batch.iter().map(|(person, _)| *person).collect();
+            let mut unit = store.unit(self.incident, &people, Wait::Wait).await.unwrap();
+            for (_, message) in batch.iter().filter(|_| filler.is_some()) {
+                let again = Cause::Reported { report: MessageState::DeliveredToHandset, other_id: false };
+                let detail = json!({ "status": "f".repeat(filler.unwrap_or(0)) });
+                let note = Note { detail: detail.as_object().unwrap().clone(), due_in_ms: None };
+                assert!(unit.apply(*message, again, note).unwrap().message.is_none());
+            }
+            unit.commit().await.unwrap();
+        }
+        let micros = Spent::now().micros_since(before) / self.pairs.len() as f64;
+        let last = "select octet_length(body)::bigint from event order by ord desc limit 1";
+        (sqlx::query_scalar(last).fetch_one(pool).await.unwrap(), micros)
+    }
 }
 
 async fn tidy(pool: &PgPool) {
