@@ -216,7 +216,7 @@ impl std::io::Write for Hashing<'_> {
 }
 
 /// The plans that the log names; what they say of lanes that tell nobody is said at once.
-async fn plans(store: &Store, incident: &Incident, replay: &Replay) -> Result<Vec<Promised>, Failure> {
+pub(super) async fn plans(store: &Store, incident: &Incident, replay: &Replay) -> Result<Vec<Promised>, Failure> {
     let plans = promised::load(store, incident.key, &replay.tally).await?;
     rehearsal::lines(&replay.tally, &plans).iter().for_each(|line| eprintln!("Mind: {line}"));
     Ok(plans)

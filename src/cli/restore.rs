@@ -75,10 +75,25 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// What this database has forgotten, as far as it is known.
-    async fn lost(self, archive: &Archive) -> Result<Vec<Lost>, EvidenceError> {
-        let is_blind = self.database == Some(Database::Older) && high_water::is_lost(&archive.store, &archive.outside).await?;
-        if is_blind { list_untold(archive).await } else { list_lost(archive, self.new_generation).await }
+    /// What this database has forgotten, as far as it is known. Nobody's word that it forgot nothing counts against the copy:
+    /// by it no message would be looked up, and whoever was told in the lost time would be told again.
+    async fn lost(self, archive: &Archive) -> Result<Vec<Lost>, Failure> {
+        let is_blind = high_water::is_lost(&archive.store, &archive.outside).await?;
+        if is_blind && self.database == Some(Database::Older) {
+            return Ok(list_untold(archive).await?);
+        }
+        let is_current = self.database == Some(Database::Current);
+        let lost = list_lost(archive, self.new_generation || is_current).await?;
+        if is_current && !(lost.is_empty() && list_strangers(archive).await?.is_empty()) {
+            return Err(Refusal::of(
+                "the copy outside tells more than this database knows: it is not the one that was last sent from",
+                match is_blind {
+                    true => "run `duly restore reconcile --database older`",
+                    false => "run `duly restore reconcile` without `--database`",
+                },
+            ));
+        }
+        Ok(lost)
     }
 }
 
@@ -115,11 +130,13 @@ pub async fn run(context: &Context, command: RestoreCommand) -> Result<(), Failu
 /// Whether the place outside was lost; then somebody must say what this database is, and else nobody may.
 async fn may_say(archive: &Archive, database: Option<Database>) -> Result<bool, Failure> {
     let is_blind = high_water::is_lost(&archive.store, &archive.outside).await?;
-    // Cut off after the new mark was written, it is run again with the same words.
+    // Cut off after the new mark was written, it is run again with the same words; a mark of another hand means that the run
+    // that was cut off had been shown a wrong place.
+    let differs = high_water::compare(&archive.store, &archive.outside).await?.is_some();
     let was_blind = archive.store.open_restore().await?.is_some_and(|restored| restored.ground == "outside");
     match database {
         None if is_blind => Err(EvidenceError::OutsideLost.into()),
-        Some(_) if !is_blind && !was_blind => Err(Refusal::of(
+        Some(_) if !is_blind && (differs || !was_blind) => Err(Refusal::of(
             "the place outside knows this database: what it tells counts, and nobody's word",
             "run `duly restore reconcile` without `--database`",
         )),
@@ -181,7 +198,8 @@ pub async fn reconcile(
         done.push((incident.key, store.count_restored(incident.key, REASON, &restored).await?));
     }
     failpoint::reach("restore_forgotten").await;
-    if ground.database.is_some() {
+    // What was copied since the place outside was not found may have gone to a wrong one.
+    if ground.database.is_some() || restored.ground == "outside" {
         publisher::copy_again(archive).await?;
     }
     let command = by.sign(store, &json!({"command": "restore reconcile", "restored": restored.restored_id})).await?;
@@ -210,7 +228,7 @@ async fn announce(
     (ground, dry_run): (Ground, bool),
 ) -> Result<(), Failure> {
     if ground.database == Some(Database::Current) {
-        let text = "By your word this database is the one that was last sent from: nothing is forgotten. Every log is copied outside again.";
+        let text = "By your word this database is the one that was last sent from, and no copy outside tells more: nothing is forgotten. Every log is copied outside again.";
         context.print(&json!({"restored": true, "dry_run": dry_run, "database": "current"}), text);
         return Ok(());
     }

@@ -99,10 +99,10 @@ async fn start(
     // Before anything runs that could send: a database that came back older is stopped first.
     let outside = Outside::open(&office.settings.evidence.outside).map_err(EvidenceError::from)?;
     let is_stopped = high_water::check(&office.store, &outside).await?;
-    let is_blind = !is_stopped && high_water::is_lost(&office.store, &outside).await?;
-    if is_blind && roles.contains(&Role::Scheduler) {
-        return Err(EvidenceError::OutsideLost.into());
+    if !is_stopped && roles.contains(&Role::Scheduler) {
+        high_water::refuse_where_lost(&office.store, &outside).await?;
     }
+    let is_blind = !is_stopped && high_water::is_lost(&office.store, &outside).await?;
     broker::version::check(office.settings.broker.url.expose_secret()).await?;
     note_start(context, &office, roles).await?;
     warn_of_missing_lanes(&office).await?;

@@ -21,19 +21,21 @@ pub async fn check(store: &Store, outside: &Outside) -> Result<bool, EvidenceErr
     if store.open_restore().await?.is_some() {
         return Ok(true);
     }
+    let differs = compare(store, outside).await?;
+    match outside.get(STOP).await?.map(|_| "pulse").or(differs) {
+        Some(ground) => stop(store, outside, ground).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Why the mark outside is not one that this database wrote and has gone on from; `None` also where there is no mark.
+pub async fn compare(store: &Store, outside: &Outside) -> Result<Option<&'static str>, EvidenceError> {
     let (mark, now) = (read(outside).await?, store.mark().await?);
     // A backup of this installation would bear its name: this is another one, which has forgotten nothing.
     if let Some(theirs) = mark.as_ref().and_then(|mark| mark.installation).filter(|theirs| Some(*theirs) != now.installation) {
         return Err(EvidenceError::OtherInstallation { theirs });
     }
-    let ground = match outside.get(STOP).await? {
-        Some(_) => Some("pulse"),
-        None => mark.and_then(|mark| difference(&mark, &now)),
-    };
-    match ground {
-        Some(ground) => stop(store, outside, ground).await.map(|()| true),
-        None => Ok(false),
-    }
+    Ok(mark.and_then(|mark| difference(&mark, &now)))
 }
 
 /// Whether the place outside was lost: something was copied there, and a mark is written before anything is.

@@ -63,9 +63,8 @@ impl Publisher {
         let mut odd = None;
         for log in archive.store.list_unpublished().await? {
             let recent = self.recent.remove(&(log.log_no, log.generation)).unwrap_or_default();
-            let changes = archive.store.list_key_changes(log.log_no).await?;
-            let known = Known::new(&changes, archive.keys(), log.generation, log.size);
-            let copy = Copy { archive, known, from: u64_of(log.published), size: u64_of(log.size), log, recent };
+            let from = u64_of(log.published);
+            let copy = Copy::new(archive, log, from, recent).await?;
             match copy.run().await {
                 Ok(()) => self.note(&copy).await?,
                 Err(error) if error.is_of_one_log() => odd = odd.or(Some(error)),
@@ -125,9 +124,7 @@ async fn lacks_files(archive: &Archive, log: &Unpublished) -> Result<bool, Evide
 }
 
 async fn copy_whole(archive: &Archive, log: Unpublished) -> Result<(), EvidenceError> {
-    let changes = archive.store.list_key_changes(log.log_no).await?;
-    let known = Known::new(&changes, archive.keys(), log.generation, log.size);
-    Copy { archive, known, from: 0, size: u64_of(log.size), log, recent: Recent::default() }.run().await
+    Copy::new(archive, log, 0, Recent::default()).await?.run().await
 }
 
 struct Copy<'a> {
@@ -139,7 +136,14 @@ struct Copy<'a> {
     recent: Recent,
 }
 
-impl Copy<'_> {
+impl<'a> Copy<'a> {
+    /// Of what is signed of a log from `from` on, by the key that was its at that size.
+    async fn new(archive: &'a Archive, log: Unpublished, from: u64, recent: Recent) -> Result<Self, EvidenceError> {
+        let changes = archive.store.list_key_changes(log.log_no).await?;
+        let known = Known::new(&changes, archive.keys(), log.generation, log.size);
+        Ok(Self { archive, known, from, size: u64_of(log.size), log, recent })
+    }
+
     async fn run(&self) -> Result<(), EvidenceError> {
         self.check_note()?;
         self.copy_bundles().await?;

@@ -36,6 +36,11 @@ pub async fn of_plans(store: &Store, incident: IncidentKey, plans: BTreeSet<i32>
     Ok(said.lines().into_iter().chain(said.unsaid_line()).collect())
 }
 
+/// The same below a page of plain text.
+pub fn below(page: String, lines: &[String]) -> String {
+    lines.iter().fold(page, |page, line| format!("{page}\n{line}\n"))
+}
+
 /// The same behind a sentence that counts people.
 pub(super) fn with_rehearsal(said: String, tally: &Tally, plans: &[Promised]) -> String {
     lines(tally, plans).into_iter().fold(said, |said, line| format!("{said} {line}"))

@@ -8,6 +8,8 @@ mod proof;
 use super::ReportError;
 use super::document::{Block, Document, Section, figure};
 use super::figures::{date, ground, people, said, when};
+use super::promised::Promised;
+use super::rehearsal::{self, with_rehearsal};
 use super::replay::{Leaf, Replay, visit};
 use super::tally::Tally;
 use crate::model::state::{Channel, MessageState, NoticeState};
@@ -210,7 +212,7 @@ fn without_call(replay: &Replay, sample: &Sample) -> Option<String> {
 }
 
 /// The sample as a work paper.
-pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document {
+pub fn paper(incident: &Incident, replay: &Replay, promised: &[Promised], sample: &Sample) -> Document {
     let mut about = vec![("Incident".to_owned(), format!("{}/{}", incident.controller_slug, incident.slug))];
     about.extend(ground(replay));
     about.push(("Seed".to_owned(), sample.seed.clone()));
@@ -241,15 +243,18 @@ pub fn paper(incident: &Incident, replay: &Replay, sample: &Sample) -> Document 
             },
         ]);
     let result = without_call(replay, sample).into_iter().fold(result, Section::text);
+    let result = rehearsal::lines(&replay.tally, promised).into_iter().fold(result, Section::text);
     let method = Section::new("How it was drawn").text(
         "For each person of the frozen lists: SHA-256 of the seed (UTF-8) followed by the person's id (16 bytes). The people with the smallest hashes are the sample, in that order. Whoever has the manifests and the seed draws the same people.",
     );
     let mut sections = vec![result, method, plans(&replay.tally)];
     sections.push(by_hand(sample));
     sections.extend(sample.people.iter().zip(1..).map(|(traced, number)| section(traced, number)));
+    let lead =
+        format!("{} traced from the list to where they stand, as of {}.", people(sample.people.len() as u64), said(replay.as_of));
     Document {
         title: "Work paper: people drawn from the log and traced".to_owned(),
-        lead: format!("{} traced from the list to where they stand, as of {}.", people(sample.people.len() as u64), said(replay.as_of)),
+        lead: with_rehearsal(lead, &replay.tally, promised),
         date: date(replay.as_of),
         about,
         sections,

@@ -73,6 +73,8 @@ async fn the_demo_ends_well_and_leaves_its_figures_a_letter_and_a_pack_that_veri
     assert!(n("in_flight_at_kill") > 0 && n("unknown_created") > 0 && n("produced") > 0 && n("seconds") > 0, "{summary}");
     assert_eq!((n("unknown_resolved"), summary["findings"].as_array().map(Vec::len)), (n("unknown_created"), Some(0)));
     assert!(std::fs::read(demo.folder.join("sample-letter.pdf")).unwrap().starts_with(b"%PDF-"));
+    let story = std::fs::read_to_string(demo.folder.join("person-story.txt")).unwrap();
+    assert!(story.starts_with("p_") && story.contains("a rehearsal and tells nobody"), "{story}");
     let [pack, key] = ["pack.zip", "log.vkey"].map(|file| demo.folder.join(file).display().to_string());
     let verified = demo.duly(&["verify", &pack, "--key", &key]).output().unwrap();
     assert!(verified.status.success(), "{}", text(&verified.stdout));

@@ -6,6 +6,7 @@ use crate::told::{check, file, told};
 use duly::report::pack::Audience;
 use duly::report::promised::{self, Promised};
 use duly::report::replay::{Replay, replay};
+use duly::report::sample::{paper, sample};
 use duly::report::{certificate, document, regulator, witness};
 use duly_ledger::verify::Verdict;
 use serde_json::{Value, json};
@@ -24,13 +25,15 @@ async fn stage() -> (Stage, Replay, Vec<Promised>) {
 }
 
 /// The reports as text, and what they say to programs.
-fn pages(stage: &Stage, replayed: &Replay, plans: &[Promised]) -> ([String; 3], [Value; 2]) {
+async fn pages(stage: &Stage, replayed: &Replay, plans: &[Promised]) -> ([String; 4], [Value; 2]) {
     let programs = witness::Programs::default();
     let names = duly::report::story::Names::new();
+    let drawn = sample(&stage.office.store, &stage.incident, replayed, (3, "auditor")).await.unwrap();
     let texts = [
         regulator::regulator(&stage.incident, replayed, plans, "uk-gdpr").unwrap(),
         witness::witness(&stage.incident, replayed, plans, &programs, None),
         certificate::of_incident(&stage.incident, Audience::Court, replayed, plans, &names),
+        paper(&stage.incident, replayed, plans, &drawn),
     ];
     let data = [
         regulator::data(&stage.incident, replayed, plans, "uk-gdpr"),
@@ -43,13 +46,14 @@ fn pages(stage: &Stage, replayed: &Replay, plans: &[Promised]) -> ([String; 3], 
 async fn no_report_counts_people_of_a_rehearsal_without_saying_that_nobody_was_told() {
     let (stage, replayed, plans) = stage().await;
 
-    let (texts, data) = pages(&stage, &replayed, &plans);
+    let (texts, data) = pages(&stage, &replayed, &plans).await;
 
-    for page in &texts {
+    for page in &texts[..3] {
         assert!(page.contains(&format!("on the frozen lists have been notified. {SAID}")), "{page}");
     }
     assert!(texts[0].contains("yes (lanes were not live: see above)"), "{}", texts[0]);
     assert!(texts[2].matches(SAID).count() == 2, "also in what is certified: {}", texts[2]);
+    assert!(texts[3].matches(SAID).count() == 2, "also beside the end states of whom an auditor drew: {}", texts[3]);
     for data in &data {
         assert_eq!(data["rehearsal"], json!([SAID]));
     }
@@ -61,12 +65,12 @@ async fn a_plan_whose_lanes_were_live_is_no_rehearsal_and_one_that_does_not_say_
     let live = json!({"letters": {"at": "", "kind": "sandbox", "live": true}});
 
     plans[0].body["accounts"] = live;
-    let (texts, data) = pages(&stage, &replayed, &plans);
+    let (texts, data) = pages(&stage, &replayed, &plans).await;
     assert!(texts.iter().all(|page| !page.contains("rehearsal") && !page.contains("not live")), "{texts:?}");
     assert!(data.iter().all(|data| data["rehearsal"] == json!([])));
 
     plans[0].body.as_object_mut().unwrap().remove("accounts");
-    let (texts, _) = pages(&stage, &replayed, &plans);
+    let (texts, _) = pages(&stage, &replayed, &plans).await;
     assert!(texts.iter().all(|page| page.contains(UNSAID) && !page.contains("tells nobody")), "{texts:?}");
 }
 

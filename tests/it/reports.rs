@@ -189,7 +189,8 @@ async fn a_sample_is_drawn_again_by_the_same_seed_and_traces_each_person_to_the_
         let archive = Archive::open(&stage.office.settings, &stage.office.store).unwrap();
         assert!(archive.signer(&replayed.standing.origin).unwrap().open(signed.note.as_bytes()).is_ok());
     }
-    let text = document::text(&paper(&stage.incident, &replayed, &drawn));
+    let plans = promised::load(store, stage.incident.key, &replayed.tally).await.unwrap();
+    let text = document::text(&paper(&stage.incident, &replayed, &plans, &drawn));
     assert_eq!(personal(text.as_bytes()), Vec::<&str>::new());
     let last = drawn.people[0].proof.as_ref().unwrap().path.last().unwrap();
     assert!(text.contains(&last.hash) && text.contains(drawn.checkpoints[0].note.lines().nth(2).unwrap()), "{text}");

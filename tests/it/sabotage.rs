@@ -93,6 +93,23 @@ async fn each_sabotage_by_the_owner_turns_the_audit_red() {
     the_record_is_held_against_ours(&stage).await;
 }
 
+/// A row that two checks look at is still one difference.
+#[tokio::test]
+async fn an_event_that_no_restore_brought_back_is_found_once_in_whichever_log_it_stands() {
+    let stage = finished_run().await;
+    for of in ["kind = 'message.accepted'", "kind = 'plan.prepared'", "kind = 'incident.added'", "controller_id is null"] {
+        let one = format!("(select min(ord) from event where {of})");
+        let lie = format!("update event set restored_id = gen_random_uuid() where ord = {one}");
+        change(&stage, &lie).await;
+
+        let found = audit(&stage).await;
+        let of_it: Vec<&Finding> = found.iter().filter(|finding| finding.code == "brought_back_unsigned").collect();
+        assert_eq!(of_it.len(), 1, "{of}: {of_it:?}");
+        change(&stage, &format!("update event set restored_id = null where ord = {one}")).await;
+    }
+    assert_eq!(audit(&stage).await, []);
+}
+
 async fn the_record_is_held_against_ours(stage: &Stage) {
     let sends: Vec<SendKey> = sealed(stage).await.sends;
     let record: Vec<Produced> = stage.sandbox.state.record().into_iter().map(produced).collect();

@@ -1,7 +1,8 @@
 //! `duly audit sample`: people drawn by the auditor's seed, each traced end to end as a work paper.
 
-use crate::cli::report::Of;
+use crate::cli::report::{Of, plans};
 use crate::cli::{Context, Failure};
+use crate::report::rehearsal;
 use crate::report::sample::{paper, sample};
 use clap::Args;
 use serde_json::json;
@@ -25,11 +26,14 @@ pub struct Sample {
 /// Draws, traces and gives the work paper.
 pub async fn run(context: &Context, args: Sample) -> Result<(), Failure> {
     let (incident, replay) = args.of.replay(context).await?;
-    let sample = sample(context.store().await?, &incident, &replay, (args.n, &args.seed)).await?;
+    let store = context.store().await?;
+    let plans = plans(store, &incident, &replay).await?;
+    let sample = sample(store, &incident, &replay, (args.n, &args.seed)).await?;
     let mut data = json!(sample);
     if let Some(fields) = data.as_object_mut() {
         fields.insert("log".to_owned(), json!(replay.standing));
+        fields.insert("rehearsal".to_owned(), json!(rehearsal::lines(&replay.tally, &plans)));
     }
     let words = json!({"command": "audit sample", "incident": incident.incident_id, "n": args.n, "seed": args.seed});
-    args.of.give(context, &incident, (&words, "auditor"), &paper(&incident, &replay, &sample), &data).await
+    args.of.give(context, &incident, (&words, "auditor"), &paper(&incident, &replay, &plans, &sample), &data).await
 }

@@ -10,7 +10,7 @@ use crate::model::person::ShownState;
 use crate::model::state::Channel;
 use crate::provider::read_request;
 use crate::report::story::story;
-use crate::report::words;
+use crate::report::{rehearsal, words};
 use crate::store::audit::Finding;
 use crate::store::audit::record::{Mark, Produced, SendKey, compare};
 use crate::store::status::Equation;
@@ -159,7 +159,10 @@ impl Run {
         }
         if let Some(person_id) = store.find_eventful_person(key).await? {
             let told = story(store, &self.ground.incident, person_id).await?;
-            std::fs::write(folder.join("person-story.txt"), person::lines(&told, Paint::never()))?;
+            let plans = told.notices.iter().map(|notice| notice.plan).collect();
+            let rehearsal = rehearsal::of_plans(store, key, plans).await?;
+            let page = rehearsal::below(person::lines(&told, Paint::never()), &rehearsal);
+            std::fs::write(folder.join("person-story.txt"), page)?;
         }
         Ok(())
     }

@@ -163,8 +163,7 @@ impl Pages<'_> {
         let typeset = tokio::task::spawn_blocking(move || document::pdf(&certificate, &ident)).await;
         let typeset = typeset.map_err(std::io::Error::other)??;
         let rehearsal = rehearsal::lines(&tally, &promised);
-        let story = rehearsal.iter().fold(story::text(&told, &entries), |story, line| format!("{story}\n{line}\n"));
-        zip.put("story.txt", story.as_bytes())?;
+        zip.put("story.txt", rehearsal::below(story::text(&told, &entries), &rehearsal).as_bytes())?;
         zip.put("certificate.pdf", &typeset)?;
         Ok(rehearsal)
     }

@@ -6,7 +6,8 @@ use crate::store::unit::IncidentKey;
 
 impl Snapshot {
     /// Events of the incident, its controller and the system: each moves only what its kind may, stands under the log that gave
-    /// it its place, and counts as brought back only by a restore that is on record.
+    /// it its place, and counts as brought back only by a restore that is on record: here for the logs beside the incident's,
+    /// of which no count tells what came back.
     pub(super) async fn audit_shapes(&mut self, incident: IncidentKey) -> Result<Vec<Finding>, StoreError> {
         let rows = sqlx::query!(
             r#"with ours as (select e.*, num_nonnulls(message_id, message_from, message_to, notice_phase, notice_from, notice_to) as moves from event e
@@ -21,7 +22,7 @@ impl Snapshot {
                    or (e.moves > 0 and e.notice_phase is distinct from (convert_from(e.body, 'UTF8')::jsonb -> 'd' ->> 'phase')::int)
                union all
                select 'brought_back_unsigned' as code, 'event ' || e.ord from ours e
-                where e.restored_id is not null and not exists (select from restored r where r.restored_id = e.restored_id)
+                where e.incident_no is null and e.restored_id is not null and not exists (select from restored r where r.restored_id = e.restored_id)
                union all
                select 'event_out_of_log' as code, 'event ' || e.ord from log l join place s using (log_no) join event e on e.ord = s.ord
                 where (l.controller_id is null or l.controller_id = $1) and (l.incident_no is null or l.incident_no = $2)

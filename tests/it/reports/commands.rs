@@ -211,6 +211,8 @@ async fn the_sample_of_the_command_is_the_documented_draw_and_its_paper_leaves_a
     let people: Vec<&str> = drawn["people"].as_array().unwrap().iter().map(|p| p["person"].as_str().unwrap()).collect();
     assert_eq!(people, ranked.iter().take(4).map(|(_, id)| id.as_str()).collect::<Vec<_>>());
     assert_eq!((&drawn["population"], &drawn["manifests_hold"]), (&json!(PEOPLE), &json!(true)));
+    let said = drawn["rehearsal"][0].as_str().unwrap();
+    assert!(said.starts_with("Plan 1 has a lane that is not live (letters)"), "{drawn}");
     assert!(drawn["people"].as_array().unwrap().iter().all(|p| p["end"] == "notified" && p["chain_holds"] == true));
     let traces =
         "select convert_from(statement, 'UTF8') from signed_command where convert_from(statement, 'UTF8') like '%audit sample%'";

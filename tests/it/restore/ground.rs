@@ -147,6 +147,13 @@ pub fn duly(stage: &Stage, args: &[&str]) -> Ran {
     run(command(stage, args), "")
 }
 
+/// A command of ann's that is shown another place for `evidence.outside`.
+pub fn duly_shown(stage: &Stage, place: &Path, args: &[&str]) -> Ran {
+    let mut command = command(stage, args);
+    command.env("DULY_EVIDENCE__OUTSIDE", place);
+    run(command, "")
+}
+
 /// A command of somebody who has no user's key.
 pub fn unsigned(stage: &Stage, args: &[&str]) -> Ran {
     let mut command = command(stage, args);
@@ -156,8 +163,14 @@ pub fn unsigned(stage: &Stage, args: &[&str]) -> Ran {
 
 /// Runs `duly restore reconcile` and kills it at a failpoint.
 pub async fn killed_at(stage: &Stage, point: &str) {
+    killed_shown(stage, &outside(stage), &[], point).await;
+}
+
+/// The same with a word for the database, and shown another place for `evidence.outside`.
+pub async fn killed_shown(stage: &Stage, place: &Path, words: &[&str], point: &str) {
     let points = tempfile::tempdir_in(stage.folder.path()).unwrap();
-    let mut command = command(stage, &["restore", "reconcile"]);
+    let mut command = command(stage, &[&["restore", "reconcile"], words].concat());
+    command.env("DULY_EVIDENCE__OUTSIDE", place);
     let mut child = command.env("DULY_FAILPOINT", point).env("DULY_FAILPOINT_DIR", points.path()).spawn().unwrap();
     eventually(&format!("reconcile stands at {point}"), async || {
         assert!(child.try_wait().unwrap().is_none(), "reconcile ended before {point}");

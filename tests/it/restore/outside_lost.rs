@@ -1,13 +1,19 @@
 //! The copy outside is lost, alone or with the database that came back older: nobody is written to on a guess.
 
-use super::ground::{PEOPLE, come_back, duly, holds, outside, serve_to_the_end, serve_until, stage, told, verdict};
+use super::ground::{
+    PEOPLE, come_back, come_back_with_a_gap, duly, duly_shown, holds, killed_shown, outside, serve_to_the_end, serve_until,
+    stage, told, verdict,
+};
 use crate::support::{Capability, Setup, Stage, eventually, lane};
 use duly::evidence::{Archive, publisher};
 use duly_ledger::verify::Verdict;
+use std::path::Path;
 
 fn lose(stage: &Stage) {
     std::fs::remove_dir_all(outside(stage)).unwrap();
 }
+
+const TELLS_MORE: &str = "the copy outside tells more than this database knows: it is not the one that was last sent from";
 
 /// No scheduler starts, no pack is made, and no command guesses which database this is.
 fn is_refused(stage: &Stage) {
@@ -27,6 +33,8 @@ async fn a_database_that_came_back_older_with_its_copy_lost_tells_nobody_twice()
     is_refused(&stage);
     let shown = duly(&stage, &["restore", "reconcile", "--database", "older", "--dry-run"]).fine().out;
     assert!(shown.contains("By your word this database is an older one"), "{shown}");
+    // Cut off after the new mark was written, it is run again with the same words.
+    killed_shown(&stage, &outside(&stage), &["--database", "older"], "restore_marked").await;
     duly(&stage, &["restore", "reconcile", "--database", "older"]).fine();
 
     // Everybody waits under the hold while what may have left is looked up; then nothing is left to be sent.
@@ -53,6 +61,13 @@ async fn a_copy_that_alone_was_lost_is_written_again_and_nothing_is_forgotten() 
     let before = files(&stage);
     lose(&stage);
     is_refused(&stage);
+    // A log that this database does not know was published by one that came after it.
+    let unknown = outside(&stage).join("duly.test").join(uuid::Uuid::now_v7().to_string());
+    std::fs::create_dir_all(&unknown).unwrap();
+    duly(&stage, &["restore", "reconcile", "--database", "current"])
+        .refused(TELLS_MORE, "duly restore reconcile --database older");
+    std::fs::remove_dir(&unknown).unwrap();
+    killed_shown(&stage, &outside(&stage), &["--database", "current"], "restore_marked").await;
     duly(&stage, &["restore", "reconcile", "--database", "current"]).fine();
 
     let after = files(&stage);
@@ -61,6 +76,60 @@ async fn a_copy_that_alone_was_lost_is_written_again_and_nothing_is_forgotten() 
     serve_to_the_end(&stage).await;
     assert_eq!(told(&stage), PEOPLE as usize);
     holds(&stage).await;
+}
+
+#[tokio::test]
+async fn a_word_that_was_given_at_a_wrong_place_does_not_count_at_the_right_one_and_nobody_is_told_twice() {
+    let stage = stage(vec![lane(Capability::StrongLookup)], Setup::default()).await;
+    come_back_with_a_gap(&stage).await;
+    let elsewhere = stage.folder.path().join("elsewhere");
+    killed_shown(&stage, &elsewhere, &["--database", "current"], "restore_marked").await;
+
+    for word in ["current", "older"] {
+        for more in [&["--dry-run"][..], &[]] {
+            duly(&stage, &[&["restore", "reconcile", "--database", word], more].concat())
+                .refused("the place outside knows this database", "without `--database`");
+        }
+    }
+    say_that_it_is_anothers(&elsewhere.join("high-water.json"));
+    duly_shown(&stage, &elsewhere, &["restore", "reconcile"])
+        .refused("`evidence.outside` holds the logs of another installation", "a place of its own");
+    assert_eq!(stage.count("select count(*) from event where kind = 'restore.reconciled'").await, 0);
+    let shown = duly(&stage, &["restore", "reconcile", "--dry-run"]).fine().out;
+    assert!(shown.contains("published further than this database knows"), "{shown}");
+    duly(&stage, &["restore", "reconcile"]).fine();
+
+    assert_eq!(stage.count("select count(*) from message where state = 'ready'").await, 0, "whatever may have left is looked up");
+    let said = "select coalesce(convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'database', 'nobody') from event where kind = 'restore.reconciled'";
+    assert_eq!(stage.words(said).await, ["nobody", "nobody"]);
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize);
+    holds(&stage).await;
+}
+
+/// Changes whose mark it is.
+fn say_that_it_is_anothers(mark: &Path) {
+    let mut said: serde_json::Value = serde_json::from_slice(&std::fs::read(mark).unwrap()).unwrap();
+    said["installation"] = serde_json::json!(uuid::Uuid::now_v7());
+    std::fs::write(mark, said.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn nobodys_word_counts_that_nothing_is_forgotten_where_the_copy_tells_more() {
+    let stage = stage(vec![lane(Capability::StrongLookup)], Setup::default()).await;
+    come_back(&stage).await;
+    std::fs::remove_file(outside(&stage).join("high-water.json")).unwrap();
+    is_refused(&stage);
+
+    for more in [&["--dry-run"][..], &["--new-generation"], &[]] {
+        duly(&stage, &[&["restore", "reconcile", "--database", "current"], more].concat())
+            .refused(TELLS_MORE, "duly restore reconcile --database older");
+    }
+    duly(&stage, &["restore", "reconcile", "--database", "older"]).fine();
+
+    serve_to_the_end(&stage).await;
+    assert_eq!(told(&stage), PEOPLE as usize);
+    stage.audit().await;
 }
 
 /// Bundles and full tiles outside; partial ones come and go with the size.
