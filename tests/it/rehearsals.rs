@@ -29,12 +29,12 @@ fn pages(stage: &Stage, replayed: &Replay, plans: &[Promised]) -> ([String; 3], 
     let names = duly::report::story::Names::new();
     let texts = [
         regulator::regulator(&stage.incident, replayed, plans, "uk-gdpr").unwrap(),
-        witness::witness(&stage.incident, replayed, plans, &programs, None),
+        witness::witness(&stage.incident, replayed, plans, &programs),
         certificate::of_incident(&stage.incident, Audience::Court, replayed, plans, &names),
     ];
     let data = [
         regulator::data(&stage.incident, replayed, plans, "uk-gdpr"),
-        witness::data(&stage.incident, replayed, plans, &programs, None),
+        witness::data(&stage.incident, replayed, plans, &programs),
     ];
     (texts.map(|page| document::text(&page).split_whitespace().collect::<Vec<_>>().join(" ")), data)
 }
