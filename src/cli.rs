@@ -153,7 +153,7 @@ enum Command {
     /// After a restore or a move of the database: reconcile, before anything is sent
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
-    /// Providers: list what the lanes' can do and how they fare, check whether they answer
+    /// Providers: list what the lanes' can do and how they fare, check whether they answer, compare a statement of theirs
     #[command(subcommand)]
     Provider(providers::ProviderCommand),
     /// Batches that somebody carries: list, handed-over, result

@@ -14,6 +14,7 @@ pub mod regulator;
 pub mod rehearsal;
 pub mod replay;
 pub mod sample;
+pub mod statement;
 pub mod story;
 pub mod summary;
 pub mod tally;

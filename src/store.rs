@@ -46,6 +46,7 @@ pub mod refusal;
 pub mod restore;
 pub mod review;
 pub mod sequencing;
+pub mod statement;
 pub mod statistics;
 pub mod status;
 pub mod story;

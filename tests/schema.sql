@@ -1126,7 +1126,7 @@ begin
         select controller_id, incident_no, array_agg(ord) as ords, bool_or(is_signed) as is_signed from (
             select controller_id, incident_no, ord, restored_id is null and kind not in ('message.intent', 'message.accepted')
                    and (kind in ('message.decided', 'key.destroyed', 'row.corrected', 'row.discarded', 'incident.added', 'log.opened',
-                                 'message.recall', 'message.recalled')
+                                 'message.recall', 'message.recalled', 'statement.compared', 'check.refused')
                      or kind like 'receipt%' and position('"ground":"declared"'::bytea in body) > 0) as is_signed
             from fresh order by ord) f
          group by controller_id, incident_no, ord / 256),
@@ -1192,6 +1192,22 @@ begin
                   and (w.words @> jsonb_build_object('command', 'message cancel', 'incident', i.incident_id, 'message', m.message_id)
                     or w.words @> jsonb_build_object('command', 'plan recall', 'incident', i.incident_id, 'plan', m.plan_no)))) then
         raise exception 'a message is taken back by somebody''s signature over exactly that' using errcode = 'DU081';
+    end if;
+    -- Who compares a provider's statement has signed for both figures, the file and the moment.
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind = 'statement.compared') e
+         where not exists (select from incident i where i.controller_id = e.controller_id and i.incident_no = e.incident_no
+                  and is_signed((e.d ->> 'command')::uuid, (e.d ->> 'user')::uuid,
+                        e.d - array['command', 'user'] || jsonb_build_object('command', 'provider statement', 'incident', i.incident_id)))) then
+        raise exception 'a provider''s statement is compared by somebody''s signature over exactly that' using errcode = 'DU044';
+    end if;
+    if exists (select from (select f.*, convert_from(f.body, 'UTF8')::jsonb -> 'd' as d from fresh f
+                             where f.restored_id is null and f.kind = 'check.refused') e
+         where not exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
+                 join incident i on i.controller_id = e.controller_id and i.incident_no = e.incident_no
+                where s.command_id = (e.d ->> 'command')::uuid and s.user_id = (e.d ->> 'user')::uuid
+                  and signed_words(s.statement) @> jsonb_build_object('command', 'plan prepare', 'incident', i.incident_id))) then
+        raise exception 'a check refuses a plan that somebody asked for by their signature' using errcode = 'DU045';
     end if;
     return null;
 end 

@@ -2,6 +2,7 @@
 
 mod health;
 mod promises;
+mod statement;
 
 use super::output::{count, figure, table};
 use super::{Context, Failure, Refusal};
@@ -14,6 +15,7 @@ use clap::Subcommand;
 use health::Health;
 use promises::{as_json, promises};
 use serde_json::{Value, json};
+use statement::Statement;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +39,8 @@ pub enum ProviderCommand {
         /// Lane, as in `[lanes.NAME]`
         lane: String,
     },
+    /// Compare a provider's own statement of what it took with the log; the comparison is signed and becomes an event
+    Statement(Statement),
 }
 
 /// Runs a provider command.
@@ -44,6 +48,7 @@ pub async fn run(context: &Context, command: ProviderCommand) -> Result<(), Fail
     match command {
         ProviderCommand::List { words } => list(context, words).await,
         ProviderCommand::Check { lane } => check(context, &lane).await,
+        ProviderCommand::Statement(args) => statement::compare(context, &args).await,
     }
 }
 

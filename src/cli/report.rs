@@ -1,6 +1,5 @@
 //! Reports from the log alone, as it stood at a moment. One that leaves as a file leaves a signed trace in the log.
 
-use super::failure::read_text;
 use super::restore::refuse_while_open;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
@@ -41,15 +40,9 @@ pub enum ReportCommand {
     },
     /// Draft a statement for whoever vouches for the record
     #[command(
-        after_help = "Examples:\n  duly report witness --incident cards-2026 --out statement.pdf\n  duly report witness --incident cards-2026 --provider-statement counts.csv\n\nThe provider's statement is a CSV file: a first line `channel,count`, then one line for each of sms, letter, email."
+        after_help = "Example:\n  duly report witness --incident cards-2026 --out statement.pdf\n\nIt names the providers' statements that were compared before: `duly provider statement`."
     )]
-    Witness {
-        /// How many messages the providers say that they took: CSV with channel,count
-        #[arg(long, value_name = "FILE")]
-        provider_statement: Option<PathBuf>,
-        #[command(flatten)]
-        of: Of,
-    },
+    Witness(Of),
 }
 
 /// Which incident, at which moment, and where the report goes.
@@ -66,27 +59,15 @@ pub struct Of {
     pub out: Option<PathBuf>,
 }
 
-fn moment(text: &str) -> Result<OffsetDateTime, String> {
+/// Parses a moment.
+pub fn moment(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "write a time as 2026-11-14T09:00:00Z".to_owned())
 }
 
 impl Of {
     /// Replays the log up to the moment, with all that has happened in its place.
     pub async fn replay(&self, context: &Context) -> Result<(Incident, Replay), Failure> {
-        let store = context.store().await?;
-        let incident = store.load_incident(&self.incident).await?;
-        refuse_while_open(&Archive::open(&context.settings()?, store)?).await?;
-        let now = store.now().await?;
-        let as_of = self.as_of.unwrap_or(now);
-        if as_of > now {
-            return Err(Refusal::of(
-                "that moment has not come yet: what will have happened is not known",
-                "give a time that has passed",
-            ));
-        }
-        let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
-        end(context, scope, incident.incident_id, as_of).await?;
-        let replay = replay(store, incident.incident_id, as_of).await?;
+        let (incident, replay) = replay_at(context, &self.incident, self.as_of).await?;
         for more in figures::uncalled(&replay.tally).into_iter().chain(figures::untold(&replay.tally)) {
             eprintln!("Mind: {more}");
         }
@@ -123,6 +104,25 @@ impl Of {
         context.print(&serde_json::json!({"file": out, "sha256": hash}), &format!("{}\nSHA-256 {hash}", out.display()));
         Ok(())
     }
+}
+
+/// Replays an incident's log up to a moment, now without one, with all that has happened in its place.
+pub async fn replay_at(context: &Context, incident: &str, as_of: Option<OffsetDateTime>) -> Result<(Incident, Replay), Failure> {
+    let store = context.store().await?;
+    let incident = store.load_incident(incident).await?;
+    refuse_while_open(&Archive::open(&context.settings()?, store)?).await?;
+    let now = store.now().await?;
+    let as_of = as_of.unwrap_or(now);
+    if as_of > now {
+        return Err(Refusal::of(
+            "that moment has not come yet: what will have happened is not known",
+            "give a time that has passed",
+        ));
+    }
+    let scope = LogScope::Incident(incident.key.controller_id, incident.key.incident_no);
+    end(context, scope, incident.incident_id, as_of).await?;
+    let replay = replay(store, incident.incident_id, as_of).await?;
+    Ok((incident, replay))
 }
 
 /// Sees to it that nothing can come before the moment any more in a log.
@@ -234,15 +234,13 @@ pub async fn run(context: &Context, command: ReportCommand) -> Result<(), Failur
             let words = serde_json::json!({"command": "report regulator", "incident": incident.incident_id, "profile": profile});
             of.give(context, &incident, (&words, "regulator"), &report, &data).await
         }
-        ReportCommand::Witness { provider_statement, of } => {
-            let statement = provider_statement.as_deref().map(read_text).transpose()?;
-            let statement = statement.as_deref().map(witness::read_statement).transpose()?;
+        ReportCommand::Witness(of) => {
             let (incident, replay) = of.replay(context).await?;
             let plans = plans(store, &incident, &replay).await?;
             end(context, LogScope::System, store.installation().await?, replay.as_of).await?;
             let programs = witness::Programs::load(store, replay.as_of).await?;
-            let report = witness::witness(&incident, &replay, &plans, &programs, statement.as_ref());
-            let data = witness::data(&incident, &replay, &plans, &programs, statement.as_ref());
+            let report = witness::witness(&incident, &replay, &plans, &programs);
+            let data = witness::data(&incident, &replay, &plans, &programs);
             let words = serde_json::json!({"command": "report witness", "incident": incident.incident_id});
             of.give(context, &incident, (&words, "court"), &report, &data).await
         }

@@ -119,6 +119,14 @@ pub fn person_reopen(incident_id: Uuid, (person_id, phase): (Uuid, i32), reason:
     json!({"command": "person reopen", "incident": incident_id, "person": person, "phase": phase, "reason": reason})
 }
 
+/// Compares a provider's own statement with the log: both figures, the file and the moment are signed, as the event tells them.
+pub fn provider_statement(incident_id: Uuid, told: Map<String, Value>) -> Value {
+    let mut words = told;
+    words.insert("command".into(), json!("provider statement"));
+    words.insert("incident".into(), json!(incident_id));
+    Value::Object(words)
+}
+
 /// Lifts a hold.
 pub fn hold_lift(hold_id: Uuid) -> Value {
     json!({"command": "hold lift", "hold": hold_id})

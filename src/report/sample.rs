@@ -11,6 +11,7 @@ use super::figures::{date, ground, people, said, when};
 use super::promised::Promised;
 use super::rehearsal::{self, with_rehearsal};
 use super::replay::{Leaf, Replay, visit};
+use super::statement;
 use super::tally::Tally;
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::store::Store;
@@ -248,6 +249,7 @@ pub fn paper(incident: &Incident, replay: &Replay, promised: &[Promised], sample
         "For each person of the frozen lists: SHA-256 of the seed (UTF-8) followed by the person's id (16 bytes). The people with the smallest hashes are the sample, in that order. Whoever has the manifests and the seed draws the same people.",
     );
     let mut sections = vec![result, method, plans(&replay.tally)];
+    sections.extend(statement::section(&replay.tally));
     sections.push(by_hand(sample));
     sections.extend(sample.people.iter().zip(1..).map(|(traced, number)| section(traced, number)));
     let lead =

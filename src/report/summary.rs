@@ -9,6 +9,7 @@ use super::pack::Audience;
 use super::promised::{Promised, laws};
 use super::rehearsal::with_rehearsal;
 use super::replay::Replay;
+use super::statement;
 use crate::store::incident::Incident;
 
 /// What stands below every page of a pack.
@@ -34,6 +35,7 @@ pub fn summary(incident: &Incident, audience: Audience, replay: &Replay, plans: 
         Audience::Person => "Notification of a personal data breach: how the affected people were told",
     };
     let mut sections = vec![standing(tally), times(tally), channels(tally), obstacles(tally), lists(tally)];
+    sections.extend(statement::section(tally));
     sections.push(copies(incident, &plans.iter().collect::<Vec<_>>(), false));
     sections.push(proves(audience));
     sections.push(check());

@@ -2,7 +2,7 @@
 
 mod counts;
 
-pub use counts::{Quarantine, Unknowns};
+pub use counts::{Compared, Quarantine, Unknowns};
 
 use crate::model::state::{Channel, MessageState, NoticeState, Reason, TellsOtherwise};
 use duly_ledger::Event;
@@ -76,7 +76,7 @@ struct Person {
 }
 
 /// Send-once key within an incident.
-type MessageKey = ([u8; 16], u32, Channel, Reason, u32);
+pub(super) type MessageKey = ([u8; 16], u32, Channel, Reason, u32);
 
 #[derive(Debug, Clone)]
 struct Message {
@@ -133,6 +133,8 @@ pub struct Tally {
     pub notified_days: BTreeMap<Day, u64>,
     /// When the incident was closed (`true`) and reopened, in order, microseconds.
     pub closes: Vec<(i64, bool)>,
+    /// Providers' statements that were compared, in order.
+    pub statements: Vec<Compared>,
     /// Calls not known.
     pub unknowns: Unknowns,
     /// Rows that could not become people.
@@ -215,6 +217,7 @@ impl Tally {
             }
             "incident.closed" => self.closes.push((event.at_micros, true)),
             "incident.reopened" => self.closes.push((event.at_micros, false)),
+            "statement.compared" => self.statements.extend(Compared::read(event)),
             kind if kind.starts_with("row.") => self.row(kind, event),
             kind if kind.starts_with("plan.") => self.plan(kind, event),
             kind if kind.starts_with("notice.") => self.notice(event),
@@ -358,6 +361,11 @@ impl Tally {
             None => called.contains(id),
         };
         notified().filter(|(id, person)| !is_called(id, person)).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether a message was taken by its provider, and the log has a call of it.
+    pub(super) fn was_taken(&self, key: &MessageKey) -> bool {
+        self.messages.get(key).is_some_and(|message| message.was_taken() && message.was_called)
     }
 
     /// How a person's newest notice stands; `Open` where nothing is told of it, or where the log has no call to them.

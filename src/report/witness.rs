@@ -8,16 +8,14 @@ use super::obstacles::obstacles;
 use super::promised::{Promised, laws, named};
 use super::rehearsal::{self, with_rehearsal};
 use super::replay::{Replay, visit};
+use super::statement;
 use super::tally::Tally;
-use super::words::noun;
-use crate::model::state::Channel;
 use crate::provider::stop::stop;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use duly_ledger::Event;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 /// Starts of programs that are listed one by one.
@@ -84,40 +82,8 @@ fn start(starts: &mut BTreeMap<(String, String, String), Start>, event: &Event) 
     known.last = at;
 }
 
-/// A provider's own statement of how many messages it took.
-pub struct Statement {
-    /// By channel.
-    pub counts: BTreeMap<Channel, u64>,
-    /// SHA-256 of the file, hex: which statement it was.
-    pub sha256: String,
-}
-
-/// Reads a provider's own statement: CSV with `channel,count`.
-pub fn read_statement(text: &str) -> Result<Statement, ReportError> {
-    let wrong = |what: String| ReportError::Statement { what };
-    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty());
-    let heading = lines.next().map(|(line, _)| line.replace(' ', "").to_ascii_lowercase());
-    if heading.as_deref() != Some("channel,count") {
-        return Err(wrong("its first line is not `channel,count`".to_owned()));
-    }
-    let mut counts = BTreeMap::new();
-    for (line, number) in lines {
-        let parsed =
-            line.split_once(',').and_then(|(channel, n)| Some((channel.trim().parse().ok()?, n.trim().parse::<u64>().ok()?)));
-        let (channel, n) = parsed.ok_or_else(|| wrong(format!("line {number} is no channel with a count")))?;
-        *counts.entry(channel).or_default() += n;
-    }
-    Ok(Statement { counts, sha256: hex::encode(Sha256::digest(text)) })
-}
-
 /// The draft.
-pub fn witness(
-    incident: &Incident,
-    replay: &Replay,
-    plans: &[Promised],
-    programs: &Programs,
-    statement: Option<&Statement>,
-) -> Document {
+pub fn witness(incident: &Incident, replay: &Replay, plans: &[Promised], programs: &Programs) -> Document {
     let tally = &replay.tally;
     let mut about = vec![
         ("Controller".to_owned(), incident.controller_name.clone()),
@@ -128,7 +94,7 @@ pub fn witness(
     let sections = vec![
         opening(incident, replay, plans),
         standing(tally),
-        reconciliation(tally, statement),
+        reconciliation(tally),
         times(tally),
         channels(tally),
         obstacles(tally),
@@ -161,36 +127,7 @@ fn opening(incident: &Incident, replay: &Replay, plans: &[Promised]) -> Section 
     rehearsal::lines(&replay.tally, plans).into_iter().fold(record, Section::text)
 }
 
-/// Each channel of the log or of the provider's statement; one of which the statement has no line was compared with nothing.
-fn compared<'a>(
-    tally: &'a Tally,
-    statement: &'a BTreeMap<Channel, u64>,
-) -> impl Iterator<Item = (Channel, u64, Option<u64>)> + 'a {
-    let used = tally.traffic.iter().filter(|(_, traffic)| traffic.messages + traffic.uncalled > 0).map(|(channel, _)| *channel);
-    let channels: BTreeSet<Channel> = used.chain(statement.keys().copied()).collect();
-    let ours = |channel: &Channel| tally.traffic.get(channel).map_or(0, |traffic| traffic.taken);
-    channels.into_iter().map(move |channel| (channel, ours(&channel), statement.get(&channel).copied()))
-}
-
-fn against(tally: &Tally, statement: &BTreeMap<Channel, u64>) -> Vec<Vec<String>> {
-    let line = |(channel, ours, theirs): (Channel, u64, Option<u64>)| {
-        let verdict = match theirs {
-            None => "NOT COMPARED",
-            Some(theirs) if theirs == ours => "agrees",
-            Some(_) => "DIFFERS",
-        };
-        vec![
-            format!("{channel}: accepted, by our record"),
-            figure(ours),
-            "by the provider's statement".to_owned(),
-            theirs.map_or_else(|| "no statement".to_owned(), figure),
-            verdict.to_owned(),
-        ]
-    };
-    compared(tally, statement).map(line).collect()
-}
-
-fn reconciliation(tally: &Tally, statement: Option<&Statement>) -> Section {
+fn reconciliation(tally: &Tally) -> Section {
     let p = &tally.people;
     let rows: u64 = tally.lists.iter().map(|l| l.rows).sum();
     let parts: u64 = tally.lists.iter().map(|l| l.people + l.duplicates + l.quarantined).sum();
@@ -220,30 +157,12 @@ fn reconciliation(tally: &Tally, statement: Option<&Statement>) -> Section {
             verdict(traffic.uncalled == 0),
         ]);
     }
-    lines.extend(statement.into_iter().flat_map(|statement| against(tally, &statement.counts)));
-    let section = Section::new("Reconciliation").table(
-        "Counts from two sources each",
-        &["what", "count", "against", "count", ""],
-        lines,
-        &[1, 3],
-    );
-    match statement {
-        Some(statement) => {
-            let open = compared(tally, &statement.counts).filter(|(.., theirs)| theirs.is_none());
-            let open: Vec<&str> = open.map(|(channel, ..)| noun(channel)).collect();
-            let section = section.text(format!(
-                "The provider's statement was given to this report as a file with the SHA-256 {}; it is no part of the log.",
-                statement.sha256
-            ));
-            match open.is_empty() {
-                true => section,
-                false => section.text(format!(
-                    "It has no line for these messages, which were compared with nothing: {}.", open.join(", ")
-                )),
-            }
-        }
-        None => section.text("No provider's statement was given. Ask each provider how many messages it took for this account and compare: `duly report witness --provider-statement FILE`."),
+    lines.extend(statement::rows(tally));
+    let section = Section::new("Reconciliation").table("Counts from two sources each", &statement::HEADS, lines, &[1, 3]);
+    if tally.statements.is_empty() {
+        return section.text("No provider's statement was compared. Ask each provider how many messages of this incident it took on its lane's account, and compare: `duly provider statement --incident … --lane … FILE`.");
     }
+    section.list(statement::files(tally))
 }
 
 fn reliability(tally: &Tally, programs: &Programs) -> Section {
@@ -282,23 +201,14 @@ fn truth() -> Section {
 }
 
 /// The same for programs.
-pub fn data(
-    incident: &Incident,
-    replay: &Replay,
-    plans: &[Promised],
-    programs: &Programs,
-    statement: Option<&Statement>,
-) -> Value {
+pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], programs: &Programs) -> Value {
     let tally = &replay.tally;
-    let compared = statement.into_iter().flat_map(|statement| compared(tally, &statement.counts)).map(|(channel, ours, theirs)| {
-        json!({"channel": channel.as_str(), "ours": ours, "theirs": theirs, "agrees": theirs.map(|theirs| ours == theirs)})
-    });
     json!({
         "incident": format!("{}/{}", incident.controller_slug, incident.slug), "log": replay.standing,
         "as_of": super::regulator::when_rfc3339(super::replay::micros(replay.as_of)),
         "people": tally.people.to_json(), "equation_holds": tally.people.holds(), "events_by_kind": tally.kinds, "unknown": tally.unknowns,
         "notified_without_call": super::regulator::people_ids(&tally.uncalled),
         "taken_without_call": tally.traffic.values().map(|traffic| traffic.uncalled).sum::<u64>(),
-        "rehearsal": rehearsal::lines(tally, plans), "programs": programs, "statement": compared.collect::<Vec<_>>(), "statement_sha256": statement.map(|statement| &statement.sha256),
+        "rehearsal": rehearsal::lines(tally, plans), "programs": programs, "statements": statement::data(tally),
     })
 }

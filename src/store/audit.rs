@@ -9,6 +9,7 @@ mod chains;
 mod close;
 mod columns;
 mod commands;
+mod compared;
 mod decisions;
 mod fates;
 mod generations;
@@ -122,6 +123,7 @@ impl Store {
             audit_refusals(incident, self.deadlines),
             audit_stops(incident),
             audit_sends(incident),
+            audit_statements_compared(incident),
             audit_columns(incident),
             audit_times(incident),
             audit_people(incident),
@@ -194,6 +196,7 @@ mod tests {
             include_str!("audit/named.rs"),
             include_str!("audit/shapes.rs"),
             include_str!("audit/stops.rs"),
+            include_str!("audit/compared.rs"),
         ] {
             let words: Vec<&str> =
                 source.split("select '").skip(1).filter_map(|rest| rest.split_once("' as code")).map(|(word, _)| word).collect();

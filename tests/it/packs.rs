@@ -5,7 +5,8 @@ mod foreign;
 mod readers;
 
 use crate::support::{Stage, skipped};
-use crate::told::{check, file, files, personal, sequence, told};
+use crate::told::{PEOPLE, check, file, files, personal, sequence, told};
+use duly::model::state::Channel;
 use duly::report::pack::{Audience, PackError, incident, person};
 use duly_ledger::verify::Verdict;
 use serde_json::Value;
@@ -198,10 +199,14 @@ async fn looking_at_a_person_and_exporting_are_facts_of_the_log() {
 
     stage.office.store.record_view(stage.incident.key, id, "pack", by).await.unwrap();
     stage.office.store.record_export(stage.incident.key, "pack", "person", &[7; 32], by).await.unwrap();
+    let told = stage.users.compare(&stage.office.store, &stage.incident, ("letters", Channel::Letter), PEOPLE.into()).await;
     sequence(&stage).await;
 
     let pack = incident_pack(&stage, Audience::Regulator, false).await;
     let report = check(&stage, &pack);
     assert_eq!(report.verdict, Verdict::Good, "{:?}", report.findings.kept);
     assert_eq!((report.events["contact.viewed"], report.events["export.made"]), (1, 1));
+    assert_eq!(report.events["statement.compared"], 1);
+    let summary = String::from_utf8(file(&pack, "summary.html")).unwrap();
+    assert!(summary.contains(&told.hash) && summary.contains("lane letters"), "{summary}");
 }

@@ -31,13 +31,13 @@ async fn pages(stage: &Stage, replayed: &Replay, plans: &[Promised]) -> ([String
     let drawn = sample(&stage.office.store, &stage.incident, replayed, (3, "auditor")).await.unwrap();
     let texts = [
         regulator::regulator(&stage.incident, replayed, plans, "uk-gdpr").unwrap(),
-        witness::witness(&stage.incident, replayed, plans, &programs, None),
+        witness::witness(&stage.incident, replayed, plans, &programs),
         certificate::of_incident(&stage.incident, Audience::Court, replayed, plans, &names),
         paper(&stage.incident, replayed, plans, &drawn),
     ];
     let data = [
         regulator::data(&stage.incident, replayed, plans, "uk-gdpr"),
-        witness::data(&stage.incident, replayed, plans, &programs, None),
+        witness::data(&stage.incident, replayed, plans, &programs),
     ];
     (texts.map(|page| document::text(&page).split_whitespace().collect::<Vec<_>>().join(" ")), data)
 }

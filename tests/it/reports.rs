@@ -6,10 +6,12 @@ use crate::told::{PEOPLE, personal, sequence, told};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use duly::evidence::{Archive, moment};
+use duly::model::state::Channel;
 use duly::report::document;
 use duly::report::replay::{Replay, micros, replay};
 use duly::report::sample::{paper, rank, sample};
-use duly::report::{ReportError, promised, regulator, witness};
+use duly::report::tally::Compared;
+use duly::report::{ReportError, promised, regulator, statement, witness};
 use duly::store::sequencing::LogScope;
 use duly_ledger::{Event, Frontier, leaf_hash, to_hex};
 use serde_json::{Map, json};
@@ -119,7 +121,7 @@ async fn counts_from_the_log_alone_are_those_of_the_tables() {
     assert_eq!(i64::try_from(people.people).unwrap(), equation.people);
     assert_eq!(i64::try_from(people.notified).unwrap(), equation.person_states["notified"]);
     assert_eq!((people.notified, people.open), (u64::from(PEOPLE), 0));
-    let letters = &replayed.tally.traffic[&duly::model::state::Channel::Letter];
+    let letters = &replayed.tally.traffic[&Channel::Letter];
     assert_eq!((letters.messages, letters.taken), (u64::from(PEOPLE), u64::from(PEOPLE)));
     // The root is that of the leaves, counted by hand.
     let bodies = leaves(&stage).await;
@@ -245,40 +247,52 @@ async fn a_witness_statement_says_where_a_providers_own_count_differs() {
     let replayed = at(&stage, stage.office.store.now().await.unwrap()).await;
     let programs = witness::Programs::load(&stage.office.store, replayed.as_of).await.unwrap();
     assert_eq!(programs.starts[0].roles, "scheduler,worker", "a process of the stage served");
-    let said = |n: u32| witness::read_statement(&format!("channel,count\nletter,{n}\n")).unwrap();
+    let said = |theirs: u32| Compared {
+        at: replayed.tally.newest,
+        lane: "letters".into(),
+        channel: Channel::Letter,
+        hash: "5e".repeat(32),
+        theirs: theirs.into(),
+        ours: PEOPLE.into(),
+        as_of: replayed.tally.newest,
+    };
 
     for (n, differs) in [(PEOPLE, false), (PEOPLE + 1, true)] {
-        let report = witness::witness(&stage.incident, &replayed, &[], &programs, Some(&said(n)));
-        assert_eq!(document::text(&report).contains("DIFFERS"), differs);
+        let mut told = replayed.clone();
+        told.tally.statements.push(said(n));
+        let report = document::text(&witness::witness(&stage.incident, &told, &[], &programs));
+        assert_eq!((report.contains("DIFFERS"), report.contains("NOT COMPARED")), (differs, false), "{report}");
+        // Half of the letters went through a lane of which nobody asked.
+        told.tally.statements = vec![Compared { ours: 3, theirs: 3, ..said(n) }];
+        assert!(document::text(&witness::witness(&stage.incident, &told, &[], &programs)).contains("NOT COMPARED"));
     }
-    assert!(witness::read_statement("letter,3\n").is_err());
-    assert_eq!(
-        witness::read_statement("channel,count\nsms,2\n").unwrap().counts,
-        BTreeMap::from([(duly::model::state::Channel::Sms, 2)])
-    );
+    for odd in ["letter,3\n", "channel,count\nletter,-1\n", "channel,count\nfax,1\n"] {
+        assert!(statement::read(odd).is_err(), "{odd}");
+    }
+    assert_eq!(statement::read("channel,count\nsms,2\nsms,1\n").unwrap(), BTreeMap::from([(Channel::Sms, 3)]));
 }
 
 #[tokio::test]
 async fn a_witness_statement_says_why_a_lane_was_paused_and_which_messages_were_compared_with_nothing() {
     let stage = told().await;
+    stage.users.compare(&stage.office.store, &stage.incident, ("sms-a", Channel::Sms), 0).await;
+    sequence(&stage).await;
     let replayed = at(&stage, stage.office.store.now().await.unwrap()).await;
     let stop = |code: &str| ("letters".to_owned(), code.to_owned());
     let programs = witness::Programs { lane_stops: BTreeMap::from([(stop("sick"), 1), (stop("402"), 2)]), ..Default::default() };
-    let of_texts = witness::read_statement("channel,count\nsms,0\n").unwrap();
 
-    let report = document::text(&witness::witness(&stage.incident, &replayed, &[], &programs, Some(&of_texts)));
-    let data = witness::data(&stage.incident, &replayed, &[], &programs, Some(&of_texts));
+    let report = document::text(&witness::witness(&stage.incident, &replayed, &[], &programs));
+    let data = witness::data(&stage.incident, &replayed, &[], &programs);
 
     let sick = "1 time the lane letters was paused: many of its calls failed, were refused or took too long (code sick).";
     assert!(report.contains(sick), "{report}");
     assert!(report.contains("2 times the lane letters was paused: its provider refused for want of money (code 402)."));
     assert!(!report.contains("refused everything"), "{report}");
     assert!(
-        report.contains("NOT COMPARED")
-            && report.contains("no line for these messages, which were compared with nothing: letter.")
+        report.contains("NOT COMPARED") && report.contains("Not all of these messages were compared with a statement: letter.")
     );
-    assert_eq!(data["statement"][0], json!({"channel": "sms", "ours": 0, "theirs": 0, "agrees": true}));
-    assert_eq!(data["statement"][1], json!({"channel": "letter", "ours": PEOPLE, "theirs": null, "agrees": null}));
+    assert_eq!(data["statements"]["compared"][0]["lane"], json!("sms-a"));
+    assert_eq!(data["statements"]["uncovered"], json!([{"channel": "letter", "ours": PEOPLE, "with_statement": null}]));
 }
 
 #[tokio::test]

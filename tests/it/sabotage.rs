@@ -9,7 +9,7 @@ mod walls;
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane, produced, world_after};
 use changes::{SABOTAGES, SEALED};
 use columns::{COLUMNS, COLUMNS_SEALED};
-use duly::model::state::Route;
+use duly::model::state::{Channel, Route};
 use duly::provider::read_request;
 use duly::store::audit::record::{Produced, SendKey, compare};
 use duly::store::audit::{CODES, Finding, Sealed};
@@ -30,6 +30,7 @@ async fn finished_run() -> Stage {
     let mut process = stage.start(&["scheduler", "worker"]);
     eventually("all are delivered", async || stage.states().await.iter().all(|state| state == "delivered_to_handset")).await;
     stage.drain_to_the_end().await;
+    stage.users.compare(&stage.office.store, &stage.incident, ("sms", Channel::Sms), 4).await;
     stage.drain_the_logs().await;
     // By itself: what a killed one had asked the database for would be done in the middle of what follows.
     process.terminate().await;

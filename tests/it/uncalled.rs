@@ -71,7 +71,7 @@ async fn reports_and_the_certificate_count_nobody_as_notified_whom_nobody_called
     let plans = promised::load(store, stage.incident.key, tally).await.unwrap();
     let report = document::text(&regulator::regulator(&stage.incident, &replayed, &plans, "uk-gdpr").unwrap());
     let programs = witness::Programs::load(store, replayed.as_of).await.unwrap();
-    let statement = document::text(&witness::witness(&stage.incident, &replayed, &plans, &programs, None));
+    let statement = document::text(&witness::witness(&stage.incident, &replayed, &plans, &programs));
     let names = duly::report::story::Names::new();
     let certificate = document::text(&certificate::of_incident(&stage.incident, Audience::Court, &replayed, &plans, &names));
     for page in [&report, &statement, &certificate] {

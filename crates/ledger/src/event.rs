@@ -189,7 +189,7 @@ fn from_hex<const N: usize>(text: Option<&str>) -> Result<[u8; N], EventError> {
 }
 
 /// `2026-11-23T22:40:05.000001Z`. Civil date from days, after Howard Hinnant's published algorithm.
-pub(crate) fn time_text(micros: i64) -> Result<String, EventError> {
+pub fn time_text(micros: i64) -> Result<String, EventError> {
     let (days, of_day) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (year, month, day) = civil(days);
     if !(0..=9999).contains(&year) {
@@ -213,7 +213,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// Microseconds since 1970 of a time as `time_text` writes it; `None` for every other spelling and for no date.
-pub(crate) fn micros_of(text: &str) -> Option<i64> {
+pub fn micros_of(text: &str) -> Option<i64> {
     let text = text.as_bytes();
     let has_marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
     if text.len() != 27 || has_marks.iter().any(|(i, mark)| text.get(*i) != Some(mark)) {

@@ -21,7 +21,7 @@ pub mod verify;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use commitment::{PersonKey, commit, commit_under, field_key, verify};
-pub use event::{Event, EventError};
+pub use event::{Event, EventError, micros_of, time_text};
 pub use hash::{from_hex, leaf_hash, node_hash, to_hex};
 pub use key::{KeyKind, Vkey, public_key, verify_ed25519};
 pub use key_change::{KEY_CHANGED, KeyChange, KeyChangeError, KeyLine, KeyLines};

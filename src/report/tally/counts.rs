@@ -1,7 +1,49 @@
-//! What became of calls that were not known, and of rows that could not become people.
+//! What became of calls that were not known, of rows that could not become people, and of comparisons with providers.
 
-use crate::model::state::MessageState;
-use duly_ledger::Event;
+use crate::model::state::{Channel, MessageState};
+use duly_ledger::{Event, micros_of};
+use serde_json::Value;
+
+/// A provider's own statement beside the log.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// When it was compared, microseconds.
+    pub at: i64,
+    /// Whose account it is of.
+    pub lane: String,
+    /// The lane's channel.
+    pub channel: Channel,
+    /// SHA-256 of the file, hex.
+    pub hash: String,
+    /// Messages that the provider says it took.
+    pub theirs: u64,
+    /// Messages that the log says were taken.
+    pub ours: u64,
+    /// Up to when, microseconds.
+    pub as_of: i64,
+}
+
+impl Compared {
+    /// What an event tells; `None` for one whose fields are not those of its kind.
+    pub(super) fn read(event: &Event) -> Option<Self> {
+        let text = |key: &str| event.detail.get(key).and_then(Value::as_str);
+        let number = |key: &str| event.detail.get(key).and_then(Value::as_u64);
+        Some(Self {
+            at: event.at_micros,
+            lane: text("lane")?.to_owned(),
+            channel: text("channel")?.parse().ok()?,
+            hash: text("hash")?.to_owned(),
+            theirs: number("theirs")?,
+            ours: number("ours")?,
+            as_of: micros_of(text("as_of")?)?,
+        })
+    }
+
+    /// Whether both counts are the same.
+    pub fn agrees(&self) -> bool {
+        self.ours == self.theirs
+    }
+}
 
 /// Calls of which nobody knew how they ended, and what became of them.
 #[derive(Debug, Clone, Default, serde::Serialize)]

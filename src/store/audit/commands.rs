@@ -112,6 +112,10 @@ impl EventRow {
             }
             "row.corrected" => command == "quarantine correct",
             "export.made" => ["pack ", "report ", "audit ", "quarantine export"].iter().any(|group| command.starts_with(group)),
+            "statement.compared" => {
+                let said = ["as_of", "channel", "hash", "lane", "ours", "theirs"];
+                command == "provider statement" && said.iter().all(|field| asks(field, told(field).clone()))
+            }
             "restore.reconciled" => command == "restore reconcile",
             "user.added" => command == "user add" && asks("public", told("key").clone()),
             "user.revoked" => command == "user revoke",

@@ -209,6 +209,12 @@ pub const CODES: &[(&str, &str)] = &[
         "anchor_not_valid",
         past!("a time stamp or cosignature does not hold for its checkpoint; do not rely on it, and have a new one made"),
     ),
+    (
+        "statement_differs",
+        past!(
+            "what the log says that it counted of a lane for a provider's statement is not what its messages and events add up to"
+        ),
+    ),
     ("refusal_not_told", past!("receipts were laid aside and the controller's log does not tell of them")),
     (
         "refusal_missing",

@@ -46,6 +46,7 @@ const ELSEWHERE: &[&str] = &[
     "log key",
     "log new-key",
     "provider check",
+    "provider statement",
 ];
 
 /// Runs commands with `--json`, and remembers which.

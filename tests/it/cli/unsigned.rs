@@ -199,6 +199,8 @@ async fn people(stranger: &mut Stranger<'_>) {
     stranger.refused_with(&["pack", "person", "--incident", "cards", "--out", "person.zip"], "PN1\n").await;
     stranger.refused(&["report", "regulator", "--incident", "cards", "--profile", "uk-gdpr", "--out", "report.html"]).await;
     stranger.refused(&["report", "witness", "--incident", "cards", "--out", "statement.html"]).await;
+    desk.write("counts.csv", "channel,count\nletter,0\n");
+    stranger.refused_then_done("bob", &["provider", "statement", "counts.csv", "--incident", "cards", "--lane", "letters"]).await;
     stranger.refused(&["audit", "sample", "--incident", "cards", "--seed", "7", "--out", "paper.html"]).await;
     stranger.refused_then_done("bob", &["incident", "close", "cards", "--unfinished", "moved to another system"]).await;
     stranger.refused_then_done("bob", &["incident", "reopen", "cards", "--reason", "moved back"]).await;

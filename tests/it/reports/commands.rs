@@ -53,6 +53,12 @@ impl Desk {
         bytes
     }
 
+    /// Compares a statement of the lane of letters that says so many.
+    fn compare(&self, name: &str, letters: u32, more: &[&str]) -> Ran {
+        self.write(name, &format!("channel,count\nletter,{letters}\nsms,1\n"));
+        self.duly(&[&["provider", "statement", name, "--incident", "test", "--lane", "letters"], more].concat())
+    }
+
     /// Now, as `--as-of` takes it.
     async fn now(&self) -> String {
         self.stage.office.store.now().await.unwrap().format(&Rfc3339).unwrap()
@@ -73,12 +79,12 @@ impl Desk {
 async fn each_report_of_the_same_moment_is_the_same_file_after_events_an_anchor_and_a_publication() {
     let desk = Desk::new().await;
     desk.anchor("before.example").await;
-    desk.write("counts.csv", &format!("channel,count\nletter,{PEOPLE}\n"));
+    desk.compare("counts.csv", PEOPLE, &[]).fine();
     let as_of = desk.now().await;
     let of = ["--incident", "test", "--as-of", &as_of];
     let reports = [
         ("regulator", [&["report", "regulator", "--profile", "uk-gdpr"], &of[..]].concat()),
-        ("witness", [&["report", "witness", "--provider-statement", "counts.csv"], &of[..]].concat()),
+        ("witness", [&["report", "witness"], &of[..]].concat()),
         ("sample", [&["audit", "sample", "-n", "3", "--seed", "auditor"], &of[..]].concat()),
     ];
     let endings = ["html", "pdf", "txt", "json"];
@@ -155,11 +161,12 @@ async fn a_witness_statement_names_versions_settings_and_errors_and_reconciles_t
         }
         store.insert_audit(stage.incident.key, kind, detail).await.unwrap();
     }
-    desk.write("agrees.csv", &format!("channel,count\nletter,{PEOPLE}\n"));
-    desk.write("differs.csv", &format!("channel,count\nletter,{}\nsms,1\n", PEOPLE + 1));
     let witness = |more: &[&str]| desk.duly(&[&["report", "witness", "--incident", "test"], more].concat()).fine();
+    let none = witness(&[]).out;
+    assert!(none.contains("No provider's statement was compared.") && !none.contains("DIFFERS"), "{none}");
+    desk.compare("agrees.csv", PEOPLE, &[]).fine();
 
-    let data = witness(&["--provider-statement", "agrees.csv", "--json"]).json();
+    let data = witness(&["--json"]).json();
     let starts = data["programs"]["starts"].as_array().unwrap();
     let of = |roles: &str| starts.iter().find(|start| start["roles"] == roles).unwrap();
     assert_eq!(starts.len(), 2, "{starts:?}");
@@ -169,9 +176,12 @@ async fn a_witness_statement_names_versions_settings_and_errors_and_reconciles_t
     assert!(starts.iter().all(|start| start["version"] == env!("CARGO_PKG_VERSION")), "{starts:?}");
     assert_eq!(data["programs"]["lane_stops"], json!({"letters, code 402": 2, "letters, code sick": 1}));
     assert_eq!((&data["equation_holds"], &data["people"]["notified"]), (&json!(true), &json!(PEOPLE)));
-    assert_eq!(data["statement"], json!([{"channel": "letter", "ours": PEOPLE, "theirs": PEOPLE, "agrees": true}]));
+    let compared = &data["statements"]["compared"][0];
+    assert_eq!((&compared["lane"], &compared["ours"], &compared["theirs"]), (&json!("letters"), &json!(PEOPLE), &json!(PEOPLE)));
+    assert_eq!((&compared["agrees"], &data["statements"]["uncovered"]), (&json!(true), &json!([])));
 
-    let text = witness(&["--provider-statement", "differs.csv"]).out;
+    assert_eq!(desk.compare("differs.csv", PEOPLE + 1, &[]).code, 1, "compared, and it is bad");
+    let text = witness(&[]).out;
     let line = |words: &[&str]| {
         let found = text.lines().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(found, "no line has all of {words:?}\n{text}");
@@ -185,12 +195,58 @@ async fn a_witness_statement_names_versions_settings_and_errors_and_reconciles_t
     line(&["rows of the lists", " 7 ", "people + duplicates + quarantined", "agrees"]);
     line(&["people of the lists", " 7 ", "ends and open notices", "agrees"]);
     line(&["letter: said to be accepted", " 7 ", "of them with a call in the log", "agrees"]);
-    line(&["letter: accepted, by our record", " 7 ", "by the provider's statement", " 8 ", "DIFFERS"]);
-    line(&["sms: accepted, by our record", " 0 ", "by the provider's statement", " 1 ", "DIFFERS"]);
-    let sha256 = hex::encode(Sha256::digest(format!("channel,count\nletter,{}\nsms,1\n", PEOPLE + 1)));
-    line(&[&format!("The provider's statement was given to this report as a file with the SHA-256 {sha256}")]);
-    let none = witness(&[]).out;
-    assert!(none.contains("No provider's statement was given.") && !none.contains("DIFFERS"), "{none}");
+    line(&["letter, lane letters: accepted by", " 7 ", "by the provider's statement", " 7 ", "agrees"]);
+    line(&["letter, lane letters: accepted by", " 7 ", "by the provider's statement", " 8 ", "DIFFERS"]);
+    for letters in [PEOPLE, PEOPLE + 1] {
+        let sha256 = hex::encode(Sha256::digest(format!("channel,count\nletter,{letters}\nsms,1\n")));
+        line(&["The statement of the lane letters was a file with the SHA-256", &sha256]);
+    }
+}
+
+#[tokio::test]
+async fn comparing_a_providers_statement_is_an_event_of_the_log_that_reports_and_packs_tell_of() {
+    let desk = Desk::new().await;
+    let before = desk.now().await;
+    let early = "2026-01-01T00:00:00Z";
+
+    let agrees = desk.compare("one.csv", PEOPLE, &["--json"]).fine().json();
+    let differs = desk.compare("two.csv", PEOPLE - 1, &["--as-of", &before, "--json"]);
+    assert_eq!((&agrees["ours"], &agrees["agrees"]), (&json!(PEOPLE), &json!(true)));
+    assert_eq!((differs.code, &differs.json()["ours"]), (1, &json!(PEOPLE)), "{differs:?}");
+    assert!(differs.err.contains("error: the statement of the lane `letters` differs from the log"), "{differs:?}");
+    desk.compare("three.csv", 0, &["--as-of", early]).refused("the log has no event of that moment", "");
+    desk.duly(&["provider", "statement", "one.csv", "--incident", "test", "--lane", "other"])
+        .refused("there is no lane", "duly provider list");
+    desk.write("sms.csv", "channel,count\nsms,1\n");
+    desk.duly(&["provider", "statement", "sms.csv", "--incident", "test", "--lane", "letters"])
+        .refused("the statement has no line for `letter`", "ask");
+    desk.write("odd.csv", "channel,count\nletter,many\n");
+    desk.duly(&["provider", "statement", "odd.csv", "--incident", "test", "--lane", "letters"])
+        .refused("the provider's statement cannot be read: line 2 is no channel", "channel,count");
+
+    let told = "select convert_from(body, 'UTF8') from event where kind = 'statement.compared' order by ord";
+    let told: Vec<Value> = desk.stage.words(told).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    let file = |name: &str| hex::encode(Sha256::digest(std::fs::read(desk.stage.folder.path().join(name)).unwrap()));
+    let facts: Vec<_> = told.iter().map(|e| ["lane", "channel", "hash", "theirs", "ours"].map(|f| e["d"][f].clone())).collect();
+    let letters = |name: &str, theirs: u32| [json!("letters"), json!("letter"), json!(file(name)), json!(theirs), json!(PEOPLE)];
+    assert_eq!(facts, [letters("one.csv", PEOPLE), letters("two.csv", PEOPLE - 1)], "what was refused is no event");
+    sequence(&desk.stage).await;
+    assert_eq!(desk.stage.office.store.audit(desk.stage.incident.key).await.unwrap(), []);
+
+    let pack = desk.written(&["pack", "incident", "--incident", "test", "--for", "court"], "court.zip");
+    let report = check(&desk.stage, &pack);
+    assert_eq!((report.verdict, report.events["statement.compared"]), (Verdict::Good, 2), "{:?}", report.findings.kept);
+    let paper = desk.written(&["audit", "sample", "--incident", "test", "-n", "1", "--seed", "x"], "paper.txt");
+    for page in [String::from_utf8(crate::told::file(&pack, "summary.html")).unwrap(), String::from_utf8(paper).unwrap()] {
+        assert!(page.contains(&file("two.csv")) && page.contains("DIFFERS"), "{page}");
+    }
+    // The other lane's messages are no part of what this one's statement covers.
+    let moved = "set local session_replication_role = replica; update message set lane = 'sms-b' where person_id = (select min(person_id::text)::uuid from person)";
+    sqlx::raw_sql(moved).execute(&desk.stage.owner).await.unwrap();
+    let found = desk.stage.office.store.audit(desk.stage.incident.key).await.unwrap();
+    assert_eq!(found.iter().filter(|finding| finding.code == "statement_differs").count(), 2, "{found:?}");
+    let witness = desk.duly(&["report", "witness", "--incident", "test"]).fine().out;
+    assert!(!witness.contains("NOT COMPARED"), "the log tells it as it was signed for: {witness}");
 }
 
 #[tokio::test]

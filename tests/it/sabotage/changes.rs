@@ -305,6 +305,7 @@ pub const SABOTAGES: &[(&str, &str, &str)] = &[
         "alter table message drop constraint open_states_have_a_deadline; update message set state = 'accepted', due_at = null",
         "open_without_deadline",
     ),
+    ("put a message on another lane", "set local session_replication_role = replica; update message set lane = 'sms-b' where message_id = (select min(message_id::text)::uuid from message)", "statement_differs"),
     ("drop an event", "delete from event where kind = 'message.accepted'", "chain_broken"),
     ("drop the newest event", "delete from event e where person_id is not null and n = (select max(n) from event where person_id = e.person_id)", "head_differs"),
     ("edit an event", "update event set body = replace(convert_from(body, 'utf8'), '\"sms\"', '\"fax\"')::bytea,

@@ -1,10 +1,12 @@
 //! What people decide, as the command line makes it: each by a signature over exactly that.
 
-use duly::model::statement::{hold_lift, hold_set};
+use duly::model::state::Channel;
+use duly::model::statement::{hold_lift, hold_set, provider_statement};
 use duly::model::user_key::UserKey;
 use duly::store::incident::Incident;
 use duly::store::plan::{Approved, GO, Moved, PlanMove};
 use duly::store::quarantine::Decider;
+use duly::store::statement::Comparison;
 use duly::store::unit::Note;
 use duly::store::user::Signer;
 use duly::store::{Store, StoreError};
@@ -69,6 +71,17 @@ impl Users {
         note.detail.insert("user".into(), json!(by.user_id.to_string()));
         note.detail.extend(deadline_ms.map(|ms| ("deadline_ms".to_owned(), json!(ms))));
         note
+    }
+
+    /// Ann compares a statement of the lane's provider, which says what our record says.
+    pub async fn compare(&self, store: &Store, incident: &Incident, lane: (&str, Channel), count: u64) -> Comparison {
+        let micros = i64::try_from(store.now().await.unwrap().unix_timestamp_nanos() / 1000).unwrap();
+        let as_of = Comparison::moment(micros).unwrap();
+        let (lane, channel) = (lane.0.to_owned(), lane.1);
+        let told = Comparison { lane, channel, hash: "5e".repeat(32), theirs: count, ours: count, as_of };
+        let by = self.ann.sign(store, &provider_statement(incident.incident_id, told.fields())).await.unwrap();
+        store.record_statement(incident.key, &told, by).await.unwrap();
+        told
     }
 
     /// Ann sets a hold.

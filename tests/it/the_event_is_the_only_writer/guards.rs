@@ -2,8 +2,11 @@
 
 use super::{Forged, as_role, code_of, plan_event};
 use crate::support::{World, database_on, server, world};
+use duly::model::state::Channel;
+use duly::model::statement::provider_statement;
 use duly::model::user_key::UserKey;
 use duly::store::quarantine::Decider;
+use duly::store::statement::Comparison;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
@@ -52,6 +55,37 @@ fn next_step(world: &World, by: Decider) -> Forged {
     let message = Some((world.messages[0], "asked", "superseded"));
     let detail = json!({"command": by.command_id, "ground": "next_step", "to": "superseded", "user": by.user_id});
     Forged { message, ..Forged::new(world, "message.decided", Some(world.people[0]), &detail) }
+}
+
+#[tokio::test]
+async fn a_providers_statement_is_compared_by_a_signature_over_exactly_that() {
+    let world = world("statement", 1).await;
+    let app = as_role(&world, "duly_app").await;
+    let good = world.users.compare(&world.store, &world.incident, ("sms-a", Channel::Sms), 0).await;
+    let told = |told: &Comparison, by: Decider| {
+        let mut detail = told.fields();
+        detail.extend([("command".to_owned(), json!(by.command_id)), ("user".to_owned(), json!(by.user_id))]);
+        Forged::new(&world, "statement.compared", None, &json!(detail))
+    };
+    let signed = async |told: &Comparison, incident| bob(&world, &provider_statement(incident, told.fields())).await;
+    let here = world.incident.incident_id;
+
+    let (more, other) = (Comparison { ours: 1, theirs: 1, ..good.clone() }, Comparison { lane: "sms-b".into(), ..good.clone() });
+    for (by, what) in [
+        (signed(&good, here).await, "other figures than were signed for"),
+        (signed(&more, Uuid::now_v7()).await, "of another incident"),
+        (bob(&world, &json!({"command": "user add"})).await, "another command"),
+        (Decider { user_id: world.users.ann.user_id, ..signed(&more, here).await }, "in another's name"),
+    ] {
+        assert_eq!(told(&more, by).insert(&app).await, Err("DU044".to_owned()), "{what}");
+    }
+    assert_eq!(told(&other, signed(&good, here).await).insert(&app).await, Err("DU044".to_owned()), "another lane");
+    assert_eq!(world.store.audit(world.incident.key).await.unwrap(), []);
+
+    // A signature over figures that are not the log's: the audit counts again.
+    assert_eq!(told(&more, signed(&more, here).await).insert(&app).await, Ok(()));
+    let found: Vec<&str> = world.store.audit(world.incident.key).await.unwrap().iter().map(|finding| finding.code).collect();
+    assert_eq!(found, ["statement_differs"]);
 }
 
 #[tokio::test]

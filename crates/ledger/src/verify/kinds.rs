@@ -2,6 +2,7 @@
 
 use super::scan::{Fact, Plain, from_uuid};
 use super::states::{Channel, NoticeState, Reason, State, Word, words};
+use crate::event::micros_of;
 use crate::hash::from_hex;
 
 words! {
@@ -12,7 +13,7 @@ words! {
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", PlanWithdrawn = "plan.withdrawn",
-        ExportMade = "export.made", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
+        ExportMade = "export.made", StatementCompared = "statement.compared", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
         ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
@@ -35,6 +36,8 @@ enum Is {
     Hash,
     Signature,
     Uuid,
+    /// As an event's own time is written.
+    Time,
     Flag,
     /// `true`, or absent.
     True,
@@ -63,6 +66,14 @@ const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is
 const OF_HOLD: Fields = &[("command", Is::Uuid), ("hold", Is::Uuid), ("user", Is::Uuid)];
 const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
+const OF_STATEMENT: Fields = &[
+    ("as_of", Is::Time),
+    ("channel", Is::Channel),
+    ("hash", Is::Hash),
+    ("lane", Is::Text),
+    ("ours", Is::Count),
+    ("theirs", Is::Count),
+];
 const GROUND_OF_RECEIPT: Fields = &[
     ("body", Is::Hash),
     ("claimed_by", Is::Word(&["carrier", "estimate", "network", "person", "provider"])),
@@ -147,6 +158,7 @@ impl Kind {
                 ("hash", Is::Hash),
                 ("what", Is::Word(&["pack", "report", "quarantine"])),
             ],
+            Self::StatementCompared => OF_STATEMENT,
             Self::IncidentClosed => &[
                 ("asked", Is::Count),
                 ("missing", Is::Count),
@@ -223,7 +235,9 @@ impl Kind {
             kind if kind.is_of_plan() => (OF_PLAN, &[]),
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
-            Self::ExportMade | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => (OF_COMMAND, &[]),
+            Self::ExportMade | Self::StatementCompared | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => {
+                (OF_COMMAND, &[])
+            }
             Self::NoticeExempt
             | Self::NoticeWithdrawn
             | Self::NoticeReopened
@@ -330,6 +344,7 @@ impl Is {
             (Self::Hash, Plain::Text(text)) => from_hex::<32>(text).is_some(),
             (Self::Signature, Plain::Text(text)) => from_hex::<64>(text).is_some(),
             (Self::Uuid, Plain::Text(text)) => from_uuid(text).is_some(),
+            (Self::Time, Plain::Text(text)) => micros_of(text).is_some(),
             (Self::Flag, Plain::Flag(_)) | (Self::True, Plain::Flag(true)) | (Self::Text, Plain::Text(_)) => true,
             (Self::Row, Plain::Number(n)) => n > 0,
             (Self::Row, Plain::Text(text)) => !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit()),
