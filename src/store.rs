@@ -47,6 +47,7 @@ pub mod restore;
 pub mod review;
 pub mod sequencing;
 pub mod statistics;
+pub mod shown;
 pub mod status;
 pub mod story;
 pub mod task;
