@@ -48,7 +48,8 @@ async fn look(office: &Office, account: &Account, promised: ShownLetter, letter:
     // Of what a restored database forgot, or whose person was erased meanwhile, there is nothing to compare with.
     let Some(draft) = drafts.first() else { return Ok(()) };
     let Some((ours, _)) = draft::frozen(office, draft).and_then(|frozen| read_content(frozen.bytes())) else { return Ok(()) };
-    let (is_same, sha256) = (ours == pdf, Sha256::digest(&pdf).into());
+    let sha256: [u8; 32] = Sha256::digest(&pdf).into();
+    let is_same = ours == pdf;
     let (Some(given), Some(content)) = (count(ours).await, draft::commit_content(office, draft, &sha256)) else { return Ok(()) };
     let pages = count(pdf).await;
     let (ground, alarm) = judge(promised, is_same, given, pages);

@@ -348,6 +348,8 @@ fn a_rendered_letter_has_a_link_to_its_pdf() {
     };
     assert_eq!(wire().letter(ID).map(|request| request.path), Some(format!("/v1/letters/{ID}")));
     assert_eq!(rendered(ID, "rendered"), LetterAt::Link(link.into()));
-    assert_eq!([rendered(ID, "processed"), rendered(ID, "failed"), rendered("ltr_other", "rendered")], [LetterAt::NotYet; 3]);
+    for (id, status) in [(ID, "processed"), (ID, "failed"), ("ltr_other", "rendered")] {
+        assert_eq!(rendered(id, status), LetterAt::NotYet, "{id} {status}");
+    }
     assert_eq!(wire().read_letter(ID, &Reply::of(404, "{}")), LetterAt::NotYet);
 }

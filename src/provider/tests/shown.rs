@@ -137,7 +137,7 @@ async fn leading(url: &str) -> (Box<dyn Provider>, Arc<AtomicUsize>) {
         }
     };
     let router = Router::new()
-        .route("/v1/letters/{id}", get(move || async move { ([(CONTENT_TYPE, "application/json")], letter) }))
+        .route("/v1/letters/{id}", get(move || std::future::ready(([(CONTENT_TYPE, "application/json")], letter.clone()))))
         .route("/pdf/{what}", get(pdf));
     tokio::spawn(async move { axum::serve(listener, router).await });
     (account(Face::Lob, &origin), asked)
