@@ -1,9 +1,11 @@
 //! What a letter's provider shows is fetched once after it took the letter, hashed, its pages counted, and kept as evidence;
 //! another letter than it was given is an alarm. Nothing is sent, or waits, because of it.
 
-use crate::support::{Capability, Lane, NOTIFY_KEY, Setup, Stage, eventually, within};
+use crate::support::{Capability, Lane, NOTIFY_KEY, Setup, Stage, eventually, skipped, within};
+use crate::vendors::read_window;
 use duly::model::state::Route;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +36,17 @@ async fn letters(people: u32, lane: Lane) -> Stage {
     let is_american = lane.provider.face == Face::Lob;
     let stage =
         Stage::new(Setup { people, routes: vec![Route::Letter], lanes: vec![lane], is_american, ..Setup::default() }).await;
-    // Whoever prints needs an address, and none of these tests asks which.
-    stage.sandbox.state.set_window_reader(Arc::new(|_| Some("window".to_owned())));
+    stage.sandbox.state.set_window_reader(Arc::new(read_window));
     stage
+}
+
+/// Whether somebody can read the windows of letters whose requests name no address; else says so.
+fn has_reader() -> bool {
+    let has_one = Command::new("pdftotext").arg("-v").output().is_ok();
+    if !has_one {
+        skipped("pdftotext is not installed, and nobody can read the windows of the letters");
+    }
+    has_one
 }
 
 async fn shown_by(face: Face, faults: Vec<Fault>) -> Stage {
@@ -55,7 +65,7 @@ async fn shown_by(face: Face, faults: Vec<Fault>) -> Stage {
     scheduler.terminate().await;
     worker.terminate().await;
     assert_eq!((stage.count(ASKED).await, stage.count(SHOWN).await), (3, 3));
-    assert_eq!(stage.count("select count(*) from attempt").await, 3, "nothing is sent because of it");
+    assert_eq!(stage.produced(), 3, "nothing is sent because of it");
     stage
 }
 
@@ -67,6 +77,9 @@ const ALARMS: &str = "select code from alarm where message_id is not null order 
 
 #[tokio::test]
 async fn what_notify_shows_is_kept_and_has_our_pages_and_other_bytes() {
+    if !has_reader() {
+        return;
+    }
     let stage = shown_by(Face::Notify, vec![]).await;
     assert_eq!(stage.words(TOLD).await, ["as_many_pages 1 1"]);
     assert_eq!((stage.count(SAME).await, stage.words(ALARMS).await), (0, vec![]));
@@ -83,6 +96,9 @@ async fn what_lob_shows_is_kept_and_has_a_sheet_more_than_ours() {
 
 #[tokio::test]
 async fn what_stannp_shows_is_kept_and_is_said_to_be_equal_as_its_bytes_are() {
+    if !has_reader() {
+        return;
+    }
     let stage = shown_by(Face::Stannp, vec![]).await;
     assert_eq!(stage.words(TOLD).await, ["same_bytes 1 1"]);
     assert_eq!((stage.count(SAME).await, stage.words(ALARMS).await), (3, vec![]));
@@ -91,18 +107,23 @@ async fn what_stannp_shows_is_kept_and_is_said_to_be_equal_as_its_bytes_are() {
 
 #[tokio::test]
 async fn another_letter_than_was_given_is_an_alarm_and_no_reason_to_send_again() {
+    if !has_reader() {
+        return;
+    }
     for face in [Face::Notify, Face::Lob, Face::Stannp] {
         let stage = shown_by(face, vec![Fault::once(FaultKind::LetterShownOther)]).await;
         let told = stage.words(TOLD).await;
         assert!(told.contains(&"other_pages 1 4".to_owned()), "{face:?}: {told:?}");
         assert_eq!(stage.words(ALARMS).await, ["shown_pages_differ"], "{face:?}");
-        assert_eq!(stage.produced(), 3, "{face:?}");
         stage.audit().await;
     }
 }
 
 #[tokio::test]
 async fn a_letter_that_is_not_shown_yet_is_asked_for_later_and_later_and_then_no_more() {
+    if !has_reader() {
+        return;
+    }
     let stage = letters(1, lane(Face::Notify, 3_600_000, vec![])).await;
     let _scheduler = stage.start(&["scheduler"]);
     let _worker = stage.start(&["worker"]);
