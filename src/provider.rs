@@ -21,6 +21,7 @@ pub mod notify;
 mod receipt;
 mod rotating;
 pub mod sandbox;
+pub mod shown;
 pub mod smtp;
 pub mod stannp;
 pub mod stop;
@@ -31,14 +32,18 @@ pub mod wire;
 
 pub use crate::model::step::Pause;
 pub use batches::{BatchError, BatchList, Batches, ClosedBatch};
-pub use capability::{CancelWindow, Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, Word, find_word};
+pub use capability::{
+    CancelWindow, Capabilities, ClaimedBy, LetterLimits, LookupStrength, ReceiptProof, ShownLetter, Word, find_word,
+};
 pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
 pub use ground::Ground;
 pub use receipt::{RawReceipt, ReadReceipt, ReceiptRefusal};
+pub use shown::Showing;
 
 use crate::model::state::{Channel, MessageState};
 use crate::model::step::Answer;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use guarded::MayStart;
 use std::time::Duration;
@@ -60,6 +65,11 @@ pub trait Provider: Send + Sync {
 
     /// Asks how the message of this id stands.
     fn fetch_status<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, StatusAnswer>;
+
+    /// Asks for the PDF of a letter as it shows it; only where its capabilities say that it shows any.
+    fn fetch_letter<'a>(&'a self, _provider_id: &'a str) -> BoxFuture<'a, Showing> {
+        std::future::ready(Showing::NotYet).boxed()
+    }
 
     /// Asks that the message of this id be taken back before it leaves.
     fn cancel<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, CancelOutcome>;

@@ -48,6 +48,7 @@ pub mod review;
 pub mod sequencing;
 pub mod statement;
 pub mod statistics;
+pub mod shown;
 pub mod status;
 pub mod story;
 pub mod task;

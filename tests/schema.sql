@@ -366,6 +366,15 @@ table let_go
     constraint let_go_pkey PRIMARY KEY (controller_id, incident_no, person_id, phase, plan_no)
     grant select to duly_app
 
+table letter_asked
+    controller_id uuid not null
+    incident_no bigint not null
+    message_id uuid not null
+    asked_at timestamp with time zone not null default duly_now()
+    constraint letter_asked_pkey PRIMARY KEY (controller_id, incident_no, message_id, asked_at)
+    grant select to duly_app
+    grant insert (controller_id, incident_no, message_id) to duly_app
+
 table letterhead
     controller_id uuid not null
     letterhead_no integer not null

@@ -230,6 +230,12 @@ fn freeze(
     account.provider.prepare(&outbound).map_err(|refusal| Unfit::Refused(refusal.code))
 }
 
+/// The commitment to a content under the key of a draft's person; `None` where nothing of the person opens.
+pub fn commit_content(office: &Office, draft: &Draft, content_sha256: &[u8; 32]) -> Option<[u8; 32]> {
+    let (key, _) = open(office, draft).ok()?;
+    Some(commit(&PersonKey::new(*key.bytes()), "content", content_sha256))
+}
+
 /// The frozen request of a draft's newest attempt, where it is still known.
 pub fn frozen(office: &Office, draft: &Draft) -> Option<Frozen> {
     let (key, _) = open(office, draft).ok()?;

@@ -2,7 +2,7 @@
 //! ours before they forget it. Everything works with this alone and no inbound connection.
 
 use super::resolver::{news, note_of};
-use super::{DispatchError, Office};
+use super::{DispatchError, Office, shown};
 use crate::model::causes::with_causes;
 use crate::model::state::MessageState;
 use crate::provider::{Account, Seen};
@@ -67,6 +67,8 @@ async fn round(office: &Office, lead: &mut Lead) -> Result<bool, DispatchError> 
                 }
             })
             .await;
+        // Another quarter of the lane's pace, so that sending goes on.
+        is_full |= shown::round(office, account, (asking.limit / 2).max(1)).await?;
     }
     Ok(is_full)
 }

@@ -38,6 +38,7 @@ impl Cause {
             Self::Reported { .. } => "receipt.late",
             Self::RecallAsked => "message.recall",
             Self::Recalled(_) => "message.recalled",
+            Self::Shown => "message.shown",
             Self::NoNews => "message.overdue",
             Self::GaveUp(_) => "message.exhausted",
             Self::Unfit(_) => "message.unfit",
@@ -64,6 +65,7 @@ impl Cause {
                 | Self::Reported { .. }
                 | Self::RecallAsked
                 | Self::Recalled(_)
+                | Self::Shown
                 | Self::Unfit(_)
         )
     }
@@ -145,6 +147,7 @@ impl Cause {
                 "unknown" => Ok(Self::Recalled(Recall::Unknown)),
                 _ => Err(Unreadable::Field),
             },
+            "message.shown" => Ok(Self::Shown),
             "message.overdue" => Ok(Self::NoNews),
             "message.exhausted" => match text("ground")? {
                 "deadline" => Ok(Self::GaveUp(Limit::Deadline)),
@@ -188,6 +191,7 @@ mod tests {
             Cause::Recalled(Recall::Cancelled),
             Cause::Recalled(Recall::TooLate),
             Cause::Recalled(Recall::Unknown),
+            Cause::Shown,
             Cause::NoNews,
             Cause::GaveUp(Limit::Deadline),
             Cause::GaveUp(Limit::Attempts { tries: 5, limit: 4 }),

@@ -164,6 +164,8 @@ pub enum Cause {
     RecallAsked,
     /// What its provider said to that.
     Recalled(Recall),
+    /// Its provider showed the letter that it has; nothing moves.
+    Shown,
     /// No news when news was due.
     NoNews,
     /// Our deadline or attempt limit ended before a provider took it.
@@ -257,7 +259,7 @@ fn next_state(message: &Message, cause: Cause, is_decided: bool) -> Option<Messa
         Cause::Reported { report, .. } => reported(message, report),
         // As the provider's own word for it: what left all the same, or came before, is known to say more.
         Cause::Recalled(Recall::Cancelled) => reported(message, Failed),
-        Cause::RecallAsked | Cause::Recalled(Recall::TooLate | Recall::Unknown) => None,
+        Cause::RecallAsked | Cause::Recalled(Recall::TooLate | Recall::Unknown) | Cause::Shown => None,
         Cause::NoNews => message.awaits_news().then_some(Overdue),
         Cause::GaveUp(limit) => (state == Ready && limit.is_reached()).then_some(Exhausted),
         Cause::Unfit(_) => None,

@@ -31,6 +31,8 @@ pub struct Capabilities {
     pub text_chars_max: Option<usize>,
     /// What a letter may be; `None`: no letters.
     pub letters: Option<LetterLimits>,
+    /// Whether it shows the PDF of a letter that it took; `None`: it shows none, and nobody asks.
+    pub shows_letter: Option<ShownLetter>,
     /// Until when a message may be taken back; `None`: never by request.
     pub cancel_within: Option<CancelWindow>,
     /// How long it can be asked about a message; `None`: not said.
@@ -80,6 +82,25 @@ pub struct LetterLimits {
     pub bytes_max: usize,
     /// Postage classes, in the words of the plan: `first`, `second`, `economy`.
     pub postage_classes: &'static [&'static str],
+}
+
+/// The PDF of a letter as its provider shows it: so many pages more than ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownLetter {
+    /// At least.
+    pub added_min: u32,
+    /// At most.
+    pub added_max: u32,
+}
+
+impl ShownLetter {
+    /// As many pages as it was given.
+    pub const AS_GIVEN: Self = Self { added_min: 0, added_max: 0 };
+
+    /// Whether a PDF of so many pages may be that of a letter of `given` pages.
+    pub fn fits(self, pages: u32, given: u32) -> bool {
+        (given.saturating_add(self.added_min)..=given.saturating_add(self.added_max)).contains(&pages)
+    }
 }
 
 /// What a look-up by our reference proves.

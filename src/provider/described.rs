@@ -132,6 +132,7 @@ fn capabilities(channel: Channel, settings: &Described) -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: (channel == Channel::Letter).then_some(letters),
+        shows_letter: None,
         cancel_within: None,
         retention: None,
         delivered_means: "what whoever wrote the settings says that the provider's word means; Duly knows nothing of it",

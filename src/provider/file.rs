@@ -138,6 +138,7 @@ fn capabilities() -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: 10, bytes_max: BYTES_MAX, postage_classes: &["first", "second", "economy"] }),
+        shows_letter: None,
         cancel_within: Some(CancelWindow::UntilMade),
         retention: None,
         delivered_means: "what a named person declared and signed: nobody here saw it",

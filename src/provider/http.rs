@@ -2,10 +2,11 @@
 
 use super::frozen::{Frozen, Request};
 use super::guarded::{GuardedBody, MayStart};
-use super::wire::{Page, Reply, Wire};
+use super::shown::{self, LETTER_BYTES_MAX};
+use super::wire::{LetterAt, Page, Reply, Wire};
 use super::{
     CallResult, CancelOutcome, Capabilities, Check, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
-    Seen, Sought, StatusAnswer,
+    Seen, Showing, Sought, StatusAnswer,
 };
 use crate::model::step::Answer;
 use futures::FutureExt;
@@ -47,11 +48,16 @@ impl<W: Wire> HttpProvider<W> {
 
     /// Makes a request that produces nothing; `None` where there was no answer.
     async fn ask(&self, request: &Request) -> Option<Reply> {
+        self.ask_for(request, ANSWER_BYTES_MAX).await
+    }
+
+    /// The same, for an answer of at most so many bytes.
+    async fn ask_for(&self, request: &Request, bytes_max: usize) -> Option<Reply> {
         let mut builder = self.request(request.method, &request.path);
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
         }
-        Some(read(builder.body(request.body.clone()).send().await.ok()?).await)
+        Some(read(builder.body(request.body.clone()).send().await.ok()?, bytes_max).await)
     }
 
     async fn call(&self, frozen: Frozen, may_start: MayStart) -> CallResult {
@@ -63,13 +69,31 @@ impl<W: Wire> HttpProvider<W> {
         }
         let sent = request.body(reqwest::Body::wrap(body)).send().await;
         let result = match (sent, trace.refusal()) {
-            (Ok(response), _) => self.wire.read_answer(&thawed, &read(response).await),
+            (Ok(response), _) => self.wire.read_answer(&thawed, &read(response, ANSWER_BYTES_MAX).await),
             (Err(_), Some(refusal)) => CallResult::new(Answer::NotTaken, refusal),
             (Err(_), None) if !trace.is_written() => CallResult::new(Answer::NotTaken, "not_written"),
             (Err(error), None) => CallResult::new(Answer::Unknown, if error.is_timeout() { "timeout" } else { "cut" }),
         };
         crate::failpoint::reach("response_read").await;
         result
+    }
+
+    /// The letter that its provider shows, here or where the answer says that it lies, if that is a place of the provider's.
+    async fn fetch(&self, provider_id: &str) -> Showing {
+        let Some(request) = self.wire.letter(provider_id) else { return Showing::NotYet };
+        let Some(reply) = self.ask_for(&request, LETTER_BYTES_MAX).await else { return Showing::NotYet };
+        match self.wire.read_letter(provider_id, &reply) {
+            LetterAt::Here => shown::letter(reply),
+            LetterAt::Link(link) => match shown::place(&link, &self.url, self.wire.letter_hosts()) {
+                // Without credentials: the link is all that it takes.
+                Some(place) => match self.http.get(place).send().await {
+                    Ok(response) => shown::letter(read(response, LETTER_BYTES_MAX).await),
+                    Err(_) => Showing::NotYet,
+                },
+                None => Showing::Elsewhere,
+            },
+            LetterAt::NotYet => Showing::NotYet,
+        }
     }
 
     /// A list may move while it is read: what stands on two of its pages is one message, and what stands on none of several
@@ -125,6 +149,10 @@ impl<W: Wire> Provider for HttpProvider<W> {
         .boxed()
     }
 
+    fn fetch_letter<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, Showing> {
+        self.fetch(provider_id).boxed()
+    }
+
     fn cancel<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, CancelOutcome> {
         async move {
             let Some(request) = self.wire.cancel(provider_id) else { return CancelOutcome::Unsupported };
@@ -147,12 +175,12 @@ impl<W: Wire> Provider for HttpProvider<W> {
 }
 
 /// Reads an answer to its end; a body that is cut or too long is left empty, and so proves nothing.
-async fn read(mut response: Response) -> Reply {
+async fn read(mut response: Response, bytes_max: usize) -> Reply {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= bytes_max => body.extend_from_slice(&chunk),
             Ok(None) => return Reply { status, headers, body },
             Ok(Some(_)) | Err(_) => return Reply { status, headers, body: Vec::new() },
         }

@@ -15,10 +15,10 @@ pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
 use super::multipart::{Multipart, file, parts, text};
-use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
     CallResult, CancelOutcome, CancelWindow, Capabilities, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt,
-    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer,
+    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use crate::model::state::Channel;
@@ -88,6 +88,8 @@ fn capabilities() -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: PAGES_MAX, bytes_max: BYTES_MAX, postage_classes: &["first"] }),
+        // unconfirmed: whether the sheet of the address is one page of it or, printed on both sides, two.
+        shows_letter: Some(ShownLetter { added_min: 1, added_max: 2 }),
         cancel_within: Some(CancelWindow::Stated(Duration::from_secs(300))),
         retention: None,
         delivered_means: "the carrier's GPS unit left the delivery area: at the address, not in the person's hands",
@@ -252,6 +254,23 @@ impl Wire for Lob {
             (404, _) => StatusAnswer::NotFound,
             _ => StatusAnswer::CannotKnow,
         }
+    }
+
+    /// The letter itself: its `url` is a signed link that ends after 30 days and is made anew with each answer.
+    fn letter(&self, provider_id: &str) -> Option<Request> {
+        self.status(provider_id)
+    }
+
+    /// A letter that is not rendered has a link to nothing.
+    fn read_letter(&self, provider_id: &str, reply: &Reply) -> LetterAt {
+        let letter = reply.json().filter(|letter| reply.status == 200 && text_at(letter, "/id").as_deref() == Some(provider_id));
+        let rendered = letter.filter(|letter| text_at(letter, "/status").is_none_or(|status| status == "rendered"));
+        rendered.and_then(|letter| text_at(&letter, "/url")).map_or(LetterAt::NotYet, LetterAt::Link)
+    }
+
+    /// The document's pattern of a signed link.
+    fn letter_hosts(&self) -> &'static [&'static str] {
+        &["lob-assets.com"]
     }
 
     fn cancel(&self, provider_id: &str) -> Option<Request> {

@@ -11,17 +11,19 @@ mod jwt;
 mod receipt;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use jwt::ApiKey;
+pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
-use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, Capabilities, Check, ClaimedBy, Cost, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt,
-    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer, Word, find_word,
+    CallResult, Capabilities, Check, Cost, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt, ReadReceipt,
+    ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer, find_word,
 };
 use crate::config::Lane;
-use crate::model::state::{Channel, MessageState as S};
+use crate::model::state::Channel;
 use crate::model::step::Answer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -52,88 +54,6 @@ const BAD_STARTS: &[char] = &['@', '(', ')', '=', '[', ']', '”', '\\', '/', ',
 /// may say otherwise.
 const LAG: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// Notify's words (`_notification_statuses.md`).
-pub const WORDS: &[Word] = &[
-    row(Channel::Sms, "created", Some(S::Accepted), ClaimedBy::Provider, "Notify holds it and has not passed it on"),
-    row(
-        Channel::Sms,
-        "sending",
-        Some(S::Sent),
-        ClaimedBy::Provider,
-        "Notify's text provider has it, and tries for up to 72 hours",
-    ),
-    row(Channel::Sms, "pending", Some(S::Sent), ClaimedBy::Network, "the network has it, and the handset has not answered"),
-    row(Channel::Sms, "sent", Some(S::Sent), ClaimedBy::Provider, "handed over to a network abroad; no more news will come"),
-    row(
-        Channel::Sms,
-        "delivered",
-        Some(S::DeliveredToHandset),
-        ClaimedBy::Network,
-        "the network reported delivery to the handset",
-    ),
-    row(Channel::Sms, "permanent-failure", Some(S::Failed), ClaimedBy::Network, "the number is wrong, or the network refused it"),
-    row(
-        Channel::Sms,
-        "temporary-failure",
-        Some(S::Expired),
-        ClaimedBy::Network,
-        "not delivered in 72 hours; this is also the word where no receipt came",
-    ),
-    row(Channel::Sms, "technical-failure", Some(S::Failed), ClaimedBy::Provider, "it was not sent"),
-    row(Channel::Email, "created", Some(S::Accepted), ClaimedBy::Provider, "Notify holds it and has not passed it on"),
-    row(
-        Channel::Email,
-        "sending",
-        Some(S::Sent),
-        ClaimedBy::Provider,
-        "Notify's mail provider has it, and tries for up to 72 hours",
-    ),
-    row(Channel::Email, "delivered", Some(S::CarrierDelivered), ClaimedBy::Network, "the recipient's mail server took it"),
-    // A server that took it may refuse it later: like a letter that comes back, it takes `notified` back.
-    row(
-        Channel::Email,
-        "permanent-failure",
-        Some(S::Returned),
-        ClaimedBy::Network,
-        "it came back: a mail server refused it for good",
-    ),
-    row(Channel::Email, "temporary-failure", Some(S::Expired), ClaimedBy::Network, "the inbox is full, or the mail was refused"),
-    row(Channel::Email, "technical-failure", Some(S::Failed), ClaimedBy::Provider, "it was not sent"),
-    row(
-        Channel::Letter,
-        "pending-virus-check",
-        Some(S::Accepted),
-        ClaimedBy::Provider,
-        "Notify holds the file and has not checked it",
-    ),
-    row(Channel::Letter, "created", Some(S::Accepted), ClaimedBy::Provider, "Notify holds the checked letter"),
-    row(Channel::Letter, "accepted", Some(S::Accepted), ClaimedBy::Provider, "sent to the printer, and not printed yet"),
-    row(
-        Channel::Letter,
-        "received",
-        Some(S::HandedToCarrier),
-        ClaimedBy::Provider,
-        "the printer says that it printed and dispatched it; nobody says that it arrived",
-    ),
-    row(Channel::Letter, "returned-letter", Some(S::Returned), ClaimedBy::Carrier, "the envelope came back to the printer"),
-    row(Channel::Letter, "validation-failed", Some(S::Failed), ClaimedBy::Provider, "nothing is printed: the file does not fit"),
-    row(
-        Channel::Letter,
-        "virus-scan-failed",
-        Some(S::Failed),
-        ClaimedBy::Provider,
-        "nothing is printed: the virus scan refused it",
-    ),
-    row(Channel::Letter, "permanent-failure", Some(S::Failed), ClaimedBy::Provider, "it cannot be printed and is not dispatched"),
-    row(Channel::Letter, "cancelled", Some(S::Failed), ClaimedBy::Provider, "somebody cancelled it: not printed, not dispatched"),
-    // "Do not try to send the letter again": Notify mends it, so that it is neither sent nor given up.
-    row(Channel::Letter, "technical-failure", None, ClaimedBy::Provider, "not sent yet; Notify asks not to send it again"),
-];
-
-const fn row(channel: Channel, word: &'static str, state: Option<S>, claimed_by: ClaimedBy, proves: &'static str) -> Word {
-    Word { channel, word, state, claimed_by, proves }
-}
 
 /// A service at Notify.
 pub struct Notify {
@@ -213,6 +133,8 @@ fn capabilities(channel: Channel, lag: Duration) -> Capabilities {
             bytes_max: 2_000_000,
             postage_classes: &["first", "second", "economy"],
         }),
+        // Sanitised, with the address written anew: page for page ours.
+        shows_letter: (channel == Channel::Letter).then_some(ShownLetter::AS_GIVEN),
         // Only on its own pages, until 17:30 of the day.
         cancel_within: None,
         // A service chooses 3 to 90 days, 7 by default: the least of them is what can be relied on.
@@ -352,6 +274,19 @@ impl Wire for Notify {
             (404, _) => StatusAnswer::NotFound,
             _ => StatusAnswer::CannotKnow,
         }
+    }
+
+    fn letter(&self, provider_id: &str) -> Option<Request> {
+        let id: Uuid = provider_id.parse().ok().filter(|_| self.channel == Channel::Letter)?;
+        Some(Request::get(format!("{NOTIFICATIONS}/{id}/pdf")))
+    }
+
+    /// | answer | means |
+    /// |---|---|
+    /// | 200 | the PDF |
+    /// | 400 `PDFNotReadyError`, or any other | not now: not scanned yet, refused by the scan, in technical failure |
+    fn read_letter(&self, _: &str, reply: &Reply) -> LetterAt {
+        if reply.status == 200 { LetterAt::Here } else { LetterAt::NotYet }
     }
 
     /// Lets Notify render the lane's template with a text of ours, for nobody; a letter lane lists templates.

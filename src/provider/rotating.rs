@@ -4,7 +4,7 @@
 use super::guarded::MayStart;
 use super::{
     CallResult, CancelOutcome, Capabilities, Check, Frozen, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal,
-    Refusal, Sought, StatusAnswer,
+    Refusal, Showing, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use futures::FutureExt;
@@ -123,6 +123,11 @@ impl Provider for Rotating {
     fn fetch_status<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, StatusAnswer> {
         let provider = self.current();
         async move { provider.fetch_status(provider_id).await }.boxed()
+    }
+
+    fn fetch_letter<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, Showing> {
+        let provider = self.current();
+        async move { provider.fetch_letter(provider_id).await }.boxed()
     }
 
     fn cancel<'a>(&'a self, provider_id: &'a str) -> BoxFuture<'a, CancelOutcome> {

@@ -74,6 +74,7 @@ impl Sandbox {
             per_day_max: None,
             text_chars_max: None,
             letters: Some(LetterLimits { pages_max: 100, bytes_max: 8 << 20, postage_classes: &["first", "second", "economy"] }),
+            shows_letter: None,
             // Until the message's life begins; when that is, its own settings say.
             cancel_within: Some(CancelWindow::UntilMade),
             retention: None,

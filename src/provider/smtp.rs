@@ -76,6 +76,7 @@ fn capabilities(has_notices: bool) -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: None,
+        shows_letter: None,
         cancel_within: None,
         retention: None,
         delivered_means,

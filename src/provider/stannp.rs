@@ -15,10 +15,11 @@ mod tests;
 use super::frozen::{Request, Thawed};
 use super::money;
 use super::multipart::{Multipart, Part, file, parts, text};
-use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
     CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Cost, Item, LetterLimits, LookupStrength, Outbound,
-    Pause, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer, Word, find_word,
+    Pause, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer,
+    Word, find_word,
 };
 use crate::config::Lane;
 use crate::model::contact::country_code;
@@ -103,6 +104,8 @@ fn capabilities() -> Capabilities {
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: PAGES_MAX, bytes_max: BYTES_MAX, postage_classes: &["first", "second"] }),
+        // unconfirmed: that it has no page more than ours, and is shown to whoever has its link.
+        shows_letter: Some(ShownLetter::AS_GIVEN),
         // Until production begins; when that is, no page says.
         cancel_within: Some(CancelWindow::UntilMade),
         retention: None,
@@ -270,6 +273,24 @@ impl Wire for Stannp {
             (404, _) => StatusAnswer::NotFound,
             _ => StatusAnswer::CannotKnow,
         }
+    }
+
+    fn letter(&self, provider_id: &str) -> Option<Request> {
+        self.status(provider_id)
+    }
+
+    /// `pdf_file` of the page "Get a single letter"; answers to a submit call it `pdf`.
+    fn read_letter(&self, provider_id: &str, reply: &Reply) -> LetterAt {
+        let json = reply.json().filter(|_| reply.status == 200);
+        let piece = json.as_ref().and_then(|json| json.get("data")).filter(|piece| id(piece).as_deref() == Some(provider_id));
+        let link = piece.and_then(|piece| text_at(piece, "/pdf_file").or(text_at(piece, "/pdf")));
+        link.map_or(LetterAt::NotYet, LetterAt::Link)
+    }
+
+    /// The host in the pages' examples for both regions. unconfirmed: that it shows a letter to whoever has its link; no
+    /// credentials go there.
+    fn letter_hosts(&self) -> &'static [&'static str] {
+        &["dash.stannp.com"]
     }
 
     fn cancel(&self, provider_id: &str) -> Option<Request> {

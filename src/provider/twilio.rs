@@ -118,6 +118,7 @@ fn capabilities() -> Capabilities {
         text_chars_max: Some(TEXT_CHARS_MAX),
         letters: None,
         // Only what still waits in Twilio's queue; ten hours is the longest wait there.
+        shows_letter: None,
         cancel_within: Some(CancelWindow::Stated(Duration::from_secs(36_000))),
         // unconfirmed: message records are kept at least thirteen months, unless the lane's account redacts them.
         retention: None,

@@ -51,6 +51,21 @@ pub trait Wire: Send + Sync + 'static {
     /// What it answers.
     fn read_status(&self, reply: &Reply) -> StatusAnswer;
 
+    /// The request that shows the letter of this id, or where it lies; `None` where there is none.
+    fn letter(&self, _provider_id: &str) -> Option<Request> {
+        None
+    }
+
+    /// What it answers; asked only where there is a request.
+    fn read_letter(&self, _provider_id: &str, _reply: &Reply) -> LetterAt {
+        LetterAt::NotYet
+    }
+
+    /// Hosts of its own, beside the lane's address, at which its letters lie: an answer leads nowhere else.
+    fn letter_hosts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The request that takes a message back; `None` where there is none.
     fn cancel(&self, _provider_id: &str) -> Option<Request> {
         None
@@ -95,6 +110,17 @@ impl Credential {
     pub fn basic(user: &str, password: &str) -> Self {
         Self { header: "authorization", value: format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))).into() }
     }
+}
+
+/// Where a letter is that its provider shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LetterAt {
+    /// In the answer.
+    Here,
+    /// At this address.
+    Link(String),
+    /// Nowhere by now.
+    NotYet,
 }
 
 /// A page of a look-up.

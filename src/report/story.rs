@@ -327,6 +327,7 @@ fn message_sentence(row: &EventRow, detail: &Map<String, Value>, channel: Channe
             "too_late" => format!("{name}: not taken back; {lane} says that it left, or is being made"),
             _ => format!("{name}: not known whether it was taken back; {lane} did not say. It may leave"),
         },
+        "message.shown" => format!("{name}: {}", words::shown(detail, &lane)),
         "message.cancelled" => format!("{name}: cancelled before it left"),
         "message.reopened" => format!("{name}: due again"),
         "receipt" | "receipt.late" if text("ground") == "declared" => {

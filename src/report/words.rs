@@ -1,8 +1,10 @@
 //! The one place that turns states and facts into words for people. A word says what is known and no more: what a
 //! network or carrier reported is named as a report, and nothing is ever "received" or "read".
 
+use super::figures::count;
 use crate::model::person::ShownState;
 use crate::model::state::{Channel, MessageState, Misfit, NoticeState, TellsOtherwise};
+use serde_json::{Map, Value};
 
 /// `letter`, `text`, `email`: what people call a message of this channel.
 pub fn noun(channel: Channel) -> &'static str {
@@ -122,6 +124,25 @@ pub fn person(state: ShownState) -> &'static str {
         ShownState::Unreachable => "unreachable",
         ShownState::Exempt => "exempt, no notice is owed",
         ShownState::Withdrawn => "withdrawn, told in another way",
+    }
+}
+
+/// What a provider shows of a letter, beside what it was given.
+pub fn shown(detail: &Map<String, Value>, lane: &str) -> String {
+    let pages = |key: &str| count(detail.get(key).and_then(Value::as_u64).unwrap_or(0), "page", "pages");
+    match detail.get("ground").and_then(Value::as_str) {
+        Some("same_bytes") => format!("{lane} shows the very file that it was given, {}", pages("pages")),
+        Some("as_many_pages") => {
+            format!(
+                "{lane} shows a file of its own with {}, as expected of the {} that it was given",
+                pages("pages"),
+                pages("given")
+            )
+        }
+        Some("other_pages") => {
+            format!("{lane} shows a file with {}, and was given {}. Alarm: shown pages differ", pages("pages"), pages("given"))
+        }
+        _ => format!("{lane} shows a file that cannot be read. Alarm: shown letter unreadable"),
     }
 }
 

@@ -55,6 +55,7 @@ mod schedulers;
 mod schema;
 mod self_audit;
 mod sequencer;
+mod shown;
 mod sick_lanes;
 mod soak;
 mod states;

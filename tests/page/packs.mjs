@@ -69,6 +69,7 @@ export function message(p, channel, { reason = 'first', ordinal = 1, phase = 1 }
     decided: more => event('message.decided', { ground: 'send_again', to: 'ready', user: USERS.preparer, command: uuid(), ...more }),
     receipt: (status, more = {}) => event('receipt', { status, to: status, ...more }),
     late: status => event('receipt.late', { status }),
+    shown: more => event('message.shown', { content: contentOf(p, channel), given: 2, ground: 'same_bytes', pages: 2, attempt: 1, ...more }),
     cancelled: () => event('message.cancelled', { to: 'cancelled' }),
     reopened: () => event('message.reopened', { to: 'ready' }),
     overdue: more => event('message.overdue', { ground: 'no_news', to: 'overdue', ...more }),

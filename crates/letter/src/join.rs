@@ -17,6 +17,12 @@ pub struct Joined {
     pub pages: Vec<(usize, usize)>,
 }
 
+/// Pages of a PDF that others made; `None` where it cannot be read.
+pub fn count_pages(pdf: &[u8]) -> Option<u32> {
+    let pages = Pdf::new(pdf.to_vec()).ok()?.pages().len();
+    u32::try_from(pages).ok().filter(|pages| *pages > 0)
+}
+
 /// Joins letters. Each begins on a front page: after an odd last page an empty one follows.
 pub fn join(letters: &[&[u8]]) -> Result<Joined, LetterError> {
     let mut document =

@@ -27,7 +27,7 @@ pub use error::{LetterError, Place};
 pub use escape::escape;
 pub use fonts::FAMILIES;
 pub use hygiene::{Unprintable, printable};
-pub use join::{Joined, join};
+pub use join::{Joined, count_pages, join};
 pub use letter::{Labels, Letter, LetterDate, Letterhead, Logo, Part};
 pub use picture::picture;
 pub use printed::Printed;

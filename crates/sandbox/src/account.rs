@@ -4,11 +4,14 @@ use crate::config::{FaultKind, ProviderConfig};
 use crate::face::{Asked, Shown, Vendor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+/// Letters of which the PDF is kept, the newest: a run of many thousands must not fill the memory.
+const LETTERS_KEPT: usize = 500;
 
 /// One physical message: the ground truth of "nobody lost, nobody told twice".
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -55,6 +58,7 @@ struct Memory {
     arrivals: Vec<Instant>,
     record: Vec<(String, Physical)>,
     failed_receipts: usize,
+    letters: VecDeque<(String, Vec<u8>)>,
 }
 
 /// What became of a submit.
@@ -143,6 +147,10 @@ impl Account {
         }
         let first_word = settings.face.vendor().first_word();
         let message = memory.keep(&id, &asked, first_word);
+        if let Some(letter) = asked.letter {
+            memory.letters.truncate(LETTERS_KEPT - 1);
+            memory.letters.push_front((id.clone(), letter));
+        }
         memory.record.push((id, asked.physical));
         Produced { message, is_new: true }
     }
@@ -206,6 +214,13 @@ impl Account {
             return None;
         }
         self.memory().messages.get(id).map(|message| message.show(id))
+    }
+
+    /// One letter with the PDF that was given, where it is kept.
+    pub(crate) fn letter(&self, id: &str) -> Option<(Shown, Vec<u8>)> {
+        let memory = self.memory();
+        let (_, pdf) = memory.letters.iter().find(|(kept, _)| kept == id)?;
+        Some((memory.messages.get(id)?.show(id), pdf.clone()))
     }
 
     /// A message as its receipts show it.

@@ -257,6 +257,8 @@ kinds! {
     LookUpTwice,
     /// The print house took the letter and finds later that it cannot be printed.
     LetterInvalid,
+    /// The PDF that the provider shows of a letter has other pages than the one that it was given.
+    LetterShownOther,
     /// The print house stands still for `ms` before it prints the letter.
     PrintOutage,
 }

@@ -50,6 +50,9 @@ impl Face {
     }
 }
 
+/// Stands in an answer for the address at which the provider is reached.
+pub(crate) const ORIGIN: &str = "{origin}";
+
 /// A request as it came; the path lacks the account's name.
 pub(crate) struct Request<'a> {
     pub method: &'a Method,
@@ -92,6 +95,8 @@ pub(crate) enum Door {
     LookUp(String),
     /// One message.
     Find(String),
+    /// The PDF of one letter.
+    Letter(String),
     /// Takes one back.
     Cancel(String),
     /// Asks of the account itself: a template, a balance.
@@ -112,6 +117,8 @@ pub(crate) struct Asked {
     pub callback: Option<String>,
     /// Test mode: answered as if, and nothing is printed or sent.
     pub is_test: bool,
+    /// The PDF of a letter, where the provider shows what it makes of it.
+    pub letter: Option<Vec<u8>>,
 }
 
 /// A message as the provider knows it.
@@ -158,6 +165,12 @@ impl Reply {
 
     pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
+        self
+    }
+
+    /// The same with this provider's own address where it stands for it.
+    pub(crate) fn at(mut self, origin: &str) -> Self {
+        self.body = self.body.replace(ORIGIN, origin);
         self
     }
 
@@ -285,6 +298,11 @@ pub(crate) trait Vendor: Sync {
 
     /// One message.
     fn one(&self, message: &Shown) -> Reply;
+
+    /// The PDF of a letter, as it is printed; else what it says instead.
+    fn letter(&self, _message: &Shown, _given: &[u8]) -> Result<Vec<u8>, Reply> {
+        Err(self.refuse(Trouble::NotFound))
+    }
 
     /// Messages that were looked up.
     fn list(&self, messages: &[Shown]) -> Reply;

@@ -5,6 +5,7 @@ mod account;
 mod config;
 mod face;
 mod faults;
+mod letters;
 mod mail;
 mod people;
 mod receipts;

@@ -4,12 +4,14 @@ use crate::account::{Account, InFlight};
 use crate::config::FaultKind;
 use crate::face::{Asked, Door, Reply, Request, Secrets, Shown, Trouble, Vendor};
 use crate::faults::FaultPlan;
+use crate::letters;
 use crate::receipts::Birth;
 use crate::server::App;
 use crate::spoilt;
 use crate::wire::Wire;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -69,17 +71,21 @@ pub(crate) async fn knock(
         Some(door) => match admitted {
             Err(trouble) => vendor.refuse(trouble).into(),
             Ok(()) => {
-                if matches!(door, Door::LookUp(_) | Door::Find(_))
+                if matches!(door, Door::LookUp(_) | Door::Find(_) | Door::Letter(_))
                     && let Some(spoilt) = spoil_question(&app, &account, vendor, &wire, (&door, &request))
                 {
                     return spoilt;
+                }
+                if let Door::Letter(id) = &door {
+                    return letter(&app, &account, vendor, id);
                 }
                 let is_lost = match &door {
                     Door::Cancel(id) => spoil_cancel(&app, &account, id),
                     _ => None,
                 };
                 if is_lost != Some(FaultKind::CancelCut) {
-                    let reply = answer(&account, vendor, door);
+                    let origin = format!("http://{}/{}", request.header("host").unwrap_or_default(), account.name);
+                    let reply = answer(&account, vendor, door).at(&origin);
                     if is_lost.is_none() {
                         return reply.into();
                     }
@@ -128,13 +134,27 @@ fn spoil_question(
 fn answer(account: &Account, vendor: &dyn Vendor, door: Door) -> Reply {
     let not_found = || vendor.refuse(Trouble::NotFound);
     match door {
-        Door::Submit => not_found(),
+        Door::Submit | Door::Letter(_) => not_found(),
         Door::Account(reply) => reply,
         Door::LookUp(key) => account.look_up(&key).map_or_else(not_found, |messages| vendor.list(&messages)),
         Door::Find(id) => account.find(&id).map_or_else(not_found, |message| vendor.one(&message)),
         Door::Cancel(id) => {
             let cancelled = account.cancel(&id).and_then(|(message, in_time)| vendor.cancelled(&message, in_time));
             cancelled.unwrap_or_else(not_found)
+        }
+    }
+}
+
+/// The PDF of a letter; another one, if that fault fires.
+fn letter(app: &App, account: &Arc<Account>, vendor: &dyn Vendor, id: &str) -> Response {
+    let Some((message, given)) = account.letter(id) else { return vendor.refuse(Trouble::NotFound).into() };
+    let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), id, 1);
+    match vendor.letter(&message, &given) {
+        Err(reply) => reply.into(),
+        Ok(shown) => {
+            let is_other = plan.fires(FaultKind::LetterShownOther).is_some();
+            let pdf = if is_other { letters::paper(letters::count_pages(&given) + 3) } else { shown };
+            ([(CONTENT_TYPE, "application/pdf")], pdf).into_response()
         }
     }
 }

@@ -49,12 +49,21 @@ pub fn promises(account: &Account) -> Vec<(&'static str, String)> {
         ("look-up", lookup),
         ("receipts", receipts),
         ("asked", asked),
+        ("shows", shows(account)),
         ("cancel", cancel),
         ("remembers", retention.map_or_else(|| "not said".to_owned(), seconds)),
         ("cut-off", if cut_off.is_empty() { "not said".to_owned() } else { (*cut_off).to_owned() }),
         ("delivered", account.capabilities().delivered_means.to_owned()),
         ("test mode", if test_mode.is_empty() { "there is none".to_owned() } else { (*test_mode).to_owned() }),
     ]
+}
+
+/// Whether what it makes of a letter can be seen, and is.
+fn shows(account: &Account) -> String {
+    match account.capabilities().shows_letter {
+        Some(_) => "the PDF of each letter: its pages are counted and compared".to_owned(),
+        None => "nothing of what it makes".to_owned(),
+    }
 }
 
 /// How many in a second, a minute and a day: the lane's own limits, which never pass the provider's.
@@ -119,7 +128,7 @@ fn capabilities(account: &Account) -> Value {
         "cancel": cancel, "cancel_within_seconds": within.map(seconds), "retention_seconds": c.retention.map(seconds),
         "text_chars_max": c.text_chars_max,
         "letters": c.letters.map(|l| json!({ "pages_max": l.pages_max, "bytes_max": l.bytes_max, "postage_classes": l.postage_classes })),
-        "cut_off": c.cut_off, "delivered_means": c.delivered_means, "test_mode": c.test_mode,
+        "shows_letter": c.shows_letter.is_some(), "cut_off": c.cut_off, "delivered_means": c.delivered_means, "test_mode": c.test_mode,
     })
 }
 

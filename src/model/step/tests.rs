@@ -37,6 +37,7 @@ fn what_was_taken_back_is_told_to_nobody_and_the_next_step_takes_its_place() {
         assert_eq!(recalled(&case, answer), Step::default(), "{answer:?}");
     }
     assert_eq!(step(&case, 0, Cause::RecallAsked), Step::default());
+    assert_eq!(step(&case, 0, Cause::Shown), Step::default());
     let taken_back = recalled(&case, Recall::Cancelled);
     assert_eq!((taken_back.message, taken_back.notice), (Some(MessageState::Failed), None));
     assert_eq!(taken_back.effects, [Effect::Create(Channel::Letter)]);

@@ -338,3 +338,18 @@ fn a_live_lane_takes_no_key_of_the_test_mode() {
     let refused = account("test_0dc8d51e0acffcb1880e0f19c79b2f5b0cc", true).err().unwrap().to_string();
     assert!(refused.starts_with("`lanes.letters.api_key` is a key of Lob's test mode"), "{refused}");
 }
+
+#[test]
+fn a_rendered_letter_has_a_link_to_its_pdf() {
+    let link = "https://lob-assets.com/letters/ltr_4868c3b754655f90.pdf?version=v1&expires=1618512040&signature=qvyCqXI1";
+    let rendered = |id: &str, status: &str| {
+        let letter = json!({ "id": id, "status": status, "url": link });
+        wire().read_letter(ID, &Reply::of(200, letter.to_string()))
+    };
+    assert_eq!(wire().letter(ID).map(|request| request.path), Some(format!("/v1/letters/{ID}")));
+    assert_eq!(rendered(ID, "rendered"), LetterAt::Link(link.into()));
+    for (id, status) in [(ID, "processed"), (ID, "failed"), ("ltr_other", "rendered")] {
+        assert_eq!(rendered(id, status), LetterAt::NotYet, "{id} {status}");
+    }
+    assert_eq!(wire().read_letter(ID, &Reply::of(404, "{}")), LetterAt::NotYet);
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::model::state::MessageState as S;
 use crate::provider::Frozen;
 use reqwest::header::HeaderMap;
 use std::collections::BTreeSet;
@@ -280,4 +281,16 @@ fn the_check_sees_a_template_that_changes_our_text() {
     assert!(matches!(sms.read_check(&Reply::of(404, "")), Check::Unfit(_)));
     assert_eq!(sms.read_check(&Reply::of(403, "")), Check::BadCredentials);
     assert_eq!(sms.read_check(&Reply::of(502, "")), Check::Unreachable);
+}
+
+#[test]
+fn the_pdf_of_a_letter_is_in_the_answer_itself() {
+    let letter = |channel, id| wire(channel).letter(id).map(|request| request.path);
+    assert_eq!(letter(Channel::Letter, ID), Some(format!("/v2/notifications/{ID}/pdf")));
+    assert_eq!((letter(Channel::Sms, ID), letter(Channel::Letter, "../templates")), (None, None));
+    for (status, at) in [(200, LetterAt::Here), (400, LetterAt::NotYet), (403, LetterAt::NotYet), (302, LetterAt::NotYet)] {
+        assert_eq!(wire(Channel::Letter).read_letter(ID, &Reply::of(status, "%PDF-1.7")), at, "{status}");
+    }
+    let shows = |channel| wire(channel).capabilities().shows_letter;
+    assert_eq!((shows(Channel::Letter), shows(Channel::Email)), (Some(ShownLetter::AS_GIVEN), None));
 }

@@ -274,3 +274,18 @@ fn the_call_that_tries_the_door_speaks_of_no_letter() {
     assert_eq!(receipt(r#"{"event":"mailpiece_status","mailpieces":[{"id":"x"}]}"#), Err(ReceiptRefusal::Malformed));
     assert_eq!(receipt("[]"), Err(ReceiptRefusal::Malformed));
 }
+
+#[test]
+fn a_letter_has_a_link_to_the_file_that_is_printed() {
+    let link = "https://dash.stannp.com/api/v1/storage/get/port/1550016843/pdfs/x.pdf";
+    let read = |status: u16, piece: Value| {
+        let body = json!({ "success": true, "data": piece }).to_string();
+        wire().read_letter(ID, &Reply::of(status, body))
+    };
+    assert_eq!(wire().letter(ID).map(|request| request.path), Some(format!("/v1/letters/get/{ID}")));
+    assert_eq!(read(200, with("pdf_file", json!(link))), LetterAt::Link(link.into()));
+    assert_eq!(read(200, with("pdf", json!(link))), LetterAt::Link(link.into()));
+    assert_eq!(read(200, with("pdf_file", Value::Null)), LetterAt::NotYet);
+    assert_eq!(read(500, with("pdf_file", json!(link))), LetterAt::NotYet);
+    assert_eq!(read(200, json!({ "id": "7", "pdf_file": link })), LetterAt::NotYet, "another letter's");
+}

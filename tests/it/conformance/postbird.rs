@@ -36,6 +36,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     per_day_max: None,
     text_chars_max: None,
     letters: Some(LetterLimits { pages_max: 10, bytes_max: 5 << 20, postage_classes: &["first", "second"] }),
+    shows_letter: None, // no way to fetch the PDF that it prints
     cancel_within: None,
     retention: Some(Duration::from_secs(30 * 86_400)),
     delivered_means: "no word for it: its best one is that the carrier has the letter",

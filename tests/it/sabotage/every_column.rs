@@ -23,6 +23,7 @@ const EMPTY: &[&str] = &[
     "lane_health",
     "lane_pause",
     "let_go",
+    "letter_asked",
     "letterhead",
     "lookup",
     "misfit",

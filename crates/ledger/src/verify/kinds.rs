@@ -25,7 +25,7 @@ words! {
         Resolved = "message.resolved", Asked = "message.asked", Decided = "message.decided", Receipt = "receipt",
         ReceiptLate = "receipt.late", Overdue = "message.overdue", Exhausted = "message.exhausted",
         Unfit = "message.unfit",
-        Cancelled = "message.cancelled", Reopened = "message.reopened", Recall = "message.recall", Recalled = "message.recalled",
+        Cancelled = "message.cancelled", Reopened = "message.reopened", Recall = "message.recall", Recalled = "message.recalled", Shown = "message.shown",
     }
 }
 
@@ -204,6 +204,11 @@ impl Kind {
             Self::Recalled => {
                 &[("command", Is::Uuid), ("ground", Is::Word(&["cancelled", "too_late", "unknown"])), ("user", Is::Uuid)]
             }
+            Self::Shown => &[
+                ("content", Is::Hash),
+                ("given", Is::Count),
+                ("ground", Is::Word(&["as_many_pages", "other_pages", "same_bytes", "unreadable"])),
+            ],
             Self::Overdue => &[("ground", Is::Word(&["no_news"]))],
             Self::Exhausted => &[("ground", Is::Word(&["deadline", "attempts"]))],
             Self::Unfit => &[("ground", Is::Word(&["not_as_approved", "does_not_open", "does_not_render"]))],
@@ -220,6 +225,7 @@ impl Kind {
             Self::Unknown => &[("code", Is::Code)],
             Self::Decided => &[("deadline_ms", Is::Count)],
             Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
+            Self::Shown => &[("pages", Is::Count)],
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
             Self::ControllerAdded => OF_COMMAND,
             Self::ListKeySet => &[("incident", Is::Uuid)],
@@ -289,6 +295,7 @@ impl Kind {
                 ["command", "user"].iter().all(|name| fact.get(name).is_some() == is_declared)
                     && !(is_declared && ["body", "claimed_by", "scheme"].iter().any(|name| fact.get(name).is_some()))
             }
+            Self::Shown => (fact.text("ground") == Some("unreadable")) != fact.get("pages").is_some(),
             Self::UserAdded => fact.get("by").is_some() == fact.get("command").is_some(),
             Self::LogOpened => {
                 let later = fact.number("generation") > Some(1);
@@ -332,6 +339,7 @@ impl Kind {
                 | Self::Unfit
                 | Self::Recall
                 | Self::Recalled
+                | Self::Shown
         ) || (self == Self::Unknown && fact.text("ground") == Some("answer"))
             || (self == Self::Resolved && fact.text("ground") == Some("found"))
     }
@@ -367,49 +375,4 @@ impl Is {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::verify::scan::scan;
-
-    #[test]
-    fn what_somebody_declared_names_their_signature_and_nothing_else_does() {
-        let line =
-            include_str!("../../tests/kinds.jsonl").lines().find(|line| line.contains("\"k\":\"receipt\"")).unwrap_or_default();
-        let fault = |change: &dyn Fn(&str) -> String| {
-            let line = change(line);
-            scan(line.as_bytes()).and_then(|fact| Kind::of(fact.kind).and_then(|kind| kind.fault(&fact)))
-        };
-        let without = |line: &str| {
-            let (before, rest) = line.split_once("\"body\":\"").unwrap_or_default();
-            let after = rest.split_once("\",").unwrap_or_default().1;
-            format!("{before}{after}").replace("\"scheme\":\"hmac-sha256\",", "").replace("\"claimed_by\":\"network\",", "")
-        };
-        let command = "\"command\":\"019355a0-0000-7000-8000-000000000002\",";
-        let signed = |line: &str| {
-            let user = "\"status\":\"delivered_to_handset\",\"to\":\"delivered_to_handset\",\"user\":\"019355a0-0000-7000-8000-000000000002\"";
-            let line = line.replace("\"notice\"", &format!("{command}\"ground\":\"declared\",\"notice\""));
-            line.replace("\"status\":\"delivered_to_handset\",\"to\":\"delivered_to_handset\"", user)
-        };
-        assert_eq!(fault(&|line| signed(&without(line))), None);
-        assert!(fault(&|line| signed(line)).is_some(), "a signature and a receipt's body");
-        assert!(fault(&|line| signed(&without(line)).replace(command, "")).is_some(), "nobody's word");
-        let network = |line: &str| signed(&without(line)).replace(command, &format!("\"claimed_by\":\"network\",{command}"));
-        assert!(fault(&network).is_some(), "a named person's word, and a network's");
-        assert!(fault(&|line| signed(&without(line)).replace("declared", "polled")).is_some(), "a provider's word, signed");
-    }
-
-    #[test]
-    fn every_golden_event_has_the_fields_of_its_kind() {
-        let mut kinds = Vec::new();
-        for line in include_str!("../../tests/kinds.jsonl").lines() {
-            let fact = scan(line.as_bytes());
-            assert!(fact.is_some(), "{line}");
-            let Some(fact) = fact else { continue };
-            let kind = Kind::of(fact.kind);
-            assert_eq!(kind.map(|kind| kind.fault(&fact)), Some(None), "{line}");
-            kinds.extend(kind);
-        }
-        kinds.sort();
-        assert_eq!(kinds, Kind::ALL);
-    }
-}
+mod tests;

@@ -35,6 +35,7 @@ impl World {
         let to = fact.text("to").and_then(State::of);
         self.check_move(kind, fact, &before, to);
         self.check_called(kind, fact, &before, to);
+        self.check_shown(kind, fact, number, &before);
         self.settle(kind, fact, number, key, to);
         match fact.text("notice").and_then(NoticeState::of) {
             Some(notice) => self.check_notice(number, &before, to.unwrap_or(before.state), notice),
@@ -44,10 +45,25 @@ impl World {
 
     /// Nobody can report what was never called: but what left before a restore, and was found after it.
     fn check_called(&mut self, kind: Kind, fact: &Fact, before: &Message, to: Option<State>) {
-        let is_report = is_acceptance(kind, fact) || to.is_some_and(|to| to.rank().is_some());
+        let is_report = kind == Kind::Shown || is_acceptance(kind, fact) || to.is_some_and(|to| to.rank().is_some());
         let is_found = before.forgotten.is_some_and(|reconciled| !self.is_whole || self.reconciled > reconciled);
         if is_report && before.attempt == 0 && !is_found {
             self.find(Code::Move, format!("{} of a message that was never called", kind.as_str()));
+        }
+    }
+
+    /// Whoever says that a provider showed the same bytes says so of what the plan says for this person.
+    fn check_shown(&mut self, kind: Kind, fact: &Fact, number: usize, before: &Message) {
+        if kind != Kind::Shown || fact.text("ground") != Some("same_bytes") {
+            return;
+        }
+        let (Some((lines, at)), Some(plan)) = (self.people.line(number), before.plan) else { return };
+        let planned = lines.people.get(at).and_then(|person| self.planned_content(plan, person, before.key.channel));
+        if planned.is_some_and(|planned| planned != fact.hex("content")) {
+            self.find(
+                Code::WrongContent,
+                format!("it shows the same bytes as plan {plan} has for this person, and they are others"),
+            );
         }
     }
 

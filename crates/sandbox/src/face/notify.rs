@@ -147,6 +147,7 @@ impl Notify {
             shown,
             callback: None,
             is_test: false,
+            letter: (channel == "letter").then(|| content.to_vec()),
         }
     }
 }
@@ -160,7 +161,10 @@ impl Vendor for Notify {
         match (request.method, rest) {
             (&Method::POST, "/sms" | "/email" | "/letter") => Some(Door::Submit),
             (&Method::GET, "") => Some(Door::LookUp(request.asks("reference").unwrap_or_default())),
-            (&Method::GET, rest) => Some(Door::Find(rest.strip_prefix('/')?.to_owned())),
+            (&Method::GET, rest) => match (rest.strip_prefix('/')?, rest.strip_suffix("/pdf")) {
+                (_, Some(letter)) => Some(Door::Letter(letter.strip_prefix('/')?.to_owned())),
+                (id, None) => Some(Door::Find(id.to_owned())),
+            },
             _ => None,
         }
     }
@@ -225,6 +229,15 @@ impl Vendor for Notify {
 
     fn one(&self, message: &Shown) -> Reply {
         Reply::json(200, &show(message))
+    }
+
+    /// Sanitised, with the address written anew: other bytes, the same pages. Not before it was scanned.
+    fn letter(&self, message: &Shown, given: &[u8]) -> Result<Vec<u8>, Reply> {
+        match message.status.as_str() {
+            "created" | "pending-virus-check" => Err(error(400, "PDFNotReadyError", "PDF not available yet, try again later")),
+            "validation-failed" => Err(error(400, "BadRequestError", "PDF not available for letters that failed validation")),
+            _ => Ok([given, b"\n% sanitised\n"].concat()),
+        }
     }
 
     fn list(&self, messages: &[Shown]) -> Reply {

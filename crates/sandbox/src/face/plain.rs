@@ -89,6 +89,7 @@ impl Vendor for Plain {
             shown: Value::Null,
             callback: None,
             is_test: false,
+            letter: None,
         })
     }
 

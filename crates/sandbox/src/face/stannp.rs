@@ -5,8 +5,8 @@
 
 use super::form::{Part, has_key, hmac_sha256, parts};
 use super::{
-    Asked, ContentWith, Door, End, Receipt, Reply, Request, Secrets, Shown, Step, Tries, Trouble, Vendor, Written, content_hash,
-    told,
+    Asked, ContentWith, Door, End, ORIGIN, Receipt, Reply, Request, Secrets, Shown, Step, Tries, Trouble, Vendor, Written,
+    content_hash, told,
 };
 use crate::account::Physical;
 use crate::config::ProviderConfig;
@@ -45,8 +45,16 @@ fn show(message: &Shown) -> Value {
     shown
 }
 
+/// The letter of a link into the storage, which opens to whoever has it.
+fn stored<'a>(request: &Request<'a>) -> Option<&'a str> {
+    request.path.strip_prefix("/api/v1/storage/get/port/")?.strip_suffix("/pdfs/letter.pdf")
+}
+
 impl Vendor for Stannp {
     fn door(&self, request: &Request<'_>) -> Option<Door> {
+        if let Some(id) = stored(request) {
+            return Some(Door::Letter(id.to_owned()));
+        }
         let rest = request.path.strip_prefix("/v1/")?;
         let id = rest.strip_prefix("letters/get/").map(str::to_owned);
         match (request.method, rest, id) {
@@ -65,6 +73,10 @@ impl Vendor for Stannp {
     }
 
     fn admit(&self, request: &Request<'_>, secrets: &Secrets<'_>, _: time::OffsetDateTime) -> Result<(), Trouble> {
+        if stored(request).is_some() {
+            // Who sends a key there gave it away.
+            return request.header("Authorization").map_or(Ok(()), |_| Err(Trouble::Forbidden));
+        }
         has_key(request, secrets.api_key)
     }
 
@@ -99,6 +111,7 @@ impl Vendor for Stannp {
             shown,
             callback: None,
             is_test: matches!(text(&fields, "test"), Some("1" | "true")),
+            letter: Some(pdf.content.clone()),
         })
     }
 
@@ -133,7 +146,14 @@ impl Vendor for Stannp {
     }
 
     fn one(&self, message: &Shown) -> Reply {
-        success(200, &show(message))
+        let mut piece = show(message);
+        piece["pdf_file"] = json!(format!("{ORIGIN}/api/v1/storage/get/port/{}/pdfs/letter.pdf", message.id));
+        success(200, &piece)
+    }
+
+    /// It prints the file that it was given.
+    fn letter(&self, _: &Shown, given: &[u8]) -> Result<Vec<u8>, Reply> {
+        Ok(given.to_vec())
     }
 
     fn list(&self, messages: &[Shown]) -> Reply {

@@ -199,6 +199,7 @@ impl Vendor for Twilio {
             shown,
             callback,
             is_test: false,
+            letter: None,
         })
     }
 

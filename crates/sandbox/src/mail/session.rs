@@ -228,6 +228,7 @@ impl Session {
                 shown: Value::Null,
                 callback: None,
                 is_test: false,
+                letter: None,
             };
             plan.account.produce(format!("mail_{number:08x}_{n}"), asked, bytes);
         }
