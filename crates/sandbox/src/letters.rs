@@ -20,7 +20,7 @@ pub(crate) fn paper(pages: usize) -> Vec<u8> {
     for (n, object) in (1..).zip(&objects) {
         let place = pdf.len();
         // Writing into a text cannot fail.
-        write!(places, "{place:010} 00000 n \n").unwrap_or_default();
+        writeln!(places, "{place:010} 00000 n ").unwrap_or_default();
         write!(pdf, "{n} 0 obj\n{object}\nendobj\n").unwrap_or_default();
     }
     let (size, place) = (objects.len() + 1, pdf.len());

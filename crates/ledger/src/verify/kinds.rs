@@ -193,6 +193,12 @@ impl Kind {
                 ("phase", Is::Count),
             ],
             Self::NoticeReopened => &[("notice", Is::Word(&["open", "unreachable", "notified"])), ("phase", Is::Count)],
+            kind => kind.own_of_message(),
+        }
+    }
+
+    fn own_of_message(self) -> Fields {
+        match self {
             Self::Intent => OF_CALL,
             Self::Accepted | Self::Rejected | Self::NotTaken | Self::LaneStopped => &[("code", Is::Code)],
             Self::Unknown => &[("ground", Is::Word(&["answer", "lease", "restored"]))],
