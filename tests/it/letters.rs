@@ -82,9 +82,9 @@ dpo_name = \"Mary Holt\"
 dpo_contact = \"0808 157 0100\"
 ";
 
-#[tokio::test]
-async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
-    let desk = Desk::with_incident("review", "1").await;
+/// A desk whose incident has Welsh texts, and somebody who reads Welsh.
+async fn welsh_desk(name: &str) -> Desk {
+    let desk = Desk::with_incident(name, "1").await;
     desk.write("own.toml", &format!("{TEXTS}{WELSH}"));
     desk.duly("ann", &["incident", "add", "own", "--controller", "northmere", "--texts", "own.toml"]).fine();
     desk.write(
@@ -93,6 +93,47 @@ async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
          PN8,Siân,Wyn-Evans,07400 123460,1 Heol y Bont,Aberystwyth,SY23 2AX,Cymraeg\n",
     );
     desk.duly("ann", &["list", "import", "welsh.csv", "--incident", "own"]).fine();
+    desk
+}
+
+#[tokio::test]
+async fn an_own_copy_of_a_draft_is_a_draft_until_somebody_has_signed_for_its_very_words() {
+    let mut desk = welsh_desk("own_draft").await;
+    desk.set("DULY_TEMPLATES__OWN", "own");
+    let name = "uk-gdpr/letter.en+cy";
+    let prepare = || desk.duly("ann", &["plan", "prepare", "--incident", "own", "--route", "letter", "--json"]);
+    let is_refused = || prepare().json().as_array().unwrap().iter().any(|found| found["rule"] == "C071");
+    let listed = || {
+        let templates = desk.duly("ann", &["template", "list", "--json"]).fine().json();
+        templates.as_array().unwrap().iter().find(|template| template["name"] == name).unwrap().clone()
+    };
+    let review = || {
+        let hash = listed()["hash"].as_str().unwrap().to_owned();
+        desk.duly("bob", &["template", "review", name, "--hash", &hash]).fine()
+    };
+
+    let copied = desk.duly("ann", &["template", "new", name, "--json"]).fine().json();
+
+    assert_eq!((&copied["file"], &copied["draft"]), (&Value::from("own/drafts/uk-gdpr/letter.en+cy.hbs"), &Value::from(true)));
+    assert!(listed()["draft"] == true && is_refused());
+    // Where somebody moves it by hand, it is still what nobody has read.
+    let live = desk.path("own/uk-gdpr/letter.en+cy.hbs");
+    std::fs::create_dir_all(live.parent().unwrap()).unwrap();
+    std::fs::rename(desk.path("own/drafts/uk-gdpr/letter.en+cy.hbs"), &live).unwrap();
+    assert!(listed()["draft"] == true && is_refused());
+    desk.duly("ann", &["template", "new", name]).refused("`own/uk-gdpr/letter.en+cy.hbs` exists", "written over");
+    review();
+    // Another word, and the review is gone with it.
+    let text = std::fs::read_to_string(&live).unwrap();
+    std::fs::write(&live, text.replace("We are sorry that it happened.", "We are sorry for it.")).unwrap();
+    assert!(is_refused());
+    review();
+    prepare().fine();
+}
+
+#[tokio::test]
+async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
+    let desk = welsh_desk("review").await;
     let prepare = || desk.duly("ann", &["plan", "prepare", "--incident", "own", "--route", "letter", "--json"]);
     let refused = prepare();
     assert!(refused.json().as_array().unwrap().iter().any(|found| found["rule"] == "C071"), "{refused:?}");
