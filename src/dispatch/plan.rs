@@ -135,8 +135,9 @@ pub async fn prepare(
         after = last.person_id;
         let mut notices = Vec::with_capacity(people.len());
         for rendered in renderer.render_all(people).await? {
-            report.add(rendered.notice.person_id, rendered.findings);
-            rendered.wishes.into_iter().for_each(|wish| coverage.add(wish));
+            let person = rendered.notice.person_id;
+            report.add(person, rendered.findings);
+            rendered.wishes.into_iter().for_each(|wish| coverage.add(person, wish));
             summary.count(&rendered.notice);
             zones.extend(rendered.notice.zones.iter().cloned());
             root.push(&rendered.notice)?;
@@ -146,10 +147,12 @@ pub async fn prepare(
         draft.insert_notices(PHASE, &notices, &terms).await?;
         progress(done);
     }
-    coverage.gaps(office.composer.templates()).for_each(|(gap, people)| report.add_gap(gap, people));
+    for (gap, people) in coverage.gaps(office.composer.templates()) {
+        people.iter().for_each(|person| report.add(*person, vec![gap.clone()]));
+    }
     terms.zones = zones.into_iter().collect();
     let schedule = outlook::schedule(office, &terms, &summary, request.told_by).await?;
-    schedule.late().into_iter().for_each(|(finding, people)| report.add_gap(finding, people));
+    schedule.late().into_iter().for_each(|(finding, people)| report.add_count(finding, people));
     let unexplained = report.unexplained(&request.accepted);
     if report.has_errors() || !unexplained.is_empty() {
         return Err(PlanError::Content { report, unexplained });

@@ -6,6 +6,7 @@ use crate::model::state::{Channel, Content};
 use crate::model::texts::Facts;
 use crate::render::template::{TemplateSet, Want};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// Districts of a postcode area that lie in Wales, where not all of it does.
 const WELSH_DISTRICTS: &[(&str, std::ops::RangeInclusive<u32>)] =
@@ -66,20 +67,20 @@ fn split_postcode(line: &str) -> Option<(String, u32)> {
     ((1..=2).contains(&area.len())).then_some((area, district.parse().ok()?))
 }
 
-/// Counts wishes, so that each gap is named once with the people behind it.
+/// Collects wishes, so that each gap is named once with the people behind it.
 #[derive(Debug, Default)]
-pub struct Coverage(BTreeMap<Wish, u64>);
+pub struct Coverage(BTreeMap<Wish, Vec<Uuid>>);
 
 impl Coverage {
     /// Adds one person's wish.
-    pub fn add(&mut self, wish: Wish) {
-        *self.0.entry(wish).or_insert(0) += 1;
+    pub fn add(&mut self, person: Uuid, wish: Wish) {
+        self.0.entry(wish).or_default().push(person);
     }
 
     /// The gaps, each with its people.
-    pub fn gaps<'a>(&'a self, templates: &'a TemplateSet) -> impl Iterator<Item = (Finding, u64)> + 'a {
+    pub fn gaps<'a>(&'a self, templates: &'a TemplateSet) -> impl Iterator<Item = (Finding, &'a [Uuid])> + 'a {
         let gaps = self.0.iter().filter(|(wish, _)| templates.find(wish.want()).is_err());
-        gaps.map(|(wish, people)| (gap(templates, wish), *people))
+        gaps.map(|(wish, people)| (gap(templates, wish), people.as_slice()))
     }
 }
 

@@ -1,12 +1,9 @@
 //! Findings of all people together, each told once with the people whom it concerns.
 
 use super::{Finding, Severity};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-/// People named beside a finding.
-const EXAMPLES: usize = 3;
 
 /// What the check of a plan found.
 #[derive(Debug, Clone, Default)]
@@ -15,10 +12,25 @@ pub struct Report(BTreeMap<Finding, Concerned>);
 /// The people whom a finding concerns.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Concerned {
-    /// How many.
+    /// How many; 0 where nobody in particular reads it, as a preview's reader.
     pub people: u64,
-    /// Some of their person ids.
-    pub examples: Vec<Uuid>,
+    /// Their person ids, all of them: whoever mends a list needs each.
+    #[serde(serialize_with = "person_ids")]
+    pub person_ids: Vec<Uuid>,
+}
+
+fn person_ids<S: Serializer>(ids: &[Uuid], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(ids.iter().map(|id| format!("p_{}", id.simple())))
+}
+
+impl Concerned {
+    /// Counts a person once, whichever of their messages it is found in.
+    fn add(&mut self, person: Uuid) {
+        if !person.is_nil() && self.person_ids.last() != Some(&person) {
+            self.people += 1;
+            self.person_ids.push(person);
+        }
+    }
 }
 
 /// A finding with its people, as printed.
@@ -33,20 +45,14 @@ pub struct Line<'a> {
 }
 
 impl Report {
-    /// Adds what one person's message showed.
+    /// Adds what one person's messages showed; nil: a reader who does not exist.
     pub fn add(&mut self, person: Uuid, findings: Vec<Finding>) {
-        for finding in findings {
-            let concerned = self.0.entry(finding).or_default();
-            concerned.people += 1;
-            if concerned.examples.len() < EXAMPLES {
-                concerned.examples.push(person);
-            }
-        }
+        findings.into_iter().for_each(|finding| self.0.entry(finding).or_default().add(person));
     }
 
-    /// Adds a gap that already counts its people.
-    pub fn add_gap(&mut self, finding: Finding, people: u64) {
-        self.0.entry(finding).or_default().people += people;
+    /// Adds what concerns messages by their number, and nobody in particular.
+    pub fn add_count(&mut self, finding: Finding, messages: u64) {
+        self.0.entry(finding).or_default().people += messages;
     }
 
     /// The findings, errors first, then by rule.
