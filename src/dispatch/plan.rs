@@ -16,7 +16,7 @@ use crate::model::look::Look;
 use crate::model::quiet::Quiet;
 use crate::model::state::Route;
 use crate::model::texts::{Facts, table};
-use crate::render::check::{self, Coverage, Report};
+use crate::render::check::{self, Coverage, Report, reason_for};
 use crate::render::message::Setting;
 use crate::store::incident::Incident;
 use crate::store::pack::ApprovedText;
@@ -57,7 +57,8 @@ pub struct PlanRequest {
     pub at_night: bool,
     /// By which day (UTC) everybody shall be written to; `None`: within the hours of the settings.
     pub told_by: Option<Date>,
-    /// Reasons why warnings of the content check are accepted, by rule id.
+    /// Reasons why warnings of the content check are accepted, by the keys that its report names, such as
+    /// `C004/dates/uk-gdpr/en`.
     pub accepted: BTreeMap<String, String>,
     /// Who prepares, and so cannot approve, by which signed command.
     pub by: Decider,
@@ -147,8 +148,8 @@ pub async fn prepare(
         draft.insert_notices(PHASE, &notices, &terms).await?;
         progress(done);
     }
-    for (gap, people) in coverage.gaps(office.composer.templates()) {
-        people.iter().for_each(|person| report.add(*person, vec![gap.clone()]));
+    for (place, gap, people) in coverage.gaps(office.composer.templates()) {
+        people.iter().for_each(|person| report.add(*person, [(place.clone(), gap.clone())]));
     }
     terms.zones = zones.into_iter().collect();
     let schedule = outlook::schedule(office, &terms, &summary, request.told_by).await?;
@@ -209,7 +210,9 @@ fn texts(office: &Office, incident: &Incident, laws: &Laws, summary: &PlanSummar
 /// The warnings that the plan goes out with, each with its reason, for the approver's eyes and for the log.
 fn check_table(report: &Report, accepted: &BTreeMap<String, String>) -> Value {
     let lines = report.lines().map(|line| {
-        json!({"rule": line.finding.rule, "what": line.finding.what, "people": line.concerned.people, "reason": accepted.get(line.finding.rule)})
+        let (rule, what, people) = (line.finding.rule, &line.finding.what, line.concerned.people);
+        let reason = line.accept.as_ref().and_then(|key| reason_for(key, accepted));
+        json!({"accept": line.accept, "rule": rule, "what": what, "people": people, "reason": reason})
     });
     Value::Array(lines.collect())
 }

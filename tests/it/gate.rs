@@ -53,3 +53,30 @@ async fn the_report_names_everybody_whom_a_finding_concerns_and_a_screen_some_of
     let shown = prepare(&desk, &["--route", "letter"]).out;
     assert!(shown.contains("5 people: p_") && shown.contains(" and 2 more, see --json"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_reason_accepts_the_warning_that_was_shown_and_a_second_one_elsewhere_still_blocks() {
+    let desk = Desk::with_incident("accepted", "1").await;
+    let without = |name: &str, texts: &str| {
+        texts.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let undated = without("dates", TEXTS);
+    begin(&desk, &undated, &people(2));
+    desk.write("two.toml", &without("data_types", &undated));
+    desk.duly("ann", &["incident", "add", "two", "--controller", "northmere", "--texts", "two.toml"]).fine();
+    desk.duly("ann", &["list", "import", "own.csv", "--incident", "two"]).fine();
+    let reason = "C004/dates/uk-gdpr/en=nobody knows the day yet";
+    let letters = |incident: &str, accepted: &str| {
+        desk.duly("ann", &["plan", "prepare", "--incident", incident, "--route", "letter", "--accept", accepted, "--json"])
+    };
+
+    let shown = prepare(&desk, &["--route", "letter", "--json"]);
+    assert_eq!(of(&shown, "C004")["accept"], "C004/dates/uk-gdpr/en", "{shown:?}");
+    let plan = letters("own", reason).fine().json();
+    assert_eq!(plan["check"][0]["accept"], "C004/dates/uk-gdpr/en", "{plan}");
+    letters("two", reason).refused("the content check warns of C004/data_types/uk-gdpr/en, and", "--accept C004/data_types/uk-gdpr/en=");
+    for nothing in ["C004/dates/uk-gdpr/en=x", "C004/dates/uk-gdpr/en=unknown", "C004/dates/uk-gdpr/en=TBC by our lawyers"] {
+        let refused = letters("two", nothing);
+        assert!(refused.code == 2 && refused.err.contains("at least two words"), "{refused:?}");
+    }
+}

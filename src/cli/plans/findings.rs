@@ -17,6 +17,14 @@ pub fn findings(report: &Report) -> String {
             (None, 0) => String::new(),
             (None, line) => format!(" in line {line}"),
         };
+        let under = match (line.place.profile.as_str(), line.place.language.as_str()) {
+            ("", _) => String::new(),
+            (profile, language) => format!(" ({profile}, {language})"),
+        };
+        let accept = match (&line.accept, line.concerned.people) {
+            (None, _) | (_, 0) => String::new(),
+            (Some(key), _) => format!("\n  or say why it is sent all the same: --accept {key}='…'"),
+        };
         let people = count(i64::try_from(line.concerned.people).unwrap_or(i64::MAX), "person", "people");
         let ids = &line.concerned.person_ids;
         let named: Vec<String> = ids.iter().take(NAMED).map(|id| format!("p_{}", id.simple())).collect();
@@ -31,7 +39,8 @@ pub fn findings(report: &Report) -> String {
             }
         };
         let unread = if found.is_confirmed { "" } else { " (unconfirmed: its own text was not read)" };
-        format!("{word} {}{place}: {}{who}\n  source: {}{unread}\n  hint: {}", found.rule, found.what, found.source, found.remedy)
+        let (rule, what, source, remedy) = (found.rule, &found.what, &found.source, found.remedy);
+        format!("{word} {rule}{place}{under}: {what}{who}\n  source: {source}{unread}\n  hint: {remedy}{accept}")
     });
     blocks.collect::<Vec<_>>().join("\n\n")
 }

@@ -195,9 +195,11 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     not_measured(&languages(&texts)).into_iter().for_each(|words| row("not measured", words));
     for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
         let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
-        let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
+        // Plans from before a reason was given for each say the rule alone.
+        let named = ["/accept", "/rule"].map(|place| text_at(warning, place)).into_iter().find(|name| !name.is_empty());
+        let (named, what) = (named.unwrap_or_default(), text_at(warning, "/what"));
         let reason = text_at(warning, "/reason");
-        row("accepted", format!("{rule}, {what}, {}: {reason}", count(people, "person", "people")));
+        row("accepted", format!("{named}, {what}, {}: {reason}", count(people, "person", "people")));
     }
     match (body.pointer("/parts/sms"), Quiet::of_plan(&body)) {
         (None, _) => {}

@@ -6,8 +6,8 @@ use crate::dispatch::Office;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, Content, Route};
-use crate::render::RenderError;
-use crate::render::check::{self, Finding, Wish};
+use crate::render::{RenderError, Template};
+use crate::render::check::{self, Finding, Place, Wish};
 use crate::render::message::{MessageError, Setting};
 use crate::store::plan::{PreparedContent, PreparedNotice, Recipient};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine, PersonKey, commit};
@@ -48,7 +48,7 @@ impl ContentsRoot {
 /// One person's notice, and what the content check says of it.
 pub struct RenderedNotice {
     pub notice: PreparedNotice,
-    pub findings: Vec<Finding>,
+    pub findings: Vec<(Place, Finding)>,
     pub wishes: Vec<Wish>,
 }
 
@@ -66,8 +66,14 @@ pub struct Renderer {
 struct RenderedRoute {
     contents: Vec<PreparedContent>,
     zones: Vec<String>,
-    findings: Vec<Finding>,
+    findings: Vec<(Place, Finding)>,
     wishes: Vec<Wish>,
+}
+
+impl RenderedRoute {
+    fn note(&mut self, template: &Template, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings.into_iter().map(|finding| (Place::of(template), finding)));
+    }
 }
 
 impl Renderer {
@@ -131,14 +137,14 @@ impl Renderer {
             let found = self.office.composer.templates().find(wish.want());
             rendered.wishes.push(wish.clone());
             let template = found.map_err(|error| template_code(&error))?;
-            rendered.findings.extend(check::lacking(template, &record));
+            rendered.note(template, check::lacking(template, &record));
             let composed = self.office.composer.compose(&self.setting, &record, &person.reference_code, template);
             let message = composed.map_err(|error| {
                 let MessageError::Letter(refusal) = &error else { return error.code() };
-                rendered.findings.extend(check::refused(refusal));
+                rendered.note(template, check::refused(refusal));
                 error.code()
             })?;
-            rendered.findings.extend(law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
+            rendered.note(template, law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
             rendered.contents.push(PreparedContent {
                 channel: channel.as_str(),
                 content: message.content.as_str(),

@@ -1,6 +1,6 @@
 //! Language × format × channel × profile: everybody has a template, or the gap is named.
 
-use super::{Finding, Severity};
+use super::{Finding, Place, Severity};
 use crate::model::contact::PersonRecord;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::Facts;
@@ -35,6 +35,11 @@ impl Wish {
         let is_welsh = person.language == "cy" || (facts.welsh_standards && person.language == "en" && lives_in_wales(person));
         let language = if is_welsh { "en+cy".to_owned() } else { person.language.clone() };
         Self { profile: profile.to_owned(), channel, content, language, format: person.format.clone() }
+    }
+
+    /// Where whatever is found in it was found.
+    pub fn place(&self) -> Place {
+        Place { profile: self.profile.clone(), language: self.language.clone() }
     }
 
     /// The same, for looking up its template.
@@ -78,9 +83,9 @@ impl Coverage {
     }
 
     /// The gaps, each with its people.
-    pub fn gaps<'a>(&'a self, templates: &'a TemplateSet) -> impl Iterator<Item = (Finding, &'a [Uuid])> + 'a {
+    pub fn gaps<'a>(&'a self, templates: &'a TemplateSet) -> impl Iterator<Item = (Place, Finding, &'a [Uuid])> + 'a {
         let gaps = self.0.iter().filter(|(wish, _)| templates.find(wish.want()).is_err());
-        gaps.map(|(wish, people)| (gap(templates, wish), people.as_slice()))
+        gaps.map(|(wish, people)| (wish.place(), gap(templates, wish), people.as_slice()))
     }
 }
 
