@@ -49,6 +49,11 @@ pub trait Provider: Send + Sync {
     /// What it promises; everything that is decided about it is decided by this.
     fn capabilities(&self) -> &Capabilities;
 
+    /// Refuses what it can never take. Asked of every message before anybody approves it, and so without making its request.
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        self.capabilities().check(item)
+    }
+
     /// The exact bytes of a request: pure, frozen at the claim, replayed unchanged, and without credentials.
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal>;
 

@@ -6,17 +6,19 @@
 mod contents;
 mod cost;
 mod error;
+mod lanes;
 mod laws;
 pub mod outlook;
 mod terms;
 
 use super::Office;
+use super::sender::Sender;
 use crate::model::forecast::Outlook;
 use crate::model::look::Look;
 use crate::model::quiet::Quiet;
 use crate::model::state::Route;
 use crate::model::texts::{Facts, table};
-use crate::render::check::{self, Coverage, Report, reason_for};
+use crate::render::check::{self, Coverage, Place, Report, reason_for};
 use crate::render::message::Setting;
 use crate::store::incident::Incident;
 use crate::store::pack::ApprovedText;
@@ -26,6 +28,7 @@ use contents::{ContentsRoot, Renderer};
 pub use cost::{Cost, Parts};
 use duly_ledger::ManifestBuilder;
 pub use error::PlanError;
+use lanes::{Lanes, LeftOut};
 use laws::Laws;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -85,6 +88,8 @@ pub struct PlanSummary {
     pub outlook: Vec<Outlook>,
     /// What the content check warned of; somebody gave a reason for each.
     pub check: Value,
+    /// Lanes that the plan does without, each with the messages that it cannot take, by what hinders it.
+    pub left_out: Value,
     #[serde(skip)]
     checked: usize,
     #[serde(skip)]
@@ -125,33 +130,18 @@ pub async fn prepare(
         setting: setting(incident, request.date, &look),
         incident_key: office.master.unwrap_key(&incident.wrapped_key, "incident")?,
         laws: laws.clone(),
+        lanes: Arc::new(Lanes::of(office, &terms.lanes)),
+        sender: Sender::of(&incident.texts, &incident.controller_name, &incident.controller_address, &incident.sms_sender),
+        postage_class: terms.postage_class,
     };
-    let (mut after, mut done, mut root) = (Uuid::nil(), 0, ContentsRoot::default());
     let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
-    let mut zones = BTreeSet::new();
-    let (mut report, mut coverage) = (Report::default(), Coverage::default());
-    loop {
-        let people = store.list_recipients(incident.key, &lists, PHASE, after, BATCH).await?;
-        let Some(last) = people.last() else { break };
-        after = last.person_id;
-        let mut notices = Vec::with_capacity(people.len());
-        for rendered in renderer.render_all(people).await? {
-            let person = rendered.notice.person_id;
-            report.add(person, rendered.findings);
-            rendered.wishes.into_iter().for_each(|wish| coverage.add(person, wish));
-            summary.count(&rendered.notice);
-            zones.extend(rendered.notice.zones.iter().cloned());
-            root.push(&rendered.notice)?;
-            notices.push(rendered.notice);
-        }
-        done += notices.len() as u64;
-        draft.insert_notices(PHASE, &notices, &terms).await?;
-        progress(done);
-    }
-    for (place, gap, people) in coverage.gaps(office.composer.templates()) {
-        people.iter().for_each(|person| report.add(*person, [(place.clone(), gap.clone())]));
-    }
+    let Everybody { root, zones, mut report, left_out } =
+        render_everybody(&renderer, (incident, &lists), &mut draft, &terms, &mut summary, progress).await?;
     terms.zones = zones.into_iter().collect();
+    for (gap, people) in left_out.settle(&renderer.lanes, &mut terms) {
+        people.iter().for_each(|person| report.add(*person, [(Place::default(), gap.clone())]));
+    }
+    summary.left_out = left_out.to_json();
     let schedule = outlook::schedule(office, &terms, &summary, request.told_by).await?;
     schedule.late().into_iter().for_each(|(finding, people)| report.add_count(finding, people));
     let unexplained = report.unexplained(&request.accepted);
@@ -173,6 +163,51 @@ pub async fn prepare(
     draft.finish(&body, &hash, &terms, request.by).await?;
     store.analyze().await?;
     Ok(summary)
+}
+
+/// What was seen of everybody while their messages were rendered.
+#[derive(Default)]
+struct Everybody {
+    root: ContentsRoot,
+    zones: BTreeSet<String>,
+    report: Report,
+    left_out: LeftOut,
+}
+
+/// Renders everybody's messages, batch by batch, and writes what came of it into the draft.
+async fn render_everybody(
+    renderer: &Renderer,
+    (incident, lists): (&Incident, &[i32]),
+    draft: &mut PlanDraft,
+    terms: &Terms,
+    summary: &mut PlanSummary,
+    progress: impl Fn(u64),
+) -> Result<Everybody, PlanError> {
+    let (mut all, mut coverage) = (Everybody::default(), Coverage::default());
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let people = renderer.office.store.list_recipients(incident.key, lists, PHASE, after, BATCH).await?;
+        let Some(last) = people.last() else { break };
+        after = last.person_id;
+        let mut notices = Vec::with_capacity(people.len());
+        for rendered in renderer.render_all(people).await? {
+            let person = rendered.notice.person_id;
+            all.report.add(person, rendered.findings);
+            rendered.wishes.into_iter().for_each(|wish| coverage.add(person, wish));
+            all.left_out.add(person, rendered.refusals);
+            summary.count(&rendered.notice);
+            all.zones.extend(rendered.notice.zones.iter().cloned());
+            all.root.push(&rendered.notice)?;
+            notices.push(rendered.notice);
+        }
+        done += notices.len() as u64;
+        draft.insert_notices(PHASE, &notices, terms).await?;
+        progress(done);
+    }
+    for (place, gap, people) in coverage.gaps(renderer.office.composer.templates()) {
+        people.iter().for_each(|person| all.report.add(*person, [(place.clone(), gap.clone())]));
+    }
+    Ok(all)
 }
 
 impl PlanSummary {
@@ -278,6 +313,7 @@ fn body(
         "date": [date.0, date.1, date.2],
         "incident": incident.incident_id.to_string(),
         "lanes": terms.lanes,
+        "left_out": summary.left_out,
         "letterhead": hex::encode(look.hash()),
         "lists": lists,
         "check": summary.check,

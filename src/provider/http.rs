@@ -4,7 +4,7 @@ use super::frozen::{Frozen, Request};
 use super::guarded::{GuardedBody, MayStart};
 use super::wire::{Page, Reply, Wire};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
+    CallResult, CancelOutcome, Capabilities, Check, Item, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
     Seen, Sought, StatusAnswer,
 };
 use crate::model::step::Answer;
@@ -104,8 +104,13 @@ impl<W: Wire> Provider for HttpProvider<W> {
         self.wire.capabilities()
     }
 
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        self.capabilities().check(item)?;
+        self.wire.takes(item)
+    }
+
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal> {
-        self.capabilities().check(&outbound.item)?;
+        self.takes(&outbound.item)?;
         Ok(self.wire.prepare(outbound)?.freeze(self.wire.kind()))
     }
 

@@ -163,6 +163,12 @@ impl Wire for Lob {
         &self.capabilities
     }
 
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        let Item::Letter { from, address, .. } = item else { return Err(Refusal { code: "channel" }) };
+        UsAddress::parse(address).ok_or(Refusal { code: "address" })?;
+        UsAddress::parse(from).map(|_| ()).ok_or(Refusal { code: "return_address" })
+    }
+
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
         let Item::Letter { from, address, pdf, .. } = outbound.item else { return Err(Refusal { code: "channel" }) };
         let to = UsAddress::parse(address).ok_or(Refusal { code: "address" })?;

@@ -1,6 +1,7 @@
 //! Nobody approves what cannot leave as it was approved: what is wrong is found at prepare, with everybody whom it concerns.
 
 use crate::cli::desk::{Desk, Ran, TEXTS};
+use crate::support::NOTIFY_KEY;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -79,4 +80,79 @@ async fn a_reason_accepts_the_warning_that_was_shown_and_a_second_one_elsewhere_
         let refused = letters("two", nothing);
         assert!(refused.code == 2 && refused.err.contains("at least two words"), "{refused:?}");
     }
+}
+
+/// The settings of a lane at GOV.UK Notify, which takes texts of at most 918 characters.
+const NOTIFY: &[(&str, &str)] = &[
+    ("PROVIDER", "notify"),
+    ("CHANNEL", "sms"),
+    ("URL", "http://127.0.0.1:1"),
+    ("API_KEY", NOTIFY_KEY),
+    ("TEMPLATE", "f33517ff-2a88-4f6e-b855-c550268ce08a"),
+];
+
+fn set_lane(desk: &mut Desk, lane: &str, settings: &[(&str, &str)]) {
+    settings.iter().for_each(|(key, value)| desk.set(&format!("DULY_LANES__{lane}__{key}"), *value));
+}
+
+/// Texts that make a text message longer than 918 characters.
+fn long_texts() -> String {
+    TEXTS.replace("Be wary of calls", &format!("{}Be wary of calls", "We changed every lock. ".repeat(30)))
+}
+
+#[tokio::test]
+async fn a_text_that_no_lane_can_take_freezes_nothing_and_is_refused_with_its_people() {
+    let mut desk = Desk::with_incident("no_lane", "1").await;
+    set_lane(&mut desk, "SMS_A", NOTIFY);
+    begin(&desk, &long_texts(), &people(2));
+
+    let refused = prepare(&desk, &["--route", "sms", "--json"]);
+
+    let found = of(&refused, "Q002");
+    assert_eq!((refused.code, &found["severity"], &found["people"]), (2, &json!("error"), &json!(2)), "{refused:?}");
+    assert_eq!(named(&found), everybody(&desk).await);
+    let what = "no lane of the plan can take this text message: `sms-a` (GOV.UK Notify) takes at most 918 characters";
+    assert_eq!(found["what"], what);
+    assert!(found["remedy"].as_str().unwrap().contains("add a lane whose provider takes more"), "{found}");
+    desk.duly("ann", &["plan", "show", "--incident", "own"]).refused("the incident has no plan", "plan prepare");
+}
+
+#[tokio::test]
+async fn a_plan_has_only_lanes_that_take_each_of_its_messages() {
+    let mut desk = Desk::with_incident("left_out", "1").await;
+    set_lane(&mut desk, "TEXTS", NOTIFY);
+    begin(&desk, &long_texts(), &people(2));
+
+    let plan = prepare(&desk, &["--route", "sms", "--json"]).fine().json();
+
+    assert_eq!(plan["left_out"], json!({"texts": {"text_length": 2}}));
+    let body = desk.duly("bob", &["plan", "show", "--incident", "own", "--json"]).fine().json()["body"].clone();
+    assert_eq!(body["lanes"], json!(["sms-a"]), "{body}");
+    assert_eq!(body["accounts"].as_object().unwrap().keys().collect::<Vec<_>>(), ["sms-a"]);
+    let shown = desk.duly("bob", &["plan", "show", "--incident", "own"]).fine().out;
+    assert!(shown.contains("texts: it cannot take 2 messages (text_length)"), "{shown}");
+    // What every lane takes goes through all of them.
+    desk.duly("ann", &["incident", "add", "short", "--controller", "northmere", "--texts", "texts.toml"]).fine();
+    desk.duly("ann", &["list", "import", "own.csv", "--incident", "short"]).fine();
+    desk.duly("ann", &["plan", "prepare", "--incident", "short", "--route", "sms-and-letter"]).fine();
+    let body = desk.duly("bob", &["plan", "show", "--incident", "short", "--json"]).fine().json()["body"].clone();
+    assert_eq!((&body["lanes"], &body["left_out"]), (&json!(["letters", "sms-a", "texts"]), &json!({})));
+}
+
+#[tokio::test]
+async fn an_address_that_no_lane_serves_is_refused_with_its_person_and_the_others_are_told() {
+    let mut desk = Desk::with_incident("unserved", "1").await;
+    set_lane(&mut desk, "LETTERS", &[&[("CHANNEL", "letter")], &NOTIFY[..1], &NOTIFY[2..4]].concat());
+    let list = people(2).replace("2 High Street", "(2) High Street");
+    begin(&desk, TEXTS, &list);
+
+    let refused = prepare(&desk, &["--route", "letter", "--json"]);
+
+    let found = of(&refused, "Q002");
+    assert_eq!((&found["severity"], &found["people"], &found["accept"]), (&json!("warning"), &json!(1), &json!("Q002/uk-gdpr/en")));
+    let accepted = "Q002/uk-gdpr/en=somebody will call on them";
+    let plan = prepare(&desk, &["--route", "letter", "--accept", accepted, "--json"]).fine().json();
+    assert_eq!(plan["problems"], json!({"address_not_served": 1}));
+    let tasks = desk.duly("ann", &["task", "list", "--incident", "own", "--json"]).fine().json();
+    assert_eq!((&tasks["open"][0]["person"], &tasks["open"][0]["problem"]), (&found["person_ids"][0], &json!("address_not_served")));
 }

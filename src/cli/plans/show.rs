@@ -128,6 +128,18 @@ fn lanes(context: &Context, body: &Value) -> Vec<String> {
     body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(shown).collect()
 }
 
+/// The lanes that the plan does without, because they cannot take some of its messages.
+fn left_out(body: &Value) -> Vec<String> {
+    let lanes = body.get("left_out").and_then(Value::as_object).into_iter().flatten();
+    let words = lanes.map(|(lane, refused)| {
+        let refused = refused.as_object().into_iter().flatten();
+        let refused: Vec<String> =
+            refused.map(|(code, n)| format!("{} ({code})", count(n.as_i64().unwrap_or(0), "message", "messages"))).collect();
+        format!("{lane}: it cannot take {}", refused.join(", "))
+    });
+    words.collect()
+}
+
 /// Refuses to send through other accounts than those that were approved.
 pub fn check_accounts(context: &Context, plan: &Plan) -> Result<(), Failure> {
     let (here, body) = (accounts(&context.settings()?).unwrap_or_default(), body(plan)?);
@@ -182,6 +194,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("contents root", text_at(&body, "/contents/root"));
     lanes(context, &body).into_iter().for_each(|lane| row("lane", lane));
+    left_out(&body).into_iter().for_each(|lane| row("left out", lane));
     unknown_rules(&body).into_iter().for_each(|rule| row("unknown", rule));
     let texts = texts(store, &body).await?;
     texts.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));

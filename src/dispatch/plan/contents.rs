@@ -1,13 +1,15 @@
 //! What everybody will be told, rendered before anybody approves, and one root over all of it.
 
 use super::PlanError;
+use super::lanes::{Lanes, NOT_SERVED, No};
 use super::laws::{Law, Laws};
 use crate::dispatch::Office;
+use crate::dispatch::sender::Sender;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, Content, Route};
 use crate::render::{RenderError, Template};
-use crate::render::check::{self, Finding, Place, Wish};
+use crate::render::check::{self, Finding, Place, Severity, Wish};
 use crate::render::message::{MessageError, Setting};
 use crate::store::plan::{PreparedContent, PreparedNotice, Recipient};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine, PersonKey, commit};
@@ -50,6 +52,7 @@ pub struct RenderedNotice {
     pub notice: PreparedNotice,
     pub findings: Vec<(Place, Finding)>,
     pub wishes: Vec<Wish>,
+    pub refusals: Vec<No>,
 }
 
 /// Renders and checks people off the async threads.
@@ -59,6 +62,9 @@ pub struct Renderer {
     pub setting: Setting,
     pub incident_key: Key,
     pub laws: Arc<Laws>,
+    pub lanes: Arc<Lanes>,
+    pub sender: Sender,
+    pub postage_class: &'static str,
 }
 
 /// The messages of one route: contents where all of them could be made, and what was seen on the way.
@@ -68,6 +74,7 @@ struct RenderedRoute {
     zones: Vec<String>,
     findings: Vec<(Place, Finding)>,
     wishes: Vec<Wish>,
+    refusals: Vec<No>,
 }
 
 impl RenderedRoute {
@@ -110,6 +117,7 @@ impl Renderer {
         };
         if problem.is_some() {
             rendered.contents.clear();
+            rendered.refusals.clear();
         }
         let notice = PreparedNotice {
             person_id: person.person_id,
@@ -121,7 +129,7 @@ impl Renderer {
             first: route.first_channels().iter().filter(|_| problem.is_none()).map(|c| (Uuid::now_v7(), c.as_str())).collect(),
             problem,
         };
-        RenderedNotice { notice, findings: rendered.findings, wishes: rendered.wishes }
+        RenderedNotice { notice, findings: rendered.findings, wishes: rendered.wishes, refusals: rendered.refusals }
     }
 
     fn render_route(&self, person: &Recipient, law: &Law, route: Route, rendered: &mut RenderedRoute) -> Result<(), String> {
@@ -132,6 +140,7 @@ impl Renderer {
         if route.channels().contains(&Channel::Sms) {
             rendered.zones = record.zones();
         }
+        let address = record.address_block();
         for &channel in route.channels() {
             let wish = Wish::of(&record, &law.rules.profile.id, channel, wants(route, channel), &law.rules.facts);
             let found = self.office.composer.templates().find(wish.want());
@@ -145,6 +154,18 @@ impl Renderer {
                 error.code()
             })?;
             rendered.note(template, law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
+            let item = self.sender.item(channel, &record, &address, &message, Some(self.postage_class)).ok_or("no_route")?;
+            match self.lanes.ask(&item) {
+                Ok(refusals) => rendered.refusals.extend(refusals),
+                Err(finding) => {
+                    let is_own = finding.severity == Severity::Warning;
+                    rendered.note(template, [finding]);
+                    // Nobody else waits for the address of one.
+                    if is_own {
+                        return Err(NOT_SERVED.to_owned());
+                    }
+                }
+            }
             rendered.contents.push(PreparedContent {
                 channel: channel.as_str(),
                 content: message.content.as_str(),
