@@ -120,7 +120,7 @@ pub enum Item<'a> {
     },
     /// A letter that carries its address itself.
     Letter {
-        /// The controller's letterhead: name, then address lines.
+        /// Where it returns to, the name first, for providers that print it outside; empty: nothing may be printed there.
         from: &'a [String],
         /// The envelope as it stands in the window: the name first, postcode and foreign country last.
         address: &'a [String],

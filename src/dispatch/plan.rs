@@ -142,6 +142,8 @@ pub async fn prepare(
         people.iter().for_each(|person| report.add(*person, [(Place::default(), gap.clone())]));
     }
     summary.left_out = left_out.to_json();
+    let returns = check::return_address(&incident.controller_name, &table(&incident.texts, "facts"));
+    returns.into_iter().for_each(|finding| report.add_count(finding, root.people()));
     let schedule = outlook::schedule(office, &terms, &summary, request.told_by).await?;
     schedule.late().into_iter().for_each(|(finding, people)| report.add_count(finding, people));
     let unexplained = report.unexplained(&request.accepted);

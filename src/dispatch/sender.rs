@@ -20,11 +20,15 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Of an incident: its texts, and its controller's printed name, address and SMS sender.
+    /// Of an incident: its texts, and its controller's printed name, address and SMS sender. In discreet mode no name stands
+    /// outside, and the return address is what the incident names for that, or none.
     pub fn of(texts: &Value, name: &str, address: &[String], sms_sender: &str) -> Self {
         let (facts, published): (Facts, Published) = (table(texts, "facts"), table(texts, "published"));
         Self {
-            return_address: std::iter::once(name.to_owned()).chain(address.iter().cloned()).collect(),
+            return_address: match facts.discreet {
+                true => facts.return_address,
+                false => std::iter::once(name.to_owned()).chain(address.iter().cloned()).collect(),
+            },
             sms_sender: sms_sender.to_owned(),
             email_sender: published.email_sender,
             email_name: if facts.discreet { String::new() } else { name.to_owned() },

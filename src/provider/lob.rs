@@ -166,6 +166,7 @@ impl Wire for Lob {
     fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
         let Item::Letter { from, address, .. } = item else { return Err(Refusal { code: "channel" }) };
         UsAddress::parse(address).ok_or(Refusal { code: "address" })?;
+        // It is printed beside the person's own, on the sheet that the window shows.
         UsAddress::parse(from).map(|_| ()).ok_or(Refusal { code: "return_address" })
     }
 

@@ -156,3 +156,42 @@ async fn an_address_that_no_lane_serves_is_refused_with_its_person_and_the_other
     let tasks = desk.duly("ann", &["task", "list", "--incident", "own", "--json"]).fine().json();
     assert_eq!((&tasks["open"][0]["person"], &tasks["open"][0]["problem"]), (&found["person_ids"][0], &json!("address_not_served")));
 }
+
+/// A discreet incident, whose letters return to this address.
+fn discreet_texts(return_address: &str) -> String {
+    let texts = "contact_phone = \"0808 157 0100\"\ndelayed_by_le = \"No authority asked us to wait.\"\n\n[published]";
+    format!("{}\n[facts]\ndiscreet = true\n{return_address}", TEXTS.replace("[published]", texts))
+}
+
+const LOB: &[(&str, &str)] = &[("PROVIDER", "lob"), ("API_KEY", "sandbox-key")];
+const CALIFORNIAN: &str = "Pay number,Surname,Address 1,Town,Postcode,Country,Jurisdiction\n\
+     PN11,Reyes,1 Market Street,San Francisco,CA 94103,US,US-CA\n";
+
+#[tokio::test]
+async fn a_discreet_letter_is_refused_where_its_printer_would_name_who_writes() {
+    let mut desk = Desk::with_incident("named_outside", "1").await;
+    set_lane(&mut desk, "LETTERS", LOB);
+    begin(&desk, &discreet_texts(""), CALIFORNIAN);
+    let letters = |incident: &str| {
+        desk.duly("ann", &["plan", "prepare", "--incident", incident, "--route", "letter", "--profile", "us-ca", "--json"])
+    };
+
+    let found = of(&letters("own"), "C061");
+    let what = "no lane of the plan can take this letter: `letters` (Lob) prints a return address, and cannot print this one";
+    assert_eq!((&found["what"], named(&found)), (&json!(what), everybody(&desk).await));
+    assert!(found["remedy"].as_str().unwrap().contains("`return_address` under [facts]"), "{found}");
+
+    for (name, lines, fault) in [
+        ("telling", "['Northmere Returns', 'PO Box 118', 'Portland, OR 97201']", Some("the return address of a discreet letter names who writes")),
+        ("silent", "['Returns', 'PO Box 118', 'Portland, OR 97201']", None),
+    ] {
+        desk.write("more.toml", &discreet_texts(&format!("return_address = {lines}\n")));
+        desk.duly("ann", &["incident", "add", name, "--controller", "northmere", "--texts", "more.toml"]).fine();
+        desk.duly("ann", &["list", "import", "own.csv", "--incident", name]).fine();
+        let ran = letters(name);
+        match fault {
+            Some(what) => assert_eq!(of(&ran, "C061")["what"], what),
+            None => drop(ran.fine()),
+        }
+    }
+}

@@ -155,7 +155,7 @@ impl Renderer {
             })?;
             rendered.note(template, law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
             let item = self.sender.item(channel, &record, &address, &message, Some(self.postage_class)).ok_or("no_route")?;
-            match self.lanes.ask(&item) {
+            match self.lanes.ask(&item, self.sender.discreet) {
                 Ok(refusals) => rendered.refusals.extend(refusals),
                 Err(finding) => {
                     let is_own = finding.severity == Severity::Warning;

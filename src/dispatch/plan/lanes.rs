@@ -15,6 +15,10 @@ use uuid::Uuid;
 
 /// The rule by which a message is told that no lane can take.
 const NO_LANE: &str = "Q002";
+/// The rule by which a discreet message is told whose outside would name who writes.
+const NAMED_OUTSIDE: &str = "C061";
+/// Refusals because something outside would name somebody.
+const OUTSIDE: &[&str] = &["return_address", "sender_shown"];
 /// A refusal of one person's own address.
 const ADDRESS: &str = "address";
 /// The code of a notice that no lane can carry to its address.
@@ -42,7 +46,7 @@ impl Lanes {
 
     /// Asks each lane of the channel whether it takes a message; answers which do not, or what is told where none does: a
     /// warning where it is only about one person's own address, because the others can be told.
-    pub fn ask(&self, item: &Item<'_>) -> Result<Vec<No>, Finding> {
+    pub fn ask(&self, item: &Item<'_>, discreet: bool) -> Result<Vec<No>, Finding> {
         let lanes = self.0.get(&item.channel()).map(Vec::as_slice).unwrap_or_default();
         let refusal = |account: &Arc<Account>| Some((account.clone(), account.provider.takes(item).err()?.code));
         let refusals: Vec<(Arc<Account>, &'static str)> = lanes.iter().filter_map(refusal).collect();
@@ -54,7 +58,10 @@ impl Lanes {
         let is_own = refusals.iter().all(|(_, code)| *code == ADDRESS);
         let severity = if is_own { Severity::Warning } else { Severity::Error };
         let code = refusals.iter().map(|(_, code)| *code).find(|code| *code != ADDRESS).unwrap_or(ADDRESS);
-        Err(finding(severity, what, remedy(code)))
+        match refusals.iter().find(|(_, code)| discreet && OUTSIDE.contains(code)) {
+            Some((_, code)) => Err(Finding { rule: NAMED_OUTSIDE, ..finding(Severity::Error, what, discreet_remedy(code)) }),
+            None => Err(finding(severity, what, remedy(code))),
+        }
     }
 }
 
@@ -148,6 +155,15 @@ fn remedy(code: &str) -> &'static str {
         "return_address" => "give the controller an address that this provider can print, or add a lane that prints none",
         "sender_shown" => "add a lane whose provider shows no name, or tell these people by letter",
         _ => "add a lane that takes it",
+    }
+}
+
+fn discreet_remedy(code: &str) -> &'static str {
+    match code {
+        "return_address" => {
+            "write a `return_address` under [facts] that the provider can print and that names nobody, or add a lane that prints none"
+        }
+        _ => remedy(code),
     }
 }
 
