@@ -80,6 +80,8 @@ pub struct PlanSummary {
     pub routes: BTreeMap<String, u64>,
     /// People for whom nothing could be prepared, by code.
     pub problems: BTreeMap<String, u64>,
+    /// The same people, each with the code that says why; the plan's text counts them and names nobody.
+    pub refused: Vec<RefusedPerson>,
     /// Segments and pages by channel.
     pub parts: BTreeMap<&'static str, Parts>,
     /// What it costs by the lanes' prices.
@@ -98,6 +100,15 @@ pub struct PlanSummary {
     messages: BTreeMap<&'static str, Parts>,
     #[serde(skip)]
     templates: BTreeSet<String>,
+}
+
+/// Somebody for whom no message could be made.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RefusedPerson {
+    /// Person id, as printed.
+    pub person: String,
+    /// Why.
+    pub problem: String,
 }
 
 /// Prepares a plan over all open lists, and the people whom a withdrawn plan let go; `progress` hears of people done.
@@ -218,6 +229,8 @@ impl PlanSummary {
         *self.routes.entry(notice.route.to_owned()).or_insert(0) += 1;
         if let Some(problem) = &notice.problem {
             *self.problems.entry(problem.clone()).or_insert(0) += 1;
+            let person = format!("p_{}", notice.person_id.simple());
+            self.refused.push(RefusedPerson { person, problem: problem.clone() });
         }
         self.checked += notice.contents.len();
         self.templates.extend(notice.contents.iter().map(|c| hex::encode(c.template_hash)));

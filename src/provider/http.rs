@@ -4,8 +4,8 @@ use super::frozen::{Frozen, Request};
 use super::guarded::{GuardedBody, MayStart};
 use super::wire::{Page, Reply, Wire};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, Item, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
-    Seen, Sought, StatusAnswer,
+    CallResult, CancelOutcome, Capabilities, Check, Item, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal,
+    Refusal, Seen, Sought, StatusAnswer,
 };
 use crate::model::step::Answer;
 use futures::FutureExt;

@@ -3,8 +3,8 @@
 
 use super::guarded::MayStart;
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, Frozen, Item, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal,
-    Refusal, Sought, StatusAnswer,
+    CallResult, CancelOutcome, Capabilities, Check, Frozen, Item, LookUp, Outbound, Provider, RawReceipt, ReadReceipt,
+    ReceiptRefusal, Refusal, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use futures::FutureExt;

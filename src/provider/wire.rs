@@ -5,8 +5,8 @@
 
 use super::frozen::{Request, Thawed};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, Item, Outbound, Pause, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal, Seen,
-    Sought, StatusAnswer,
+    CallResult, CancelOutcome, Capabilities, Check, Item, Outbound, Pause, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
+    Seen, Sought, StatusAnswer,
 };
 use crate::model::email;
 use crate::model::step::Answer;

@@ -75,7 +75,8 @@ async fn a_reason_accepts_the_warning_that_was_shown_and_a_second_one_elsewhere_
     assert_eq!(of(&shown, "C004")["accept"], "C004/dates/uk-gdpr/en", "{shown:?}");
     let plan = letters("own", reason).fine().json();
     assert_eq!(plan["check"][0]["accept"], "C004/dates/uk-gdpr/en", "{plan}");
-    letters("two", reason).refused("the content check warns of C004/data_types/uk-gdpr/en, and", "--accept C004/data_types/uk-gdpr/en=");
+    letters("two", reason)
+        .refused("the content check warns of C004/data_types/uk-gdpr/en, and", "--accept C004/data_types/uk-gdpr/en=");
     for nothing in ["C004/dates/uk-gdpr/en=x", "C004/dates/uk-gdpr/en=unknown", "C004/dates/uk-gdpr/en=TBC by our lawyers"] {
         let refused = letters("two", nothing);
         assert!(refused.code == 2 && refused.err.contains("at least two words"), "{refused:?}");
@@ -142,19 +143,25 @@ async fn a_plan_has_only_lanes_that_take_each_of_its_messages() {
 #[tokio::test]
 async fn an_address_that_no_lane_serves_is_refused_with_its_person_and_the_others_are_told() {
     let mut desk = Desk::with_incident("unserved", "1").await;
-    set_lane(&mut desk, "LETTERS", &[&[("CHANNEL", "letter")], &NOTIFY[..1], &NOTIFY[2..4]].concat());
+    set_lane(&mut desk, "LETTERS", &[&[("CHANNEL", "letter")][..], &NOTIFY[..1], &NOTIFY[2..4]].concat());
     let list = people(2).replace("2 High Street", "(2) High Street");
     begin(&desk, TEXTS, &list);
 
     let refused = prepare(&desk, &["--route", "letter", "--json"]);
 
     let found = of(&refused, "Q002");
-    assert_eq!((&found["severity"], &found["people"], &found["accept"]), (&json!("warning"), &json!(1), &json!("Q002/uk-gdpr/en")));
+    assert_eq!(
+        (&found["severity"], &found["people"], &found["accept"]),
+        (&json!("warning"), &json!(1), &json!("Q002/uk-gdpr/en"))
+    );
     let accepted = "Q002/uk-gdpr/en=somebody will call on them";
     let plan = prepare(&desk, &["--route", "letter", "--accept", accepted, "--json"]).fine().json();
     assert_eq!(plan["problems"], json!({"address_not_served": 1}));
     let tasks = desk.duly("ann", &["task", "list", "--incident", "own", "--json"]).fine().json();
-    assert_eq!((&tasks["open"][0]["person"], &tasks["open"][0]["problem"]), (&found["person_ids"][0], &json!("address_not_served")));
+    assert_eq!(
+        (&tasks["open"][0]["person"], &tasks["open"][0]["problem"]),
+        (&found["person_ids"][0], &json!("address_not_served"))
+    );
 }
 
 /// A discreet incident, whose letters return to this address.
@@ -182,7 +189,11 @@ async fn a_discreet_letter_is_refused_where_its_printer_would_name_who_writes() 
     assert!(found["remedy"].as_str().unwrap().contains("`return_address` under [facts]"), "{found}");
 
     for (name, lines, fault) in [
-        ("telling", "['Northmere Returns', 'PO Box 118', 'Portland, OR 97201']", Some("the return address of a discreet letter names who writes")),
+        (
+            "telling",
+            "['Northmere Returns', 'PO Box 118', 'Portland, OR 97201']",
+            Some("the return address of a discreet letter names who writes"),
+        ),
         ("silent", "['Returns', 'PO Box 118', 'Portland, OR 97201']", None),
     ] {
         desk.write("more.toml", &discreet_texts(&format!("return_address = {lines}\n")));

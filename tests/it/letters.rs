@@ -10,7 +10,7 @@ use duly::render::TemplateSet;
 use duly::render::check::readability::grade;
 use duly::render::message::Composer;
 use duly::render::preview::{fill, made_up, preview};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const BADGE: &str = include_str!("../../examples/badge.svg");
 
@@ -245,4 +245,47 @@ fn every_english_template_reads_as_plainly_as_a_newspaper() {
         );
     }
     assert!(hard.is_empty(), "{hard:?}");
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_printed_is_refused_with_its_person_and_its_reason_and_the_others_are_prepared() {
+    let desk = Desk::with_incident("unprintable", "1").await;
+    let wide = "Щ".repeat(29);
+    desk.write(
+        "odd.csv",
+        &format!(
+            "Pay number,Surname,Address 1,Town,Postcode\n\
+             PN1,Price,1 High Street,Leeds,LS1 4AB\nPN2,王小明,2 High Street,Leeds,LS1 4AB\n\
+             PN3,Ho\u{e000}lt,3 High Street,Leeds,LS1 4AB\nPN4,Hill,{wide},Leeds,LS1 4AB\n"
+        ),
+    );
+    desk.duly("ann", &["list", "import", "odd.csv", "--incident", "cards"]).fine();
+    let prepare = |more: &[&str]| {
+        desk.duly("ann", &[&["plan", "prepare", "--incident", "cards", "--route", "letter", "--json"], more].concat())
+    };
+
+    // An address that does not fit is the person's own, and somebody says what becomes of them.
+    let warned = prepare(&[]);
+    let found = warned.json();
+    assert_eq!((warned.code, found.as_array().unwrap().len()), (2, 1), "{warned:?}");
+    assert_eq!(
+        (&found[0]["rule"], &found[0]["people"], &found[0]["accept"]),
+        (&"C062".into(), &1.into(), &"C062/uk-gdpr/en".into())
+    );
+    let plan = prepare(&["--accept", "C062/uk-gdpr/en=somebody will call on them"]).fine().json();
+
+    let problems = json!({"address_overflow": 1, "missing_glyph": 1, "unprintable": 1});
+    assert_eq!((&plan["problems"], &plan["routes"]), (&problems, &json!({"letter": 4})), "{plan}");
+    let refused = plan["refused"].as_array().unwrap();
+    let who = |problem: &str| refused.iter().find(|person| person["problem"] == problem).unwrap()["person"].clone();
+    assert_eq!(who("address_overflow"), found[0]["person_ids"][0]);
+    let tasks = desk.duly("ann", &["task", "list", "--incident", "cards", "--json"]).fine().json();
+    let open = tasks["open"].as_array().unwrap();
+    assert_eq!(open.len(), 3, "{tasks}");
+    assert!(open.iter().all(|task| task["person"] == who(task["problem"].as_str().unwrap())), "{tasks}");
+    let letters = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let prepared: Vec<uuid::Uuid> =
+        sqlx::query_scalar("select person_id from message where channel = 'letter'").fetch_all(&letters).await.unwrap();
+    assert_eq!(prepared.len(), 1, "one letter is fine, and is prepared");
+    assert!(refused.iter().all(|person| person["person"] != format!("p_{}", prepared[0].simple())), "{plan}");
 }

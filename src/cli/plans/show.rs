@@ -186,7 +186,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         row("outlook", outlook.words());
     }
     for (code, n) in counts(&body, "problems") {
-        row("no message", format!("{code}: {}; each needs a decision", count(n, "person", "people")));
+        row("no message", undecided(incident, code, n));
     }
     lists(&body).into_iter().for_each(|list| row("list", list));
     for (what, n) in untold(store, incident).await? {
@@ -209,9 +209,8 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
         let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
         // Plans from before a reason was given for each say the rule alone.
-        let named = ["/accept", "/rule"].map(|place| text_at(warning, place)).into_iter().find(|name| !name.is_empty());
-        let (named, what) = (named.unwrap_or_default(), text_at(warning, "/what"));
-        let reason = text_at(warning, "/reason");
+        let place = if warning.get("accept").is_some() { "/accept" } else { "/rule" };
+        let (named, what, reason) = (text_at(warning, place), text_at(warning, "/what"), text_at(warning, "/reason"));
         row("accepted", format!("{named}, {what}, {}: {reason}", count(people, "person", "people")));
     }
     match (body.pointer("/parts/sms"), Quiet::of_plan(&body)) {
@@ -234,6 +233,12 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("hash", hex::encode(&plan.hash));
     Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+/// People for whom no message could be made, and where they are named.
+fn undecided(incident: &Incident, code: &str, n: i64) -> String {
+    let people = count(n, "person", "people");
+    format!("{code}: {people}; each needs a decision: duly task list --incident {}", incident.slug)
 }
 
 /// Languages of the plan's templates, by their names: `uk-gdpr/letter.en+cy`.

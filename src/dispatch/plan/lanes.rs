@@ -130,7 +130,9 @@ fn why(account: &Account, code: &str) -> String {
     let number = |n: Option<usize>| n.map_or_else(|| "fewer".to_owned(), |n| n.to_string());
     let says = match code {
         "text_length" => format!("takes at most {} characters", number(capabilities.text_chars_max)),
-        "pages" => format!("takes at most {} pages", number(capabilities.letters.map(|l| usize::try_from(l.pages_max).unwrap_or(0)))),
+        "pages" => {
+            format!("takes at most {} pages", number(capabilities.letters.map(|l| usize::try_from(l.pages_max).unwrap_or(0))))
+        }
         "bytes" => format!("takes at most {} bytes", number(capabilities.letters.map(|l| l.bytes_max))),
         "postage_class" => "has no postage of this class".to_owned(),
         "header" => "takes no such sender, subject or address".to_owned(),

@@ -12,7 +12,8 @@ const DISCREET: &str = "Farley v Paymaster: plain envelopes; GOV.UK Notify's gui
 /// C061 of the return address of a plan's discreet letters.
 pub fn return_address(controller: &str, facts: &Facts) -> Option<Finding> {
     let lower = |words: &str| words.to_lowercase();
-    let (printed, first) = (lower(&facts.return_address.join(" ")), facts.return_address.first().map_or_else(String::new, |l| lower(l)));
+    let (printed, first) =
+        (lower(&facts.return_address.join(" ")), facts.return_address.first().map_or_else(String::new, |l| lower(l)));
     // Whoever is named after their town may return letters to it: a single word of the name counts where a name stands.
     let mut words = controller.split_whitespace().filter(|word| word.chars().count() >= WORD_MIN).map(lower);
     let mut names = facts.discreet_words.iter().map(String::as_str).chain([controller]).map(lower);

@@ -165,7 +165,8 @@ mod tests {
         report.add_count(warning("Q001", None), 3);
         let given = |key: &str| BTreeMap::from([(key.to_owned(), "nobody knows it yet".to_owned())]);
 
-        let all = ["C004/data_types/uk-gdpr/en", "C004/dates/eu-gdpr/en", "C004/dates/uk-gdpr/de", "C004/dates/uk-gdpr/en", "Q001"];
+        let all =
+            ["C004/data_types/uk-gdpr/en", "C004/dates/eu-gdpr/en", "C004/dates/uk-gdpr/de", "C004/dates/uk-gdpr/en", "Q001"];
         assert_eq!(report.unexplained(&BTreeMap::new()), all);
         assert_eq!(report.unexplained(&given("C004")), all);
         for accepted in all {
