@@ -15,6 +15,7 @@ mod recorder;
 mod repeat;
 pub mod resolver;
 pub mod scheduler;
+mod sender;
 mod shown;
 pub mod worker;
 

@@ -54,6 +54,11 @@ pub trait Provider: Send + Sync {
     /// What it promises; everything that is decided about it is decided by this.
     fn capabilities(&self) -> &Capabilities;
 
+    /// Refuses what it can never take. Asked of every message before anybody approves it, and so without making its request.
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        self.capabilities().check(item)
+    }
+
     /// The exact bytes of a request: pure, frozen at the claim, replayed unchanged, and without credentials.
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal>;
 
@@ -125,7 +130,7 @@ pub enum Item<'a> {
     },
     /// A letter that carries its address itself.
     Letter {
-        /// The controller's letterhead: name, then address lines.
+        /// Where it returns to, the name first, for providers that print it outside; empty: nothing may be printed there.
         from: &'a [String],
         /// The envelope as it stands in the window: the name first, postcode and foreign country last.
         address: &'a [String],

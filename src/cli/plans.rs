@@ -16,6 +16,7 @@ use super::{Context, Failure, Refusal, pair};
 use crate::dispatch::plan::{self, PlanError, PlanRequest};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
+use crate::render::check::is_reason;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::{Approved, GO, Moved, PAUSE, Plan, PlanMove, RESUME};
@@ -75,9 +76,9 @@ pub enum PlanCommand {
         /// Freeze a list of which not every row was taken in: the rest is left to a later plan
         #[arg(long)]
         incomplete: bool,
-        /// Why a warning of the content check is accepted, such as C030='the statute is quoted'; once for each rule; no personal
-        /// data
-        #[arg(long, value_name = "RULE=REASON", value_parser = reason)]
+        /// Why a warning of the content check is accepted, by the key that its report names, such as
+        /// C004/dates/uk-gdpr/en='the day is not known yet'; once for each; two words at least, no personal data
+        #[arg(long, value_name = "KEY=REASON", value_parser = reason)]
         accept: Vec<(String, String)>,
     },
     /// Show what exactly goes to whom, and who approved it
@@ -147,8 +148,9 @@ fn routes() -> impl TypedValueParser<Value = Route> {
 
 fn reason(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((rule, reason)) if !reason.trim().is_empty() => Ok((rule.trim().to_uppercase(), reason.trim().to_owned())),
-        _ => Err("write the rule, `=` and the reason, such as C030='the statute is quoted'".to_owned()),
+        Some((key, reason)) if is_reason(reason) => Ok((key.trim().to_owned(), reason.trim().to_owned())),
+        Some(_) => Err("a reason has at least two words and ten characters, and no sample wording".to_owned()),
+        None => Err("write the key as the report names it, `=` and the reason".to_owned()),
     }
 }
 

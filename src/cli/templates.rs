@@ -44,7 +44,7 @@ pub enum TemplateCommand {
     },
     /// Begin a template of your own from a shipped one
     #[command(
-        after_help = "Example:\n  duly template new uk-gdpr/letter.en        copies it into the folder of the setting templates.own"
+        after_help = "Example:\n  duly template new uk-gdpr/letter.en        copies it into the folder of the setting templates.own\n\nA copy of a draft is a draft, under `drafts` of that folder, until somebody has signed for it: duly template review."
     )]
     New {
         /// Name of the shipped template
@@ -129,13 +129,17 @@ fn begin(context: &Context, name: &str) -> Result<(), Failure> {
     std::fs::create_dir_all(own)?;
     let composer = load(&settings)?;
     let template = find(&composer, name)?;
-    let (profile, file) = name.split_once('/').unwrap_or(("", name));
-    let to = own.join(profile).join(format!("{file}.hbs"));
-    if to.exists() {
-        return Err(Refusal::of(format!("`{}` exists", to.display()), "nothing is written over; edit it, or move it away"));
+    let files = template.own_files(own);
+    if let Some(file) = files.iter().find(|file| file.exists()) {
+        return Err(Refusal::of(format!("`{}` exists", file.display()), "nothing is written over; edit it, or move it away"));
     }
-    std::fs::create_dir_all(own.join(profile))?;
+    let [to, _] = files;
+    to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     std::fs::write(&to, &template.source)?;
-    context.print(&json!({"file": to}), &format!("{} written: from now on it goes before the shipped one", to.display()));
+    let says = match template.is_draft {
+        true => "it goes before the shipped draft, and is one too: for no plan before `duly template review`",
+        false => "from now on it goes before the shipped one",
+    };
+    context.print(&json!({"file": to, "draft": template.is_draft}), &format!("{} written: {says}", to.display()));
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! From a draft of the store to an intent: open, render, compare with what was approved, freeze, seal.
 
 use super::Office;
+use super::sender::Sender;
 use crate::model::contact::PersonRecord;
-use crate::model::email;
 use crate::model::seal::{Key, MessageName};
-use crate::model::state::{Channel, MessageState, Misfit};
-use crate::model::texts::{Facts, Published, table};
-use crate::provider::{Account, Frozen, Item, Outbound};
+use crate::model::state::{MessageState, Misfit};
+use crate::model::texts::{Facts, table};
+use crate::provider::{Account, Frozen, Outbound};
 use crate::render::Template;
 use crate::render::message::{Rendered, Setting};
 use crate::store::StoreError;
@@ -196,35 +196,9 @@ fn freeze(
 ) -> Result<Frozen, Unfit> {
     let rendered = render(office, account, draft, (key, person))?;
     let context = &draft.context;
-    let published: Published = table(&context.texts, "published");
+    let sender = Sender::of(&context.texts, &context.controller_name, &context.controller_address, &context.sms_sender);
     let address = person.address_block();
-    let mut from = vec![context.controller_name.clone()];
-    from.extend(context.controller_address.iter().cloned());
-    let item = match account.channel {
-        Channel::Letter => Item::Letter {
-            from: &from,
-            address: &address,
-            pdf: &rendered.bytes,
-            pages: rendered.parts,
-            postage_class: draft.postage_class.as_deref().ok_or(Unfit::Plan)?,
-        },
-        Channel::Email => {
-            let (subject, text) = email::part(&rendered.bytes).ok_or(Unfit::Render)?;
-            let from_name = if table::<Facts>(&context.texts, "facts").discreet { "" } else { context.controller_name.as_str() };
-            Item::Email {
-                from: &published.email_sender,
-                from_name,
-                to: person.email.as_deref().ok_or(Unfit::Render)?,
-                subject,
-                text,
-            }
-        }
-        Channel::Sms => Item::Sms {
-            from: &context.sms_sender,
-            to: person.phone.as_deref().ok_or(Unfit::Render)?,
-            text: std::str::from_utf8(&rendered.bytes).map_err(|_| Unfit::Render)?,
-        },
-    };
+    let item = sender.item(account.channel, person, &address, &rendered, draft.postage_class.as_deref()).ok_or(Unfit::Render)?;
     let callback = office.settings.receipts.url_of(&context.controller_slug, &draft.lane);
     let outbound = Outbound { reference, callback: callback.as_deref(), item };
     account.provider.prepare(&outbound).map_err(|refusal| Unfit::Refused(refusal.code))

@@ -6,17 +6,19 @@
 mod contents;
 mod cost;
 mod error;
+mod lanes;
 mod laws;
 pub mod outlook;
 mod terms;
 
 use super::Office;
+use super::sender::Sender;
 use crate::model::forecast::Outlook;
 use crate::model::look::Look;
 use crate::model::quiet::Quiet;
 use crate::model::state::Route;
 use crate::model::texts::{Facts, table};
-use crate::render::check::{self, Coverage, Report};
+use crate::render::check::{self, Coverage, Place, Report, reason_for};
 use crate::render::message::Setting;
 use crate::store::incident::Incident;
 use crate::store::pack::ApprovedText;
@@ -26,6 +28,7 @@ use contents::{ContentsRoot, Renderer};
 pub use cost::{Cost, Parts};
 use duly_ledger::ManifestBuilder;
 pub use error::PlanError;
+use lanes::{Lanes, LeftOut};
 use laws::Laws;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -57,7 +60,8 @@ pub struct PlanRequest {
     pub at_night: bool,
     /// By which day (UTC) everybody shall be written to; `None`: within the hours of the settings.
     pub told_by: Option<Date>,
-    /// Reasons why warnings of the content check are accepted, by rule id.
+    /// Reasons why warnings of the content check are accepted, by the keys that its report names, such as
+    /// `C004/dates/uk-gdpr/en`.
     pub accepted: BTreeMap<String, String>,
     /// Who prepares, and so cannot approve, by which signed command.
     pub by: Decider,
@@ -76,6 +80,8 @@ pub struct PlanSummary {
     pub routes: BTreeMap<String, u64>,
     /// People for whom nothing could be prepared, by code.
     pub problems: BTreeMap<String, u64>,
+    /// The same people, each with the code that says why; the plan's text counts them and names nobody.
+    pub refused: Vec<RefusedPerson>,
     /// Segments and pages by channel.
     pub parts: BTreeMap<&'static str, Parts>,
     /// What it costs by the lanes' prices.
@@ -84,6 +90,8 @@ pub struct PlanSummary {
     pub outlook: Vec<Outlook>,
     /// What the content check warned of; somebody gave a reason for each.
     pub check: Value,
+    /// Lanes that the plan does without, each with the messages that it cannot take, by what hinders it.
+    pub left_out: Value,
     #[serde(skip)]
     checked: usize,
     #[serde(skip)]
@@ -92,6 +100,15 @@ pub struct PlanSummary {
     messages: BTreeMap<&'static str, Parts>,
     #[serde(skip)]
     templates: BTreeSet<String>,
+}
+
+/// Somebody for whom no message could be made.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RefusedPerson {
+    /// Person id, as printed.
+    pub person: String,
+    /// Why.
+    pub problem: String,
 }
 
 /// Prepares a plan over all open lists, and the people whom a withdrawn plan let go; `progress` hears of people done.
@@ -124,32 +141,22 @@ pub async fn prepare(
         setting: setting(incident, request.date, &look),
         incident_key: office.master.unwrap_key(&incident.wrapped_key, "incident")?,
         laws: laws.clone(),
+        lanes: Arc::new(Lanes::of(office, &terms.lanes)),
+        sender: Sender::of(&incident.texts, &incident.controller_name, &incident.controller_address, &incident.sms_sender),
+        postage_class: terms.postage_class,
     };
-    let (mut after, mut done, mut root) = (Uuid::nil(), 0, ContentsRoot::default());
     let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
-    let mut zones = BTreeSet::new();
-    let (mut report, mut coverage) = (Report::default(), Coverage::default());
-    loop {
-        let people = store.list_recipients(incident.key, &lists, PHASE, after, BATCH).await?;
-        let Some(last) = people.last() else { break };
-        after = last.person_id;
-        let mut notices = Vec::with_capacity(people.len());
-        for rendered in renderer.render_all(people).await? {
-            report.add(rendered.notice.person_id, rendered.findings);
-            rendered.wishes.into_iter().for_each(|wish| coverage.add(wish));
-            summary.count(&rendered.notice);
-            zones.extend(rendered.notice.zones.iter().cloned());
-            root.push(&rendered.notice)?;
-            notices.push(rendered.notice);
-        }
-        done += notices.len() as u64;
-        draft.insert_notices(PHASE, &notices, &terms).await?;
-        progress(done);
-    }
-    coverage.gaps(office.composer.templates()).for_each(|(gap, people)| report.add_gap(gap, people));
+    let Everybody { root, zones, mut report, left_out } =
+        render_everybody(&renderer, (incident, &lists), &mut draft, &terms, &mut summary, progress).await?;
     terms.zones = zones.into_iter().collect();
+    for (gap, people) in left_out.settle(&renderer.lanes, &mut terms) {
+        people.iter().for_each(|person| report.add(*person, [(Place::default(), gap.clone())]));
+    }
+    summary.left_out = left_out.to_json();
+    let returns = check::return_address(&incident.controller_name, &table(&incident.texts, "facts"));
+    returns.into_iter().for_each(|finding| report.add_count(finding, root.people()));
     let schedule = outlook::schedule(office, &terms, &summary, request.told_by).await?;
-    schedule.late().into_iter().for_each(|(finding, people)| report.add_gap(finding, people));
+    schedule.late().into_iter().for_each(|(finding, people)| report.add_count(finding, people));
     let unexplained = report.unexplained(&request.accepted);
     if report.has_errors() || !unexplained.is_empty() {
         return Err(PlanError::Content { report, unexplained });
@@ -171,12 +178,59 @@ pub async fn prepare(
     Ok(summary)
 }
 
+/// What was seen of everybody while their messages were rendered.
+#[derive(Default)]
+struct Everybody {
+    root: ContentsRoot,
+    zones: BTreeSet<String>,
+    report: Report,
+    left_out: LeftOut,
+}
+
+/// Renders everybody's messages, batch by batch, and writes what came of it into the draft.
+async fn render_everybody(
+    renderer: &Renderer,
+    (incident, lists): (&Incident, &[i32]),
+    draft: &mut PlanDraft,
+    terms: &Terms,
+    summary: &mut PlanSummary,
+    progress: impl Fn(u64),
+) -> Result<Everybody, PlanError> {
+    let (mut all, mut coverage) = (Everybody::default(), Coverage::default());
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let people = renderer.office.store.list_recipients(incident.key, lists, PHASE, after, BATCH).await?;
+        let Some(last) = people.last() else { break };
+        after = last.person_id;
+        let mut notices = Vec::with_capacity(people.len());
+        for rendered in renderer.render_all(people).await? {
+            let person = rendered.notice.person_id;
+            all.report.add(person, rendered.findings);
+            rendered.wishes.into_iter().for_each(|wish| coverage.add(person, wish));
+            all.left_out.add(person, rendered.refusals);
+            summary.count(&rendered.notice);
+            all.zones.extend(rendered.notice.zones.iter().cloned());
+            all.root.push(&rendered.notice)?;
+            notices.push(rendered.notice);
+        }
+        done += notices.len() as u64;
+        draft.insert_notices(PHASE, &notices, terms).await?;
+        progress(done);
+    }
+    for (place, gap, people) in coverage.gaps(renderer.office.composer.templates()) {
+        people.iter().for_each(|person| all.report.add(*person, [(place.clone(), gap.clone())]));
+    }
+    Ok(all)
+}
+
 impl PlanSummary {
     fn count(&mut self, notice: &PreparedNotice) {
         *self.profiles.entry(notice.profile.clone()).or_insert(0) += 1;
         *self.routes.entry(notice.route.to_owned()).or_insert(0) += 1;
         if let Some(problem) = &notice.problem {
             *self.problems.entry(problem.clone()).or_insert(0) += 1;
+            let person = format!("p_{}", notice.person_id.simple());
+            self.refused.push(RefusedPerson { person, problem: problem.clone() });
         }
         self.checked += notice.contents.len();
         self.templates.extend(notice.contents.iter().map(|c| hex::encode(c.template_hash)));
@@ -206,7 +260,9 @@ fn texts(office: &Office, incident: &Incident, laws: &Laws, summary: &PlanSummar
 /// The warnings that the plan goes out with, each with its reason, for the approver's eyes and for the log.
 fn check_table(report: &Report, accepted: &BTreeMap<String, String>) -> Value {
     let lines = report.lines().map(|line| {
-        json!({"rule": line.finding.rule, "what": line.finding.what, "people": line.concerned.people, "reason": accepted.get(line.finding.rule)})
+        let (rule, what, people) = (line.finding.rule, &line.finding.what, line.concerned.people);
+        let reason = line.accept.as_ref().and_then(|key| reason_for(key, accepted));
+        json!({"accept": line.accept, "rule": rule, "what": what, "people": people, "reason": reason})
     });
     Value::Array(lines.collect())
 }
@@ -272,6 +328,7 @@ fn body(
         "date": [date.0, date.1, date.2],
         "incident": incident.incident_id.to_string(),
         "lanes": terms.lanes,
+        "left_out": summary.left_out,
         "letterhead": hex::encode(look.hash()),
         "lists": lists,
         "check": summary.check,

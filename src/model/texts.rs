@@ -43,6 +43,9 @@ pub struct Facts {
     pub discreet: bool,
     /// Words that tell who writes, beside the controller's name: the occupation, a nickname.
     pub discreet_words: Vec<String>,
+    /// The return address of a discreet letter, where its printer prints one outside: whom to name instead of the controller,
+    /// then the lines. Empty: no lane that prints one takes the letter.
+    pub return_address: Vec<String>,
     /// Channels that the breach may have opened to others.
     pub compromised_channels: Vec<String>,
     /// The controller has to treat Welsh no less favourably than English (SI 2023/1041).

@@ -5,8 +5,8 @@ use super::guarded::{GuardedBody, MayStart};
 use super::shown::{self, LETTER_BYTES_MAX};
 use super::wire::{LetterAt, Page, Reply, Wire};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
-    Seen, Showing, Sought, StatusAnswer,
+    CallResult, CancelOutcome, Capabilities, Check, Item, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal,
+    Refusal, Seen, Showing, Sought, StatusAnswer,
 };
 use crate::model::step::Answer;
 use futures::FutureExt;
@@ -128,8 +128,13 @@ impl<W: Wire> Provider for HttpProvider<W> {
         self.wire.capabilities()
     }
 
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        self.capabilities().check(item)?;
+        self.wire.takes(item)
+    }
+
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal> {
-        self.capabilities().check(&outbound.item)?;
+        self.takes(&outbound.item)?;
         Ok(self.wire.prepare(outbound)?.freeze(self.wire.kind()))
     }
 

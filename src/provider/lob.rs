@@ -165,6 +165,13 @@ impl Wire for Lob {
         &self.capabilities
     }
 
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        let Item::Letter { from, address, .. } = item else { return Err(Refusal { code: "channel" }) };
+        UsAddress::parse(address).ok_or(Refusal { code: "address" })?;
+        // It is printed beside the person's own, on the sheet that the window shows.
+        UsAddress::parse(from).map(|_| ()).ok_or(Refusal { code: "return_address" })
+    }
+
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
         let Item::Letter { from, address, pdf, .. } = outbound.item else { return Err(Refusal { code: "channel" }) };
         let to = UsAddress::parse(address).ok_or(Refusal { code: "address" })?;

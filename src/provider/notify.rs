@@ -198,21 +198,28 @@ impl Wire for Notify {
         &self.capabilities
     }
 
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        match item {
+            // Notify writes the service's name as the sender of each email, and takes no other.
+            Item::Email { from_name: "", .. } => Err(Refusal { code: "sender_shown" }),
+            Item::Letter { address, .. } if is_no_address(address) => Err(Refusal { code: "address" }),
+            _ => Ok(()),
+        }
+    }
+
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal> {
+        self.takes(&outbound.item)?;
         let reference = outbound.reference;
         match outbound.item {
             Item::Sms { from, to, text } => {
                 let request = self.templated("sms", ("phone_number", to), "sms_sender_id", json!({ "body": text }), reference);
                 Ok(approved(request, from))
             }
-            // Notify writes the service's name as the sender of each email, and takes no other.
-            Item::Email { from_name: "", .. } => Err(Refusal { code: "sender_shown" }),
             Item::Email { from, to, subject, text, .. } => {
                 let texts = json!({ "body": text, "subject": subject });
                 let request = self.templated("email", ("email_address", to), "email_reply_to_id", texts, reference);
                 Ok(approved(request, from))
             }
-            Item::Letter { address, .. } if is_no_address(address) => Err(Refusal { code: "address" }),
             Item::Letter { pdf, postage_class, .. } => {
                 let body = json!({ "content": STANDARD.encode(pdf), "postage": postage_class, "reference": reference });
                 let request = Request::post_json(format!("{NOTIFICATIONS}/letter"), &body);

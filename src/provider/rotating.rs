@@ -3,8 +3,8 @@
 
 use super::guarded::MayStart;
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, Frozen, LookUp, Outbound, Provider, RawReceipt, ReadReceipt, ReceiptRefusal,
-    Refusal, Showing, Sought, StatusAnswer,
+    CallResult, CancelOutcome, Capabilities, Check, Frozen, Item, LookUp, Outbound, Provider, RawReceipt, ReadReceipt,
+    ReceiptRefusal, Refusal, Showing, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use futures::FutureExt;
@@ -104,6 +104,10 @@ fn stamp(lane: &Lane) -> Stamp {
 impl Provider for Rotating {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        self.current().takes(item)
     }
 
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal> {

@@ -91,12 +91,17 @@ impl Provider for Smtp {
         &self.capabilities
     }
 
-    fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal> {
-        self.capabilities.check(&outbound.item)?;
-        let Item::Email { from, to, subject, text, .. } = outbound.item else { return Err(Refusal { code: "channel" }) };
-        if !is_address(from) {
-            return Err(Refusal { code: "header" });
+    fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
+        self.capabilities.check(item)?;
+        match item {
+            Item::Email { from, .. } if !is_address(from) => Err(Refusal { code: "header" }),
+            _ => Ok(()),
         }
+    }
+
+    fn prepare(&self, outbound: &Outbound<'_>) -> Result<Frozen, Refusal> {
+        self.takes(&outbound.item)?;
+        let Item::Email { from, to, subject, text, .. } = outbound.item else { return Err(Refusal { code: "channel" }) };
         let body = mail::write(outbound.reference, &outbound.item).ok_or(Refusal { code: "body" })?;
         // Nothing is sent that does not say what was approved.
         if mail::read(&body).as_ref().map(|(subject, text)| (subject.as_str(), text.as_str())) != Some((subject, text)) {

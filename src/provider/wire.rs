@@ -5,8 +5,8 @@
 
 use super::frozen::{Request, Thawed};
 use super::{
-    CallResult, CancelOutcome, Capabilities, Check, Outbound, Pause, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal, Seen,
-    Sought, StatusAnswer,
+    CallResult, CancelOutcome, Capabilities, Check, Item, Outbound, Pause, RawReceipt, ReadReceipt, ReceiptRefusal, Refusal,
+    Seen, Sought, StatusAnswer,
 };
 use crate::model::email;
 use crate::model::step::Answer;
@@ -27,6 +27,12 @@ pub trait Wire: Send + Sync + 'static {
 
     /// What it promises.
     fn capabilities(&self) -> &Capabilities;
+
+    /// Refuses what this provider can never take beyond its stated limits, such as an address in a country that it does not
+    /// serve.
+    fn takes(&self, _item: &Item<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// The request for one message: its bytes are frozen, so it must be the same each time and carry no secret.
     fn prepare(&self, outbound: &Outbound<'_>) -> Result<Request, Refusal>;

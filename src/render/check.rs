@@ -21,8 +21,8 @@ mod wording;
 
 pub use columns::{Holdings, Used, lacking};
 pub use coverage::{Coverage, Wish};
-pub use outside::refused;
-pub use report::{Concerned, Line, Report};
+pub use outside::{refused, return_address};
+pub use report::{Concerned, Line, Place, Report, is_reason, reason_for};
 pub use subject::{Rules, Subject};
 pub use wording::is_sample;
 

@@ -136,7 +136,9 @@ impl TemplateSet {
     fn add(&mut self, profile: &Path, path: &Path, folders: &[&Path], is_draft: bool) -> Result<(), RenderError> {
         let text = std::fs::read_to_string(path).map_err(|source| RenderError::Read { path: path.to_owned(), source })?;
         let stem = |p: &Path| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        let template = parse(&stem(profile), &stem(path), &text, path, folders, is_draft)?;
+        let mut template = parse(&stem(profile), &stem(path), &text, path, folders, is_draft)?;
+        // A copy of a draft under its name is a draft wherever it lies: nobody has reviewed its words.
+        template.is_draft |= self.templates.iter().any(|other| other.is_draft && other.name == template.name);
         self.templates.retain(|other| other.name != template.name);
         self.templates.push(Arc::new(template));
         Ok(())
@@ -202,6 +204,13 @@ impl Template {
         let profile = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let stem = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         parse(&profile.unwrap_or_default(), &stem, &text, path, folders, false)
+    }
+
+    /// Where a copy of it may lie in a controller's own folder, where a new one belongs first: that of a draft among drafts.
+    pub fn own_files(&self, own: &Path) -> [PathBuf; 2] {
+        let file = format!("{}.hbs", self.name);
+        let (live, draft) = (own.join(&file), own.join(DRAFTS).join(&file));
+        if self.is_draft { [draft, live] } else { [live, draft] }
     }
 
     /// Renders a text for its readers' eyes, with the marks of its parts.

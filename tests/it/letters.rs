@@ -10,7 +10,7 @@ use duly::render::TemplateSet;
 use duly::render::check::readability::grade;
 use duly::render::message::Composer;
 use duly::render::preview::{fill, made_up, preview};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const BADGE: &str = include_str!("../../examples/badge.svg");
 
@@ -82,9 +82,9 @@ dpo_name = \"Mary Holt\"
 dpo_contact = \"0808 157 0100\"
 ";
 
-#[tokio::test]
-async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
-    let desk = Desk::with_incident("review", "1").await;
+/// A desk whose incident has Welsh texts, and somebody who reads Welsh.
+async fn welsh_desk(name: &str) -> Desk {
+    let desk = Desk::with_incident(name, "1").await;
     desk.write("own.toml", &format!("{TEXTS}{WELSH}"));
     desk.duly("ann", &["incident", "add", "own", "--controller", "northmere", "--texts", "own.toml"]).fine();
     desk.write(
@@ -93,6 +93,47 @@ async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
          PN8,Siân,Wyn-Evans,07400 123460,1 Heol y Bont,Aberystwyth,SY23 2AX,Cymraeg\n",
     );
     desk.duly("ann", &["list", "import", "welsh.csv", "--incident", "own"]).fine();
+    desk
+}
+
+#[tokio::test]
+async fn an_own_copy_of_a_draft_is_a_draft_until_somebody_has_signed_for_its_very_words() {
+    let mut desk = welsh_desk("own_draft").await;
+    desk.set("DULY_TEMPLATES__OWN", "own");
+    let name = "uk-gdpr/letter.en+cy";
+    let prepare = || desk.duly("ann", &["plan", "prepare", "--incident", "own", "--route", "letter", "--json"]);
+    let is_refused = || prepare().json().as_array().unwrap().iter().any(|found| found["rule"] == "C071");
+    let listed = || {
+        let templates = desk.duly("ann", &["template", "list", "--json"]).fine().json();
+        templates.as_array().unwrap().iter().find(|template| template["name"] == name).unwrap().clone()
+    };
+    let review = || {
+        let hash = listed()["hash"].as_str().unwrap().to_owned();
+        desk.duly("bob", &["template", "review", name, "--hash", &hash]).fine()
+    };
+
+    let copied = desk.duly("ann", &["template", "new", name, "--json"]).fine().json();
+
+    assert_eq!((&copied["file"], &copied["draft"]), (&Value::from("own/drafts/uk-gdpr/letter.en+cy.hbs"), &Value::from(true)));
+    assert!(listed()["draft"] == true && is_refused());
+    // Where somebody moves it by hand, it is still what nobody has read.
+    let live = desk.path("own/uk-gdpr/letter.en+cy.hbs");
+    std::fs::create_dir_all(live.parent().unwrap()).unwrap();
+    std::fs::rename(desk.path("own/drafts/uk-gdpr/letter.en+cy.hbs"), &live).unwrap();
+    assert!(listed()["draft"] == true && is_refused());
+    desk.duly("ann", &["template", "new", name]).refused("`own/uk-gdpr/letter.en+cy.hbs` exists", "written over");
+    review();
+    // Another word, and the review is gone with it.
+    let text = std::fs::read_to_string(&live).unwrap();
+    std::fs::write(&live, text.replace("We are sorry that it happened.", "We are sorry for it.")).unwrap();
+    assert!(is_refused());
+    review();
+    prepare().fine();
+}
+
+#[tokio::test]
+async fn welsh_goes_out_once_a_named_reviewer_has_signed_for_the_very_words() {
+    let desk = welsh_desk("review").await;
     let prepare = || desk.duly("ann", &["plan", "prepare", "--incident", "own", "--route", "letter", "--json"]);
     let refused = prepare();
     assert!(refused.json().as_array().unwrap().iter().any(|found| found["rule"] == "C071"), "{refused:?}");
@@ -204,4 +245,47 @@ fn every_english_template_reads_as_plainly_as_a_newspaper() {
         );
     }
     assert!(hard.is_empty(), "{hard:?}");
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_printed_is_refused_with_its_person_and_its_reason_and_the_others_are_prepared() {
+    let desk = Desk::with_incident("unprintable", "1").await;
+    let wide = "Щ".repeat(29);
+    desk.write(
+        "odd.csv",
+        &format!(
+            "Pay number,Surname,Address 1,Town,Postcode\n\
+             PN1,Price,1 High Street,Leeds,LS1 4AB\nPN2,王小明,2 High Street,Leeds,LS1 4AB\n\
+             PN3,Ho\u{e000}lt,3 High Street,Leeds,LS1 4AB\nPN4,Hill,{wide},Leeds,LS1 4AB\n"
+        ),
+    );
+    desk.duly("ann", &["list", "import", "odd.csv", "--incident", "cards"]).fine();
+    let prepare = |more: &[&str]| {
+        desk.duly("ann", &[&["plan", "prepare", "--incident", "cards", "--route", "letter", "--json"], more].concat())
+    };
+
+    // An address that does not fit is the person's own, and somebody says what becomes of them.
+    let warned = prepare(&[]);
+    let found = warned.json();
+    assert_eq!((warned.code, found.as_array().unwrap().len()), (2, 1), "{warned:?}");
+    assert_eq!(
+        (&found[0]["rule"], &found[0]["people"], &found[0]["accept"]),
+        (&"C062".into(), &1.into(), &"C062/uk-gdpr/en".into())
+    );
+    let plan = prepare(&["--accept", "C062/uk-gdpr/en=somebody will call on them"]).fine().json();
+
+    let problems = json!({"address_overflow": 1, "missing_glyph": 1, "unprintable": 1});
+    assert_eq!((&plan["problems"], &plan["routes"]), (&problems, &json!({"letter": 4})), "{plan}");
+    let refused = plan["refused"].as_array().unwrap();
+    let who = |problem: &str| refused.iter().find(|person| person["problem"] == problem).unwrap()["person"].clone();
+    assert_eq!(who("address_overflow"), found[0]["person_ids"][0]);
+    let tasks = desk.duly("ann", &["task", "list", "--incident", "cards", "--json"]).fine().json();
+    let open = tasks["open"].as_array().unwrap();
+    assert_eq!(open.len(), 3, "{tasks}");
+    assert!(open.iter().all(|task| task["person"] == who(task["problem"].as_str().unwrap())), "{tasks}");
+    let letters = sqlx::PgPool::connect(&desk.url).await.unwrap();
+    let prepared: Vec<uuid::Uuid> =
+        sqlx::query_scalar("select person_id from message where channel = 'letter'").fetch_all(&letters).await.unwrap();
+    assert_eq!(prepared.len(), 1, "one letter is fine, and is prepared");
+    assert!(refused.iter().all(|person| person["person"] != format!("p_{}", prepared[0].simple())), "{plan}");
 }

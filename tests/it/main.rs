@@ -16,6 +16,7 @@ mod demo;
 mod emails;
 mod erasure;
 mod fault_matrix;
+mod gate;
 mod harvest;
 mod house;
 mod intake_corrections;

@@ -1,8 +1,10 @@
 //! Runs through lanes that speak Twilio's and Stannp's wire formats, against the sandbox's faces of them.
 
 use crate::support::{Lane, Setup, Stage, skipped, within};
+use duly::dispatch::draft::{approved_bytes, frozen};
 use duly::model::state::Route;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
+use serde_json::json;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,6 +221,24 @@ async fn a_letter_goes_through_lob_from_the_list_to_the_signed_word_that_ends_it
     let record = stage.sandbox.state.record();
     assert!(record.iter().all(|made| made.destination.contains("\nSan Francisco\nCA\n94103")), "{record:?}");
     assert_eq!(stage.count("select count(*) from alarm").await, 0);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn what_lob_gets_of_a_discreet_letter_names_its_sender_nowhere_but_in_the_pages() {
+    let facts = json!({"discreet": true, "return_address": ["Returns", "PO Box 118", "Portland, OR 97201"]});
+    let (routes, lanes) = (vec![Route::Letter], vec![lob(vec![])]);
+    let stage = Stage::new(Setup { routes, lanes, is_american: true, facts, ..Setup::default() }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    within(LONGEST, "the letter is taken", async || (stage.produced() == 1).then_some(())).await;
+
+    let draft = stage.office.store.list_drafts(&[stage.message().await]).await.unwrap().remove(0);
+    let (frozen, pdf) = (frozen(&stage.office, &draft).unwrap(), approved_bytes(&stage.office, &draft).unwrap());
+    let at = frozen.bytes().windows(pdf.len()).position(|window| window == pdf).unwrap();
+    let outside = [&frozen.bytes()[..at], &frozen.bytes()[at + pdf.len()..]].concat();
+    let outside = String::from_utf8(outside).unwrap().to_lowercase();
+
+    assert!(outside.contains("po box 118") && !outside.contains("northmere"), "{outside}");
     stage.audit().await;
 }
 

@@ -45,9 +45,10 @@ async fn what_must_be_mended_freezes_nothing_and_is_told_with_its_place_and_its_
 #[tokio::test]
 async fn a_warning_needs_a_written_reason_which_the_approver_sees() {
     let desk = desk("reason", |texts| texts.replace("dates = \"It was copied on 9 November 2026.\"\n", "")).await;
-    prepare(&desk, &[]).refused("the content check warns of C004", "--accept C004=");
+    prepare(&desk, &[]).refused("the content check warns of C004/dates/uk-gdpr/en", "--accept C004/dates/uk-gdpr/en=");
+    prepare(&desk, &["--accept", "C004=the date is not known yet"]).refused("the content check warns of C004/dates/", "--accept");
 
-    prepare(&desk, &["--accept", "c004=the date is not known yet"]).fine();
+    prepare(&desk, &["--accept", "c004/dates/uk-gdpr/en=the date is not known yet"]).fine();
 
     let shown = desk.duly("bob", &["plan", "show", "--incident", "own"]).fine().out;
     assert!(shown.contains("C004") && shown.contains("the date is not known yet"), "{shown}");
@@ -160,7 +161,7 @@ async fn each_person_is_told_under_the_profile_of_their_jurisdiction_or_nobody_i
     .refused("the route `sms` cannot end in `notified` under us-ca", "letter");
     desk.duly("ann", &["plan", "show", "--incident", "own"]).refused("the incident has no plan", "plan prepare");
 
-    let shown = letters(&["--profile", "uk-gdpr,us-ca", "--under", "fr=uk-gdpr", "--accept", "C004=x", "--json"]);
+    let shown = letters(&["--profile", "uk-gdpr,us-ca", "--under", "fr=uk-gdpr", "--json"]);
     assert_eq!(shown.code, 0, "{shown:?}");
     let body = desk.duly("bob", &["plan", "show", "--incident", "own", "--json"]).fine().json()["body"].clone();
     assert_eq!(body["profiles"]["uk-gdpr"]["jurisdictions"], json!({"FR": 1, "GB": 4}), "{body}");

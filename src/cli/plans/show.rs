@@ -128,6 +128,18 @@ fn lanes(context: &Context, body: &Value) -> Vec<String> {
     body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(shown).collect()
 }
 
+/// The lanes that the plan does without, because they cannot take some of its messages.
+fn left_out(body: &Value) -> Vec<String> {
+    let lanes = body.get("left_out").and_then(Value::as_object).into_iter().flatten();
+    let words = lanes.map(|(lane, refused)| {
+        let refused = refused.as_object().into_iter().flatten();
+        let refused: Vec<String> =
+            refused.map(|(code, n)| format!("{} ({code})", count(n.as_i64().unwrap_or(0), "message", "messages"))).collect();
+        format!("{lane}: it cannot take {}", refused.join(", "))
+    });
+    words.collect()
+}
+
 /// Refuses to send through other accounts than those that were approved.
 pub fn check_accounts(context: &Context, plan: &Plan) -> Result<(), Failure> {
     let (here, body) = (accounts(&context.settings()?).unwrap_or_default(), body(plan)?);
@@ -174,7 +186,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         row("outlook", outlook.words());
     }
     for (code, n) in counts(&body, "problems") {
-        row("no message", format!("{code}: {}; each needs a decision", count(n, "person", "people")));
+        row("no message", undecided(incident, code, n));
     }
     lists(&body).into_iter().for_each(|list| row("list", list));
     for (what, n) in untold(store, incident).await? {
@@ -182,6 +194,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("contents root", text_at(&body, "/contents/root"));
     lanes(context, &body).into_iter().for_each(|lane| row("lane", lane));
+    left_out(&body).into_iter().for_each(|lane| row("left out", lane));
     unknown_rules(&body).into_iter().for_each(|rule| row("unknown", rule));
     let texts = texts(store, &body).await?;
     texts.iter().for_each(|text| row(text.what, format!("{} {}", text.name, text.sha256)));
@@ -195,9 +208,10 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     not_measured(&languages(&texts)).into_iter().for_each(|words| row("not measured", words));
     for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
         let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
-        let (rule, what) = (text_at(warning, "/rule"), text_at(warning, "/what"));
-        let reason = text_at(warning, "/reason");
-        row("accepted", format!("{rule}, {what}, {}: {reason}", count(people, "person", "people")));
+        // Plans from before a reason was given for each say the rule alone.
+        let place = if warning.get("accept").is_some() { "/accept" } else { "/rule" };
+        let (named, what, reason) = (text_at(warning, place), text_at(warning, "/what"), text_at(warning, "/reason"));
+        row("accepted", format!("{named}, {what}, {}: {reason}", count(people, "person", "people")));
     }
     match (body.pointer("/parts/sms"), Quiet::of_plan(&body)) {
         (None, _) => {}
@@ -219,6 +233,12 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("hash", hex::encode(&plan.hash));
     Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+/// People for whom no message could be made, and where they are named.
+fn undecided(incident: &Incident, code: &str, n: i64) -> String {
+    let people = count(n, "person", "people");
+    format!("{code}: {people}; each needs a decision: duly task list --incident {}", incident.slug)
 }
 
 /// Languages of the plan's templates, by their names: `uk-gdpr/letter.en+cy`.

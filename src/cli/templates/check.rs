@@ -73,8 +73,7 @@ pub async fn check(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
         data.push(
             json!({"name": template.name, "draft": template.is_draft, "findings": found, "columns": used, "not_measured": unread}),
         );
-        let mut report = Report::default();
-        report.add(Uuid::nil(), found);
+        let report = Report::of_preview(template, found);
         if report.lines().next().is_some() {
             lines.push(indented(&findings(&report)));
         }

@@ -28,7 +28,6 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Pause between two looks at the files of `--watch`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -126,8 +125,7 @@ fn print(
         std::fs::write(path, bytes)?;
         eprintln!("{} written", path.display());
     }
-    let mut report = Report::default();
-    report.add(Uuid::nil(), made.findings);
+    let report = Report::of_preview(template, made.findings);
     let unit = if template.channel == Channel::Letter { "pages" } else { "segments" };
     let (unread, found) = (not_measured(&template.languages), report.lines().collect::<Vec<_>>());
     let data = json!({"name": template.name, "text": text, unit: made.rendered.parts, "findings": found, "not_measured": unread});

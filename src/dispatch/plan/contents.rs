@@ -1,14 +1,16 @@
 //! What everybody will be told, rendered before anybody approves, and one root over all of it.
 
 use super::PlanError;
+use super::lanes::{Lanes, NOT_SERVED, No};
 use super::laws::{Law, Laws};
 use crate::dispatch::Office;
+use crate::dispatch::sender::Sender;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, Content, Route};
-use crate::render::RenderError;
-use crate::render::check::{self, Finding, Wish};
+use crate::render::check::{self, Finding, Place, Severity, Wish};
 use crate::render::message::{MessageError, Setting};
+use crate::render::{RenderError, Template};
 use crate::store::plan::{PreparedContent, PreparedNotice, Recipient};
 use duly_ledger::{ManifestBuilder, ManifestError, ManifestLine, PersonKey, commit};
 use std::sync::Arc;
@@ -48,8 +50,9 @@ impl ContentsRoot {
 /// One person's notice, and what the content check says of it.
 pub struct RenderedNotice {
     pub notice: PreparedNotice,
-    pub findings: Vec<Finding>,
+    pub findings: Vec<(Place, Finding)>,
     pub wishes: Vec<Wish>,
+    pub refusals: Vec<No>,
 }
 
 /// Renders and checks people off the async threads.
@@ -59,6 +62,9 @@ pub struct Renderer {
     pub setting: Setting,
     pub incident_key: Key,
     pub laws: Arc<Laws>,
+    pub lanes: Arc<Lanes>,
+    pub sender: Sender,
+    pub postage_class: &'static str,
 }
 
 /// The messages of one route: contents where all of them could be made, and what was seen on the way.
@@ -66,8 +72,15 @@ pub struct Renderer {
 struct RenderedRoute {
     contents: Vec<PreparedContent>,
     zones: Vec<String>,
-    findings: Vec<Finding>,
+    findings: Vec<(Place, Finding)>,
     wishes: Vec<Wish>,
+    refusals: Vec<No>,
+}
+
+impl RenderedRoute {
+    fn note(&mut self, template: &Template, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings.into_iter().map(|finding| (Place::of(template), finding)));
+    }
 }
 
 impl Renderer {
@@ -104,6 +117,7 @@ impl Renderer {
         };
         if problem.is_some() {
             rendered.contents.clear();
+            rendered.refusals.clear();
         }
         let notice = PreparedNotice {
             person_id: person.person_id,
@@ -115,7 +129,7 @@ impl Renderer {
             first: route.first_channels().iter().filter(|_| problem.is_none()).map(|c| (Uuid::now_v7(), c.as_str())).collect(),
             problem,
         };
-        RenderedNotice { notice, findings: rendered.findings, wishes: rendered.wishes }
+        RenderedNotice { notice, findings: rendered.findings, wishes: rendered.wishes, refusals: rendered.refusals }
     }
 
     fn render_route(&self, person: &Recipient, law: &Law, route: Route, rendered: &mut RenderedRoute) -> Result<(), String> {
@@ -126,19 +140,32 @@ impl Renderer {
         if route.channels().contains(&Channel::Sms) {
             rendered.zones = record.zones();
         }
+        let address = record.address_block();
         for &channel in route.channels() {
             let wish = Wish::of(&record, &law.rules.profile.id, channel, wants(route, channel), &law.rules.facts);
             let found = self.office.composer.templates().find(wish.want());
             rendered.wishes.push(wish.clone());
             let template = found.map_err(|error| template_code(&error))?;
-            rendered.findings.extend(check::lacking(template, &record));
+            rendered.note(template, check::lacking(template, &record));
             let composed = self.office.composer.compose(&self.setting, &record, &person.reference_code, template);
             let message = composed.map_err(|error| {
                 let MessageError::Letter(refusal) = &error else { return error.code() };
-                rendered.findings.extend(check::refused(refusal));
+                rendered.note(template, check::refused(refusal));
                 error.code()
             })?;
-            rendered.findings.extend(law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
+            rendered.note(template, law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
+            let item = self.sender.item(channel, &record, &address, &message, Some(self.postage_class)).ok_or("no_route")?;
+            match self.lanes.ask(&item, self.sender.discreet) {
+                Ok(refusals) => rendered.refusals.extend(refusals),
+                Err(finding) => {
+                    let is_own = finding.severity == Severity::Warning;
+                    rendered.note(template, [finding]);
+                    // Nobody else waits for the address of one.
+                    if is_own {
+                        return Err(NOT_SERVED.to_owned());
+                    }
+                }
+            }
             rendered.contents.push(PreparedContent {
                 channel: channel.as_str(),
                 content: message.content.as_str(),

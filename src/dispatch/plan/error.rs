@@ -65,15 +65,15 @@ pub enum PlanError {
     Content {
         /// All that it found.
         report: Report,
-        /// Rules of warnings without a reason.
-        unexplained: Vec<&'static str>,
+        /// Keys of warnings without a reason.
+        unexplained: Vec<String>,
     },
     /// The rendering task died.
     #[error("rendering stopped")]
     Rendering,
 }
 
-fn refusal(report: &Report, unexplained: &[&str]) -> String {
+fn refusal(report: &Report, unexplained: &[String]) -> String {
     match report.has_errors() {
         true => "the content check found what must be mended; nothing was frozen".to_owned(),
         false => {
@@ -114,7 +114,8 @@ impl PlanError {
                 "mend each as the report says, in the incident's texts or in the template, and prepare again".to_owned()
             }
             Self::Content { unexplained, .. } => {
-                format!("mend it, or give a reason for each: `--accept {}='…'`", unexplained.first().unwrap_or(&"C030"))
+                let key = unexplained.first().map_or("C030", String::as_str);
+                format!("mend it, or give a reason of some words for each: `--accept {key}='…'`")
             }
             Self::Profile(e) => e.remedy().to_owned(),
             Self::NeverTold { .. } => {

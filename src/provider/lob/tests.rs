@@ -25,6 +25,9 @@ fn prepare(address: &str, pages: u32, postage_class: &str, pdf: &[u8]) -> Result
     let (from, address) = (lines("Northmere Council\n2 Main St\nPortland, OR 97201"), lines(address));
     let item = Item::Letter { from: &from, address: &address, pdf, pages, postage_class };
     wire().capabilities().check(&item)?;
+    // What is refused before the approval is what could not be made.
+    let outbound = Outbound { reference: REFERENCE, callback: None, item };
+    assert_eq!(wire().takes(&item).err(), wire().prepare(&outbound).err());
     Ok(wire().prepare(&Outbound { reference: REFERENCE, callback: None, item })?.freeze("lob"))
 }
 

@@ -1,11 +1,12 @@
 //! Language × format × channel × profile: everybody has a template, or the gap is named.
 
-use super::{Finding, Severity};
+use super::{Finding, Place, Severity};
 use crate::model::contact::PersonRecord;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::Facts;
 use crate::render::template::{TemplateSet, Want};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// Districts of a postcode area that lie in Wales, where not all of it does.
 const WELSH_DISTRICTS: &[(&str, std::ops::RangeInclusive<u32>)] =
@@ -34,6 +35,11 @@ impl Wish {
         let is_welsh = person.language == "cy" || (facts.welsh_standards && person.language == "en" && lives_in_wales(person));
         let language = if is_welsh { "en+cy".to_owned() } else { person.language.clone() };
         Self { profile: profile.to_owned(), channel, content, language, format: person.format.clone() }
+    }
+
+    /// Where whatever is found in it was found.
+    pub fn place(&self) -> Place {
+        Place { profile: self.profile.clone(), language: self.language.clone() }
     }
 
     /// The same, for looking up its template.
@@ -66,20 +72,20 @@ fn split_postcode(line: &str) -> Option<(String, u32)> {
     ((1..=2).contains(&area.len())).then_some((area, district.parse().ok()?))
 }
 
-/// Counts wishes, so that each gap is named once with the people behind it.
+/// Collects wishes, so that each gap is named once with the people behind it.
 #[derive(Debug, Default)]
-pub struct Coverage(BTreeMap<Wish, u64>);
+pub struct Coverage(BTreeMap<Wish, Vec<Uuid>>);
 
 impl Coverage {
     /// Adds one person's wish.
-    pub fn add(&mut self, wish: Wish) {
-        *self.0.entry(wish).or_insert(0) += 1;
+    pub fn add(&mut self, person: Uuid, wish: Wish) {
+        self.0.entry(wish).or_default().push(person);
     }
 
     /// The gaps, each with its people.
-    pub fn gaps<'a>(&'a self, templates: &'a TemplateSet) -> impl Iterator<Item = (Finding, u64)> + 'a {
+    pub fn gaps<'a>(&'a self, templates: &'a TemplateSet) -> impl Iterator<Item = (Place, Finding, &'a [Uuid])> + 'a {
         let gaps = self.0.iter().filter(|(wish, _)| templates.find(wish.want()).is_err());
-        gaps.map(|(wish, people)| (gap(templates, wish), *people))
+        gaps.map(|(wish, people)| (wish.place(), gap(templates, wish), people.as_slice()))
     }
 }
 

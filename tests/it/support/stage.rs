@@ -86,6 +86,8 @@ pub struct Setup {
     pub quiet: [&'static str; 2],
     /// People, controller and law are of California, and not of the United Kingdom.
     pub is_american: bool,
+    /// The incident's `[facts]`.
+    pub facts: serde_json::Value,
     /// Services of its own that the test may restart.
     pub services: Option<Services>,
 }
@@ -106,6 +108,7 @@ impl Default for Setup {
             health: "bad_min = 1000000\nrest_min_ms = 60000\nrest_max_ms = 60000\nreturn_ms = 1\n",
             quiet: ["00:00", "00:00"],
             is_american: false,
+            facts: json!({}),
             services: None,
         }
     }
@@ -175,7 +178,7 @@ impl Stage {
         let users = Users::new(&office.store).await;
         let controller_id = make_controller(&office, &users, setup.is_american).await;
         let profile = if setup.is_american { "us-ca" } else { "uk-gdpr" };
-        let incident = make_incident(&office, &users, controller_id, "test", profile).await;
+        let incident = make_incident(&office, &users, controller_id, ("test", profile), &setup.facts).await;
         import_people(&office, &incident, folder.path(), 1..=setup.people).await;
         approve_and_go(&office, &incident, &users, &setup.routes, false).await;
         let web = CancellationToken::new();
@@ -199,8 +202,8 @@ impl Stage {
 
     /// Starts another incident of so many people, reached by text message at numbers that nobody else has.
     pub async fn add_incident(&mut self, slug: &str, people: u32, is_urgent: bool) {
-        let incident =
-            make_incident(&self.office, &self.users, self.incident.key.controller_id, slug, &self.incident.profile).await;
+        let named = (slug, self.incident.profile.as_str());
+        let incident = make_incident(&self.office, &self.users, self.incident.key.controller_id, named, &json!({})).await;
         let first = 100_000 * (u32::try_from(self.others.len()).unwrap() + 1);
         import_people(&self.office, &incident, self.folder.path(), first..=first + people - 1).await;
         approve_and_go(&self.office, &incident, &self.users, &[Route::Sms], is_urgent).await;
@@ -307,7 +310,13 @@ async fn make_controller(office: &Office, users: &Users, is_american: bool) -> U
     office.store.insert_controller(&controller).await.unwrap()
 }
 
-async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug: &str, profile: &str) -> Incident {
+async fn make_incident(
+    office: &Office,
+    users: &Users,
+    controller_id: Uuid,
+    (slug, profile): (&str, &str),
+    facts: &serde_json::Value,
+) -> Incident {
     let key = Key::generate();
     let (public, secret) = generate_pair();
     let mut texts = json!({
@@ -317,6 +326,7 @@ async fn make_incident(office: &Office, users: &Users, controller_id: Uuid, slug
         "advice": "Be wary of calls from people you do not know.", "dpo_name": "Mary Holt", "dpo_contact": "0808 157 0100",
         "published": { "phones": ["0808 157 0100", "0303 123 1113"], "domains": ["ico.org.uk", "northmere.example", "northmere.police.uk"],
                        "email_sender": "notice@northmere.example" },
+        "facts": facts,
     });
     if profile == "us-ca" {
         texts["contact_phone"] = json!("0808 157 0100");
