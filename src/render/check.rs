@@ -11,6 +11,7 @@ mod content;
 mod coverage;
 mod form;
 mod outside;
+mod phone;
 mod privacy;
 pub mod readability;
 mod reading;

@@ -5,7 +5,6 @@ use super::wording::pattern;
 use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::profile::Demand;
 use crate::model::state::Content;
-use crate::render::words;
 use regex::bytes::Regex;
 use std::sync::LazyLock;
 
@@ -26,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "GDPR Art. 12(5); NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "use a freephone or ordinary number and publish it: `phones` under `[published]`",
-        check: Check::Message(phone),
+        check: Check::Message(super::phone::phone),
     },
     Rule {
         id: "C090",
@@ -95,44 +94,6 @@ fn domain(subject: &Subject<'_>, found: &mut Vec<Found>) {
 fn host(text: &str) -> &str {
     let name = text.split_once("://").map_or(text, |(_, rest)| rest);
     name.rsplit('@').next().unwrap_or(name).trim_end_matches('.')
-}
-
-static PHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\+|\b0|\b1[ -]?8|\()[\d ()./-]{6,}\d\b"));
-/// Numbers that cost more than a call, by how they begin in the country: the same digits are a town's elsewhere.
-fn premium(profile: &str) -> &'static [&'static str] {
-    match words::region(profile) {
-        Some("GB") => &["084", "087", "09", "070", "118"],
-        Some("US" | "CA") => &["900", "976"],
-        Some("AU") => &["190"],
-        _ => &["0900"],
-    }
-}
-
-/// F5 and P1: a number in a notice is published beforehand, and calling it is free or an ordinary call.
-fn phone(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let plain = subject.reading.plain();
-    for hit in PHONE.find_iter(plain.as_bytes()) {
-        let digits = national(&plain[hit.range()]);
-        // Dates such as 01.02.2026 are no numbers.
-        if !(9..=15).contains(&digits.len()) {
-            continue;
-        }
-        if premium(&subject.profile.id).iter().any(|start| digits.starts_with(start)) {
-            found.push(Found::at(subject, hit.start(), "a number that costs the caller"));
-        } else if !subject.known.has_phone(&digits) {
-            found.push(Found::at(subject, hit.start(), "a telephone number that was not published"));
-        }
-    }
-}
-
-/// Digits as dialled in the country, for the United Kingdom and North America.
-pub(super) fn national(number: &str) -> String {
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    match (number.trim_start().starts_with('+'), digits.strip_prefix("44"), digits.strip_prefix('1')) {
-        (true, Some(rest), _) => format!("0{}", rest.trim_start_matches('0')),
-        (_, _, Some(rest)) if rest.len() == 10 => rest.to_owned(),
-        _ => digits,
-    }
 }
 
 static REACHES: LazyLock<Regex> = LazyLock::new(|| {

@@ -34,7 +34,7 @@ fn what_only_looks_otherwise_is_found_all_the_same() {
 #[test]
 fn words_are_judged_once_and_other_words_anew() {
     let good = case("uk-gdpr", Channel::Letter, Content::Full);
-    let known = Known::of(&table(&good.texts, "published"));
+    let known = Known::of(&table(&good.texts, "published"), "uk-gdpr");
     let mut bad = good.clone();
     bad.texts["measures"] = json!("Mae'r gweinydd wedi cau ac mae ein heddlu yn gwybod.");
     let mut unnamed = good.clone();
