@@ -4,6 +4,7 @@
 //! statute or source; profiles say which parts are demanded. Nothing here guesses: no language model, no network.
 
 mod abroad;
+mod asks;
 mod columns;
 mod known;
 mod contact;

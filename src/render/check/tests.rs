@@ -1,6 +1,7 @@
 //! Each rule has a message that passes and one that fails; taking any part from a shipped template turns the check red.
 
 mod abroad;
+mod asks;
 mod odd;
 mod phones;
 

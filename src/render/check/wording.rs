@@ -60,8 +60,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "it asks for a secret or for data",
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
-        remedy: "never ask for data in a notice: a forger would",
-        check: Check::Message(asks),
+        remedy: "never ask for data in a notice: a forger would; a warning says `never` or `not` in the same clause as what is asked for",
+        check: Check::Message(super::asks::asks),
     },
     Rule {
         id: "C054",
@@ -180,29 +180,6 @@ static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
 fn marketing(subject: &Subject<'_>, found: &mut Vec<Found>) {
     note(subject, &SELLS, "words that sell", found);
     abroad::of(subject).for_each(|words| note(subject, &words.sells, "words that sell", found));
-}
-
-static ASKS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"\b(reply|respond|text|send|enter|confirm|provide|give|tell|update|verify)\b[^.!?]{0,40}\b(passwords?|pass ?codes?|PIN|bank (account|details)|card (number|details)|account number|security (code|answers?)|date of birth|National Insurance number|Social Security number|personal (details|data|information))\b",
-    )
-});
-static DENIES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b(never|not|nobody|no one|anyone who|if (somebody|anybody|someone|anyone)|peidiwch|byth)\b|n't\b")
-});
-
-/// A message that asks trains its readers to answer the next one, which is a forger's.
-fn asks(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let plain = subject.reading.plain();
-    let denies = |sentence: &[u8]| DENIES.is_match(sentence) || abroad::of(subject).any(|words| words.denies.is_match(sentence));
-    for asks in std::iter::once(&*ASKS).chain(abroad::of(subject).map(|words| &words.asks)) {
-        for hit in asks.find_iter(plain.as_bytes()) {
-            let sentence = plain[..hit.start()].rfind(['.', '!', '?', '\n']).map_or(0, |at| at + 1);
-            if !denies(&plain.as_bytes()[sentence..hit.end()]) {
-                found.push(Found::at(subject, hit.start(), "it asks for a secret or for data"));
-            }
-        }
-    }
 }
 
 static PRESSES: LazyLock<Patterns> = LazyLock::new(|| {
