@@ -4,6 +4,7 @@ mod abroad;
 mod asks;
 mod odd;
 mod phones;
+mod values;
 
 use super::known::Known;
 use super::reading::Reading;
