@@ -6,6 +6,7 @@
 mod abroad;
 mod asks;
 mod columns;
+mod conditional;
 mod known;
 mod contact;
 mod content;
@@ -125,9 +126,17 @@ impl Found {
 
 /// All rules of one message, by id.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [content::RULES, form::RULES, wording::RULES, readability::RULES, sms::RULES, privacy::RULES, contact::RULES]
-        .into_iter()
-        .flatten()
+    let all = [
+        content::RULES,
+        conditional::RULES,
+        form::RULES,
+        wording::RULES,
+        readability::RULES,
+        sms::RULES,
+        privacy::RULES,
+        contact::RULES,
+    ];
+    all.into_iter().flatten()
 }
 
 /// SHA-256 over the table of rules: what a plan says that its messages were read by.

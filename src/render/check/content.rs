@@ -72,11 +72,13 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether a rule's condition holds for this incident.
 pub(super) fn applies(subject: &Subject<'_>, rule: &ElementRule) -> bool {
-    let exposed = rule.when_exposed.is_empty() || rule.when_exposed.iter().any(|kind| subject.facts.exposed.contains(kind));
+    let is_exposed = |kind: &String| subject.facts.exposed.iter().any(|own| own.eq_ignore_ascii_case(kind));
+    let exposed = rule.when_exposed.is_empty() || rule.when_exposed.iter().any(is_exposed);
     exposed && (!rule.when_source || subject.facts.is_source)
 }
 
-fn demanded<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a ElementRule> {
+/// What the profile demands of this message.
+pub(super) fn demanded<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a ElementRule> {
     subject.profile.elements.iter().filter(move |rule| {
         let demands = match rule.demand {
             Demand::Required => true,

@@ -2,6 +2,7 @@
 
 mod abroad;
 mod asks;
+mod conditions;
 mod odd;
 mod phones;
 mod values;
