@@ -3,6 +3,7 @@
 mod abroad;
 mod asks;
 mod conditions;
+mod headings;
 mod odd;
 mod phones;
 mod values;
@@ -172,6 +173,7 @@ const BAD: &[Bad] = &[
         c.text = Some(format!("{text}{text}"));
     }),
     ("C010", "us-ca", LETTER, |c| c.text = Some(rendered(c).replace("What We Are Doing", "What we are doing"))),
+    ("C010", "us-ca", LETTER, |c| c.texts["measures"] = json!("")),
     ("C011", "us-ca", LETTER, |c| c.font_pt = 8.5),
     ("C020", "uk-gdpr", SMS, |c| c.text = Some(rendered(c) + " {{person.name}}")),
     ("C021", "uk-gdpr", LETTER, |c| c.person.name = "Se&#39;an O&amp;Brien".into()),
