@@ -119,11 +119,15 @@ fn unreachable(part: &PartText<'_>) -> Option<String> {
     is_cut_off.then(|| format!("`{}` has no telephone number, email, page or address", part.id))
 }
 
-/// P2, P3: a code that stands in the message, and words that say how to check it.
+/// P2, P3: a code that stands in the message, and words that say how to check it, for the readers of each language: in an
+/// alert too.
 fn unverifiable(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let demands = subject.profile.element("how_to_check_real").map(|rule| rule.demand);
-    if demands == Some(Demand::Required) && subject.message.parts_of("how_to_check_real").next().is_none() {
-        found.push(Found::element("how_to_check_real", 0, "it does not say how to check that it is real").by(subject.profile));
+    for (id, what) in [("how_to_check_real", "how to check that it is real"), ("ref_code", "which code to give")] {
+        let demands = subject.profile.element(id).map(|rule| rule.demand);
+        let is_missing = subject.languages.iter().any(|language| subject.parts(id, language).next().is_none());
+        if demands == Some(Demand::Required) && is_missing {
+            found.push(Found::element(id, 0, format!("it does not say {what}")).by(subject.profile));
+        }
     }
     if !subject.message.text.contains(subject.reference_code) {
         found.push(Found::element("ref_code", 0, "the reference code is not in the text"));

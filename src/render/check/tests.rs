@@ -1,8 +1,9 @@
-//! Each rule has a message that passes and one that fails; taking any part from a shipped template turns the check red.
+//! Each rule has a message that passes and one that fails.
 
 mod abroad;
 mod asks;
 mod conditions;
+mod cuts;
 mod headings;
 mod odd;
 mod phones;
@@ -13,7 +14,7 @@ use super::reading::Reading;
 use super::*;
 use crate::model::column::{Cell, Column, ColumnType};
 use crate::model::contact::PersonRecord;
-use crate::model::profile::{Demand, Profile};
+use crate::model::profile::Profile;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::{in_language, table};
 use crate::render::marked::Marked;
@@ -267,26 +268,6 @@ fn every_shipped_template_passes_under_its_profile() {
         let warned: Vec<Finding> = run(&case).into_iter().filter(|f| f.rule != "C080" || ends).collect();
         if !case.template.is_draft || EXAMPLES.contains_key(&case.template.languages[0]) {
             assert!(warned.is_empty(), "{}: {warned:#?}", case.template.name);
-        }
-    }
-}
-
-#[test]
-fn any_part_taken_from_a_shipped_template_turns_the_check_red() {
-    for case in shipped() {
-        let text = rendered(&case);
-        let good = Marked::read(&text);
-        for part in &good.parts {
-            let rule = case.profile.element(&part.id);
-            let is_demanded = rule.is_some_and(|r| r.demand != Demand::Forbidden) && case.template.content == Content::Full;
-            if !is_demanded {
-                continue;
-            }
-            let open = format!("\u{e000}{} {}\u{e001}", part.id, part.language);
-            let changed = Case { text: Some(text.replace(&open, "\u{e000}advice.x \u{e001}")), ..case.clone() };
-            let (before, after) = (run(&case), run(&changed));
-            let says_so = |f: &&Finding| f.element.as_deref() == Some(part.id.as_str()) && !before.contains(f);
-            assert!(after.iter().any(|f| says_so(&f)), "{} without `{}`: {after:#?}", case.template.name, part.id);
         }
     }
 }
