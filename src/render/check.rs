@@ -67,6 +67,8 @@ enum Check {
     Message(fn(&Subject<'_>, &mut Vec<Found>)),
     /// The words of one part and nothing else: the same words are judged once for everybody.
     Part(fn(&PartText<'_>) -> Option<String>),
+    /// No rendered text: the laid-out page, everybody's wishes together, or the list's columns.
+    Elsewhere,
 }
 
 /// What a rule found: never a value of the person's.
@@ -124,7 +126,15 @@ impl Found {
     }
 }
 
-/// All rules of one message, by id.
+impl Rule {
+    /// What it found elsewhere than in a rendered text.
+    fn finding(&self, what: String) -> Finding {
+        let Self { id: rule, severity, source, is_confirmed, remedy, .. } = *self;
+        Finding { severity, rule, element: None, line: 0, what, source: source.to_owned(), is_confirmed, remedy }
+    }
+}
+
+/// All rules: those of a message, then those of what is no rendered text.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let all = [
         content::RULES,
@@ -135,6 +145,9 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         sms::RULES,
         privacy::RULES,
         contact::RULES,
+        outside::RULES,
+        coverage::RULES,
+        columns::RULES,
     ];
     all.into_iter().flatten()
 }
@@ -156,6 +169,7 @@ pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (place, rule) in rules().enumerate() {
         match rule.check {
             Check::Message(check) => check(subject, &mut found),
+            Check::Elsewhere => {}
             Check::Part(_) => found.extend(said.iter().flat_map(|(part, said)| of_part(subject, *part, place, said))),
         }
         findings.extend(found.drain(..).map(|f| {

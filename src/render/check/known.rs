@@ -107,7 +107,7 @@ impl Known {
 fn say(part: &PartText<'_>) -> Said {
     let of_parts = rules().enumerate().filter_map(|(place, rule)| match rule.check {
         Check::Part(check) => check(part).map(|what| (place, what)),
-        Check::Message(_) => None,
+        Check::Message(_) | Check::Elsewhere => None,
     });
     of_parts.collect()
 }

@@ -3,8 +3,10 @@
 mod abroad;
 mod asks;
 mod conditions;
+mod coverage;
 mod cuts;
 mod headings;
+mod elsewhere;
 mod odd;
 mod phones;
 mod values;
@@ -225,7 +227,7 @@ fn of(id: &str, (channel, content): (Channel, Content)) -> Case {
 
 #[test]
 fn every_rule_has_a_message_that_passes_and_one_that_fails() {
-    for rule in rules() {
+    for rule in rules().filter(|rule| !matches!(rule.check, Check::Elsewhere)) {
         let bad: Vec<&Bad> = BAD.iter().filter(|(id, ..)| *id == rule.id).collect();
         assert!(!bad.is_empty(), "{} has no failing message", rule.id);
         for (_, id, kind, spoil) in bad {
@@ -234,7 +236,9 @@ fn every_rule_has_a_message_that_passes_and_one_that_fails() {
             spoil(&mut case);
             assert!(ids(&run(&case)).contains(&rule.id), "{} finds nothing in a bad message: {:?}", rule.id, run(&case));
         }
-        assert!(!rule.remedy.is_empty() && !rule.says.is_empty() && !rule.source.is_empty());
+    }
+    for Rule { id, remedy, says, source, .. } in rules() {
+        assert!(!remedy.is_empty() && !says.is_empty() && !source.is_empty(), "{id}");
     }
 }
 
