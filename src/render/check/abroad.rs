@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 /// The words of one language.
 pub(super) struct Words {
-    language: &'static str,
+    pub language: &'static str,
     /// Nothing else travels with a notice.
     pub sells: Patterns,
     /// What a forger writes in a text message.
@@ -28,7 +28,7 @@ impl Words {
     }
 }
 
-static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
+pub(super) static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
     [
         Words::new(
             "de",

@@ -8,6 +8,7 @@ mod cuts;
 mod headings;
 mod elsewhere;
 mod odd;
+mod patterns;
 mod phones;
 mod values;
 

@@ -86,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
 /// Patterns that are looked for at once, and then one by one for their places.
 pub(super) struct Patterns {
     all: RegexSet,
-    each: Vec<Regex>,
+    pub each: Vec<Regex>,
 }
 
 impl Patterns {
@@ -124,7 +124,7 @@ fn html_name(subject: &Subject<'_>, found: &mut Vec<Found>) {
 }
 
 /// Words of the trade, whatever their case.
-static JARGON: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static JARGON: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\bexfiltrat\w*",
         r"\bthreat actors?\b",
@@ -159,7 +159,7 @@ fn vague(part: &PartText<'_>) -> Option<String> {
         .then(|| "`nature` only says that there was an incident".to_owned())
 }
 
-static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\bnewsletters?\b",
         r"\bunsubscribe\b",
@@ -182,7 +182,7 @@ fn marketing(subject: &Subject<'_>, found: &mut Vec<Found>) {
     abroad::of(subject).for_each(|words| note(subject, &words.sells, "words that sell", found));
 }
 
-static PRESSES: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static PRESSES: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\burgent(ly)?\b",
         r"\bimmediately\b",
@@ -205,7 +205,7 @@ fn presses(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
 }
 
-static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\[[^\]\n]{0,80}\]?",
         r"\bTB[CAD]\b",
