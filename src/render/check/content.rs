@@ -54,7 +54,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "C005",
         severity: Severity::Error,
         says: "a part stands twice",
-        source: "Duly: what is checked is what is read",
+        source: "UK GDPR Art. 34(2): each part once, so that what is checked is what is read",
         is_confirmed: true,
         remedy: "mark each part once for each language",
         check: Check::Message(doubled),
@@ -136,7 +136,8 @@ fn not_recommended(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
 }
 
-/// A part that stands twice could say two things, and only one would be approved in good faith.
+/// UK GDPR Art. 34(2) and law.md section 3 (each element present once): a part that stands twice could say two things, and only
+/// one would be approved in good faith.
 fn doubled(subject: &Subject<'_>, found: &mut Vec<Found>) {
     for (index, part) in subject.message.parts.iter().enumerate() {
         let before = &subject.message.parts[..index];

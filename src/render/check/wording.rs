@@ -13,7 +13,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "C020",
         severity: Severity::Error,
         says: "a placeholder was not filled in",
-        source: "Duly: what is approved is what is read",
+        source: "UK GDPR Art. 34(2), 12(1): clear and plain language; what is approved is what is read",
         is_confirmed: true,
         remedy: "give the field a value, or take it out of the template",
         check: Check::Message(placeholder),
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "C021",
         severity: Severity::Error,
         says: "a character is printed as its HTML name",
-        source: "Duly: a message reads as it was written",
+        source: "UK GDPR Art. 12(1), 5(1)(d): intelligible, and with the right name",
         is_confirmed: true,
         remedy: "write the character itself in the list or the text",
         check: Check::Message(html_name),
@@ -108,7 +108,8 @@ static PLACEHOLDERS: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[r"\{\{|\}\}", r"\$\{", r"<<|>>", r"%[sd]\b", r"__\w+__", r"\bundefined\b", r"\bnull\b", r"(?-i:\bNaN\b)"])
 });
 
-/// A template engine, a mail merge or a program left something.
+/// UK GDPR Art. 34(2), 12(1) and law.md section 3 (no unresolved variable): a template engine, a mail merge or a program left
+/// something, and the part says less than was approved.
 fn placeholder(subject: &Subject<'_>, found: &mut Vec<Found>) {
     note(subject, &PLACEHOLDERS, "a placeholder was not filled in", found);
 }
@@ -116,7 +117,8 @@ fn placeholder(subject: &Subject<'_>, found: &mut Vec<Found>) {
 static HTML_NAMES: LazyLock<Patterns> =
     LazyLock::new(|| Patterns::new(&[r"&(amp|lt|gt|quot|apos|nbsp|#\d{1,5}|#x[0-9a-f]{1,4});"]));
 
-/// `O&#39;Brien` tells a reader that nobody looked. An email's HTML part is made from the checked text.
+/// UK GDPR Art. 12(1), 5(1)(d) and law.md sections 2.4 (A1) and 9: `O&#39;Brien` is nobody's name, and no text is HTML, an
+/// email's neither.
 fn html_name(subject: &Subject<'_>, found: &mut Vec<Found>) {
     for hit in HTML_NAMES.find(subject.reading.plain()) {
         found.push(Found::at(subject, hit.start(), ""));
@@ -220,7 +222,8 @@ pub(super) static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-/// Whatever was left of somebody's template, in the words of the incident.
+/// UODO, Bank Millennium (GDPR Art. 34(2), law.md section 0): a notice without its content is no notice. Whatever was left of
+/// somebody's template, in the words of the incident.
 fn sample(subject: &Subject<'_>, found: &mut Vec<Found>) {
     note(subject, &SAMPLES, "sample wording", found);
 }
