@@ -4,7 +4,7 @@ use crate::{Entry, scaled};
 use duly::config::ProfileFile;
 use duly::model::contact::{PersonRecord, RawPerson};
 use duly::model::state::{Channel, Content};
-use duly::render::check::{Report, Rules};
+use duly::render::check::{Place, Report, Rules};
 use duly::render::message::{Composer, Setting};
 use duly::render::{Template, TemplateSet, Want};
 use std::path::Path;
@@ -49,7 +49,8 @@ fn timed(ground: &Ground, template: &Template, reads: bool) -> f64 {
                     let code = "KXRB-72WQ";
                     let message = ground.composer.compose(&ground.setting, person, code, template).unwrap();
                     if reads {
-                        report.add(Uuid::nil(), ground.rules.check(&ground.setting, person, code, template, &message));
+                        let found = ground.rules.check(&ground.setting, person, code, template, &message);
+                        report.add(Uuid::nil(), found.into_iter().map(|finding| (Place::of(template), finding)));
                     }
                 }
                 assert!(!report.has_errors(), "{:?}", report.lines().next());

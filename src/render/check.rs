@@ -4,13 +4,16 @@
 //! statute or source; profiles say which parts are demanded. Nothing here guesses: no language model, no network.
 
 mod abroad;
+mod asks;
 mod columns;
+mod conditional;
 mod known;
 mod contact;
 mod content;
 mod coverage;
 mod form;
 mod outside;
+mod phone;
 mod privacy;
 pub mod readability;
 mod reading;
@@ -64,6 +67,8 @@ enum Check {
     Message(fn(&Subject<'_>, &mut Vec<Found>)),
     /// The words of one part and nothing else: the same words are judged once for everybody.
     Part(fn(&PartText<'_>) -> Option<String>),
+    /// No rendered text: the laid-out page, everybody's wishes together, or the list's columns.
+    Elsewhere,
 }
 
 /// What a rule found: never a value of the person's.
@@ -121,11 +126,30 @@ impl Found {
     }
 }
 
-/// All rules of one message, by id.
+impl Rule {
+    /// What it found elsewhere than in a rendered text.
+    fn finding(&self, what: String) -> Finding {
+        let Self { id: rule, severity, source, is_confirmed, remedy, .. } = *self;
+        Finding { severity, rule, element: None, line: 0, what, source: source.to_owned(), is_confirmed, remedy }
+    }
+}
+
+/// All rules: those of a message, then those of what is no rendered text.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [content::RULES, form::RULES, wording::RULES, readability::RULES, sms::RULES, privacy::RULES, contact::RULES]
-        .into_iter()
-        .flatten()
+    let all = [
+        content::RULES,
+        conditional::RULES,
+        form::RULES,
+        wording::RULES,
+        readability::RULES,
+        sms::RULES,
+        privacy::RULES,
+        contact::RULES,
+        outside::RULES,
+        coverage::RULES,
+        columns::RULES,
+    ];
+    all.into_iter().flatten()
 }
 
 /// SHA-256 over the table of rules: what a plan says that its messages were read by.
@@ -145,6 +169,7 @@ pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (place, rule) in rules().enumerate() {
         match rule.check {
             Check::Message(check) => check(subject, &mut found),
+            Check::Elsewhere => {}
             Check::Part(_) => found.extend(said.iter().flat_map(|(part, said)| of_part(subject, *part, place, said))),
         }
         findings.extend(found.drain(..).map(|f| {

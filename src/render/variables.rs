@@ -36,12 +36,38 @@ pub fn lint(source: &str, channel: Channel, path: &Path) -> Result<Vec<Variable>
     }
     let compiled = Template::compile(source)
         .map_err(|e| invalid(e.pos().map_or((1, 1), |(line, column)| (line, column)), e.reason().to_string()))?;
+    if let Some((at, sign)) = markup(source).filter(|_| channel != Channel::Sms) {
+        return Err(invalid(place(source, at), code(sign)));
+    }
     let mut walk = Walk { channel, variables: Vec::new(), fault: None };
     walk.template(&compiled, &mut Vec::new());
     match walk.fault {
         Some((at, what)) => Err(invalid(at, what)),
         None => Ok(walk.variables),
     }
+}
+
+/// The first sign of markup outside of all braces, looked for in the source: the engine tells places behind the space that a
+/// text begins with.
+fn markup(source: &str) -> Option<(usize, char)> {
+    let mut at = 0;
+    loop {
+        let rest = &source[at..];
+        let text = rest.find("{{").unwrap_or(rest.len());
+        if let Some((found, sign)) = rest[..text].char_indices().find(|(_, c)| MARKUP.contains(c)) {
+            return Some((at + found, sign));
+        }
+        let braces = &rest[text..];
+        let is_comment = braces.starts_with("{{!--") || braces.starts_with("{{~!--");
+        let comment = braces.find("--}}").filter(|_| is_comment).map(|end| end + 4);
+        at += text + comment.or_else(|| braces.find("}}").map(|end| end + 2))?;
+    }
+}
+
+fn code(sign: char) -> String {
+    format!(
+        "`{sign}` begins markup in which a value could become code; write headings with `=`, lists with `-`, emphasis with `*`"
+    )
 }
 
 /// Line and column of a byte, from 1.
@@ -86,12 +112,10 @@ impl Walk {
         }
     }
 
+    /// What the engine prints counts, wherever the source seems to have it.
     fn text(&mut self, text: &str, at: (usize, usize)) {
-        let Some((index, sign)) = text.char_indices().find(|(_, c)| MARKUP.contains(c)) else { return };
-        if self.channel != Channel::Sms {
-            let (line, column) = place(text, index);
-            let at = (at.0 + line - 1, if line == 1 { at.1 + column - 1 } else { column });
-            self.fail(at, format!("`{sign}` begins markup in which a value could become code; write headings with `=`, lists with `-`, emphasis with `*`"));
+        if let Some(sign) = text.chars().find(|c| MARKUP.contains(c) && self.channel != Channel::Sms) {
+            self.fail(at, code(sign));
         }
     }
 
@@ -155,5 +179,101 @@ fn known(name: &str) -> Option<bool> {
         (true, _) if is_language => Some(false),
         (_, true) if is_language => Some(true),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// What is said of a template, with its line and column.
+    fn said(source: &str, channel: Channel) -> Option<(usize, usize, String)> {
+        match lint(source, channel, Path::new("letter.en.hbs")) {
+            Ok(_) => None,
+            Err(RenderError::Invalid { line, column, what, .. }) => Some((line, column, what)),
+            Err(other) => Some((0, 0, other.to_string())),
+        }
+    }
+
+    const MARKUP_SAID: &str = "begins markup in which a value could become code";
+
+    #[test]
+    fn a_sign_that_begins_markup_is_refused_where_it_stands() {
+        assert_eq!(MARKUP.iter().collect::<String>(), "#$`\\@<>~");
+        for (text, column, sign) in [
+            ("Dear #text(\"{{person.name}}\"),", 6, '#'),
+            ("#text(\"{{person.name}}\")", 1, '#'),
+            ("Dear ${{person.name}}$,", 6, '$'),
+            ("Dear `{{person.name}}`,", 6, '`'),
+            ("Dear \\u{1f4a9} {{person.name}},", 6, '\\'),
+            ("Dear @{{person.name}},", 6, '@'),
+            ("Dear <{{person.name}}>,", 6, '<'),
+            ("Dear {{person.name}}>,", 21, '>'),
+            ("Dear~{{person.name}},", 5, '~'),
+            ("Siân, dear {{person.name}} and #x", 32, '#'),
+            ("{{!-- #1 }} $2 --}}{{! ~ }}   #x", 31, '#'),
+        ] {
+            for channel in [Channel::Letter, Channel::Email] {
+                let (line, at, what) = said(&format!("{{{{!-- content = full --}}}}\nHello.\n\n{text}\nBye."), channel).unwrap();
+                assert_eq!((line, at), (4, column), "{text}: {what}");
+                assert!(what.starts_with(&format!("`{sign}` {MARKUP_SAID}")), "{text}: {what}");
+                let behind = said(&format!("{{{{person.name}}}}\n\n {text}\nBye."), channel).map(|(line, at, _)| (line, at));
+                assert_eq!(behind, Some((3, column + 1)), "behind a value: {text}");
+                // In a block, and on the line behind one.
+                let block = format!(
+                    "{{{{#if incident.dates}}}}\nOn a day.\n{{{{/if}}}}\n{{{{#element \"nature\"}}}}\n{text}\n{{{{/element}}}}"
+                );
+                let (line, at, what) = said(&block, channel).unwrap();
+                assert_eq!((line, at), (5, column), "in a block: {text}: {what}");
+            }
+            // A text message is no markup: its signs are signs.
+            assert_eq!(said(text, Channel::Sms), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unescaped_value_is_refused_in_every_channel() {
+        for (text, column) in [("Dear {{{person.name}}},", 6), ("Dear {{&person.name}},", 6), ("{{~{person.name}~}}", 1)] {
+            for channel in [Channel::Letter, Channel::Email, Channel::Sms] {
+                let found = said(&format!("{{{{!-- content = full --}}}}\n\n{text}"), channel);
+                assert_eq!(found, Some((3, column, "an unescaped value".to_owned())), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_no_part_and_no_question_is_refused_where_it_stands() {
+        for (text, column, what) in [
+            ("Dear {{person.name}} {{#each people}}x{{/each}}", 22, "there is no block `each`"),
+            ("{{#unless incident.dates}}x{{/unless}}", 1, "there is no block `unless`"),
+            ("{{#with person}}x{{/with}}", 1, "there is no block `with`"),
+            ("{{#if (eq person.name \"x\")}}x{{/if}}", 1, "there is no block `if` of this form"),
+            ("{{#if incident.secret}}x{{/if}}", 1, "there is no field `incident.secret`"),
+            ("{{#element nature}}x{{/element}}", 1, "there is no block `element` of this form"),
+            ("{{#element \"gossip\"}}x{{/element}}", 1, "`gossip` is no part of a message"),
+            ("It is {{lookup person \"name\"}}.", 7, "there is no function `lookup`"),
+            ("It is {{incident.secret}}.", 7, "there is no field `incident.secret`"),
+            ("It is {{incident.dates}}.", 7, "`incident.dates` may be absent"),
+            ("It is {{> partial}}.", 7, "only values, `{{#element}}`, `{{#if}}` and comments are allowed"),
+        ] {
+            let (line, at, said) = said(&format!("{{{{!-- content = full --}}}}\n\n{text}\n"), Channel::Letter).unwrap();
+            assert!(said.starts_with(what), "{text}: {said}");
+            assert_eq!((line, at), (3, column), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_refused_in_its_line() {
+        for text in ["{{#element \"nature\"}}x", "{{#if incident.dates}}x", "{{person.name", "x{{/element}}"] {
+            let (line, column, what) = said(&format!("{{{{!-- content = full --}}}}\n\n{text}"), Channel::Letter).unwrap();
+            assert!((3..=4).contains(&line) && column > 0, "{text}: {line}:{column}: {what}");
+        }
+    }
+
+    #[test]
+    fn headings_lists_and_emphasis_are_markup_that_anybody_may_write() {
+        let source = "== A heading\n- one *strong* word\n- another\n1. first\n_{{person.name}}_ & more: 50 % (a/b) [c] =\"d\"";
+        assert_eq!(said(source, Channel::Letter), None);
     }
 }

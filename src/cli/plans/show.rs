@@ -206,13 +206,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     checked(&body).into_iter().for_each(|words| row("checked", words));
     not_measured(&languages(&texts)).into_iter().for_each(|words| row("not measured", words));
-    for warning in body.get("check").and_then(Value::as_array).into_iter().flatten() {
-        let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
-        // Plans from before a reason was given for each say the rule alone.
-        let place = if warning.get("accept").is_some() { "/accept" } else { "/rule" };
-        let (named, what, reason) = (text_at(warning, place), text_at(warning, "/what"), text_at(warning, "/reason"));
-        row("accepted", format!("{named}, {what}, {}: {reason}", count(people, "person", "people")));
-    }
+    accepted(&body).into_iter().for_each(|words| row("accepted", words));
     match (body.pointer("/parts/sms"), Quiet::of_plan(&body)) {
         (None, _) => {}
         (Some(_), Some(quiet)) => row("at night", format!("text messages wait from {quiet}, by the clock where each person is")),
@@ -233,6 +227,19 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
     }
     row("hash", hex::encode(&plan.hash));
     Ok(format!("{}\n{}", Paint::stdout().strong(&heading(incident, plan, &approvals)), table(&rows, &[])))
+}
+
+/// Warnings of the check that somebody gave a reason for.
+fn accepted(body: &Value) -> Vec<String> {
+    let warnings = body.get("check").and_then(Value::as_array).into_iter().flatten();
+    let said = |warning: &Value| {
+        let people = warning.get("people").and_then(Value::as_i64).unwrap_or(0);
+        // Plans from before a reason was given for each say the rule alone.
+        let place = if warning.get("accept").is_some() { "/accept" } else { "/rule" };
+        let (named, what, reason) = (text_at(warning, place), text_at(warning, "/what"), text_at(warning, "/reason"));
+        format!("{named}, {what}, {}: {reason}", count(people, "person", "people"))
+    };
+    warnings.map(said).collect()
 }
 
 /// People for whom no message could be made, and where they are named.

@@ -2,37 +2,33 @@
 //! languages alone, where an English word may be another one. Letters beyond ASCII are `.` here.
 
 use super::Subject;
-use super::wording::{Patterns, pattern};
-use regex::bytes::Regex;
+use super::asks::Asking;
+use super::wording::Patterns;
 use std::sync::LazyLock;
 
 /// The words of one language.
 pub(super) struct Words {
-    language: &'static str,
+    pub language: &'static str,
     /// Nothing else travels with a notice.
     pub sells: Patterns,
     /// What a forger writes in a text message.
     pub presses: Patterns,
-    /// A demand for a secret or for data, within one sentence.
-    pub asks: Regex,
-    /// What makes such a sentence a warning.
-    pub denies: Regex,
+    /// A demand for a secret or for data, within one sentence, and what makes it a warning.
+    pub asking: Asking,
 }
 
 impl Words {
-    fn new(language: &'static str, sells: &[&str], presses: &[&str], asks: [&str; 2], denies: &str) -> Self {
-        let [verbs, secrets] = asks;
+    fn new(language: &'static str, sells: &[&str], presses: &[&str], asks: [&str; 2], [denies, turns]: [&str; 2]) -> Self {
         Self {
             language,
             sells: Patterns::new(sells),
             presses: Patterns::new(presses),
-            asks: pattern(&format!(r"\b({verbs})\b[^.!?]{{0,40}}\b({secrets})")),
-            denies: pattern(&format!(r"\b({denies})\b")),
+            asking: Asking::new(asks, denies, &format!(r"\b(?:{turns})\s+$")),
         }
     }
 }
 
-static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
+pub(super) static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
     [
         Words::new(
             "de",
@@ -47,7 +43,7 @@ static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
                 r"antworten|senden|schicken|geben Sie|nennen Sie|best.tigen|teilen Sie",
                 r"Passwort|Kennwort|PIN\b|TAN\b|Bankdaten|Kontonummer|Kartennummer|Geburtsdatum",
             ],
-            "nie|niemals|nicht|keine?[mnrs]?|niemand",
+            ["nie|niemals|nicht|keine?[mnrs]?|niemand", "und|aber|sondern|bitte|bevor|bis"],
         ),
         Words::new(
             "fr",
@@ -62,7 +58,7 @@ static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
                 r"r.pondez|envoyez|saisissez|confirmez|donnez|communiquez|indiquez",
                 r"mots? de passe|codes? (PIN|confidentiel|secret)|coordonn.es bancaires|num.ro de (carte|compte)|date de naissance",
             ],
-            "jamais|ne|n'|pas|aucune?",
+            ["jamais|ne|n'|pas|aucune?", "et|mais|puis|veuillez"],
         ),
         Words::new(
             "es",
@@ -77,7 +73,7 @@ static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
                 r"responda|env.e|introduzca|confirme|facilite|indique|proporcione",
                 r"contrase.a|PIN\b|datos bancarios|n.mero de (tarjeta|cuenta)|fecha de nacimiento",
             ],
-            "nunca|no|jam.s|nadie",
+            ["nunca|no|jam.s|nadie", "y|pero|por favor"],
         ),
         Words::new(
             "pl",
@@ -87,7 +83,7 @@ static ALL: LazyLock<[Words; 4]> = LazyLock::new(|| {
                 r"poda.|podaj|wys.a.|wy.lij|potwierdzi.|potwierd.|wpisa.|wpisz",
                 r"has.[oa]\b|PIN\b|dane bankowe|numer (karty|konta)|dat. urodzenia|PESEL\b",
             ],
-            "nie|nigdy|nikt",
+            ["nie|nigdy|nikt", "i|ale|prosz."],
         ),
     ]
 });

@@ -1,6 +1,6 @@
 //! Columns that templates name, held against what people's lists have.
 
-use super::{Finding, Severity};
+use super::{Check, Finding, Rule, Severity};
 use crate::model::contact::PersonRecord;
 use crate::render::Template;
 use std::collections::BTreeMap;
@@ -12,17 +12,20 @@ pub fn lacking(template: &Template, person: &PersonRecord) -> Vec<Finding> {
     missing.map(|(name, (_, line))| finding(name, *line)).collect()
 }
 
+pub(super) const RULES: &[Rule] = &[LACKING];
+
+const LACKING: Rule = Rule {
+    id: "C020",
+    severity: Severity::Error,
+    says: "a column of the list is printed, and somebody has none",
+    source: "Duly: what is not known is not printed as if it were",
+    is_confirmed: true,
+    remedy: "guard it in the template with `{{#if person.…}}…{{/if}}`, or import the list with a column of that name (`--map`)",
+    check: Check::Elsewhere,
+};
+
 fn finding(name: &str, line: usize) -> Finding {
-    Finding {
-        rule: "C020",
-        severity: Severity::Error,
-        element: None,
-        line,
-        what: format!("`person.{name}` is used, and there are people who have none"),
-        source: "Duly: what is not known is not printed as if it were".to_owned(),
-        is_confirmed: true,
-        remedy: "guard it in the template with `{{#if person.…}}…{{/if}}`, or import the list with a column of that name (`--map`)",
-    }
+    Finding { line, ..LACKING.finding(format!("`person.{name}` is used, and there are people who have none")) }
 }
 
 /// How many people have a value in each column of their list.

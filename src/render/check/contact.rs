@@ -5,7 +5,6 @@ use super::wording::pattern;
 use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::profile::Demand;
 use crate::model::state::Content;
-use crate::render::words;
 use regex::bytes::Regex;
 use std::sync::LazyLock;
 
@@ -26,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "GDPR Art. 12(5); NCSC guidance on breach messages",
         is_confirmed: true,
         remedy: "use a freephone or ordinary number and publish it: `phones` under `[published]`",
-        check: Check::Message(phone),
+        check: Check::Message(super::phone::phone),
     },
     Rule {
         id: "C090",
@@ -66,11 +65,13 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// How the name of a machine may end that stands alone in a text: those of the laws' countries, and those that forgers like.
+pub(super) const DOMAIN_ENDS: &str = "uk|com|org|net|gov|police|wales|cymru|scot|eu|info|ly|co|gl|me|io|ie|us|ca|au|de|fr|es|pl|it|nl|be|at|pt|se|dk|fi|gr|ro|cz|hu|sk|bg|hr|si|ee|lv|lt|lu|mt|cy|ch|link|xyz|online|site|app|dev|top|biz|click|live|help|support|shop|cc|tk";
 /// Names of machines wherever they may stand: behind a scheme, `www.` or `@` whatever they end in, alone by their end.
 static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"https?://(?:[^\s/@]*@)?[^\s/?#:,;()<>\[\]*"']+|(?:\bwww\.|@)[a-z0-9][a-z0-9.-]*\.[a-z]{2,24}\b|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:uk|com|org|net|gov|police|wales|cymru|scot|eu|info|ly|co|gl|me|io|ie|us|ca|au|de|fr|es|pl|it|nl|be|at|pt|se|dk|fi|gr|ro|cz|hu|sk|bg|hr|si|ee|lv|lt|lu|mt|cy|ch|link|xyz|online|site|app|dev|top|biz|click|live|help|support|shop|cc|tk)\b"#,
-    )
+    pattern(&format!(
+        r#"https?://(?:[^\s/@]*@)?[^\s/?#:,;()<>\[\]*"']+|(?:\bwww\.|@)[a-z0-9][a-z0-9.-]*\.[a-z]{{2,24}}\b|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{DOMAIN_ENDS})\b"#
+    ))
 });
 
 /// P1: links and addresses lead to the controller's own, registered domains, or to an authority that it published.
@@ -97,44 +98,6 @@ fn host(text: &str) -> &str {
     name.rsplit('@').next().unwrap_or(name).trim_end_matches('.')
 }
 
-static PHONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\+|\b0|\b1[ -]?8|\()[\d ()./-]{6,}\d\b"));
-/// Numbers that cost more than a call, by how they begin in the country: the same digits are a town's elsewhere.
-fn premium(profile: &str) -> &'static [&'static str] {
-    match words::region(profile) {
-        Some("GB") => &["084", "087", "09", "070", "118"],
-        Some("US" | "CA") => &["900", "976"],
-        Some("AU") => &["190"],
-        _ => &["0900"],
-    }
-}
-
-/// F5 and P1: a number in a notice is published beforehand, and calling it is free or an ordinary call.
-fn phone(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let plain = subject.reading.plain();
-    for hit in PHONE.find_iter(plain.as_bytes()) {
-        let digits = national(&plain[hit.range()]);
-        // Dates such as 01.02.2026 are no numbers.
-        if !(9..=15).contains(&digits.len()) {
-            continue;
-        }
-        if premium(&subject.profile.id).iter().any(|start| digits.starts_with(start)) {
-            found.push(Found::at(subject, hit.start(), "a number that costs the caller"));
-        } else if !subject.known.has_phone(&digits) {
-            found.push(Found::at(subject, hit.start(), "a telephone number that was not published"));
-        }
-    }
-}
-
-/// Digits as dialled in the country, for the United Kingdom and North America.
-pub(super) fn national(number: &str) -> String {
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    match (number.trim_start().starts_with('+'), digits.strip_prefix("44"), digits.strip_prefix('1')) {
-        (true, Some(rest), _) => format!("0{}", rest.trim_start_matches('0')),
-        (_, _, Some(rest)) if rest.len() == 10 => rest.to_owned(),
-        _ => digits,
-    }
-}
-
 static REACHES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\d[\d ()-]{6,}\d|\S+@\S+\.\S+|\bwww\.|https?://|\b[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}\b|\b\d{5}(-\d{4})?\b|\b\d{2}-\d{3}\b",
@@ -158,11 +121,15 @@ fn unreachable(part: &PartText<'_>) -> Option<String> {
     is_cut_off.then(|| format!("`{}` has no telephone number, email, page or address", part.id))
 }
 
-/// P2, P3: a code that stands in the message, and words that say how to check it.
+/// P2, P3: a code that stands in the message, and words that say how to check it, for the readers of each language: in an
+/// alert too.
 fn unverifiable(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let demands = subject.profile.element("how_to_check_real").map(|rule| rule.demand);
-    if demands == Some(Demand::Required) && subject.message.parts_of("how_to_check_real").next().is_none() {
-        found.push(Found::element("how_to_check_real", 0, "it does not say how to check that it is real").by(subject.profile));
+    for (id, what) in [("how_to_check_real", "how to check that it is real"), ("ref_code", "which code to give")] {
+        let demands = subject.profile.element(id).map(|rule| rule.demand);
+        let is_missing = subject.languages.iter().any(|language| subject.parts(id, language).next().is_none());
+        if demands == Some(Demand::Required) && is_missing {
+            found.push(Found::element(id, 0, format!("it does not say {what}")).by(subject.profile));
+        }
     }
     if !subject.message.text.contains(subject.reference_code) {
         found.push(Found::element("ref_code", 0, "the reference code is not in the text"));

@@ -54,7 +54,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "C005",
         severity: Severity::Error,
         says: "a part stands twice",
-        source: "Duly: what is checked is what is read",
+        source: "UK GDPR Art. 34(2): each part once, so that what is checked is what is read",
         is_confirmed: true,
         remedy: "mark each part once for each language",
         check: Check::Message(doubled),
@@ -72,11 +72,13 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether a rule's condition holds for this incident.
 pub(super) fn applies(subject: &Subject<'_>, rule: &ElementRule) -> bool {
-    let exposed = rule.when_exposed.is_empty() || rule.when_exposed.iter().any(|kind| subject.facts.exposed.contains(kind));
+    let is_exposed = |kind: &String| subject.facts.exposed.iter().any(|own| own.eq_ignore_ascii_case(kind));
+    let exposed = rule.when_exposed.is_empty() || rule.when_exposed.iter().any(is_exposed);
     exposed && (!rule.when_source || subject.facts.is_source)
 }
 
-fn demanded<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a ElementRule> {
+/// What the profile demands of this message.
+pub(super) fn demanded<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a ElementRule> {
     subject.profile.elements.iter().filter(move |rule| {
         let demands = match rule.demand {
             Demand::Required => true,
@@ -134,7 +136,8 @@ fn not_recommended(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
 }
 
-/// A part that stands twice could say two things, and only one would be approved in good faith.
+/// UK GDPR Art. 34(2) and law.md section 3 (each element present once): a part that stands twice could say two things, and only
+/// one would be approved in good faith.
 fn doubled(subject: &Subject<'_>, found: &mut Vec<Found>) {
     for (index, part) in subject.message.parts.iter().enumerate() {
         let before = &subject.message.parts[..index];

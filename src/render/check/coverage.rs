@@ -1,6 +1,6 @@
 //! Language × format × channel × profile: everybody has a template, or the gap is named.
 
-use super::{Finding, Place, Severity};
+use super::{Check, Finding, Place, Rule, Severity};
 use crate::model::contact::PersonRecord;
 use crate::model::state::{Channel, Content};
 use crate::model::texts::Facts;
@@ -64,12 +64,27 @@ fn lives_in_wales(person: &PersonRecord) -> bool {
         })
 }
 
-/// `SY23 2AX` → `SY`, 23.
+/// `Aberystwyth SY23 2AX` → `SY`, 23.
 fn split_postcode(line: &str) -> Option<(String, u32)> {
-    let outward = line.trim().to_uppercase().split_whitespace().next()?.to_owned();
+    let line = line.trim().to_uppercase();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (inward, rest) = words.split_last()?;
+    let outward = match rest.last() {
+        Some(outward) if is_inward(inward) => outward,
+        // Written in one, or only its first half.
+        _ => inward
+            .split_at_checked(inward.len().saturating_sub(3))
+            .filter(|(_, end)| is_inward(end))
+            .map_or(*inward, |(begin, _)| begin),
+    };
     let area: String = outward.chars().take_while(char::is_ascii_alphabetic).collect();
     let district: String = outward[area.len()..].chars().take_while(char::is_ascii_digit).collect();
     ((1..=2).contains(&area.len())).then_some((area, district.parse().ok()?))
+}
+
+/// `2AX`.
+fn is_inward(word: &str) -> bool {
+    matches!(word.as_bytes(), [digit, letters @ ..] if digit.is_ascii_digit() && letters.len() == 2 && letters.iter().all(u8::is_ascii_alphabetic))
 }
 
 /// Collects wishes, so that each gap is named once with the people behind it.
@@ -89,32 +104,48 @@ impl Coverage {
     }
 }
 
+pub(super) const RULES: &[Rule] = &[NO_LANGUAGE, NO_WELSH, NO_FORMAT];
+
+const NO_LANGUAGE: Rule = Rule {
+    id: "C070",
+    severity: Severity::Error,
+    says: "there is no template in a person's language",
+    source: "UK GDPR Art. 34(2), 12(1)",
+    is_confirmed: true,
+    remedy: "write a template in this language and have it reviewed; drafts lie in templates/drafts",
+    check: Check::Elsewhere,
+};
+const NO_WELSH: Rule = Rule {
+    id: "C071",
+    severity: Severity::Error,
+    says: "there is no template in Welsh beside English",
+    source: "SI 2023/1041 standards 3 to 5",
+    is_confirmed: true,
+    remedy: "write a template that holds English and Welsh in one document, reviewed by a Welsh speaker",
+    check: Check::Elsewhere,
+};
+const NO_FORMAT: Rule = Rule {
+    id: "C072",
+    severity: Severity::Error,
+    says: "there is no template in a person's accessible format",
+    source: "Equality Act 2010 s.20(6), s.29; Osman v DWP",
+    is_confirmed: false,
+    remedy: "write a template of this format, or tell these people by hand and mark them so",
+    check: Check::Elsewhere,
+};
+
 /// C070 language, C071 Welsh beside English, C072 an accessible format: never silently another one.
 fn gap(templates: &TemplateSet, wish: &Wish) -> Finding {
     let standard = Want { format: "standard", ..wish.want() };
-    let what = format!(
+    let rule = if templates.find(standard).is_ok() {
+        NO_FORMAT
+    } else if wish.language.split('+').any(|language| language == "cy") {
+        NO_WELSH
+    } else {
+        NO_LANGUAGE
+    };
+    rule.finding(format!(
         "there is no {} in `{}`, format `{}`, under `{}`, that says everything it must ({})",
         wish.channel, wish.language, wish.format, wish.profile, wish.content
-    );
-    let (rule, source, remedy) = if templates.find(standard).is_ok() {
-        (
-            "C072",
-            "Equality Act 2010 s.20(6), s.29; Osman v DWP",
-            "write a template of this format, or tell these people by hand and mark them so",
-        )
-    } else if wish.language.split('+').any(|language| language == "cy") {
-        (
-            "C071",
-            "SI 2023/1041 standards 3 to 5",
-            "write a template that holds English and Welsh in one document, reviewed by a Welsh speaker",
-        )
-    } else {
-        (
-            "C070",
-            "UK GDPR Art. 34(2), 12(1)",
-            "write a template in this language and have it reviewed; drafts lie in templates/drafts",
-        )
-    };
-    let is_confirmed = rule != "C072";
-    Finding { rule, severity: Severity::Error, element: None, line: 0, what, source: source.to_owned(), is_confirmed, remedy }
+    ))
 }

@@ -1,9 +1,10 @@
 //! What is the same for everybody who is told under one profile: made once, before anybody's message is read.
 
-use super::contact::national;
+use super::phone::national;
 use super::readability::is_english;
 use super::{Check, Subject, rules};
 use crate::model::texts::Published;
+use crate::render::words;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -52,11 +53,12 @@ struct Judged {
 }
 
 impl Known {
-    /// Of what a controller published.
-    pub fn of(published: &Published) -> Self {
+    /// Of what a controller published, for people under a profile.
+    pub fn of(published: &Published, profile: &str) -> Self {
+        let region = words::region(profile);
         Self {
             domains: published.domains.iter().map(|domain| domain.to_lowercase()).collect(),
-            phones: published.phones.iter().map(|phone| national(phone)).collect(),
+            phones: published.phones.iter().map(|phone| national(phone, region)).collect(),
             ..Self::default()
         }
     }
@@ -105,7 +107,7 @@ impl Known {
 fn say(part: &PartText<'_>) -> Said {
     let of_parts = rules().enumerate().filter_map(|(place, rule)| match rule.check {
         Check::Part(check) => check(part).map(|what| (place, what)),
-        Check::Message(_) => None,
+        Check::Message(_) | Check::Elsewhere => None,
     });
     of_parts.collect()
 }

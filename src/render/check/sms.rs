@@ -1,5 +1,6 @@
 //! Rules of channels: no links in a text message, a sender that readers can know.
 
+use super::contact::DOMAIN_ENDS;
 use super::wording::pattern;
 use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::contact::email::is_address;
@@ -55,11 +56,8 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-static LINK: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"\bhttps?://|\bwww\.|\b[a-z0-9-]+(\.[a-z0-9-]+)*\.(uk|com|org|net|gov|police|wales|cymru|eu|info|ly|co|gl|me|io|link|de|fr|es|pl|it|nl|be|at|pt|se|dk|fi|ie)\b(/\S*)?",
-    )
-});
+static LINK: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&format!(r"\bhttps?://|\bwww\.|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{DOMAIN_ENDS})\b(?:/\S*)?")));
 
 /// NCSC and the GOV.UK Service Manual: readers are told not to follow links in messages about a breach.
 fn link(subject: &Subject<'_>, found: &mut Vec<Found>) {

@@ -68,7 +68,7 @@ impl Rules {
     /// The rules of an incident under a profile.
     pub fn of(texts: &Value, profile: Profile) -> Self {
         let published = table(texts, "published");
-        Self { profile, facts: table(texts, "facts"), known: Known::of(&published), published }
+        Self { facts: table(texts, "facts"), known: Known::of(&published, &profile.id), published, profile }
     }
 
     /// Checks one message of a person by every rule.

@@ -13,7 +13,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "C020",
         severity: Severity::Error,
         says: "a placeholder was not filled in",
-        source: "Duly: what is approved is what is read",
+        source: "UK GDPR Art. 34(2), 12(1): clear and plain language; what is approved is what is read",
         is_confirmed: true,
         remedy: "give the field a value, or take it out of the template",
         check: Check::Message(placeholder),
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "C021",
         severity: Severity::Error,
         says: "a character is printed as its HTML name",
-        source: "Duly: a message reads as it was written",
+        source: "UK GDPR Art. 12(1), 5(1)(d): intelligible, and with the right name",
         is_confirmed: true,
         remedy: "write the character itself in the list or the text",
         check: Check::Message(html_name),
@@ -60,8 +60,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "it asks for a secret or for data",
         source: "NCSC guidance on breach messages",
         is_confirmed: true,
-        remedy: "never ask for data in a notice: a forger would",
-        check: Check::Message(asks),
+        remedy: "never ask for data in a notice: a forger would; a warning says `never` or `not` in the same clause as what is asked for",
+        check: Check::Message(super::asks::asks),
     },
     Rule {
         id: "C054",
@@ -86,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
 /// Patterns that are looked for at once, and then one by one for their places.
 pub(super) struct Patterns {
     all: RegexSet,
-    each: Vec<Regex>,
+    pub each: Vec<Regex>,
 }
 
 impl Patterns {
@@ -108,7 +108,8 @@ static PLACEHOLDERS: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[r"\{\{|\}\}", r"\$\{", r"<<|>>", r"%[sd]\b", r"__\w+__", r"\bundefined\b", r"\bnull\b", r"(?-i:\bNaN\b)"])
 });
 
-/// A template engine, a mail merge or a program left something.
+/// UK GDPR Art. 34(2), 12(1) and law.md section 3 (no unresolved variable): a template engine, a mail merge or a program left
+/// something, and the part says less than was approved.
 fn placeholder(subject: &Subject<'_>, found: &mut Vec<Found>) {
     note(subject, &PLACEHOLDERS, "a placeholder was not filled in", found);
 }
@@ -116,7 +117,8 @@ fn placeholder(subject: &Subject<'_>, found: &mut Vec<Found>) {
 static HTML_NAMES: LazyLock<Patterns> =
     LazyLock::new(|| Patterns::new(&[r"&(amp|lt|gt|quot|apos|nbsp|#\d{1,5}|#x[0-9a-f]{1,4});"]));
 
-/// `O&#39;Brien` tells a reader that nobody looked. An email's HTML part is made from the checked text.
+/// UK GDPR Art. 12(1), 5(1)(d) and law.md sections 2.4 (A1) and 9: `O&#39;Brien` is nobody's name, and no text is HTML, an
+/// email's neither.
 fn html_name(subject: &Subject<'_>, found: &mut Vec<Found>) {
     for hit in HTML_NAMES.find(subject.reading.plain()) {
         found.push(Found::at(subject, hit.start(), ""));
@@ -124,7 +126,7 @@ fn html_name(subject: &Subject<'_>, found: &mut Vec<Found>) {
 }
 
 /// Words of the trade, whatever their case.
-static JARGON: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static JARGON: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\bexfiltrat\w*",
         r"\bthreat actors?\b",
@@ -159,7 +161,7 @@ fn vague(part: &PartText<'_>) -> Option<String> {
         .then(|| "`nature` only says that there was an incident".to_owned())
 }
 
-static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static SELLS: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\bnewsletters?\b",
         r"\bunsubscribe\b",
@@ -182,30 +184,7 @@ fn marketing(subject: &Subject<'_>, found: &mut Vec<Found>) {
     abroad::of(subject).for_each(|words| note(subject, &words.sells, "words that sell", found));
 }
 
-static ASKS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"\b(reply|respond|text|send|enter|confirm|provide|give|tell|update|verify)\b[^.!?]{0,40}\b(passwords?|pass ?codes?|PIN|bank (account|details)|card (number|details)|account number|security (code|answers?)|date of birth|National Insurance number|Social Security number|personal (details|data|information))\b",
-    )
-});
-static DENIES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b(never|not|nobody|no one|anyone who|if (somebody|anybody|someone|anyone)|peidiwch|byth)\b|n't\b")
-});
-
-/// A message that asks trains its readers to answer the next one, which is a forger's.
-fn asks(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    let plain = subject.reading.plain();
-    let denies = |sentence: &[u8]| DENIES.is_match(sentence) || abroad::of(subject).any(|words| words.denies.is_match(sentence));
-    for asks in std::iter::once(&*ASKS).chain(abroad::of(subject).map(|words| &words.asks)) {
-        for hit in asks.find_iter(plain.as_bytes()) {
-            let sentence = plain[..hit.start()].rfind(['.', '!', '?', '\n']).map_or(0, |at| at + 1);
-            if !denies(&plain.as_bytes()[sentence..hit.end()]) {
-                found.push(Found::at(subject, hit.start(), "it asks for a secret or for data"));
-            }
-        }
-    }
-}
-
-static PRESSES: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static PRESSES: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\burgent(ly)?\b",
         r"\bimmediately\b",
@@ -228,7 +207,7 @@ fn presses(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
 }
 
-static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
+pub(super) static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
         r"\[[^\]\n]{0,80}\]?",
         r"\bTB[CAD]\b",
@@ -243,7 +222,8 @@ static SAMPLES: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-/// Whatever was left of somebody's template, in the words of the incident.
+/// UODO, Bank Millennium (GDPR Art. 34(2), law.md section 0): a notice without its content is no notice. Whatever was left of
+/// somebody's template, in the words of the incident.
 fn sample(subject: &Subject<'_>, found: &mut Vec<Found>) {
     note(subject, &SAMPLES, "sample wording", found);
 }

@@ -34,7 +34,7 @@ fn what_only_looks_otherwise_is_found_all_the_same() {
 #[test]
 fn words_are_judged_once_and_other_words_anew() {
     let good = case("uk-gdpr", Channel::Letter, Content::Full);
-    let known = Known::of(&table(&good.texts, "published"));
+    let known = Known::of(&table(&good.texts, "published"), "uk-gdpr");
     let mut bad = good.clone();
     bad.texts["measures"] = json!("Mae'r gweinydd wedi cau ac mae ein heddlu yn gwybod.");
     let mut unnamed = good.clone();
@@ -57,5 +57,22 @@ fn a_channel_that_ends_no_notice_is_told_with_the_laws_own_reason() {
         assert_eq!(ids(&found), ["C080"], "{id}");
         assert_eq!(found[0].is_confirmed, is_confirmed, "{id}");
         assert!(found[0].what.contains("Duly keeps no record") && found[0].source.contains('.'), "{found:?}");
+    }
+}
+
+/// What a link's name may end in is one list: a text message shows none of them, and any other message only what was published.
+#[test]
+fn a_name_that_is_a_domain_in_a_letter_is_a_link_in_a_text_message() {
+    let ends: Vec<&str> = contact::DOMAIN_ENDS.split('|').collect();
+    assert!(ends.len() > 50 && ["uk", "us", "ca", "au", "xyz", "ly"].iter().all(|end| ends.contains(end)));
+    for end in ends {
+        let sentence = format!("See northmere-help.{end} for more.");
+        for (kind, rules) in [(LETTER, &["C051"][..]), (SMS, &["C050", "C051"])] {
+            let mut case = case("uk-gdpr", kind.0, kind.1);
+            says(&mut case, &sentence);
+            assert_eq!(ids(&run(&case)), rules, "{sentence}");
+            case.texts["published"]["domains"].as_array_mut().unwrap().push(json!(format!("northmere-help.{end}")));
+            assert_eq!(ids(&run(&case)), rules.iter().copied().filter(|rule| *rule == "C050").collect::<Vec<_>>(), "{sentence}");
+        }
     }
 }
