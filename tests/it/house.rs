@@ -32,6 +32,7 @@ const FAMILIES: &[&str] = &[
     "view",
     "restore",
     "pack",
+    "statement",
 ];
 
 /// What stands behind a family's name and is no kind: endings of files.

