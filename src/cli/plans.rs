@@ -194,7 +194,7 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted
         eprintln!();
     }
     if let Err(PlanError::Content { report, .. }) = &made {
-        context.print(&json!(report.lines().collect::<Vec<_>>()), &findings(report));
+        context.print(&report.to_json(), &findings(report));
     }
     let summary = match made {
         Err(PlanError::Nobody) => return Err(choose::nobody(&office.store, &incident).await?),

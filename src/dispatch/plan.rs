@@ -9,6 +9,7 @@ mod error;
 mod lanes;
 mod laws;
 pub mod outlook;
+mod refused;
 mod terms;
 
 use super::Office;
@@ -159,7 +160,7 @@ pub async fn prepare(
     schedule.late().into_iter().for_each(|(finding, people)| report.add_count(finding, people));
     let unexplained = report.unexplained(&request.accepted);
     if report.has_errors() || !unexplained.is_empty() {
-        return Err(PlanError::Content { report, unexplained });
+        return Err(refused::refuse(draft, (&laws, &root, &summary), report, unexplained, request.by).await?);
     }
     summary.check = check_table(&report, &request.accepted);
     // Who waits for a day with room is still given all of our time to be sent to on that day.

@@ -2,7 +2,7 @@
 
 use super::document::{Section, figure};
 use super::figures::{count, span, when};
-use super::tally::{Quarantine, Tally, Unknowns};
+use super::tally::{Quarantine, Refused, Tally, Unknowns};
 
 /// What stopped or slowed the notification, from the log alone.
 pub fn obstacles(tally: &Tally) -> Section {
@@ -29,6 +29,7 @@ pub fn obstacles(tally: &Tally) -> Section {
     }
     facts.sort();
     let mut items: Vec<String> = facts.into_iter().map(|(_, text)| text).collect();
+    items.extend(refused(&tally.refused));
     items.extend(unknown(&tally.unknowns));
     items.extend(tally.refusals.iter().map(|(code, n)| refusal(code, *n)));
     if tally.possible_duplicates > 0 {
@@ -43,6 +44,15 @@ pub fn obstacles(tally: &Tally) -> Section {
     section
         .list(items)
         .text("Why a hold was set is kept outside the log, because a reason may name somebody; the controller has it.")
+}
+
+/// Plans that the content check refused: nothing was frozen, and nobody was told anything by them.
+fn refused(refused: &Refused) -> Option<String> {
+    let (first, last) = (refused.at.first()?, refused.at.last()?);
+    let rules: Vec<String> = refused.rules.iter().map(|(rule, n)| format!("{rule} in {}", figure(*n))).collect();
+    let plans = count(refused.at.len() as u64, "time", "times");
+    let between = if first == last { when(*first) } else { format!("between {} and {}", when(*first), when(*last)) };
+    Some(format!("The content check refused a plan {plans}, {between}: {}. Nothing was sent under it.", rules.join(", ")))
 }
 
 /// A call that took nothing: what a provider answered, or why none was asked.

@@ -2,7 +2,7 @@
 
 mod counts;
 
-pub use counts::{Compared, Quarantine, Unknowns};
+pub use counts::{Compared, Quarantine, Refused, Unknowns};
 
 use crate::model::state::{Channel, MessageState, NoticeState, Reason, TellsOtherwise};
 use duly_ledger::Event;
@@ -133,6 +133,8 @@ pub struct Tally {
     pub notified_days: BTreeMap<Day, u64>,
     /// When the incident was closed (`true`) and reopened, in order, microseconds.
     pub closes: Vec<(i64, bool)>,
+    /// Plans that the content check refused.
+    pub refused: Refused,
     /// Providers' statements that were compared, in order.
     pub statements: Vec<Compared>,
     /// Calls not known.
@@ -217,6 +219,7 @@ impl Tally {
             }
             "incident.closed" => self.closes.push((event.at_micros, true)),
             "incident.reopened" => self.closes.push((event.at_micros, false)),
+            "check.refused" => self.refused.take(event),
             "statement.compared" => self.statements.extend(Compared::read(event)),
             kind if kind.starts_with("row.") => self.row(kind, event),
             kind if kind.starts_with("plan.") => self.plan(kind, event),

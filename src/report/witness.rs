@@ -209,6 +209,6 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], programs: 
         "people": tally.people.to_json(), "equation_holds": tally.people.holds(), "events_by_kind": tally.kinds, "unknown": tally.unknowns,
         "notified_without_call": super::regulator::people_ids(&tally.uncalled),
         "taken_without_call": tally.traffic.values().map(|traffic| traffic.uncalled).sum::<u64>(),
-        "rehearsal": rehearsal::lines(tally, plans), "programs": programs, "statements": statement::data(tally),
+        "rehearsal": rehearsal::lines(tally, plans), "programs": programs, "statements": statement::data(tally), "checks_refused": tally.refused,
     })
 }

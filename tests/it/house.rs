@@ -33,6 +33,7 @@ const FAMILIES: &[&str] = &[
     "restore",
     "pack",
     "statement",
+    "check",
 ];
 
 /// What stands behind a family's name and is no kind: endings of files.

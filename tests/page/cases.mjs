@@ -63,6 +63,7 @@ function approve(files, key) {
   files.set('approvals/1-2.json', Buffer.from(canonical({ ...one, key: key.public.toString('hex'), signature: key.sign(one.statement).toString('hex'), user: OTHER })));
 }
 const STATEMENT = more => ({ k: 'statement.compared', d: { lane: 'letters', channel: 'letter', hash: HASH, theirs: 3, ours: 3, as_of: '2026-11-01T12:00:00.000000Z', ...BY, ...more } });
+const REFUSED = more => ({ k: 'check.refused', d: JSON.parse(JSON.stringify({ plan: 2, contents: HASH, messages: 6, profiles: 'uk-gdpr 2026.11', errors: 'C001:6,C055:3', report: HASH, rules: HASH, version: '0.1.0', ...BY, ...more })) });
 const RECONCILED = { k: 'restore.reconciled', d: { imported: 0, unknown: 1, held: 0, ...BY } };
 const cancelled = (p, more) => ({ k: 'message.cancelled', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, to: 'cancelled', ...more } });
 /** Person 6 is posted a letter that notifies; a text goes beside it, and the plan says what routes it has. */
@@ -357,6 +358,10 @@ export const CASES = [
   good('a message sent again with a new deadline', i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.unknown(), m.asked(), m.decided({ deadline_ms: 172800000 })); }),
   bad('contact data seen by nobody', ['fields'], { events: i => i.add({ k: 'contact.viewed', p: P[0], d: { purpose: 'pack' } }) }),
   good('statements of providers, one of which differs', i => i.add(STATEMENT(), STATEMENT({ ours: 4 }))),
+  good('a content check that refused, for errors and for warnings', i => i.add(REFUSED(), REFUSED({ errors: undefined, warnings: 'C004:12' }))),
+  bad('a check that refused and found nothing', ['fields'], { events: i => i.add(REFUSED({ errors: undefined })) }),
+  bad('a check that refused without a count', ['fields'], { events: i => i.add(REFUSED({ errors: 'C055' })) }),
+  bad('a check that refused by a rule that found nothing', ['fields'], { events: i => i.add(REFUSED({ errors: 'C055:3,C001:0' })) }),
   bad('a statement as of no moment', ['fields'], { events: i => i.add(STATEMENT({ as_of: '2026-02-30T00:00:00.000000Z' })) }),
   bad('a statement that counts nothing of ours', ['fields'], { events: i => i.add({ k: 'statement.compared', d: (({ ours: _, ...d }) => d)(STATEMENT().d) }) }),
   bad('an export for somebody else', ['fields'], { events: i => i.add({ k: 'export.made', d: { what: 'pack', for: 'press', hash: HASH, ...BY } }) }),

@@ -3,6 +3,8 @@
 use super::{Finding, Severity, is_sample};
 use crate::render::template::Template;
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -116,6 +118,25 @@ impl Report {
     /// The findings, errors first, then by rule.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         self.0.iter().map(|((finding, place), concerned)| Line { finding, place, accept: key(finding, place), concerned })
+    }
+
+    /// The findings as `--json` prints them.
+    pub fn to_json(&self) -> Value {
+        json!(self.lines().collect::<Vec<_>>())
+    }
+
+    /// SHA-256 of that.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.to_json().to_string()).into()
+    }
+
+    /// How often rules found what `counts`: people of each finding, added up; one of the plan as a whole counts at least once.
+    pub fn times(&self, counts: impl Fn(&Line<'_>) -> bool) -> BTreeMap<&'static str, u64> {
+        let mut times = BTreeMap::new();
+        for line in self.lines().filter(counts) {
+            *times.entry(line.finding.rule).or_default() += line.concerned.people.max(1);
+        }
+        times
     }
 
     /// Whether something has to be mended before anybody may approve.

@@ -3,6 +3,26 @@
 use crate::model::state::{Channel, MessageState};
 use duly_ledger::{Event, micros_of};
 use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Plans that the content check refused.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Refused {
+    /// When, microseconds.
+    pub at: Vec<i64>,
+    /// By rule: in how many of them it found something.
+    pub rules: BTreeMap<String, u64>,
+}
+
+impl Refused {
+    pub(super) fn take(&mut self, event: &Event) {
+        self.at.push(event.at_micros);
+        let said = ["errors", "warnings"].into_iter().filter_map(|key| event.detail.get(key)?.as_str());
+        for (rule, _) in said.flat_map(|rules| rules.split(',')).filter_map(|part| part.split_once(':')) {
+            *self.rules.entry(rule.to_owned()).or_default() += 1;
+        }
+    }
+}
 
 /// A provider's own statement beside the log.
 #[derive(Debug, Clone)]

@@ -112,6 +112,7 @@ impl EventRow {
             }
             "row.corrected" => command == "quarantine correct",
             "export.made" => ["pack ", "report ", "audit ", "quarantine export"].iter().any(|group| command.starts_with(group)),
+            "check.refused" => command == "plan prepare",
             "statement.compared" => {
                 let said = ["as_of", "channel", "hash", "lane", "ours", "theirs"];
                 command == "provider statement" && said.iter().all(|field| asks(field, told(field).clone()))

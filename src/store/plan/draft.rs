@@ -4,6 +4,7 @@ use super::moves::plan_detail;
 use crate::model::quiet::Quiet;
 use crate::model::state::{Channel, UnknownRule};
 use crate::store::quarantine::Decider;
+use crate::store::sequencing::LogScope;
 use crate::store::unit::{IncidentKey, Wait};
 use crate::store::{Store, StoreError};
 use duly_ledger::{Frontier, leaf_hash};
@@ -280,6 +281,15 @@ impl PlanDraft {
         unit.incident_event("plan.prepared", plan_detail(self.plan_no, hash, by), None)?;
         unit.commit().await?;
         Ok(self.plan_no)
+    }
+
+    /// Gives it up, because the content check refuses it. Its event has a transaction of its own: nothing else of it stays.
+    pub async fn refuse(self, mut detail: Map<String, Value>, by: Decider) -> Result<(), StoreError> {
+        self.tx.rollback().await?;
+        detail.insert("command".into(), json!(by.command_id));
+        detail.insert("user".into(), json!(by.user_id));
+        let scope = LogScope::Incident(self.incident.controller_id, self.incident.incident_no);
+        self.store.insert_event(scope, "check.refused", detail).await
     }
 
     /// What each list that is frozen here adds to those that were frozen before it; `None` for the first of all.

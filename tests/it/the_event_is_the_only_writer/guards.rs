@@ -89,6 +89,42 @@ async fn a_providers_statement_is_compared_by_a_signature_over_exactly_that() {
 }
 
 #[tokio::test]
+async fn a_check_refuses_no_plan_that_nobody_asked_for() {
+    let world = world("refusal", 1).await;
+    let app = as_role(&world, "duly_app").await;
+    let told = |by: Decider| {
+        let hash = "5e".repeat(32);
+        let detail = json!({"command": by.command_id, "contents": hash, "errors": "C055:3", "messages": 3, "plan": 2, "profiles": "uk-gdpr 2026.11",
+            "report": hash, "rules": hash, "user": by.user_id, "version": "0.1.0"});
+        Forged::new(&world, "check.refused", None, &detail)
+    };
+    let words = |incident: Uuid| json!({"command": "plan prepare", "incident": incident});
+    let here = world.incident.incident_id;
+    for by in [
+        Decider { command_id: Uuid::now_v7(), user_id: world.users.bob.user_id },
+        bob(&world, &words(Uuid::now_v7())).await,
+        bob(&world, &json!({"command": "plan pause", "incident": here})).await,
+        Decider { user_id: world.users.ann.user_id, ..bob(&world, &words(here)).await },
+    ] {
+        assert_eq!(told(by).insert(&app).await, Err("DU045".to_owned()));
+    }
+    let by = bob(&world, &words(here)).await;
+    assert_eq!(told(by).insert(&app).await, Ok(()));
+    assert_eq!(told(by).insert(&app).await, Err("23505".to_owned()), "once by each signature");
+    assert_eq!(world.store.audit(world.incident.key).await.unwrap(), []);
+
+    // Its owner puts in another signature: the audit looks at what it asks for.
+    let other = bob(&world, &json!({"command": "plan pause", "incident": here})).await;
+    let (name, id) = (world.url.clone(), other.command_id);
+    let pool = PgPool::connect(&name).await.unwrap();
+    let words = format!("set local session_replication_role = replica; update event set body = r.body, leaf = sha256('\\x00'::bytea || r.body)
+        from (select ord, convert_to(replace(convert_from(body, 'UTF8'), '{}', '{id}'), 'UTF8') as body from event where kind = 'check.refused') r where r.ord = event.ord", by.command_id);
+    sqlx::raw_sql(AssertSqlSafe(words)).execute(&pool).await.unwrap();
+    let found: Vec<&str> = world.store.audit(world.incident.key).await.unwrap().iter().map(|finding| finding.code).collect();
+    assert!(found.contains(&"event_not_signed"), "{found:?}");
+}
+
+#[tokio::test]
 async fn nobody_decides_in_anothers_name_nor_twice_by_one_signature() {
     let world = world("decided", 1).await;
     let app = as_role(&world, "duly_app").await;

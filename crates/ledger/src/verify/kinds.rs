@@ -1,9 +1,10 @@
 //! The closed list of kinds with the fields that each must have: the section "Kinds" of the format.
 
-use super::scan::{Fact, Plain, from_uuid};
-use super::states::{Channel, NoticeState, Reason, State, Word, words};
-use crate::event::micros_of;
-use crate::hash::from_hex;
+mod fields;
+
+use super::scan::Fact;
+use super::states::{State, words};
+use fields::Is;
 
 words! {
     /// What happened.
@@ -13,7 +14,7 @@ words! {
         RowQuarantined = "row.quarantined", RowCorrected = "row.corrected",
         RowDiscarded = "row.discarded", PlanPrepared = "plan.prepared", PlanApproved = "plan.approved",
         PlanStarted = "plan.started", PlanPaused = "plan.paused", PlanResumed = "plan.resumed", PlanWithdrawn = "plan.withdrawn",
-        ExportMade = "export.made", StatementCompared = "statement.compared", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
+        ExportMade = "export.made", StatementCompared = "statement.compared", CheckRefused = "check.refused", IncidentClosed = "incident.closed", IncidentReopened = "incident.reopened",
         RestoreReconciled = "restore.reconciled", AuditPassed = "audit.passed", AuditFailed = "audit.failed",
         ControllerAdded = "controller.added", IncidentAdded = "incident.added", ReceiptRefused = "receipt.refused", UserAdded = "user.added",
         UserRevoked = "user.revoked", ProgramStarted = "program.started", CheckpointNoted = "checkpoint.noted",
@@ -29,32 +30,6 @@ words! {
     }
 }
 
-/// What a field may hold.
-#[derive(Clone, Copy)]
-enum Is {
-    Count,
-    Hash,
-    Signature,
-    Uuid,
-    /// As an event's own time is written.
-    Time,
-    Flag,
-    /// `true`, or absent.
-    True,
-    /// An HTTP status or a fact of the transport.
-    Code,
-    /// A row's number, or a job's keyed hash.
-    Row,
-    Text,
-    Word(&'static [&'static str]),
-    Channel,
-    Reason,
-    State,
-    /// A state that a provider's report leads to.
-    Report,
-    Notice,
-}
-
 type Fields = &'static [(&'static str, Is)];
 
 /// All events of a message have these.
@@ -66,6 +41,16 @@ const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is
 const OF_HOLD: Fields = &[("command", Is::Uuid), ("hold", Is::Uuid), ("user", Is::Uuid)];
 const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
+const OF_REFUSAL: Fields = &[
+    ("contents", Is::Hash),
+    ("messages", Is::Count),
+    ("plan", Is::Count),
+    ("profiles", Is::Text),
+    ("report", Is::Hash),
+    ("rules", Is::Hash),
+    ("version", Is::Text),
+];
+const RULES_OF_REFUSAL: Fields = &[("errors", Is::Rules), ("warnings", Is::Rules)];
 const OF_STATEMENT: Fields = &[
     ("as_of", Is::Time),
     ("channel", Is::Channel),
@@ -159,6 +144,7 @@ impl Kind {
                 ("what", Is::Word(&["pack", "report", "quarantine"])),
             ],
             Self::StatementCompared => OF_STATEMENT,
+            Self::CheckRefused => OF_REFUSAL,
             Self::IncidentClosed => &[
                 ("asked", Is::Count),
                 ("missing", Is::Count),
@@ -228,6 +214,7 @@ impl Kind {
             Self::LogOpened => &[("from_root", Is::Hash), ("from_size", Is::Count), ("reason", Is::Word(&["restored"]))],
             Self::ListFrozen => &[("src", Is::Hash)],
             Self::IncidentClosed => &[("reason", Is::Text)],
+            Self::CheckRefused => RULES_OF_REFUSAL,
             Self::Unknown => &[("code", Is::Code)],
             Self::Decided => &[("deadline_ms", Is::Count)],
             Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
@@ -247,10 +234,13 @@ impl Kind {
             kind if kind.is_of_plan() => (OF_PLAN, &[]),
             Self::HoldSet | Self::HoldLifted => (OF_HOLD, &[]),
             Self::RowQuarantined | Self::RowCorrected | Self::RowDiscarded => (OF_ROW, &[]),
-            Self::ExportMade | Self::StatementCompared | Self::RestoreReconciled | Self::ContactViewed | Self::KeyDestroyed => {
-                (OF_COMMAND, &[])
-            }
-            Self::NoticeExempt
+            Self::ExportMade
+            | Self::StatementCompared
+            | Self::CheckRefused
+            | Self::RestoreReconciled
+            | Self::ContactViewed
+            | Self::KeyDestroyed
+            | Self::NoticeExempt
             | Self::NoticeWithdrawn
             | Self::NoticeReopened
             | Self::IncidentAdded
@@ -294,6 +284,8 @@ impl Kind {
                 let any = ["asked", "missing", "open", "quarantined", "unknown"].into_iter().any(is_open);
                 !any || fact.get("reason").is_some()
             }
+            // What found nothing refused nothing.
+            Self::CheckRefused => fact.get("errors").is_some() || fact.get("warnings").is_some(),
             Self::Decided => fact.text("ground") == Some("send_again") || fact.get("deadline_ms").is_none(),
             // Somebody's word has somebody's signature, and nobody else's.
             Self::Receipt | Self::ReceiptLate => {
@@ -348,35 +340,6 @@ impl Kind {
                 | Self::Shown
         ) || (self == Self::Unknown && fact.text("ground") == Some("answer"))
             || (self == Self::Resolved && fact.text("ground") == Some("found"))
-    }
-}
-
-impl Is {
-    fn fits(self, value: &Plain) -> bool {
-        match (self, *value) {
-            (Self::Count, Plain::Number(n)) => n >= 0,
-            (Self::Hash, Plain::Text(text)) => from_hex::<32>(text).is_some(),
-            (Self::Signature, Plain::Text(text)) => from_hex::<64>(text).is_some(),
-            (Self::Uuid, Plain::Text(text)) => from_uuid(text).is_some(),
-            (Self::Time, Plain::Text(text)) => micros_of(text).is_some(),
-            (Self::Flag, Plain::Flag(_)) | (Self::True, Plain::Flag(true)) | (Self::Text, Plain::Text(_)) => true,
-            (Self::Row, Plain::Number(n)) => n > 0,
-            (Self::Row, Plain::Text(text)) => !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit()),
-            (Self::Code, Plain::Text(text)) => {
-                !text.is_empty()
-                    && text.len() <= 32
-                    && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-            }
-            (Self::Word(words), Plain::Text(text)) => words.contains(&text),
-            (Self::Channel, Plain::Text(text)) => Channel::of(text).is_some(),
-            (Self::Reason, Plain::Text(text)) => Reason::of(text).is_some(),
-            (Self::State, Plain::Text(text)) => State::of(text).is_some(),
-            (Self::Report, Plain::Text(text)) => State::of(text).is_some_and(|state| state.rank().is_some()),
-            (Self::Notice, Plain::Text(text)) => {
-                matches!(NoticeState::of(text), Some(NoticeState::Open | NoticeState::Notified | NoticeState::Unreachable))
-            }
-            _ => false,
-        }
     }
 }
 

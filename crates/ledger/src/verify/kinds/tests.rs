@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::verify::scan::scan;
+use crate::verify::states::Word;
 
 #[test]
 fn what_somebody_declared_names_their_signature_and_nothing_else_does() {
