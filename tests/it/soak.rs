@@ -13,6 +13,8 @@ const STOPPING: &[FaultKind] =
     &[FaultKind::Redirect, FaultKind::Unauthorised, FaultKind::Forbidden, FaultKind::NoCredit, FaultKind::TooManyToday];
 /// Faults of taking a message back, which nobody does here.
 const OF_RECALLS: &[FaultKind] = &[FaultKind::CancelLost, FaultKind::CancelCut];
+/// Faults of the letters that a provider shows; the plain face shows none (`shown::`).
+const OF_SHOWN: &[FaultKind] = &[FaultKind::LetterShownOther];
 /// Faults of look-ups, for who has any.
 const OF_LOOK_UPS: &[FaultKind] = &[
     FaultKind::LookUpError,
@@ -48,7 +50,8 @@ fn faults(channel: &str) -> Vec<Fault> {
     let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
     // What has another message's id is believed of nobody (`vendors::`), and would never end.
     let fits = |kind: &&FaultKind| {
-        **kind != FaultKind::IdTwice && ![STOPPING, OF_RECALLS, OF_LOOK_UPS, others].iter().any(|list| list.contains(kind))
+        **kind != FaultKind::IdTwice
+            && ![STOPPING, OF_RECALLS, OF_SHOWN, OF_LOOK_UPS, others].iter().any(|list| list.contains(kind))
     };
     FaultKind::ALL
         .iter()
