@@ -62,11 +62,10 @@ targets: ## Build duly-verify for Windows and macOS (needs rustup and pip; witho
 	@export PATH="$$PWD/target/linkers/bin:$$PATH" PYTHONPATH="$$PWD/target/linkers"; for target in $(elsewhere); do \
 	  if ! timeout 120 rustup target add $$target >/dev/null 2>&1; then \
 	    echo "SKIPPED: duly-verify was not compiled for $$target, whose std cannot be had here"; \
-	  elif command -v cargo-zigbuild >/dev/null; then \
-	    cargo zigbuild --quiet -p duly-ledger --bin duly-verify --target $$target; \
-	    echo "duly-verify for $$target: $$(ls target/$$target/debug/duly-verify{,.exe} 2>/dev/null)"; \
-	  else cargo check --quiet -p duly-ledger --target $$target; \
-	    echo "SKIPPED: duly-verify compiles for $$target, and was not linked"; fi; done
+	  else cargo check --quiet -p duly-ledger --bin duly-verify --target $$target; \
+	    if command -v cargo-zigbuild >/dev/null && timeout 900 cargo zigbuild --quiet -p duly-ledger --bin duly-verify --target $$target; \
+	    then echo "duly-verify for $$target: $$(ls target/$$target/debug/duly-verify{,.exe} 2>/dev/null)"; \
+	    else echo "SKIPPED: duly-verify compiles for $$target, and was not linked"; fi; fi; done
 
 prism = @stoplight/prism-cli@5.14.2
 openapi: ## Hold the adapters' requests against the vendors' own documents, by a validator that others made (needs npm)
