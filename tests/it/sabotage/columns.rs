@@ -98,7 +98,7 @@ pub const COLUMNS: &[(&str, &str, &str)] = &[
     ("sign for a user", "update signed_command set signature = sha256('x') || sha256('y')", "signature_differs"),
     (
         "copy what was never signed",
-        "set local session_replication_role = replica; update publication set size = size + 1",
+        "set local session_replication_role = replica; update publication set size = size + 1000",
         "anchor_without_checkpoint",
     ),
     (
