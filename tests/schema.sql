@@ -1468,7 +1468,8 @@ function event_says(body bytea, size integer, words text) returns boolean
 
 function event_words(kind text, n bigint, person_id uuid, prev bytea) returns text
 
-    select kind || '","n":' || n || ',"p":"' || replace(person_id::text, '-', '') || '","prev":' || coalesce('"' || encode(prev, 'hex') || '"', 'null')
+    select kind || '","n":' || n::text || ',"p":"' || encode(uuid_send(person_id), 'hex') || '","prev":'
+        || coalesce('"' || encode(prev, 'hex') || '"', 'null')
 
 
 function generation_is_opened() returns trigger security definer set search_path=public, pg_temp
