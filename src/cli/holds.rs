@@ -5,6 +5,7 @@ use super::output::{count, table, when};
 use super::person::person_id;
 use super::sign::signer;
 use super::{Context, Failure, Refusal, id};
+use crate::model::person::printed_id;
 use crate::model::statement::{hold_lift, hold_set};
 use crate::store::story::HoldRow;
 use clap::Subcommand;
@@ -59,7 +60,7 @@ pub async fn run(context: &Context, command: HoldCommand) -> Result<(), Failure>
             if reason.trim().is_empty() {
                 return Err(Refusal::of("the reason is empty", "say why, for example --reason 'police request 412'"));
             }
-            let shown = person.map(|p| format!("p_{}", p.simple()));
+            let shown = person.map(printed_id);
             let by = signer(context).await?.sign(store, &hold_set(incident.incident_id, person, &reason)).await?;
             let hold = store.set_hold(incident.key, person, &reason, by).await?;
             context.print(&json!({"hold": hold, "person": shown}), &hold.to_string());
@@ -109,7 +110,7 @@ fn lines(holds: &[HoldRow]) -> String {
     }
     let mut rows = vec![["hold", "covers", "set", "by", "lifted", "reason"].map(str::to_owned).to_vec()];
     rows.extend(holds.iter().map(|h| {
-        let covers = h.person.map_or_else(|| "whole incident".to_owned(), |p| format!("p_{}", p.simple()));
+        let covers = h.person.map_or_else(|| "whole incident".to_owned(), printed_id);
         let lifted = match (&h.lifted_by, h.lifted_at) {
             (Some(by), Some(at)) => format!("{} by {by}", when(at)),
             _ => "holds".to_owned(),

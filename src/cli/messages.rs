@@ -7,6 +7,7 @@ use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::dispatch::accounts;
 use crate::dispatch::recall::{Recalled, foresee, recall};
+use crate::model::person::printed_id;
 use crate::report::words;
 use crate::store::Store;
 use crate::store::incident::Incident;
@@ -81,7 +82,7 @@ async fn list(context: &Context, incident: &str, person: Option<&str>, message: 
     };
     let data: Vec<Value> = messages
         .iter()
-        .map(|m| json!({ "message": m.message_id, "person": shown(m), "reference": m.reference, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "taken_back": m.was_taken_back, "back": back(m) }))
+        .map(|m| json!({ "message": m.message_id, "person": printed_id(m.person_id), "reference": m.reference, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "taken_back": m.was_taken_back, "back": back(m) }))
         .collect();
     let mut rows = vec![["message", "", "lane", "stands", "", "our reference there"].map(str::to_owned).to_vec()];
     rows.extend(messages.iter().map(|m| {
@@ -97,17 +98,14 @@ async fn list(context: &Context, incident: &str, person: Option<&str>, message: 
     }));
     // Who names a message learns whose it is.
     if let (Some(_), [one]) = (message, messages.as_slice()) {
-        eprintln!("It is of {}: duly person show --incident {} --person {}", shown(one), incident.slug, shown(one));
+        let person = printed_id(one.person_id);
+        eprintln!("It is of {person}: duly person show --incident {} --person {person}", incident.slug);
     }
     context.print(
         &json!(data),
         &if messages.is_empty() { "No message was made for this person.".to_owned() } else { table(&rows, &[]) },
     );
     Ok(())
-}
-
-fn shown(message: &Recallable) -> String {
-    format!("p_{}", message.person_id.simple())
 }
 
 async fn cancel(context: &Context, message: Uuid, incident: &str, reason: &str) -> Result<(), Failure> {
@@ -166,7 +164,7 @@ fn refused(message: &Recallable, recalled: Recalled) -> Failure {
 }
 
 fn as_json(message: &Recallable, recalled: Recalled) -> Value {
-    json!({ "message": message.message_id, "person": format!("p_{}", message.person_id.simple()), "recalled": recalled.as_str() })
+    json!({ "message": message.message_id, "person": printed_id(message.person_id), "recalled": recalled.as_str() })
 }
 
 /// Takes back what a plan's providers hold, and reports each message: for `duly plan pause --recall`.

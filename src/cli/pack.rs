@@ -6,6 +6,7 @@ use super::report::Export;
 use super::restore::refuse_while_open;
 use super::{Context, Failure, Refusal};
 use crate::evidence::{Archive, sequencer};
+use crate::model::person::printed_id;
 use crate::report::pack::{Audience, Lack, incident, person};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -157,7 +158,7 @@ async fn of_person(context: &Context, args: Person) -> Result<(), Failure> {
         false => None,
     };
     let command = json!({"command": "pack person", "for": args.reader.as_str(), "incident": of.incident_id, "messages": args.messages,
-        "open": args.open, "person": format!("p_{}", id.simple())});
+        "open": args.open, "person": printed_id(id)});
     let export = Export::begin(context, &args.out, &command).await?;
     if opens {
         // Before anything is opened: a look that fails was tried all the same.
@@ -170,12 +171,12 @@ async fn of_person(context: &Context, args: Person) -> Result<(), Failure> {
     let hash = export.keep(store, &of, "pack", args.reader.as_str()).await?;
     sequencer::run_once(archive).await?;
     let said = format!(
-        "{}: {} of p_{}, each with its proof\nSHA-256 {hash}",
+        "{}: {} of {}, each with its proof\nSHA-256 {hash}",
         args.out.display(),
         count(i64::try_from(packed.events).unwrap_or(i64::MAX), "event", "events"),
-        id.simple()
+        printed_id(id)
     );
-    context.print(&json!({"file": args.out, "sha256": hash, "person": format!("p_{}", id.simple()), "events": packed.events, "missing": packed.missing, "rehearsal": packed.rehearsal}), &said);
+    context.print(&json!({"file": args.out, "sha256": hash, "person": printed_id(id), "events": packed.events, "missing": packed.missing, "rehearsal": packed.rehearsal}), &said);
     mind(&packed.rehearsal);
     if opens {
         eprintln!("The file holds personal data: keep it as you would keep the letter itself.");

@@ -9,6 +9,7 @@ use super::sign::signed;
 use super::{Context, Failure, Refusal};
 use crate::intake::copies::Seeker;
 use crate::model::contact::PersonRecord;
+use crate::model::person::printed_id;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::report::rehearsal;
@@ -124,7 +125,7 @@ async fn erase(context: &Context, args: &Erase) -> Result<(), Failure> {
         None => find(context, store, &incident).await?,
     };
     let (seeker, tombstone) = seek(store, &master, &incident, person_id).await?.ok_or_else(already_erased)?;
-    let shown = format!("p_{}", person_id.simple());
+    let shown = printed_id(person_id);
     let notices = store.list_notices_of(incident.key, person_id).await?;
     refuse_open(&shown, &notices)?;
     if !args.yes {

@@ -2,6 +2,7 @@
 
 use super::output::{count, table, when};
 use super::{Context, Failure};
+use crate::model::person::printed_id;
 use crate::model::state::{Channel, MessageState};
 use crate::report::words;
 use crate::store::StoreError;
@@ -45,7 +46,7 @@ async fn list(context: &Context, args: &List) -> Result<(), Failure> {
     let mut rows = vec![["person", "since", "what was tried"].map(str::to_owned).to_vec()];
     for task in &tasks {
         let since = task.since.map_or_else(|| "the plan".to_owned(), when);
-        rows.push(vec![shown(task), since, tried(task)?]);
+        rows.push(vec![printed_id(task.person_id), since, tried(task)?]);
     }
     let done = format!("{} told in another way so far.", count(told, "person was", "people were"));
     let text = match tasks.is_empty() {
@@ -59,10 +60,6 @@ async fn list(context: &Context, args: &List) -> Result<(), Failure> {
         eprintln!("Record it: duly person told --incident {} --person p_… --how by-phone --reason …", incident.slug);
     }
     Ok(())
-}
-
-fn shown(task: &OpenTask) -> String {
-    format!("p_{}", task.person_id.simple())
 }
 
 fn messages(task: &OpenTask) -> Result<Vec<String>, StoreError> {
@@ -82,6 +79,8 @@ fn tried(task: &OpenTask) -> Result<String, StoreError> {
 
 fn data(task: &OpenTask) -> Result<Value, StoreError> {
     let since = task.since.and_then(|at| at.format(&Rfc3339).ok());
-    Ok(json!({"person": shown(task), "phase": task.phase, "since": since, "tried": messages(task)?, "problem": task.problem,
-        "erased": task.is_erased}))
+    Ok(
+        json!({"person": printed_id(task.person_id), "phase": task.phase, "since": since, "tried": messages(task)?, "problem": task.problem,
+        "erased": task.is_erased}),
+    )
 }

@@ -5,6 +5,7 @@ use super::sign::signer;
 use super::{Context, Failure, Refusal, id};
 use crate::config::Settings;
 use crate::dispatch::accounts;
+use crate::model::person::printed_id;
 use crate::model::state::{Channel, MessageState};
 use crate::model::step::{Cause, Decision};
 use crate::provider::Account;
@@ -164,8 +165,8 @@ fn heading(state: MessageState, n: usize) -> String {
 
 fn lines_of(known: &Known<'_>) -> String {
     let question = known.question;
-    let (lane, person) = (question.lane.as_deref().unwrap_or("no lane"), question.person_id.simple());
-    let mut text = format!("\n  {}  {} to p_{person} on {lane}", question.message_id, words::noun(question.channel));
+    let (lane, person) = (question.lane.as_deref().unwrap_or("no lane"), printed_id(question.person_id));
+    let mut text = format!("\n  {}  {} to {person} on {lane}", question.message_id, words::noun(question.channel));
     for (what, fact) in known.facts() {
         text.push_str(&format!("\n      {what:<13} {fact}"));
     }

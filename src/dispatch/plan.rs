@@ -16,6 +16,7 @@ use super::Office;
 use super::sender::Sender;
 use crate::model::forecast::Outlook;
 use crate::model::look::Look;
+use crate::model::person::printed_id;
 use crate::model::quiet::Quiet;
 use crate::model::state::Route;
 use crate::model::texts::{Facts, table};
@@ -151,7 +152,7 @@ pub async fn prepare(
         render_everybody(&renderer, (incident, &lists), &mut draft, &terms, &mut summary, progress).await?;
     terms.zones = zones.into_iter().collect();
     for (gap, people) in left_out.settle(&renderer.lanes, &mut terms) {
-        people.iter().for_each(|person| report.add(*person, [(Place::default(), gap.clone())]));
+        report.add_of_all(people, (Place::default(), gap));
     }
     summary.left_out = left_out.to_json();
     let returns = check::return_address(&incident.controller_name, &table(&incident.texts, "facts"));
@@ -219,7 +220,7 @@ async fn render_everybody(
         progress(done);
     }
     for (place, gap, people) in coverage.gaps(renderer.office.composer.templates()) {
-        people.iter().for_each(|person| all.report.add(*person, [(place.clone(), gap.clone())]));
+        all.report.add_of_all(people, (place, gap));
     }
     Ok(all)
 }
@@ -230,7 +231,7 @@ impl PlanSummary {
         *self.routes.entry(notice.route.to_owned()).or_insert(0) += 1;
         if let Some(problem) = &notice.problem {
             *self.problems.entry(problem.clone()).or_insert(0) += 1;
-            let person = format!("p_{}", notice.person_id.simple());
+            let person = printed_id(notice.person_id);
             self.refused.push(RefusedPerson { person, problem: problem.clone() });
         }
         self.checked += notice.contents.len();

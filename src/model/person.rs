@@ -1,6 +1,12 @@
 //! How a person is shown: one word, derived from facts by one function.
 
 use super::state::{Channel, MessageState, NoticeState, Route};
+use uuid::Uuid;
+
+/// The only name of a person in logs, addresses and evidence: `p_` and the 32 digits of their id.
+pub fn printed_id(person_id: Uuid) -> String {
+    format!("p_{}", person_id.simple())
+}
 
 /// The words of every summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

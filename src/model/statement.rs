@@ -1,5 +1,6 @@
 //! What a user signs for a command: canonical bytes that serve once and for nothing else.
 
+use super::person::printed_id;
 use super::state::TellsOtherwise;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -97,25 +98,25 @@ pub fn incident_reopen(incident_id: Uuid, reason: &str) -> Value {
 
 /// Sets a hold on an incident, or on one person of it.
 pub fn hold_set(incident_id: Uuid, person_id: Option<Uuid>, reason: &str) -> Value {
-    let person = person_id.map(|id| format!("p_{}", id.simple()));
+    let person = person_id.map(printed_id);
     json!({"command": "hold set", "incident": incident_id, "person": person, "reason": reason})
 }
 
 /// Decides that no notice is owed to a person, in a phase.
 pub fn person_exempt(incident_id: Uuid, (person_id, phase): (Uuid, i32), reason: &str) -> Value {
-    let person = format!("p_{}", person_id.simple());
+    let person = printed_id(person_id);
     json!({"command": "person exempt", "incident": incident_id, "person": person, "phase": phase, "reason": reason})
 }
 
 /// Says that a person was told in another way.
 pub fn person_told(incident_id: Uuid, (person_id, phase): (Uuid, i32), how: TellsOtherwise, reason: &str) -> Value {
-    let (person, how) = (format!("p_{}", person_id.simple()), how.as_str().replace('_', "-"));
+    let (person, how) = (printed_id(person_id), how.as_str().replace('_', "-"));
     json!({"command": "person told", "how": how, "incident": incident_id, "person": person, "phase": phase, "reason": reason})
 }
 
 /// Takes back a decision that ended a person's notice.
 pub fn person_reopen(incident_id: Uuid, (person_id, phase): (Uuid, i32), reason: &str) -> Value {
-    let person = format!("p_{}", person_id.simple());
+    let person = printed_id(person_id);
     json!({"command": "person reopen", "incident": incident_id, "person": person, "phase": phase, "reason": reason})
 }
 

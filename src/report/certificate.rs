@@ -11,6 +11,7 @@ use super::story::{Entry, Names, Told};
 use super::summary::{FOOT, about, check, proves};
 use super::tally::{Plan, Tally};
 use super::words::{message, noun, otherwise};
+use crate::model::person::printed_id;
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::store::anchor::Outside;
 use crate::store::incident::Incident;
@@ -134,7 +135,7 @@ pub fn of_person(of: &OfPerson<'_>) -> Document {
     let as_of =
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(of.tally.newest) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let end = end(of.told);
-    let person = format!("p_{}", of.told.card.person_id.simple());
+    let person = printed_id(of.told.card.person_id);
     let answer = with_rehearsal(of.answer(end.as_ref()), of.tally, of.promised);
     let mut about = vec![
         ("Controller".to_owned(), of.incident.controller_name.clone()),

@@ -4,6 +4,7 @@
 use super::figures::{count, said, span};
 use super::words;
 use crate::config::Dispatch;
+use crate::model::person::printed_id;
 use crate::model::state::MessageState;
 use crate::model::step::Decision;
 use crate::provider::{Account, LookupStrength};
@@ -180,7 +181,7 @@ impl Known<'_> {
             None => (None, None, None),
         };
         json!({
-            "message": q.message_id, "person": format!("p_{}", q.person_id.simple()), "channel": q.channel.as_str(),
+            "message": q.message_id, "person": printed_id(q.person_id), "channel": q.channel.as_str(),
             "state": q.state.as_str(), "lane": q.lane, "attempts": q.attempts, "route": q.route.as_str(),
             "last_call": time(q.since), "outcome": outcome, "code": code, "answered_at": time(answered),
             "may_have_left_until": time(q.begins_until), "may_arrive_until": time(self.arrives_until()),

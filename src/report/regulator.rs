@@ -10,10 +10,12 @@ use super::replay::Replay;
 use super::tally::Tally;
 use super::words::{noun, otherwise};
 use super::{ReportError, copies};
+use crate::model::person::printed_id;
 use crate::model::state::Channel;
 use crate::store::incident::Incident;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// Whether the affected people were informed, in the words of the authorities' forms.
 fn informed(tally: &Tally) -> &'static str {
@@ -169,7 +171,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
 
 /// `p_…` of each.
 pub(super) fn people_ids(people: &BTreeSet<[u8; 16]>) -> Vec<String> {
-    people.iter().map(|person| format!("p_{}", duly_ledger::to_hex(person))).collect()
+    people.iter().map(|person| printed_id(Uuid::from_bytes(*person))).collect()
 }
 
 /// RFC 3339 with microseconds, from microseconds since 1970.

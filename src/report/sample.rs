@@ -13,6 +13,7 @@ use super::rehearsal::{self, with_rehearsal};
 use super::replay::{Leaf, Replay, visit};
 use super::statement;
 use super::tally::Tally;
+use crate::model::person::printed_id;
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::store::Store;
 use crate::store::incident::Incident;
@@ -127,7 +128,7 @@ pub async fn sample(
             Some((_, bytes)) => provers.prove(steps.last(), bytes).await?,
             None => None,
         };
-        let person = format!("p_{}", to_hex(&person));
+        let person = printed_id(Uuid::from_bytes(person));
         people.push(Traced { person, rank: to_hex(&rank), place, chain_holds: !is_broken, end, steps, proof });
     }
     let (population, manifests_hold) = (draw.population, draw.manifests_hold);

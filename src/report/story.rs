@@ -7,7 +7,7 @@ pub use by_log::{Told, by_log, text};
 
 use super::figures::{count, people};
 use super::{ReportError, words};
-use crate::model::person::{Facts, ShownState, shown_state};
+use crate::model::person::{Facts, ShownState, printed_id, shown_state};
 use crate::model::state::{Channel, MessageState, NoticeState};
 use crate::store::incident::Incident;
 use crate::store::story::{CorrectedRow, EventRow, HoldRow, NoticeRow, PersonCard, RowMark};
@@ -110,7 +110,7 @@ pub async fn story(store: &Store, incident: &Incident, person_id: Uuid) -> Resul
     events.sort_by_key(|e| e.at);
     let is_held = holds.iter().any(|h| h.lifted_at.is_none());
     Ok(Story {
-        person: format!("p_{}", person_id.simple()),
+        person: printed_id(person_id),
         state: shown(notices.first(), is_held)?.as_str(),
         incident: format!("{}/{}", incident.controller_slug, incident.slug),
         reference_code: card.reference_code,

@@ -44,7 +44,6 @@ use crate::model::seal::Key;
 pub use remedies::CODES;
 pub use sealed::{ReadRequest, Sealed};
 use sqlx::{Postgres, Transaction};
-use uuid::Uuid;
 
 /// One difference between what must hold and what is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -73,11 +72,6 @@ fn finding(code: &'static str, place: String) -> Finding {
 fn found(word: &str, place: String) -> Result<Finding, StoreError> {
     let code = CODES.iter().map(|(code, _)| *code).find(|code| *code == word);
     code.map(|code| finding(code, place)).ok_or(StoreError::Corrupt { what: "finding" })
-}
-
-/// How a person is named in a finding.
-fn person(id: Uuid) -> String {
-    format!("p_{}", id.simple())
 }
 
 /// The code of a check that could not be made.

@@ -3,6 +3,7 @@
 use super::quarantine::{Decider, RowName};
 use super::unit::{IncidentKey, Unit, Wait};
 use super::{Fault, Store, StoreError};
+use crate::model::person::printed_id;
 use serde_json::{Map, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -65,7 +66,7 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?
-        .ok_or_else(|| StoreError::missing("person of this incident", &format!("p_{}", person_id.simple())))?;
+        .ok_or_else(|| StoreError::missing("person of this incident", &printed_id(person_id)))?;
         let Some(wrapped_key) = row.wrapped else { return Ok(None) };
         let reference_hash = super::unit::hash(&row.reference_hash)?;
         Ok(Some(SealedPerson { wrapped_key, contact: row.contact, reference_hash }))

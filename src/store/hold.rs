@@ -3,6 +3,7 @@
 use super::quarantine::Decider;
 use super::unit::{IncidentKey, Unit, Wait};
 use super::{Store, StoreError};
+use crate::model::person::printed_id;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -92,7 +93,7 @@ impl Store {
             .await?;
         let unit = self.unit_in(tx, incident, person_id.as_slice(), Wait::Wait).await?;
         match person_id {
-            Some(id) if !unit.people.contains_key(&id) => Err(StoreError::missing("person", &format!("p_{}", id.simple()))),
+            Some(id) if !unit.people.contains_key(&id) => Err(StoreError::missing("person", &printed_id(id))),
             _ => Ok(unit),
         }
     }

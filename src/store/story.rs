@@ -2,6 +2,7 @@
 
 use super::unit::IncidentKey;
 use super::{Store, StoreError};
+use crate::model::person::printed_id;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -123,7 +124,7 @@ pub struct HoldRow {
 
 fn as_person<S: serde::Serializer>(person: &Option<Uuid>, to: S) -> Result<S::Ok, S::Error> {
     match person {
-        Some(id) => to.serialize_str(&format!("p_{}", id.simple())),
+        Some(id) => to.serialize_str(&printed_id(*id)),
         None => to.serialize_none(),
     }
 }
@@ -159,7 +160,7 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        row.ok_or_else(|| StoreError::missing("person of this incident", &format!("p_{}", person_id.simple())))
+        row.ok_or_else(|| StoreError::missing("person of this incident", &printed_id(person_id)))
     }
 
     /// Rows that are, or repeat, the person.

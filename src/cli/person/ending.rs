@@ -5,6 +5,7 @@ use crate::cli::failure::check_visible;
 use crate::cli::sign::signer;
 use crate::cli::{Context, Failure, Refusal};
 use crate::model::ending::{Ending, Hindrance};
+use crate::model::person::printed_id;
 use crate::model::state::{MessageState, TellsOtherwise};
 use crate::model::statement::{person_exempt, person_told};
 use crate::report::words;
@@ -119,7 +120,7 @@ async fn end(context: &Context, whose: &Whose, ending: Ending) -> Result<(), Fai
     if is_so_already(store.end_notice(incident.key, of, ending, by).await?, ending, person)? {
         return Ok(());
     }
-    let shown = format!("p_{}", person.simple());
+    let shown = printed_id(person);
     context.print(&json!({"person": shown, "notice": ending.state().as_str(), "command": by.command_id}), "");
     eprintln!("{shown}: {}", words::notice(ending.state()));
     Ok(())
@@ -127,7 +128,7 @@ async fn end(context: &Context, whose: &Whose, ending: Ending) -> Result<(), Fai
 
 /// Whether nothing is left to do; else why it cannot be done.
 fn is_so_already(done: Result<(), NotEnded>, ending: Ending, person: Uuid) -> Result<bool, Failure> {
-    let shown = format!("p_{}", person.simple());
+    let shown = printed_id(person);
     let (what, remedy) = match done {
         Ok(()) => return Ok(false),
         Err(NotEnded::Hindered(Hindrance::Ended(state))) if state == ending.state() => {

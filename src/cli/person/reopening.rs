@@ -3,6 +3,7 @@
 use super::ending::{PHASE, Whose};
 use crate::cli::sign::signer;
 use crate::cli::{Context, Failure, Refusal};
+use crate::model::person::printed_id;
 use crate::model::statement::person_reopen;
 use crate::report::words;
 use crate::store::unit::{NotReopened, Reopened};
@@ -33,7 +34,7 @@ pub async fn reopen(context: &Context, args: &Reopen) -> Result<(), Failure> {
         Ok(reopened) => reopened,
         Err(why) => return stands(context, why, person),
     };
-    let shown = format!("p_{}", person.simple());
+    let shown = printed_id(person);
     let said =
         json!({"person": shown, "notice": notice.as_str(), "changed": true, "let_go_by_plan": let_go, "command": by.command_id});
     context.print(&said, "");
@@ -46,7 +47,7 @@ pub async fn reopen(context: &Context, args: &Reopen) -> Result<(), Failure> {
 
 /// Nothing to take back is no fault; somebody who is erased cannot be sent to again.
 fn stands(context: &Context, why: NotReopened, person: Uuid) -> Result<(), Failure> {
-    let shown = format!("p_{}", person.simple());
+    let shown = printed_id(person);
     match why {
         NotReopened::NotDecided(state) => {
             context.print(&json!({"person": shown, "notice": state.as_str(), "changed": false}), "");

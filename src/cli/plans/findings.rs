@@ -1,6 +1,7 @@
 //! What the content check found, for people.
 
 use crate::cli::output::{count, figure};
+use crate::model::person::printed_id;
 use crate::render::check::{Report, Severity};
 
 /// People named beside a finding; `--json` has all of them.
@@ -27,7 +28,7 @@ pub fn findings(report: &Report) -> String {
         };
         let people = count(i64::try_from(line.concerned.people).unwrap_or(i64::MAX), "person", "people");
         let ids = &line.concerned.person_ids;
-        let named: Vec<String> = ids.iter().take(NAMED).map(|id| format!("p_{}", id.simple())).collect();
+        let named: Vec<String> = ids.iter().take(NAMED).map(|id| printed_id(*id)).collect();
         let who = match (line.concerned.people, ids.len()) {
             // A preview's reader does not exist.
             (0, _) => String::new(),

@@ -5,6 +5,7 @@ use super::super::person::seek;
 use crate::dispatch::{Office, draft};
 use crate::evidence::restore::Lost;
 use crate::failpoint;
+use crate::model::person::printed_id;
 use crate::model::statement::{hold_lift, hold_set, user_revoke};
 use crate::store::bring_back::{BareIntent, Leaf};
 use crate::store::incident::Incident;
@@ -65,7 +66,7 @@ impl Bringer<'_> {
         let Some((seeker, tombstone)) = sought else {
             return Ok(store.bring_back_of_people(key, leaves, self.restored_id).await?);
         };
-        let shown = format!("p_{}", person_id.simple());
+        let shown = printed_id(person_id);
         let command = json!({"command": "person erase", "incident": incident.incident_id, "person": shown});
         let by = self.by.sign(store, &command).await?;
         let is_theirs = |copy: crate::store::erase::SealedCopy<'_>| seeker.is_theirs(copy);

@@ -1,6 +1,7 @@
 //! Findings of all people together, each told once with the people whom it concerns.
 
 use super::{Finding, Severity, is_sample};
+use crate::model::person::printed_id;
 use crate::render::template::Template;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -46,7 +47,7 @@ impl Place {
 }
 
 fn person_ids<S: Serializer>(ids: &[Uuid], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(ids.iter().map(|id| format!("p_{}", id.simple())))
+    to.collect_seq(ids.iter().map(|id| printed_id(*id)))
 }
 
 impl Concerned {
@@ -108,6 +109,12 @@ impl Report {
     /// Adds what one person's messages showed; nil: a reader who does not exist.
     pub fn add(&mut self, person: Uuid, findings: impl IntoIterator<Item = (Place, Finding)>) {
         findings.into_iter().for_each(|(place, finding)| self.0.entry((finding, place)).or_default().add(person));
+    }
+
+    /// Adds what all of these people share.
+    pub fn add_of_all(&mut self, people: &[Uuid], (place, finding): (Place, Finding)) {
+        let concerned = self.0.entry((finding, place)).or_default();
+        people.iter().for_each(|person| concerned.add(*person));
     }
 
     /// Adds what concerns the plan as a whole: messages by their number, and nobody in particular.

@@ -2,6 +2,7 @@
 
 use super::calls::OpenCalls;
 use super::{Entry, EventRow, Names, incident_entry, person_entry, read};
+use crate::model::person::printed_id;
 use crate::report::ReportError;
 use crate::report::figures::said;
 use crate::store::pack::Placed;
@@ -51,8 +52,8 @@ pub fn by_log(told: &Told<'_>) -> Result<Vec<Entry>, ReportError> {
 
 /// `story.txt`.
 pub fn text(told: &Told<'_>, entries: &[Entry]) -> String {
-    let person = told.card.person_id.simple();
-    let mut lines = vec![format!("What was recorded of the notification of the person p_{person}, oldest first\n")];
+    let person = printed_id(told.card.person_id);
+    let mut lines = vec![format!("What was recorded of the notification of the person {person}, oldest first\n")];
     for entry in entries {
         let notice = entry.notice.map_or_else(String::new, |n| format!(". {n}"));
         lines.push(format!("{}  {}{notice}", said(entry.at), entry.text));

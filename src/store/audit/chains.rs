@@ -1,10 +1,11 @@
 //! One person's chain: bytes, order, moves, and what the tables say in the end.
 
+use super::Finding;
 use super::let_go::LetGo;
 use super::people::Stored;
-use super::{Finding, person};
 use crate::model::cause::speaks_of_a_message;
 use crate::model::ending::{Ending, read_reopened};
+use crate::model::person::printed_id;
 use crate::model::replay::{Moved, Refusal, Replay};
 use crate::model::state::NoticeState;
 use duly_ledger::{Event, leaf_hash};
@@ -83,7 +84,7 @@ impl<'a> PersonAudit<'a> {
     }
 
     fn bad(&mut self, code: &'static str, n: i64) {
-        self.findings.push(Finding { code, place: format!("{}/{n}", person(self.person_id)) });
+        self.findings.push(Finding { code, place: format!("{}/{n}", printed_id(self.person_id)) });
     }
 
     fn take(&mut self, before: usize, row: &EventRow) {

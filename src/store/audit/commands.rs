@@ -2,6 +2,7 @@
 
 use super::decisions::SignedCommand;
 use super::{Finding, Snapshot, finding};
+use crate::model::person::printed_id;
 use crate::store::StoreError;
 use crate::store::unit::IncidentKey;
 use duly_ledger::Event;
@@ -78,7 +79,7 @@ impl EventRow {
         let told = |field: &str| detail.get(field).unwrap_or(&Value::Null);
         let asks = |field: &str, value: Value| *words.get(field).unwrap_or(&Value::Null) == value;
         let command = words.get("command").and_then(Value::as_str).unwrap_or_default();
-        let person = json!(self.person_id.map(|id| format!("p_{}", id.simple())));
+        let person = json!(self.person_id.map(printed_id));
         match self.kind.as_str() {
             "message.decided" => {
                 let ground = told("ground").as_str().unwrap_or_default();

@@ -3,6 +3,7 @@
 use super::chains::{EventRow, PersonAudit};
 use super::{Finding, Snapshot, finding};
 use crate::model::cause::Unreadable;
+use crate::model::person::printed_id;
 use crate::model::replay::{MessageKey, Opening};
 use crate::model::state::{Channel, Content, MessageState};
 use crate::model::step::closes_at;
@@ -92,7 +93,7 @@ impl Snapshot {
         )
         .fetch_all(&mut *self.tx)
         .await?;
-        Ok(rows.into_iter().map(|r| finding("event_of_nobody", super::person(r.person_id))).collect())
+        Ok(rows.into_iter().map(|r| finding("event_of_nobody", printed_id(r.person_id))).collect())
     }
 
     async fn read_people(&mut self, incident: IncidentKey, after: Uuid) -> Result<People, StoreError> {

@@ -1,6 +1,7 @@
 //! Rows, people, frozen lists: nobody was lost between the list and the notices.
 
-use super::{Finding, Snapshot, finding, found, person};
+use super::{Finding, Snapshot, finding, found};
+use crate::model::person::printed_id;
 use crate::store::StoreError;
 use crate::store::unit::IncidentKey;
 use duly_ledger::{ManifestBuilder, ManifestLine};
@@ -104,7 +105,7 @@ impl Snapshot {
                 let line = read_commitments(&row.commitments)
                     .map(|commitments| ManifestLine { person: *row.person_id.as_bytes(), commitments });
                 if line.is_none_or(|line| manifest.push(&line).is_err()) {
-                    findings.push(finding("manifest_differs", person(row.person_id)));
+                    findings.push(finding("manifest_differs", printed_id(row.person_id)));
                 }
             }
         }

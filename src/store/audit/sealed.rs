@@ -3,8 +3,9 @@
 
 use super::record::{Mark, Promise, SendKey};
 use super::rows::read_commitments;
-use super::{Finding, Snapshot, finding, person};
+use super::{Finding, Snapshot, finding};
 use crate::model::contact::PersonRecord;
+use crate::model::person::printed_id;
 use crate::model::seal::{Key, MessageName};
 use crate::model::state::{Channel, MessageState};
 use crate::store::StoreError;
@@ -162,12 +163,12 @@ impl Snapshot {
             let record =
                 opened.ok().and_then(|(plain, key)| Some((serde_json::from_slice::<PersonRecord>(&plain).ok()?, plain, key)));
             let Some((record, plain, key)) = record else {
-                findings.push(finding("contact_does_not_open", person(row.person_id)));
+                findings.push(finding("contact_does_not_open", printed_id(row.person_id)));
                 continue;
             };
             let commitments = read_commitments(&row.commitments).unwrap_or_default();
             if !is_committed(&record, &key, &commitments) {
-                findings.push(finding("contact_differs", person(row.person_id)));
+                findings.push(finding("contact_differs", printed_id(row.person_id)));
             }
             let hashes = [("external_reference", record.external_reference.as_bytes()), ("fields", plain.as_slice())];
             let is_found = hashes.map(|(field, value)| incident_key.search_hash(field, value).to_vec())
@@ -176,12 +177,12 @@ impl Snapshot {
                 [&record.language, &record.format, &record.jurisdiction] == [&row.language, &row.format, &row.jurisdiction];
             let reach = [record.takes_texts(), record.address.is_some(), record.email.is_some()];
             if !is_found || !words || reach != [row.has_phone, row.has_address, row.has_email] {
-                findings.push(finding("person_differs", person(row.person_id)));
+                findings.push(finding("person_differs", printed_id(row.person_id)));
             }
             let person_key = PersonKey::new(*key.bytes());
             let is_theirs = |c: &[u8; 32]| verify(&person_key, "reference_code", row.reference_code.as_bytes(), c);
             if !commitments.get("reference_code").is_some_and(is_theirs) {
-                findings.push(finding("reference_code_differs", person(row.person_id)));
+                findings.push(finding("reference_code_differs", printed_id(row.person_id)));
             }
             people.insert(row.person_id, Some(Opened { key, record, is_prepared: row.is_prepared }));
         }

@@ -2,6 +2,7 @@
 
 use super::{Note, Pending, Unit};
 use crate::model::ending::{Ending, Hindrance, REOPENED, end, reopen, reopened_fields};
+use crate::model::person::printed_id;
 use crate::model::state::{MessageState, NoticeState};
 use crate::model::step::Cause;
 use crate::store::plan::lock_people;
@@ -44,7 +45,7 @@ impl Store {
     ) -> Result<Result<(), NotEnded>, StoreError> {
         let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
         if !unit.people.contains_key(&person_id) {
-            return Err(StoreError::missing("person of this incident", &format!("p_{}", person_id.simple())));
+            return Err(StoreError::missing("person of this incident", &printed_id(person_id)));
         }
         let from = match unit.may_end(person_id, phase, ending) {
             Ok((_, from)) => from,
@@ -140,7 +141,7 @@ impl Unit {
     /// What taking back the decision would do.
     pub(super) async fn may_reopen(&mut self, person_id: Uuid, phase: i32) -> Result<Result<Reopening, NotReopened>, StoreError> {
         let Some(person) = self.people.get(&person_id) else {
-            return Err(StoreError::missing("person of this incident", &format!("p_{}", person_id.simple())));
+            return Err(StoreError::missing("person of this incident", &printed_id(person_id)));
         };
         let is_erased = person.is_erased;
         let Some((case, ids)) = self.notice_case(person_id, phase) else { return Ok(Err(NotReopened::NoNotice)) };

@@ -41,7 +41,7 @@ fn everybody_has_a_template_or_the_gap_is_named_and_blocks() {
                         (1..=3).for_each(|n| wishes.add(Uuid::from_u128(n), wish.clone()));
                         let mut report = Report::default();
                         for (place, gap, people) in wishes.gaps(&TEMPLATES) {
-                            people.iter().for_each(|person| report.add(*person, [(place.clone(), gap.clone())]));
+                            report.add_of_all(people, (place, gap));
                         }
                         let found: Vec<_> = report.lines().map(|line| (line.finding.rule, line.concerned.people)).collect();
                         let expected: Vec<_> =
