@@ -34,11 +34,13 @@ test: ## Everything that must pass
 
 # Together, so that both are built with the same dependencies.
 benched = -p duly -p duly-letter
+beside = weasyprint==70.0
 bench: ## Measure, in release, and write target/bench/latest.json
 	@echo "The first build in release takes longer than the one of the tests."
 	@$(call beside_services,cargo bench $(benched) --bench throughput --bench letters --no-run)
 	@$(environment); cargo bench $(benched) --bench throughput
-	@cargo bench $(benched) --bench letters
+	@python3 -m pip install --quiet --root-user-action ignore --target target/weasyprint $(beside) || echo "WeasyPrint cannot be had here."
+	@PYTHONPATH="$$PWD/target/weasyprint" cargo bench $(benched) --bench letters
 
 soak: ## 100,000 messages, every fault at every twentieth call, three workers, kills at random (SOAK_MESSAGES, SOAK_SEED)
 	@$(call beside_services,cargo test -p duly --test it --no-run)
