@@ -1,7 +1,8 @@
 //! A picture of a signature stands above the name of who signs, and nowhere else.
 
 use crate::given::{Given, SIGNED, kinds, letter_to, note_to, signed};
-use duly_letter::{SIGNATURE, Typesetter, escape};
+use crate::pdf::{glyphs, squeeze, text};
+use duly_letter::{Print, SIGNATURE, Typesetter, escape};
 
 fn note(lines: usize) -> Given {
     let filler = "This is a line of its own.\n\n".repeat(lines);
@@ -49,6 +50,24 @@ fn it_bears_a_fold_and_a_page_that_ends() {
     let mut typesetter = Typesetter::new().unwrap();
     let pages: Vec<u32> = (0..44).map(|lines| typesetter.typeset(&note(lines).letter()).unwrap().pages).collect();
     assert!(pages.contains(&1) && pages.contains(&2) && pages.is_sorted(), "{pages:?}");
+}
+
+/// A last page with nothing but a name on it is no letter that a chief constable signs.
+#[test]
+fn who_signs_stands_on_the_page_of_the_closing() {
+    let mut typesetter = Typesetter::new().unwrap();
+    for lines in 0..32 {
+        let note = note(lines);
+        let body = note.body.replace("Ruth Amis", "Ruth Amis\n\nNorthmere Police");
+        let signed = Given { body, print: Print::Large, ..note };
+        let unsigned = Given { signature: None, ..signed.clone() };
+        for given in [signed, unsigned] {
+            let glyphs = glyphs(&typesetter.typeset(&given.letter()).unwrap().pdf);
+            let last = glyphs.iter().map(|glyph| glyph.page).max().unwrap();
+            let page = squeeze(&text(glyphs.iter().filter(|glyph| glyph.page == last)));
+            assert!(page.contains("Yourssincerely,RuthAmisNorthmerePolice"), "{lines} lines: {page}");
+        }
+    }
 }
 
 #[test]
