@@ -5,6 +5,7 @@
 use super::*;
 use crate::model::state::MessageState as S;
 use crate::provider::Pause;
+use crate::provider::tests::each_bit_changed;
 use reqwest::header::HeaderMap;
 
 const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
@@ -172,29 +173,25 @@ fn words_mean_what_the_settings_say_and_others_move_nothing() {
 fn a_receipt_is_believed_by_its_signature_and_not_with_one_bit_changed() {
     let body = json!({ "id": "17", "state": "UNDELIV", "ref": REFERENCE }).to_string();
     let good = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"secret"), body.as_bytes());
-    let read = |signature: &str| {
+    let gateway = gateway();
+    let read_of = |body: &[u8], signature: &str| {
         let mut headers = HeaderMap::new();
         headers.insert("x-signature", signature.parse().unwrap());
-        let raw = RawReceipt {
-            path: "",
-            query: "",
-            origin: "",
-            headers: &headers,
-            body: body.as_bytes(),
-            now_seconds: 0,
-            window_seconds: 1,
-        };
-        gateway().parse_receipt(&raw)
+        let raw = RawReceipt { path: "", query: "", origin: "", headers: &headers, body, now_seconds: 0, window_seconds: 1 };
+        gateway.parse_receipt(&raw)
     };
+    let read = |signature: &str| read_of(body.as_bytes(), signature);
     let receipt = &read(&hex::encode(good)).unwrap()[0];
     assert_eq!(
         (receipt.event_name.as_str(), receipt.reference.as_deref(), receipt.status),
         ("17/UNDELIV", Some(REFERENCE), Some(S::Failed))
     );
     assert!(read(&format!("sha256={}", hex::encode(good))).is_ok());
-    let mut bad = good.as_ref().to_vec();
-    bad[31] ^= 1;
-    for signature in [hex::encode(bad).as_str(), "", "00"] {
-        assert_eq!(read(signature).err(), Some(ReceiptRefusal::BadSignature), "{signature}");
+    let changed = each_bit_changed(good.as_ref()).map(hex::encode);
+    for signature in changed.chain([String::new(), "00".to_owned()]) {
+        assert_eq!(read(&signature).err(), Some(ReceiptRefusal::BadSignature), "{signature}");
+    }
+    for (bit, other) in each_bit_changed(body.as_bytes()).enumerate() {
+        assert_eq!(read_of(&other, &hex::encode(good)).err(), Some(ReceiptRefusal::BadSignature), "{bit}");
     }
 }
