@@ -133,6 +133,10 @@ fn a_description_that_says_too_little_is_refused() {
         ("taken = [202]", "taken = []"),
         ("id = \"/id\"\nstatus_path", "id = \"\"\nstatus_path"),
         ("/messages/{id}", "/messages"),
+        ("status = \"/state\"", "status = \"\""),
+        ("status = \"/state\"", "status = \"/state\"\ncheck_path = \"account\""),
+        ("word = \"/state\"", "word = \"\""),
+        ("id = \"/id\"\nword", "id = \"id\"\nword"),
         ("auth = \"basic\"", "auth = \"x-strange\""),
         ("{{json to}}", "{{json to"),
         ("\"failed\"", "\"sending\""),
@@ -140,6 +144,18 @@ fn a_description_that_says_too_little_is_refused() {
     ] {
         assert!(DescribedProvider::new(&lane(from, to), Channel::Sms).is_err(), "{to}");
     }
+}
+
+/// Receipts that nothing can confirm would be kept for ever and never move anything.
+#[test]
+fn receipts_under_a_token_without_a_status_path_are_refused_and_the_settings_say_why() {
+    let unsigned = |without: &str| {
+        let text = GATEWAY.replace("signature = \"x-signature\"\n", "").replace(without, "");
+        DescribedProvider::new(&toml::from_str(&text).unwrap(), Channel::Sms)
+    };
+    assert!(unsigned("\n\n").is_ok());
+    let refused = unsigned("status_path = \"/messages/{id}\"\nstatus = \"/state\"\n").err().unwrap();
+    assert!(refused.contains("`status_path`") && refused.contains("`receipt.signature`"), "{refused}");
 }
 
 #[test]
@@ -152,6 +168,22 @@ fn nothing_is_promised_that_nobody_confirmed() {
     assert_eq!(promised.receipts, ReceiptProof::Signed(receipt::SIGNED));
     let unsigned = DescribedProvider::new(&lane("signature = \"x-signature\"\n", ""), Channel::Sms).unwrap();
     assert_eq!(unsigned.capabilities().receipts, ReceiptProof::Confirmed(receipt::CONFIRMED));
+}
+
+#[test]
+fn a_check_asks_for_the_path_that_the_settings_name_and_for_no_other() {
+    assert_eq!(gateway().check(), None);
+    let gateway =
+        DescribedProvider::new(&lane("taken = [202]", "taken = [202]\ncheck_path = \"/account\""), Channel::Sms).unwrap();
+    let asked = gateway.check().unwrap();
+    assert_eq!((asked.method, asked.path.as_str(), asked.body.len()), ("GET", "/account", 0));
+    let read = |status| gateway.read_check(&Reply::of(status, ""));
+    assert_eq!(
+        (read(200), read(204), read(401), read(403)),
+        (Check::Good, Check::Good, Check::BadCredentials, Check::BadCredentials)
+    );
+    assert!(matches!(read(404), Check::Unfit(_)));
+    assert_eq!((read(302), read(500)), (Check::Unreachable, Check::Unreachable));
 }
 
 #[test]
