@@ -206,7 +206,7 @@ async fn looked_at(context: &Context, lane: &str) -> Result<(bool, String), Fail
         )),
         Check::CannotCheck(remedy) => Err(Refusal::of(
             format!(
-                "{lane}: {name}{place} was not asked, there is no way to check it without reaching somebody: neither that it answers nor that it takes the credentials is proved"
+                "{lane}: {name}{place} offers no way to be checked without reaching somebody: neither that it answers nor that it takes the credentials is proved"
             ),
             remedy,
         )),

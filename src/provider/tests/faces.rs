@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod silence;
 mod table;
 
 use super::super::described::DescribedProvider;
@@ -62,8 +63,7 @@ const ALL: [Who; 7] = [TWILIO, LOB, STANNP, NOTIFY[0], NOTIFY[1], NOTIFY[2], DES
 
 /// A vendor's face in this process, our account there, and a door for its receipts.
 struct Town {
-    face: Face,
-    channel: Channel,
+    who: Who,
     state: Arc<SandboxState>,
     provider: Box<dyn Provider>,
     place: String,
@@ -88,7 +88,7 @@ async fn town(who: Who, faults: Vec<Fault>, receipt_delay_ms: u64) -> Town {
 }
 
 /// The same, where an answer is waited for so long.
-async fn town_within((face, channel): Who, faults: Vec<Fault>, receipt_delay_ms: u64, wait: Duration) -> Town {
+async fn town_within(who: Who, faults: Vec<Fault>, receipt_delay_ms: u64, wait: Duration) -> Town {
     // Another test of this process may have installed it already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let (sender, arrived) = mpsc::channel(100);
@@ -100,6 +100,7 @@ async fn town_within((face, channel): Who, faults: Vec<Fault>, receipt_delay_ms:
         },
     );
     tokio::spawn(async move { axum::serve(door, router.with_state(sender)).await });
+    let (face, channel) = who;
     let account = ProviderConfig {
         face,
         channel: channel.to_string(),
@@ -119,7 +120,7 @@ async fn town_within((face, channel): Who, faults: Vec<Fault>, receipt_delay_ms:
     let (listener, url) = listen().await;
     tokio::spawn(serve(state.clone(), listener, std::future::pending()));
     let place = format!("{url}/northmere");
-    Town { face, channel, state, provider: account_at((face, channel), &place, wait), place, origin, arrived }
+    Town { who, state, provider: account_at(who, &place, wait), place, origin, arrived }
 }
 
 fn key_of(face: Face) -> &'static str {
@@ -147,21 +148,22 @@ fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(str::to_owned).collect()
 }
 
-impl Town {
-    fn address(&self) -> &'static str {
-        if self.face == Face::Lob { "Ann Price\n1 Main St\nPortland, OR 97201" } else { "Ann Price\n1 High Street\nLS1 4AP" }
-    }
+fn prepare(provider: &dyn Provider, (face, channel): Who, origin: &str) -> Frozen {
+    let home = if face == Face::Lob { "Ann Price\n1 Main St\nPortland, OR 97201" } else { "Ann Price\n1 High Street\nLS1 4AP" };
+    let (from, address) = (lines("Northmere\n2 Main St\nPortland, OR 97201"), lines(home));
+    let mail = ("notice@northmere.example", "ann@mail.example");
+    let item = match channel {
+        Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text: TEXT },
+        Channel::Email => Item::Email { from: mail.0, from_name: "Northmere", to: mail.1, subject: "Your data", text: TEXT },
+        Channel::Letter => Item::Letter { from: &from, address: &address, pdf: PDF, pages: 2, postage_class: "first" },
+    };
+    let callback = format!("{origin}/receipts/northmere");
+    provider.prepare(&Outbound { reference: REFERENCE, callback: Some(&callback), item }).unwrap()
+}
 
+impl Town {
     fn prepare(&self) -> Frozen {
-        let (from, address) = (lines("Northmere\n2 Main St\nPortland, OR 97201"), lines(self.address()));
-        let mail = ("notice@northmere.example", "ann@mail.example");
-        let item = match self.channel {
-            Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text: TEXT },
-            Channel::Email => Item::Email { from: mail.0, from_name: "Northmere", to: mail.1, subject: "Your data", text: TEXT },
-            Channel::Letter => Item::Letter { from: &from, address: &address, pdf: PDF, pages: 2, postage_class: "first" },
-        };
-        let callback = format!("{}/receipts/northmere", self.origin);
-        self.provider.prepare(&Outbound { reference: REFERENCE, callback: Some(&callback), item }).unwrap()
+        prepare(&*self.provider, self.who, &self.origin)
     }
 
     async fn submit(&self) -> CallResult {

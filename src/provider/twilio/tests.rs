@@ -17,8 +17,12 @@ const ID: &str = "SM00000000000000000000000000000002";
 const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
 
 fn wire(more: &str) -> Twilio {
+    with_key("token", more)
+}
+
+fn with_key(key: &str, more: &str) -> Twilio {
     let lane = format!(
-        "channel = \"sms\"\nurl = \"http://127.0.0.1\"\naccount = \"{SID}\"\napi_key = \"token\"\nreceipt_secret = \"12345\"\n{more}"
+        "channel = \"sms\"\nurl = \"http://127.0.0.1\"\naccount = \"{SID}\"\napi_key = \"{key}\"\nreceipt_secret = \"12345\"\n{more}"
     );
     Twilio::new(&toml::from_str(&lane).unwrap(), Channel::Sms).unwrap()
 }
@@ -123,7 +127,14 @@ fn a_messaging_service_and_an_api_key_take_the_place_of_sender_and_token() {
     assert_eq!(field(&request.body, "MessagingServiceSid").as_deref(), Some("MG00000000000000000000000000000003"));
     assert_eq!(field(&request.body, "StatusCallback"), None);
     let basic = |user: &str, password: &str| Credential::basic(user, password).value.expose_secret().to_owned();
-    assert_eq!(wire("").authorise(OffsetDateTime::UNIX_EPOCH).value.expose_secret(), basic(SID, "token"));
+    let shown = |key: &str| with_key(key, "").authorise(OffsetDateTime::UNIX_EPOCH).value.expose_secret().to_owned();
+    assert_eq!(shown("token"), basic(SID, "token"));
+    let key = "SK00000000000000000000000000000004";
+    assert_eq!(shown(&format!("{key}:se:cret")), basic(key, "se:cret"));
+    // It is the account's all the same: that stands in the path, and its auth token signs what comes back.
+    let keyed = with_key(&format!("{key}:se:cret"), more);
+    assert_eq!(keyed.prepare(&Outbound { reference: REFERENCE, callback: None, item }).unwrap(), request);
+    assert!(request.path.contains(SID) && !request.path.contains(key), "{}", request.path);
 }
 
 #[test]
