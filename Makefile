@@ -49,7 +49,7 @@ soak: ## 100,000 messages, every fault at every twentieth call, three workers, k
 lint: ## Formatting, clippy with warnings denied, shell scripts where shellcheck is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run tests/services/run; fi
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run tests/services/run tests/openapi/run; fi
 
 deny: ## Licences, sources and known holes of all dependencies (needs cargo-deny)
 	cargo deny --all-features check
@@ -69,10 +69,8 @@ targets: ## Build duly-verify for Windows and macOS (needs rustup and pip; witho
 	    then echo "duly-verify for $$target: $$(ls target/$$target/debug/duly-verify{,.exe} 2>/dev/null)"; \
 	    else echo "SKIPPED: duly-verify compiles for $$target, and was not linked"; fi; fi; done
 
-prism = @stoplight/prism-cli@5.14.2
 openapi: ## Hold the adapters' requests against the vendors' own documents, by a validator that others made (needs npm)
-	@npm install --silent --no-audit --no-fund --prefix target/prism $(prism)
-	@DULY_PRISM=$(CURDIR)/target/prism/node_modules/.bin/prism cargo test -p duly --lib provider::tests::documents
+	@tests/openapi/run
 
 prepare: ## Write .sqlx anew after a query or a migration changed
 	@scripts/services up

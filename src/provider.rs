@@ -304,6 +304,8 @@ pub enum Check {
     Unfit(&'static str),
     /// Nothing answers, or nothing that means anything.
     Unreachable,
-    /// It offers no way to be checked without reaching a person.
-    CannotCheck,
+    /// It answers, and would answer so without a key too: whether it takes the credentials is not proved.
+    KeyNotAsked,
+    /// There is no way to check it without reaching a person; what somebody can do.
+    CannotCheck(&'static str),
 }

@@ -33,7 +33,7 @@ pub enum ProviderCommand {
     },
     /// Prove that a lane's provider answers and takes its credentials; nobody is reached
     #[command(
-        after_help = "Example:\n  duly provider check letters\n\nExit codes: 0 it answers and takes the credentials; 1 it refuses them, or cannot be used as it is set up; 2 it does not answer."
+        after_help = "Example:\n  duly provider check letters\n\nExit codes: 0 it answers and takes the credentials; 1 it refuses them, or cannot be used as it is set up; 2 it does not answer, or there is no question that would prove its credentials: what is not proved is said."
     )]
     Check {
         /// Lane, as in `[lanes.NAME]`
@@ -200,9 +200,15 @@ async fn looked_at(context: &Context, lane: &str) -> Result<(bool, String), Fail
             format!("{lane}: {name}{place} gives no answer that means anything"),
             "check the lane's `url`, the network and the proxy (HTTPS_PROXY), then check again",
         )),
-        Check::CannotCheck => Err(Refusal::of(
-            format!("{lane}: {name}{place} offers no way to be checked without reaching somebody"),
-            "send a message of your own to yourself through a plan of one person",
+        Check::KeyNotAsked => Err(Refusal::of(
+            format!("{lane}: {name}{place} answers, also to whoever has no key: whether it takes the credentials is not proved"),
+            "set `http.check_path` to a place that it shows to nobody without the key, then check again",
+        )),
+        Check::CannotCheck(remedy) => Err(Refusal::of(
+            format!(
+                "{lane}: {name}{place} offers no way to be checked without reaching somebody: neither that it answers nor that it takes the credentials is proved"
+            ),
+            remedy,
         )),
     }
 }

@@ -31,6 +31,9 @@ pub struct Described {
     /// What its words mean: `accepted`, `sent`, `printed`, `handed_to_carrier`, `delivered_to_handset`, `carrier_delivered`,
     /// `returned`, `failed`, `expired`; `""`: known, and moves nothing.
     pub words: BTreeMap<String, String>,
+    /// Path that `duly provider check` asks for, by a `GET` with the key: one that reaches nobody and is shown to nobody
+    /// without the key, such as the account's balance; empty: nothing can be proved before a message is sent.
+    pub check_path: String,
     /// Its receipts.
     pub receipt: DescribedReceipt,
 }
@@ -39,7 +42,7 @@ pub struct Described {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DescribedReceipt {
-    /// Header of the signature; empty: unsigned, and nothing moves before the status was asked for.
+    /// Header of the signature; empty: unsigned, and nothing moves before the status was asked for, at `status_path`.
     pub signature: String,
     /// Where a receipt has the id of the message; empty: there are no receipts.
     pub id: String,

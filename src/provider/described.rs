@@ -8,7 +8,7 @@ mod tests;
 use super::frozen::{Request, Thawed};
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, Capabilities, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt, ReceiptProof,
+    CallResult, Capabilities, Check, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt, ReceiptProof,
     ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer,
 };
 use crate::config::{Described, Lane};
@@ -39,20 +39,7 @@ impl DescribedProvider {
     /// The account of a lane; otherwise what is wrong with its description.
     pub fn new(lane: &Lane, channel: Channel) -> Result<Self, &'static str> {
         let settings = lane.http.clone().ok_or("must be there: it describes the provider")?;
-        let is_path = |path: &str| path.starts_with('/') && !path.contains(char::is_whitespace);
-        if !is_path(&settings.path) || settings.taken.is_empty() || settings.id.is_empty() || settings.content.is_empty() {
-            return Err("needs `path`, `body`, `content`, `taken` and `id`");
-        }
-        if channel == Channel::Email && settings.subject.is_empty() {
-            return Err("needs `subject`: where an email's subject stands in its `body`");
-        }
-        let is_status_path = is_path(&settings.status_path) && settings.status_path.contains("{id}");
-        if !settings.status_path.is_empty() && !is_status_path {
-            return Err("has a `status_path` without `{id}`");
-        }
-        if !["", "bearer", "basic", "x-api-key"].contains(&settings.auth.as_str()) {
-            return Err("has an `auth` that is none of bearer, basic, x-api-key");
-        }
+        refuse_what_cannot_work(&settings, channel)?;
         let mut engine = Handlebars::new();
         engine.set_strict_mode(true);
         engine.register_escape_fn(handlebars::no_escape);
@@ -96,6 +83,46 @@ impl DescribedProvider {
                 (fields, pdf)
             }
         }
+    }
+}
+
+fn refuse_what_cannot_work(settings: &Described, channel: Channel) -> Result<(), &'static str> {
+    let is_path = |path: &str| path.starts_with('/') && !path.contains(char::is_whitespace);
+    let Described { status_path, check_path, receipt, .. } = settings;
+    let pointers = [
+        &settings.content,
+        &settings.subject,
+        &settings.id,
+        &settings.status,
+        &receipt.id,
+        &receipt.word,
+        &receipt.reference,
+        &receipt.event,
+    ];
+    let has_receipts = !receipt.id.is_empty();
+    if !is_path(&settings.path) || settings.taken.is_empty() || settings.id.is_empty() || settings.content.is_empty() {
+        Err("needs `path`, `body`, `content`, `taken` and `id`")
+    } else if channel == Channel::Email && settings.subject.is_empty() {
+        Err("needs `subject`: where an email's subject stands in its `body`")
+    } else if pointers.iter().any(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+        Err("says where something stands by a pointer that does not begin with `/`")
+    } else if !status_path.is_empty() && !(is_path(status_path) && status_path.contains("{id}")) {
+        Err("has a `status_path` without `{id}`")
+    } else if !status_path.is_empty() && settings.status.is_empty() {
+        Err("has a `status_path` and no `status`: where the answer has its word")
+    } else if !check_path.is_empty() && !is_path(check_path) {
+        Err("has a `check_path` that does not begin with `/`")
+    } else if !["", "bearer", "basic", "x-api-key"].contains(&settings.auth.as_str()) {
+        Err("has an `auth` that is none of bearer, basic, x-api-key")
+    } else if has_receipts && receipt.word.is_empty() {
+        Err("has a `receipt.id` and no `receipt.word`: where a receipt has its word")
+    } else if has_receipts && receipt.signature.is_empty() && status_path.is_empty() {
+        // They would be kept and asked about for ever, and never move anything.
+        Err(
+            "has receipts without a signature and no `status_path` to confirm them: set `status_path`, or `receipt.signature` if its provider signs, or leave `receipt` out",
+        )
+    } else {
+        Ok(())
     }
 }
 
@@ -237,7 +264,25 @@ impl Wire for DescribedProvider {
     }
 
     fn check(&self) -> Option<Request> {
-        None
+        let path = &self.settings.check_path;
+        (!path.is_empty()).then(|| Request::get(path.as_str()))
+    }
+
+    fn read_check(&self, reply: &Reply) -> Check {
+        match reply.status {
+            200..300 => Check::Good,
+            401 | 403 => Check::BadCredentials,
+            404 | 405 | 410 => Check::Unfit("it does not know the lane's `http.check_path`"),
+            _ => Check::Unreachable,
+        }
+    }
+
+    fn is_check_guarded(&self) -> bool {
+        false
+    }
+
+    fn how_to_check(&self) -> &'static str {
+        "set `http.check_path` to a place that it shows to nobody without the key, or send a message of your own to yourself through a plan of one person"
     }
 
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {

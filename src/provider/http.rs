@@ -60,6 +60,12 @@ impl<W: Wire> HttpProvider<W> {
         Some(read(builder.body(request.body.clone()).send().await.ok()?, bytes_max).await)
     }
 
+    /// Whether it answers the same question well to whoever has no key.
+    async fn shows_anybody(&self, request: &Request) -> bool {
+        let place = format!("{}{}", self.url, request.path);
+        self.http.get(place).send().await.is_ok_and(|response| response.status().is_success())
+    }
+
     async fn call(&self, frozen: Frozen, may_start: MayStart) -> CallResult {
         let Some(thawed) = frozen.thaw() else { return CallResult::new(Answer::NotTaken, "not_frozen") };
         let (body, trace) = GuardedBody::new(thawed.body.to_vec(), may_start);
@@ -168,8 +174,12 @@ impl<W: Wire> Provider for HttpProvider<W> {
 
     fn check(&self) -> BoxFuture<'_, Check> {
         async move {
-            let Some(request) = self.wire.check() else { return Check::CannotCheck };
-            self.ask(&request).await.map_or(Check::Unreachable, |reply| self.wire.read_check(&reply))
+            let Some(request) = self.wire.check() else { return Check::CannotCheck(self.wire.how_to_check()) };
+            let Some(reply) = self.ask(&request).await else { return Check::Unreachable };
+            match self.wire.read_check(&reply) {
+                Check::Good if !self.wire.is_check_guarded() && self.shows_anybody(&request).await => Check::KeyNotAsked,
+                check => check,
+            }
         }
         .boxed()
     }

@@ -155,8 +155,13 @@ impl Provider for Rotating {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-    use crate::provider::{Account, RawReceipt, ReceiptRefusal};
-    use std::time::Duration;
+    use super::LOOK_AGAIN;
+    use crate::model::step::Answer;
+    use crate::provider::{Account, Item, Outbound, RawReceipt, ReceiptRefusal};
+    use duly_sandbox::{Face, ProviderConfig, SandboxConfig, SandboxState, serve};
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     fn read(account: &Account, secret: &str) -> Result<usize, ReceiptRefusal> {
         let (stamp, path, body) = (
@@ -179,6 +184,68 @@ mod tests {
         account.provider.parse_receipt(&raw).map(|read| read.len())
     }
 
+    const KEY: &str = "key-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
+
+    /// As it should be done: whole, by another file under its name.
+    fn replace(file: &Path, key: &str) {
+        let fresh = file.with_extension("new");
+        std::fs::write(&fresh, key).unwrap();
+        std::fs::rename(fresh, file).unwrap();
+    }
+
+    async fn submit(account: &Account) -> Answer {
+        let item = Item::Sms { from: "NORTHMERE", to: "+447700900001", text: "hello" };
+        let reference = "000102030405060708090a0b0c0d0e0f";
+        let frozen = account.provider.prepare(&Outbound { reference, callback: None, item }).unwrap();
+        account.provider.submit(frozen, Arc::new(|| Ok(()))).await.answer
+    }
+
+    #[tokio::test]
+    async fn a_changed_key_is_that_of_the_next_calls_without_a_stop_and_another_accounts_never() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let at_notify = ProviderConfig { face: Face::Notify, receipts: false, ..ProviderConfig::default() };
+        let config = SandboxConfig {
+            providers: [("n".to_owned(), at_notify)].into(),
+            api_key: KEY.to_owned(),
+            ..SandboxConfig::default()
+        };
+        let state = Arc::new(SandboxState::new(config.clone()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/n", listener.local_addr().unwrap());
+        tokio::spawn(serve(state.clone(), listener, std::future::pending()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, KEY).unwrap();
+        let lane = format!(
+            "channel = \"sms\"\nprovider = \"notify\"\nurl = \"{url}\"\napi_key = \"{KEY}\"\napi_key_file = \"{}\"\n\
+             template = \"f33517ff-2a88-4f6e-b855-c550268ce08a\"\n",
+            file.display()
+        );
+        let account = Account::new("texts", &toml::from_str(&lane).unwrap(), Duration::from_secs(5), false).unwrap();
+        assert_eq!(submit(&account).await, Answer::Accepted);
+
+        // The key is renewed at Notify: calls go on, and are refused until the file says so too.
+        let renewed = KEY.replace("-3d84", "-4d84");
+        state.set_config(SandboxConfig { api_key: renewed.clone(), ..config });
+        assert_eq!(submit(&account).await, Answer::LaneStopped);
+        replace(&file, &renewed);
+        let end = Instant::now() + Duration::from_secs(20);
+        while submit(&account).await != Answer::Accepted {
+            assert!(Instant::now() < end, "the renewed key was not taken");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+
+        let services = renewed.replace("26785a09", "11111111");
+        for another in [services.as_str(), "no key", ""] {
+            replace(&file, another);
+            let end = Instant::now() + LOOK_AGAIN + Duration::from_millis(300);
+            while Instant::now() < end {
+                assert_eq!(submit(&account).await, Answer::Accepted, "{another:?} was taken");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
     #[test]
     fn a_changed_secret_is_taken_without_a_stop_and_the_one_before_still_believed_for_a_while() {
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -194,9 +261,9 @@ mod tests {
 
         std::fs::write(&file, "the second secret, longer\n").unwrap();
         // The files are looked at once a second.
-        let end = std::time::Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(20);
         while read(&account, "the second secret, longer").is_err() {
-            assert!(std::time::Instant::now() < end, "the new secret was not taken");
+            assert!(Instant::now() < end, "the new secret was not taken");
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(read(&account, "the first secret"), Ok(1), "it was on its way");

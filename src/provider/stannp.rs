@@ -2,7 +2,7 @@
 //!
 //! Facts from the vendor's own reference for programs (stannp.com/stannp-api-llm.md, as api-evangelist/stannp 30ed00f9 keeps
 //! it), its pages stannp.com/uk/direct-mail-api/… and, for the look-up, stannp.com/us/direct-mail-api/reporting. There is no
-//! OpenAPI document of the vendor's. Never run against the live service.
+//! OpenAPI document of the vendor's; tests/openapi has one of ours. Never run against the live service.
 //!
 //! The PDF goes out as it is (`letters/post`); Stannp reads the address off it by OCR and says what it read, which is
 //! compared. The same key with an identical body is answered with 409 and the first answer; one byte more is a second letter.

@@ -94,6 +94,16 @@ pub trait Wire: Send + Sync + 'static {
         }
     }
 
+    /// Whether nobody without the key is shown what the check asks for. Where that is not known, it is tried.
+    fn is_check_guarded(&self) -> bool {
+        true
+    }
+
+    /// What somebody can do where there is no such request.
+    fn how_to_check(&self) -> &'static str {
+        "send a message of your own to yourself through a plan of one person"
+    }
+
     /// Believes a receipt, or says why not.
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal>;
 }

@@ -41,6 +41,7 @@ mod packs;
 mod prepare;
 mod print_house;
 mod providers;
+mod proxies;
 mod quotas;
 mod recalls;
 mod receipts;

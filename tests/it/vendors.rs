@@ -58,6 +58,33 @@ async fn a_run_through_twilio_finds_what_left_and_sends_nothing_twice() {
     assert_eq!(stage.count("select count(*) from alarm").await, 0);
 }
 
+/// Police networks let nobody call in: `receipts.url` is empty, and nothing else is set.
+#[tokio::test]
+async fn without_an_address_for_receipts_twilio_is_asked_every_five_minutes_and_all_ends_the_same() {
+    let mut lane = twilio(vec![Fault::once(FaultKind::Undelivered), Fault::once(FaultKind::CutAfter)]);
+    lane.provider.receipt_delay_ms = 1;
+    let stage = Stage::new(Setup { people: 6, lanes: vec![lane], ..Setup::default() }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    let known = "select count(*) from message where state not in ('ready', 'sending', 'unknown', 'asked')";
+    within(LONGEST, "all are taken", async || (stage.count(known).await == 6).then_some(())).await;
+    let told = "select count(*) from message where state in ('delivered_to_handset', 'failed')";
+    // The one that was cut was looked for at once, and may have been found with its end.
+    assert!(stage.count(told).await <= 1, "they were asked before their time");
+
+    stage.shift_clock(301).await;
+    within(LONGEST, "all ends are known", async || (stage.count(told).await == 6).then_some(())).await;
+
+    assert_eq!(stage.count("select count(*) from message where state = 'failed'").await, 1);
+    let fired = [FaultKind::Undelivered, FaultKind::CutAfter].map(|kind| stage.sandbox.state.fired(kind));
+    assert_eq!((fired, stage.produced()), ([1, 1], 6));
+    assert_eq!(stage.count(OF_NOBODY).await, 0);
+    // Without an address Twilio never hears our reference, so that requests are compared by their number.
+    let requests: u32 = stage.sandbox.state.requests().values().sum();
+    assert_eq!(i64::from(requests), stage.count("select count(*) from attempt").await);
+    let findings = stage.findings().await;
+    assert!(findings.iter().all(|code| code == "more_requests_than_attempts"), "{findings:?}");
+}
+
 #[tokio::test]
 async fn what_twilio_cannot_find_is_never_sent_again_by_itself() {
     let stage = Stage::new(Setup { lanes: vec![twilio(vec![Fault::once(FaultKind::ErrorBefore)])], ..Setup::default() }).await;

@@ -5,6 +5,7 @@
 use super::*;
 use crate::model::state::MessageState as S;
 use crate::provider::Pause;
+use crate::provider::tests::each_bit_changed;
 use reqwest::header::HeaderMap;
 
 const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
@@ -132,6 +133,10 @@ fn a_description_that_says_too_little_is_refused() {
         ("taken = [202]", "taken = []"),
         ("id = \"/id\"\nstatus_path", "id = \"\"\nstatus_path"),
         ("/messages/{id}", "/messages"),
+        ("status = \"/state\"", "status = \"\""),
+        ("status = \"/state\"", "status = \"/state\"\ncheck_path = \"account\""),
+        ("word = \"/state\"", "word = \"\""),
+        ("id = \"/id\"\nword", "id = \"id\"\nword"),
         ("auth = \"basic\"", "auth = \"x-strange\""),
         ("{{json to}}", "{{json to"),
         ("\"failed\"", "\"sending\""),
@@ -139,6 +144,18 @@ fn a_description_that_says_too_little_is_refused() {
     ] {
         assert!(DescribedProvider::new(&lane(from, to), Channel::Sms).is_err(), "{to}");
     }
+}
+
+/// Receipts that nothing can confirm would be kept for ever and never move anything.
+#[test]
+fn receipts_under_a_token_without_a_status_path_are_refused_and_the_settings_say_why() {
+    let unsigned = |without: &str| {
+        let text = GATEWAY.replace("signature = \"x-signature\"\n", "").replace(without, "");
+        DescribedProvider::new(&toml::from_str(&text).unwrap(), Channel::Sms)
+    };
+    assert!(unsigned("\n\n").is_ok());
+    let refused = unsigned("status_path = \"/messages/{id}\"\nstatus = \"/state\"\n").err().unwrap();
+    assert!(refused.contains("`status_path`") && refused.contains("`receipt.signature`"), "{refused}");
 }
 
 #[test]
@@ -151,6 +168,22 @@ fn nothing_is_promised_that_nobody_confirmed() {
     assert_eq!(promised.receipts, ReceiptProof::Signed(receipt::SIGNED));
     let unsigned = DescribedProvider::new(&lane("signature = \"x-signature\"\n", ""), Channel::Sms).unwrap();
     assert_eq!(unsigned.capabilities().receipts, ReceiptProof::Confirmed(receipt::CONFIRMED));
+}
+
+#[test]
+fn a_check_asks_for_the_path_that_the_settings_name_and_for_no_other() {
+    assert_eq!(gateway().check(), None);
+    let gateway =
+        DescribedProvider::new(&lane("taken = [202]", "taken = [202]\ncheck_path = \"/account\""), Channel::Sms).unwrap();
+    let asked = gateway.check().unwrap();
+    assert_eq!((asked.method, asked.path.as_str(), asked.body.len()), ("GET", "/account", 0));
+    let read = |status| gateway.read_check(&Reply::of(status, ""));
+    assert_eq!(
+        (read(200), read(204), read(401), read(403)),
+        (Check::Good, Check::Good, Check::BadCredentials, Check::BadCredentials)
+    );
+    assert!(matches!(read(404), Check::Unfit(_)));
+    assert_eq!((read(302), read(500)), (Check::Unreachable, Check::Unreachable));
 }
 
 #[test]
@@ -172,29 +205,25 @@ fn words_mean_what_the_settings_say_and_others_move_nothing() {
 fn a_receipt_is_believed_by_its_signature_and_not_with_one_bit_changed() {
     let body = json!({ "id": "17", "state": "UNDELIV", "ref": REFERENCE }).to_string();
     let good = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"secret"), body.as_bytes());
-    let read = |signature: &str| {
+    let gateway = gateway();
+    let read_of = |body: &[u8], signature: &str| {
         let mut headers = HeaderMap::new();
         headers.insert("x-signature", signature.parse().unwrap());
-        let raw = RawReceipt {
-            path: "",
-            query: "",
-            origin: "",
-            headers: &headers,
-            body: body.as_bytes(),
-            now_seconds: 0,
-            window_seconds: 1,
-        };
-        gateway().parse_receipt(&raw)
+        let raw = RawReceipt { path: "", query: "", origin: "", headers: &headers, body, now_seconds: 0, window_seconds: 1 };
+        gateway.parse_receipt(&raw)
     };
+    let read = |signature: &str| read_of(body.as_bytes(), signature);
     let receipt = &read(&hex::encode(good)).unwrap()[0];
     assert_eq!(
         (receipt.event_name.as_str(), receipt.reference.as_deref(), receipt.status),
         ("17/UNDELIV", Some(REFERENCE), Some(S::Failed))
     );
     assert!(read(&format!("sha256={}", hex::encode(good))).is_ok());
-    let mut bad = good.as_ref().to_vec();
-    bad[31] ^= 1;
-    for signature in [hex::encode(bad).as_str(), "", "00"] {
-        assert_eq!(read(signature).err(), Some(ReceiptRefusal::BadSignature), "{signature}");
+    let changed = each_bit_changed(good.as_ref()).map(hex::encode);
+    for signature in changed.chain([String::new(), "00".to_owned()]) {
+        assert_eq!(read(&signature).err(), Some(ReceiptRefusal::BadSignature), "{signature}");
+    }
+    for (bit, other) in each_bit_changed(body.as_bytes()).enumerate() {
+        assert_eq!(read_of(&other, &hex::encode(good)).err(), Some(ReceiptRefusal::BadSignature), "{bit}");
     }
 }

@@ -47,6 +47,7 @@ impl ApiKey {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::provider::tests::each_bit_changed;
 
     const KEY: &str = "my_test_key-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
     /// Made of Notify's own example key with another implementation.
@@ -59,9 +60,32 @@ mod tests {
 
         assert_eq!(token(KEY, 1_568_818_578), TOKEN);
         assert_ne!(token(KEY, 1_568_818_579), TOKEN);
-        let (body, signature) = TOKEN.rsplit_once('.').unwrap();
-        let (other_body, other) = (token(&KEY.replace("122b0", "122b1"), 1_568_818_578), signature);
-        assert!(other_body.starts_with(body) && !other_body.ends_with(other));
+        let (signed, signature) = TOKEN.rsplit_once('.').unwrap();
+        let secret_at = KEY.len() - UUID;
+        for at in (secret_at..KEY.len()).filter(|at| &KEY[*at..=*at] != "-") {
+            let digit = if &KEY[at..=at] == "0" { "1" } else { "0" };
+            let other = token(&format!("{}{digit}{}", &KEY[..at], &KEY[at + 1..]), 1_568_818_578);
+            assert!(other.starts_with(signed) && !other.ends_with(signature), "{at}");
+        }
+    }
+
+    /// As whoever has the secret would, with yet another implementation.
+    #[test]
+    fn the_token_holds_for_its_reader_and_not_with_one_bit_changed() {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &KEY.as_bytes()[KEY.len() - UUID..]);
+        let token =
+            ApiKey::parse(&KEY.to_owned().into()).unwrap().token(OffsetDateTime::from_unix_timestamp(1_568_818_578).unwrap());
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        let holds = |signed: &[u8], signature: &[u8]| ring::hmac::verify(&key, signed, signature).is_ok();
+
+        assert!(holds(signed.as_bytes(), &signature));
+        for (bit, other) in each_bit_changed(&signature).enumerate() {
+            assert!(!holds(signed.as_bytes(), &other), "{bit}");
+        }
+        for (bit, other) in each_bit_changed(signed.as_bytes()).enumerate() {
+            assert!(!holds(&other, &signature), "{bit}");
+        }
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn is_reference(text: &str) -> bool {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::provider::tests::each_bit_changed;
     use reqwest::header::HeaderMap;
 
     const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
@@ -104,15 +105,20 @@ mod tests {
         NOTICE.replace("ACTION", action).replace("REFERENCE", envelope).replace("RETURNED", returned)
     }
 
-    fn receive(body: &str, signed_with: &str) -> Result<ReadReceipt, ReceiptRefusal> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(signed_with.as_bytes()).unwrap();
-        mac.update(body.as_bytes());
+    fn sign(body: &[u8], secret: &str) -> Vec<u8> {
+        ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes()), body).as_ref().to_vec()
+    }
+
+    fn receive_signed(body: &[u8], signature: &[u8]) -> Result<ReadReceipt, ReceiptRefusal> {
         let mut headers = HeaderMap::new();
-        headers.insert(SIGNATURE, hex::encode(mac.finalize().into_bytes()).parse().unwrap());
+        headers.insert(SIGNATURE, hex::encode(signature).parse().unwrap());
         let (path, origin) = ("/receipts/northmere/mail", "");
-        let raw =
-            RawReceipt { path, query: "", origin, headers: &headers, body: body.as_bytes(), now_seconds: 0, window_seconds: 300 };
+        let raw = RawReceipt { path, query: "", origin, headers: &headers, body, now_seconds: 0, window_seconds: 300 };
         read(&raw, &"secret".to_owned().into()).map(|mut all| all.remove(0))
+    }
+
+    fn receive(body: &str, signed_with: &str) -> Result<ReadReceipt, ReceiptRefusal> {
+        receive_signed(body.as_bytes(), &sign(body.as_bytes(), signed_with))
     }
 
     #[test]
@@ -134,6 +140,20 @@ mod tests {
         for body in ["", "x", &notice("delivered", "somebody's", "else"), &good.replace("message/delivery-status", "text/plain")]
         {
             assert_eq!(receive(body, "secret").err(), Some(ReceiptRefusal::Malformed), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_notice_is_believed_by_its_signature_and_not_with_one_bit_changed() {
+        let body = notice("delivered", REFERENCE, "x").into_bytes();
+        let good = sign(&body, "secret");
+
+        assert!(receive_signed(&body, &good).is_ok());
+        for (bit, other) in each_bit_changed(&good).enumerate() {
+            assert_eq!(receive_signed(&body, &other).err(), Some(ReceiptRefusal::BadSignature), "{bit}");
+        }
+        for (bit, other) in each_bit_changed(&body).enumerate() {
+            assert_eq!(receive_signed(&other, &good).err(), Some(ReceiptRefusal::BadSignature), "{bit}");
         }
     }
 

@@ -1,9 +1,13 @@
-//! The adapters' requests held against the vendors' own OpenAPI documents (tests/openapi) by a validator that others made,
-//! Prism, with a known-bad request for each endpoint: a validator that refuses nothing would prove nothing.
+//! The adapters' requests held against OpenAPI documents (tests/openapi), the vendors' own where there are any, by a
+//! validator that others made, Prism, with known-bad requests for each endpoint: a validator that refuses nothing would
+//! prove nothing.
 //!
 //! `make openapi` fetches Prism and runs this; without it the tests say that they were skipped.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
+
+mod notify;
+mod stannp;
 
 use super::super::frozen::Request;
 use super::super::lob::Lob;
@@ -15,6 +19,7 @@ use crate::model::state::Channel;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -24,6 +29,16 @@ use tokio::process::{Child, Command};
 const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
+/// A document of `tests/openapi`.
+fn document(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi").join(name)
+}
+
+/// Says what was not tried, past the harness, which keeps what a test prints to itself while it is green.
+fn skip(what: &str) {
+    std::io::stderr().write_all(format!("SKIPPED: {what}\n").as_bytes()).unwrap();
+}
+
 /// A validator of one document.
 struct Prism {
     url: String,
@@ -32,18 +47,17 @@ struct Prism {
 
 impl Prism {
     /// Starts it; `None`, and says so, where there is none.
-    async fn start(document: &str) -> Option<Self> {
+    async fn start(document: &Path) -> Option<Self> {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let Some(program) = std::env::var_os("DULY_PRISM") else {
-            // Past the harness, which keeps what a test prints to itself while it is green.
-            let why = format!("SKIPPED: {document} was not asked, DULY_PRISM names no validator; `make openapi` runs this\n");
-            std::io::stderr().write_all(why.as_bytes()).unwrap();
+        let Some(program) = std::env::var_os("PRISM") else {
+            let name = document.file_name().unwrap().display();
+            skip(&format!("{name} was not asked, PRISM names no validator; `make openapi` runs this"));
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let path = format!("{}/tests/openapi/{document}", env!("CARGO_MANIFEST_DIR"));
         let process = Command::new(program)
-            .args(["mock", "--host", "127.0.0.1", "--port", &port.to_string(), &path])
+            .args(["mock", "--host", "127.0.0.1", "--port", &port.to_string()])
+            .arg(document)
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
@@ -57,8 +71,8 @@ impl Prism {
         Some(Self { url: format!("http://127.0.0.1:{port}"), _process: process })
     }
 
-    /// Asks it of a request, by whom it may be; `true`: it fits the vendor's document.
-    async fn takes(&self, wire: &impl Wire, request: &Request, is_known: bool) -> bool {
+    /// Its answer to a request, by whom it may be.
+    async fn status(&self, wire: &impl Wire, request: &Request, is_known: bool) -> u16 {
         let method: reqwest::Method = request.method.parse().unwrap();
         let mut builder = reqwest::Client::new().request(method, format!("{}{}", self.url, request.path));
         for (name, value) in &request.headers {
@@ -68,20 +82,26 @@ impl Prism {
             let credential = wire.authorise(OffsetDateTime::now_utc());
             builder = builder.header(credential.header, credential.value.expose_secret());
         }
-        let status = builder.body(request.body.clone()).send().await.unwrap().status().as_u16();
-        assert!(matches!(status, 200..300 | 401 | 422), "{} {}: {status}", request.method, request.path);
-        (200..300).contains(&status)
+        builder.body(request.body.clone()).send().await.unwrap().status().as_u16()
     }
 
     /// The request is taken; it is not without credentials, and what was spoilt is not.
     async fn judges(&self, wire: &impl Wire, good: &Request, bad: &[Request]) {
         let place = format!("{} {}", good.method, good.path);
-        assert!(self.takes(wire, good, true).await, "{place} is refused");
-        assert!(!self.takes(wire, good, false).await, "{place} is taken without credentials");
+        let taken = self.status(wire, good, true).await;
+        assert!((200..300).contains(&taken), "{place} is refused: {taken}");
+        assert_eq!(self.status(wire, good, false).await, 401, "{place} without credentials");
         for bad in bad {
-            let body = String::from_utf8_lossy(&bad.body);
-            assert!(!self.takes(wire, bad, true).await, "{} {} {body} is taken", bad.method, bad.path);
+            let (status, body) = (self.status(wire, bad, true).await, String::from_utf8_lossy(&bad.body));
+            // A document that describes an answer to what it does not take has it for this too.
+            assert!(matches!(status, 400 | 422), "{} {} {body}: {status}", bad.method, bad.path);
         }
+    }
+
+    /// Nothing of the request can be spoilt but its place: it must be one that the document names.
+    async fn judges_place(&self, wire: &impl Wire, good: &Request, strange: &Request) {
+        self.judges(wire, good, &[]).await;
+        assert_eq!(self.status(wire, strange, true).await, 404, "{} {}", strange.method, strange.path);
     }
 }
 
@@ -95,9 +115,23 @@ fn with_body(request: &Request, body: impl Into<Vec<u8>>) -> Request {
     Request { body: body.into(), ..request.clone() }
 }
 
+/// The JSON of a request with another value in this field; `null` leaves it out.
+fn with_field(request: &Request, field: &str, value: Value) -> Request {
+    let mut body: Map<String, Value> = serde_json::from_slice(&request.body).unwrap();
+    match value {
+        Value::Null => drop(body.remove(field).unwrap()),
+        value => drop(body.insert(field.to_owned(), value)),
+    }
+    with_body(request, Value::Object(body).to_string())
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.split('\n').map(str::to_owned).collect()
+}
+
 #[tokio::test]
 async fn the_vendors_document_takes_every_request_to_twilio_and_refuses_spoilt_ones() {
-    let Some(prism) = Prism::start("twilio-messages.json").await else { return };
+    let Some(prism) = Prism::start(&document("twilio-messages.json")).await else { return };
     let lane = "channel = \"sms\"\nurl = \"\"\napi_key = \"token\"\naccount = \"AC00000000000000000000000000000001\"\n";
     let twilio = Twilio::new(&toml::from_str(lane).unwrap(), Channel::Sms).unwrap();
     let id = "SM00000000000000000000000000000002";
@@ -149,9 +183,8 @@ fn at_server(request: &Request, body: Option<&Value>) -> Request {
 
 #[tokio::test]
 async fn the_vendors_document_takes_every_request_to_lob_and_refuses_spoilt_ones() {
-    let Some(prism) = Prism::start("lob-letters.json").await else { return };
+    let Some(prism) = Prism::start(&document("lob-letters.json")).await else { return };
     let lob = Lob::new(&toml::from_str("channel = \"letter\"\nurl = \"\"\napi_key = \"test_key\"\n").unwrap(), Channel::Letter);
-    let lines = |text: &str| text.split('\n').map(str::to_owned).collect::<Vec<_>>();
     let (from, address) =
         (lines("Northmere\n2 Main St\nPortland, OR 97201"), lines("Ann Price\n1 Main St\nApt 2\nPortland, OR 97201-1234"));
     let item = Item::Letter { from: &from, address: &address, pdf: b"%PDF", pages: 2, postage_class: "first" };

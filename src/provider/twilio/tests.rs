@@ -5,6 +5,7 @@
 use super::*;
 use crate::model::state::MessageState as S;
 use crate::provider::Frozen;
+use crate::provider::tests::each_bit_changed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
@@ -16,8 +17,12 @@ const ID: &str = "SM00000000000000000000000000000002";
 const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
 
 fn wire(more: &str) -> Twilio {
+    with_key("token", more)
+}
+
+fn with_key(key: &str, more: &str) -> Twilio {
     let lane = format!(
-        "channel = \"sms\"\nurl = \"http://127.0.0.1\"\naccount = \"{SID}\"\napi_key = \"token\"\nreceipt_secret = \"12345\"\n{more}"
+        "channel = \"sms\"\nurl = \"http://127.0.0.1\"\naccount = \"{SID}\"\napi_key = \"{key}\"\nreceipt_secret = \"12345\"\n{more}"
     );
     Twilio::new(&toml::from_str(&lane).unwrap(), Channel::Sms).unwrap()
 }
@@ -122,7 +127,14 @@ fn a_messaging_service_and_an_api_key_take_the_place_of_sender_and_token() {
     assert_eq!(field(&request.body, "MessagingServiceSid").as_deref(), Some("MG00000000000000000000000000000003"));
     assert_eq!(field(&request.body, "StatusCallback"), None);
     let basic = |user: &str, password: &str| Credential::basic(user, password).value.expose_secret().to_owned();
-    assert_eq!(wire("").authorise(OffsetDateTime::UNIX_EPOCH).value.expose_secret(), basic(SID, "token"));
+    let shown = |key: &str| with_key(key, "").authorise(OffsetDateTime::UNIX_EPOCH).value.expose_secret().to_owned();
+    assert_eq!(shown("token"), basic(SID, "token"));
+    let key = "SK00000000000000000000000000000004";
+    assert_eq!(shown(&format!("{key}:se:cret")), basic(key, "se:cret"));
+    // It is the account's all the same: that stands in the path, and its auth token signs what comes back.
+    let keyed = with_key(&format!("{key}:se:cret"), more);
+    assert_eq!(keyed.prepare(&Outbound { reference: REFERENCE, callback: None, item }).unwrap(), request);
+    assert!(request.path.contains(SID) && !request.path.contains(key), "{}", request.path);
 }
 
 #[test]
@@ -281,14 +293,20 @@ fn the_vendors_own_signatures_hold_and_none_of_them_with_one_bit_changed() {
         (&hashed, json, "a9nBmqA0ju/hNViExpshrM61xv4="),
     ] {
         assert!(reader.is_signed(url, body.as_bytes(), signature), "{url}");
-        for bit in [0, 77, 159] {
-            let mut bytes = STANDARD.decode(signature).unwrap();
-            bytes[bit / 8] ^= 1 << (bit % 8);
+        for (bit, bytes) in each_bit_changed(&STANDARD.decode(signature).unwrap()).enumerate() {
             assert!(!reader.is_signed(url, body.as_bytes(), &STANDARD.encode(bytes)), "{url} {bit}");
         }
-        let mut other = body.as_bytes().to_vec();
-        other[body.len() - 2] ^= 1;
-        assert!(!reader.is_signed(url, &other, signature), "{url}");
+        for (bit, text) in each_bit_changed(signature.as_bytes()).enumerate() {
+            let text = String::from_utf8_lossy(&text);
+            assert!(!reader.is_signed(url, body.as_bytes(), &text), "{url} {bit} {text}");
+        }
+        let pairs = |body: &[u8]| form_urlencoded::parse(body).into_owned().collect::<Vec<_>>();
+        for (bit, other) in each_bit_changed(body.as_bytes()).enumerate() {
+            // `%2b` says the same as `%2B`, and the signature is over what fields say.
+            let says_the_same = body != json && pairs(&other) == pairs(body.as_bytes());
+            assert_eq!(reader.is_signed(url, &other, signature), says_the_same, "{url} {bit}");
+            assert!(!says_the_same || other.eq_ignore_ascii_case(body.as_bytes()), "{bit}");
+        }
         assert!(!reader.is_signed(&url.replace("bar=2", "bar=3"), body.as_bytes(), signature), "{url}");
         assert!(!ReceiptReader::new("12344".to_owned().into()).is_signed(url, body.as_bytes(), signature), "{url}");
         assert!(!ReceiptReader::new(String::new().into()).is_signed(url, body.as_bytes(), signature), "{url}");

@@ -78,6 +78,45 @@ async fn a_list_of_lanes_says_what_each_takes_how_it_fares_and_whom_it_reaches()
     assert_eq!(lane(&listed["lanes"], "sms-a")["health"]["state"], "tried");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_described_provider_is_checked_by_the_question_that_its_settings_name_and_what_is_not_proved_is_said() {
+    let mut desk = Desk::empty("described_lanes").await;
+    let config = duly_sandbox::SandboxConfig {
+        providers: [("gateway".to_owned(), duly_sandbox::ProviderConfig::default())].into(),
+        ..duly_sandbox::SandboxConfig::default()
+    };
+    let state = std::sync::Arc::new(duly_sandbox::SandboxState::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/gateway", listener.local_addr().unwrap());
+    tokio::spawn(duly_sandbox::serve(state.clone(), listener, std::future::pending()));
+    for (key, value) in [
+        ("PROVIDER", "http"),
+        ("URL", url.as_str()),
+        ("HTTP__PATH", "/v1/messages"),
+        ("HTTP__BODY", "{\"text\": {{json text}}}"),
+        ("HTTP__CONTENT", "/text"),
+        ("HTTP__TAKEN", "[201]"),
+        ("HTTP__ID", "/id"),
+    ] {
+        desk.set(&format!("DULY_LANES__SMS_A__{key}"), value);
+    }
+    for (check_path, key, code, said, remedy) in [
+        ("", "sandbox-key", 2, "neither that it answers nor that it takes the credentials is proved", "`http.check_path`"),
+        ("/v1/account", "sandbox-key", 0, "answers and takes the credentials", ""),
+        ("/v1/account", "another", 1, "refuses the credentials", "correct `[lanes.sms-a]`"),
+        ("/v1/messages?reference=x", "sandbox-key", 2, "whether it takes the credentials is not proved", "`http.check_path`"),
+        ("/v1/nothing", "sandbox-key", 1, "does not know the lane's `http.check_path`", "correct `[lanes.sms-a]`"),
+    ] {
+        desk.set("DULY_LANES__SMS_A__HTTP__CHECK_PATH", check_path);
+        desk.set("DULY_LANES__SMS_A__API_KEY", key);
+        let ran = desk.duly("ann", &["provider", "check", "sms-a"]);
+        assert_eq!(ran.code, code, "{check_path} {key}: {ran:?}");
+        let text = format!("{}{}", ran.out, ran.err);
+        assert!(text.contains(said) && text.contains(remedy), "{text}");
+    }
+    assert!(state.record().is_empty());
+}
+
 #[tokio::test]
 async fn a_check_that_fails_says_so_to_programs_too() {
     let desk = Desk::empty("checked_lanes").await;
