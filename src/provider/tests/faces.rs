@@ -239,7 +239,12 @@ async fn every_fault_of_a_call_has_its_outcome_and_fired() {
     use Answer::{Accepted, LaneStopped, NotTaken, Rejected, Unknown};
     for face in VENDORS {
         let daily = if face == Face::Stannp { NotTaken } else { LaneStopped };
-        let inside = if face == Face::Stannp { Unknown } else { Accepted };
+        // Twilio's text failed at once, because the account is suspended.
+        let inside = match face {
+            Face::Stannp => Unknown,
+            Face::Twilio => LaneStopped,
+            _ => Accepted,
+        };
         for (kind, answer, produced) in [
             (FaultKind::Reject, Rejected, 0),
             (FaultKind::TooMany, NotTaken, 0),
