@@ -241,14 +241,8 @@ mod tests {
                 claimed_by: None,
                 stop_code: None,
             };
-            let read = ReadReceipt {
-                event_name: "e".into(),
-                reference: None,
-                provider_id: None,
-                word: word.into(),
-                status,
-                part: None,
-            };
+            let read =
+                ReadReceipt { event_name: "e".into(), reference: None, provider_id: None, word: word.into(), status, part: None };
             let kept = filled(&blank, read, Some(&account), b"", |_| Ok(None)).unwrap();
             (kept.stop_code, kept.unknown_word)
         };

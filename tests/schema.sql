@@ -480,6 +480,7 @@ table lookup
     constraint lookup_pkey PRIMARY KEY (lookup_id)
     constraint lookup_unknown_word_check CHECK ((length(unknown_word) <= 200))
     index lookup_message ON public.lookup USING btree (message_id)
+    index lookup_unknown_word ON public.lookup USING btree (message_id) WHERE (unknown_word IS NOT NULL)
     grant insert, select to duly_app
     grant update (found, cost_milli, currency, unknown_word, parts, differs) to duly_app
 
@@ -763,6 +764,7 @@ table receipt
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name, receipt_id) WHERE (verdict = 'verified'::text)
     index receipt_laid_aside ON public.receipt USING btree (received_at) WHERE (result = ANY (ARRAY['refused'::text, 'unmatched'::text, 'replay'::text]))
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
+    index receipt_unknown_word ON public.receipt USING btree (provider) WHERE (unknown_word IS NOT NULL)
     trigger check_forgotten BEFORE DELETE ON public.receipt FOR EACH ROW EXECUTE FUNCTION check_forgotten()
     trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
     trigger receipt_says_what_it_said BEFORE UPDATE OF status ON public.receipt FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION receipt_says_what_it_said()
