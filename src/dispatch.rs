@@ -7,7 +7,7 @@ mod confirm;
 pub mod draft;
 mod every;
 mod gate;
-mod harvest;
+pub mod harvest;
 mod matching;
 pub mod plan;
 pub mod recall;
@@ -17,6 +17,7 @@ pub mod resolver;
 pub mod scheduler;
 mod sender;
 mod shown;
+mod told;
 pub mod worker;
 
 use crate::config::{Settings, SettingsError};

@@ -11,6 +11,7 @@ pub mod choose;
 pub mod described;
 pub mod file;
 pub mod frozen;
+mod given;
 mod ground;
 pub mod guarded;
 pub mod http;
@@ -37,6 +38,7 @@ pub use capability::{
 };
 pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
+pub use given::is_as_given;
 pub use ground::Ground;
 pub use receipt::{RawReceipt, ReadReceipt, ReceiptRefusal};
 pub use shown::Showing;
@@ -85,6 +87,11 @@ pub trait Provider: Send + Sync {
     /// Believes what came to our door, or says why not; signatures are compared in constant time. Of one call all
     /// messages that it speaks of; none for a call that only tries the door.
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal>;
+
+    /// The code by which the lane rests where this word says that nobody's message is taken, as a refusal of everything does.
+    fn stop_code(&self, _word: &str) -> Option<&'static str> {
+        None
+    }
 
     /// Its batches, where it writes messages for somebody to carry instead of sending them.
     fn batches(&self) -> Option<&dyn Batches> {
@@ -185,6 +192,8 @@ pub struct CallResult {
     pub pause: Option<Pause>,
     /// What the provider said of the message that it took.
     pub returned: Returned,
+    /// What somebody must see to, though nothing rests because of it: the code of an alarm.
+    pub alarm: Option<&'static str>,
 }
 
 /// What a provider returned beside its id; compared with what we gave it.
@@ -196,6 +205,28 @@ pub struct Returned {
     pub parts: Option<u32>,
     /// What it costs, where it is known by now.
     pub cost: Option<Cost>,
+}
+
+/// What a provider says of a message that it is asked about, beside where it stands; what it does not say is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// What it costs, where it is known by now.
+    pub cost: Option<Cost>,
+    /// SHA-256 of the text that it shows, joined with its subject as an approved email is.
+    pub content: Option<[u8; 32]>,
+    /// Its own count.
+    pub parts: Option<Count>,
+    /// What is not as in the request that was looked for, where that was at hand; as in [`Returned`].
+    pub differs: Option<&'static str>,
+}
+
+/// A provider's own count of one message, by which it is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// Segments of a text.
+    Segments(u32),
+    /// Sheets of a letter that is printed on both sides.
+    Sheets(u32),
 }
 
 /// A provider's price of one message.
@@ -210,7 +241,15 @@ pub struct Cost {
 impl CallResult {
     /// A result without id.
     pub fn new(answer: Answer, code: impl Into<String>) -> Self {
-        Self { answer, provider_id: None, code: code.into(), retry_after: None, pause: None, returned: Returned::default() }
+        Self {
+            answer,
+            provider_id: None,
+            code: code.into(),
+            retry_after: None,
+            pause: None,
+            returned: Returned::default(),
+            alarm: None,
+        }
     }
 
     /// The provider took it and named it.
@@ -257,8 +296,8 @@ pub struct Seen {
     pub word: String,
     /// Its neutral state, where the word is known.
     pub status: Option<MessageState>,
-    /// What it costs, where it is known by now.
-    pub cost: Option<Cost>,
+    /// What else it says of it.
+    pub detail: Detail,
 }
 
 impl Seen {

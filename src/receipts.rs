@@ -98,6 +98,7 @@ impl Desk {
             claimed: None,
             unknown_word: None,
             claimed_by: None,
+            stop_code: None,
         };
         let seal = |body: &[u8]| place.map(|controller| seal_to(&controller.public_key, body)).transpose();
         let receipts = match (read, called.body) {
@@ -165,6 +166,7 @@ fn filled(
     seal: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, SealError>,
 ) -> Result<NewReceipt, SealError> {
     let is_confirmed = account.is_some_and(|account| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_)));
+    let word = read.word.clone();
     let claimed_by = account.filter(|_| read.status.is_some()).and_then(|account| account.claimed_by(&read.word));
     Ok(NewReceipt {
         sealed: seal(read.part.as_deref().unwrap_or(body))?,
@@ -173,8 +175,13 @@ fn filled(
         provider_id: read.provider_id,
         status: read.status.filter(|_| !is_confirmed),
         claimed: read.status.filter(|_| is_confirmed),
-        unknown_word: read.status.is_none().then_some(read.word),
+        unknown_word: match account {
+            Some(account) => account.unknown_word(&read.word, read.status).map(str::to_owned),
+            None => read.status.is_none().then_some(read.word),
+        },
         claimed_by: claimed_by.map(ClaimedBy::as_str),
+        // What nobody signed stops nothing.
+        stop_code: account.filter(|_| !is_confirmed).and_then(|account| account.provider.stop_code(&word)),
         ..blank.clone()
     })
 }
@@ -204,4 +211,45 @@ async fn take(
     let query = query.unwrap_or_default();
     let called = Called { controller: &controller, lane: &lane, query: &query, headers: &headers, body };
     desk.keep(&called).await.unwrap_or_else(|answer| answer)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::model::state::MessageState;
+    use std::time::Duration;
+
+    #[test]
+    fn a_signed_receipt_of_a_suspended_account_keeps_the_code_that_stops_its_lane() {
+        // Another test of this process may have installed it already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let lane = "provider = \"twilio\"\nchannel = \"sms\"\nurl = \"http://127.0.0.1:1\"\naccount = \"AC00000000000000000000000000000001\"\n";
+        let account = Account::new("sms", &toml::from_str(lane).unwrap(), Duration::from_secs(1), true).unwrap();
+        let kept = |word: &str, status| {
+            let blank = NewReceipt {
+                controller_id: None,
+                provider: "sms".into(),
+                sealed: None,
+                verdict: "verified",
+                event_name: None,
+                reference: None,
+                provider_id: None,
+                status: None,
+                claimed: None,
+                unknown_word: None,
+                claimed_by: None,
+                stop_code: None,
+            };
+            let read =
+                ReadReceipt { event_name: "e".into(), reference: None, provider_id: None, word: word.into(), status, part: None };
+            let kept = filled(&blank, read, Some(&account), b"", |_| Ok(None)).unwrap();
+            (kept.stop_code, kept.unknown_word)
+        };
+
+        assert_eq!(kept("failed 30002", Some(MessageState::Failed)), (Some("30002"), None));
+        assert_eq!(kept("failed 30036", Some(MessageState::Expired)), (None, None));
+        assert_eq!(kept("partially_delivered", None), (None, None), "a word that is known and moves nothing");
+        assert_eq!(kept("teleported", None), (None, Some("teleported".to_owned())));
+    }
 }

@@ -52,6 +52,7 @@ pub mod shown;
 pub mod status;
 pub mod story;
 pub mod task;
+pub mod told;
 pub mod unit;
 pub mod unknown;
 pub mod untold;

@@ -471,11 +471,18 @@ table lookup
     found text[]
     cost_milli bigint
     currency text
+    asks_price boolean not null default false
+    unknown_word text
+    parts integer
+    differs text
     constraint lookup_cost_milli_check CHECK ((cost_milli >= 0))
+    constraint lookup_parts_check CHECK ((parts > 0))
     constraint lookup_pkey PRIMARY KEY (lookup_id)
+    constraint lookup_unknown_word_check CHECK ((length(unknown_word) <= 200))
     index lookup_message ON public.lookup USING btree (message_id)
+    index lookup_unknown_word ON public.lookup USING btree (message_id) WHERE (unknown_word IS NOT NULL)
     grant insert, select to duly_app
-    grant update (found, cost_milli, currency) to duly_app
+    grant update (found, cost_milli, currency, unknown_word, parts, differs) to duly_app
 
 table message
     controller_id uuid not null
@@ -740,6 +747,7 @@ table receipt
     result text
     message_id uuid
     claimed_by text
+    stop_code text
     constraint only_false_receipts_are_refused CHECK (((result IS DISTINCT FROM 'refused'::text) OR (verdict <> 'verified'::text)))
     constraint only_signed_receipts_have_a_body CHECK (((sealed IS NULL) OR (verdict = ANY (ARRAY['verified'::text, 'malformed'::text]))))
     constraint receipt_claimed_by_check CHECK ((claimed_by = ANY (ARRAY['provider'::text, 'network'::text, 'carrier'::text, 'estimate'::text, 'person'::text])))
@@ -748,6 +756,7 @@ table receipt
     constraint receipt_result_check CHECK ((result = ANY (ARRAY['applied'::text, 'no_change'::text, 'replay'::text, 'unmatched'::text, 'refused'::text])))
     constraint receipt_sealed_under_check CHECK ((sealed_under = ANY (ARRAY['controller'::text, 'person'::text])))
     constraint receipt_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'sent'::text, 'printed'::text, 'handed_to_carrier'::text, 'delivered_to_handset'::text, 'carrier_delivered'::text, 'returned'::text, 'failed'::text, 'expired'::text])))
+    constraint receipt_stop_code_check CHECK ((length(stop_code) <= 32))
     constraint receipt_unknown_word_check CHECK ((length(unknown_word) <= 200))
     constraint receipt_verdict_check CHECK ((verdict = ANY (ARRAY['verified'::text, 'bad_signature'::text, 'stale'::text, 'malformed'::text, 'too_large'::text])))
     constraint receipts_wait_or_have_a_result CHECK (((due_at IS NOT NULL) OR (result IS NOT NULL)))
@@ -755,11 +764,12 @@ table receipt
     index receipt_event ON public.receipt USING btree (controller_id, provider, event_name, receipt_id) WHERE (verdict = 'verified'::text)
     index receipt_laid_aside ON public.receipt USING btree (received_at) WHERE (result = ANY (ARRAY['refused'::text, 'unmatched'::text, 'replay'::text]))
     index receipt_message ON public.receipt USING btree (message_id) WHERE (message_id IS NOT NULL)
+    index receipt_unknown_word ON public.receipt USING btree (provider) WHERE (unknown_word IS NOT NULL)
     trigger check_forgotten BEFORE DELETE ON public.receipt FOR EACH ROW EXECUTE FUNCTION check_forgotten()
     trigger receipt_begins_undecided BEFORE INSERT ON public.receipt FOR EACH ROW EXECUTE FUNCTION receipt_begins_undecided()
     trigger receipt_says_what_it_said BEFORE UPDATE OF status ON public.receipt FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION receipt_says_what_it_said()
     grant delete, select to duly_app
-    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result, claimed_by) to duly_receipts
+    grant insert (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, due_at, result, claimed_by, stop_code) to duly_receipts
     grant update (sealed, sealed_under, status, due_at, result, message_id) to duly_app
 
 table rejected_job

@@ -10,7 +10,7 @@ use crate::dispatch::accounts;
 use crate::model::state::MessageState;
 use crate::provider::choose::KINDS;
 use crate::provider::{Account, Check, ClaimedBy, Word};
-use crate::store::harvest::LaneCost;
+use crate::store::told::LaneCost;
 use clap::Subcommand;
 use health::Health;
 use promises::{as_json, promises};

@@ -35,7 +35,8 @@ pub async fn call(office: &Office, gate: &Gate, prepared: Prepared, attempt: u32
         pause: result.pause,
         parts: result.returned.parts,
         cost: result.returned.cost.map(|cost| (cost.milli, cost.currency)),
-        differs: result.returned.differs,
+        // Once, however often the same call is made.
+        alarm: result.returned.differs.or(result.alarm.filter(|_| attempt == 1)),
         retry_in_ms: backoff_ms(&office.settings.dispatch, attempt, result.retry_after),
     }
 }

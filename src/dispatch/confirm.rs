@@ -1,7 +1,7 @@
 //! Receipts whose words nothing protects: whoever knows the token could write any of them, so their provider is asked, and
 //! what it answers is believed instead.
 
-use super::Office;
+use super::{Office, told};
 use crate::model::state::MessageState;
 use crate::provider::{Account, ClaimedBy, ReceiptProof, Seen, StatusAnswer};
 use crate::store::receipt::{Match, Waiting};
@@ -56,11 +56,23 @@ async fn confirm(office: &Office, receipt: &Waiting) -> Confirmed {
         return Confirmed::AsClaimed;
     };
     let Some(id) = receipt.provider_id.as_deref() else { return Confirmed::NotYet };
-    match judge(receipt.status, id, place, account.provider.fetch_status(id).await) {
+    let answer = account.provider.fetch_status(id).await;
+    if let StatusAnswer::Known(seen) = &answer
+        && is_of(seen, id, place)
+    {
+        told::keep_confirmed(office, account, place, seen).await;
+    }
+    match judge(receipt.status, id, place, answer) {
         Judged::AsClaimed => Confirmed::AsClaimed,
         Judged::AsSeen(seen) => Confirmed::As(seen.status, account.claimed_by(&seen.word)),
         Judged::NotYet => Confirmed::NotYet,
     }
+}
+
+/// An answer names our message by our reference, or else by the very id that the call for it was answered with: who holds
+/// the token may put any id beside any reference.
+fn is_of(seen: &Seen, id: &str, place: &Match) -> bool {
+    seen.is_of(id, Some(&place.reference)) && (seen.reference.is_some() || place.provider_id.as_deref() == Some(id))
 }
 
 /// What an answer makes of a claim.
@@ -75,13 +87,8 @@ enum Judged {
 fn judge(claimed: Option<MessageState>, id: &str, place: &Match, answer: StatusAnswer) -> Judged {
     let is_return = claimed == Some(MessageState::Returned);
     let was_posted = |seen: &Seen| seen.status.is_some_and(|s| s.report_rank() >= MessageState::HandedToCarrier.report_rank());
-    // An answer names our message by our reference, or else by the very id that the call for it was answered with: who
-    // holds the token may put any id beside any reference.
-    let is_of_it = |seen: &Seen| {
-        seen.is_of(id, Some(&place.reference)) && (seen.reference.is_some() || place.provider_id.as_deref() == Some(id))
-    };
     match answer {
-        StatusAnswer::Known(seen) if !is_of_it(&seen) => Judged::NotYet,
+        StatusAnswer::Known(seen) if !is_of(&seen, id, place) => Judged::NotYet,
         // Providers go on showing a letter that came back as posted; that it was posted is what can be confirmed.
         StatusAnswer::Known(seen) if is_return && was_posted(&seen) => Judged::AsClaimed,
         StatusAnswer::Known(seen) => Judged::AsSeen(seen),
@@ -94,6 +101,7 @@ fn judge(claimed: Option<MessageState>, id: &str, place: &Match, answer: StatusA
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Detail;
     use crate::store::unit::IncidentKey;
     use MessageState::{DeliveredToHandset, Failed, HandedToCarrier, Returned, Sent};
 
@@ -111,7 +119,7 @@ mod tests {
 
     fn seen(reference: &str, status: Option<MessageState>) -> Seen {
         let reference = Some(reference.to_owned());
-        Seen { provider_id: "id-1".to_owned(), reference, word: "word".to_owned(), status, cost: None }
+        Seen { provider_id: "id-1".to_owned(), reference, word: "word".to_owned(), status, detail: Detail::default() }
     }
 
     fn shown(reference: &str, status: Option<MessageState>) -> StatusAnswer {
@@ -145,7 +153,7 @@ mod tests {
         let of = |provider_id: &str, reference: Option<&str>| {
             let (provider_id, reference) = (provider_id.to_owned(), reference.map(str::to_owned));
             let status = Some(DeliveredToHandset);
-            StatusAnswer::Known(Seen { provider_id, reference, word: "word".to_owned(), status, cost: None })
+            StatusAnswer::Known(Seen { provider_id, reference, word: "word".to_owned(), status, detail: Detail::default() })
         };
         let is_believed = |id, place: &Match, answer| judge(Some(DeliveredToHandset), id, place, answer) != Judged::NotYet;
         for (asked, answer, expected) in [

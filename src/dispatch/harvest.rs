@@ -2,7 +2,7 @@
 //! ours before they forget it. Everything works with this alone and no inbound connection.
 
 use super::resolver::{news, note_of};
-use super::{DispatchError, Office, shown};
+use super::{DispatchError, Office, shown, told};
 use crate::model::causes::with_causes;
 use crate::model::state::MessageState;
 use crate::provider::{Account, Seen};
@@ -49,6 +49,18 @@ fn limit(per_second: u32) -> i64 {
     (taken / 2).clamp(1, ROUND_MAX)
 }
 
+/// Which messages of a lane are asked about, and for how long.
+pub fn asking<'a>(account: &Account, lane: &'a str, every: Duration) -> Asking<'a> {
+    let capabilities = account.capabilities();
+    Asking {
+        lane,
+        every,
+        within: capabilities.asked_for(account.channel),
+        at_least_every: capabilities.asked_at_least_every(),
+        limit: limit(account.per_second),
+    }
+}
+
 /// Asks once about what is due on every lane; whether on one of them there may be more.
 async fn round(office: &Office, lead: &mut Lead) -> Result<bool, DispatchError> {
     if !lead.is_held(&office.store).await? || office.store.open_restore().await?.is_some() {
@@ -57,7 +69,7 @@ async fn round(office: &Office, lead: &mut Lead) -> Result<bool, DispatchError> 
     let mut is_full = false;
     for (lane, account) in &office.accounts {
         let Some(every) = account.poll else { continue };
-        let asking = Asking { lane, every, retention: account.capabilities().retention, limit: limit(account.per_second) };
+        let asking = asking(account, lane, every);
         let untold = office.store.list_untold_news(&asking).await?;
         is_full |= i64::try_from(untold.len()).is_ok_and(|n| n >= asking.limit);
         futures::stream::iter(untold)
@@ -75,18 +87,20 @@ async fn round(office: &Office, lead: &mut Lead) -> Result<bool, DispatchError> 
 
 async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(), DispatchError> {
     let Untold { incident, person_id, message_id, .. } = *message;
-    let lookup_id = office.store.insert_lookup(incident, message_id, message.attempt).await?;
+    let lookup_id = office.store.insert_question(incident, message_id, message.attempt, message.is_for_price).await?;
     let seen = news(account, message.provider_id.as_deref(), Some(&message.reference)).await;
-    if let Some(cost) = seen.first().and_then(|seen| seen.cost.as_ref()) {
-        office.store.record_cost(lookup_id, cost.milli, &cost.currency).await?;
-    }
+    told::keep(office, account, (incident, message_id), lookup_id, &seen).await?;
     let known = if message.was_posted { MessageState::HandedToCarrier } else { message.state };
     let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
     if seen.first().is_some_and(is_news) {
         let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
         let status = seen.first().and_then(|seen| seen.status);
+        let stop_code = seen.first().and_then(|seen| account.provider.stop_code(&seen.word));
         let note = note_of(account, &seen, "polled");
-        office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
+        office
+            .store
+            .record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status, stop_code }, note)
+            .await?;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ use crate::store::pack::ApprovedText;
 use crate::store::plan::{FrozenList, PlanDraft, PreparedNotice, Terms};
 use crate::store::quarantine::Decider;
 use contents::{ContentsRoot, Renderer};
-pub use cost::{Cost, Parts};
+pub use cost::{Cost, LaneCost, Parts};
 use duly_ledger::ManifestBuilder;
 pub use error::PlanError;
 use lanes::{Lanes, LeftOut};
@@ -88,6 +88,8 @@ pub struct PlanSummary {
     pub parts: BTreeMap<&'static str, Parts>,
     /// What it costs by the lanes' prices.
     pub cost: Vec<Cost>,
+    /// The same by lane, each as if it carried all of its channel.
+    pub lane_cost: Vec<LaneCost>,
     /// When the last message of each channel leaves.
     pub outlook: Vec<Outlook>,
     /// What the content check warned of; somebody gave a reason for each.
@@ -170,6 +172,7 @@ pub async fn prepare(
     summary.told_by = Some(schedule.told_by);
     summary.outlook = schedule.outlook;
     summary.cost = cost::estimate(&office.settings.lanes, &terms.lanes, &summary.parts);
+    summary.lane_cost = cost::by_lane(&office.settings.lanes, &terms.lanes, &summary.parts);
     let texts = texts(office, incident, &laws, &summary)?;
     let body = body(incident, request, &look, &frozen, &terms, (&laws, &root), &summary);
     let hash = Sha256::digest(&body);
@@ -340,6 +343,7 @@ fn body(
             "by": concat!("duly ", env!("CARGO_PKG_VERSION")), "messages": summary.checked, "rules": hex::encode(check::digest()),
         },
         "cost": summary.cost,
+        "lane_cost": summary.lane_cost,
         "message_deadline_ms": terms.message_deadline_ms,
         "parts": summary.parts,
         "plan": summary.plan,

@@ -9,7 +9,7 @@ use super::every::Every;
 use super::gate::HoldWatch;
 use super::matching::{apply_receipts, lay_receipts_aside};
 use super::repeat::repeat;
-use super::{DispatchError, Office};
+use super::{DispatchError, Office, told};
 use crate::model::causes::with_causes;
 use crate::model::state::{MessageState, UnknownRule};
 use crate::model::step::{Cause, Limit};
@@ -216,7 +216,7 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
     let Some(reference) = &row.reference else { return apply(office, row, Cause::Ask, "no_reference").await };
     // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
-    let frozen = frozen(office, row, absence).await?;
+    let frozen = frozen(office, row).await?;
     let now = time::OffsetDateTime::now_utc();
     let since = row.since_first_claim_ms.map(|ms| now - time::Duration::milliseconds(ms));
     let answer = account.provider.look_up(Sought { reference, frozen: frozen.as_ref(), since }).await;
@@ -226,7 +226,10 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
         office.store.record_absent(lookup_id).await?;
     }
     match (answer, absence) {
-        (LookUp::Found(seen), _) => record_found(office, row, account, lookup_id, &seen, "found").await,
+        (LookUp::Found(seen), _) => {
+            told::keep(office, account, (row.incident, row.message_id), lookup_id, &seen).await?;
+            record_found(office, row, account, lookup_id, &seen, "found").await
+        }
         (LookUp::Absent, Absence::ProvesAfter(_)) if absence.counts(office, row) => {
             // What is not in an older copy of a folder may have been carried away.
             if is_older(office, account).await? {
@@ -241,11 +244,8 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
     }
 }
 
-/// The frozen request, for a provider whose look-up must compare with it.
-async fn frozen(office: &Office, row: &Due, absence: Absence) -> Result<Option<Frozen>, DispatchError> {
-    if matches!(absence, Absence::ProvesAfter(_)) {
-        return Ok(None);
-    }
+/// The frozen request, which what is found is compared with.
+async fn frozen(office: &Office, row: &Due) -> Result<Option<Frozen>, DispatchError> {
     let drafts = office.store.list_drafts(&[row.message_id]).await?;
     Ok(drafts.first().and_then(|found| draft::frozen(office, found)))
 }
@@ -276,17 +276,24 @@ async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &D
 }
 
 async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(), DispatchError> {
-    if !account.can_be_asked() {
+    if !account.can_be_asked() || is_over(row, account) {
         return no_news(office, row).await;
     }
     let known = if row.was_posted { MessageState::HandedToCarrier } else { row.state };
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
     let seen = news(account, row.provider_id.as_deref(), row.reference.as_deref()).await;
+    told::keep(office, account, (row.incident, row.message_id), lookup_id, &seen).await?;
     let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
     match seen.first().is_some_and(is_news) {
         true => record_found(office, row, account, lookup_id, &seen, "polled").await,
         false => no_news(office, row).await,
     }
+}
+
+/// Whether its call lies so far back that no news are asked for any more.
+fn is_over(row: &Due, account: &Account) -> bool {
+    let asked_for = account.capabilities().asked_for(account.channel);
+    u128::try_from(row.since_send_by_ms).is_ok_and(|since| since >= asked_for.as_millis())
 }
 
 /// How a message stands by its provider's own account: asked by its id where that is known, else by our reference. Empty
@@ -325,9 +332,11 @@ async fn record_found(
 ) -> Result<(), DispatchError> {
     let ids: Vec<String> = seen.iter().map(|seen| seen.provider_id.clone()).collect();
     let status = seen.first().and_then(|seen| seen.status);
+    let stop_code = seen.first().and_then(|seen| account.provider.stop_code(&seen.word));
     let note = note_of(account, seen, ground);
     let Due { incident, person_id, message_id, .. } = *row;
-    office.store.record_found(&Found { incident, person_id, message_id, lookup_id, ids: &ids, status }, note).await?;
+    let found = Found { incident, person_id, message_id, lookup_id, ids: &ids, status, stop_code };
+    office.store.record_found(&found, note).await?;
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use crate::model::email::{is_header, is_subject};
 use crate::model::state::{Channel, MessageState};
 use std::time::Duration;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// What a provider promises; every figure is the vendor's own, or unconfirmed where its adapter says so.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
@@ -47,7 +49,31 @@ pub struct Capabilities {
     pub test_mode: &'static str,
 }
 
+/// How long after its call news of a message may reasonably come. Nobody promises such a figure; each is our choice.
+const fn news_for(channel: Channel) -> Duration {
+    match channel {
+        // The longest that a vendor says to try for is 72 hours (GOV.UK Notify's `temporary-failure`); twice that and a day.
+        Channel::Sms => DAY.saturating_mul(7),
+        // Relays try for four to five days (RFC 5321, 4.5.4.1), one behind the other; then a notice goes back.
+        Channel::Email => DAY.saturating_mul(21),
+        // A letter comes back "after a few weeks" (GOV.UK Notify, returned letters): as long as receipts that match nothing are
+        // kept (`receipts.unmatched_retention_days`).
+        Channel::Letter => DAY.saturating_mul(90),
+    }
+}
+
 impl Capabilities {
+    /// How long after its call a message is asked about; later nobody asks, and what is known stays as it is.
+    pub fn asked_for(&self, channel: Channel) -> Duration {
+        self.retention.map_or(news_for(channel), |retention| retention.min(news_for(channel)))
+    }
+
+    /// How long a message is left in peace at most between two questions: one that its provider may forget soon is asked about
+    /// daily, the others less and less often, so that those of many incidents do not fill a lane's day.
+    pub fn asked_at_least_every(&self) -> Duration {
+        if self.retention.is_some() { DAY } else { DAY * 7 }
+    }
+
     /// Refuses what the stated limits can never take.
     pub fn check(&self, item: &Item<'_>) -> Result<(), Refusal> {
         let refuse = |code| Err(Refusal { code });

@@ -14,7 +14,7 @@ use super::twilio::{self, Twilio};
 use super::wire::ReadBack;
 use super::{Capabilities, ClaimedBy, Ground, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal, find_word};
 use crate::config::Lane;
-use crate::model::state::{Channel, UnknownRule};
+use crate::model::state::{Channel, MessageState, UnknownRule};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -119,6 +119,12 @@ impl Account {
             [] => Some(ClaimedBy::Provider),
             words => find_word(words, self.channel, word).map(|row| row.claimed_by),
         }
+    }
+
+    /// A word that stands in no table of the provider's, and means nothing here.
+    pub fn unknown_word<'a>(&self, word: &'a str, status: Option<MessageState>) -> Option<&'a str> {
+        let is_known = status.is_some() || find_word(self.capabilities().words, self.channel, word).is_some();
+        (!is_known && !word.is_empty()).then_some(word)
     }
 
     /// Whether it ever says more of a message than that it took it.

@@ -8,7 +8,7 @@ mod tests;
 use super::frozen::{Request, Thawed};
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, Capabilities, Check, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt, ReceiptProof,
+    CallResult, Capabilities, Check, Detail, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt, ReceiptProof,
     ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer,
 };
 use crate::config::{Described, Lane};
@@ -254,7 +254,7 @@ impl Wire for DescribedProvider {
         let json = reply.json().filter(|_| reply.status == 200);
         let seen = json.and_then(|json| {
             let (provider_id, word) = (word_at(&json, &self.settings.id)?, word_at(&json, &self.settings.status)?);
-            Some(Seen { provider_id, reference: None, status: self.state(&word), word, cost: None })
+            Some(Seen { provider_id, reference: None, status: self.state(&word), word, detail: Detail::default() })
         });
         match (seen, reply.status) {
             (Some(seen), _) => StatusAnswer::Known(seen),

@@ -16,7 +16,7 @@ use super::frozen::{Frozen, Request, Thawed};
 use super::guarded::MayStart;
 use super::wire::ReadBack;
 use super::{
-    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Item, LetterLimits, LookUp, LookupStrength,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Detail, Item, LetterLimits, LookUp, LookupStrength,
     Outbound, Pause, Provider, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word,
     find_word,
 };
@@ -224,7 +224,13 @@ impl Provider for Folder {
                 Err(_) => return LookUp::CannotKnow,
             };
             let reference = Some(id.clone());
-            LookUp::Found(vec![Seen { provider_id: id, reference, word: word.to_owned(), status: Some(status), cost: None }])
+            LookUp::Found(vec![Seen {
+                provider_id: id,
+                reference,
+                word: word.to_owned(),
+                status: Some(status),
+                detail: Detail::default(),
+            }])
         }
         .boxed()
     }

@@ -187,6 +187,10 @@ impl<W: Wire> Provider for HttpProvider<W> {
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
         self.wire.parse_receipt(raw)
     }
+
+    fn stop_code(&self, word: &str) -> Option<&'static str> {
+        self.wire.stop_code(word)
+    }
 }
 
 /// Reads an answer to its end; a body that is cut or too long is left empty, and so proves nothing.

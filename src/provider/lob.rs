@@ -17,8 +17,8 @@ use super::frozen::{Request, Thawed};
 use super::multipart::{Multipart, file, parts, text};
 use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, CancelWindow, Capabilities, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt,
-    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Detail, Item, LetterLimits, LookupStrength, Outbound, Pause,
+    RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use crate::model::state::Channel;
@@ -131,7 +131,7 @@ fn wait(reply: &Reply) -> Option<Duration> {
 fn seen(letter: &Value) -> Option<Seen> {
     let (word, status) = words::read(letter);
     let reference = text_at(letter, &format!("/metadata/{MARK}"));
-    Some(Seen { provider_id: text_at(letter, "/id").filter(|id| is_id(id))?, reference, word, status, cost: None })
+    Some(Seen { provider_id: text_at(letter, "/id").filter(|id| is_id(id))?, reference, word, status, detail: Detail::default() })
 }
 
 /// What came back of our letter. Lob corrects addresses: what must stay is the five digits of the ZIP code.
@@ -241,7 +241,12 @@ impl Wire for Lob {
             return Page::CannotKnow;
         };
         // What cannot be read may be ours.
-        let all: Option<Vec<Seen>> = letters.iter().map(seen).collect();
+        let given = sought.frozen.and_then(|frozen| frozen.thaw());
+        let found = |letter: &Value| {
+            let differs = given.as_ref().and_then(|sent| returned(sent, letter).differs);
+            Some(Seen { detail: Detail { differs, ..Detail::default() }, ..seen(letter)? })
+        };
+        let all: Option<Vec<Seen>> = letters.iter().map(found).collect();
         let Some(all) = all else { return Page::CannotKnow };
         let seen = all.into_iter().filter(|seen| seen.reference.as_deref() == Some(sought.reference)).collect();
         // The next page is given with its host; ours is the lane's.

@@ -17,12 +17,14 @@ pub use jwt::ApiKey;
 pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
+use super::given::content;
 use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, Capabilities, Check, Cost, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt, ReadReceipt,
-    ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer, find_word,
+    CallResult, Capabilities, Check, Cost, Count, Detail, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt,
+    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer, find_word,
 };
 use crate::config::Lane;
+use crate::model::email;
 use crate::model::state::Channel;
 use crate::model::step::Answer;
 use base64::Engine;
@@ -90,8 +92,19 @@ impl Notify {
             reference: text_at(message, "/reference"),
             status: find_word(WORDS, self.channel, &word).and_then(|row| row.state),
             word,
-            cost: cost(message),
+            detail: self.detail(message),
         })
+    }
+
+    /// Of a letter it shows no text of ours.
+    fn detail(&self, message: &Value) -> Detail {
+        let (body, subject) = (text_at(message, "/body"), text_at(message, "/subject"));
+        let text = match self.channel {
+            Channel::Sms => body,
+            Channel::Email => subject.zip(body).map(|(subject, body)| email::join(&subject, &body)),
+            Channel::Letter => None,
+        };
+        Detail { cost: cost(message), content: content(text.as_deref()), parts: parts(message), differs: None }
     }
 
     fn templated(&self, path: &str, to: (&str, &str), sender: &str, texts: Value, reference: &str) -> Request {
@@ -156,6 +169,16 @@ fn cost(message: &Value) -> Option<Cost> {
     (is_ready && (0.0..1e6).contains(&pounds)).then(|| Cost { milli, currency: "GBP".to_owned() })
 }
 
+/// What Notify charges for (`cost_details` in its documentation): fragments of a text, sheets of a letter that it prints on both
+/// sides. 0 under a test key, and where nothing was sent.
+fn parts(message: &Value) -> Option<Count> {
+    let figure = |name: &str| {
+        let n = message.get("cost_details")?.get(name)?.as_u64()?;
+        u32::try_from(n).ok().filter(|n| *n > 0)
+    };
+    figure("billable_sms_fragments").map(Count::Segments).or(figure("billable_sheets_of_paper").map(Count::Sheets))
+}
+
 /// A request that remembers its approved sender; what no header can carry is not compared.
 fn approved(request: Request, from: &str) -> Request {
     if from.is_ascii() { request.header(APPROVED_SENDER, from) } else { request }
@@ -182,6 +205,13 @@ fn differs(sent: &Thawed<'_>, answer: &Value) -> Option<&'static str> {
     let differs =
         pairs.into_iter().find(|(_, given, taken)| ours.pointer(given).is_some_and(|g| answer.pointer(taken) != Some(g)));
     differs.map(|p| p.0).or(is_other_sender.then_some("sender_differs"))
+}
+
+/// Whether a letter that was found goes by another postage class than it was given.
+fn postage_differs(sent: &Thawed<'_>, shown: &Value) -> Option<&'static str> {
+    let ours: Value = serde_json::from_slice(sent.body).ok()?;
+    let (ours, theirs) = (text_at(&ours, "/postage")?, text_at(shown, "/postage")?);
+    (ours != theirs).then_some("postage_differs")
 }
 
 /// Notify's name of an error: `errors[0].error`; its messages may change at any time and are not read.
@@ -263,7 +293,13 @@ impl Wire for Notify {
         let Some(messages) = json.as_ref().and_then(|json| json.get("notifications")?.as_array()) else {
             return Page::CannotKnow;
         };
-        let all: Option<Vec<Seen>> = messages.iter().map(|message| self.seen(message)).collect();
+        let given = sought.frozen.and_then(|frozen| frozen.thaw());
+        let found = |message: &Value| {
+            let seen = self.seen(message)?;
+            let differs = given.as_ref().and_then(|sent| postage_differs(sent, message));
+            Some(Seen { detail: Detail { differs, ..seen.detail }, ..seen })
+        };
+        let all: Option<Vec<Seen>> = messages.iter().map(found).collect();
         let Some(all) = all else { return Page::CannotKnow };
         let next = all.last().filter(|_| all.len() >= PAGE).map(|last| last.provider_id.clone());
         let seen = all.into_iter().filter(|seen| seen.reference.as_deref() == Some(sought.reference)).collect();

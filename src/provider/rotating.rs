@@ -150,6 +150,10 @@ impl Provider for Rotating {
             (read, _) => read,
         }
     }
+
+    fn stop_code(&self, word: &str) -> Option<&'static str> {
+        self.current().stop_code(word)
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ pub use receipt::{ReceiptReader, SCHEME};
 use super::frozen::{Request, Thawed};
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, segment, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, CancelWindow, Capabilities, ClaimedBy, Item, LetterLimits, LookupStrength, Outbound, RawReceipt,
-    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, ClaimedBy, Detail, Item, LetterLimits, LookupStrength, Outbound,
+    RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
 };
 use crate::config::Lane;
 use crate::model::state::{Channel, MessageState as S};
@@ -98,7 +98,7 @@ impl Sandbox {
             reference: text_at(message, "/reference"),
             status: find_word(WORDS, self.channel, &word).and_then(|row| row.state),
             word,
-            cost: None,
+            detail: Detail::default(),
         })
     }
 }

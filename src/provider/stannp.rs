@@ -17,9 +17,9 @@ use super::money;
 use super::multipart::{Multipart, Part, file, parts, text};
 use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Cost, Item, LetterLimits, LookupStrength, Outbound,
-    Pause, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer,
-    Word, find_word,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Cost, Detail, Item, LetterLimits, LookupStrength,
+    Outbound, Pause, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought,
+    StatusAnswer, Word, find_word,
 };
 use crate::config::Lane;
 use crate::model::contact::country_code;
@@ -137,7 +137,8 @@ fn reference(piece: &Value) -> Option<String> {
 
 fn seen(piece: &Value) -> Option<Seen> {
     let word = text_at(piece, "/status").unwrap_or_default();
-    Some(Seen { provider_id: id(piece)?, reference: reference(piece), status: state(&word), word, cost: cost(piece) })
+    let detail = Detail { cost: cost(piece), ..Detail::default() };
+    Some(Seen { provider_id: id(piece)?, reference: reference(piece), status: state(&word), word, detail })
 }
 
 /// A price, written as a number or as a text; 0 as long as it is not known.

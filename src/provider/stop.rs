@@ -56,7 +56,7 @@ const ROWS: &[Row] = &[
         },
     ),
     (
-        &["20005", "feature_limit_reached"],
+        &["20005", "30002", "feature_limit_reached"],
         Stop {
             why: "its provider has suspended the account, or the account's contract ends here",
             remedy: "ask the provider's support to open the account for this; another account needs a lane and a plan of its own",
@@ -166,7 +166,7 @@ mod tests {
         assert!(codes.len() > 100, "{codes:?}");
         codes.extend(crate::provider::twilio::OURS.iter().map(ToString::to_string));
         codes.extend(crate::provider::lob::OURS.iter().map(|code| (*code).to_owned()));
-        let others = ["sick", "429_daily", "21611", "test_mode", "no_tls", "not_the_sandbox", "bad_credentials"];
+        let others = ["sick", "429_daily", "21611", "30002", "test_mode", "no_tls", "not_the_sandbox", "bad_credentials"];
         codes.extend(
             others.iter().chain(&["mail_550", "rcpt_554", "rcpt_535", "folder", "folder_older"]).map(|c| (*c).to_owned()),
         );

@@ -16,11 +16,12 @@ mod words;
 pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
+use super::given::content;
 use super::money;
 use super::wire::{Credential, Page, ReadBack, Reply, Wire, text_at, usual};
 use super::{
-    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, Cost, Item, LookupStrength, Outbound, Pause, RawReceipt,
-    ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer,
+    CallResult, CancelOutcome, CancelWindow, Capabilities, Check, Cost, Count, Detail, Item, LookupStrength, Outbound, Pause,
+    RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, Sought, StatusAnswer,
 };
 use crate::config::Lane;
 use crate::model::state::Channel;
@@ -48,13 +49,21 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 const CLOCKS: time::Duration = time::Duration::minutes(5);
 
 /// Errors of the recipient: another number might be taken, this one never.
-const RECIPIENT: &[u64] = &[21211, 21214, 21265, 21408, 21421, 21610, 21612, 21614, 21635];
+const RECIPIENT: &[u64] = &[21211, 21214, 21265, 21421, 21610, 21612, 21614, 21635];
 /// Errors of the lane's own settings: nobody's message would be taken.
 pub(super) const OURS: &[u64] = &[20005, 20404, 21212, 21603, 21606, 21609, 21659, 21660, 21661, 21703];
 /// This sender's queue is full; nothing was taken.
 const QUEUE_FULL: u64 = 21611;
 /// The account's messages of 24 hours are used up; nothing was taken.
 const DAILY: u64 = 63038;
+/// Texts to the number's country are switched off in the account (page of error 21408, Messaging Geo Permissions), in a few
+/// countries for everybody. Other numbers are taken, and whoever runs the account can switch it on: it refuses nobody for good.
+const REGION: u64 = 21408;
+/// How long it takes until somebody may have switched a country on.
+const REGION_AGAIN: Duration = Duration::from_secs(3600);
+/// The account was suspended before Twilio could send the text (page of error 30002: in callbacks, in the message's
+/// `error_code`). unconfirmed: that a submit can be answered with it.
+const SUSPENDED: u64 = 30002;
 /// The credentials are those of the test mode, which answer nothing but a submit.
 const TEST_CREDENTIALS: u64 = 20008;
 
@@ -149,7 +158,18 @@ fn error_code(reply: &Reply) -> Option<u64> {
 
 fn seen(message: &Value) -> Option<Seen> {
     let (word, status) = words::read(message);
-    Some(Seen { provider_id: text_at(message, "/sid")?, reference: None, word, status, cost: cost(message) })
+    let detail = Detail {
+        cost: cost(message),
+        content: content(text_at(message, "/body").as_deref()),
+        parts: segments(message).map(Count::Segments),
+        differs: None,
+    };
+    Some(Seen { provider_id: text_at(message, "/sid")?, reference: None, word, status, detail })
+}
+
+/// 0 as long as a messaging service has chosen no sender.
+fn segments(message: &Value) -> Option<u32> {
+    text_at(message, "/num_segments").and_then(|n| n.parse::<u32>().ok()).filter(|n| *n > 0)
 }
 
 /// `"-0.04000"` and `"USD"`; filled in after the text was sent.
@@ -162,8 +182,7 @@ fn cost(message: &Value) -> Option<Cost> {
 fn returned(body: &[u8], message: &Value) -> Returned {
     let ours = |name| field(body, name).unwrap_or_default();
     let text = ours("Body");
-    // 0 as long as a messaging service has chosen no sender.
-    let parts = text_at(message, "/num_segments").and_then(|n| n.parse::<u32>().ok()).filter(|n| *n > 0);
+    let parts = segments(message);
     let differs = if text_at(message, "/body").is_some_and(|body| body != text) {
         Some("text_differs")
     } else if text_at(message, "/to").is_some_and(|to| to != ours("To")) {
@@ -209,6 +228,8 @@ impl Wire for Twilio {
     /// | answer | means |
     /// |---|---|
     /// | 201 with `sid` | `accepted`; the code says so where it failed at once |
+    /// | the same, failed with 30002 | `lane_stopped`: it never left, and the account is suspended |
+    /// | 4xx with 21408 | `not_taken`, again after an hour: the account may not send to that country; an alarm |
     /// | 4xx with a code of `RECIPIENT` | `rejected` |
     /// | 4xx with a code of `OURS`; 404 | `lane_stopped`: nobody's message would be taken |
     /// | 21611 sender's queue full | `lane_stopped` for a minute |
@@ -219,11 +240,19 @@ impl Wire for Twilio {
         let json = reply.json();
         if let (201, Some(message), Some(sid)) = (reply.status, &json, reply.text_at("/sid")) {
             let has_failed = text_at(message, "/status").as_deref() == Some("failed");
+            if has_failed && message.get("error_code").and_then(Value::as_u64) == Some(SUSPENDED) {
+                return CallResult::new(Answer::LaneStopped, SUSPENDED.to_string()).pausing(Pause::Minute);
+            }
             let code = if has_failed { "201_failed" } else { "201" };
             return CallResult { returned: returned(sent.body, message), ..CallResult::accepted(sid, code) };
         }
         match (reply.status, error_code(reply)) {
             (429, Some(DAILY)) => CallResult::new(Answer::LaneStopped, "429_daily").pausing(Pause::UtcDay),
+            (400..=428, Some(REGION)) => CallResult {
+                retry_after: Some(REGION_AGAIN),
+                alarm: Some("region_not_enabled"),
+                ..CallResult::new(Answer::NotTaken, REGION.to_string())
+            },
             (400..=428, Some(code)) if RECIPIENT.contains(&code) => CallResult::new(Answer::Rejected, code.to_string()),
             (400..=428, Some(code)) if OURS.contains(&code) || code == QUEUE_FULL => {
                 CallResult::new(Answer::LaneStopped, code.to_string()).pausing(Pause::Minute)
@@ -267,7 +296,12 @@ impl Wire for Twilio {
                 && text_at(message, "/direction").is_none_or(|way| way.starts_with("outbound"))
                 && is_new(message)
         };
-        let seen: Option<Vec<Seen>> = messages.iter().filter(is_ours).map(seen).collect();
+        let found = |message: &Value| {
+            let seen = seen(message)?;
+            let differs = returned(thawed.body, message).differs;
+            Some(Seen { detail: Detail { differs, ..seen.detail }, ..seen })
+        };
+        let seen: Option<Vec<Seen>> = messages.iter().filter(is_ours).map(found).collect();
         seen.map_or(Page::CannotKnow, |seen| Page::Shows { seen, next: text_at(&json, "/next_page_uri") })
     }
 
@@ -311,6 +345,10 @@ impl Wire for Twilio {
             (401 | 403 | 404, _) => Check::BadCredentials,
             _ => Check::Unreachable,
         }
+    }
+
+    fn stop_code(&self, word: &str) -> Option<&'static str> {
+        words::SUSPENDED.contains(&word).then_some("30002")
     }
 
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {

@@ -104,6 +104,11 @@ pub trait Wire: Send + Sync + 'static {
         "send a message of your own to yourself through a plan of one person"
     }
 
+    /// The code by which the lane rests where this word says that nobody's message is taken.
+    fn stop_code(&self, _word: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Believes a receipt, or says why not.
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal>;
 }

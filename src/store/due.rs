@@ -248,14 +248,26 @@ impl Store {
 
     /// Puts on record that a look-up is about to leave.
     pub async fn insert_lookup(&self, incident: IncidentKey, message_id: Uuid, attempt: i32) -> Result<Uuid, StoreError> {
+        self.insert_question(incident, message_id, attempt, false).await
+    }
+
+    /// The same of a question that may be for the price alone.
+    pub async fn insert_question(
+        &self,
+        incident: IncidentKey,
+        message_id: Uuid,
+        attempt: i32,
+        asks_price: bool,
+    ) -> Result<Uuid, StoreError> {
         let lookup_id = Uuid::now_v7();
         sqlx::query!(
-            "insert into lookup (lookup_id, controller_id, incident_no, message_id, attempt) values ($1, $2, $3, $4, $5)",
+            "insert into lookup (lookup_id, controller_id, incident_no, message_id, attempt, asks_price) values ($1, $2, $3, $4, $5, $6)",
             lookup_id,
             incident.controller_id,
             incident.incident_no,
             message_id,
-            attempt
+            attempt,
+            asks_price
         )
         .execute(&self.pool)
         .await?;

@@ -13,8 +13,10 @@ pub struct Asking<'a> {
     pub lane: &'a str,
     /// Not those that were asked about within this time; what is old is asked about less often.
     pub every: Duration,
-    /// Not those that the provider has forgotten.
-    pub retention: Option<Duration>,
+    /// Those whose call is not longer ago: later no news come, or the provider has forgotten them.
+    pub within: Duration,
+    /// Asked about at least so often, however old.
+    pub at_least_every: Duration,
     /// Messages at most.
     pub limit: i64,
 }
@@ -38,69 +40,18 @@ pub struct Untold {
     pub provider_id: Option<String>,
     /// Whether it is known that the letter was posted; the same again is no news.
     pub was_posted: bool,
+    /// Whether its last word is known, and its price is not.
+    pub is_for_price: bool,
 }
 
-/// What one lane's messages of one incident cost, as far as their provider told.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct LaneCost {
-    /// Incident, as people name it.
-    pub incident: String,
-    /// Lane.
-    pub lane: String,
-    /// ISO 4217.
-    pub currency: String,
-    /// Thousandths of its minor unit.
-    pub milli: i64,
-    /// Messages whose price is known.
-    pub messages: i64,
-}
+/// How often a message is asked about for its price alone, a day apart: providers know it within a day or two of the last
+/// word, or never say it. A choice of ours.
+const PRICE_LOOKS: i64 = 3;
 
 impl Store {
-    /// Puts on record what a look-up said of a message's price.
-    pub async fn record_cost(&self, lookup_id: Uuid, milli: u64, currency: &str) -> Result<(), StoreError> {
-        sqlx::query!(
-            "update lookup set cost_milli = $2, currency = $3 where lookup_id = $1",
-            lookup_id,
-            i64::try_from(milli).unwrap_or(i64::MAX),
-            currency
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// What was spent, by incident and lane: of each message the newest price that its provider told.
-    pub async fn list_costs(&self) -> Result<Vec<LaneCost>, StoreError> {
-        let rows = sqlx::query_as!(
-            LaneCost,
-            r#"with told as (
-                 select controller_id, incident_no, message_id, cost_milli, currency, at from outcome where cost_milli is not null
-                 union all
-                 select controller_id, incident_no, message_id, cost_milli, currency, sent_at from lookup where cost_milli is not null),
-               newest as (select distinct on (message_id) * from told order by message_id, at desc)
-               select i.slug as "incident!", m.lane as "lane!", n.currency as "currency!", sum(n.cost_milli)::bigint as "milli!", count(*) as "messages!"
-                 from newest n
-                 join message m on m.controller_id = n.controller_id and m.incident_no = n.incident_no and m.message_id = n.message_id
-                 join incident i on i.controller_id = n.controller_id and i.incident_no = n.incident_no
-                where m.lane is not null and n.currency is not null group by 1, 2, 3 order by 1, 2, 3"#
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows)
-    }
-
-    /// Words of receipts that no table knows, by lane, with how often they came.
-    pub async fn list_unknown_words(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select provider as lane, unknown_word as "word!", count(*) as "n!" from receipt
-                where unknown_word is not null and verdict = 'verified' group by 1, 2 order by 1, 2 limit 100"#
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.lane, row.word, row.n)).collect())
-    }
-
-    /// Messages that a provider took and said no last word about, least lately asked about first.
+    /// Messages that a provider took and said no last word about, least lately asked about first; then those whose price is
+    /// not known, a few times. A letter that was delivered may still come back, and so may an email: they are asked about like
+    /// those that wait, no more than daily.
     pub async fn list_untold_news(&self, asking: &Asking<'_>) -> Result<Vec<Untold>, StoreError> {
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let rows = sqlx::query!(
@@ -111,22 +62,31 @@ impl Store {
                               where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = m.lane) limit 1),
                           (select l.found[1] from lookup l where l.message_id = m.message_id and l.found[1] is not null limit 1)) as provider_id,
                       m.state = 'overdue' and exists (select from event e where e.controller_id = m.controller_id and e.incident_no = m.incident_no
-                          and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!"
+                          and e.person_id = m.person_id and e.message_id = m.message_id and e.message_to = 'handed_to_carrier') as "was_posted!",
+                      w.is_for_price as "is_for_price!"
                  from message m
                  join attempt a on a.controller_id = m.controller_id and a.incident_no = m.incident_no
                       and a.message_id = m.message_id and a.attempt = m.attempt
-                 left join lateral (select max(l.sent_at) as at from lookup l where l.message_id = m.message_id) l on true
+                cross join lateral (select max(l.sent_at) as at, count(*) filter (where l.asks_price) as price_looks, bool_or(l.cost_milli is not null) as is_priced
+                      from lookup l where l.message_id = m.message_id) l
+                cross join lateral (select m.state in ('delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired') as is_told,
+                      m.state in ('returned', 'failed', 'expired') or m.state = 'delivered_to_handset' and m.channel = 'sms' as is_for_price) w
                 where m.lane = $1
-                  and (m.state in ('accepted', 'sent', 'printed', 'overdue', 'handed_to_carrier')
-                       or m.state in ('delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired')
-                          and coalesce(l.at, a.claimed_at) < duly_now() - interval '20 hours' and not exists (select from lookup k where k.message_id = m.message_id and k.cost_milli is not null))
+                  and m.state in ('accepted', 'sent', 'printed', 'overdue', 'handed_to_carrier', 'delivered_to_handset', 'carrier_delivered', 'returned', 'failed', 'expired')
+                  and (not w.is_told or coalesce(l.at, a.claimed_at) < duly_now() - interval '20 hours')
+                  and (not w.is_for_price or l.price_looks < $6 and l.is_priced is not true
+                      and not exists (select from outcome o where o.controller_id = m.controller_id and o.incident_no = m.incident_no
+                          and o.message_id = m.message_id and o.cost_milli is not null))
                   and a.claimed_at > duly_now() - $3::bigint * interval '1 second'
-                  and coalesce(l.at, a.claimed_at) < duly_now() - greatest($2::bigint * interval '1 second', least((duly_now() - a.claimed_at) / 8, interval '1 day'))
+                  and coalesce(l.at, a.claimed_at) < duly_now() - greatest($2::bigint * interval '1 second',
+                      least((duly_now() - a.claimed_at) / 8, $5::bigint * interval '1 second'))
                 order by l.at nulls first limit $4"#,
             asking.lane,
             seconds(asking.every),
-            asking.retention.map_or(10 * 365 * 86_400, seconds),
-            asking.limit
+            seconds(asking.within),
+            asking.limit,
+            seconds(asking.at_least_every),
+            PRICE_LOOKS
         )
         .fetch_all(&self.pool)
         .await?;
@@ -141,6 +101,7 @@ impl Store {
                     reference: row.reference,
                     provider_id: row.provider_id,
                     was_posted: row.was_posted,
+                    is_for_price: row.is_for_price,
                 })
             })
             .collect()

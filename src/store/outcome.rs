@@ -33,8 +33,8 @@ pub struct Outcome {
     pub cost: Option<(u64, String)>,
     /// What it tells of its lane.
     pub sign: Sign,
-    /// What the provider took differently than we gave it: an alarm, whose code this is.
-    pub differs: Option<&'static str>,
+    /// What somebody must see to, as what the provider took differently than we gave it: the code of an alarm.
+    pub alarm: Option<&'static str>,
     /// Milliseconds until a call that was not taken is tried again.
     pub retry_in_ms: i64,
 }
@@ -54,6 +54,8 @@ pub struct Found<'a> {
     pub ids: &'a [String],
     /// The neutral state of the first, where its word is known.
     pub status: Option<MessageState>,
+    /// The code by which its lane rests, where the first's word says that nobody's message is taken.
+    pub stop_code: Option<&'static str>,
 }
 
 impl Answer {
@@ -120,7 +122,7 @@ impl Store {
             }
             let cause = Cause::Answered { attempt: outcome.attempt, answer: outcome.answer, other_id };
             unit.apply(outcome.message_id, cause, note)?;
-            unit.alarms.extend(outcome.differs.map(|code| (outcome.message_id, code)));
+            unit.alarms.extend(outcome.alarm.map(|code| (outcome.message_id, code)));
             if let Some(lane) = unit.messages.get(&outcome.message_id).and_then(|m| m.lane.clone()) {
                 let news = unit.lane_news.entry(lane).or_default();
                 news.signs.add(outcome.sign);
@@ -134,7 +136,7 @@ impl Store {
 
     /// Records what a look-up found, and applies it: the provider's status where it has a word for it.
     pub async fn record_found(&self, found: &Found<'_>, note: Note) -> Result<Step, StoreError> {
-        let Found { incident, person_id, message_id, lookup_id, ids, status } = *found;
+        let Found { incident, person_id, message_id, lookup_id, ids, status, stop_code } = *found;
         let mut unit = self.unit(incident, &[person_id], Wait::Wait).await?;
         let mut known = unit.provider_ids(&[message_id]).await?;
         let others = ids.iter().filter(|id| is_other(&mut known, message_id, Some(id))).count();
@@ -144,6 +146,7 @@ impl Store {
         unit.alarm_shared_ids(&vec![message_id; named.len()], &named).await?;
         let cause = status.map_or(Cause::Found { other_id }, |report| Cause::Reported { report, other_id });
         let decided = unit.apply(message_id, cause, note)?;
+        unit.stop_lane_of(message_id, stop_code);
         unit.commit().await?;
         Ok(decided)
     }
@@ -174,6 +177,14 @@ pub(crate) fn is_other(known: &mut HashMap<Uuid, Vec<String>>, message_id: Uuid,
 }
 
 impl super::unit::Unit {
+    /// Lets a message's lane rest as after a refusal of everything, where what its provider says of it means that.
+    pub(crate) fn stop_lane_of(&mut self, message_id: Uuid, stop_code: Option<&str>) {
+        let lane = self.messages.get(&message_id).and_then(|m| m.lane.clone());
+        if let (Some(lane), Some(code)) = (lane, stop_code) {
+            self.lane_news.entry(lane).or_default().stop.get_or_insert_with(|| (code.to_owned(), Pause::Minute));
+        }
+    }
+
     /// Outcomes with those stops in another light that are the message's own: it stopped its lane so before, and others were
     /// taken since. Then the answer is one to this message alone: it counts, and no other waits because of it.
     async fn read_stops<'a>(&mut self, outcomes: &'a [Outcome]) -> Result<Cow<'a, [Outcome]>, StoreError> {

@@ -39,6 +39,8 @@ pub struct NewReceipt {
     pub unknown_word: Option<String>,
     /// Whose word the status is.
     pub claimed_by: Option<&'static str>,
+    /// The code by which its lane rests, where the word says that nobody's message is taken.
+    pub stop_code: Option<&'static str>,
 }
 
 /// The controller of a receipt's URL.
@@ -101,6 +103,8 @@ pub struct Waiting {
     pub status: Option<MessageState>,
     /// Whose word that is.
     pub claimed_by: Option<String>,
+    /// The code by which its lane rests.
+    pub stop_code: Option<String>,
     /// The provider's id of the message, as the receipt names it.
     pub provider_id: Option<String>,
     /// Whether it came before.
@@ -165,12 +169,12 @@ impl ReceiptStore {
         }
         let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
         sqlx::query!(
-            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, claimed_by, due_at, result)
+            "insert into receipt (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, claimed_by, stop_code, due_at, result)
              select j.*, case when s.is_stranger then null when j.verdict = 'verified' then duly_now()
-                         else to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $13::bigint) + 1) * $13 / 1000) end,
+                         else to_timestamp((floor(extract(epoch from duly_now()) * 1000 / $14::bigint) + 1) * $14 / 1000) end,
                     case when s.is_stranger then 'refused' end
-               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
-                    as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, claimed_by)
+               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+                    as j (receipt_id, controller_id, provider, sealed, verdict, event_name, reference, provider_id, status, claimed, unknown_word, claimed_by, stop_code)
                cross join lateral (select j.controller_id = '00000000-0000-0000-0000-000000000000' as is_stranger) s",
             &ids,
             &column(new, |r| r.controller_id.unwrap_or_default()),
@@ -184,6 +188,7 @@ impl ReceiptStore {
             &column(new, |r| r.claimed.map(|s| s.as_str().to_owned())) as &[Option<String>],
             &column(new, |r| r.unknown_word.clone()) as &[Option<String>],
             &column(new, |r| r.claimed_by.map(str::to_owned)) as &[Option<String>],
+            &column(new, |r| r.stop_code.map(str::to_owned)) as &[Option<String>],
             every_ms
         )
         .execute(&self.pool)
@@ -198,7 +203,7 @@ impl Store {
     pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
             r#"with due as materialized (select * from receipt where due_at <= (select duly_now()) and verdict = 'verified' order by due_at limit $1)
-               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.claimed_by, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
+               select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.claimed_by, r.stop_code, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
                       a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.reference as "known_as?", r.controller_id,
                       (select o.provider_id from outcome o where o.controller_id = r.controller_id and o.incident_no = a.incident_no
@@ -253,6 +258,7 @@ impl Store {
                 lane: row.lane,
                 status: row.status.and_then(|word| word.parse().ok()),
                 claimed_by: row.claimed_by,
+                stop_code: row.stop_code,
                 provider_id: row.provider_id,
                 is_replay: row.is_replay,
                 is_early: row.is_early,
@@ -284,6 +290,7 @@ impl Store {
                 (false, Some(report)) => {
                     let other_id = is_other(&mut known, *message_id, row.receipt.provider_id.as_deref());
                     let decided = unit.apply(*message_id, Cause::Reported { report, other_id }, row.note())?;
+                    unit.stop_lane_of(*message_id, row.receipt.stop_code.as_deref());
                     if decided.message.is_some() { "applied".to_owned() } else { "no_change".to_owned() }
                 }
             });

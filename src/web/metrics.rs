@@ -127,6 +127,12 @@ async fn read(web: &Web) -> Result<String, ReportError> {
         store.count_all_attempts().await?,
     );
     page.labelled("duly_receipts", "Receipts by verdict and result.", ["verdict", "result"], store.count_receipts().await?);
+    page.labelled(
+        "duly_unknown_words",
+        "Words of providers that no table knows, by lane and by how they came: receipts, or messages that were asked about.",
+        ["lane", "came"],
+        store.count_unknown_words().await?,
+    );
     page.labelled("duly_alarms", "Alarms by incident and code.", ["incident", "code"], store.count_all_alarms().await?);
     write_lanes(&mut page, &lane_statuses(store, &web.office.settings.lanes).await?);
     write_carried(&mut page, &carried(store, &web.office.accounts, false).await);

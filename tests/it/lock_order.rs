@@ -36,7 +36,7 @@ fn not_taken(world: &World, i: usize, attempt: u32) -> Outcome {
         parts: None,
         cost: None,
         sign: Sign::Nothing,
-        differs: None,
+        alarm: None,
         retry_in_ms: 0,
     }
 }

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod anchors;
+mod answers;
 mod attacks;
 mod batches;
 mod canaries;

@@ -24,7 +24,7 @@ fn outcome(world: &World, i: usize, attempt: u32, answer: Answer, provider_id: O
         parts: None,
         cost: None,
         sign: duly::model::health::Sign::Nothing,
-        differs: None,
+        alarm: None,
         retry_in_ms: 0,
     }
 }

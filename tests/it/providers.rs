@@ -149,7 +149,7 @@ async fn what_a_provider_took_otherwise_than_it_was_given_is_an_alarm_and_nothin
         pause: None,
         parts: None,
         cost: None,
-        differs: Some("text_differs"),
+        alarm: Some("text_differs"),
         sign: duly::model::health::Sign::Nothing,
         retry_in_ms: 0,
     };

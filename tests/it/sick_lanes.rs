@@ -149,7 +149,7 @@ fn answered(world: &World, i: usize, attempt: u32, answer: Answer) -> Outcome {
         parts: None,
         cost: None,
         sign: if is_stop { Sign::Nothing } else { Sign::Well },
-        differs: None,
+        alarm: None,
         retry_in_ms: 0,
     }
 }

@@ -9,8 +9,14 @@ use std::time::{Duration, Instant};
 /// Chance of each fault, in thousandths.
 const OFTEN: u32 = 50;
 /// Faults that stop a lane for long: no run would end with one of them at every twentieth call.
-const STOPPING: &[FaultKind] =
-    &[FaultKind::Redirect, FaultKind::Unauthorised, FaultKind::Forbidden, FaultKind::NoCredit, FaultKind::TooManyToday];
+const STOPPING: &[FaultKind] = &[
+    FaultKind::Redirect,
+    FaultKind::Unauthorised,
+    FaultKind::Forbidden,
+    FaultKind::NoCredit,
+    FaultKind::TooManyToday,
+    FaultKind::Suspended,
+];
 /// Faults of taking a message back, which nobody does here.
 const OF_RECALLS: &[FaultKind] = &[FaultKind::CancelLost, FaultKind::CancelCut];
 /// Faults of the letters that a provider shows; the plain face shows none (`shown::`).

@@ -71,6 +71,8 @@ pub struct ProviderConfig {
     pub receipts_of_end_only: bool,
     /// Wait between the tries of a receipt, ms; none: as the provider waits.
     pub receipt_retry_ms: Option<u64>,
+    /// Fields of a message that it shows otherwise, whenever it is asked about one; `status` is its word.
+    pub shows: serde_json::Map<String, serde_json::Value>,
     /// Faults; of several of one kind the first that fires counts.
     pub faults: Vec<Fault>,
 }
@@ -91,6 +93,7 @@ impl Default for ProviderConfig {
             receipts: true,
             receipts_of_end_only: false,
             receipt_retry_ms: None,
+            shows: serde_json::Map::new(),
             faults: Vec::new(),
         }
     }
@@ -233,6 +236,8 @@ kinds! {
     Undelivered,
     /// The validity of the SMS or email ends.
     Expired,
+    /// The account is suspended before the SMS leaves, and the message says so.
+    Suspended,
     /// A message is taken back, and the answer to that is lost.
     CancelLost,
     /// A message is not taken back, and nobody says so: the connection is cut.

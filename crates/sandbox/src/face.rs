@@ -206,6 +206,7 @@ pub(crate) enum End {
     Good,
     Undelivered,
     Expired,
+    Suspended,
     Returned,
 }
 

@@ -55,6 +55,7 @@ impl Birth {
         let end = match self.settings().channel.as_str() {
             "sms" | "email" if fires(FaultKind::Undelivered) => End::Undelivered,
             "sms" | "email" if fires(FaultKind::Expired) => End::Expired,
+            "sms" if fires(FaultKind::Suspended) => End::Suspended,
             "sms" | "email" => End::Good,
             _ if fires(FaultKind::LetterReturned) => End::Returned,
             _ if fires(FaultKind::LetterInvalid) => {

@@ -130,14 +130,28 @@ fn spoil_question(
     spoilt::turn_page(&plan, vendor, request, key).map(Into::into)
 }
 
+/// A message as the account's settings want it shown.
+fn otherwise(account: &Account, mut message: Shown) -> Shown {
+    for (field, value) in &account.settings().shows {
+        match (field.as_str(), value.as_str()) {
+            ("status", Some(word)) => word.clone_into(&mut message.status),
+            _ => message.shown[field] = value.clone(),
+        }
+    }
+    message
+}
+
 /// What is asked of messages that exist.
 fn answer(account: &Account, vendor: &dyn Vendor, door: Door) -> Reply {
     let not_found = || vendor.refuse(Trouble::NotFound);
     match door {
         Door::Submit | Door::Letter(_) => not_found(),
         Door::Account(reply) => reply,
-        Door::LookUp(key) => account.look_up(&key).map_or_else(not_found, |messages| vendor.list(&messages)),
-        Door::Find(id) => account.find(&id).map_or_else(not_found, |message| vendor.one(&message)),
+        Door::LookUp(key) => account.look_up(&key).map_or_else(not_found, |messages| {
+            let messages: Vec<Shown> = messages.into_iter().map(|message| otherwise(account, message)).collect();
+            vendor.list(&messages)
+        }),
+        Door::Find(id) => account.find(&id).map_or_else(not_found, |message| vendor.one(&otherwise(account, message))),
         Door::Cancel(id) => {
             let cancelled = account.cancel(&id).and_then(|(message, in_time)| vendor.cancelled(&message, in_time));
             cancelled.unwrap_or_else(not_found)

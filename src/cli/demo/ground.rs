@@ -225,7 +225,7 @@ mod tests {
             TooManyToday | NoCredit | Forbidden | Unauthorised | Redirect | RequestTimeout | ErrorInside | NotJson | Conflict => {
                 false
             }
-            Gzip | HugeBody | LetterInvalid | LetterShownOther => false,
+            Gzip | HugeBody | LetterInvalid | LetterShownOther | Suspended => false,
             // What has another message's id is believed of nobody, so that the demo would wait for it.
             IdTwice => false,
             ReceiptUnknownWord | ReceiptUnsigned | ReceiptStale | ReceiptStranger | CancelLost | CancelCut => false,

@@ -161,6 +161,21 @@ async fn plan_outlook(context: &Context, incident: &Incident, plan: &Plan) -> Re
     Ok(all.into_iter().filter(|outlook| outlook.plan == plan.plan_no).collect())
 }
 
+/// What it costs, in all and by each lane.
+fn costs(body: &Value) -> Vec<String> {
+    let listed = |name: &str| body.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let money = |cost: &Value| {
+        let figure = |key: &str| {
+            cost.get(key).and_then(Value::as_i64).map_or_else(String::new, |n| format!("{}.{:02}", figure(n / 100), n % 100))
+        };
+        format!("{} {} to {}", text_at(cost, "/currency"), figure("least"), figure("most"))
+    };
+    let all = listed("cost").into_iter().map(|cost| format!("{}, by the lanes' prices", money(&cost)));
+    let each = listed("lane_cost").into_iter();
+    all.chain(each.map(|cost| format!("{}: {}, if all of its channel goes by it", text_at(&cost, "/lane"), money(&cost))))
+        .collect()
+}
+
 /// The plan for people, its answer first.
 pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Result<String, Failure> {
     let (store, body) = (context.store().await?, body(plan)?);
@@ -176,12 +191,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         let (one, many) = if channel == "letter" { ("page", "pages") } else { ("segment", "segments") };
         row(channel, format!("{} at first, {} with every next step", count(number("first"), one, many), figure(number("most"))));
     }
-    for cost in body.get("cost").and_then(Value::as_array).into_iter().flatten() {
-        let money = |key: &str| {
-            cost.get(key).and_then(Value::as_i64).map_or_else(String::new, |n| format!("{}.{:02}", figure(n / 100), n % 100))
-        };
-        row("cost", format!("{} {} to {}, by the lanes' prices", text_at(cost, "/currency"), money("least"), money("most")));
-    }
+    costs(&body).into_iter().for_each(|cost| row("cost", cost));
     for outlook in plan_outlook(context, incident, plan).await? {
         row("outlook", outlook.words());
     }

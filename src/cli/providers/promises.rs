@@ -13,6 +13,11 @@ fn seconds(time: Duration) -> String {
     span(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// Whole days.
+fn days(time: Duration) -> String {
+    format!("{} days", time.as_secs() / 86_400)
+}
+
 /// What is promised and how much is taken, in words.
 pub fn promises(account: &Account) -> Vec<(&'static str, String)> {
     let Capabilities { idempotent_for, lookup, receipts, cancel_within, retention, cut_off, test_mode, .. } =
@@ -41,7 +46,11 @@ pub fn promises(account: &Account) -> Vec<(&'static str, String)> {
         Some(CancelWindow::Stated(time)) => format!("within {}", seconds(*time)),
         Some(CancelWindow::UntilMade) => "until it is made; only the provider knows when".to_owned(),
     };
-    let asked = account.poll.map_or_else(|| "when news are due".to_owned(), |every| format!("every {}", seconds(every)));
+    let asked = match account.poll {
+        _ if !account.can_be_asked() => "never: nobody could answer".to_owned(),
+        None => format!("when news are due, for {}", days(asked_for(account))),
+        Some(every) => format!("every {} at first, for {}", seconds(every), days(asked_for(account))),
+    };
     vec![
         ("takes", takes(account)),
         ("a message", a_message(account)),
@@ -56,6 +65,11 @@ pub fn promises(account: &Account) -> Vec<(&'static str, String)> {
         ("delivered", account.capabilities().delivered_means.to_owned()),
         ("test mode", if test_mode.is_empty() { "there is none".to_owned() } else { (*test_mode).to_owned() }),
     ]
+}
+
+/// How long after its call a message of the lane is asked about.
+fn asked_for(account: &Account) -> Duration {
+    account.capabilities().asked_for(account.channel)
 }
 
 /// Whether what it makes of a letter can be seen, and is.
@@ -152,6 +166,7 @@ pub fn as_json(account: &Account, health: &Health) -> Value {
         "per_minute_max": c.per_second_max.map(minute),
         "per_day_max": c.per_day_max,
         "poll_seconds": account.poll.map(|every| every.as_secs()),
+        "asked_for_seconds": account.can_be_asked().then(|| asked_for(account).as_secs()),
         "unknown_rule": account.unknown_rule.as_str(),
         "health": health.to_json(),
         "capabilities": capabilities(account),

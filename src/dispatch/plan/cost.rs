@@ -31,6 +31,28 @@ pub struct Cost {
     pub most: u64,
 }
 
+/// What a lane takes if it carries all messages of its channel, in the minor unit, rounded up.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LaneCost {
+    /// Lane.
+    pub lane: String,
+    /// The sum.
+    #[serde(flatten)]
+    pub cost: Cost,
+}
+
+/// The estimate by lane, of those that have a price.
+pub fn by_lane(lanes: &BTreeMap<String, Lane>, used: &[String], parts: &BTreeMap<&'static str, Parts>) -> Vec<LaneCost> {
+    let priced = used.iter().filter_map(|name| Some((name, lanes.get(name).filter(|lane| lane.price_milli > 0)?)));
+    let of = |(name, lane): (&String, &Lane)| {
+        let parts = parts.get(lane.channel.as_str())?;
+        let sum = |n: u64| n.saturating_mul(lane.price_milli).div_ceil(1000);
+        let cost = Cost { currency: lane.currency.clone(), least: sum(parts.first), most: sum(parts.most) };
+        Some(LaneCost { lane: name.clone(), cost })
+    };
+    priced.filter_map(of).collect()
+}
+
 /// The estimate by currency, each channel at its dearest lane; empty where no lane has a price.
 pub fn estimate(lanes: &BTreeMap<String, Lane>, used: &[String], parts: &BTreeMap<&'static str, Parts>) -> Vec<Cost> {
     let mut thousandths: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -67,5 +89,7 @@ mod tests {
 
         assert_eq!(estimate(&lanes, &used, &parts), [Cost { currency: "GBP".into(), least: 8, most: 198 }]);
         assert_eq!(estimate(&lanes, &[], &parts), []);
+        let each: Vec<_> = by_lane(&lanes, &used, &parts).into_iter().map(|l| (l.lane, l.cost.least, l.cost.most)).collect();
+        assert_eq!(each, [("a".to_owned(), 8, 8), ("b".to_owned(), 8, 8), ("c".to_owned(), 0, 190)]);
     }
 }

@@ -233,6 +233,21 @@ fn a_price_is_read_once_it_is_final() {
     assert_eq!(price(Value::Null, true), None);
 }
 
+#[test]
+fn what_notify_counts_and_shows_of_a_message_is_read_to_be_compared() {
+    let counted = |details: Value| parts(&json!({ "cost_details": details }));
+    assert_eq!(counted(json!({ "billable_sms_fragments": 2, "sms_rate": 0.02 })), Some(Count::Segments(2)));
+    assert_eq!(counted(json!({ "billable_sheets_of_paper": 3, "postage": "first" })), Some(Count::Sheets(3)));
+    for nothing in [json!({}), json!({ "billable_sms_fragments": 0 }), Value::Null] {
+        assert_eq!(counted(nothing), None);
+    }
+    let shown = |channel, text: Value| wire(channel).detail(&text).content;
+    assert_eq!(shown(Channel::Sms, json!({ "body": "hello" })), content(Some("hello")));
+    let email = json!({ "body": "hello", "subject": "News" });
+    assert_eq!(shown(Channel::Email, email.clone()), content(Some(&email::join("News", "hello"))));
+    assert_eq!(shown(Channel::Letter, email), None, "of a letter no text is ours");
+}
+
 fn receive(channel: Channel, token: &str, body: &Value) -> Result<ReadReceipt, ReceiptRefusal> {
     let mut headers = HeaderMap::new();
     if !token.is_empty() {

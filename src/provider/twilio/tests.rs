@@ -101,6 +101,31 @@ fn each_answer_has_its_outcome() {
 }
 
 #[test]
+fn a_country_that_is_switched_off_in_the_account_refuses_nobody_for_good_and_rests_no_lane() {
+    let result = error(400, 21408);
+    assert_eq!((result.answer, result.code.as_str(), result.pause), (Answer::NotTaken, "21408", None));
+    assert_eq!((result.retry_after, result.alarm), (Some(Duration::from_secs(3600)), Some("region_not_enabled")));
+    assert_eq!(error(400, 21211).alarm, None);
+}
+
+#[test]
+fn an_account_that_is_suspended_stops_the_lane_whoever_says_so() {
+    let mut failed = message("failed");
+    failed["error_code"] = json!(30002);
+    let result = answer(201, &failed.to_string());
+    assert_eq!((result.answer, result.code.as_str(), result.pause), (Answer::LaneStopped, "30002", Some(Pause::Minute)));
+    assert_eq!(result.provider_id, None, "it never left: another call is no second text");
+
+    let stops = |status: &str, error| wire("").stop_code(&words::of(status, error).0);
+    assert_eq!([stops("failed", Some("30002")), stops("undelivered", Some("30002"))], [Some("30002"); 2]);
+    for (status, error) in
+        [("failed", None), ("failed", Some("30001")), ("failed", Some("30036")), ("undelivered", Some("30007"))]
+    {
+        assert_eq!(stops(status, error), None, "{status} {error:?}");
+    }
+}
+
+#[test]
 fn the_request_has_what_the_vendors_document_asks_for_and_no_secret() {
     let frozen = freeze("héllo & +1");
     let thawed = frozen.thaw().unwrap();

@@ -21,6 +21,13 @@ pub const WORDS: &[Word] = &[
         "the network reported delivery, and the handset that it was opened",
     ),
     row("undelivered", Some(S::Failed), ClaimedBy::Network, "the network reported that it was not delivered"),
+    // unconfirmed: under which of the two statuses the error comes.
+    row(
+        "undelivered 30002",
+        Some(S::Failed),
+        ClaimedBy::Provider,
+        "it was not sent: the account was suspended, and the lane rests",
+    ),
     row("undelivered 30003", Some(S::Failed), ClaimedBy::Network, "the handset was off or out of reach; it may be reached later"),
     row("undelivered 30004", Some(S::Failed), ClaimedBy::Network, "the recipient or the network blocks the sender"),
     row("undelivered 30005", Some(S::Failed), ClaimedBy::Network, "the number is not in use"),
@@ -29,12 +36,20 @@ pub const WORDS: &[Word] = &[
     row("undelivered 30008", Some(S::Failed), ClaimedBy::Network, "the network gave no reason"),
     row("failed", Some(S::Failed), ClaimedBy::Provider, "it never left Twilio"),
     row("failed 30001", Some(S::Failed), ClaimedBy::Provider, "it never left Twilio: the sender's queue was full"),
-    row("failed 30002", Some(S::Failed), ClaimedBy::Provider, "it never left Twilio: the account was suspended"),
+    row(
+        "failed 30002",
+        Some(S::Failed),
+        ClaimedBy::Provider,
+        "it never left Twilio: the account was suspended, and the lane rests",
+    ),
     row("failed 30036", Some(S::Expired), ClaimedBy::Provider, "it never left Twilio: its validity ended in the queue"),
     row("canceled", Some(S::Failed), ClaimedBy::Provider, "it was taken back and never left Twilio"),
     // Some of its recipients have it, and who they are is not said.
     row("partially_delivered", None, ClaimedBy::Network, "nothing about this person"),
 ];
+
+/// Those by which nobody's text is sent.
+pub const SUSPENDED: &[&str] = &["failed 30002", "undelivered 30002"];
 
 const fn row(word: &'static str, state: Option<S>, claimed_by: ClaimedBy, proves: &'static str) -> Word {
     Word { channel: Channel::Sms, word, state, claimed_by, proves }

@@ -61,6 +61,7 @@ async fn a_list_of_lanes_says_what_each_takes_how_it_fares_and_whom_it_reaches()
         "postage first, second",
         "a call without an answer is repeated under its key",
         "its rest is over: a single call is made",
+        "for 90 days",
         "nobody: sandbox",
         "paused until",
     ] {

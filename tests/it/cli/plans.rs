@@ -24,7 +24,15 @@ async fn a_prepared_plan_says_what_it_costs_at_least_and_at_most() {
     assert!(parts("sms", "first") >= 3 && parts("sms", "first") == parts("sms", "most"), "{plan}");
     let pence = |letters: u64| (letters * 95_000 + parts("sms", "first") * 2400).div_ceil(1000);
     assert_eq!(plan["cost"], json!([{"currency": "GBP", "least": pence(pages), "most": pence(3 * pages)}]));
+    let by_sms = (parts("sms", "first") * 2400).div_ceil(1000);
+    let [least, most] = [pages, 3 * pages].map(|pages| (pages * 95_000).div_ceil(1000));
+    let each = json!([
+        {"lane": "letters", "currency": "GBP", "least": least, "most": most},
+        {"lane": "sms-a", "currency": "GBP", "least": by_sms, "most": by_sms},
+    ]);
+    assert_eq!(plan["lane_cost"], each);
     let shown = desk.duly("bob", &["plan", "show", "--incident", "cards"]).fine().out;
+    assert!(shown.contains("sms-a: GBP 0."), "{shown}");
     let pounds = |pence: u64| format!("{}.{:02}", pence / 100, pence % 100);
     assert!(
         shown.contains(&format!("GBP {} to {}, by the lanes' prices", pounds(pence(pages)), pounds(pence(3 * pages)))),

@@ -129,7 +129,7 @@ fn nothing() -> Outcome {
         pause: None,
         parts: None,
         cost: None,
-        differs: None,
+        alarm: None,
         sign: Sign::Nothing,
         retry_in_ms: 0,
     }

@@ -5,8 +5,8 @@ use duly::model::state::{Channel, MessageState};
 use duly::provider::frozen::{Request, Thawed};
 use duly::provider::wire::{Credential, Page, ReadBack, Reply, Wire, carries_bearer, name, segment, text_at, usual};
 use duly::provider::{
-    CallResult, Capabilities, ClaimedBy, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt, ReceiptProof,
-    ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
+    CallResult, Capabilities, ClaimedBy, Detail, Item, LetterLimits, LookupStrength, Outbound, RawReceipt, ReadReceipt,
+    ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -53,7 +53,8 @@ pub struct Postbird {
 fn seen(letter: &Value) -> Option<Seen> {
     let word = text_at(letter, "/state")?;
     let status = find_word(WORDS, Channel::Letter, &word).and_then(|row| row.state);
-    Some(Seen { provider_id: text_at(letter, "/id")?, reference: text_at(letter, "/key"), word, status, cost: None })
+    let (provider_id, reference) = (text_at(letter, "/id")?, text_at(letter, "/key"));
+    Some(Seen { provider_id, reference, word, status, detail: Detail::default() })
 }
 
 impl Wire for Postbird {

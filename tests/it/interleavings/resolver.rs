@@ -99,6 +99,7 @@ impl Walk {
                 lookup_id,
                 ids: &ids,
                 status: None,
+                stop_code: None,
             };
             self.world.store.record_found(&found, note).await.unwrap();
         } else if counts {

@@ -240,7 +240,7 @@ impl Walk {
             parts: None,
             cost: None,
             sign: Sign::Nothing,
-            differs: None,
+            alarm: None,
             retry_in_ms: 1000,
         };
         self.world.store.record_outcomes(self.world.incident.key, &[outcome]).await.unwrap();

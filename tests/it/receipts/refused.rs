@@ -38,6 +38,7 @@ async fn a_flood_of_false_receipts_is_told_by_one_event_for_each_lane_and_reason
         claimed: None,
         unknown_word: None,
         claimed_by: None,
+        stop_code: None,
     };
     let flood = async || {
         for _ in 0..5 {
@@ -84,6 +85,7 @@ async fn laid_aside_receipts_are_as_many_as_were_told_and_go_after_their_time() 
         claimed: None,
         unknown_word: None,
         claimed_by: None,
+        stop_code: None,
     };
     let stranger = NewReceipt { controller_id: None, ..false_one.clone() };
     let found = async || {
@@ -168,6 +170,7 @@ async fn of_a_flood_the_first_are_kept_and_the_rest_is_counted() {
         claimed: None,
         unknown_word: None,
         claimed_by: None,
+        stop_code: None,
     };
     let ours = Some(stage.incident.key.controller_id);
     let reference = |n: usize| Some(format!("{n:032x}"));

@@ -29,6 +29,7 @@ pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
         claimed: None,
         unknown_word: None,
         claimed_by: None,
+        stop_code: None,
     };
     receipts.insert_receipts(&[new], 1).await.unwrap();
 }

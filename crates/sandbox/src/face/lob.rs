@@ -260,7 +260,7 @@ impl Vendor for Lob {
         match end {
             End::Returned => const { &[told("rendered_pdf"), told("mailed"), told("in_transit"), told("returned_to_sender")] },
             End::Undelivered | End::Expired => const { &[told("failed")] },
-            End::Good => {
+            End::Good | End::Suspended => {
                 const {
                     &[
                         told("rendered_pdf"),

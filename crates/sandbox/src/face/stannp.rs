@@ -179,7 +179,7 @@ impl Vendor for Stannp {
         match end {
             End::Returned => const { &[PRINTING, DISPATCHED, told("returned")] },
             End::Undelivered | End::Expired => const { &[told("cancelled")] },
-            End::Good => const { &[PRINTING, DISPATCHED, told("local_delivery"), told("delivered")] },
+            End::Good | End::Suspended => const { &[PRINTING, DISPATCHED, told("local_delivery"), told("delivered")] },
         }
     }
 

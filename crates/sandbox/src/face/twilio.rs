@@ -92,9 +92,18 @@ fn check(fields: &[(String, String)]) -> Result<(), (u32, &'static str)> {
     magic(to, from).map_or(Ok(()), Err)
 }
 
+/// A status with its error, as this face remembers it.
+const SUSPENDED: &str = "failed 30002";
+
+/// The status as it is written.
+fn bare(status: &str) -> &str {
+    status.split(' ').next().unwrap_or_default()
+}
+
 /// The error of a failed message, by its status.
 fn error_code(status: &str) -> Option<u32> {
     match status {
+        SUSPENDED => Some(30002),
         "undelivered" => Some(30005),
         "failed" => Some(30036),
         _ => None,
@@ -107,7 +116,7 @@ fn show(message: &Shown) -> Value {
     let account = shown["account_sid"].as_str().unwrap_or_default();
     shown["uri"] = json!(format!("/2010-04-01/Accounts/{account}/Messages/{}.json", message.id));
     shown["sid"] = json!(message.id);
-    shown["status"] = json!(message.status);
+    shown["status"] = json!(bare(&message.status));
     shown["error_code"] = json!(error_code(&message.status));
     if matches!(message.status.as_str(), "sent" | "delivered" | "undelivered") {
         let milli = PRICE_MILLI * segments;
@@ -278,6 +287,7 @@ impl Vendor for Twilio {
         match end {
             End::Undelivered => const { &[shown("sending"), told("sent"), told("undelivered")] },
             End::Expired => const { &[told("failed")] },
+            End::Suspended => const { &[told(SUSPENDED)] },
             _ => const { &[shown("sending"), told("sent"), told("delivered")] },
         }
     }
@@ -294,9 +304,9 @@ impl Vendor for Twilio {
             ("ApiVersion", field("api_version")),
             ("From", field("from")),
             ("MessageSid", message.id.clone()),
-            ("MessageStatus", receipt.word.to_owned()),
+            ("MessageStatus", bare(receipt.word).to_owned()),
             ("SmsSid", message.id.clone()),
-            ("SmsStatus", receipt.word.to_owned()),
+            ("SmsStatus", bare(receipt.word).to_owned()),
             ("To", field("to")),
             // Parameters come and go without notice.
             ("RawDlrDoneDate", receipt.now.unix_timestamp().to_string()),

@@ -20,7 +20,9 @@ fn means(who: Who, kind: FaultKind) -> (Answer, usize) {
         // A service on trial: Notify says so by the error that it has for any message, and its texts may not be read.
         (F::NoCredit, Face::Notify) => (Rejected, 0),
         (F::TooManyToday | F::NoCredit | F::Unauthorised | F::Forbidden, _) => (LaneStopped, 0),
-        (F::ErrorInside, Face::Twilio | Face::Lob) => (Accepted, 0),
+        // A text that failed at once, because the account is suspended.
+        (F::ErrorInside, Face::Twilio) => (LaneStopped, 0),
+        (F::ErrorInside, Face::Lob) => (Accepted, 0),
         (F::Redirect | F::RequestTimeout | F::ErrorBefore | F::CutBefore | F::ErrorInside, _) => (Unknown, 0),
         (F::ErrorAfter | F::CutAfter | F::NotJson | F::Gzip | F::HugeBody | F::Hang | F::Late | F::Drip, _) => (Unknown, 1),
         (F::Slow, _) => (Accepted, 1),
@@ -100,7 +102,7 @@ async fn has_its_outcome(who: Who, kind: FaultKind) {
 fn no_fault_of_a_call_is_left_out() {
     let is_other = |name: &str| {
         ["Receipt", "LookUp", "Letter", "Cancel"].iter().any(|of| name.starts_with(of))
-            || ["Undelivered", "Expired", "PrintOutage", "Conflict", "IdTwice"].contains(&name)
+            || ["Undelivered", "Expired", "PrintOutage", "Conflict", "IdTwice", "Suspended"].contains(&name)
     };
     let left_out: Vec<_> =
         FaultKind::ALL.iter().filter(|kind| !OF_A_CALL.contains(kind) && !is_other(&format!("{kind:?}"))).collect();
