@@ -1,14 +1,14 @@
 //! Single messages: taken back as long as their provider holds them. Who takes one back signs.
 
 use super::failure::check_visible;
-use super::output::{Paint, count, table};
+use super::output::{Paint, count, mind, table};
 use super::person::person_id;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::dispatch::accounts;
 use crate::dispatch::recall::{Recalled, foresee, recall};
 use crate::model::person::printed_id;
-use crate::report::words;
+use crate::report::{rehearsal, words};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::quarantine::Decider;
@@ -80,9 +80,10 @@ async fn list(context: &Context, incident: &str, person: Option<&str>, message: 
             _ => "too late to be taken back",
         })
     };
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
     let data: Vec<Value> = messages
         .iter()
-        .map(|m| json!({ "message": m.message_id, "person": printed_id(m.person_id), "reference": m.reference, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "taken_back": m.was_taken_back, "back": back(m) }))
+        .map(|m| json!({ "message": m.message_id, "person": printed_id(m.person_id), "reference": m.reference, "channel": m.channel.as_str(), "state": m.state.as_str(), "lane": m.lane, "taken_back": m.was_taken_back, "back": back(m), "rehearsal": rehearsal }))
         .collect();
     let mut rows = vec![["message", "", "lane", "stands", "", "our reference there"].map(str::to_owned).to_vec()];
     rows.extend(messages.iter().map(|m| {
@@ -105,6 +106,7 @@ async fn list(context: &Context, incident: &str, person: Option<&str>, message: 
         &json!(data),
         &if messages.is_empty() { "No message was made for this person.".to_owned() } else { table(&rows, &[]) },
     );
+    mind(&rehearsal);
     Ok(())
 }
 

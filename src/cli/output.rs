@@ -226,6 +226,11 @@ fn folded_cell(cell: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Whoever reads counts or states must know where they are those of a rehearsal.
+pub fn mind(rehearsal: &[String]) {
+    rehearsal.iter().for_each(|line| eprintln!("Mind: {line}"));
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {

@@ -1,6 +1,6 @@
 //! Packs: evidence as a file, for somebody who does not trust us. Every pack leaves a signed trace in the log.
 
-use super::output::{count, figure};
+use super::output::{count, figure, mind};
 use super::person::{find, person_id};
 use super::report::Export;
 use super::restore::refuse_while_open;
@@ -124,11 +124,6 @@ async fn of_incident(context: &Context, args: Incident) -> Result<(), Failure> {
         args.incident
     );
     complete(&packed.missing)
-}
-
-/// Whoever hands a pack on must know where its counts are those of a rehearsal.
-fn mind(rehearsal: &[String]) {
-    rehearsal.iter().for_each(|line| eprintln!("Mind: {line}"));
 }
 
 /// A pack without all its pages is kept and signed for, as the log in it is whole; whoever hands it on must know.

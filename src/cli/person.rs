@@ -4,7 +4,7 @@ mod ending;
 mod reopening;
 
 use super::failure::read_stored;
-use super::output::{Paint, count, when};
+use super::output::{Paint, count, mind, when};
 use super::sign::signed;
 use super::{Context, Failure, Refusal};
 use crate::intake::copies::Seeker;
@@ -112,7 +112,7 @@ async fn show(context: &Context, args: &Show) -> Result<(), Failure> {
         fields.insert("rehearsal".into(), json!(rehearsal));
     }
     context.print(&data, &lines(&told, Paint::stdout()));
-    rehearsal.iter().for_each(|line| eprintln!("Mind: {line}"));
+    mind(&rehearsal);
     Ok(())
 }
 

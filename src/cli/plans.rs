@@ -10,13 +10,14 @@ pub use choose::waits;
 pub use findings::findings;
 
 use super::messages::recall_plan;
-use super::output::{Paint, count, figure};
+use super::output::{Paint, count, figure, mind};
 use super::sign::{Key, signed, signer};
 use super::{Context, Failure, Refusal, pair};
 use crate::dispatch::plan::{self, PlanError, PlanRequest};
 use crate::model::state::Route;
 use crate::model::statement::plan_command;
 use crate::render::check::is_reason;
+use crate::report::rehearsal;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::plan::{Approved, GO, Moved, PAUSE, Plan, PlanMove, RESUME};
@@ -211,9 +212,14 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     let (incident, plan) = choose::only(store, which, "prepared").await?;
     incident.check_open()?;
     moves::check_not_withdrawn(plan.plan_no, &plan.state)?;
+    let rehearsal = rehearsal::of_plans(store, incident.key, [plan.plan_no].into()).await?;
+    let say = |state: &str, is_changed: bool| {
+        context.print(&json!({"plan": plan.plan_no, "state": state, "changed": is_changed, "rehearsal": rehearsal}), "");
+        mind(&rehearsal);
+    };
     if plan.state != "prepared" {
         moves::say_already(plan.plan_no, &plan.state);
-        context.print(&json!({"plan": plan.plan_no, "state": plan.state, "changed": false}), "");
+        say(&plan.state, false);
         return Ok(());
     }
     // Who may not approve is told so before being asked for anything but the key.
@@ -221,7 +227,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
     check_approver(&plan, signer.user_id)?;
     if store.list_approvals(incident.key, plan.plan_no).await?.iter().any(|a| a.user_id == signer.user_id) {
         eprintln!("You approved plan {} before; nothing was changed.", plan.plan_no);
-        context.print(&json!({"plan": plan.plan_no, "state": plan.state, "changed": false}), "");
+        say(&plan.state, false);
         return Ok(());
     }
     eprintln!("{}", describe(context, &incident, &plan).await?);
@@ -242,7 +248,7 @@ async fn approve_signed(context: &Context, which: &Which, people: Option<i64>) -
         Approved::NotYet => ("prepared", true),
         Approved::Before(state) | Approved::Found(state) => (state.as_str(), false),
     };
-    context.print(&json!({"plan": plan.plan_no, "state": state, "changed": is_changed}), "");
+    say(state, is_changed);
     Ok(())
 }
 
@@ -298,9 +304,11 @@ async fn move_plan(context: &Context, which: &Which, to: &PlanMove) -> Result<()
     if to != &PAUSE {
         check_accounts(context, &plan)?;
     }
+    let rehearsal = rehearsal::of_plans(store, incident.key, [plan.plan_no].into()).await?;
     let moved = moves::move_plans(context, &incident, &[plan], to, &mut Key::new(context)).await?;
     let holds = i64::try_from(store.list_holds(incident.key).await?.len()).unwrap_or(i64::MAX);
-    context.print(&json!({"plans": moved, "holds": holds}), "");
+    context.print(&json!({"plans": moved, "holds": holds, "rehearsal": rehearsal}), "");
+    mind(&rehearsal);
     if holds > 0 {
         let stand = count(holds, "hold stands", "holds stand");
         eprintln!("{stand}: whoever is held is not sent to. duly hold list --incident {}", incident.slug);

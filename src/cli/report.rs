@@ -1,5 +1,6 @@
 //! Reports from the log alone, as it stood at a moment. One that leaves as a file leaves a signed trace in the log.
 
+use super::output::mind;
 use super::restore::refuse_while_open;
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
@@ -218,7 +219,7 @@ impl std::io::Write for Hashing<'_> {
 /// The plans that the log names; what they say of lanes that tell nobody is said at once.
 pub(super) async fn plans(store: &Store, incident: &Incident, replay: &Replay) -> Result<Vec<Promised>, Failure> {
     let plans = promised::load(store, incident.key, &replay.tally).await?;
-    rehearsal::lines(&replay.tally, &plans).iter().for_each(|line| eprintln!("Mind: {line}"));
+    mind(&rehearsal::lines(&replay.tally, &plans));
     Ok(plans)
 }
 

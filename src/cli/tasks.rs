@@ -1,10 +1,10 @@
 //! Tasks: people who have to be told by hand. What ends one is a decision about the person, `duly person told`.
 
-use super::output::{count, table, when};
+use super::output::{count, mind, table, when};
 use super::{Context, Failure};
 use crate::model::person::printed_id;
 use crate::model::state::{Channel, MessageState};
-use crate::report::words;
+use crate::report::{rehearsal, words};
 use crate::store::StoreError;
 use crate::store::task::OpenTask;
 use crate::store::unit::word;
@@ -53,12 +53,14 @@ async fn list(context: &Context, args: &List) -> Result<(), Failure> {
         true => format!("Nobody has to be told by hand. {done}"),
         false => table(&rows, &[]),
     };
-    context.print(&json!({"open": open, "told_otherwise": told}), &text);
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
+    context.print(&json!({"open": open, "told_otherwise": told, "rehearsal": rehearsal}), &text);
     if !tasks.is_empty() {
         let open = count(i64::try_from(tasks.len()).unwrap_or(i64::MAX), "person has", "people have");
         eprintln!("{open} to be told by hand; {done}");
         eprintln!("Record it: duly person told --incident {} --person p_… --how by-phone --reason …", incident.slug);
     }
+    mind(&rehearsal);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What nobody knows: messages whose call ended without an answer that proves anything. A person decides, and signs.
 
-use super::output::{Paint, count, when};
+use super::output::{Paint, count, mind, when};
 use super::sign::signer;
 use super::{Context, Failure, Refusal, id};
 use crate::config::Settings;
@@ -10,7 +10,7 @@ use crate::model::state::{Channel, MessageState};
 use crate::model::step::{Cause, Decision};
 use crate::provider::Account;
 use crate::report::question::{CHOICES, Known};
-use crate::report::words;
+use crate::report::{rehearsal, words};
 use crate::store::quarantine::Decider;
 use crate::store::unit::Note;
 use crate::store::unknown::Question;
@@ -135,7 +135,8 @@ async fn list(context: &Context, name: &str) -> Result<(), Failure> {
     let no_plan = Value::Null;
     let known: Vec<Known<'_>> =
         questions.iter().map(|question| desk.known(question, plans.get(&question.plan_no).unwrap_or(&no_plan))).collect();
-    let data: Vec<Value> = known.iter().map(Known::to_json).collect();
+    let rehearsal = rehearsal::of_plans(store, incident.key, plans.keys().copied().collect()).await?;
+    let data: Vec<Value> = known.iter().map(|known| with_rehearsal(known.to_json(), &rehearsal)).collect();
     let mut lines: Vec<String> = Vec::new();
     for state in [MessageState::Asked, MessageState::Overdue, MessageState::Unknown] {
         let of_state: Vec<&Known<'_>> = known.iter().filter(|known| known.question.state == state).collect();
@@ -148,7 +149,15 @@ async fn list(context: &Context, name: &str) -> Result<(), Failure> {
         lines.push("Nothing is unknown: every call has an answer that proves something.".to_owned());
     }
     context.print(&json!(data), &lines.join("\n"));
+    mind(&rehearsal);
     Ok(())
+}
+
+fn with_rehearsal(mut question: Value, rehearsal: &[String]) -> Value {
+    if let Some(fields) = question.as_object_mut() {
+        fields.insert("rehearsal".to_owned(), json!(rehearsal));
+    }
+    question
 }
 
 fn heading(state: MessageState, n: usize) -> String {

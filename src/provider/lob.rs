@@ -83,8 +83,8 @@ fn capabilities() -> Capabilities {
         receipts: ReceiptProof::Signed(receipt::SCHEME),
         receipts_have_time: true,
         polling: true,
-        // 150 in 5 seconds at each endpoint.
-        per_second_max: Some(30),
+        // 150 in 5 seconds at each endpoint; a second's worth may leave at once before the pace begins.
+        per_second_max: Some(25),
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: PAGES_MAX, bytes_max: BYTES_MAX, postage_classes: &["first"] }),

@@ -136,8 +136,8 @@ fn capabilities(channel: Channel, lag: Duration) -> Capabilities {
         receipts: ReceiptProof::Confirmed("bearer"),
         receipts_have_time: false,
         polling: true,
-        // 3,000 a minute, rolling, for each type of key.
-        per_second_max: Some(50),
+        // 3,000 a minute, rolling, for each type of key; a second's worth may leave at once before the pace begins.
+        per_second_max: Some(49),
         per_day_max: Some(per_day_max),
         text_chars_max: (channel == Channel::Sms).then_some(TEXT_CHARS_MAX),
         letters: (channel == Channel::Letter).then_some(LetterLimits {

@@ -99,8 +99,8 @@ fn capabilities() -> Capabilities {
         receipts: ReceiptProof::Signed(receipt::SCHEME),
         receipts_have_time: false,
         polling: true,
-        // 300 a minute.
-        per_second_max: Some(5),
+        // 300 a minute; a second's worth may leave at once before the pace begins.
+        per_second_max: Some(4),
         per_day_max: None,
         text_chars_max: None,
         letters: Some(LetterLimits { pages_max: PAGES_MAX, bytes_max: BYTES_MAX, postage_classes: &["first", "second"] }),

@@ -36,6 +36,13 @@ pub async fn of_plans(store: &Store, incident: IncidentKey, plans: BTreeSet<i32>
     Ok(said.lines().into_iter().chain(said.unsaid_line()).collect())
 }
 
+/// The same of every plan of an incident that somebody approved, and nobody gave up.
+pub async fn of_incident(store: &Store, incident: IncidentKey) -> Result<Vec<String>, StoreError> {
+    let plans = store.list_plan_standings(incident).await?;
+    let may_send = plans.into_iter().filter(|plan| !matches!(plan.state.as_str(), "prepared" | "withdrawn"));
+    of_plans(store, incident, may_send.map(|plan| plan.plan).collect()).await
+}
+
 /// The same below a page of plain text.
 pub fn below(page: String, lines: &[String]) -> String {
     lines.iter().fold(page, |page, line| format!("{page}\n{line}\n"))

@@ -4,7 +4,8 @@
 use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually};
 use duly::model::state::Route;
 use duly::provider::Check;
-use duly_sandbox::{Face, ProviderConfig};
+use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig, Requests};
+use std::process::Command;
 use std::sync::Arc;
 
 /// What shows of the people of a stage, and of its lanes' secrets, wherever it leaks to.
@@ -91,5 +92,65 @@ async fn no_kind_of_provider_logs_a_name_a_number_a_text_or_a_secret() {
         nothing_of_anybody_is_logged(Route::Email, lane(Face::Smtp, "email", ""), false),
         nothing_of_anybody_is_logged(Route::Letter, lane(Face::Stannp, "letter", ""), true),
         nothing_of_anybody_is_logged(Route::Letter, lane(Face::Lob, "letter", ""), true),
+    );
+}
+
+/// A key that a careless hand set: no error may repeat it.
+const WRONG_KEY: &str = "canary-wrong-key-c41f";
+
+/// What a command says of the stage's lane with these settings, all of it.
+fn said(stage: &Stage, args: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duly"));
+    command.arg("--settings").arg(&stage.settings).args(args).env("RUST_LOG", "trace").env(NOWHERE.0, NOWHERE.1);
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+/// One message is refused in words that quote its recipient, and the ends of others are not known; then the lane is set wrongly.
+async fn no_error_repeats_what_it_is_about(route: Route, mut lane: Lane) {
+    let (face, extra) = (lane.provider.face, lane.extra);
+    let first = |kind| Fault::once(kind).on(Requests::First);
+    lane.provider.faults = vec![first(FaultKind::Reject), first(FaultKind::ErrorBefore), first(FaultKind::NotJson)];
+    let setup = Setup { people: 3, routes: vec![route], lanes: vec![lane], is_american: face == Face::Lob, ..Setup::default() };
+    let stage = Stage::new(setup).await;
+    stage.sandbox.state.set_window_reader(Arc::new(|_| Some("Price\n1 High Street\nLeeds\nLS1 4AP".to_owned())));
+    let loud = [("RUST_LOG", "trace,handlebars::render=trace"), NOWHERE];
+    let processes = [stage.start_with(&["scheduler"], None, &loud), stage.start_with(&["worker"], None, &loud)];
+    let fired = |kind| stage.sandbox.state.fired(kind) == 1;
+    const ENDED: &str = "select count(distinct message_id) from outcome";
+    eventually("every call has ended", async || fired(FaultKind::Reject) && stage.count(ENDED).await == 3).await;
+
+    let told = "select concat_ws(' ', code, to_jsonb(a)::text) from alarm a union all select kind || ' ' || code from outcome";
+    let mut texts: Vec<String> = processes.iter().map(|process| process.log()).collect();
+    texts.extend(stage.words(told).await);
+    for args in [&["provider", "check", "canary"][..], &["unknown", "list", "--incident", "test"], &["status"]] {
+        texts.push(said(&stage, args, &[]));
+    }
+    let wrong = ("DULY_LANES__CANARY__API_KEY", WRONG_KEY);
+    texts.push(said(&stage, &["provider", "check", "canary"], &[wrong]));
+    for (name, value) in [("CHANNEL", "pigeon"), ("PER_SECOND", "many"), ("PROVIDER", "nobody")] {
+        let name = format!("DULY_LANES__CANARY__{name}");
+        let refused = said(&stage, &["provider", "list"], &[wrong, (name.as_str(), value)]);
+        assert!(refused.contains("error: "), "{face:?} {name}: {refused}");
+        texts.push(refused);
+    }
+    let marks = [MARKS, &[WRONG_KEY, "price.2@", "7400000002", "2 High Street", "7400000003", "3 High Street"]].concat();
+    let leak = marks.iter().find_map(|mark| texts.iter().flat_map(|text| text.lines()).find(|line| line.contains(*mark)));
+    assert_eq!(leak, None, "{face:?} {route:?} {extra}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_kind_of_provider_repeats_in_an_error_whom_it_is_about_or_what_its_lane_knows() {
+    tokio::join!(
+        no_error_repeats_what_it_is_about(Route::Sms, lane(Face::Plain, "sms", DESCRIBED)),
+        no_error_repeats_what_it_is_about(Route::Sms, lane(Face::Plain, "sms", "")),
+        no_error_repeats_what_it_is_about(Route::Sms, lane(Face::Notify, "sms", "")),
+        no_error_repeats_what_it_is_about(Route::Sms, lane(Face::Twilio, "sms", "")),
+    );
+    tokio::join!(
+        no_error_repeats_what_it_is_about(Route::Email, lane(Face::Notify, "email", "")),
+        no_error_repeats_what_it_is_about(Route::Email, lane(Face::Smtp, "email", "")),
+        no_error_repeats_what_it_is_about(Route::Letter, lane(Face::Stannp, "letter", "")),
+        no_error_repeats_what_it_is_about(Route::Letter, lane(Face::Lob, "letter", "")),
     );
 }

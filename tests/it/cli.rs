@@ -8,6 +8,7 @@ mod cut;
 pub mod desk;
 mod lanes;
 mod plans;
+mod rehearsed;
 mod signatures;
 mod terminal;
 mod unsigned;

@@ -26,6 +26,7 @@ mod intake_world;
 mod interleavings;
 mod late_evidence;
 mod letters;
+mod limits;
 mod list_signatures;
 mod lists;
 mod lock_order;

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 /// Chance of each fault, in thousandths.
 const OFTEN: u32 = 50;
-/// Faults that stop a lane for long: no run would end with one of them at every twentieth call.
+/// Faults that stop a lane for a minute or more, a daily limit until midnight: whether once or at every twentieth call, a run of two
+/// thousand is over before its lane is back, and has shown nothing of the other faults there. Nor can its clock be moved over the rest:
+/// for calls in flight the time would be over before their answers could come. `fault_matrix::` has each of them at every point of a
+/// call, and moves the clock when no call is in flight.
 const STOPPING: &[FaultKind] = &[
     FaultKind::Redirect,
     FaultKind::Unauthorised,
@@ -17,7 +20,8 @@ const STOPPING: &[FaultKind] = &[
     FaultKind::TooManyToday,
     FaultKind::Suspended,
 ];
-/// Faults of taking a message back, which nobody does here.
+/// Faults of taking a message back, which nobody does here: what must become of one depends on the moment (`recalls::` has each, with
+/// kills).
 const OF_RECALLS: &[FaultKind] = &[FaultKind::CancelLost, FaultKind::CancelCut];
 /// Faults of the letters that a provider shows; the plain face shows none (`shown::`).
 const OF_SHOWN: &[FaultKind] = &[FaultKind::LetterShownOther];
@@ -54,7 +58,7 @@ fn often(kind: FaultKind) -> u32 {
 
 fn faults(channel: &str) -> Vec<Fault> {
     let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
-    // What has another message's id is believed of nobody (`vendors::`), and would never end.
+    // What has another message's id is believed of nobody (`vendors::`): it would wait for news for ever, and no run would end.
     let fits = |kind: &&FaultKind| {
         **kind != FaultKind::IdTwice
             && ![STOPPING, OF_RECALLS, OF_SHOWN, OF_LOOK_UPS, others].iter().any(|list| list.contains(kind))

@@ -1,7 +1,7 @@
 //! The memory of one provider account: messages as its API shows them, and the record of physical effects.
 
-use crate::config::{FaultKind, ProviderConfig};
-use crate::face::{Asked, Shown, Vendor};
+use crate::config::{Fault, FaultKind, ProviderConfig};
+use crate::face::{Asked, Shown, Trouble, Vendor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -55,10 +55,16 @@ struct Memory {
     found_by: HashMap<String, Vec<String>>,
     keys: HashMap<String, KeptKey>,
     requests: HashMap<String, u32>,
+    destinations: HashMap<String, String>,
+    fired_of: HashMap<(FaultKind, String), u64>,
     arrivals: Vec<Instant>,
     record: Vec<(String, Physical)>,
     failed_receipts: usize,
     letters: VecDeque<(String, Vec<u8>)>,
+    let_in: VecDeque<Instant>,
+    /// Submits of a day that were let in.
+    today: (Option<time::Date>, u64),
+    over_limit: u64,
 }
 
 /// What became of a submit.
@@ -101,11 +107,24 @@ impl Account {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
-    /// Counts a fault that is about to fire, unless it has fired `times` times already.
-    pub(crate) fn count_fault(&self, kind: FaultKind, times: Option<u64>) -> bool {
-        let Some(fired) = self.fired.get(kind as usize) else { return false };
-        let next = |n: u64| times.is_none_or(|times| n < times).then_some(n + 1);
-        fired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    /// Counts a fault that is about to fire, unless it has fired `times` times already: for its message, or for all.
+    pub(crate) fn count_fault(&self, fault: &Fault) -> bool {
+        let Some(fired) = self.fired.get(fault.kind as usize) else { return false };
+        let next = |n: u64, times: Option<u64>| times.is_none_or(|times| n < times).then_some(n + 1);
+        let Some(name) = &fault.of else {
+            return fired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| next(n, fault.times)).is_ok();
+        };
+        let mut memory = self.memory();
+        let of_it = memory.fired_of.entry((fault.kind, name.clone())).or_insert(0);
+        let Some(counted) = next(*of_it, fault.times) else { return false };
+        *of_it = counted;
+        fired.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// How often a fault of this message alone fired.
+    pub(crate) fn faults_of(&self, kind: FaultKind, name: &str) -> u64 {
+        self.memory().fired_of.get(&(kind, name.to_owned())).copied().unwrap_or(0)
     }
 
     pub(crate) fn faults(&self) -> BTreeMap<FaultKind, u64> {
@@ -114,12 +133,57 @@ impl Account {
     }
 
     /// Counts a submit of this reference; 1 for the first.
-    pub(crate) fn count_request(&self, reference: &str) -> u32 {
+    pub(crate) fn count_request(&self, reference: &str, destination: &str) -> u32 {
         let mut memory = self.memory();
         memory.arrivals.push(Instant::now());
+        memory.destinations.insert(reference.to_owned(), destination.to_owned());
         let n = memory.requests.entry(reference.to_owned()).or_insert(0);
         *n += 1;
         *n
+    }
+
+    /// What else a message is called that is asked for by `key`: by its id, its reference, or its number.
+    pub(crate) fn names(&self, key: &str) -> Vec<String> {
+        let memory = self.memory();
+        let reference = memory.messages.get(key).map_or(key, |message| &message.reference);
+        let number = key.split(' ').next().unwrap_or_default().to_owned();
+        memory.destinations.get(reference).cloned().into_iter().chain([reference.to_owned(), number]).collect()
+    }
+
+    /// Lets a submit in, or says why not: too many came within the provider's own limits. Who is refused does not count.
+    pub(crate) fn let_in(&self, now: time::OffsetDateTime) -> Result<(), Trouble> {
+        let (settings, vendor) = (self.settings(), self.vendor());
+        let limits = settings.limits.as_deref().unwrap_or(vendor.limits());
+        let per_day = settings.per_day.or_else(|| vendor.per_day(&settings.channel));
+        let mut memory = self.memory();
+        if memory.today.0 != Some(now.date()) {
+            memory.today = (Some(now.date()), 0);
+        }
+        let longest = limits.iter().map(|limit| limit.ms).max().unwrap_or(0);
+        let at = Instant::now();
+        while memory.let_in.front().is_some_and(|came| at.duration_since(*came) > Duration::from_millis(longest)) {
+            memory.let_in.pop_front();
+        }
+        let over = limits.iter().find_map(|limit| {
+            let window = Duration::from_millis(limit.ms);
+            let within = memory.let_in.iter().filter(|came| at.duration_since(**came) < window);
+            let (many, first) = within.fold((0, None), |(n, first), came| (n + 1, first.or(Some(*came))));
+            let frees = window.saturating_sub(first.map_or(Duration::ZERO, |came| at.duration_since(came)));
+            (many >= limit.many).then(|| Trouble::TooMany(u64::try_from(frees.as_millis()).unwrap_or(u64::MAX)))
+        });
+        let over = over.or_else(|| per_day.filter(|most| memory.today.1 >= *most).map(|_| Trouble::TooManyToday));
+        if let Some(trouble) = over {
+            memory.over_limit += 1;
+            return Err(trouble);
+        }
+        memory.let_in.push_back(at);
+        memory.today.1 += 1;
+        Ok(())
+    }
+
+    /// Submits that came beyond the provider's limits.
+    pub(crate) fn over_limit(&self) -> u64 {
+        self.memory().over_limit
     }
 
     pub(crate) fn knows(&self, reference: &str) -> bool {

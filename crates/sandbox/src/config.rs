@@ -73,8 +73,22 @@ pub struct ProviderConfig {
     pub receipt_retry_ms: Option<u64>,
     /// Fields of a message that it shows otherwise, whenever it is asked about one; `status` is its word.
     pub shows: serde_json::Map<String, serde_json::Value>,
+    /// How many submits are let in; none: as many as the provider's own face says.
+    pub limits: Option<Vec<Limit>>,
+    /// How many a day (UTC); none: as its own face says.
+    pub per_day: Option<u64>,
     /// Faults; of several of one kind the first that fires counts.
     pub faults: Vec<Fault>,
+}
+
+/// So many submits within so long; more are refused, in the provider's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Submits.
+    pub many: usize,
+    /// Within any so many ms.
+    pub ms: u64,
 }
 
 impl Default for ProviderConfig {
@@ -94,6 +108,8 @@ impl Default for ProviderConfig {
             receipts_of_end_only: false,
             receipt_retry_ms: None,
             shows: serde_json::Map::new(),
+            limits: None,
+            per_day: None,
             faults: Vec::new(),
         }
     }
@@ -117,12 +133,15 @@ pub struct Fault {
     /// How often it fires at most; none: without end.
     #[serde(default)]
     pub times: Option<u64>,
+    /// The destination or reference of the message that it concerns; none: all of them.
+    #[serde(default)]
+    pub of: Option<String>,
 }
 
 impl Fault {
     /// A fault that always fires.
     pub fn always(kind: FaultKind) -> Self {
-        Self { kind, per_mille: 1000, ms: 0, on: Requests::Every, times: None }
+        Self { kind, per_mille: 1000, ms: 0, on: Requests::Every, times: None, of: None }
     }
 
     /// A fault that fires with the next request and then never again.
@@ -138,6 +157,11 @@ impl Fault {
     /// The same for some requests of a reference only.
     pub fn on(self, on: Requests) -> Self {
         Self { on, ..self }
+    }
+
+    /// The same for one message only, by its destination or reference; `times` counts for it alone.
+    pub fn of(self, name: &str) -> Self {
+        Self { of: Some(name.to_owned()), ..self }
     }
 }
 

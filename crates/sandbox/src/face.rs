@@ -11,7 +11,7 @@ mod stannp;
 mod twilio;
 
 use crate::account::Physical;
-use crate::config::ProviderConfig;
+use crate::config::{Limit, ProviderConfig};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
@@ -52,6 +52,9 @@ impl Face {
 
 /// Stands in an answer for the address at which the provider is reached.
 pub(crate) const ORIGIN: &str = "{origin}";
+
+/// Stands in a refusal for whom it speaks of: vendors quote what they were given.
+pub(crate) const RECIPIENT: &str = "{recipient}";
 
 /// A request as it came; the path lacks the account's name.
 pub(crate) struct Request<'a> {
@@ -174,6 +177,13 @@ impl Reply {
         self
     }
 
+    /// The same with the recipient where it stands for one.
+    pub(crate) fn of(mut self, recipient: &str) -> Self {
+        let quoted = Value::from(recipient).to_string();
+        self.body = self.body.replace(RECIPIENT, quoted.trim_matches('"'));
+        self
+    }
+
     /// The same JSON with one field more, or another value of it.
     pub(crate) fn with_field(mut self, name: &str, value: String) -> Self {
         if let Ok(mut json) = serde_json::from_str::<Value>(&self.body) {
@@ -282,6 +292,16 @@ pub(crate) trait Vendor: Sync {
 
     /// What a submit asks for.
     fn read(&self, account: &str, settings: &ProviderConfig, request: &Request<'_>) -> Result<Asked, Reply>;
+
+    /// How many submits it lets in.
+    fn limits(&self) -> &'static [Limit] {
+        &[]
+    }
+
+    /// How many a day.
+    fn per_day(&self, _channel: &str) -> Option<u64> {
+        None
+    }
 
     /// Its words for a refusal.
     fn refuse(&self, trouble: Trouble) -> Reply;

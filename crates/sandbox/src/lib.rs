@@ -16,7 +16,7 @@ mod submit;
 mod wire;
 
 pub use account::Physical;
-pub use config::{Fault, FaultKind, ProviderConfig, Requests, SandboxConfig, SandboxError};
+pub use config::{Fault, FaultKind, Limit, ProviderConfig, Requests, SandboxConfig, SandboxError};
 pub use face::Face;
 pub use mail::serve_mail;
 pub use people::{PeopleSummary, write_people};

@@ -125,6 +125,16 @@ impl SandboxState {
         self.counts().values().filter_map(|faults| faults.get(&kind)).sum()
     }
 
+    /// How often a fault of one message alone fired, over all providers.
+    pub fn fired_of(&self, kind: FaultKind, name: &str) -> u64 {
+        self.accounts().iter().map(|account| account.faults_of(kind, name)).sum()
+    }
+
+    /// Submits that came beyond a provider's own limits, and were refused for that.
+    pub fn over_limit(&self, provider: &str) -> u64 {
+        self.account(provider).map_or(0, |account| account.over_limit())
+    }
+
     /// Submits by `provider reference`.
     pub fn requests(&self) -> BTreeMap<String, u32> {
         let accounts = self.accounts();
@@ -144,7 +154,7 @@ impl SandboxState {
         self.accounts().into_iter().map(|account| (account.name.clone(), account.in_flight())).collect()
     }
 
-    /// Holds or releases the answers of a provider, after production.
+    /// Holds or releases every answer to a submit of a provider, after what it does.
     pub fn hold(&self, provider: &str, is_held: bool) {
         self.held.send_modify(|held| {
             if is_held {

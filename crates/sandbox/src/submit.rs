@@ -1,6 +1,6 @@
 //! A submit: read by the account's face, spoilt by its fault plan, produced, remembered, answered.
 
-use crate::account::{Account, InFlight};
+use crate::account::{Account, InFlight, Physical};
 use crate::config::FaultKind;
 use crate::face::{Asked, Door, Reply, Request, Secrets, Shown, Trouble, Vendor};
 use crate::faults::FaultPlan;
@@ -71,9 +71,7 @@ pub(crate) async fn knock(
         Some(door) => match admitted {
             Err(trouble) => vendor.refuse(trouble).into(),
             Ok(()) => {
-                if matches!(door, Door::LookUp(_) | Door::Find(_) | Door::Letter(_))
-                    && let Some(spoilt) = spoil_question(&app, &account, vendor, &wire, (&door, &request))
-                {
+                if let Some(spoilt) = spoil_question(&app, &account, vendor, &wire, (&door, &request)) {
                     return spoilt;
                 }
                 if let Door::Letter(id) = &door {
@@ -99,7 +97,7 @@ pub(crate) async fn knock(
 
 /// The fault of a request that takes a message back, if one fires.
 fn spoil_cancel(app: &App, account: &Arc<Account>, id: &str) -> Option<FaultKind> {
-    let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), id, 1);
+    let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), id, 1).called(account.names(id));
     [FaultKind::CancelLost, FaultKind::CancelCut].into_iter().find(|kind| plan.fires(*kind).is_some())
 }
 
@@ -111,8 +109,10 @@ fn spoil_question(
     wire: &Wire,
     (door, request): (&Door, &Request<'_>),
 ) -> Option<Response> {
+    let (Door::LookUp(key) | Door::Find(key) | Door::Letter(key)) = door else { return None };
     let asked = account.count_question();
     let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), "question", asked);
+    let plan = plan.called(account.names(key));
     if plan.fires(FaultKind::LookUpCut).is_some() {
         wire.cut();
         return Some(StatusCode::OK.into_response());
@@ -190,14 +190,20 @@ async fn submit(
         // Who may not ask is not told what is wrong with the question.
         Err(reply) => return admitted.map_or_else(|trouble| vendor.refuse(trouble), |()| reply).into(),
     };
-    let request = account.count_request(&asked.physical.reference);
+    let request = account.count_request(&asked.physical.reference, &asked.physical.destination);
     if let Err(trouble) = admitted {
         return vendor.refuse(trouble).into();
     }
+    if let Err(trouble) = account.let_in(time::OffsetDateTime::now_utc()) {
+        return vendor.refuse(trouble).into();
+    }
     let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), &asked.physical.reference, request);
-    if let Some(refusal) = before(&plan, vendor, &asked.physical.reference, &wire, &path) {
+    let plan = plan.called([asked.physical.destination.clone()]);
+    if let Some(refusal) = before(&plan, vendor, &asked.physical, &wire, &path) {
+        app.state.released(&account.name).await;
         return refusal;
     }
+    let state = app.state.clone();
     let call = Call { app, plan, vendor, asked, body, wire };
     let late_ms = call.plan.fires(FaultKind::Late).unwrap_or(0);
     // In a task of its own: a message is produced, and lives its life, even if its client has left or was killed.
@@ -207,11 +213,14 @@ async fn submit(
         }
         call.produce_and_answer().await
     });
-    work.await.unwrap_or_else(|_| vendor.refuse(Trouble::Internal).into())
+    let answer = work.await.unwrap_or_else(|_| vendor.refuse(Trouble::Internal).into());
+    state.released(&account.name).await;
+    answer
 }
 
 /// Faults that produce nothing.
-fn before(plan: &FaultPlan, vendor: &dyn Vendor, reference: &str, wire: &Wire, path: &str) -> Option<Response> {
+fn before(plan: &FaultPlan, vendor: &dyn Vendor, asked: &Physical, wire: &Wire, path: &str) -> Option<Response> {
+    let Physical { reference, destination, .. } = asked;
     let fires = |kind| plan.fires(kind);
     if plan.account.knows(reference) && fires(FaultKind::Conflict).is_some() {
         return Some(vendor.refuse(Trouble::Conflict).into());
@@ -231,7 +240,10 @@ fn before(plan: &FaultPlan, vendor: &dyn Vendor, reference: &str, wire: &Wire, p
     // Who honours a key answers again what was made under it, and never that it will not be made.
     let is_made = plan.settings.idempotent && plan.account.knows(reference);
     let concerned = REFUSALS.iter().filter(|(kind, _)| !(is_made && *kind == FaultKind::Reject));
-    concerned.into_iter().find(|(kind, _)| fires(*kind).is_some()).map(|(_, trouble)| vendor.refuse(*trouble).into())
+    concerned
+        .into_iter()
+        .find(|(kind, _)| fires(*kind).is_some())
+        .map(|(_, trouble)| vendor.refuse(*trouble).of(destination).into())
 }
 
 impl Call {
@@ -275,7 +287,6 @@ impl Call {
         if wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
-        app.state.released(&account.name).await;
         spoilt::body(&plan, vendor.accepted(&produced.message, !produced.is_new))
     }
 }

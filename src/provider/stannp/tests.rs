@@ -269,6 +269,27 @@ fn one_webhook_speaks_of_many_letters_each_with_its_own_part() {
 }
 
 #[test]
+fn as_many_letters_as_one_call_tells_of_fit_into_what_is_taken_of_a_receipt() {
+    let link = format!("https://dash.stannp.com/api/v1/storage/get/port/1550016843/pdfs/{}.pdf", "x".repeat(200));
+    let piece = |id: usize| {
+        let mut piece = with("status", json!("local_delivery"));
+        (piece["id"], piece["pdf_file"]) = (json!((16_818_210 + id).to_string()), json!(link));
+        piece
+    };
+    let pieces: Vec<Value> = (0..50).map(piece).collect();
+    let body = json!({ "webhook_id": 1234, "event": "mailpiece_status", "retries": 3, "mailpieces": pieces }).to_string();
+    let shipped: toml::Table = include_str!("../../../config/default.toml").parse().unwrap();
+
+    assert_eq!(
+        receipt(&body).unwrap().len(),
+        50,
+        "each letter has a receipt of its own; a fifty-first comes in a call of its own"
+    );
+    let taken = shipped["receipts"]["body_bytes_max"].as_integer().unwrap();
+    assert!(i64::try_from(body.len()).unwrap() < taken, "{} bytes, {taken} are taken", body.len());
+}
+
+#[test]
 fn the_call_that_tries_the_door_speaks_of_no_letter() {
     assert_eq!(receipt(r#"{"webhook_id":0,"event":"test_url","retries":0}"#), Ok(vec![]));
     assert_eq!(receipt(r#"{"event":"campaign_status","campaigns":[{}]}"#), Ok(vec![]));

@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, TEXTS};
 use super::keys;
+use super::rehearsed::SAID as REHEARSAL;
 use serde_json::{Value, json};
 
 /// Services, which have no data of their own, and commands whose data the tests of what they do read.
@@ -115,8 +116,14 @@ async fn whatever_is_done_and_whatever_was_done_before_is_told_as_json() {
     asked.ask("ann", &["plan", "prepare", "--incident", "cards", "--route", "sms-then-letter,letter,sms"]);
 
     let plan = |word: &'static str| ["plan", word, "--incident", "cards"];
-    assert_eq!(asked.ask("bob", &plan("approve")), json!({"plan": 1, "state": "approved", "changed": true}));
-    assert_eq!(asked.ask("bob", &plan("approve")), json!({"plan": 1, "state": "approved", "changed": false}));
+    assert_eq!(
+        asked.ask("bob", &plan("approve")),
+        json!({"plan": 1, "state": "approved", "changed": true, "rehearsal": [REHEARSAL]})
+    );
+    assert_eq!(
+        asked.ask("bob", &plan("approve")),
+        json!({"plan": 1, "state": "approved", "changed": false, "rehearsal": [REHEARSAL]})
+    );
     for (word, state, extra) in [("go", "running", "holds"), ("pause", "paused", "still_running"), ("resume", "running", "holds")]
     {
         for is_changed in [true, false] {

@@ -56,7 +56,7 @@ async fn a_list_of_lanes_says_what_each_takes_how_it_fares_and_whom_it_reaches()
 
     let text = desk.duly("ann", &["provider", "list"]).fine().out;
     for said in [
-        "5 a second (300 a minute)",
+        "4 a second (240 a minute)",
         "20,000 a day by the settings",
         "postage first, second",
         "a call without an answer is repeated under its key",
@@ -70,7 +70,7 @@ async fn a_list_of_lanes_says_what_each_takes_how_it_fares_and_whom_it_reaches()
     let listed = desk.duly("ann", &["provider", "list", "--json"]).fine().json();
     let letters = lane(&listed["lanes"], "letters");
     let limits = ["per_second_max", "per_minute_max", "per_day", "per_day_max"].map(|name| &letters[name]);
-    assert_eq!(limits, [&json!(5), &json!(300), &json!(20_000), &Value::Null], "{letters}");
+    assert_eq!(limits, [&json!(4), &json!(240), &json!(20_000), &Value::Null], "{letters}");
     assert_eq!((&letters["reaches"], &letters["live"]), (&json!("nobody: sandbox"), &json!(false)));
     assert_eq!((&letters["health"]["state"], &letters["health"]["code"]), (&json!("paused"), &json!("402")));
     let promised = &letters["capabilities"];

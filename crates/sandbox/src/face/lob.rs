@@ -9,7 +9,7 @@ use super::{
     content_hash, digits, shown, told,
 };
 use crate::account::Physical;
-use crate::config::ProviderConfig;
+use crate::config::{Limit, ProviderConfig};
 use crate::letters::{count_pages, paper};
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -169,10 +169,15 @@ impl Vendor for Lob {
         })
     }
 
+    /// 150 in five seconds at each endpoint.
+    fn limits(&self) -> &'static [Limit] {
+        &[Limit { many: 150, ms: 5000 }]
+    }
+
     fn refuse(&self, trouble: Trouble) -> Reply {
         match trouble {
             Trouble::BadRequest(_) => error(422, "bad_request", "an invalid request was made"),
-            Trouble::Recipient => error(422, "failed_deliverability_strictness", "the address is not deliverable"),
+            Trouble::Recipient => error(422, "failed_deliverability_strictness", "the address {recipient} is not deliverable"),
             Trouble::Unauthorised => error(401, "invalid_api_key", "Your API key is not valid"),
             Trouble::Forbidden => error(403, "feature_limit_reached", "the account has reached its resource limit"),
             Trouble::NoCredit => error(401, "payment_method_unverified", "a verified payment method is needed"),

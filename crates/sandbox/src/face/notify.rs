@@ -10,7 +10,7 @@ use super::{
     digits, mail_content, shown, told,
 };
 use crate::account::Physical;
-use crate::config::ProviderConfig;
+use crate::config::{Limit, ProviderConfig};
 use axum::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -187,10 +187,19 @@ impl Vendor for Notify {
         }
     }
 
+    /// 3,000 a minute for each kind of key; 250,000 texts or emails and 20,000 letters a day.
+    fn limits(&self) -> &'static [Limit] {
+        &[Limit { many: 3000, ms: 60_000 }]
+    }
+
+    fn per_day(&self, channel: &str) -> Option<u64> {
+        Some(if channel == "letter" { 20_000 } else { 250_000 })
+    }
+
     fn refuse(&self, trouble: Trouble) -> Reply {
         match trouble {
             Trouble::BadRequest(message) => error(400, "BadRequestError", message),
-            Trouble::Recipient => invalid("phone_number Not a valid phone number"),
+            Trouble::Recipient => invalid("phone_number Not a valid phone number: {recipient}"),
             Trouble::Unauthorised => error(403, "AuthError", "Invalid token: API key not found"),
             Trouble::Forbidden => error(403, "AuthError", "Error: Your system clock must be accurate to within 30 seconds"),
             // A service on trial; there is no other word about money.

@@ -103,7 +103,9 @@ impl Vendor for Plain {
     fn refuse(&self, trouble: Trouble) -> Reply {
         match trouble {
             Trouble::BadRequest(_) => error(400, "bad_request"),
-            Trouble::Recipient => error(422, "invalid_recipient"),
+            Trouble::Recipient => {
+                Reply::json(422, &json!({ "error": "invalid_recipient", "message": "{recipient} cannot be reached" }))
+            }
             Trouble::Unauthorised => error(401, "unauthorised"),
             Trouble::Forbidden => error(403, "forbidden"),
             Trouble::NoCredit => error(402, "no_credit"),

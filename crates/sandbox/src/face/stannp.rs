@@ -9,7 +9,7 @@ use super::{
     content_hash, told,
 };
 use crate::account::Physical;
-use crate::config::ProviderConfig;
+use crate::config::{Limit, ProviderConfig};
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -115,9 +115,15 @@ impl Vendor for Stannp {
         })
     }
 
+    /// 300 a minute.
+    fn limits(&self) -> &'static [Limit] {
+        &[Limit { many: 300, ms: 60_000 }]
+    }
+
     fn refuse(&self, trouble: Trouble) -> Reply {
         match trouble {
-            Trouble::BadRequest(_) | Trouble::Recipient => error(400, "The recipient address is not valid"),
+            Trouble::BadRequest(_) => error(400, "The recipient address is not valid"),
+            Trouble::Recipient => error(400, "The recipient address is not valid: {recipient}"),
             Trouble::Unauthorised => error(401, "Unauthorised. Check your API key and your region"),
             Trouble::Forbidden => error(403, "Your account may not do this"),
             Trouble::NoCredit => error(402, "Insufficient balance"),

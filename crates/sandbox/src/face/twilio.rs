@@ -215,7 +215,7 @@ impl Vendor for Twilio {
     fn refuse(&self, trouble: Trouble) -> Reply {
         match trouble {
             Trouble::BadRequest(_) => error(400, 20001, "Bad request."),
-            Trouble::Recipient => error(400, 21211, "The 'To' number is not a valid phone number."),
+            Trouble::Recipient => error(400, 21211, "The 'To' number {recipient} is not a valid phone number."),
             Trouble::Unauthorised => error(401, 20003, "Authenticate"),
             Trouble::Forbidden => error(403, 20008, "Resource not accessible with Test Account Credentials"),
             Trouble::NoCredit => error(402, 20005, "Account not active"),

@@ -121,7 +121,7 @@ impl Session {
     /// `MAIL`: what `ENVID` names is what the plan's faults fire for.
     async fn begin(&mut self, line: &str, account: Arc<Account>) -> io::Result<()> {
         let reference = line.split(' ').find_map(|word| word.strip_prefix("ENVID=")).unwrap_or_default();
-        let request = account.count_request(reference);
+        let request = account.count_request(reference, "");
         let settings = account.settings();
         self.plan = Some(FaultPlan::new(self.state.config().seed, account, settings, reference, request));
         self.recipients.clear();
@@ -133,7 +133,8 @@ impl Session {
 
     async fn address(&mut self, line: &str) -> io::Result<()> {
         if self.fires(FaultKind::Reject).is_some() {
-            return self.say("550 5.1.1 No such user").await;
+            let whom = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(whom, _)| whom);
+            return self.say(&format!("550 5.1.1 <{whom}>: No such user")).await;
         }
         if self.fires(FaultKind::TooMany).is_some() {
             return self.say("451 4.7.1 Try again later").await;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 const SID: &str = "AC00000000000000000000000000000000";
 const PDF: &str = "%PDF-1.7 hello";
-const NOTIFY_KEY: &str = "duly-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
+pub const NOTIFY_KEY: &str = "duly-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
 
-fn account(face: Face, faults: Vec<Fault>) -> ProviderConfig {
+pub fn account(face: Face, faults: Vec<Fault>) -> ProviderConfig {
     let channel = if face == Face::Twilio { "sms" } else { "letter" };
     let idempotent = matches!(face, Face::Lob | Face::Stannp);
     ProviderConfig { face, channel: channel.into(), idempotent, receipt_delay_ms: 0, faults, ..ProviderConfig::default() }
@@ -21,7 +21,7 @@ fn ask(town: &Town, method: Method, path: &str, user: &str, password: &str) -> R
     town.client.request(method, format!("{}/p{path}", town.url)).basic_auth(user, Some(password))
 }
 
-fn twilio(town: &Town, to: &str, more: &[(&str, &str)]) -> RequestBuilder {
+pub fn twilio(town: &Town, to: &str, more: &[(&str, &str)]) -> RequestBuilder {
     let fields = [("To", to), ("From", "+15005550006"), ("Body", "Hello")];
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.iter().chain(more)).finish();
     let path = format!("/2010-04-01/Accounts/{SID}/Messages.json");
@@ -266,7 +266,7 @@ async fn notify_refuses_slow_clocks_strange_keys_and_unknown_fields() {
 }
 
 /// A submit of each vendor's face that would be taken.
-fn good(town: &Town, face: Face) -> RequestBuilder {
+pub fn good(town: &Town, face: Face) -> RequestBuilder {
     match face {
         Face::Twilio => twilio(town, "+447900900123", &[]),
         Face::Notify => notify(town, Method::POST, "/v2/notifications/letter", now())

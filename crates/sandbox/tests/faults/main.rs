@@ -3,6 +3,7 @@
 
 mod calls;
 mod faces;
+mod limits;
 mod memory;
 mod receipts;
 mod support;

@@ -1,0 +1,91 @@
+//! What providers take in a while and in a day: our pace and our count keep below it, and where it is less than we know nobody
+//! is lost.
+
+use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually};
+use duly_sandbox::{Face, Limit, ProviderConfig, SandboxConfig};
+use std::time::Duration;
+
+const WINDOW_MS: u64 = 5000;
+
+fn notify(limit: usize, per_day: Option<u64>) -> Lane {
+    let provider = ProviderConfig {
+        face: Face::Notify,
+        api_key: Some(NOTIFY_KEY.to_owned()),
+        receipts: false,
+        receipt_delay_ms: 3_600_000,
+        limits: Some(vec![Limit { many: limit, ms: WINDOW_MS }]),
+        per_day,
+        ..ProviderConfig::default()
+    };
+    Lane { provider, ..Lane::named("notify") }
+}
+
+async fn stage(people: u32, lane: Lane) -> Stage {
+    Stage::new(Setup { people, lanes: vec![lane], ..Setup::default() }).await
+}
+
+/// Most submits that came within any window.
+fn most_within(arrivals: &[Duration]) -> usize {
+    let window = Duration::from_millis(WINDOW_MS);
+    arrivals.iter().map(|from| arrivals.iter().filter(|at| **at >= *from && **at < *from + window).count()).max().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_lane_whose_pace_fits_the_limit_of_its_provider_is_never_refused() {
+    // A second's worth may leave at once, and then so many a second.
+    let stage = stage(90, Lane { per_second: 8, ..notify(50, None) }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    stage.drain().await;
+
+    let most = most_within(&stage.sandbox.state.arrivals("notify"));
+    assert_eq!((stage.sandbox.state.over_limit("notify"), stage.produced()), (0, 90));
+    assert!((30..=50).contains(&most), "{most} within a window");
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_is_lower_than_we_know_is_kept_to_by_waiting_and_nobody_is_lost() {
+    let stage = stage(60, Lane { per_second: 50, ..notify(20, None) }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    stage.drain().await;
+
+    assert!(stage.sandbox.state.over_limit("notify") > 0);
+    assert!(most_within(&stage.sandbox.state.arrivals("notify")) > 20, "it was tried");
+    assert_eq!((stage.produced(), stage.states().await.iter().filter(|state| *state == "accepted").count()), (60, 60));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_lane_that_knows_its_days_limit_is_never_refused_for_it() {
+    let stage = stage(12, Lane { per_day: 7, ..notify(1000, Some(7)) }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    eventually("the day is used up", async || stage.produced() == 7).await;
+    // Whoever is not sent to today waits for tomorrow, by the sweep's own time.
+    eventually("the rest waits", async || stage.count("select count(*) from message where state = 'ready'").await == 5).await;
+
+    assert_eq!(stage.sandbox.state.over_limit("notify"), 0);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_days_limit_that_is_lower_than_we_know_rests_the_lane_and_everybody_else_is_told_tomorrow() {
+    let stage = stage(12, notify(1000, Some(7))).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    const RESTS: &str = "select count(*) from lane_pause where until > duly_now() + interval '1 second'";
+    eventually("the lane rests", async || stage.count(RESTS).await == 1 && stage.produced() == 7).await;
+    let refused = stage.sandbox.state.over_limit("notify");
+
+    // The sandbox's own day is this machine's: its limit is lifted, as midnight lifts it.
+    let mut config = SandboxConfig::clone(&stage.sandbox.state.config());
+    config.providers.get_mut("notify").unwrap().per_day = None;
+    stage.sandbox.state.set_config(config);
+    stage.shift_clock(86_401).await;
+    stage.drain().await;
+
+    assert!((1..=5).contains(&refused), "{refused}");
+    assert_eq!((stage.produced(), stage.sandbox.state.over_limit("notify")), (12, refused));
+    stage.audit().await;
+}
