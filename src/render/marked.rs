@@ -10,6 +10,9 @@ use std::ops::Range;
 const OPEN: char = '\u{e000}';
 const NAMED: char = '\u{e001}';
 const CLOSE: char = '\u{e002}';
+const PART: char = '\u{e003}';
+/// Parts the languages of a document: what a template writes as a line `---`, which a value may hold too.
+pub const PARTED: &str = "\n\u{e003}\n";
 
 /// One part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +80,7 @@ impl Marked {
 
 /// A value without marks.
 pub fn unmarked(value: &str) -> String {
-    value.replace([OPEN, NAMED, CLOSE, SIGNATURE], "")
+    value.replace([OPEN, NAMED, CLOSE, PART, SIGNATURE], "")
 }
 
 /// The helper `element`: a name, and a language where the document has more than one.
