@@ -62,6 +62,7 @@ async fn sample_wording_and_unknown_fields_are_refused_with_the_incident() {
         (TEXTS.replace("The server is closed", "TBC by legal"), "`measures` is sample wording"),
         (TEXTS.replace("dates =", "dates_ ="), "`dates_`: there is no such text"),
         (TEXTS.replace("phones", "telephones"), "`published`: unknown field `telephones`"),
+        (TEXTS.replace("[published]", "[published]\npage = 'https://northmere.example'"), "`published`: unknown field `page`"),
         (TEXTS.replace("nature = \"On", "nature = \"\"\nx = \"On"), "has no text for nature"),
     ];
     for (texts, what) in tries {
