@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(300);
 /// `duly template preview`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly template preview uk-gdpr/sms.en\n  duly template preview uk-gdpr/letter.en --texts texts.toml --out letter.pdf --watch\n  duly template preview --incident cards-2026 --person p_0f6c… --out letter.pdf\n\nTexts that are missing stand in brackets, and a letter with them is watermarked; a real message with a bracket is refused.\nTo open a person's data is signed and stays in the log."
+    after_help = "Examples:\n  duly template preview uk-gdpr/sms.en\n  duly template preview uk-gdpr/letter.en --texts texts.toml --out letter.pdf --watch\n  duly template preview --incident cards-2026 --person p_0f6c… --out letter.pdf\n\nTexts that are missing stand in brackets, and every preview with them says so across or above it; a real message with a bracket is refused.\nTo open a person's data is signed and stays in the log."
 )]
 pub struct PreviewArgs {
     /// Name, as `duly template list` shows it; of a person without it the letter or text message that they would get
@@ -115,13 +115,17 @@ fn print(
     args: &PreviewArgs,
 ) -> Result<(), Failure> {
     let made = preview(composer, template, profile, reader)?;
-    let text = made.rendered.marked.text.clone();
+    let text = made.under_notice(&made.rendered.marked.text);
     if let Some(path) = &args.out {
         let is_picture = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
         // What a telephone shows above the text is the sender that was registered.
         let setting = &reader.setting;
         let sender = if template.channel == Channel::Sms { &setting.sms_sender } else { &setting.controller_name };
-        let bytes = if is_picture { picture(template, &made.rendered, sender)? } else { made.rendered.bytes };
+        let bytes = match (is_picture, template.channel) {
+            (true, _) => picture(template, &made, sender)?,
+            (false, Channel::Letter) => made.rendered.bytes,
+            (false, _) => made.under_notice(&String::from_utf8_lossy(&made.rendered.bytes)).into_bytes(),
+        };
         std::fs::write(path, bytes)?;
         eprintln!("{} written", path.display());
     }
