@@ -25,7 +25,7 @@ struct Ground {
 pub fn run() -> Entry {
     let ground = ground(scaled(PEOPLE));
     let want = Want { profile: "uk-gdpr", channel: Channel::Sms, content: Content::Full, language: "en", format: "standard" };
-    let template = ground.composer.templates().find(want).unwrap();
+    let template = ground.composer.templates().find("northmere", want).unwrap();
     let rendered = timed(&ground, template, false);
     let checked = timed(&ground, template, true);
     let people = ground.people.len();

@@ -5,6 +5,7 @@ mod diff;
 mod preview;
 
 use super::failure::read_toml;
+use super::incidents::check_slug;
 use super::output::table;
 use super::{Context, Failure, Refusal};
 use crate::config::{ProfileFile, Settings};
@@ -44,11 +45,14 @@ pub enum TemplateCommand {
     },
     /// Begin a template of your own from a shipped one
     #[command(
-        after_help = "Example:\n  duly template new uk-gdpr/letter.en        copies it into the folder of the setting templates.own\n\nA copy of a draft is a draft, under `drafts` of that folder, until somebody has signed for it: duly template review."
+        after_help = "Example:\n  duly template new uk-gdpr/letter.en        copies it into the folder of the setting templates.own\n  duly template new uk-gdpr/letter.en --controller northmere        for that controller alone\n\nA copy of a draft is a draft, under `drafts` of that folder, until somebody has signed for it: duly template review."
     )]
     New {
         /// Name of the shipped template
         name: String,
+        /// Short name of the controller that alone shall have it; without one every controller has it
+        #[arg(long)]
+        controller: Option<String>,
     },
 }
 
@@ -60,7 +64,7 @@ pub async fn run(context: &Context, command: TemplateCommand) -> Result<(), Fail
         TemplateCommand::Preview(args) => preview::show(context, &args).await,
         TemplateCommand::Diff(args) => diff::diff(context, &args).await,
         TemplateCommand::Review { name, hash } => super::review::run(context, &name, &hash).await,
-        TemplateCommand::New { name } => begin(context, &name),
+        TemplateCommand::New { name, controller } => begin(context, &name, controller.as_deref()),
     }
 }
 
@@ -120,7 +124,7 @@ fn list(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn begin(context: &Context, name: &str) -> Result<(), Failure> {
+fn begin(context: &Context, name: &str, controller: Option<&str>) -> Result<(), Failure> {
     let settings = context.settings()?;
     let own = &settings.templates.own;
     if own.as_os_str().is_empty() {
@@ -129,16 +133,26 @@ fn begin(context: &Context, name: &str) -> Result<(), Failure> {
     std::fs::create_dir_all(own)?;
     let composer = load(&settings)?;
     let template = find(&composer, name)?;
-    let files = template.own_files(own);
+    let files = match controller {
+        Some(slug) => {
+            check_slug(slug)?;
+            // A copy of a draft is one by its name, wherever it lies.
+            let file = own.join(format!("{}.hbs", template.name_for(slug)));
+            [file.clone(), file]
+        }
+        None => template.own_files(own),
+    };
     if let Some(file) = files.iter().find(|file| file.exists()) {
         return Err(Refusal::of(format!("`{}` exists", file.display()), "nothing is written over; edit it, or move it away"));
     }
     let [to, _] = files;
     to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-    std::fs::write(&to, &template.source)?;
-    let says = match template.is_draft {
-        true => "it goes before the shipped draft, and is one too: for no plan before `duly template review`",
-        false => "from now on it goes before the shipped one",
+    // As it is written, with its partials named: what is mended in one of them reaches the copy too.
+    std::fs::copy(&template.file, &to)?;
+    let says = match (template.is_draft, controller) {
+        (true, _) => "it goes before the shipped draft, and is one too: for no plan before `duly template review`",
+        (false, None) => "from now on it goes before the shipped one",
+        (false, Some(_)) => "from now on it goes before the shipped one, for this controller alone",
     };
     context.print(&json!({"file": to, "draft": template.is_draft}), &format!("{} written: {says}", to.display()));
     Ok(())

@@ -138,10 +138,11 @@ pub async fn prepare(
     let all = people.iter().map(|(_, count)| u64::try_from(*count).unwrap_or(0)).sum();
     // Read once: the rules that are checked are the texts that are kept.
     let laws = Arc::new(Laws::choose(office, incident, request, people)?);
-    let mut terms = terms::fix(office, &laws, request)?;
+    let mut terms = terms::fix(office, &incident.controller_slug, &laws, request)?;
     frozen.extend(freeze_all(office, incident, &open, &mut draft).await?);
     let renderer = Renderer {
         office: office.clone(),
+        controller: incident.controller_slug.clone(),
         setting: setting(incident, request.date, &look),
         incident_key: office.master.unwrap_key(&incident.wrapped_key, "incident")?,
         laws: laws.clone(),
@@ -221,7 +222,7 @@ async fn render_everybody(
         draft.insert_notices(PHASE, &notices, terms).await?;
         progress(done);
     }
-    for (place, gap, people) in coverage.gaps(renderer.office.composer.templates()) {
+    for (place, gap, people) in coverage.gaps(&incident.controller_slug, renderer.office.composer.templates()) {
         all.report.add_of_all(people, (place, gap));
     }
     Ok(all)

@@ -2,21 +2,28 @@
 //!
 //! The first line declares what a template says: `{{!-- content = full; title = Notice of Data Breach --}}`; of a document
 //! in two languages `title.cy = …; title.en = …`, in the order in which they stand, and a line `---` parts them. Partials
-//! are put in before anything else happens, so that a template's hash covers every word that it prints.
+//! are put in before anything else happens, so that a template's hash covers every word that it prints. What lies under
+//! `controllers/<slug>` of a folder is that controller's own, and no other's letter says it.
+
+mod set;
+
+pub use set::{TemplateSet, Want};
 
 use super::marked::{PARTED, element, no_signature, signature, unmarked};
 use super::variables::{self, Variable};
-use super::{RenderError, entries, words};
+use super::{RenderError, words};
 use crate::model::email::is_subject;
 use crate::model::state::{Channel, Content};
 use handlebars::{Context, Handlebars};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Folder of parts that several templates share.
 const PARTIALS: &str = "partials";
+/// Folder of what single controllers have, by their slugs.
+const CONTROLLERS: &str = "controllers";
 /// Folder of templates that nobody has reviewed.
 const DRAFTS: &str = "drafts";
 /// The line between the languages of a document.
@@ -29,8 +36,10 @@ const BODY: &str = "body";
 /// A compiled template's facts.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// `profile/channel.languages.format`.
+    /// `profile/channel.languages.format`; a controller's own under `controllers/<slug>/`.
     pub name: String,
+    /// Slug of the controller that alone has it; `None`: everybody.
+    pub controller: Option<String>,
     /// Profile id.
     pub profile: String,
     /// Channel.
@@ -51,6 +60,8 @@ pub struct Template {
     pub is_draft: bool,
     /// SHA-256 of the source.
     pub hash: [u8; 32],
+    /// Its file; only its name where a plan has kept it.
+    pub file: PathBuf,
     /// The file with its partials put in.
     pub source: String,
     /// What it prints of the incident and the person.
@@ -72,140 +83,33 @@ impl Template {
     }
 }
 
-/// What somebody needs a template for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Want<'a> {
-    /// Profile id.
-    pub profile: &'a str,
-    /// Channel.
-    pub channel: Channel,
-    /// What it must say.
-    pub content: Content,
-    /// BCP 47, or languages joined by `+` for one document in both.
-    pub language: &'a str,
-    /// Format, such as `standard` or `large-print`.
-    pub format: &'a str,
-}
-
-impl std::fmt::Display for Want<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}.{}.{} ({})", self.profile, self.channel, self.language, self.format, self.content)
-    }
-}
-
-/// All templates, compiled once.
-#[derive(Default)]
-pub struct TemplateSet {
-    templates: Vec<Arc<Template>>,
-    /// Places of those that nobody has to review any more, by what they are for.
-    by_use: HashMap<(String, Channel, Content), Vec<usize>>,
-}
-
-impl TemplateSet {
-    /// Loads every template of the folders; one of a later folder takes the place of one of the same name.
-    pub fn load(folders: &[&Path]) -> Result<Self, RenderError> {
-        let mut set = Self::default();
-        for folder in folders {
-            set.add_folder(folder, folders, false)?;
-            let drafts = folder.join(DRAFTS);
-            if drafts.is_dir() {
-                set.add_folder(&drafts, folders, true)?;
-            }
-        }
-        (0..set.templates.len()).for_each(|at| set.index(at));
-        Ok(set)
-    }
-
-    /// A draft is for nothing.
-    fn index(&mut self, at: usize) {
-        if let Some(t) = self.templates.get(at).filter(|t| !t.is_draft) {
-            self.by_use.entry((t.profile.clone(), t.channel, t.content)).or_default().push(at);
-        }
-    }
-
-    fn add_folder(&mut self, folder: &Path, folders: &[&Path], is_draft: bool) -> Result<(), RenderError> {
-        let is_profile = |path: &PathBuf| path.is_dir() && !path.ends_with(PARTIALS) && !path.ends_with(DRAFTS);
-        for profile in entries(folder)?.into_iter().filter(is_profile) {
-            for path in entries(&profile)? {
-                if path.extension().is_some_and(|e| e == "hbs") {
-                    self.add(&profile, &path, folders, is_draft)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, profile: &Path, path: &Path, folders: &[&Path], is_draft: bool) -> Result<(), RenderError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RenderError::Read { path: path.to_owned(), source })?;
-        let stem = |p: &Path| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut template = parse(&stem(profile), &stem(path), &text, path, folders, is_draft)?;
-        // A copy of a draft under its name is a draft wherever it lies: nobody has reviewed its words.
-        template.is_draft |= self.templates.iter().any(|other| other.is_draft && other.name == template.name);
-        self.templates.retain(|other| other.name != template.name);
-        self.templates.push(Arc::new(template));
-        Ok(())
-    }
-
-    /// Takes a draft as reviewed, by the hash that somebody signed for.
-    pub fn admit(&mut self, hash: &[u8]) {
-        for at in 0..self.templates.len() {
-            let template = &self.templates[at];
-            if template.is_draft && template.hash == *hash {
-                self.templates[at] = Arc::new(Template { is_draft: false, ..Template::clone(template) });
-                self.index(at);
-            }
-        }
-    }
-
-    /// Every template, by name.
-    pub fn all(&self) -> &[Arc<Template>] {
-        &self.templates
-    }
-
-    /// The template for a want: the very language and format, or one document that holds the language, or the standard
-    /// letter in a larger size. Never silently another language, and never a draft that nobody has reviewed.
-    pub fn find(&self, want: Want<'_>) -> Result<&Arc<Template>, RenderError> {
-        let rank = |t: &Template| {
-            let languages = t.languages.join("+");
-            let primary = want.language.split('-').next().unwrap_or_default();
-            let language = match &t.languages[..] {
-                _ if languages == want.language => 0,
-                [only] if only == primary => 1,
-                all if all.iter().any(|l| l == want.language || l == primary) && want.language != "en" => 2,
-                _ => return None,
-            };
-            let is_larger = want.format == "large-print" || t.channel != Channel::Letter;
-            match t.format.as_str() {
-                format if format == want.format => Some((language, 0)),
-                "standard" if is_larger && matches!(want.format, "large-print" | "standard") => Some((language, 1)),
-                _ => None,
-            }
-        };
-        let of_use = self.by_use.get(&(want.profile.to_owned(), want.channel, want.content)).into_iter().flatten();
-        let ranked = of_use.filter_map(|at| self.templates.get(*at)).filter_map(|t| rank(t).map(|r| (r, t)));
-        let best = ranked.min_by_key(|(rank, _)| *rank).map(|(_, t)| t);
-        best.ok_or_else(|| RenderError::Missing { name: want.to_string() })
-    }
-
-    /// The template of a hash.
-    pub fn of_hash(&self, hash: &[u8; 32]) -> Option<&Arc<Template>> {
-        self.templates.iter().find(|t| t.hash == *hash)
-    }
-}
-
 impl Template {
-    /// A template by the text that a plan kept of it, whatever its file says now; `name` as in `profile/channel.language`.
+    /// A template by the text that a plan kept of it, whatever its file says now.
     pub fn kept(name: &str, source: &str) -> Result<Self, RenderError> {
-        let (profile, stem) = name.split_once('/').unwrap_or(("", name));
-        parse(profile, stem, source, Path::new(name), &[], false)
+        Self::read(name, source, Path::new(name), &[])
+    }
+
+    fn read(name: &str, text: &str, path: &Path, folders: &[&Path]) -> Result<Self, RenderError> {
+        let (controller, shared) = split(name);
+        let (profile, stem) = shared.split_once('/').unwrap_or(("", shared));
+        let template = parse(profile, stem, text, path, folders)?;
+        Ok(Self { name: name.to_owned(), controller: controller.map(str::to_owned), ..template })
+    }
+
+    /// Its name without the controller's: what a shipped one of the same use is called.
+    pub fn shared_name(&self) -> &str {
+        split(&self.name).1
+    }
+
+    /// What a copy of it for one controller alone is called.
+    pub fn name_for(&self, controller: &str) -> String {
+        format!("{CONTROLLERS}/{controller}/{}", self.shared_name())
     }
 
     /// A template of a file somewhere, named like its folder and file.
     pub fn of_file(path: &Path, folders: &[&Path]) -> Result<Self, RenderError> {
         let text = std::fs::read_to_string(path).map_err(|source| RenderError::Read { path: path.to_owned(), source })?;
-        let profile = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-        let stem = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        parse(&profile.unwrap_or_default(), &stem, &text, path, folders, false)
+        Self::read(&name_of(path, folders), &text, path, folders)
     }
 
     /// Where a copy of it may lie in a controller's own folder, where a new one belongs first: that of a draft among drafts.
@@ -282,7 +186,22 @@ fn engine(
     Ok(engine)
 }
 
-fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], is_draft: bool) -> Result<Template, RenderError> {
+/// The controller of a template's name, and its name without it.
+fn split(name: &str) -> (Option<&str>, &str) {
+    let of_one = name.strip_prefix(CONTROLLERS).and_then(|rest| rest.strip_prefix('/')).and_then(|rest| rest.split_once('/'));
+    of_one.map_or((None, name), |(controller, shared)| (Some(controller), shared))
+}
+
+/// The name of a file in a profile's folder, which may lie among a controller's own.
+fn name_of(file: &Path, folders: &[&Path]) -> String {
+    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let shared = format!("{}/{}", file.parent().map(stem).unwrap_or_default(), stem(file));
+    let in_own = folders.iter().find_map(|folder| file.strip_prefix(folder.join(CONTROLLERS)).ok());
+    let owner = in_own.and_then(|rest| rest.iter().next()).map(|owner| owner.to_string_lossy());
+    owner.map_or(shared.clone(), |owner| format!("{CONTROLLERS}/{owner}/{shared}"))
+}
+
+fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path]) -> Result<Template, RenderError> {
     let invalid = |what: &str| RenderError::Invalid { path: path.to_owned(), line: 1, column: 1, what: what.to_owned() };
     let mut words = stem.split('.');
     let kind = words.next().unwrap_or_default();
@@ -320,6 +239,7 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
     Ok(Template {
         compiled: Arc::new(Compiled { plain, typst }),
         name,
+        controller: None,
         profile: profile.to_owned(),
         channel,
         content,
@@ -328,8 +248,9 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path], 
         title: titles.first().map(|(_, title)| title.clone()).unwrap_or_default(),
         titles,
         order,
-        is_draft,
+        is_draft: false,
         hash,
+        file: path.to_owned(),
         source,
         variables,
     })

@@ -188,7 +188,10 @@ fn own_template<'a>(
 ) -> Result<&'a Arc<Template>, Failure> {
     let channel = if person.address.is_some() { Channel::Letter } else { Channel::Sms };
     let wish = Wish::of(person, law, channel, Content::Full, &table::<Facts>(&incident.texts, "facts"));
-    composer.templates().find(wish.want()).map_err(|error| Refusal::of(error.to_string(), error.remedy()))
+    composer
+        .templates()
+        .find(&incident.controller_slug, wish.want())
+        .map_err(|error| Refusal::of(error.to_string(), error.remedy()))
 }
 
 fn setting(incident: &Incident, look: Look, date: (i32, u8, u8)) -> Setting {

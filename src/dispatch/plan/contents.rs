@@ -60,6 +60,8 @@ pub struct RenderedNotice {
 #[derive(Clone)]
 pub struct Renderer {
     pub office: Arc<Office>,
+    /// Slug of whose people they are.
+    pub controller: String,
     pub setting: Setting,
     pub incident_key: Key,
     pub laws: Arc<Laws>,
@@ -137,7 +139,7 @@ impl Renderer {
         let address = record.address_block();
         for &channel in route.channels() {
             let wish = Wish::of(&record, &law.rules.profile.id, channel, wants(route, channel), &law.rules.facts);
-            let found = self.office.composer.templates().find(wish.want());
+            let found = self.office.composer.templates().find(&self.controller, wish.want());
             rendered.wishes.push(wish.clone());
             let template = found.map_err(|error| template_code(&error))?;
             rendered.note(template, check::lacking(template, &record));

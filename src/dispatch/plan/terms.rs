@@ -10,7 +10,7 @@ use crate::store::plan::Terms;
 use std::collections::BTreeSet;
 
 /// Refuses routes that cannot work, and fixes what holds for every message.
-pub fn fix(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms, PlanError> {
+pub fn fix(office: &Office, controller: &str, laws: &Laws, request: &PlanRequest) -> Result<Terms, PlanError> {
     let mut lanes = BTreeSet::new();
     for Law { rules, routes, .. } in laws.all() {
         for &route in routes {
@@ -18,7 +18,7 @@ pub fn fix(office: &Office, laws: &Laws, request: &PlanRequest) -> Result<Terms,
                 let content = contents::wants(route, channel);
                 // In some language: who has none of their own is found by the check of coverage.
                 let want = Want { profile: &rules.profile.id, channel, content, language: "en", format: "standard" };
-                office.composer.templates().find(want)?;
+                office.composer.templates().find(controller, want)?;
                 lanes.extend(lanes_of(office, route, channel)?);
             }
             check_told(office, &rules.profile, route)?;

@@ -97,10 +97,14 @@ impl Coverage {
         self.0.entry(wish).or_default().push(person);
     }
 
-    /// The gaps, each with its people.
-    pub fn gaps<'a>(&'a self, templates: &'a TemplateSet) -> impl Iterator<Item = (Place, Finding, &'a [Uuid])> + 'a {
-        let gaps = self.0.iter().filter(|(wish, _)| templates.find(wish.want()).is_err());
-        gaps.map(|(wish, people)| (wish.place(), gap(templates, wish), people.as_slice()))
+    /// The gaps of a controller's people, each with its people.
+    pub fn gaps<'a>(
+        &'a self,
+        controller: &'a str,
+        templates: &'a TemplateSet,
+    ) -> impl Iterator<Item = (Place, Finding, &'a [Uuid])> + 'a {
+        let gaps = self.0.iter().filter(|(wish, _)| templates.find(controller, wish.want()).is_err());
+        gaps.map(|(wish, people)| (wish.place(), gap(controller, templates, wish), people.as_slice()))
     }
 }
 
@@ -135,9 +139,9 @@ const NO_FORMAT: Rule = Rule {
 };
 
 /// C070 language, C071 Welsh beside English, C072 an accessible format: never silently another one.
-fn gap(templates: &TemplateSet, wish: &Wish) -> Finding {
+fn gap(controller: &str, templates: &TemplateSet, wish: &Wish) -> Finding {
     let standard = Want { format: "standard", ..wish.want() };
-    let rule = if templates.find(standard).is_ok() {
+    let rule = if templates.find(controller, standard).is_ok() {
         NO_FORMAT
     } else if wish.language.split('+').any(|language| language == "cy") {
         NO_WELSH

@@ -57,7 +57,7 @@ struct Case {
 }
 
 fn template(profile: &str, channel: Channel, content: Content) -> Template {
-    Template::clone(TEMPLATES.find(Want { profile, channel, content, language: "en", format: "standard" }).unwrap())
+    Template::clone(TEMPLATES.find("northmere", Want { profile, channel, content, language: "en", format: "standard" }).unwrap())
 }
 
 fn case(id: &str, channel: Channel, content: Content) -> Case {

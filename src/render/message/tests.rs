@@ -27,7 +27,7 @@ fn composer() -> Composer {
 
 fn template(composer: &Composer, channel: Channel) -> Arc<Template> {
     let want = Want { profile: "uk-gdpr", channel, content: Content::Full, language: "en", format: "standard" };
-    composer.templates().find(want).unwrap().clone()
+    composer.templates().find("northmere", want).unwrap().clone()
 }
 
 fn reader(template: &Template, (name, street, _): Told) -> Reader {

@@ -140,7 +140,7 @@ fn print(template: &Arc<Template>, name: &str, lines: &[String]) -> Result<(), S
 
 fn template() -> Arc<Template> {
     let want = Want { profile: "uk-gdpr", channel: Channel::Letter, content: Content::Full, language: "en", format: "standard" };
-    COMPOSER.templates().find(want).unwrap().clone()
+    COMPOSER.templates().find("northmere", want).unwrap().clone()
 }
 
 fn is_missing() -> bool {

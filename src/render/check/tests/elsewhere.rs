@@ -46,7 +46,7 @@ fn of_wish(language: &str, format: &str) -> Vec<Finding> {
     let mut wishes = Coverage::default();
     let (profile, language, format) = ("uk-gdpr".to_owned(), language.to_owned(), format.to_owned());
     wishes.add(Uuid::nil(), Wish { profile, channel: Channel::Letter, content: Content::Full, language, format });
-    wishes.gaps(&TEMPLATES).map(|(_, finding, _)| finding).collect()
+    wishes.gaps("northmere", &TEMPLATES).map(|(_, finding, _)| finding).collect()
 }
 
 #[test]
