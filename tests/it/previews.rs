@@ -11,8 +11,8 @@ const NAME: &str = "uk-gdpr/sms.en";
 struct Watch(Child);
 
 impl Watch {
-    fn start(desk: &Desk, out: &str, errors: &Path) -> Self {
-        let mut command = desk.command(&["template", "preview", NAME, "--texts", "texts.toml", "--out", out, "--watch"]);
+    fn start(desk: &Desk, name: &str, out: &str, errors: &Path) -> Self {
+        let mut command = desk.command(&["template", "preview", name, "--texts", "texts.toml", "--out", out, "--watch"]);
         command.stdout(Stdio::null()).stderr(std::fs::File::create(errors).unwrap());
         Self(command.spawn().unwrap())
     }
@@ -37,7 +37,7 @@ async fn a_watched_preview_is_written_anew_whenever_its_template_or_its_texts_ch
     let own = desk.path("own/uk-gdpr/sms.en.hbs");
     let text = std::fs::read_to_string(&own).unwrap();
     let (out, errors) = (desk.path("shown.txt"), desk.path("errors"));
-    let mut watch = Watch::start(&desk, "shown.txt", &errors);
+    let mut watch = Watch::start(&desk, NAME, "shown.txt", &errors);
     eventually("the preview is written", async || holds(&out, "A letter with the details")).await;
 
     std::fs::write(&own, text.replace("A letter with the details", "A letter with all of it")).unwrap();
@@ -52,6 +52,22 @@ async fn a_watched_preview_is_written_anew_whenever_its_template_or_its_texts_ch
     desk.write("texts.toml", &TEXTS.replace("a supplier's server", "our own server"));
     eventually("the texts' new words are shown", async || holds(&out, "copied from our own server")).await;
     assert!(watch.0.try_wait().unwrap().is_none(), "it goes on until it is stopped");
+}
+
+#[tokio::test]
+async fn a_watched_preview_follows_a_template_that_is_one_controllers_alone() {
+    let mut desk = Desk::empty("preview_watch_own").await;
+    desk.set("DULY_TEMPLATES__OWN", "own");
+    let shipped = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/uk-gdpr/sms.en.hbs")).unwrap();
+    let own = desk.path("own/controllers/northmere/uk-gdpr/sms.en.hbs");
+    std::fs::create_dir_all(own.parent().unwrap()).unwrap();
+    std::fs::write(&own, &shipped).unwrap();
+    let out = desk.path("shown.txt");
+    let _watch = Watch::start(&desk, "controllers/northmere/uk-gdpr/sms.en", "shown.txt", &desk.path("errors"));
+    eventually("the preview is written", async || holds(&out, "A letter with the details")).await;
+
+    std::fs::write(&own, shipped.replace("A letter with the details", "A letter with all of it")).unwrap();
+    eventually("its new words are shown", async || holds(&out, "A letter with all of it")).await;
 }
 
 /// Width and height of a PNG, as its header says.

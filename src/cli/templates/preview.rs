@@ -88,8 +88,10 @@ pub async fn show(context: &Context, args: &PreviewArgs) -> Result<(), Failure> 
 /// Newest change of the files that a preview is made of.
 fn changed(settings: &Settings, name: &str, args: &PreviewArgs) -> Option<std::time::SystemTime> {
     let at = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
-    let profile = name.split('/').next().unwrap_or_default();
-    let folders = settings.templates.folders().into_iter();
+    // Of `controllers/northmere/uk-gdpr/sms.en` those of that controller too.
+    let (folder, _) = name.rsplit_once('/').unwrap_or((name, ""));
+    let (owner, profile) = folder.rsplit_once('/').unwrap_or(("", folder));
+    let folders = settings.templates.folders().into_iter().flat_map(|f| [f.to_owned(), f.join(owner)]);
     let folders = folders.flat_map(|f| [f.join(profile), f.join("partials"), f.join("drafts").join(profile)]);
     let files = folders.filter_map(|f| std::fs::read_dir(f).ok()).flatten().flatten().map(|entry| entry.path());
     files.chain(args.texts.clone()).filter_map(|path| at(&path)).max()
