@@ -10,9 +10,9 @@ use std::ops::Range;
 const OPEN: char = '\u{e000}';
 const NAMED: char = '\u{e001}';
 const CLOSE: char = '\u{e002}';
-const PART: char = '\u{e003}';
+const PART: char = '\u{e004}';
 /// Parts the languages of a document: what a template writes as a line `---`, which a value may hold too.
-pub const PARTED: &str = "\n\u{e003}\n";
+pub const PARTED: &str = "\n\u{e004}\n";
 
 /// One part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,13 @@ pub fn no_signature<'reg, 'rc>(
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn each_mark_is_another_and_no_value_holds_any() {
+        let marks = [OPEN, NAMED, CLOSE, PART, SIGNATURE];
+        assert_eq!(marks.into_iter().collect::<std::collections::BTreeSet<_>>().len(), marks.len());
+        assert!(PARTED.contains(PART) && unmarked(&marks.into_iter().collect::<String>()).is_empty());
+    }
 
     #[test]
     fn parts_are_found_nested_and_in_their_language_and_no_value_forges_one() {

@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_value_that_holds_the_line_between_two_languages_begins_no_other_one() {
         let text = reads("uk-gdpr/sms.en+cy", "A {{incident.nature}}.\n---\nB {{incident.nature}}.");
-        let nature = "one\n---\ntwo\n\u{e003}\nthree";
+        let nature = "one\n---\ntwo\n\u{e004}\nthree";
         let template = Template::kept("uk-gdpr/sms.en", "{{!-- content = alert --}}\nA {{incident.nature}}.").unwrap();
         let Reader { setting, person, .. } =
             made_up(&template, &fill(&json!({ "nature": nature }), &template), |_| String::new());
