@@ -9,6 +9,7 @@ mod every;
 mod gate;
 pub mod harvest;
 mod matching;
+mod parallel;
 pub mod plan;
 pub mod recall;
 mod recorder;

@@ -14,6 +14,7 @@ mod printed;
 pub mod sms;
 pub mod template;
 pub mod variables;
+mod values;
 pub mod words;
 
 pub use template::{Template, TemplateSet, Want};

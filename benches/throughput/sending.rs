@@ -196,7 +196,7 @@ async fn plan(office: &Arc<Office>, incident: &Incident, ann: &Signer, people: u
         under: BTreeMap::new(),
         by,
     };
-    let summary = prepare(office, incident, &request, |_| {}).await.unwrap();
+    let summary = prepare(office, incident, &request, |_, _| {}).await.unwrap();
     let plan = store.load_plan(incident.key, summary.plan).await.unwrap();
     assert_eq!(store.approve_plan(incident.key, &plan, &bob, 1).await.unwrap(), Approved::Last);
     assert_eq!(store.move_plan(incident.key, &plan, &GO, &bob).await.unwrap(), Moved::Done);

@@ -185,9 +185,10 @@ async fn prepare(context: &Context, name: &str, routes: &[Route], wanted: Wanted
     let by = Decider { user_id, command_id };
     let is_terminal = std::io::stderr().is_terminal();
     let request = PlanRequest { routes: routes.to_vec(), profiles, under, date, is_urgent, at_night, told_by, accepted, by };
-    let made = plan::prepare(&office, &incident, &request, |n| {
+    let figure = |n: u64| figure(i64::try_from(n).unwrap_or(i64::MAX));
+    let made = plan::prepare(&office, &incident, &request, |done, all| {
         if is_terminal {
-            eprint!("\r{n} people rendered and checked");
+            eprint!("\r{} of {} people rendered and checked", figure(done), figure(all));
         }
     })
     .await;

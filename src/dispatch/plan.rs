@@ -115,12 +115,13 @@ pub struct RefusedPerson {
     pub problem: String,
 }
 
-/// Prepares a plan over all open lists, and the people whom a withdrawn plan let go; `progress` hears of people done.
+/// Prepares a plan over all open lists, and the people whom a withdrawn plan let go; `progress` hears of people done, and
+/// of how many there are.
 pub async fn prepare(
     office: &Arc<Office>,
     incident: &Incident,
     request: &PlanRequest,
-    progress: impl Fn(u64),
+    progress: impl Fn(u64, u64),
 ) -> Result<PlanSummary, PlanError> {
     let store = &office.store;
     // Who came just now is in no statistics yet: a plan of the planner's for ten people takes minutes for thousands.
@@ -136,6 +137,7 @@ pub async fn prepare(
     if people.is_empty() {
         return Err(PlanError::Nobody);
     }
+    let all = people.iter().map(|(_, count)| u64::try_from(*count).unwrap_or(0)).sum();
     // Read once: the rules that are checked are the texts that are kept.
     let laws = Arc::new(Laws::choose(office, incident, request, people)?);
     let mut terms = terms::fix(office, &incident.controller_slug, &laws, request)?;
@@ -152,7 +154,7 @@ pub async fn prepare(
     };
     let mut summary = PlanSummary { plan: draft.plan_no, ..PlanSummary::default() };
     let Everybody { root, zones, mut report, left_out } =
-        render_everybody(&renderer, (incident, &lists), &mut draft, &terms, &mut summary, progress).await?;
+        render_everybody(&renderer, (incident, &lists), &mut draft, &terms, &mut summary, |done| progress(done, all)).await?;
     terms.zones = zones.into_iter().collect();
     for (gap, people) in left_out.settle(&renderer.lanes, &mut terms) {
         report.add_of_all(people, (Place::default(), gap));

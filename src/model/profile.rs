@@ -49,6 +49,9 @@ pub struct Profile {
     /// First legal day, in the controller's zone.
     #[serde(deserialize_with = "day")]
     pub effective_from: Date,
+    /// Last legal day, where a later version took its place; none: it is still in force.
+    #[serde(default, deserialize_with = "last_day")]
+    pub effective_to: Option<Date>,
     /// ISO 3166 codes of the people for whom it is the profile; empty where a sector decides and not a place.
     #[serde(default)]
     pub jurisdictions: Vec<String>,
@@ -161,10 +164,18 @@ impl Profile {
                 return Err(format!("`{channel}` stands under `closing` and under `not_closing`"));
             }
         }
+        if profile.effective_to.is_some_and(|last| last < profile.effective_from) {
+            return Err("`effective_to` comes before `effective_from`".to_owned());
+        }
         match profile.elements.iter().find(|rule| !ELEMENTS.contains(&rule.id.as_str())) {
             Some(rule) => Err(format!("`{}` is no part of a message", rule.id)),
             None => Ok(profile),
         }
+    }
+
+    /// Whether messages of that date are written under it.
+    pub fn is_in_force(&self, date: Date) -> bool {
+        date >= self.effective_from && self.effective_to.is_none_or(|last| date <= last)
     }
 
     /// What the profile says of a part, whether or not its condition holds.
@@ -202,6 +213,10 @@ fn yes() -> bool {
 fn day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     let text = String::deserialize(deserializer)?;
     Date::parse(&text, time::macros::format_description!("[year]-[month]-[day]")).map_err(serde::de::Error::custom)
+}
+
+fn last_day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    day(deserializer).map(Some)
 }
 
 #[cfg(test)]

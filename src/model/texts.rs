@@ -23,6 +23,7 @@ pub const TEXTS_OPTIONAL: &[&str] = &[
     "freeze_howto",
     "police_report",
     "regulator_contacts",
+    "regulator_told",
     "other_entities",
     "delayed_by_le",
     "title",
@@ -60,8 +61,6 @@ pub struct Published {
     pub phones: Vec<String>,
     /// Domains of its own, and of the authorities that a message names.
     pub domains: Vec<String>,
-    /// The page that lists senders, numbers and the incident's name.
-    pub page: String,
     /// A named approver allowed links in text messages.
     pub sms_links: bool,
     /// Address that emails come from, at a domain of these.

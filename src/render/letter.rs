@@ -33,7 +33,11 @@ pub fn typeset(
     let address = person.address_block();
     let letter = Letter {
         sheet: if template.profile.starts_with("us-") { Sheet::UsLetter } else { Sheet::A4 },
-        print: if person.format == "large-print" { Print::Large } else { Print::Standard },
+        print: match (person.format.as_str(), template.format.as_str()) {
+            ("large-print", _) => Print::Large,
+            (_, "easy-read") => Print::Easy,
+            _ => Print::Standard,
+        },
         letterhead: letterhead(&setting.controller_address, &setting.look, setting.discreet),
         address: &address,
         reference_code,

@@ -10,6 +10,9 @@ use std::ops::Range;
 const OPEN: char = '\u{e000}';
 const NAMED: char = '\u{e001}';
 const CLOSE: char = '\u{e002}';
+const PART: char = '\u{e004}';
+/// Parts the languages of a document: what a template writes as a line `---`, which a value may hold too.
+pub const PARTED: &str = "\n\u{e004}\n";
 
 /// One part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +80,7 @@ impl Marked {
 
 /// A value without marks.
 pub fn unmarked(value: &str) -> String {
-    value.replace([OPEN, NAMED, CLOSE, SIGNATURE], "")
+    value.replace([OPEN, NAMED, CLOSE, PART, SIGNATURE], "")
 }
 
 /// The helper `element`: a name, and a language where the document has more than one.
@@ -127,6 +130,13 @@ pub fn no_signature<'reg, 'rc>(
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn each_mark_is_another_and_no_value_holds_any() {
+        let marks = [OPEN, NAMED, CLOSE, PART, SIGNATURE];
+        assert_eq!(marks.into_iter().collect::<std::collections::BTreeSet<_>>().len(), marks.len());
+        assert!(PARTED.contains(PART) && unmarked(&marks.into_iter().collect::<String>()).is_empty());
+    }
 
     #[test]
     fn parts_are_found_nested_and_in_their_language_and_no_value_forges_one() {

@@ -1,15 +1,14 @@
 //! One message of one person, as the exact bytes that are hashed, approved and sent.
 
 use super::marked::Marked;
-use super::{RenderError, Template, TemplateSet, sms, words};
+use super::values::values;
+use super::{RenderError, Template, TemplateSet, sms};
 use crate::model::contact::PersonRecord;
 use crate::model::email;
 use crate::model::look::Look;
 use crate::model::state::{Channel, Content};
-use crate::model::texts::{TEXTS_OPTIONAL, in_language};
 use duly_letter::{LetterError, Typeset, Typesetter};
-use handlebars::Context;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -127,7 +126,7 @@ impl Composer {
         reference_code: &str,
         template: &Template,
     ) -> Result<String, RenderError> {
-        template.render(&data(setting, person, reference_code, template)?)
+        template.render(&values(setting, person, reference_code, template)?)
     }
 
     /// Renders one message of a person. Letters take milliseconds of CPU: call it off the async threads.
@@ -138,16 +137,17 @@ impl Composer {
         reference_code: &str,
         template: &Template,
     ) -> Result<Rendered, MessageError> {
-        let data = data(setting, person, reference_code, template)?;
-        let text = template.render(&data)?;
+        let values = values(setting, person, reference_code, template)?;
+        let text = template.render(&values)?;
         let marked = match template.title.as_str() {
             "" => Marked::read(&text),
             title => Marked::read(&format!("{title}\n{text}")),
         };
         let (bytes, parts, font_pt) = match template.channel {
             Channel::Letter => {
-                let body = template.render_markup(&data)?;
-                let typeset = self.typeset(setting, person, reference_code, template, (&body, &template.render_parts(&data)?))?;
+                let body = template.render_markup(&values)?;
+                let typeset =
+                    self.typeset(setting, person, reference_code, template, (&body, &template.render_parts(&values)?))?;
                 (typeset.pdf, typeset.pages, typeset.printed.smallest_pt)
             }
             Channel::Email => (email::join(&template.title, &Marked::read(&text).text).into_bytes(), 1, 0.0),
@@ -189,43 +189,6 @@ fn watermarked<'a>(words: &str, body: &'a str) -> Cow<'a, str> {
     }
     let words = duly_letter::escape(words);
     Cow::Owned(format!("#place(center, dy: 35mm, rotate(-30deg, text(size: 40pt, fill: luma(75%))[{words}]))\n{body}"))
-}
-
-/// What a template may name; texts that the incident does not have are empty, so that `{{#if}}` can ask for them.
-fn data(setting: &Setting, person: &PersonRecord, reference_code: &str, template: &Template) -> Result<Context, RenderError> {
-    let language = template.languages.first().map_or("en", String::as_str);
-    let mut texts = in_language(&setting.texts, language);
-    let fill = |table: &mut Value| {
-        if let Value::Object(fields) = table {
-            for name in TEXTS_OPTIONAL {
-                fields.entry(*name).or_insert_with(|| Value::String(String::new()));
-            }
-        }
-    };
-    fill(&mut texts);
-    for language in template.languages.iter().skip(1) {
-        texts.get_mut(language).into_iter().for_each(fill);
-    }
-    let mut fields = Map::from_iter([("name".to_owned(), Value::from(person.name.as_str()))]);
-    for (column, (is_guarded, _)) in template.columns() {
-        let printed = match person.columns.get(column) {
-            Some(cell) => cell.printed(),
-            None if is_guarded => String::new(),
-            None => return Err(RenderError::Unresolved { variable: format!("person.{column}") }),
-        };
-        fields.insert(column.to_owned(), Value::from(printed));
-    }
-    // Moved, and not copied once more for every person.
-    let data = [
-        ("incident", texts),
-        ("controller", json!({ "name": setting.controller_name })),
-        ("person", Value::Object(fields)),
-        ("reference_code", Value::from(reference_code)),
-        ("signature", Value::from(setting.look.signature.is_some())),
-        ("date", Value::from(words::date(setting.date, language, &template.profile))),
-    ];
-    let data = data.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Ok(Context::from(Value::Object(data.collect())))
 }
 
 #[cfg(test)]

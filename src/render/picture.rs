@@ -1,7 +1,8 @@
 //! Messages as pictures, for the eyes of whoever signs for them.
 
 use super::Template;
-use super::message::{MessageError, Rendered};
+use super::message::MessageError;
+use super::preview::Preview;
 use crate::model::email;
 use crate::model::state::Channel;
 use serde_json::json;
@@ -14,7 +15,8 @@ const PIXELS: [f32; 4] = [100.0, 84.0, 72.0, 60.0];
 const BYTES: usize = 80_000;
 
 /// A PNG of what a person would hold in their hand: a letter's pages, or a message on a screen.
-pub fn picture(template: &Template, rendered: &Rendered, sender: &str) -> Result<Vec<u8>, MessageError> {
+pub fn picture(template: &Template, preview: &Preview, sender: &str) -> Result<Vec<u8>, MessageError> {
+    let rendered = &preview.rendered;
     let pdf = match template.channel {
         Channel::Letter => rendered.bytes.clone(),
         channel => {
@@ -26,6 +28,7 @@ pub fn picture(template: &Template, rendered: &Rendered, sender: &str) -> Result
                 "title": template.name,
                 "language": first.map_or("en", String::as_str),
                 "fonts": duly_letter::FAMILIES,
+                "notice": preview.notice,
                 "sender": sender,
                 "subject": is_email.then_some(&template.title),
                 "text": text.trim(),

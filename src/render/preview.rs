@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 const CODE: &str = "ABCD-0000";
 /// Beginning of a text that nobody has written yet.
 const UNWRITTEN: &str = "[here stands the";
-/// Across a letter with such texts.
+/// Across a letter with such texts, and above a text message or an email.
 const WATERMARK: &str = "Preview, not filled in";
 
 /// Where its check page is.
@@ -155,6 +155,15 @@ pub struct Preview {
     pub rendered: Rendered,
     /// What the check found.
     pub findings: Vec<Finding>,
+    /// What has to stand above it, for it is no message that anybody may send; empty: it is one.
+    pub notice: &'static str,
+}
+
+impl Preview {
+    /// A text with the notice in a line of its own above it.
+    pub fn under_notice(&self, text: &str) -> String {
+        if self.notice.is_empty() { text.to_owned() } else { format!("{}\n\n{text}", self.notice) }
+    }
 }
 
 /// Whom a message is previewed for.
@@ -206,12 +215,12 @@ pub fn example(template: &Template, setting: &Setting) -> Result<String, RenderE
 pub fn preview(composer: &Composer, template: &Template, profile: &Profile, reader: &Reader) -> Result<Preview, MessageError> {
     let Reader { setting, person, reference_code } = reader;
     let is_unwritten = Composer::text(setting, person, reference_code, template)?.contains(UNWRITTEN);
-    let watermark = if is_unwritten { WATERMARK } else { "" };
-    let setting = Setting { watermark: watermark.to_owned(), ..setting.clone() };
+    let notice = if is_unwritten { WATERMARK } else { "" };
+    let setting = Setting { watermark: notice.to_owned(), ..setting.clone() };
     let rendered = composer.compose(&setting, person, reference_code, template)?;
     let rules = Rules::of(&setting.texts, profile.clone());
     let findings = rules.check(&setting, person, reference_code, template, &rendered);
-    Ok(Preview { rendered, findings })
+    Ok(Preview { rendered, findings, notice })
 }
 
 /// A cell that nobody has: it stands in brackets, like a text that nobody has written.

@@ -34,6 +34,11 @@ pub fn measure(text: &str) -> SmsSize {
     }
 }
 
+/// Whether a character keeps a text in the 7-bit alphabet.
+pub fn is_basic(c: char) -> bool {
+    septets(c).is_some()
+}
+
 /// Septets of one character; `None`: the table has none for it. Most characters of a text are letters and spaces.
 fn septets(c: char) -> Option<usize> {
     match c {

@@ -9,7 +9,7 @@ mod set;
 
 pub use set::{TemplateSet, Want};
 
-use super::marked::{element, no_signature, signature, unmarked};
+use super::marked::{PARTED, element, no_signature, signature, unmarked};
 use super::variables::{self, Variable};
 use super::{RenderError, words};
 use crate::model::email::is_subject;
@@ -54,6 +54,8 @@ pub struct Template {
     pub title: String,
     /// Language and title of each part of a letter or an email, in the order in which they stand.
     pub titles: Vec<(String, String)>,
+    /// Language of each part between lines `---`, in the order in which they stand.
+    pub order: Vec<String>,
     /// Nobody has reviewed it: no live plan may use it.
     pub is_draft: bool,
     /// SHA-256 of the source.
@@ -77,7 +79,7 @@ struct Compiled {
 impl Template {
     /// A rendered body's text in each of its languages, as `titles` has them.
     pub fn bodies<'a>(&self, body: &'a str) -> impl Iterator<Item = &'a str> {
-        body.split(NEXT_LANGUAGE)
+        body.split(PARTED)
     }
 }
 
@@ -118,23 +120,20 @@ impl Template {
     }
 
     /// Renders a text for its readers' eyes, with the marks of its parts.
-    pub fn render(&self, data: &Context) -> Result<String, RenderError> {
+    pub fn render(&self, data: &[Context]) -> Result<String, RenderError> {
         let text = render(&self.compiled.plain, data)?;
-        if !text.contains(NEXT_LANGUAGE) {
-            return Ok(text);
-        }
         let title = self.titles.get(1).map_or(String::new(), |(_, title)| format!("{title}\n\n"));
-        Ok(text.replace(NEXT_LANGUAGE, &format!("\n\n{title}")))
+        Ok(self.bodies(&text).collect::<Vec<_>>().join(&format!("\n\n{title}")))
     }
 
     /// What each part of a letter or an email says, its title first, as it is read.
-    pub fn render_parts(&self, data: &Context) -> Result<Vec<String>, RenderError> {
+    pub fn render_parts(&self, data: &[Context]) -> Result<Vec<String>, RenderError> {
         let text = super::marked::Marked::read(&render(&self.compiled.plain, data)?).text;
         Ok(self.titles.iter().zip(self.bodies(&text)).map(|((_, title), body)| format!("{title}\n{body}")).collect())
     }
 
     /// Renders the body of a letter as markup for the typesetter.
-    pub fn render_markup(&self, data: &Context) -> Result<String, RenderError> {
+    pub fn render_markup(&self, data: &[Context]) -> Result<String, RenderError> {
         render(&self.compiled.typst, data).map(|text| super::marked::Marked::read(&text).text)
     }
 
@@ -152,7 +151,17 @@ impl Template {
     }
 }
 
-fn render(engine: &Handlebars<'_>, data: &Context) -> Result<String, RenderError> {
+/// Each language's part by its own values: a date reads otherwise in each.
+fn render(engine: &Handlebars<'_>, data: &[Context]) -> Result<String, RenderError> {
+    let [only] = data else {
+        let texts = data.iter().map(|data| render_once(engine, data)).collect::<Result<Vec<_>, _>>()?;
+        let parts = texts.iter().enumerate().map(|(at, text)| text.split(PARTED).nth(at).unwrap_or_default());
+        return Ok(parts.collect::<Vec<_>>().join(PARTED));
+    };
+    render_once(engine, only)
+}
+
+fn render_once(engine: &Handlebars<'_>, data: &Context) -> Result<String, RenderError> {
     engine.render_with_context(BODY, data).map_err(|error| match error.reason() {
         handlebars::RenderErrorReason::MissingVariable(variable) => {
             RenderError::Unresolved { variable: variable.clone().unwrap_or_default() }
@@ -208,6 +217,9 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path]) 
     if channel == Channel::Letter && titles.len() != source.split(NEXT_LANGUAGE).count().max(languages.len()) {
         return Err(invalid("each language of a letter has a title, and a line `---` stands between them"));
     }
+    if channel == Channel::Letter && titles.iter().any(|(_, title)| title.is_empty()) {
+        return Err(invalid("a letter has a title: a screen shows it, and who listens to the letter hears it first"));
+    }
     if channel == Channel::Email && !titles.first().is_some_and(|(_, title)| is_subject(title)) {
         return Err(invalid("an email has a title in one line: its subject, at most 150 characters"));
     }
@@ -217,7 +229,9 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path]) 
     let variables = variables::lint(&source, channel, path)?;
     let hash = Sha256::digest(source.as_bytes()).into();
     let name = format!("{profile}/{stem}");
+    let order = order(&source, &languages, &titles);
     let body = source.split_once('\n').map_or("", |(_, body)| body).trim();
+    let body = &body.replace(NEXT_LANGUAGE, PARTED);
     let mut plain = engine(body, path, unmarked)?;
     plain.register_helper(SIGNATURE, Box::new(no_signature));
     let mut typst = engine(body, path, |value| duly_letter::escape(&unmarked(value)))?;
@@ -233,6 +247,7 @@ fn parse(profile: &str, stem: &str, text: &str, path: &Path, folders: &[&Path]) 
         format,
         title: titles.first().map(|(_, title)| title.clone()).unwrap_or_default(),
         titles,
+        order,
         is_draft: false,
         hash,
         file: path.to_owned(),
@@ -260,6 +275,14 @@ fn declaration(line: &str, languages: &[String]) -> Option<(Content, Vec<(String
         titles.push((only.clone(), String::new()));
     }
     Some((content?, titles))
+}
+
+/// The language of each part between lines `---`: its title's, else the one that its elements declare.
+fn order(source: &str, languages: &[String], titles: &[(String, String)]) -> Vec<String> {
+    let first = languages.first().map_or("en", String::as_str);
+    let declared = |part: &str| languages.iter().find(|language| part.contains(&format!("\" \"{language}\"}}}}")));
+    let language = |(at, part)| titles.get(at).map(|(language, _)| language).or_else(|| declared(part)).map_or(first, |l| l);
+    source.split(NEXT_LANGUAGE).enumerate().map(|part| language(part).to_owned()).collect()
 }
 
 /// Puts `{{> name}}` in: from the controller's own folder first, then from the shipped one. Partials hold none.

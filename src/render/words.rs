@@ -104,6 +104,12 @@ pub fn date((year, month, day): (i32, u8, u8), language: &str, profile: &str) ->
     form.replace("{day}", &day).replace("{month}", month).replace("{year}", &year.to_string())
 }
 
+/// Each way in which some language writes a date.
+pub fn dates(day: (i32, u8, u8)) -> impl Iterator<Item = String> {
+    let profiles = ["", "us-"];
+    ALL.iter().flat_map(move |words| profiles.map(|profile| date(day, words.language, profile)))
+}
+
 /// The labels of a letter whose date is `date`.
 pub fn labels<'a>(language: &str, date: &'a str) -> Labels<'a> {
     let words = words(language).unwrap_or(&ALL[0]);

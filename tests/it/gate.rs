@@ -135,7 +135,10 @@ async fn a_plan_has_only_lanes_that_take_each_of_its_messages() {
     // What every lane takes goes through all of them.
     desk.duly("ann", &["incident", "add", "short", "--controller", "northmere", "--texts", "texts.toml"]).fine();
     desk.duly("ann", &["list", "import", "own.csv", "--incident", "short"]).fine();
-    desk.duly("ann", &["plan", "prepare", "--incident", "short", "--route", "sms-and-letter"]).fine();
+    desk.duly("ann", &["plan", "prepare", "--incident", "short", "--route", "sms-and-letter"])
+        .refused("the content check warns of C080/uk-gdpr/en", "--accept C080/uk-gdpr/en=");
+    let accepted = "C080/uk-gdpr/en=the letter tells them the rest";
+    desk.duly("ann", &["plan", "prepare", "--incident", "short", "--route", "sms-and-letter", "--accept", accepted]).fine();
     let body = desk.duly("bob", &["plan", "show", "--incident", "short", "--json"]).fine().json()["body"].clone();
     assert_eq!((&body["lanes"], &body["left_out"]), (&json!(["letters", "sms-a", "texts"]), &json!({})));
 }

@@ -62,6 +62,7 @@ async fn sample_wording_and_unknown_fields_are_refused_with_the_incident() {
         (TEXTS.replace("The server is closed", "TBC by legal"), "`measures` is sample wording"),
         (TEXTS.replace("dates =", "dates_ ="), "`dates_`: there is no such text"),
         (TEXTS.replace("phones", "telephones"), "`published`: unknown field `telephones`"),
+        (TEXTS.replace("[published]", "[published]\npage = 'https://northmere.example'"), "`published`: unknown field `page`"),
         (TEXTS.replace("nature = \"On", "nature = \"\"\nx = \"On"), "has no text for nature"),
     ];
     for (texts, what) in tries {
@@ -104,7 +105,8 @@ async fn a_template_of_ones_own_goes_before_the_shipped_one_and_is_checked_with_
     desk.duly("ann", &of_one).refused("`own/controllers/northmere/uk-gdpr/letter.en.hbs` exists", "written over");
     let copy = std::fs::read_to_string(desk.folder.path().join("own/controllers/northmere/uk-gdpr/letter.en.hbs")).unwrap();
     assert!(copy.contains("{{> check-real.en}}"), "a partial that is mended is mended in the copy: {copy}");
-    desk.duly("ann", &["template", "new", "uk-gdpr/letter.en", "--controller", "../x"]).refused("is no short name", "lower-case letters");
+    desk.duly("ann", &["template", "new", "uk-gdpr/letter.en", "--controller", "../x"])
+        .refused("is no short name", "lower-case letters");
     desk.duly("ann", &["template", "new", "uk-gdpr/sms.en"]).refused("`own/uk-gdpr/sms.en.hbs` exists", "written over");
     let own = std::fs::read_to_string(desk.folder.path().join("own/uk-gdpr/sms.en.hbs")).unwrap();
 

@@ -83,12 +83,6 @@ pub enum LetterError {
     /// A page does not say which it is.
     #[error("page {0} does not carry its number")]
     PageNumber(usize),
-    /// The letter in a batch is not the letter alone.
-    #[error("the letter prints otherwise in a batch than alone")]
-    BatchDiffers,
-    /// A batch of nothing, of too many, or of several sheets.
-    #[error("a batch has 1 to {max} letters on one kind of sheet", max = crate::BATCH_MAX)]
-    Batch,
     /// The markup failed.
     #[error("the letter's text cannot be typeset: line {0} of the text that was filled in")]
     Markup(usize),
@@ -125,8 +119,6 @@ impl LetterError {
             Self::OnFold(_) => "on_fold",
             Self::TooSmall { .. } => "too_small",
             Self::PageNumber(_) => "page_number",
-            Self::BatchDiffers => "batch_differs",
-            Self::Batch => "batch",
             Self::Markup(_) => "markup",
             Self::Picture => "picture",
             Self::Joined => "joined",
@@ -158,9 +150,8 @@ impl LetterError {
             Self::PictureOutsideMargins(_) | Self::OnFold(_) => "take the picture out of the template, or make it smaller",
             Self::TooSmall { .. } => "take sizes of text out of the template",
             Self::PageNumber(_) => "put {page} and {pages} into the label of the page numbers",
-            Self::Batch => "make several batches, one for each kind of sheet",
             Self::Picture | Self::Joined => "write the PDF and look at it with another program",
-            Self::Markup(_) | Self::BatchDiffers | Self::Typst => "check the template with a fictitious person",
+            Self::Markup(_) | Self::Typst => "check the template with a fictitious person",
         }
     }
 }

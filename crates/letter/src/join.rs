@@ -1,7 +1,5 @@
 //! Finished letters as one PDF for a print house: their pages as they are, so that what is printed is what was approved.
-//!
-//! [`crate::Typesetter::batch`] makes a smaller and tagged file, and needs what the letters were made from; whoever holds
-//! their frozen bytes has only these.
+//! It has no tags: it is made for a press, and whoever listens to a letter has the letter's own PDF, which does.
 
 use crate::LetterError;
 use krilla::page::PageSettings;

@@ -15,13 +15,11 @@ mod ink;
 mod mend;
 mod printed;
 mod check;
-mod batch;
 mod join;
 mod document;
 mod picture;
 mod error;
 
-pub use batch::{BATCH_MAX, Batch, BatchError, Entry};
 pub use document::document;
 pub use error::{LetterError, Place};
 pub use escape::escape;
@@ -53,8 +51,6 @@ pub struct Typeset {
     pub pages: u32,
     /// What stands on them.
     pub printed: Printed,
-    /// How they are set.
-    fit: Fit,
 }
 
 /// Typesets letters, keeping fonts and layout warm.
@@ -85,7 +81,7 @@ impl Typesetter {
         let title = titles.join(" / ");
         let mut fit = Fit::guess(letter);
         loop {
-            let document = self.lay_out(&title, &[(letter, fit)])?;
+            let document = self.lay_out(&title, letter, fit)?;
             let pages = document.pages();
             if !fit.holds(pages.len()) {
                 fit = fit.closer(letter);
@@ -94,7 +90,7 @@ impl Typesetter {
             match check::check(letter, &ink::read(pages), pages.len()) {
                 Ok(printed) => {
                     let pages = u32::try_from(pages.len()).unwrap_or(u32::MAX);
-                    return Ok(Typeset { pdf: pdf(&document, letter.ident)?, pages, printed, fit });
+                    return Ok(Typeset { pdf: pdf(&document, letter.ident)?, pages, printed });
                 }
                 Err(refused) => fit = fit.after(&refused).ok_or(refused)?,
             }
@@ -106,11 +102,11 @@ impl Typesetter {
         self.layouts
     }
 
-    fn lay_out(&mut self, title: &str, letters: &[(&Letter<'_>, Fit)]) -> Result<PagedDocument, LetterError> {
-        self.world.set(title, letters)?;
+    fn lay_out(&mut self, title: &str, letter: &Letter<'_>, fit: Fit) -> Result<PagedDocument, LetterError> {
+        self.world.set(title, letter, fit)?;
         self.layouts += 1;
         let compiled = typst::compile(&self.world);
-        let has_logo = letters.iter().any(|(letter, _)| letter.letterhead.logo.or(letter.letterhead.signature).is_some());
+        let has_logo = letter.letterhead.logo.or(letter.letterhead.signature).is_some();
         // A warning is a layout that is not what it should be, such as one that does not settle.
         if !compiled.warnings.is_empty() {
             return Err(self.world.error(&compiled.warnings, false));

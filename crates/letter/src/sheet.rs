@@ -120,6 +120,8 @@ pub enum Print {
     Standard,
     /// 18 pt, nothing below 16 pt but the address block.
     Large,
+    /// 14 pt, nothing below 12 pt but the address block, lines wide apart: for who reads with effort.
+    Easy,
 }
 
 impl Print {
@@ -128,6 +130,7 @@ impl Print {
         match self {
             Self::Standard => 10.5,
             Self::Large => 18.0,
+            Self::Easy => 14.0,
         }
     }
 
@@ -136,6 +139,7 @@ impl Print {
         match self {
             Self::Standard => 10.0,
             Self::Large => 16.0,
+            Self::Easy => 12.0,
         }
     }
 }

@@ -20,7 +20,7 @@ const CHECK: &str = "/check.luma";
 const LOGO: &str = "/logo";
 const SIGNATURE: &str = "/signature";
 /// What stands in the foot of each letter.
-const FEET: &str = "/feet.json";
+const FOOT: &str = "/foot.json";
 
 pub(crate) struct LetterWorld {
     library: LazyHash<Library>,
@@ -31,7 +31,7 @@ pub(crate) struct LetterWorld {
     /// for 65,535.
     bodies: HashMap<FileId, Piece>,
     data: File,
-    feet: File,
+    foot: File,
     logo: File,
     signature: File,
     check: File,
@@ -64,7 +64,7 @@ fn id(path: &str) -> Option<FileId> {
 
 impl LetterWorld {
     pub(crate) fn new() -> Option<Self> {
-        Self::of("/letter.typ", LETTER, "/letters.json")
+        Self::of("/letter.typ", LETTER, "/letter.json")
     }
 
     pub(crate) fn document(source: &'static str, data: &Value) -> Option<Self> {
@@ -82,7 +82,7 @@ impl LetterWorld {
             main: Source::new(id(path)?, source.to_owned()),
             bodies: HashMap::new(),
             data: File::new(data)?,
-            feet: File::new(FEET)?,
+            foot: File::new(FOOT)?,
             logo: File::new(LOGO)?,
             signature: File::new(SIGNATURE)?,
             check: File::new(CHECK)?,
@@ -91,10 +91,9 @@ impl LetterWorld {
         })
     }
 
-    /// Takes letters that share sheet, logo, signature and check page with the first.
-    pub(crate) fn set(&mut self, title: &str, letters: &[(&Letter<'_>, Fit)]) -> Result<(), LetterError> {
-        let (first, _) = letters.first().ok_or(LetterError::Batch)?;
-        let pictures = [(&mut self.logo, first.letterhead.logo), (&mut self.signature, first.letterhead.signature)];
+    /// Takes a letter.
+    pub(crate) fn set(&mut self, title: &str, letter: &Letter<'_>, fit: Fit) -> Result<(), LetterError> {
+        let pictures = [(&mut self.logo, letter.letterhead.logo), (&mut self.signature, letter.letterhead.signature)];
         for (file, picture) in pictures.into_iter().filter_map(|(file, picture)| Some((file, picture?))) {
             if picture.alt.trim().is_empty() {
                 return Err(LetterError::AltMissing);
@@ -103,7 +102,7 @@ impl LetterWorld {
                 file.bytes = Bytes::new(picture.bytes.to_vec());
             }
         }
-        if let Some(url) = first.check_page
+        if let Some(url) = letter.check_page
             && url != self.check_page
         {
             let code = qr::code(url)?;
@@ -111,34 +110,28 @@ impl LetterWorld {
             self.check_side = code.side;
             url.clone_into(&mut self.check_page);
         }
-        let mut values = Vec::with_capacity(letters.len());
-        let mut feet = Vec::with_capacity(letters.len());
         let mut known = std::mem::take(&mut self.bodies);
-        for (number, (letter, fit)) in letters.iter().enumerate() {
-            let mut counts = Vec::new();
-            for (part, text) in letter.parts().enumerate() {
-                let (pieces, signed) = signed_pieces(text.body);
-                counts.push((pieces.len(), signed));
-                for (piece, (before, text)) in pieces.into_iter().enumerate() {
-                    let id = id(&format!("/{number}-{part}-{piece}.typ")).ok_or(LetterError::Typst)?;
-                    // What the letter before said too is neither read nor laid out again.
-                    let known = known.remove(&id).map(|piece| piece.source).filter(|source| source.text() == text);
-                    let source = known.unwrap_or_else(|| Source::new(id, text.to_owned()));
-                    self.bodies.insert(id, Piece { source, before });
-                }
+        let mut counts = Vec::new();
+        for (part, text) in letter.parts().enumerate() {
+            let (pieces, signed) = signed_pieces(text.body);
+            counts.push((pieces.len(), signed));
+            for (piece, (before, text)) in pieces.into_iter().enumerate() {
+                let id = id(&format!("/{part}-{piece}.typ")).ok_or(LetterError::Typst)?;
+                // What the letter before said too is neither read nor laid out again.
+                let known = known.remove(&id).map(|piece| piece.source).filter(|source| source.text() == text);
+                let source = known.unwrap_or_else(|| Source::new(id, text.to_owned()));
+                self.bodies.insert(id, Piece { source, before });
             }
-            values.push(letter_value(letter, *fit, &counts, self.check_side)?);
-            feet.push(foot_value(letter)?);
         }
-        self.feet.bytes = Bytes::new(json!(feet).to_string().into_bytes());
-        let (language, region) = language(first.part.language)?;
+        self.foot.bytes = Bytes::new(foot_value(letter)?.to_string().into_bytes());
+        let (language, region) = language(letter.part.language)?;
         let data = json!({
             "title": tidy(title),
-            "year": first.date.year, "month": first.date.month, "day": first.date.day,
+            "year": letter.date.year, "month": letter.date.month, "day": letter.date.day,
             "language": language, "region": region,
-            "sheet": first.sheet.zones().value(),
+            "sheet": letter.sheet.zones().value(),
             "fonts": fonts::FAMILIES,
-            "letters": values,
+            "letter": letter_value(letter, fit, &counts, self.check_side)?,
         });
         self.data.bytes = Bytes::new(data.to_string().into_bytes());
         Ok(())
@@ -241,7 +234,7 @@ impl World for LetterWorld {
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        let mut files = [&self.data, &self.feet, &self.logo, &self.signature, &self.check].into_iter();
+        let mut files = [&self.data, &self.foot, &self.logo, &self.signature, &self.check].into_iter();
         files.find(|file| file.id == id).map(|file| file.bytes.clone()).ok_or(FileError::AccessDenied)
     }
 

@@ -87,7 +87,10 @@ impl Ground {
         let now = time::OffsetDateTime::now_utc();
         let incident_id = self.incident.incident_id;
         let request = PlanRequest {
-            accepted: BTreeMap::new(),
+            accepted: BTreeMap::from([(
+                "C057/uk-gdpr/en".to_owned(),
+                "names keep their accents, which make a text longer".to_owned(),
+            )]),
             profiles: Vec::new(),
             // An establishment in the United Kingdom told its own people, wherever they live (UK GDPR Art. 3(1)).
             under: ABROAD.iter().map(|place| ((*place).to_owned(), "uk-gdpr".to_owned())).collect(),
@@ -98,7 +101,7 @@ impl Ground {
             told_by: None,
             by: ann.sign(store, &json!({"command": "plan prepare", "incident": incident_id})).await?,
         };
-        let made = prepare(&self.office, &self.incident, &request, |_| {}).await;
+        let made = prepare(&self.office, &self.incident, &request, |_, _| {}).await;
         if let Err(PlanError::Content { report, .. }) = &made {
             eprintln!("{}", plans::findings(report));
         }

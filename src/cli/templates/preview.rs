@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(300);
 /// `duly template preview`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly template preview uk-gdpr/sms.en\n  duly template preview uk-gdpr/letter.en --texts texts.toml --out letter.pdf --watch\n  duly template preview --incident cards-2026 --person p_0f6c… --out letter.pdf\n\nTexts that are missing stand in brackets, and a letter with them is watermarked; a real message with a bracket is refused.\nTo open a person's data is signed and stays in the log."
+    after_help = "Examples:\n  duly template preview uk-gdpr/sms.en\n  duly template preview uk-gdpr/letter.en --texts texts.toml --out letter.pdf --watch\n  duly template preview --incident cards-2026 --person p_0f6c… --out letter.pdf\n\nTexts that are missing stand in brackets, and every preview with them says so across or above it; a real message with a bracket is refused.\nTo open a person's data is signed and stays in the log."
 )]
 pub struct PreviewArgs {
     /// Name, as `duly template list` shows it; of a person without it the letter or text message that they would get
@@ -88,8 +88,10 @@ pub async fn show(context: &Context, args: &PreviewArgs) -> Result<(), Failure> 
 /// Newest change of the files that a preview is made of.
 fn changed(settings: &Settings, name: &str, args: &PreviewArgs) -> Option<std::time::SystemTime> {
     let at = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
-    let profile = name.split('/').next().unwrap_or_default();
-    let folders = settings.templates.folders().into_iter();
+    // Of `controllers/northmere/uk-gdpr/sms.en` those of that controller too.
+    let (folder, _) = name.rsplit_once('/').unwrap_or((name, ""));
+    let (owner, profile) = folder.rsplit_once('/').unwrap_or(("", folder));
+    let folders = settings.templates.folders().into_iter().flat_map(|f| [f.to_owned(), f.join(owner)]);
     let folders = folders.flat_map(|f| [f.join(profile), f.join("partials"), f.join("drafts").join(profile)]);
     let files = folders.filter_map(|f| std::fs::read_dir(f).ok()).flatten().flatten().map(|entry| entry.path());
     files.chain(args.texts.clone()).filter_map(|path| at(&path)).max()
@@ -115,13 +117,17 @@ fn print(
     args: &PreviewArgs,
 ) -> Result<(), Failure> {
     let made = preview(composer, template, profile, reader)?;
-    let text = made.rendered.marked.text.clone();
+    let text = made.under_notice(&made.rendered.marked.text);
     if let Some(path) = &args.out {
         let is_picture = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
         // What a telephone shows above the text is the sender that was registered.
         let setting = &reader.setting;
         let sender = if template.channel == Channel::Sms { &setting.sms_sender } else { &setting.controller_name };
-        let bytes = if is_picture { picture(template, &made.rendered, sender)? } else { made.rendered.bytes };
+        let bytes = match (is_picture, template.channel) {
+            (true, _) => picture(template, &made, sender)?,
+            (false, Channel::Letter) => made.rendered.bytes,
+            (false, _) => made.under_notice(&String::from_utf8_lossy(&made.rendered.bytes)).into_bytes(),
+        };
         std::fs::write(path, bytes)?;
         eprintln!("{} written", path.display());
     }

@@ -4,6 +4,7 @@ use super::PlanError;
 use super::lanes::{Lanes, NOT_SERVED, No};
 use super::laws::{Law, Laws};
 use crate::dispatch::Office;
+use crate::dispatch::parallel::{shared_out, threads};
 use crate::dispatch::sender::Sender;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
@@ -86,18 +87,11 @@ impl RenderedRoute {
 }
 
 impl Renderer {
-    /// Renders all channels of everybody's route, in the order given, on two threads.
-    pub async fn render_all(&self, mut people: Vec<Recipient>) -> Result<Vec<RenderedNotice>, PlanError> {
-        let rest = people.split_off(people.len().div_ceil(2));
-        let tasks = [people, rest].map(|half| {
-            let renderer = self.clone();
-            tokio::task::spawn_blocking(move || half.iter().map(|person| renderer.render_one(person)).collect::<Vec<_>>())
-        });
-        let mut notices = Vec::new();
-        for task in tasks {
-            notices.extend(task.await.map_err(|_| PlanError::Rendering)?);
-        }
-        Ok(notices)
+    /// Renders all channels of everybody's route, in the order given, on the machine's threads.
+    pub async fn render_all(&self, people: Vec<Recipient>) -> Result<Vec<RenderedNotice>, PlanError> {
+        let renderer = self.clone();
+        let rendered = shared_out(people, threads(), move |person| renderer.render_one(&person)).await;
+        rendered.map_err(|_| PlanError::Rendering)
     }
 
     fn render_one(&self, person: &Recipient) -> RenderedNotice {

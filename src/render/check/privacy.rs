@@ -7,6 +7,7 @@ use crate::model::contact::PersonRecord;
 use crate::model::email;
 use crate::model::state::Channel;
 use crate::render::variables::Variable;
+use crate::render::words;
 use regex::bytes::Regex;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -91,7 +92,8 @@ fn sensitive(person: &PersonRecord) -> Vec<Value> {
     values.extend(lines.map(|line| value("address", line, Only::Elsewhere)));
     values.extend(person.email.iter().map(|email| value("email", email, Only::Always)));
     for (name, cell) in person.columns.iter().filter(|(_, cell)| cell.column.sensitive) {
-        let forms = [squeezed(&cell.value), squeezed(&cell.printed())].into_iter().collect::<BTreeSet<_>>();
+        let dates = cell.day().into_iter().flat_map(words::dates);
+        let forms = dates.chain([cell.value.clone()]).map(|form| squeezed(&form)).collect::<BTreeSet<_>>();
         let tells = |value: &String| value.chars().count() >= if has_digit(value) { CODE_MIN } else { WORDS_MIN };
         values.extend(forms.into_iter().filter(tells).map(|form| value(name, &form, Only::Always)));
     }

@@ -5,6 +5,7 @@ use super::wording::pattern;
 use super::{Check, Found, Rule, Severity, Subject};
 use crate::model::contact::email::is_address;
 use crate::model::state::{Channel, Content};
+use crate::render::sms;
 use regex::bytes::Regex;
 use std::sync::LazyLock;
 
@@ -37,9 +38,18 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Message(sender),
     },
     Rule {
+        id: "C057",
+        severity: Severity::Warning,
+        says: "a text message of more segments than networks and telephones join as one",
+        source: "GOV.UK Notify's table of prices: each segment is charged, and none of its texts has more than six; 3GPP TS 23.040",
+        is_confirmed: false,
+        remedy: "write shorter texts, or tell these people by letter or email; where it has to be so long, say why and look at what it costs (`plan show`)",
+        check: Check::Message(segments),
+    },
+    Rule {
         id: "C080",
         severity: Severity::Warning,
-        says: "this channel alone cannot end the duty to tell",
+        says: "this message alone cannot end the duty to tell",
         source: "the profile's table of channels that close",
         is_confirmed: true,
         remedy: "keep a letter or an email in the route: until then the person counts as alerted, not as notified",
@@ -55,6 +65,9 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Message(compromised),
     },
 ];
+
+/// Segments that networks and telephones usually join.
+const SEGMENTS_MAX: usize = 10;
 
 static LINK: LazyLock<Regex> =
     LazyLock::new(|| pattern(&format!(r"\bhttps?://|\bwww\.|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{DOMAIN_ENDS})\b(?:/\S*)?")));
@@ -116,10 +129,34 @@ fn email_sender(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
 }
 
+/// GOV.UK Notify's prices and 3GPP TS 23.040: the controller pays each segment, and the reader's network and telephone have to
+/// join them. The standard counts to 255; more than ten are often cut, or come apart and out of order.
+fn segments(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    if subject.channel != Channel::Sms {
+        return;
+    }
+    let text = subject.message.text.trim();
+    if sms::measure(text).segments <= SEGMENTS_MAX {
+        return;
+    }
+    // One such letter, in a name for example, takes more than twice the segments for the whole text.
+    let basic: String = text.chars().map(|c| if sms::is_basic(c) { c } else { 'x' }).collect();
+    found.push(Found::whole(match sms::measure(&basic).segments <= SEGMENTS_MAX {
+        true => format!("more than {SEGMENTS_MAX} segments, by letters beyond the basic alphabet of text messages"),
+        false => format!("more than {SEGMENTS_MAX} segments"),
+    }));
+}
+
 /// 45 CFR 164.404(d), Cal. Civ. Code 1798.82(j): some laws never accept a text message; no law accepts an alert.
 fn only_alerts(subject: &Subject<'_>, found: &mut Vec<Found>) {
-    if subject.content != Content::Full || subject.profile.closes(subject.channel, subject.content) {
+    if subject.profile.closes(subject.channel, subject.content) {
         return;
+    }
+    if subject.content == Content::Alert {
+        return found.push(Found::whole(format!(
+            "`{}` is an alert only: it says that something happened, and not what",
+            subject.channel
+        )));
     }
     let what = format!("`{}` does not end a notice under `{}`", subject.channel, subject.profile.id);
     found.push(match subject.profile.not_closing(subject.channel) {

@@ -67,7 +67,7 @@ fn case(id: &str, channel: Channel, content: Content) -> Case {
         profile: profile(id),
         person: PersonRecord {
             external_reference: "PN0042117".into(),
-            name: "Siân O'Brien-Ŵyn".into(),
+            name: "Zoé O'Brien-Müller".into(),
             phone: Some("+447400123456".into()),
             email: Some("sian.obrien@example.org".into()),
             address: Some(vec!["1 Heol y Bont".into(), "Aberystwyth".into(), "SY23 2AX".into()]),
@@ -118,7 +118,8 @@ fn rendered(case: &Case) -> String {
         "incident": texts, "controller": { "name": case.controller_name }, "person": { "name": case.person.name },
         "reference_code": case.code, "date": "25 November 2026",
     });
-    case.template.render(&data.into()).unwrap()
+    let values: Vec<handlebars::Context> = case.template.order.iter().map(|_| data.clone().into()).collect();
+    case.template.render(&values).unwrap()
 }
 
 fn run(case: &Case) -> Vec<Finding> {
@@ -152,6 +153,11 @@ fn run_with(case: &Case, known: &Known) -> Vec<Finding> {
 
 fn ids(findings: &[Finding]) -> Vec<&'static str> {
     findings.iter().map(|f| f.rule).collect()
+}
+
+/// The same of a text whose letters beyond the basic alphabet make a long text message of it.
+fn but_long(findings: &[Finding]) -> Vec<&'static str> {
+    ids(findings).into_iter().filter(|id| *id != "C057").collect()
 }
 
 const LETTER: (Channel, Content) = (Channel::Letter, Content::Full);
@@ -204,12 +210,15 @@ const BAD: &[Bad] = &[
     ("C056", "uk-gdpr", EMAIL, |c| c.texts["published"]["email_sender"] = json!("")),
     ("C056", "uk-gdpr", EMAIL, |c| c.texts["published"]["email_sender"] = json!("notice@northmere-help.co.uk")),
     ("C056", "uk-gdpr", EMAIL, |c| c.texts["published"]["email_sender"] = json!("Police <notice@northmere.example>")),
+    ("C057", "uk-gdpr", SMS, |c| c.person.name = "Siân O'Brien-Ŵyn".into()),
+    ("C057", "uk-gdpr", SMS, |c| says(c, &"Be wary of calls. ".repeat(50))),
     ("C060", "uk-gdpr", EMAIL, |c| says(c, "We write to sian.obrien@example.org.")),
     ("C061", "uk-gdpr", EMAIL, |c| c.texts["facts"] = json!({"discreet": true})),
     ("C060", "uk-gdpr", LETTER, |c| says(c, "Your number is PN-004 2117.")),
     ("C061", "uk-gdpr", SMS, |c| c.texts["facts"] = json!({"discreet": true})),
     ("C070", "uk-gdpr", LETTER, |c| c.texts["measures"] = json!("Mae'r gweinydd wedi cau ac mae ein heddlu yn gwybod.")),
     ("C080", "us-hipaa", LETTER, |c| c.profile.closing.clear()),
+    ("C080", "uk-gdpr", SMS, |c| c.template = template("uk-gdpr", Channel::Sms, Content::Alert)),
     ("C081", "uk-gdpr", SMS, |c| c.texts["facts"] = json!({"compromised_channels": ["sms"]})),
     ("C090", "uk-gdpr", LETTER, |c| c.texts["dpo_name"] = json!("our office")),
     ("C091", "uk-gdpr", SMS, |c| c.text = Some(rendered(c).replace(&c.code, "the code"))),
@@ -270,7 +279,10 @@ fn every_shipped_template_passes_under_its_profile() {
         assert!(errors.is_empty(), "{}: {errors:#?}", case.template.name);
         // An email under HIPAA or in California ends no notice by itself, and the check says so.
         let ends = case.profile.closes(case.template.channel, case.template.content);
-        let warned: Vec<Finding> = run(&case).into_iter().filter(|f| f.rule != "C080" || ends).collect();
+        // Letters beyond the basic alphabet make a text message long in most languages but English.
+        let is_long = case.template.channel == Channel::Sms && case.template.languages != ["en"];
+        let is_known = |f: &Finding| f.rule == "C080" && !ends || f.rule == "C057" && is_long;
+        let warned: Vec<Finding> = run(&case).into_iter().filter(|f| !is_known(f)).collect();
         if !case.template.is_draft || EXAMPLES.contains_key(&case.template.languages[0]) {
             assert!(warned.is_empty(), "{}: {warned:#?}", case.template.name);
         }

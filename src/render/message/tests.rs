@@ -78,8 +78,8 @@ fn the_name_in_the_body_is_the_name_in_the_window_and_no_other_is_there() {
     let people = people().into_iter().filter(|(name, ..)| !name.contains('م'));
     for told @ (name, street, code) in people {
         let Reader { setting, person, .. } = reader(&template, told);
-        let data = data(&setting, &person, code, &template).unwrap();
-        let (body, checked) = (template.render_markup(&data).unwrap(), template.render_parts(&data).unwrap());
+        let values = values(&setting, &person, code, &template).unwrap();
+        let (body, checked) = (template.render_markup(&values).unwrap(), template.render_parts(&values).unwrap());
         let typeset = letter::typeset(&mut typesetter, &setting, &person, code, &template, (&body, &checked)).unwrap();
         let printed = letters(&typeset.printed.text);
         assert!(printed.contains(&letters(&format!("{name} {street} Leeds LS1 4AP"))), "{name}: not in the window");
@@ -89,4 +89,16 @@ fn the_name_in_the_body_is_the_name_in_the_window_and_no_other_is_there() {
             assert!(!printed.contains(&letters(&format!("{other} {street}"))), "{other}'s name in the window of {name}");
         }
     }
+}
+
+#[test]
+fn easy_read_is_set_larger_than_the_same_words_in_standard_print() {
+    let composer = composer();
+    let easy = composer.templates().all().iter().find(|t| t.name == "uk-gdpr/letter.en.easy-read").unwrap();
+    let standard = Template::kept("uk-gdpr/letter.en", &easy.source).unwrap();
+    let pages = |template: &Template| {
+        let Reader { setting, person, .. } = reader(template, ("Ann Price", STREETS[0], ""));
+        composer.compose(&setting, &person, CODES[0], template).unwrap().parts
+    };
+    assert!(pages(&**easy) > pages(&standard), "{} pages and {}", pages(&**easy), pages(&standard));
 }

@@ -96,6 +96,27 @@ async fn an_import_shows_rate_and_time_left_on_a_terminal_and_nothing_of_it_on_a
 }
 
 #[tokio::test]
+async fn a_plan_in_the_making_counts_its_people_of_all_on_a_terminal_and_not_on_a_pipe() {
+    if is_missing() {
+        return;
+    }
+    let desk = Desk::with_incident("prepare_bar", "1").await;
+    let row = |i| format!("PN{i},Price,07400 1{i:05}\n");
+    desk.write("long.csv", &("Pay number,Surname,Mobile\n".to_owned() + &(1..=600).map(row).collect::<String>()));
+    desk.duly("ann", &["list", "import", "long.csv", "--incident", "cards"]).fine();
+    desk.duly("ann", &["incident", "add", "two", "--controller", "northmere", "--texts", "texts.toml"]).fine();
+    desk.duly("ann", &["list", "import", "long.csv", "--incident", "two"]).fine();
+
+    let prepare = |incident| ["plan", "prepare", "--incident", incident, "--route", "sms"];
+    let left = Terminal::start(&signed(&desk, &prepare("cards"))).ended().await;
+    let piped = desk.duly("ann", &prepare("two")).fine();
+
+    assert!(left.shown.contains("\r500 of 600 people rendered and checked"), "{left:?}");
+    assert!(left.shown.contains("\r600 of 600 people rendered and checked"), "{left:?}");
+    assert!(!piped.err.contains("rendered and checked"), "{piped:?}");
+}
+
+#[tokio::test]
 async fn colours_are_seen_on_a_terminal_only_and_not_by_who_wants_none() {
     if is_missing() {
         return;

@@ -12,7 +12,7 @@ fn broken(bytes: &[u8]) -> Vec<&'static str> {
     let xmp = xmp(&document, catalog);
     let facts = [
         ("lang", catalog.get(b"Lang").and_then(Object::as_str).is_ok_and(|lang| !lang.is_empty())),
-        ("title", shows_title(&document, catalog) && xmp.contains("<dc:title>")),
+        ("title", shows_title(&document, catalog) && is_said(&xmp, "dc:title")),
         ("tags", is_tagged(&document, catalog)),
         ("order", is_in_order(&document, &glyphs)),
         ("alt", figures(&document).all(|figure| figure.get(b"Alt").and_then(Object::as_str).is_ok_and(|alt| !alt.is_empty()))),
@@ -32,6 +32,14 @@ fn xmp(document: &Document, catalog: &Dictionary) -> String {
     };
     let stream = metadata.as_stream().unwrap();
     String::from_utf8_lossy(&stream.decompressed_content().unwrap_or_else(|_| stream.content.clone())).into_owned()
+}
+
+/// Whether a property has words: beside its marks of language and order.
+fn is_said(xmp: &str, property: &str) -> bool {
+    let within = xmp.split_once(&format!("<{property}>")).and_then(|(_, rest)| rest.split_once(&format!("</{property}>")));
+    let words =
+        within.into_iter().flat_map(|(within, _)| within.split('<').map(|tag| tag.rsplit('>').next().unwrap_or_default()));
+    words.filter(|words| !words.trim().is_empty()).count() > 0
 }
 
 fn shows_title(document: &Document, catalog: &Dictionary) -> bool {
@@ -175,6 +183,8 @@ fn a_pdf_that_says_less_of_itself_than_it_must_is_found_out() {
     assert_eq!(retold("<pdfaid:conformance>A", "<pdfaid:conformance>B"), ["pdfa"]);
     assert_eq!(retold("<pdfuaid:part>1", "<pdfuaid:part>2"), ["pdfa"]);
     assert_eq!(retold("<dc:title>", "<dc:subject>"), ["title"]);
+    assert_eq!(retold("Your personal data: what happened and what you can do", ""), ["title"], "an empty one");
+    assert_eq!(retold("Your personal data: what happened and what you can do", " "), ["title"], "a blank one");
     let changed =
         |key: &'static [u8], value: Object| damaged(move |document| document.catalog_mut().unwrap().set(key, value.clone()));
     let hides = |name: &str| Object::Dictionary(Dictionary::from_iter([(name, Object::Boolean(false))]));

@@ -95,6 +95,7 @@ pub fn kinds() -> Vec<(&'static str, Given)> {
         ("us-letter-signed", signed(us.clone())),
         ("a4-plain", Given { logo: None, check_page: None, ..given.clone() }),
         ("a4-large", Given { print: Print::Large, ..given.clone() }),
+        ("a4-easy", Given { print: Print::Easy, ..given.clone() }),
         ("a4-discreet", Given { discreet: true, ..given }),
         ("us-letter", us.clone()),
         ("us-letter-large", Given { print: Print::Large, ..us.clone() }),

@@ -1,9 +1,8 @@
-//! The same letter has the same bytes, alone and in a batch, and a document's values are never markup.
+//! The same letter has the same bytes, and a document's values are never markup.
 
 use crate::given::{Given, kinds, letter_to, note_to};
 use crate::pdf;
-use duly_letter::{Print, Sheet, Typesetter, document, join};
-use sha2::{Digest, Sha256};
+use duly_letter::{Print, Typesetter, document, join};
 
 #[test]
 fn the_same_letter_has_the_same_bytes_and_another_person_other_ones() {
@@ -34,37 +33,21 @@ fn what_is_said_to_be_printed_is_what_other_programs_read() {
 }
 
 #[test]
-fn a_batch_names_where_each_letter_lies_and_what_it_is_alone() {
-    let people = ["Siân O'Brien", "محمد علي", "Rhys Price"];
-    let mut given: Vec<Given> = people.iter().map(|name| letter_to(name)).collect();
-    given[1].print = Print::Large;
-    let letters: Vec<_> = given.iter().map(Given::letter).collect();
-    let batch = Typesetter::new().unwrap().batch(&letters, "batch 1").unwrap();
-    let again = Typesetter::new().unwrap().batch(&letters, "batch 1").unwrap();
-    assert!(batch.pdf == again.pdf && batch.manifest == again.manifest, "the same bytes");
-
-    let glyphs = pdf::glyphs(&batch.pdf);
-    for (given, entry) in given.iter().zip(&batch.manifest) {
-        let alone = given.typeset().unwrap();
-        assert_eq!(entry.sha256, Sha256::digest(&alone.pdf).iter().map(|b| format!("{b:02x}")).collect::<String>());
-        assert_eq!(entry.first_page % 2, 1, "each letter begins on a front page");
-        let own = glyphs.iter().filter(|g| (entry.first_page..=entry.last_page).contains(&(g.page + 1)));
-        assert_eq!(pdf::text(own), pdf::text(&pdf::glyphs(&alone.pdf)));
-    }
-    let pages: Vec<_> = batch.manifest.iter().map(|entry| (entry.first_page, entry.last_page)).collect();
-    assert_eq!(pages, [(1, 1), (3, 5), (7, 7)], "after three pages an empty one");
-    assert!(!glyphs.iter().any(|glyph| glyph.page == 5));
-    assert!(batch.manifest_json().starts_with("[\n{\"first_page\":1,\"ident\":\"7K4T-9QXM-3W\",\"last_page\":1,\"sha256\":\""));
-}
-
-#[test]
-fn a_batch_of_a_refused_letter_or_of_two_sheets_is_refused() {
-    let (good, bad) = (note_to("Rhys Price"), note_to("王"));
-    let error = Typesetter::new().unwrap().batch(&[good.letter(), bad.letter()], "b").err().unwrap();
-    assert_eq!((error.number, error.source.code()), (2, "missing_glyph"));
-    let other = Given { sheet: Sheet::UsLetter, ..good.clone() };
-    let error = Typesetter::new().unwrap().batch(&[good.letter(), other.letter()], "b").err().unwrap();
-    assert_eq!(error.source.code(), "batch");
+fn easy_read_is_set_in_fourteen_points_with_lines_wide_apart() {
+    // What stands beside the code on the first page is set closer.
+    let least = |print, page| {
+        let glyphs = pdf::glyphs(&Given { print, ..letter_to("Siân O'Brien") }.typeset().unwrap().pdf);
+        let lines: Vec<f64> = glyphs
+            .iter()
+            .filter(|g| g.mcid.is_some() && g.page == page && g.y > 25.0 + 90.0 * f64::from(u8::from(page == 0)))
+            .map(|g| g.y)
+            .collect();
+        let gaps = lines.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0.5);
+        gaps.fold(f64::INFINITY, f64::min) / (25.4 / 72.0)
+    };
+    let apart = least(Print::Easy, 1);
+    assert!((20.9..21.3).contains(&apart), "{apart} pt from line to line");
+    assert!(least(Print::Standard, 0) < 16.0);
 }
 
 #[test]
@@ -106,7 +89,7 @@ fn a_letter_reads_nothing_of_the_letter_before() {
     let mut typesetter = Typesetter::new().unwrap();
     let long = letter_to("Siân O'Brien");
     typesetter.typeset(&long.letter()).unwrap();
-    for path in ["/0-0-1.typ", "/0-1-0.typ", "/1-0-0.typ"] {
+    for path in ["/0-1.typ", "/1-0.typ", "/2-0.typ"] {
         let curious = Given { body: format!("#include \"{path}\""), ..note_to("Rhys Price") };
         assert_eq!(typesetter.typeset(&curious.letter()).err().map(|error| error.code()), Some("markup"), "{path}");
     }
