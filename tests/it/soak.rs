@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 const OFTEN: u32 = 50;
 /// Faults that stop a lane for a minute or more, a daily limit until midnight: whether once or at every twentieth call, a run of two
 /// thousand is over before its lane is back, and has shown nothing of the other faults there. Nor can its clock be moved over the rest:
-/// for calls in flight the time would be over before their answers could come. `fault_matrix::` has each of them at every point of a
-/// call, and moves the clock when no call is in flight.
+/// for calls in flight the time would be over before their answers could come. `fault_matrix::` has each of them, and moves the
+/// clock when no call is in flight.
 const STOPPING: &[FaultKind] = &[
     FaultKind::Redirect,
     FaultKind::Unauthorised,
