@@ -106,7 +106,7 @@ fn refuse_what_cannot_work(settings: &Described, channel: Channel) -> Result<(),
         Err("needs `subject`: where an email's subject stands in its `body`")
     } else if pointers.iter().any(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
         Err("says where something stands by a pointer that does not begin with `/`")
-    } else if !status_path.is_empty() && !(is_path(status_path) && status_path.contains("{id}")) {
+    } else if !(status_path.is_empty() || is_path(status_path) && status_path.contains("{id}")) {
         Err("has a `status_path` without `{id}`")
     } else if !status_path.is_empty() && settings.status.is_empty() {
         Err("has a `status_path` and no `status`: where the answer has its word")
