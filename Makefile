@@ -43,8 +43,8 @@ bench: ## Measure, in release, and write target/bench/latest.json
 	@PYTHONPATH="$$PWD/target/weasyprint" cargo bench $(benched) --bench letters
 
 soak: ## 100,000 messages, every fault at every twentieth call, three workers, kills at random (SOAK_MESSAGES, SOAK_SEED)
-	@$(call beside_services,cargo test -p duly --test it --no-run)
-	@$(environment); SOAK_MESSAGES=$${SOAK_MESSAGES:-100000} cargo test -p duly --test it -- soak:: --nocapture
+	@$(call beside_services,cargo test --release -p duly --test it --no-run)
+	@$(environment); SOAK_MESSAGES=$${SOAK_MESSAGES:-100000} cargo test --release -p duly --test it -- soak:: --nocapture
 
 lint: ## Formatting, clippy with warnings denied, shell scripts where shellcheck is installed
 	cargo fmt --all --check

@@ -40,10 +40,12 @@ const OF_LETTERS: &[FaultKind] =
 /// Faults of texts alone; a letter of which nothing believable is heard stays overdue for ever where nobody can be asked.
 const OF_TEXTS: &[FaultKind] =
     &[FaultKind::Undelivered, FaultKind::Expired, FaultKind::ReceiptLost, FaultKind::ReceiptUnsigned, FaultKind::ReceiptStale];
-/// What is not settled: in our hands, or waiting for news that would end a notice.
+/// What is not settled: in our hands, or waiting for news that would end a notice. Whose next step waits for somebody's decision is
+/// listed, and no news of the step before is waited for.
 const OPEN: &str = "select count(*) from message m where state in ('ready', 'sending', 'unknown')
     or state in ('accepted', 'sent', 'printed', 'overdue')
-       and exists (select from notice n where n.person_id = m.person_id and n.state = 'open')";
+       and exists (select from notice n where n.person_id = m.person_id and n.state = 'open')
+       and not exists (select from message a where a.person_id = m.person_id and a.state = 'asked')";
 
 /// The same by lane, state, attempts, and kinds of what happened to them.
 const STILL_OPEN: &str = "select concat_ws(' ', m.lane, m.state, m.attempt, m.due_at - duly_now(), (select string_agg(
