@@ -106,7 +106,7 @@ async fn a_template_of_ones_own_goes_before_the_shipped_one_and_is_checked_with_
     let copy = std::fs::read_to_string(desk.folder.path().join("own/controllers/northmere/uk-gdpr/letter.en.hbs")).unwrap();
     assert!(copy.contains("{{> check-real.en}}"), "a partial that is mended is mended in the copy: {copy}");
     desk.duly("ann", &["template", "new", "uk-gdpr/letter.en", "--controller", "../x"])
-        .refused("is no short name", "lower-case letters");
+        .refused("`../x` is no short name", "lower-case letters");
     desk.duly("ann", &["template", "new", "uk-gdpr/sms.en"]).refused("`own/uk-gdpr/sms.en.hbs` exists", "written over");
     let own = std::fs::read_to_string(desk.folder.path().join("own/uk-gdpr/sms.en.hbs")).unwrap();
 
