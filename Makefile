@@ -65,7 +65,7 @@ targets: ## Build duly-verify for Windows and macOS (needs rustup and pip; witho
 	  if ! timeout 120 rustup target add $$target >/dev/null 2>&1; then \
 	    echo "SKIPPED: duly-verify was not compiled for $$target, whose std cannot be had here"; \
 	  else cargo check --quiet -p duly-ledger --bin duly-verify --target $$target; \
-	    if command -v cargo-zigbuild >/dev/null && timeout 900 cargo zigbuild --quiet -p duly-ledger --bin duly-verify --target $$target; \
+	    if command -v cargo-zigbuild >/dev/null && timeout 600 cargo zigbuild --quiet -p duly-ledger --bin duly-verify --target $$target; \
 	    then echo "duly-verify for $$target: $$(ls target/$$target/debug/duly-verify{,.exe} 2>/dev/null)"; \
 	    else echo "SKIPPED: duly-verify compiles for $$target, and was not linked"; fi; fi; done
 
