@@ -85,21 +85,9 @@ impl Desk {
         let (verdict, answer) = verdict(read.as_ref());
         let account = place.map(|(_, account)| account.as_ref());
         let place = place.map(|(controller, _)| controller);
-        let blank = NewReceipt {
-            controller_id: place.map(|controller| controller.controller_id),
-            // What strangers write into a URL is kept nowhere.
-            provider: place.map_or("-", |_| called.lane).to_owned(),
-            sealed: None,
-            verdict,
-            event_name: None,
-            reference: None,
-            provider_id: None,
-            status: None,
-            claimed: None,
-            unknown_word: None,
-            claimed_by: None,
-            stop_code: None,
-        };
+        // What strangers write into a URL is kept nowhere.
+        let lane = place.map_or("-", |_| called.lane);
+        let blank = NewReceipt::bare(place.map(|controller| controller.controller_id), lane, verdict);
         let seal = |body: &[u8]| place.map(|controller| seal_to(&controller.public_key, body)).transpose();
         let receipts = match (read, called.body) {
             (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, account, body, seal)).collect(),
@@ -227,20 +215,7 @@ mod tests {
         let lane = "provider = \"twilio\"\nchannel = \"sms\"\nurl = \"http://127.0.0.1:1\"\naccount = \"AC00000000000000000000000000000001\"\n";
         let account = Account::new("sms", &toml::from_str(lane).unwrap(), Duration::from_secs(1), true).unwrap();
         let kept = |word: &str, status| {
-            let blank = NewReceipt {
-                controller_id: None,
-                provider: "sms".into(),
-                sealed: None,
-                verdict: "verified",
-                event_name: None,
-                reference: None,
-                provider_id: None,
-                status: None,
-                claimed: None,
-                unknown_word: None,
-                claimed_by: None,
-                stop_code: None,
-            };
+            let blank = NewReceipt::bare(None, "sms", "verified");
             let read =
                 ReadReceipt { event_name: "e".into(), reference: None, provider_id: None, word: word.into(), status, part: None };
             let kept = filled(&blank, read, Some(&account), b"", |_| Ok(None)).unwrap();

@@ -43,6 +43,26 @@ pub struct NewReceipt {
     pub stop_code: Option<&'static str>,
 }
 
+impl NewReceipt {
+    /// One of which nothing is known but where it came and whether it proved itself.
+    pub fn bare(controller_id: Option<Uuid>, provider: &str, verdict: &'static str) -> Self {
+        Self {
+            controller_id,
+            provider: provider.to_owned(),
+            sealed: None,
+            verdict,
+            event_name: None,
+            reference: None,
+            provider_id: None,
+            status: None,
+            claimed: None,
+            unknown_word: None,
+            claimed_by: None,
+            stop_code: None,
+        }
+    }
+}
+
 /// The controller of a receipt's URL.
 #[derive(Debug, Clone)]
 pub struct ReceiptController {

@@ -267,18 +267,13 @@ async fn a_receipt_that_says_the_account_is_suspended_stops_the_lane_once() {
     let owner = sqlx::PgPool::connect(&world.url).await.unwrap();
     let receive = async |event: &str, stop_code| {
         let new = NewReceipt {
-            controller_id: Some(world.incident.key.controller_id),
-            provider: "sms-a".into(),
             sealed: Some(vec![1]),
-            verdict: "verified",
             event_name: Some(event.into()),
             reference: Some(world.intent(0).reference),
             provider_id: Some("id-1".into()),
             status: Some(MessageState::Failed),
-            claimed: None,
-            unknown_word: None,
-            claimed_by: None,
             stop_code,
+            ..NewReceipt::bare(Some(world.incident.key.controller_id), "sms-a", "verified")
         };
         receipts.insert_receipts(&[new], 1).await.unwrap();
         crate::support::receipt::apply(&world).await;

@@ -26,20 +26,7 @@ async fn a_flood_of_false_receipts_is_told_by_one_event_for_each_lane_and_reason
     let stage = Stage::new(Setup::default()).await;
     let (store, controller_id) = (&stage.office.store, Some(stage.incident.key.controller_id));
     let receipts = ReceiptStore::connect(&stage.database.url, 2).await.unwrap();
-    let false_one = |provider: &str, verdict| NewReceipt {
-        controller_id,
-        provider: provider.to_owned(),
-        sealed: None,
-        verdict,
-        event_name: None,
-        reference: None,
-        provider_id: None,
-        status: None,
-        claimed: None,
-        unknown_word: None,
-        claimed_by: None,
-        stop_code: None,
-    };
+    let false_one = |provider: &str, verdict| NewReceipt::bare(controller_id, provider, verdict);
     let flood = async || {
         for _ in 0..5 {
             receipts.insert_receipts(&vec![false_one("sms", "bad_signature"); 400], 60_000).await.unwrap();
@@ -73,20 +60,7 @@ async fn laid_aside_receipts_are_as_many_as_were_told_and_go_after_their_time() 
     let stage = Stage::new(Setup::default()).await;
     let (store, controller_id) = (&stage.office.store, Some(stage.incident.key.controller_id));
     let receipts = ReceiptStore::connect(&stage.database.url, 2).await.unwrap();
-    let false_one = NewReceipt {
-        controller_id,
-        provider: "sms".to_owned(),
-        sealed: None,
-        verdict: "bad_signature",
-        event_name: None,
-        reference: None,
-        provider_id: None,
-        status: None,
-        claimed: None,
-        unknown_word: None,
-        claimed_by: None,
-        stop_code: None,
-    };
+    let false_one = NewReceipt::bare(controller_id, "sms", "bad_signature");
     let stranger = NewReceipt { controller_id: None, ..false_one.clone() };
     let found = async || {
         // The clock stands elsewhere than when the plan was made: other rules have their say, too.

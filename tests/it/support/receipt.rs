@@ -18,18 +18,12 @@ pub struct Said<'a> {
 /// Keeps a verified receipt.
 pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
     let new = NewReceipt {
-        controller_id: Some(world.incident.key.controller_id),
-        provider: said.lane.to_owned(),
         sealed: Some(vec![1]),
-        verdict: "verified",
         event_name: Some(said.event.to_owned()),
         reference: Some(said.reference.to_owned()),
         provider_id: Some(said.provider_id.to_owned()),
         status: Some(said.status),
-        claimed: None,
-        unknown_word: None,
-        claimed_by: None,
-        stop_code: None,
+        ..NewReceipt::bare(Some(world.incident.key.controller_id), said.lane, "verified")
     };
     receipts.insert_receipts(&[new], 1).await.unwrap();
 }
