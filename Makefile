@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny docs targets prepare bench soak openapi
+.PHONY: help demo test lint deny docs targets prepare bench soak matrix openapi
 export SQLX_OFFLINE = true
 
 minutes = The first build takes about 15 minutes on 2 cores, later ones take seconds. The services start meanwhile.
@@ -45,6 +45,10 @@ bench: ## Measure, in release, and write target/bench/latest.json
 soak: ## 100,000 messages, every fault at every twentieth call, three workers, kills at random (SOAK_MESSAGES, SOAK_SEED)
 	@$(call beside_services,cargo test --release -p duly --test it --no-run)
 	@$(environment); SOAK_MESSAGES=$${SOAK_MESSAGES:-100000} cargo test --release -p duly --test it -- soak:: --nocapture
+
+matrix: ## Every fault of a provider with every death of a process, for each class of provider (docs/fault-matrix.md)
+	@$(call beside_services,cargo test --workspace --test it --no-run)
+	@$(environment); cargo test --workspace --test it -- --ignored --test-threads 2 fault_matrix::
 
 lint: ## Formatting, clippy with warnings denied, shell scripts where shellcheck is installed
 	cargo fmt --all --check

@@ -3,14 +3,12 @@
 /// Waits here for as long as a test wants, if the environment names this point; otherwise returns at once.
 ///
 /// `DULY_FAILPOINT=name` stops at `name`: the process writes the file `$DULY_FAILPOINT_DIR/name` and waits until
-/// the test removes it or kills the process. Only the first to come stops; everybody after it passes.
+/// the test removes it or kills the process. Only the first to come stops; everybody after it passes. With
+/// `DULY_FAILPOINT_MANY=n` the first `n` stop, and the file is written when all of them stand there.
 #[cfg(debug_assertions)]
 pub async fn reach(name: &str) {
-    let Some(point) = wanted() else { return };
-    if !point.is_first_at(name) || std::fs::write(&point.marker, std::process::id().to_string()).is_err() {
-        return;
-    }
-    while point.marker.exists() {
+    let Some(point) = wanted().filter(|point| point.stops(name)) else { return };
+    while point.is_closed() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
@@ -18,11 +16,8 @@ pub async fn reach(name: &str) {
 /// As `reach`, for a thread that may block.
 #[cfg(debug_assertions)]
 pub fn reach_blocking(name: &str) {
-    let Some(point) = wanted() else { return };
-    if !point.is_first_at(name) || std::fs::write(&point.marker, std::process::id().to_string()).is_err() {
-        return;
-    }
-    while point.marker.exists() {
+    let Some(point) = wanted().filter(|point| point.stops(name)) else { return };
+    while point.is_closed() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
@@ -31,13 +26,24 @@ pub fn reach_blocking(name: &str) {
 struct Point {
     name: String,
     marker: std::path::PathBuf,
-    is_taken: std::sync::atomic::AtomicBool,
+    /// So many stop here.
+    many: usize,
+    came: std::sync::atomic::AtomicUsize,
 }
 
 #[cfg(debug_assertions)]
 impl Point {
-    fn is_first_at(&self, name: &str) -> bool {
-        self.name == name && !self.is_taken.swap(true, std::sync::atomic::Ordering::SeqCst)
+    /// Whether somebody who comes to this name must wait here; the last one says so outside.
+    fn stops(&self, name: &str) -> bool {
+        if self.name != name {
+            return false;
+        }
+        let nth = self.came.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        nth < self.many || nth == self.many && std::fs::write(&self.marker, std::process::id().to_string()).is_ok()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.came.load(std::sync::atomic::Ordering::SeqCst) < self.many || self.marker.exists()
     }
 }
 
@@ -49,7 +55,8 @@ fn wanted() -> Option<&'static Point> {
         let name = std::env::var("DULY_FAILPOINT").ok()?;
         let folder = std::env::var_os("DULY_FAILPOINT_DIR")?;
         let marker = std::path::Path::new(&folder).join(&name);
-        Some(Point { name, marker, is_taken: std::sync::atomic::AtomicBool::new(false) })
+        let many = std::env::var("DULY_FAILPOINT_MANY").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+        Some(Point { name, marker, many, came: std::sync::atomic::AtomicUsize::new(0) })
     };
     POINT.get_or_init(read).as_ref()
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 const PROGRAM_VARIABLES: &[&str] = &[
     "FAILPOINT",
     "FAILPOINT_DIR",
+    "FAILPOINT_MANY",
     "LOG_KEY",
     "LOG_NEXT_KEY",
     "MASTER_KEY",

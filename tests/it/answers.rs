@@ -1,7 +1,7 @@
 //! What providers answer when they are asked, beside where a message stands: prices, counts, texts and words that nobody knows
 //! are kept, counted and shown, whoever asked and for whatever reason.
 
-use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually, within, world};
+use crate::support::{Lane, NOTIFY_KEY, PATIENT, Setup, Stage, eventually, within, world};
 use duly::model::state::{Channel, MessageState, Route};
 use duly::store::receipt::{NewReceipt, ReceiptStore};
 use duly::store::told::LaneCost;
@@ -40,6 +40,7 @@ fn lane(face: Face, extra: &'static str, shows: Value, faults: Vec<Fault>) -> La
 }
 
 async fn run(people: u32, lane: Lane, dispatch: Vec<(&'static str, i64)>) -> Stage {
+    let dispatch = [PATIENT, &dispatch].concat();
     let routes = vec![if lane.provider.channel == "letter" { Route::Letter } else { Route::Sms }];
     Stage::new(Setup { people, routes, lanes: vec![lane], dispatch, ..Setup::default() }).await
 }
@@ -213,7 +214,7 @@ async fn the_sheets_of_a_letter_are_compared_with_its_pages_once_its_provider_co
         let asked =
             "select count(*) from (select message_id from lookup where parts is not null group by 1 having count(*) > 2) m";
         within(LONGEST, "both are asked about again", async || (stage.count(asked).await == 2).then_some(())).await;
-        (stage.words("select distinct parts::text from lookup").await, stage.words(ALARMS).await)
+        (stage.words("select distinct parts::text from lookup where parts is not null").await, stage.words(ALARMS).await)
     };
 
     let (sheets, alarms) = polled(9).await;
@@ -229,10 +230,9 @@ async fn a_text_that_a_suspended_account_takes_stops_the_lane_and_fails_nobody()
     let stage = run(3, lane(Face::Twilio, TWILIO, json!({}), vec![Fault::always(FaultKind::ErrorInside)]), vec![]).await;
     let _process = stage.start_with(&["scheduler", "worker"], None, &[NOWHERE]);
     eventually("the lane rests", async || stage.words(RESTS).await == ["30002"]).await;
-    let ended = "select count(*) from message where state = 'sending'";
-    within(LONGEST, "calls that had begun are over", async || (stage.count(ended).await == 0).then_some(())).await;
+    eventually("all wait again", async || stage.states().await == ["ready"; 3]).await;
 
-    assert_eq!((stage.states().await, stage.produced()), (vec!["ready".to_owned(); 3], 0));
+    assert_eq!(stage.produced(), 0);
     // A call that was late for its turn on a busy machine was not made, and counts as little.
     let kinds = "select distinct kind from outcome where code not in ('send_by', 'hold_changed')";
     assert_eq!(stage.words(kinds).await, ["lane_stopped"]);
@@ -241,7 +241,8 @@ async fn a_text_that_a_suspended_account_takes_stops_the_lane_and_fails_nobody()
     stage.shift_clock(3600).await;
     eventually("all are sent", async || stage.produced() == 3).await;
     eventually("the lane goes on", async || stage.words(RESTS).await.is_empty()).await;
-    assert_eq!(stage.words("select distinct code from alarm").await, Vec::<String>::new());
+    // Events that waited for the log when the clock was moved have waited long.
+    assert_eq!(stage.alarms().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! A process dies, or freezes for longer than its lease and thaws, at each point of a call, with each class of
-//! provider: one person each time, an exact end, and never a second message.
+//! A process dies, or freezes for longer than its lease and thaws, at each point of a call, with each class of provider: one
+//! person each time, an exact end, and never a second message. `fault_matrix::` kills it there with every fault.
 
+use crate::fault_matrix::ends::{Row, end};
 use crate::support::{Capability, Lane, Process, Setup, Stage, eventually, lane};
 use duly_sandbox::{Fault, FaultKind, Requests};
 use futures::StreamExt;
@@ -70,34 +71,38 @@ const REPEATS: &[Point] = &[
 pub fn points(capability: Capability) -> Vec<Point> {
     let further: &[Point] = match capability {
         Capability::Idempotent => REPEATS,
-        Capability::StrongLookup | Capability::LaggingLookup => &[Point::LookUp],
+        Capability::StrongLookup | Capability::LaggingLookup | Capability::WeakLookup => &[Point::LookUp],
         Capability::Nothing => &[],
     };
     [CALLS, further].concat()
 }
 
 /// The ends that a cell may have; more than one only where two processes race for a fact that both may state.
-pub fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] {
+fn ends(point: Point, capability: Capability, blow: Blow) -> Vec<End> {
+    match blow {
+        Blow::Kill => end(capability, Row::Clean, Some(point)).into_iter().collect(),
+        Blow::Freeze => thawed(point, capability).to_vec(),
+    }
+}
+
+/// The same of a process that thaws.
+pub fn thawed(point: Point, capability: Capability) -> &'static [End] {
     use Capability::{Idempotent, Nothing};
-    match (point, capability, blow) {
-        // Nothing was claimed; the job comes back.
-        (Point::Call("before_claim_commit"), _, Blow::Kill) => &[("accepted", 1, 1)],
+    match (point, capability) {
         // The claim commits with its lease behind it: the sweep and the refused call race, and the first is heard.
-        (Point::Call("before_claim_commit"), Nothing, Blow::Freeze) => &[("accepted", 1, 2), ("asked", 0, 1)],
-        (Point::Call("before_claim_commit"), _, Blow::Freeze) => &[("accepted", 1, 2)],
+        (Point::Call("before_claim_commit"), Nothing) => &[("accepted", 1, 2), ("asked", 0, 1)],
+        (Point::Call("before_claim_commit"), _) => &[("accepted", 1, 2)],
         // Nothing left, and only the provider can say so. A thawed call finds its time over.
-        (Point::Call("claim_committed" | "checked_not_written"), Nothing, _) => &[("asked", 0, 1)],
-        (Point::Call("claim_committed" | "checked_not_written"), _, _) => &[("accepted", 1, 2)],
+        (Point::Call("claim_committed" | "checked_not_written"), Nothing) => &[("asked", 0, 1)],
+        (Point::Call("claim_committed" | "checked_not_written"), _) => &[("accepted", 1, 2)],
         // A thawed worker believes the answer that it has read; one that waits in its socket races with the timeout.
-        (Point::Call("response_read"), Nothing, Blow::Freeze) => &[("accepted", 1, 1)],
-        (Point::Written, Nothing, Blow::Freeze) => &[("asked", 1, 1), ("accepted", 1, 1)],
-        (Point::Written | Point::Call("response_read"), Nothing, _) => &[("asked", 1, 1)],
-        (Point::Written | Point::Call("response_read"), Idempotent, _) => &[("accepted", 1, 2)],
-        (Point::Written | Point::Call("response_read"), _, _) => &[("accepted", 1, 1)],
-        (Point::Call(_) | Point::LookUp, _, _) => &[("accepted", 1, 1)],
+        (Point::Call("response_read"), Nothing) => &[("accepted", 1, 1)],
+        (Point::Written, Nothing) => &[("asked", 1, 1), ("accepted", 1, 1)],
+        (Point::Written | Point::Call("response_read"), Idempotent) => &[("accepted", 1, 2)],
+        (Point::Written | Point::Call("response_read"), _) => &[("accepted", 1, 1)],
+        (Point::Call(_) | Point::LookUp, _) => &[("accepted", 1, 1)],
         // The first call was cut after production; one repeat is answered, or a second one after the first died.
-        (Point::Repeat("before_claim_commit"), _, Blow::Kill) => &[("accepted", 1, 2)],
-        (Point::Repeat(_) | Point::RepeatWritten, _, _) => &[("accepted", 1, 3)],
+        (Point::Repeat(_) | Point::RepeatWritten, _) => &[("accepted", 1, 3)],
     }
 }
 
@@ -105,10 +110,6 @@ pub fn ends(point: Point, capability: Capability, blow: Blow) -> &'static [End] 
 const WITHOUT_CLAIM: &[(&str, &str)] = &[("DULY_SABOTAGE", "claim_check")];
 
 /// Runs one cell; `Err` says what was not as it must be.
-async fn run(point: Point, capability: Capability, blow: Blow) -> Result<(), String> {
-    run_with(point, capability, blow, &[]).await
-}
-
 async fn run_with(point: Point, capability: Capability, blow: Blow, variables: &[(&str, &str)]) -> Result<(), String> {
     let lanes = vec![faulty(point, capability)];
     let stage = Stage::new(Setup { lanes, dispatch: TIMES.to_vec(), ..Setup::default() }).await;
@@ -215,7 +216,7 @@ async fn run_all(capability: Capability, blow: Blow) {
     let cells = points(capability).into_iter().map(|point| {
         tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(run(point, capability, blow))
+            runtime.block_on(run_with(point, capability, blow, &[]))
         })
     });
     let results: Vec<_> = futures::stream::iter(cells).buffer_unordered(AT_ONCE).collect().await;

@@ -32,15 +32,15 @@ fn most_within(arrivals: &[Duration]) -> usize {
 
 #[tokio::test]
 async fn a_lane_whose_pace_fits_the_limit_of_its_provider_is_never_refused() {
-    // A second's worth may leave at once, and then so many a second.
-    let stage = stage(90, Lane { per_second: 8, ..notify(50, None) }).await;
+    // A second's worth may leave at once, and then so many a second; and what was late to leave adds two seconds' worth.
+    let stage = stage(60, Lane { per_second: 5, ..notify(50, None) }).await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
 
     stage.drain().await;
 
     let most = most_within(&stage.sandbox.state.arrivals("notify"));
-    assert_eq!((stage.sandbox.state.over_limit("notify"), stage.produced()), (0, 90));
-    assert!((30..=50).contains(&most), "{most} within a window");
+    assert_eq!((stage.sandbox.state.over_limit("notify"), stage.produced()), (0, 60));
+    assert!((15..=50).contains(&most), "{most} within a window");
     stage.audit().await;
 }
 
@@ -76,7 +76,9 @@ async fn a_days_limit_that_is_lower_than_we_know_rests_the_lane_and_everybody_el
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
     const RESTS: &str = "select count(*) from lane_pause where until > duly_now() + interval '1 second'";
     eventually("the lane rests", async || stage.count(RESTS).await == 1 && stage.produced() == 7).await;
-    let refused = stage.sandbox.state.over_limit("notify");
+    // Several calls were under way together; each that was refused waits again.
+    eventually("nobody is being called", async || stage.count("select count(*) from message where state = 'ready'").await == 5)
+        .await;
 
     // The sandbox's own day is this machine's: its limit is lifted, as midnight lifts it.
     let mut config = SandboxConfig::clone(&stage.sandbox.state.config());
@@ -85,7 +87,8 @@ async fn a_days_limit_that_is_lower_than_we_know_rests_the_lane_and_everybody_el
     stage.shift_clock(86_401).await;
     stage.drain().await;
 
-    assert!((1..=5).contains(&refused), "{refused}");
-    assert_eq!((stage.produced(), stage.sandbox.state.over_limit("notify")), (12, refused));
+    let refused = stage.sandbox.state.over_limit("notify");
+    assert!((1..=5).contains(&refused), "nobody is refused twice: {refused}");
+    assert_eq!(stage.produced(), 12);
     stage.audit().await;
 }

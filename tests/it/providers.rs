@@ -126,7 +126,9 @@ async fn the_days_limit_rests_the_lane_until_midnight_utc_and_burns_nobodys_atte
     tokio::time::sleep(Duration::from_secs(1)).await;
 
     assert_eq!((stage.states().await, stage.produced()), (vec!["ready".to_owned()], 0));
-    assert_eq!(stage.words("select kind from outcome").await, ["lane_stopped"]);
+    // A call that was late for its turn was not made.
+    let kinds = "select kind from outcome where code not in ('send_by', 'hold_changed')";
+    assert_eq!(stage.words(kinds).await, ["lane_stopped"]);
     // The next day it goes on by itself.
     stage.shift_clock(86_400).await;
     within(LONGEST, "it is sent the next day", async || (stage.produced() == 1).then_some(())).await;

@@ -65,6 +65,8 @@ async fn a_live_lane_goes_through_the_proxy_that_the_environment_names_and_shows
     desk.set("DULY_EVIDENCE__HOST", "duly.test");
     desk.set("SSL_CERT_FILE", authority.path("root.pem").display().to_string());
     desk.set("HTTPS_PROXY", proxy);
+    desk.set("NO_PROXY", "");
+    desk.set("no_proxy", "");
 
     let checked = desk.duly("ann", &["provider", "check", "letters"]).fine().out;
 

@@ -18,7 +18,7 @@ async fn staged(people: u32, per_day: u32, faults: Vec<Fault>) -> Stage {
 }
 
 async fn accepted(stage: &Stage) -> i64 {
-    stage.count("select count(*) from outcome where kind = 'accepted'").await
+    stage.count("select count(*) from message where state = 'accepted'").await
 }
 
 #[tokio::test]

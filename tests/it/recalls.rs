@@ -100,6 +100,12 @@ impl Held {
         sqlx::query_scalar(query).bind(Uuid::parse_str(message).unwrap()).fetch_all(&pool).await.unwrap()
     }
 
+    /// The same of taking it back alone: a poll may tell something in between.
+    async fn recalls_of(&self, message: &str) -> Vec<String> {
+        let told = self.told_of(message).await;
+        told.into_iter().filter(|line| line.starts_with("message.recall")).collect()
+    }
+
     /// Audits, and has the pack verified.
     async fn prove(&self) {
         self.desk.duly("ann", &["audit", "--sealed"]).fine();
@@ -154,13 +160,13 @@ async fn a_cancel_whose_answer_is_lost_is_unknown_until_its_provider_says_more()
         let unknown = held.cancel(message);
         assert!(unknown.code == 1 && unknown.err.contains("it may leave, and counts as it did"), "{kind:?} {unknown:?}");
         assert_eq!(held.sandbox.state.fired(kind), 1);
-        assert_eq!(held.told_of(message).await[..2], ["message.recall ", "message.recalled unknown"]);
+        assert_eq!(held.recalls_of(message).await, ["message.recall ", "message.recalled unknown"]);
     }
 
     // Its provider is asked how it stands: the one was taken back, the other was not.
     let states = "select state from message where reason = 'first' and channel = 'sms' order by state";
     held.until("the provider tells", states, &["accepted", "accepted", "failed"]).await;
-    assert_eq!(held.told_of(&messages[1]).await[2..], ["receipt polled"]);
+    assert_eq!(held.told_of(&messages[1]).await.last().unwrap(), "receipt polled");
     held.prove().await;
 }
 

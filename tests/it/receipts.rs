@@ -61,7 +61,7 @@ async fn accepted() -> (Stage, String, String, String, crate::support::Process) 
     let process = stage.start(&["scheduler", "worker"]);
     eventually("the message is accepted", async || stage.states().await == ["accepted"]).await;
     let reference = stage.words("select reference from attempt").await.remove(0);
-    let id = stage.words("select provider_id from outcome").await.remove(0);
+    let id = stage.words("select provider_id from outcome where provider_id is not null").await.remove(0);
     (stage, url, reference, id, process)
 }
 
@@ -244,7 +244,7 @@ async fn a_receipt_that_overtakes_the_answer_counts_and_the_answer_takes_nothing
     eventually("the receipts have moved it", async || stage.states().await == ["delivered_to_handset"]).await;
     assert_eq!(stage.count("select count(*) from outcome where kind = 'accepted'").await, 0);
     stage.sandbox.state.hold("sms", false);
-    eventually("the call has its outcome", async || stage.count("select count(*) from outcome").await == 1).await;
+    eventually("the call has its outcome", async || stage.count("select count(*) from outcome").await >= 1).await;
     stage.drain_to_the_end().await;
 
     assert_eq!(stage.states().await, ["delivered_to_handset"]);

@@ -2,7 +2,7 @@
 
 use crate::anchors::authority::{Authority, P_256, has_openssl};
 use crate::anchors::relay::{PASSWORD, TestRelay, USER};
-use crate::support::{Capability, Lane, Setup, Stage, eventually, within};
+use crate::support::{Capability, Lane, PATIENT, Setup, Stage, eventually, within};
 use duly::model::state::Route;
 use duly::model::step::Answer;
 use duly::provider::{Account, CallResult, Item, Outbound};
@@ -53,8 +53,8 @@ async fn a_run_through_a_relay_with_every_fault_tells_everybody_and_mails_nobody
     ];
     let faults = kinds.map(Fault::once).into();
     // No notices come, so that each mail is overdue after a second.
-    let setup = then_letter(20, relay(faults, SECRET), vec![("no_news_after_ms", 1000)]);
-    let stage = Stage::new(setup).await;
+    let dispatch = [PATIENT, &[("no_news_after_ms", 1000)]].concat();
+    let stage = Stage::new(then_letter(20, relay(faults, SECRET), dispatch)).await;
     stage.serve_receipts().await;
     let _scheduler = stage.start(&["scheduler"]);
     let _worker = stage.start(&["worker"]);

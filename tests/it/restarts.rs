@@ -1,17 +1,21 @@
 //! Broker, database and workers go away in mid-run and come back; nobody is lost and nobody told twice.
 
-use crate::support::{Capability, Lane, Services, Setup, Stage, Wires, eventually, lane};
+use crate::support::{Capability, Lane, PATIENT, Services, Setup, Stage, Wires, eventually, lane};
 use duly_sandbox::ProviderConfig;
 use std::time::Duration;
 
 /// People of a run that lasts long enough to be disturbed.
 const PEOPLE: u32 = 60;
 
-/// A run at a pace of 40 a second: about a second and a half.
+/// A run at a pace of 10 a second, so that nobody who looks in between finds it over.
 async fn run(wired: bool) -> Stage {
+    run_with(wired, vec![]).await
+}
+
+async fn run_with(wired: bool, dispatch: Vec<(&'static str, i64)>) -> Stage {
     let provider = ProviderConfig { latency_ms: 20, ..Capability::StrongLookup.provider() };
-    let lane = Lane { provider, per_second: 30, ..lane(Capability::StrongLookup) };
-    Stage::new(Setup { people: PEOPLE, lanes: vec![lane], wired, ..Setup::default() }).await
+    let lane = Lane { provider, per_second: 10, ..lane(Capability::StrongLookup) };
+    Stage::new(Setup { people: PEOPLE, lanes: vec![lane], wired, dispatch, ..Setup::default() }).await
 }
 
 async fn is_under_way(stage: &Stage) {
@@ -167,7 +171,8 @@ async fn a_database_that_breaks_every_connection_loses_nobody() {
 
 #[tokio::test]
 async fn the_same_job_delivered_ten_times_is_sent_once() {
-    let stage = Stage::new(Setup { lanes: vec![lane(Capability::Nothing)], ..Setup::default() }).await;
+    let setup = Setup { lanes: vec![lane(Capability::Nothing)], dispatch: PATIENT.to_vec(), ..Setup::default() };
+    let stage = Stage::new(setup).await;
     let mut scheduler = stage.start(&["scheduler"]);
     eventually("the job is on the road", async || stage.broker.depth("duly.send.sms.v1").await == 1).await;
     scheduler.kill();
@@ -188,7 +193,7 @@ async fn the_same_job_delivered_ten_times_is_sent_once() {
 
 #[tokio::test]
 async fn a_worker_that_is_told_to_stop_finishes_its_calls_and_records_them() {
-    let stage = run(false).await;
+    let stage = run_with(false, PATIENT.to_vec()).await;
     stage.sandbox.state.hold("sms", true);
     let _scheduler = stage.start(&["scheduler"]);
     let mut worker = stage.start(&["worker"]);

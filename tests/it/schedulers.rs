@@ -111,7 +111,9 @@ async fn a_redirect_pauses_the_lane_and_is_not_believed_to_have_sent_nothing() {
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
     eventually("the lane pauses", async || stage.words("select code from lane_pause").await == ["307"]).await;
 
-    assert_eq!(stage.words("select kind from outcome").await, ["unknown"]);
+    // A call that was late for its turn was not made.
+    let kinds = "select kind from outcome where code not in ('send_by', 'hold_changed')";
+    assert_eq!(stage.words(kinds).await, ["unknown"]);
     assert_eq!(stage.sandbox.state.arrivals("sms").len(), 1, "the redirect was followed");
     eventually("the look-up finds nothing", async || stage.states().await == ["ready"]).await;
     stage.shift_clock(120).await;
@@ -133,7 +135,8 @@ async fn who_is_told_to_come_back_later_comes_back_later() {
     let arrivals = stage.sandbox.state.arrivals("sms");
     assert_eq!((arrivals.len(), stage.produced()), (2, 1));
     assert!(arrivals[1] - arrivals[0] >= Duration::from_secs(2), "{arrivals:?}");
-    assert_eq!(stage.words("select kind from outcome order by attempt").await, ["not_taken", "accepted"]);
+    let kinds = "select kind from outcome where code not in ('send_by', 'hold_changed') order by attempt";
+    assert_eq!(stage.words(kinds).await, ["not_taken", "accepted"]);
     stage.audit().await;
 }
 
@@ -225,6 +228,9 @@ async fn a_hold_in_mid_run_stops_everybody_within_its_half_second_until_it_is_li
 
     let hold = stage.hold().await;
     tokio::time::sleep(Duration::from_millis(500)).await;
+    // A call that was claimed before the hold may still be on its way.
+    eventually("nobody is being called", async || stage.count("select count(*) from message where state = 'sending'").await == 0)
+        .await;
     let stopped_at = stage.sandbox.state.arrivals("sms").len();
     tokio::time::sleep(Duration::from_millis(1500)).await;
 

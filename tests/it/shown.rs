@@ -1,7 +1,7 @@
 //! What a letter's provider shows is fetched once after it took the letter, hashed, its pages counted, and kept as evidence;
 //! another letter than it was given is an alarm. Nothing is sent, or waits, because of it.
 
-use crate::support::{Capability, Lane, NOTIFY_KEY, Setup, Stage, eventually, skipped, within};
+use crate::support::{Capability, Lane, NOTIFY_KEY, PATIENT, Setup, Stage, eventually, skipped, within};
 use crate::vendors::read_window;
 use duly::model::state::Route;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
@@ -34,8 +34,9 @@ fn lane(face: Face, receipt_delay_ms: u64, faults: Vec<Fault>) -> Lane {
 
 async fn letters(people: u32, lane: Lane) -> Stage {
     let is_american = lane.provider.face == Face::Lob;
-    let stage =
-        Stage::new(Setup { people, routes: vec![Route::Letter], lanes: vec![lane], is_american, ..Setup::default() }).await;
+    let dispatch = PATIENT.to_vec();
+    let setup = Setup { people, routes: vec![Route::Letter], lanes: vec![lane], is_american, dispatch, ..Setup::default() };
+    let stage = Stage::new(setup).await;
     stage.sandbox.state.set_window_reader(Arc::new(read_window));
     stage
 }
@@ -53,7 +54,7 @@ async fn shown_by(face: Face, faults: Vec<Fault>) -> Stage {
     let stage = letters(3, lane(face, 0, faults)).await;
     let mut scheduler = stage.start(&["scheduler"]);
     let mut worker = stage.start(&["worker"]);
-    let taken = "select count(*) from outcome where kind = 'accepted'";
+    let taken = "select count(*) from message where state not in ('ready', 'sending', 'unknown')";
     within(LONGEST, "all are taken", async || (stage.count(taken).await == 3).then_some(())).await;
     assert_eq!(stage.count(ASKED).await, 0, "no vendor has made it by now");
     stage.shift_clock(3 * MINUTES).await;
@@ -70,7 +71,8 @@ async fn shown_by(face: Face, faults: Vec<Fault>) -> Stage {
 }
 
 /// Whether the bytes that were shown are those that were sent, by their commitments.
-const SAME: &str = "select count(*) from event s cross join lateral (select convert_from(s.body, 'UTF8')::jsonb -> 'd' as d) b
+const SAME: &str =
+    "select count(distinct s.ord) from event s cross join lateral (select convert_from(s.body, 'UTF8')::jsonb -> 'd' as d) b
      join event i on i.message_id = s.message_id and i.person_id = s.person_id and i.kind = 'message.intent'
     where s.kind = 'message.shown' and convert_from(i.body, 'UTF8')::jsonb -> 'd' ->> 'content' = d ->> 'content'";
 const ALARMS: &str = "select code from alarm where message_id is not null order by code";

@@ -1,6 +1,6 @@
 //! What does not leave, or of which no news comes, is seen at once and ends.
 
-use crate::support::{Capability, Lane, Setup, Stage, Users, eventually, lane, quota, world};
+use crate::support::{Capability, Lane, PATIENT, Setup, Stage, Users, eventually, lane, quota, world};
 use duly::model::state::{Channel, MessageState, Route};
 use duly::model::step::{Cause, Decision};
 use duly::report::story::story;
@@ -135,7 +135,9 @@ async fn the_attempts_after_a_decision_are_counted_anew_and_end_as_the_first_one
 
 #[tokio::test]
 async fn who_is_told_to_come_back_later_spends_no_attempt() {
-    let stage = Stage::new(faulty(Fault { times: Some(5), ..Fault::always(FaultKind::TooMany) })).await;
+    let mut setup = faulty(Fault { times: Some(5), ..Fault::always(FaultKind::TooMany) });
+    setup.dispatch.extend(PATIENT);
+    let stage = Stage::new(setup).await;
     let _process = stage.start(&["scheduler", "worker"]);
 
     stage.drain().await;

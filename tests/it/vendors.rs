@@ -1,6 +1,6 @@
 //! Runs through lanes that speak Twilio's and Stannp's wire formats, against the sandbox's faces of them.
 
-use crate::support::{Lane, Setup, Stage, skipped, within};
+use crate::support::{Lane, PATIENT, Setup, Stage, skipped, within};
 use duly::dispatch::draft::{approved_bytes, frozen};
 use duly::model::state::Route;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
@@ -68,8 +68,9 @@ async fn without_an_address_for_receipts_twilio_is_asked_every_five_minutes_and_
     let known = "select count(*) from message where state not in ('ready', 'sending', 'unknown', 'asked')";
     within(LONGEST, "all are taken", async || (stage.count(known).await == 6).then_some(())).await;
     let told = "select count(*) from message where state in ('delivered_to_handset', 'failed')";
-    // The one that was cut was looked for at once, and may have been found with its end.
-    assert!(stage.count(told).await <= 1, "they were asked before their time");
+    // One whose answer did not come was looked for at once, and may have been found with its end.
+    let sought = stage.count("select count(*) from outcome where kind = 'unknown'").await;
+    assert!(stage.count(told).await <= sought, "they were asked before their time");
 
     stage.shift_clock(301).await;
     within(LONGEST, "all ends are known", async || (stage.count(told).await == 6).then_some(())).await;
@@ -87,7 +88,8 @@ async fn without_an_address_for_receipts_twilio_is_asked_every_five_minutes_and_
 
 #[tokio::test]
 async fn what_twilio_cannot_find_is_never_sent_again_by_itself() {
-    let stage = Stage::new(Setup { lanes: vec![twilio(vec![Fault::once(FaultKind::ErrorBefore)])], ..Setup::default() }).await;
+    let lanes = vec![twilio(vec![Fault::once(FaultKind::ErrorBefore)])];
+    let stage = Stage::new(Setup { lanes, dispatch: PATIENT.to_vec(), ..Setup::default() }).await;
     let _scheduler = stage.start_with(&["scheduler"], None, &[NOWHERE]);
     let _worker = stage.start_with(&["worker"], None, &[NOWHERE]);
     let is = async |state: &str| (stage.states().await == [state]).then_some(());
@@ -117,7 +119,10 @@ async fn an_id_that_a_provider_gives_to_two_messages_is_an_alarm_and_what_it_say
         "select count(distinct message_id) from lookup where sent_at > (select max(raised_at) + interval '8 seconds' from alarm)";
     within(LONGEST, "it is asked about both", async || (stage.count(asked).await == 2).then_some(())).await;
 
-    assert_eq!((stage.produced(), stage.words("select distinct provider_id from outcome").await.len()), (2, 1));
+    assert_eq!(
+        (stage.produced(), stage.words("select distinct provider_id from outcome where provider_id is not null").await.len()),
+        (2, 1)
+    );
     let believed = "select count(*) from message where state = 'delivered_to_handset'";
     assert_eq!(stage.count(believed).await, 0);
     stage.audit().await;
@@ -138,9 +143,9 @@ async fn a_large_run_is_asked_about_without_a_pause_between_its_rounds() {
     stage.shift_clock(700).await;
     let _next = stage.start_with(&["scheduler"], None, &[NOWHERE]);
 
-    // Rounds that wait for the next one are a minute apart.
+    // Rounds that wait for the next one are a minute apart, and three are needed.
     let told = "select count(*) from message where state = 'delivered_to_handset'";
-    within(Duration::from_secs(50), "everybody is asked about", async || (stage.count(told).await == 210).then_some(())).await;
+    within(Duration::from_secs(110), "everybody is asked about", async || (stage.count(told).await == 210).then_some(())).await;
 }
 
 /// What a machine at a printer's reads in the window of a letter: the words that stand there, by a program that others made.
@@ -150,7 +155,8 @@ pub fn read_window(pdf: &[u8]) -> Option<String> {
     std::fs::write(&path, pdf).unwrap();
     // Points from the upper left corner; the window of an A4 letter.
     let area = ["-f", "1", "-l", "1", "-r", "72", "-x", "69", "-y", "109", "-W", "219", "-H", "82", "-layout"];
-    let output = Command::new("pdftotext").args(area).arg(&path).arg("-").output().unwrap();
+    // Other tests' servers run on these threads.
+    let output = tokio::task::block_in_place(|| Command::new("pdftotext").args(area).arg(&path).arg("-").output()).unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))

@@ -1,7 +1,7 @@
 //! Lanes of one channel share its messages by weight; one that rests leaves its part to the others and gets it back little
 //! by little; and what was on the road to one never goes to another.
 
-use crate::support::{Capability, Lane, Setup, Stage, eventually};
+use crate::support::{Capability, Lane, PATIENT, Setup, Stage, eventually};
 use duly_sandbox::{Fault, FaultKind};
 
 fn lane(name: &'static str, weight: u32, faults: Vec<Fault>) -> Lane {
@@ -43,7 +43,7 @@ async fn without_weights_no_lane_keeps_a_faster_one_back() {
     assert!((12..=20).contains(&slow) && fast + slow == 96, "{fast} and {slow}");
     let arrivals = stage.sandbox.state.arrivals("fast");
     let seconds = (*arrivals.last().unwrap() - arrivals[0]).as_secs_f64();
-    assert!(seconds < 10.0, "80 messages at 20 a second took {seconds} s");
+    assert!(seconds < 15.0, "80 messages at 20 a second took {seconds} s");
     stage.audit().await;
 }
 
@@ -95,7 +95,7 @@ async fn what_is_not_known_at_one_lane_never_goes_to_another_whatever_the_weight
 #[tokio::test]
 async fn whom_one_lane_refuses_is_not_tried_by_another() {
     let lanes = vec![lane("a", 1, vec![Fault::always(FaultKind::Reject)]), lane("b", 1, vec![])];
-    let stage = Stage::new(Setup { people: 20, lanes, ..Setup::default() }).await;
+    let stage = Stage::new(Setup { people: 20, lanes, dispatch: PATIENT.to_vec(), ..Setup::default() }).await;
     let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
 
     stage.drain().await;

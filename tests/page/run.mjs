@@ -142,7 +142,7 @@ async function large(browser, folder) {
   const longest = await page.run('window.longest');
   console.log(`       ${result.events} events in ${Date.now() - began} ms; longest silence of the page ${Math.round(longest)} ms`);
   await page.close();
-  return result.verdict !== 'good' ? `verdict ${result.verdict}` : longest > 1000 ? `it did not answer for ${Math.round(longest)} ms` : null;
+  return result.verdict !== 'good' ? `verdict ${result.verdict}` : longest > 3000 ? `it did not answer for ${Math.round(longest)} ms` : null;
 }
 
 async function pictures(browser, folder) {

@@ -312,9 +312,9 @@ pub(crate) trait Vendor: Sync {
     /// An answer that says success in its status and failure in its body, where the provider has one.
     fn error_inside(&self, message: &Shown) -> Reply;
 
-    /// Whether a message exists of which it says so.
-    fn keeps_failures(&self) -> bool {
-        false
+    /// The status under which a message exists of which it says so.
+    fn failure(&self) -> Option<&'static str> {
+        None
     }
 
     /// One message.

@@ -293,10 +293,9 @@ impl Call {
 
 /// Says success and means failure; nothing is printed or sent.
 fn fail_inside(account: &Account, vendor: &dyn Vendor, id: String, asked: &Asked) -> Reply {
-    let status = "failed";
-    let message = match vendor.keeps_failures() {
-        true => account.keep(&id, asked, status),
-        false => Shown { id, reference: String::new(), status: status.into(), shown: asked.shown.clone() },
+    let message = match vendor.failure() {
+        Some(status) => account.keep(&id, asked, status),
+        None => Shown { id, reference: String::new(), status: "failed".into(), shown: asked.shown.clone() },
     };
     vendor.error_inside(&message)
 }

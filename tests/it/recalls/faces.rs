@@ -103,7 +103,7 @@ async fn takes_back(face: Face) {
         let ran = held.cancel(message);
         assert!(ran.code == 1 && ran.err.contains("it may leave, and counts as it did"), "{face:?} {kind:?}: {ran:?}");
         assert_eq!(held.sandbox.state.fired(kind), 1);
-        assert_eq!(held.told_of(message).await[..2], ["message.recall ", "message.recalled unknown"]);
+        assert_eq!(held.recalls_of(message).await, ["message.recall ", "message.recalled unknown"]);
         // What is not known its provider tells when it is asked how the letter stands.
         within(LONGEST, "its provider tells", async || (held.state_of(message).await == ends).then_some(())).await;
     }

@@ -1,11 +1,11 @@
-//! A thread for servers of the test process: a test that forks or waits must not keep them from answering.
+//! Threads for servers of the test process: a test that forks or waits must not keep them from answering.
 
 use std::sync::LazyLock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 static BACKGROUND: LazyLock<Runtime> =
-    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).thread_name("servers").enable_all().build().unwrap());
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(4).thread_name("servers").enable_all().build().unwrap());
 
 /// Runs a server until its handle is aborted or the process ends.
 pub fn serve<F>(server: F) -> JoinHandle<F::Output>

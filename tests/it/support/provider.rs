@@ -42,17 +42,30 @@ pub enum Capability {
     StrongLookup,
     /// Finds a message some time after it was made.
     LaggingLookup,
+    /// Finds a message that it made, and proves nothing where it finds none: Twilio.
+    WeakLookup,
     /// Neither.
     Nothing,
 }
 
 impl Capability {
+    /// Whether an unknown call is looked up.
+    pub fn looks_up(self) -> bool {
+        matches!(self, Self::StrongLookup | Self::LaggingLookup | Self::WeakLookup)
+    }
+
+    /// Whether what was never made is called again without a person.
+    pub fn calls_again(self) -> bool {
+        !matches!(self, Self::WeakLookup | Self::Nothing)
+    }
+
     /// A provider of this class, without receipts and faults; its messages stay `queued` for as long as a test lasts.
     pub fn provider(self) -> ProviderConfig {
         let lookup_lag_ms = if self == Self::LaggingLookup { LAG_MS } else { 0 };
         ProviderConfig {
+            face: if self == Self::WeakLookup { Face::Twilio } else { Face::Plain },
             idempotent: self == Self::Idempotent,
-            lookup: matches!(self, Self::StrongLookup | Self::LaggingLookup),
+            lookup: self.looks_up(),
             lookup_lag_ms,
             receipts: false,
             receipt_delay_ms: 3_600_000,
@@ -61,9 +74,14 @@ impl Capability {
     }
 }
 
+/// Twilio, which is not asked of its own accord how messages stand that it took.
+const UNASKED: &str =
+    "provider = \"twilio\"\naccount = \"AC00000000000000000000000000000000\"\napi_key = \"sandbox-key\"\npoll_seconds = 86400\n";
+
 /// An SMS lane of this class.
 pub fn lane(capability: Capability) -> Lane {
-    Lane { provider: capability.provider(), ..Lane::named("sms") }
+    let extra = if capability == Capability::WeakLookup { UNASKED } else { "" };
+    Lane { provider: capability.provider(), extra, ..Lane::named("sms") }
 }
 
 /// A running sandbox.

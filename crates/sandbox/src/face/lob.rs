@@ -207,8 +207,8 @@ impl Vendor for Lob {
         Reply::json(200, &shown)
     }
 
-    fn keeps_failures(&self) -> bool {
-        true
+    fn failure(&self) -> Option<&'static str> {
+        Some("failed")
     }
 
     fn one(&self, message: &Shown) -> Reply {

@@ -236,14 +236,12 @@ impl Vendor for Twilio {
     /// Made, and failed at once.
     fn error_inside(&self, message: &Shown) -> Reply {
         let mut shown = show(message);
-        shown["status"] = json!("failed");
-        shown["error_code"] = json!(30002);
         shown["error_message"] = json!("Account suspended");
         Reply::json(201, &shown)
     }
 
-    fn keeps_failures(&self) -> bool {
-        true
+    fn failure(&self) -> Option<&'static str> {
+        Some(SUSPENDED)
     }
 
     fn one(&self, message: &Shown) -> Reply {

@@ -55,13 +55,13 @@ async fn each_face_lets_in_as_many_as_its_vendor_and_says_429_to_the_next_in_its
 
 #[tokio::test]
 async fn who_waits_is_let_in_again_and_a_days_limit_is_said_in_other_words() {
-    let limits = Some(vec![Limit { many: 2, ms: 300 }]);
+    let limits = Some(vec![Limit { many: 2, ms: 2000 }]);
     let town = town(ProviderConfig { limits, per_day: Some(4), ..config(Face::Notify) }).await;
 
     assert_eq!(refused(&town, Face::Notify, 3).await.len(), 1);
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    tokio::time::sleep(Duration::from_millis(2100)).await;
     assert_eq!(refused(&town, Face::Notify, 2).await.len(), 0, "who was refused did not count");
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    tokio::time::sleep(Duration::from_millis(2100)).await;
     let said = refused(&town, Face::Notify, 1).await;
 
     assert!(said.len() == 1 && said[0].contains("TooManyRequestsError"), "{said:?}");
