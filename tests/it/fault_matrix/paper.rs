@@ -10,25 +10,29 @@ use std::fmt::Write;
 const CLASSES: &[(Capability, &str, &str)] = &[
     (
         Capability::Idempotent,
-        "The provider honours our key",
+        "The provider honours our key: Stannp",
         "A repeat under the same key is answered again, and not made again.",
     ),
     (
         Capability::StrongLookup,
-        "Its look-up sees at once",
+        "Its look-up sees at once: a folder of ours",
         "What it made is found by our reference; what is not found was not made.",
     ),
     (
         Capability::LaggingLookup,
-        "Its look-up lags",
-        "The same, some time after it was made: only what is not found after that time was not made.",
+        "Its look-up lags: GOV.UK Notify, Lob",
+        "The same, some time after it was made: only what is not found after that time was not made. Lob honours keys as well, and is asked first.",
     ),
     (
         Capability::WeakLookup,
-        "\"Not there\" proves nothing (Twilio)",
+        "\"Not there\" proves nothing: Twilio",
         "What it made can be found by number and text; what is not found may have been made all the same.",
     ),
-    (Capability::Nothing, "Nothing can be asked", "It honours no key, and has no look-up."),
+    (
+        Capability::Nothing,
+        "Nothing can be asked: a relay of emails, a provider that is described in settings",
+        "It honours no key, and has no look-up.",
+    ),
 ];
 
 const HEAD: &str = "# What becomes of a call that goes wrong\n
