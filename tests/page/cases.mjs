@@ -168,6 +168,8 @@ export const CASES = [
   bad('a change that brings an old key back', ['log_key'], { events: i => { once(i); falsely([KEYS.second, KEYS.log])(i); } }),
   bad('a change without a signature', ['fields'], { events: falsely([KEYS.log, KEYS.second], () => ({ old_signature: 'none' })) }),
   { name: 'a person\u2019s pack', kind: 'person', verdict: 'good', codes: [] },
+  { name: 'a person\u2019s pack with a certificate and a story that somebody else wrote', kind: 'person', verdict: 'good', codes: [], says: 'What certificate.pdf and story.txt say: they are for people, and were not compared with the log.', files: f => { f.set('certificate.pdf', Buffer.from('%PDF-1.7 forged')); f.set('story.txt', Buffer.from('Nobody was ever written to.\n')); } },
+  { name: 'an incident\u2019s pack with a certificate that somebody else wrote', verdict: 'good', codes: [], says: 'What summary.html and certificate.pdf say: they are for people, and were not compared with the log.', files: f => f.set('certificate.pdf', Buffer.from('%PDF-1.7 forged')) },
   { name: 'a person\u2019s pack without a key', kind: 'person', verdict: 'unsigned', codes: [], key: '' },
   { name: 'a person\u2019s pack and the checkpoint that the reader has', kind: 'person', verdict: 'good', codes: [], older: i => i.checkpoint() },
   { name: 'a person\u2019s pack and an older checkpoint', kind: 'person', verdict: 'partial', codes: [], older: i => i.checkpoint(11) },

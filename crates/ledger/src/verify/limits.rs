@@ -21,6 +21,7 @@ impl Report {
             limits.push("What summary.html and certificate.pdf say: they are for people, and were not compared with the log.");
         }
         if self.kind == "person" {
+            limits.push("What certificate.pdf and story.txt say: they are for people, and were not compared with the log.");
             limits.push("That nothing more follows, and that nothing was sent twice: for that a reader needs all leaves.");
             limits.push("That its messages went to anybody: whether the lanes were live stands in the plan's text, in the incident's pack.");
         }

@@ -42,3 +42,19 @@ fn a_failed_audit_is_told_with_its_codes() {
     assert_eq!((&told["leaf"], &told["findings"], &told["codes"]), (&leaf.into(), &3.into(), &"state_differs,chain".into()));
     assert!(!story().report().to_string().contains("Failed audits"));
 }
+
+#[test]
+fn a_forged_page_for_people_in_a_good_pack_is_never_vouched_for() {
+    let mut person = super::person::pack(&story(), 1);
+    person.insert("certificate.pdf".into(), b"%PDF-1.7 forged".to_vec());
+    person.insert("story.txt".into(), b"Nobody was ever written to.\n".to_vec());
+    let mut incident = story().pack_files();
+    incident.insert("certificate.pdf".into(), b"%PDF-1.7 forged".to_vec());
+    for (files, pages) in [(person, "certificate.pdf and story.txt"), (incident, "summary.html and certificate.pdf")] {
+        let report = check(&files);
+        let said = format!("What {pages} say: they are for people, and were not compared with the log.");
+        assert_eq!((report.exit_code(), found(&report)), (0, vec![]), "nobody can tell");
+        assert!(report.to_string().contains(&said), "{report}");
+        assert_eq!(report.limits().iter().filter(|line| line.contains("certificate.pdf")).collect::<Vec<_>>(), [&said]);
+    }
+}
