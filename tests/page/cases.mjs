@@ -394,6 +394,8 @@ export const CASES = [
   bad('a notice that moves to where it is', ['notice'], { events: i => { at(i, 'receipt.late').d.notice = 'notified'; } }),
   bad('notified by a report that does not end a notice', ['notice'], { events: i => { const r = at(i, 'receipt', 0, P[0]); r.d.notice = 'notified'; delete at(i, 'receipt', 1, P[0]).d.notice; } }),
   bad('a message\u2019s event that makes a notice exempt', ['fields'], { events: i => { at(i, 'receipt.late').d.notice = 'exempt'; } }),
+  { name: 'people about whom somebody decided', verdict: 'good', codes: [], says: 'the command and its signature are not in a pack. Only approvals and the signatures of lists were checked.', events: i => i.add(exempt(P[4]), told(P[5])) },
+  { name: 'a person about whom somebody decided', kind: 'person', verdict: 'good', codes: [], says: 'neither the command nor its signature is in a person\u2019s pack', events: i => { i.events = i.events.filter(e => e.p !== P[0]); i.add(exempt(P[0])); }, files: f => { f.delete('messages/1.txt'); } },
   good('people who are exempt or were told in another way', i => i.add(exempt(P[4]), told(P[5]), told(P[1]))),
   good('a decision that is taken back, and a call after it', i => { const m = message(P[5], 'sms'); i.add(exempt(P[4]), reopened(P[4]), exempt(P[5]), reopened(P[5]), m.intent(), m.accepted()); }),
   good('a decision that is taken back after the message arrived after all', i => { const m = message(P[5], 'sms'); i.add(m.intent(), m.accepted(), m.overdue(), exempt(P[5]), m.receipt('delivered_to_handset'), reopened(P[5], 'notified')); }),

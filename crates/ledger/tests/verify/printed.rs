@@ -58,3 +58,20 @@ fn a_forged_page_for_people_in_a_good_pack_is_never_vouched_for() {
         assert_eq!(report.limits().iter().filter(|line| line.contains("certificate.pdf")).collect::<Vec<_>>(), [&said]);
     }
 }
+
+#[test]
+fn whose_decisions_a_pack_tells_of_is_never_called_checked() {
+    let user = json!({"command": COMMAND, "user": ALICE, "notice": "exempt", "phase": 1});
+    let decided = changed(|case| super::story::let_go(case.push("notice.exempt", Some(4), user.clone())));
+    for (files, said) in [
+        (decided.pack_files(), "the command and its signature are not in a pack"),
+        (super::person::pack(&story(), 3), "neither the command nor its signature is in a person's pack"),
+    ] {
+        let mut files = files;
+        files.retain(|name, _| !name.starts_with("messages/"));
+        let report = check(&files);
+        assert_eq!((report.exit_code(), found(&report)), (0, vec![]));
+        let lines: Vec<String> = report.limits().into_iter().filter(|line| line.starts_with("Who decided")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(said), "{lines:?}");
+    }
+}
