@@ -111,7 +111,7 @@ export const CASES = [
   bad('a time stamp of no day', ['anchor'], { files: stamped(bytes => stamp(bytes, { time: '20261311100000Z' })) }),
   bad('a time stamp without its checkpoint', ['anchor'], { files: (f, i) => f.set('anchors/11.tsr', stamp(i.checkpoint(11))) }),
   bad('an anchored checkpoint under the name of another size', ['anchor'], { files: (f, i) => f.set('anchors/12.checkpoint', Buffer.from(i.checkpoint(11))) }),
-  { name: 'the reader\u2019s own rows', verdict: 'good', codes: [], csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => keysOf(f, i, reference) },
+  { name: 'the reader\u2019s own rows', verdict: 'good', codes: [], says: '8 rows compared with list 1 by their references; names, numbers and addresses were not', csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => keysOf(f, i, reference) },
   bad('two of the reader\u2019s own rows in each other\u2019s place', ['own_list'], { csv: true, list: i => { const [a, b, c, d, e] = i.lists.get(1); return rows([a, b, d, c, e]); }, files: (f, i) => keysOf(f, i, reference) }),
   bad('a row more than the pack knows', ['own_list'], { csv: true, list: i => `${rows(i.lists.get(1))}external_reference of ${P[5]};x\n`, files: (f, i) => keysOf(f, i, reference) }),
   bad('a person of the list who is said to be a repeat', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/rows.jsonl', r => r.toString().replace('"person"', '"duplicate_of"')); } }),

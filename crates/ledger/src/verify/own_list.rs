@@ -150,7 +150,10 @@ fn check_rows(rows: &Rows, references: &[String], world: &mut World, report: &mu
     let Some((list, fates)) = rows.fates.iter().max_by_key(|(_, fates)| matches(fates)) else {
         return world.findings.push(Finding::new(Code::OwnList, "the pack knows no row of any file"));
     };
-    let mut lines = vec![format!("your {} rows were compared with list {list} of the pack", references.len())];
+    let mut lines = vec![format!(
+        "your {} rows were compared with list {list} of the pack by their references; names, numbers and addresses were not",
+        references.len()
+    )];
     let mut wrong = Vec::new();
     let said = rows.sums.get(list).copied().unwrap_or_default();
     if world.frozen_rows.get(list).is_some_and(|frozen| *frozen != said) {
