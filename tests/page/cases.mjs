@@ -7,6 +7,8 @@ const P = [0, 1, 2, 3, 4, 5].map(personId);
 const bad = (name, codes, { people = 6, kind = 'incident', ...stages }) => ({ name, codes, people, kind, verdict: 'bad', ...stages });
 const good = (name, events) => ({ name, verdict: 'good', codes: [], events });
 const BY = { user: USERS.preparer, command: USERS.approver }, HOLD = '0192f0aa-0000-7000-8000-0000000000c2', HASH = sha256('file').toString('hex');
+/** So many arrays, each in the one before. */
+const nested = n => (n ? [nested(n - 1)] : 1);
 const destroyed = p => ({ k: 'key.destroyed', p, d: BY });
 const erased = event => ({ ...event, d: { ...event.d, erased: true } });
 const unfit = p => ({ k: 'message.unfit', p, d: { channel: 'sms', reason: 'first', ordinal: 1, phase: 1, attempt: 0, ground: 'does_not_open' } });
@@ -123,7 +125,7 @@ export const CASES = [
   lanes('a plan of which one lane is not live', { 'sms-a': false, letters: true }, { 1: ['sms-a'] }, [], 'Plan 1 has a lane that is not live (sms-a)'),
   lanes('a plan whose lanes are live', { 'sms-a': true, letters: true }, {}),
   lanes('a plan that does not say of one lane whether it is live', { 'sms-a': 'no', letters: false }, { 1: ['letters'] }, [1], 'Whether all lanes of plan 1 were live'),
-  lanes('a plan with a lane of a name that none can have', { 'x\u202ey<b>': false, letters: true }, {}, [1]),
+  lanes('a plan with a lane of a name that none can have', { 'x y<b>': false, letters: true }, {}, [1]),
   { name: 'a plan from before its text named accounts', verdict: 'good', codes: [], says: 'Whether all lanes of plan 1 were live', lanes: { notLive: {}, unsaid: [1] } },
   { name: 'a rehearsal that nobody approved', verdict: 'good', codes: [], events: i => { i.inPlan = { accounts: { letters: { live: false } } }; i.further.set(2, [P[5]]); i.add({ k: 'plan.prepared', plan: 2 }); }, lanes: { notLive: { 1: ['letters'] }, unsaid: [] } },
   { name: 'a good pack without a key', verdict: 'unsigned', codes: [], key: '' },
@@ -419,6 +421,44 @@ export const CASES = [
   bad('a call that nothing closed', ['open_call'], { events: i => { const m = message(P[5], 'sms'); i.add(m.intent(), { k: 'row.discarded', d: at(i, 'row.discarded').d, t: '2026-11-11T12:00:00.000000Z' }); } }),
   bad('somebody without an end state, where completeness is demanded', ['incomplete'], { complete: true }),
   bad('times that run back', ['time'], { events: i => { at(i, 'receipt.late').t = '2026-11-11T08:49:00.000000Z'; } }),
+
+  // What the format says of values and spellings, at its edges.
+  bad('a code that is no word', ['fields'], { events: i => { at(i, 'message.accepted').d.code = 'HTTP 201'; } }),
+  bad('a code of 33 letters', ['fields'], { events: i => { at(i, 'message.accepted').d.code = 'a'.repeat(33); } }),
+  good('a code of 32 letters', i => { at(i, 'message.accepted').d.code = 'a_9'.padEnd(32, 'z'); }),
+  good('a row that came as a job', i => { at(i, 'row.discarded').d.row = HASH; }),
+  bad('a row with a hash in capitals', ['fields'], { events: i => { at(i, 'row.discarded').d.row = 'AB12'; } }),
+  bad('a row 0', ['fields'], { events: i => { at(i, 'row.discarded').d.row = 0; } }),
+  bad('a list 0', ['fields'], { events: i => { at(i, 'row.discarded').d.list = 0; } }),
+  bad('a plan 0 that was refused', ['fields'], { events: i => i.add(REFUSED({ plan: 0 })) }),
+  bad('a count below nothing', ['fields'], { events: i => i.add(STATEMENT({ ours: -1 })) }),
+  bad('a row that waits for no reason', ['fields'], { events: i => { at(i, 'row.quarantined').d.codes = ''; } }),
+  bad('an audit that passed with a finding', ['fields'], { events: i => { at(i, 'audit.passed').d.findings = 1; } }),
+  bad('a phase beyond 2^32', ['fields'], { events: i => i.add({ ...exempt(P[5]), d: { ...exempt(P[5]).d, phase: 2 ** 32 } }) }),
+  good('the last phase that there can be', i => i.add({ ...exempt(P[5]), d: { ...exempt(P[5]).d, phase: 2 ** 32 - 1 } })),
+  bad('a first generation that says what came before', ['fields'], { events: i => Object.assign(i.opened.d, { from_size: 0, from_root: HASH, reason: 'restored' }) }),
+  bad('a key that is destroyed twice', ['fields'], { events: i => i.add(destroyed(P[5]), { ...destroyed(P[5]), d: { ...BY, erased: true } }) }),
+  bad('a leap second', ['fields'], { events: i => { at(i, 'row.discarded').t = '2026-11-11T08:59:60.000000Z'; } }),
+  bad('a time in hour 24', ['fields'], { events: i => { at(i, 'row.discarded').t = '2026-11-11T24:00:00.000000Z'; } }),
+  bad('a time without its six digits', ['fields'], { events: i => { at(i, 'row.discarded').t = '2026-11-11T08:59:59.000Z'; } }),
+  bad('a number with a zero before it', ['canonical'], { events: i => { at(i, 'row.discarded').raw = '{"d":{"row":01}}'; } }),
+  bad('a number that is minus nothing', ['canonical'], { events: i => { at(i, 'row.discarded').raw = '{"d":{"row":-0}}'; } }),
+  bad('a number of 2^53', ['canonical'], { events: i => { at(i, 'row.discarded').raw = '{"d":{"row":9007199254740992}}'; } }),
+  { name: 'a plan\u2019s text with every kind of sign in it', verdict: 'good', codes: [], events: i => { i.inPlan = { sender: 'Łódź \u{1f4e8} "A" \\ / \b\f\n\r\t\u0001\u001f\u007f\u2028' }; } },
+  bad('a plan\u2019s text with a sign spelt by its number', ['plan'], { events: i => { i.inPlan = { sender: 'Ł' }; i.spellPlan = text => text.replace('Ł', '\\u0141'); } }),
+  bad('a plan\u2019s text with a number that is not whole', ['plan'], { events: i => { i.inPlan = { price: 1.5 }; } }),
+  bad('a plan\u2019s text with a whole number and a point', ['plan'], { events: i => { i.inPlan = { price: 1 }; i.spellPlan = text => text.replace('"price":1', '"price":1.0'); } }),
+  bad('a plan\u2019s text with a name that is not ASCII', ['plan'], { events: i => { i.inPlan = { 'zażółć': 1 }; } }),
+  { name: 'a plan\u2019s text nested 127 deep', verdict: 'good', codes: [], events: i => { i.inPlan = { deep: nested(126) }; } },
+  bad('a plan\u2019s text nested 128 deep', ['plan'], { events: i => { i.inPlan = { deep: nested(127) }; } }),
+  bad('an approval that is spelt otherwise', ['approval'], { files: f => change(f, 'approvals/1-1.json', a => a.toString().replace('{', '{ ')) }),
+  bad('an approval that nobody counts, and whose signature does not hold', ['approval'], { files: f => { approve(f, KEYS.second); change(f, 'approvals/1-2.json', a => { const v = JSON.parse(a); return canonical({ ...v, key: KEYS.stranger.public.toString('hex') }); }); } }),
+  bad('a person\u2019s keys that are spelt otherwise', ['opening'], { kind: 'person', files: f => change(f, 'keys.json', k => `${k} `) }),
+  bad('a person\u2019s line with a line feed', ['manifest'], { kind: 'person', files: f => change(f, 'manifest-line.json', l => `${l}\n`) }),
+  bad('a file that is packed in a way that the format does not have', ['pack'], { lie: n => (n === 'README.txt' ? { method: 12 } : {}) }),
+  { name: 'the reader\u2019s own rows as a spreadsheet writes them', verdict: 'good', codes: [], csv: true, files: (f, i) => keysOf(f, i, reference),
+    list: i => `\ufeff;;\n"Note, or, nothing, here";External Reference\n${[...i.lists.get(1), ...i.lists.get(1).slice(0, 2)].map(p => `x;"\u200bexternal_reference\u0085of\ufeff \u0301${p}\u200d"\n`).join('')}; \n\n"";"nonsense"\n` },
+  bad('openings with a field that they do not have', ['own_list'], { csv: true, list: i => rows(i.lists.get(1)), files: (f, i) => { keysOf(f, i, reference); change(f, 'keys/openings.jsonl', r => r.toString().replace('}\n', ',"q":1}\n')); } }),
 
   bad('a proof for another leaf', ['proof'], { kind: 'person', files: f => change(f, 'events/2.tlog-proof', b => b.toString().replace(/index (\d+)/, (_, n) => `index ${Number(n) + 1}`)) }),
   bad('an event changed in a person\u2019s pack', ['proof'], { kind: 'person', files: f => change(f, 'events/5.json', b => flip(b, b.indexOf('2026-') + 22)) }),
