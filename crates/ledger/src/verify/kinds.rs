@@ -113,10 +113,8 @@ impl Kind {
     /// Whether it may stand in a person's chain; `None`: both in one and outside.
     fn is_of_person(self) -> Option<bool> {
         match self {
-            Self::HoldSet | Self::HoldLifted => None,
-            Self::ContactViewed | Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn | Self::NoticeReopened => {
-                Some(true)
-            }
+            Self::HoldSet | Self::HoldLifted | Self::ContactViewed => None,
+            Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn | Self::NoticeReopened => Some(true),
             kind => Some(kind.is_of_message()),
         }
     }
@@ -171,7 +169,7 @@ impl Kind {
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::ListKeySet => &[("key", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
-            Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
+            Self::ContactViewed => &[("purpose", Is::Word(&["audit", "check", "pack", "preview"]))],
             Self::NoticeExempt => &[("notice", Is::Word(&["exempt"])), ("phase", Is::Small)],
             Self::NoticeWithdrawn => &[
                 ("ground", Is::Word(&["in_person", "by_phone", "by_others"])),
@@ -293,6 +291,8 @@ impl Kind {
                 ["command", "user"].iter().all(|name| fact.get(name).is_some() == is_declared)
                     && !(is_declared && ["body", "claimed_by", "scheme"].iter().any(|name| fact.get(name).is_some()))
             }
+            // Of one person, or of everybody.
+            Self::ContactViewed => fact.place.is_some() == matches!(fact.text("purpose"), Some("pack" | "preview")),
             Self::Shown => (fact.text("ground") == Some("unreadable")) != fact.get("pages").is_some(),
             Self::UserAdded => fact.get("by").is_some() == fact.get("command").is_some(),
             Self::LogOpened => {
