@@ -25,7 +25,9 @@ pub fn reasons(tally: &Tally) -> Section {
     );
     match more {
         0 => section,
-        more => section.text(format!("{} not printed here: the report as JSON has all.", count(more as u64, "more is", "more are"))),
+        more => {
+            section.text(format!("{} not printed here: the report as JSON has all.", count(more as u64, "more is", "more are")))
+        }
     }
 }
 

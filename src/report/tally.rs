@@ -293,7 +293,8 @@ impl Tally {
             let message = text(event, "channel").parse().ok().zip(text(event, "reason").parse().ok());
             let by = message.map(|(channel, reason)| (channel, reason, small(event, "ordinal")));
             let otherwise = text(event, "ground").parse().ok();
-            let command = text(event, "command").parse().ok().filter(|_| matches!(to, NoticeState::Exempt | NoticeState::Withdrawn));
+            let command =
+                text(event, "command").parse().ok().filter(|_| matches!(to, NoticeState::Exempt | NoticeState::Withdrawn));
             *now = Person { phase, notice: to, by, otherwise, command, at: event.at_micros };
         }
     }

@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use duly_ledger::verify::{Options, Trust, verify};
 use duly_ledger::{
     Event, Frontier, KeyChange, ManifestLine, PersonKey, Signer, commit, encode_bundle, field_key, inclusion_path, leaf_hash,
     to_hex,
 };
-use duly_ledger::verify::{Options, Trust, verify};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -29,7 +29,8 @@ fn leaves(origin: &str) -> Vec<Vec<u8>> {
     let hold = json!({"command": id(0xc0), "hold": id(0xdd), "user": id(0xa1)});
     let opened = json!({"format": 1, "generation": 1, "kind": "incident", "origin": origin});
     let mut leaves: Vec<Vec<u8>> = Vec::new();
-    for (i, (kind, n, detail)) in (1u8..).zip([("log.opened", None, opened), ("hold.set", Some(1), hold.clone()), ("hold.lifted", Some(2), hold)])
+    for (i, (kind, n, detail)) in
+        (1u8..).zip([("log.opened", None, opened), ("hold.set", Some(1), hold.clone()), ("hold.lifted", Some(2), hold)])
     {
         let event = Event {
             id: id(i),
@@ -59,7 +60,8 @@ fn of_the_log(out: &mut String) {
     let mut tree = Frontier::new();
     for (i, (leaf, hash)) in leaves.into_iter().zip(&hashes).enumerate() {
         tree.append(*hash);
-        writeln!(out, "leaf {i} = {}\nits hash = {}\nroot of {} = {}", text(leaf), to_hex(hash), i + 1, to_hex(&tree.root())).unwrap();
+        writeln!(out, "leaf {i} = {}\nits hash = {}\nroot of {} = {}", text(leaf), to_hex(hash), i + 1, to_hex(&tree.root()))
+            .unwrap();
     }
     let path: Vec<String> = inclusion_path(&hashes, 1).iter().map(|hash| to_hex(hash)).collect();
     writeln!(out, "path of leaf 1 among 3 = {}", path.join(" ")).unwrap();

@@ -44,7 +44,8 @@ impl Hold {
         let is_of_all = self.person.is_none();
         let set = (Some(self.set_at), What::HoldSet(is_of_all));
         let moves = [set, (self.lifted_at, What::HoldLifted(is_of_all))];
-        let of = |((at, what), command): ((Option<i64>, What), &String)| Some(Decided { at: at?, what, command: command.clone() });
+        let of =
+            |((at, what), command): ((Option<i64>, What), &String)| Some(Decided { at: at?, what, command: command.clone() });
         moves.into_iter().zip(&self.commands).filter_map(of)
     }
 }

@@ -241,9 +241,7 @@ async fn the_report_names_the_signed_command_that_holds_the_reason_of_each_decis
     let text = String::from_utf8_lossy(&first[1]);
     let decisions = data["decisions"].as_array().unwrap();
     // The third decision was taken back: it stands no more.
-    for (decided, (what, event)) in
-        decisions.iter().zip([("exempt", 0), ("withdrawn", 1), ("hold_set", 4), ("hold_lifted", 5)])
-    {
+    for (decided, (what, event)) in decisions.iter().zip([("exempt", 0), ("withdrawn", 1), ("hold_set", 4), ("hold_lifted", 5)]) {
         let command = &events[event]["d"]["command"];
         assert_eq!((&decided["what"], &decided["command"]), (&json!(what), command), "{data}");
         assert!(text.contains(command.as_str().unwrap()), "{text}");

@@ -59,8 +59,10 @@ fn the_values_of_fields_are_those_of_the_published_format() {
     for row in table.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = row.split('|').skip(1).collect();
         let cell = |i: usize| cells.get(i).copied().unwrap_or_default();
-        let examples: Vec<(String, bool)> =
-            [(2, true), (3, false)].into_iter().flat_map(|(i, fits)| spans(cell(i)).into_iter().map(move |e| (e, fits))).collect();
+        let examples: Vec<(String, bool)> = [(2, true), (3, false)]
+            .into_iter()
+            .flat_map(|(i, fits)| spans(cell(i)).into_iter().map(move |e| (e, fits)))
+            .collect();
         for name in spans(cell(0)) {
             for event in golden().filter(|event| event.detail.contains_key(&name)) {
                 for (example, fits) in &examples {
