@@ -10,6 +10,7 @@ pub mod pack;
 pub mod progress;
 pub mod promised;
 pub mod question;
+mod reasons;
 pub mod regulator;
 pub mod rehearsal;
 pub mod replay;

@@ -31,7 +31,8 @@ pub struct Verify {
     /// A signed checkpoint that you kept: the pack must continue it; may be given again
     #[arg(long, value_name = "FILE")]
     known_checkpoint: Vec<PathBuf>,
-    /// Your own copy of a manifest (.jsonl), or of the list (.csv, where the pack holds openings)
+    /// Your own copy of a manifest (.jsonl), or of the list (.csv, compared by its references alone, where the pack
+    /// holds openings)
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
     /// Check time stamps too: the authority's root certificate in PEM, from the authority itself

@@ -5,6 +5,7 @@ use super::document::{Document, Section, figure};
 use super::figures::{answer, channels, count, date, ground, lists, people, said, span, standing, times, uncalled, when};
 use super::obstacles::obstacles;
 use super::promised::{Promised, laws};
+use super::reasons::{self, reasons};
 use super::rehearsal::{self, with_rehearsal};
 use super::replay::Replay;
 use super::tally::Tally;
@@ -40,6 +41,11 @@ fn told_otherwise(tally: &Tally) -> String {
     }
 }
 
+/// A count of people for whom somebody decided, with where the reasons are.
+fn where_told(n: u64, said: String) -> String {
+    if n == 0 { said } else { format!("{said}; for the reasons see the signed commands below") }
+}
+
 /// Channels whose messages ended somebody's notice, with how many; and those that were tried and ended none.
 fn by(tally: &Tally) -> (String, Option<String>) {
     let ended = |(channel, n): (&Channel, &u64)| format!("{} ({})", noun(*channel), people(*n));
@@ -68,6 +74,7 @@ pub fn regulator(incident: &Incident, replay: &Replay, plans: &[Promised], profi
     about.extend(ground(replay));
     let sections = vec![
         questions(replay, &plans, is_rehearsal),
+        reasons(tally),
         standing(tally),
         times(tally),
         channels(tally),
@@ -116,8 +123,8 @@ fn questions(replay: &Replay, plans: &[&Promised], is_rehearsal: bool) -> Sectio
         pair("Number informed", format!("{} of {}", figure(p.notified), people(p.people))),
         pair("Not informed yet", figure(p.open)),
         pair("Cannot be reached", figure(p.unreachable)),
-        pair("Exempt: no notice is owed", figure(p.exempt)),
-        pair("Withdrawn: told in another way, as the controller says", told_otherwise(tally)),
+        pair("Exempt: no notice is owed", where_told(p.exempt, figure(p.exempt))),
+        pair("Withdrawn: told in another way, as the controller says", where_told(p.withdrawn, told_otherwise(tally))),
         pair("Waiting for a correction", count(tally.quarantine.waiting, "row", "rows")),
         pair("On no frozen list", figure(tally.unfrozen)),
         pair("Informed by", channels),
@@ -158,6 +165,7 @@ pub fn data(incident: &Incident, replay: &Replay, plans: &[Promised], profile: &
         "last_anchor": replay.outside.as_ref().map(|o| json!({"kind": o.kind, "leaves": o.size, "at": when_rfc3339(super::replay::micros(o.at))})),
         "closed_at": time(tally.closes.last().filter(|(_, is_close)| *is_close).map(|(at, _)| *at)),
         "frozen_at": time(tally.frozen_at()), "unknown": tally.unknowns, "possible_duplicates": tally.possible_duplicates,
+        "decisions": reasons::data(tally),
         "holds": tally.holds.values().map(|h| json!({
             "covers": if h.person.is_some() { "person" } else { "incident" }, "set_at": when_rfc3339(h.set_at), "lifted_at": time(h.lifted_at)
         })).collect::<Vec<_>>(),

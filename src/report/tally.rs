@@ -1,14 +1,17 @@
 //! What a pass over the log adds up to: people, messages, plans, lists, holds, and what was not known for a while.
 
 mod counts;
+mod decided;
 
 pub use counts::{Compared, Quarantine, Refused, Unknowns};
+pub use decided::{Decided, Hold, What};
 
 use crate::model::state::{Channel, MessageState, NoticeState, Reason, TellsOtherwise};
 use duly_ledger::Event;
 use duly_ledger::verify::Equation;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use uuid::Uuid;
 
 /// Days since 1970, UTC.
 pub type Day = i64;
@@ -54,17 +57,6 @@ impl Plan {
     }
 }
 
-/// A stop that somebody set.
-#[derive(Debug, Clone)]
-pub struct Hold {
-    /// Whom it covered; `None`: the whole incident.
-    pub person: Option<[u8; 16]>,
-    /// When it was set, microseconds.
-    pub set_at: i64,
-    /// When it was lifted.
-    pub lifted_at: Option<i64>,
-}
-
 #[derive(Debug, Clone)]
 struct Person {
     phase: u32,
@@ -72,6 +64,8 @@ struct Person {
     /// The message whose event said so; a decision names none.
     by: Option<(Channel, Reason, u32)>,
     otherwise: Option<TellsOtherwise>,
+    /// The signed command of a decision.
+    command: Option<Uuid>,
     at: i64,
 }
 
@@ -147,6 +141,8 @@ pub struct Tally {
     pub notified_by_channel: BTreeMap<Channel, u64>,
     /// People whom the log calls notified and of whom it has no call: they are counted as open.
     pub uncalled: BTreeSet<[u8; 16]>,
+    /// Decisions that end somebody's notice, and holds, in order.
+    pub decided: Vec<Decided>,
     /// People of whom somebody said that they were told in another way.
     pub told_otherwise: BTreeMap<TellsOtherwise, u64>,
     /// Alarms of a possible duplicate.
@@ -209,12 +205,14 @@ impl Tally {
                 self.lists.iter_mut().filter(|l| l.list == signed).for_each(|l| l.is_signed = true);
             }
             "hold.set" => {
-                let hold = Hold { person: event.person, set_at: event.at_micros, lifted_at: None };
+                let commands = vec![text(event, "command").to_owned()];
+                let hold = Hold { person: event.person, set_at: event.at_micros, lifted_at: None, commands };
                 self.holds.insert(text(event, "hold").to_owned(), hold);
             }
             "hold.lifted" => {
                 if let Some(hold) = self.holds.get_mut(text(event, "hold")) {
                     hold.lifted_at = Some(event.at_micros);
+                    hold.commands.push(text(event, "command").to_owned());
                 }
             }
             "incident.closed" => self.closes.push((event.at_micros, true)),
@@ -288,14 +286,16 @@ impl Tally {
     fn notice(&mut self, event: &Event) {
         let (Some(person), Ok(to)) = (event.person, text(event, "notice").parse::<NoticeState>()) else { return };
         let phase = small(event, "phase");
-        let fresh = Person { phase, notice: NoticeState::Open, by: None, otherwise: None, at: 0 };
+        let fresh = Person { phase, notice: NoticeState::Open, by: None, otherwise: None, command: None, at: 0 };
         let now = self.persons.entry(person).or_insert(fresh);
         // A person counts by the newest phase.
         if phase >= now.phase {
             let message = text(event, "channel").parse().ok().zip(text(event, "reason").parse().ok());
             let by = message.map(|(channel, reason)| (channel, reason, small(event, "ordinal")));
             let otherwise = text(event, "ground").parse().ok();
-            *now = Person { phase, notice: to, by, otherwise, at: event.at_micros };
+            let command =
+                text(event, "command").parse().ok().filter(|_| matches!(to, NoticeState::Exempt | NoticeState::Withdrawn));
+            *now = Person { phase, notice: to, by, otherwise, command, at: event.at_micros };
         }
     }
 
@@ -337,12 +337,21 @@ impl Tally {
             if let (NoticeState::Withdrawn, Some(how)) = (person.notice, person.otherwise) {
                 *self.told_otherwise.entry(how).or_default() += 1;
             }
+            let what = match person.notice {
+                NoticeState::Exempt => Some(What::Exempt),
+                NoticeState::Withdrawn => Some(What::ToldOtherwise(person.otherwise)),
+                _ => None,
+            };
+            let decided = what.zip(person.command);
+            self.decided.extend(decided.map(|(what, command)| Decided { at: person.at, what, command: command.to_string() }));
             if person.notice == NoticeState::Notified {
                 self.notified_at.push(person.at);
                 person.by.into_iter().for_each(|(channel, ..)| *self.notified_by_channel.entry(channel).or_default() += 1);
                 *self.notified_days.entry(person.at.div_euclid(DAY_MICROS)).or_default() += 1;
             }
         }
+        self.decided.extend(self.holds.values().flat_map(Hold::decided));
+        self.decided.sort();
         // Of most who are open no event tells anything: they are those of the lists who have not ended.
         self.people.people = self.lists.iter().map(|l| l.people).sum();
         self.people.open = self.people.people.saturating_sub(self.people.ended());

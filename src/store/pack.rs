@@ -286,6 +286,13 @@ impl Store {
         unit.commit().await
     }
 
+    /// Writes that contact data of everybody of an incident is about to be opened, for a `check` or an `audit`; before it is.
+    pub async fn record_view_of_all(&self, incident: IncidentKey, purpose: &str, by: Decider) -> Result<(), StoreError> {
+        let mut detail = made_by(by);
+        detail.insert("purpose".to_owned(), json!(purpose));
+        self.insert_event(LogScope::Incident(incident.controller_id, incident.incident_no), "contact.viewed", detail).await
+    }
+
     /// Writes that something left the house as a file: what, for whom, and the hash of its bytes.
     pub async fn record_export(
         &self,

@@ -242,6 +242,13 @@ const OWN_COLUMNS: &str = "Pay number,Surname,Mobile,Address 1,Town,Postcode,Kin
      PN2,Evans,07400 123457,2 High Street,Leeds,LS1 4AB,,C4-118\n";
 const MAPS: &[&str] = &["--map", "number_kind=Kind of number", "--sensitive", "pay_grade"];
 
+/// For what everybody's data was opened, in order.
+async fn looked(desk: &Desk) -> Vec<String> {
+    let query = "select convert_from(body, 'UTF8')::jsonb -> 'd' ->> 'purpose' from event
+        where kind = 'contact.viewed' and person_id is null and n is null order by ord";
+    sqlx::query_scalar(query).fetch_all(&sqlx::PgPool::connect(&desk.url).await.unwrap()).await.unwrap()
+}
+
 /// A desk whose letter is the controller's own, with a sentence more.
 async fn desk_with_letter(name: &str, sentence: &str) -> Desk {
     let mut desk = desk(name, str::to_owned).await;
@@ -271,6 +278,7 @@ async fn a_column_of_the_list_is_printed_where_there_is_one_and_its_gaps_are_tol
     desk.duly("ann", &[&["list", "import", "columns.csv", "--incident", "two"], MAPS].concat()).fine();
     let by_incident = check(&["--incident", "two"]);
     assert!(by_incident.code == 1 && by_incident.out.contains(gap), "{by_incident:?}");
+    assert_eq!(looked(&desk).await, ["check"], "everybody's data was opened");
     desk.duly("ann", &["list", "import", "columns.csv", "--incident", "two"])
         .refused("this file was imported before with the columns number_kind:text, pay_grade:text", "the same `--map`");
 
@@ -290,6 +298,12 @@ async fn a_column_of_the_list_is_printed_where_there_is_one_and_its_gaps_are_tol
     letter_says(&desk, "{{#if person.number_kind}}It names your {{person.number_kind}} number.{{/if}}");
     check(&["--incident", "two"]).fine();
     prepare().fine();
+
+    // Each look is told by an event, a person's audit among them, and the audit finds each of them signed.
+    desk.duly("ann", &["audit", "--incident", "two", "--sealed"]).fine();
+    assert_eq!(looked(&desk).await, ["check", "check", "audit"]);
+    desk.duly("ann", &["audit", "--incident", "two"]).fine();
+    assert_eq!(looked(&desk).await.len(), 3, "nothing sealed was opened");
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ async function all(browser, folder) {
     report('no network request, no error', page.problems[0] ?? null);
     for (const [name, expression] of WALLS) report(name, (await page.run(expression).catch(e => e.message)) === true ? null : 'it is not refused');
     await page.close();
+    for (const name of ['incident', 'person']) report(`the published pack examples/evidence/${name}.zip`, await example(browser, name));
     report('files that are dropped', await dropped(browser));
     report('a browser without cryptography of its own', await alone(browser, folder));
     report('a large pack keeps the page awake', await large(browser, folder));
@@ -118,6 +119,14 @@ async function alone(browser, folder) {
   }
   await page.close();
   return null;
+}
+
+/** A pack that is published for implementers, with the list that belongs to it. */
+async function example(browser, name) {
+  const at = file => fileURLToPath(new URL(`../../examples/evidence/${file}`, import.meta.url)), page = await browser.open(URL_OF_PAGE);
+  const result = await checkOn(page, { pack: at(`${name}.zip`), key: readFileSync(at('log.vkey'), 'utf8'), list: name === 'incident' ? at('list.csv') : null });
+  await page.close();
+  return result.verdict === 'good' ? null : `verdict ${result.verdict}: ${result.sentence}`;
 }
 
 /** A pack and its key, let fall on the page. */

@@ -4,6 +4,7 @@ use super::{find_all, given, load, profile};
 use crate::cli::failure::{parse_toml, read_bytes, read_stored};
 use crate::cli::output::{Paint, count};
 use crate::cli::plans::findings;
+use crate::cli::sign::signed;
 use crate::cli::{Context, Failure, Refusal, pair};
 use crate::intake::csv::{self, Mapping};
 use crate::model::contact::PersonRecord;
@@ -11,6 +12,7 @@ use crate::render::Template;
 use crate::render::check::readability::not_measured;
 use crate::render::check::{Holdings, Report, Severity, Used};
 use crate::render::preview::{fill, made_up, preview};
+use crate::store::quarantine::Decider;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -24,7 +26,7 @@ const PHASE: i32 = 1;
 /// `duly template check`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  duly template check\n  duly template check uk-gdpr/ --texts texts.toml\n  duly template check uk-gdpr/letter --list affected.csv --map pay_grade='Pay grade'\n  duly template check uk-gdpr/ --incident cards-2026\n\nWithout --texts made-up texts are used. Exit code 1: something must be mended."
+    after_help = "Examples:\n  duly template check\n  duly template check uk-gdpr/ --texts texts.toml\n  duly template check uk-gdpr/letter --list affected.csv --map pay_grade='Pay grade'\n  duly template check uk-gdpr/ --incident cards-2026\n\nWithout --texts made-up texts are used. Exit code 1: something must be mended.\nWith --incident everybody's data is opened, which is signed and stays in the log."
 )]
 pub struct CheckArgs {
     /// Beginning of the names
@@ -52,9 +54,10 @@ pub async fn check(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let settings = context.settings()?;
     let composer = load(&settings)?;
     let texts = if args.texts.is_some() { given(args.texts.as_deref())? } else { made_up_texts()? };
+    let templates = find_all(&composer, &args.name)?;
     let held = holdings(context, args).await?;
     let (mut data, mut lines, mut is_bad) = (Vec::new(), Vec::new(), false);
-    for template in find_all(&composer, &args.name)? {
+    for template in templates {
         let reader = made_up(template, &complete(&texts, template), |_| "made up".to_owned());
         let found = preview(&composer, template, &profile(&settings, template)?, &reader)?.findings;
         let used = held.as_ref().map(|held| held.used(template)).unwrap_or_default();
@@ -114,6 +117,10 @@ async fn holdings(context: &Context, args: &CheckArgs) -> Result<Option<Holdings
     let store = context.store().await?;
     let incident = store.load_incident(name).await?;
     let key = context.settings()?.master_key()?.unwrap_key(&incident.wrapped_key, "incident")?;
+    let command = json!({"command": "template check", "incident": incident.incident_id, "template": args.name});
+    let (user_id, command_id) = signed(context, &command).await?;
+    // Before anything is opened: a look that fails was tried all the same.
+    store.record_view_of_all(incident.key, "check", Decider { user_id, command_id }).await?;
     let (lists, mut after) = (store.list_open_lists(incident.key).await?, Uuid::nil());
     loop {
         let people = store.list_recipients(incident.key, &lists, PHASE, after, PAGE).await?;

@@ -104,6 +104,13 @@ impl EventRow {
                 other => other == "plan recall",
             },
             "key.destroyed" => command == "person erase" && asks("person", person),
+            "contact.viewed" if self.person_id.is_none() => {
+                let opens = match told("purpose").as_str() {
+                    Some("check") => "template check",
+                    _ => "audit",
+                };
+                command == opens
+            }
             "contact.viewed" => asks("person", person),
             "row.discarded" => {
                 let row = told("row").as_str().map_or_else(|| told("row").to_string(), str::to_owned);

@@ -1,8 +1,11 @@
 //! The commands themselves: the same moment gives the same file, whatever came after it, and each says what stands behind it.
 
 use crate::cli::desk::{Ran, run};
+use crate::decided::{end, reopen};
 use crate::support::{Stage, eventually, write_private};
 use crate::told::{PEOPLE, check, file, personal, sequence, told};
+use duly::model::ending::Ending;
+use duly::model::state::{Route, TellsOtherwise};
 use duly::model::user_key::UserKey;
 use duly::report::sample::rank;
 use duly::store::anchor::{AnchorKind, Occasion};
@@ -99,7 +102,7 @@ async fn each_report_of_the_same_moment_is_the_same_file_after_events_an_anchor_
     // The moment is over: whatever comes now belongs to a later one.
     let hold = desk.stage.hold().await;
     desk.stage.lift(hold).await;
-    desk.stage.add_people(PEOPLE + 1..=PEOPLE + 2, &[duly::model::state::Route::Letter]).await;
+    desk.stage.add_people(PEOPLE + 1..=PEOPLE + 2, &[Route::Letter]).await;
     desk.stage.import(PEOPLE + 3..=PEOPLE + 3).await;
     desk.anchor("after.example").await;
     let mut process = desk.stage.start(&["scheduler"]);
@@ -201,6 +204,51 @@ async fn a_witness_statement_names_versions_settings_and_errors_and_reconciles_t
         let sha256 = hex::encode(Sha256::digest(format!("channel,count\nletter,{letters}\nsms,1\n")));
         line(&["The statement of the lane letters was a file with the SHA-256", &sha256]);
     }
+}
+
+#[tokio::test]
+async fn the_report_names_the_signed_command_that_holds_the_reason_of_each_decision_and_hold() {
+    let desk = Desk::new().await;
+    let (stage, ann) = (&desk.stage, &desk.stage.users.ann);
+    let none = desk.duly(&["report", "regulator", "--incident", "test", "--profile", "uk-gdpr"]).fine().out;
+    assert!(none.contains("Nobody is exempt, nobody was told in another way, and there was no hold."), "{none}");
+    stage.add_people(PEOPLE + 1..=PEOPLE + 3, &[Route::Letter]).await;
+    let open: Vec<uuid::Uuid> = sqlx::query_scalar("select person_id from notice where state = 'open' order by person_id")
+        .fetch_all(&stage.owner)
+        .await
+        .unwrap();
+    let (store, incident) = (&stage.office.store, &stage.incident);
+    end(store, incident, ann, open[0], Ending::Exempt).await.unwrap();
+    end(store, incident, ann, open[1], Ending::Told(TellsOtherwise::ByPhone)).await.unwrap();
+    end(store, incident, ann, open[2], Ending::Exempt).await.unwrap();
+    reopen(store, incident, ann, open[2]).await.unwrap();
+    let hold = stage.hold().await;
+    stage.lift(hold).await;
+    let as_of = desk.now().await;
+    let of = |name: &str| {
+        let args = ["report", "regulator", "--incident", "test", "--profile", "uk-gdpr", "--as-of", as_of.as_str()];
+        desk.written(&args, name)
+    };
+
+    let first = ["a.json", "a.txt"].map(of);
+    reopen(store, incident, ann, open[0]).await.unwrap();
+    stage.hold().await;
+
+    assert_eq!(["b.json", "b.txt"].map(of), first, "what came later is of a later moment");
+    let data: Value = serde_json::from_slice(&first[0]).unwrap();
+    let query = "select convert_from(body, 'UTF8') from event where kind like 'notice.%' or kind like 'hold.%' order by ord";
+    let events: Vec<Value> = stage.words(query).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    let text = String::from_utf8_lossy(&first[1]);
+    let decisions = data["decisions"].as_array().unwrap();
+    // The third decision was taken back: it stands no more.
+    for (decided, (what, event)) in decisions.iter().zip([("exempt", 0), ("withdrawn", 1), ("hold_set", 4), ("hold_lifted", 5)]) {
+        let command = &events[event]["d"]["command"];
+        assert_eq!((&decided["what"], &decided["command"]), (&json!(what), command), "{data}");
+        assert!(text.contains(command.as_str().unwrap()), "{text}");
+    }
+    assert_eq!((decisions.len(), &data["people"]["exempt"], &data["people"]["withdrawn"]), (4, &json!(1), &json!(1)), "{data}");
+    assert!(text.contains("1; for the reasons see the signed commands below"), "{text}");
+    assert!(!["never issued", "seen at home"].iter().any(|reason| text.contains(reason)), "a reason may name somebody: {text}");
 }
 
 #[tokio::test]

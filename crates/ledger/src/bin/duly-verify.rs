@@ -17,7 +17,7 @@ Usage: duly-verify PACK.zip (--key KEY | --policy FILE) [OPTIONS]
   --policy FILE             a C2SP tlog-policy: logs, witnesses, quorum
   --known-checkpoint FILE   a signed checkpoint that you kept: the pack must continue it (may be given again)
   --list FILE.jsonl         your own copy of a manifest: its people must be those of the log
-  --list FILE.csv           your own list, column `external_reference`; the pack must hold openings
+  --list FILE.csv           your own list, compared by its column `external_reference` alone; the pack must hold openings
   --approver KEY            64 hex digits, or a file with one a line: no other key approves (may be given again)
   --list-key KEY            the controller's, likewise: no other key signs a list (may be given again)
   --all                     tell also findings that may follow from others

@@ -34,17 +34,17 @@ type Fields = &'static [(&'static str, Is)];
 
 /// All events of a message have these.
 const OF_MESSAGE: Fields =
-    &[("attempt", Is::Count), ("channel", Is::Channel), ("ordinal", Is::Count), ("phase", Is::Count), ("reason", Is::Reason)];
+    &[("attempt", Is::Count), ("channel", Is::Channel), ("ordinal", Is::Small), ("phase", Is::Small), ("reason", Is::Reason)];
 const OF_MESSAGE_OPTIONAL: Fields =
     &[("erased", Is::True), ("notice", Is::Notice), ("other_id", Is::True), ("possible_duplicate", Is::True), ("to", Is::State)];
-const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is::Count), ("user", Is::Uuid)];
+const OF_PLAN: Fields = &[("command", Is::Uuid), ("hash", Is::Hash), ("plan", Is::Number), ("user", Is::Uuid)];
 const OF_HOLD: Fields = &[("command", Is::Uuid), ("hold", Is::Uuid), ("user", Is::Uuid)];
-const OF_ROW: Fields = &[("list", Is::Count), ("row", Is::Row)];
+const OF_ROW: Fields = &[("list", Is::Number), ("row", Is::Row)];
 const OF_COMMAND: Fields = &[("command", Is::Uuid), ("user", Is::Uuid)];
 const OF_REFUSAL: Fields = &[
     ("contents", Is::Hash),
     ("messages", Is::Count),
-    ("plan", Is::Count),
+    ("plan", Is::Number),
     ("profiles", Is::Text),
     ("report", Is::Hash),
     ("rules", Is::Hash),
@@ -68,7 +68,7 @@ const GROUND_OF_RECEIPT: Fields = &[
     ("user", Is::Uuid),
 ];
 const OF_CALL: Fields =
-    &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Count), ("profile", Is::Text), ("repeat", Is::Flag)];
+    &[("content", Is::Hash), ("destination", Is::Hash), ("plan", Is::Number), ("profile", Is::AnyText), ("repeat", Is::Flag)];
 const OF_KEY_CHANGE: Fields = &[
     ("new", Is::Hash),
     ("new_signature", Is::Signature),
@@ -77,7 +77,7 @@ const OF_KEY_CHANGE: Fields = &[
     ("size", Is::Count),
 ];
 const ERASED: Fields = &[("erased", Is::True)];
-const OF_LIST: Fields = &[("count", Is::Count), ("list", Is::Count), ("root", Is::Hash)];
+const OF_LIST: Fields = &[("count", Is::Count), ("list", Is::Number), ("root", Is::Hash)];
 
 impl Kind {
     /// Whether it tells of a message.
@@ -113,10 +113,8 @@ impl Kind {
     /// Whether it may stand in a person's chain; `None`: both in one and outside.
     fn is_of_person(self) -> Option<bool> {
         match self {
-            Self::HoldSet | Self::HoldLifted => None,
-            Self::ContactViewed | Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn | Self::NoticeReopened => {
-                Some(true)
-            }
+            Self::HoldSet | Self::HoldLifted | Self::ContactViewed => None,
+            Self::KeyDestroyed | Self::NoticeExempt | Self::NoticeWithdrawn | Self::NoticeReopened => Some(true),
             kind => Some(kind.is_of_message()),
         }
     }
@@ -126,7 +124,7 @@ impl Kind {
         match self {
             Self::LogOpened => &[
                 ("format", Is::Count),
-                ("generation", Is::Count),
+                ("generation", Is::Number),
                 ("kind", Is::Word(&["incident", "controller", "system"])),
                 ("origin", Is::Text),
             ],
@@ -136,7 +134,7 @@ impl Kind {
             Self::LogDelayed => &[("seconds", Is::Count), ("waiting", Is::Count)],
             Self::ListSigned => &[("key", Is::Hash), ("signature", Is::Signature)],
             Self::RowQuarantined => &[("codes", Is::Text)],
-            Self::RowCorrected => &[("command", Is::Uuid), ("new_list", Is::Count), ("new_row", Is::Row), ("user", Is::Uuid)],
+            Self::RowCorrected => &[("command", Is::Uuid), ("new_list", Is::Number), ("new_row", Is::Row), ("user", Is::Uuid)],
             Self::RowDiscarded => OF_COMMAND,
             Self::ExportMade => &[
                 ("for", Is::Word(&["regulator", "court", "person", "auditor", "controller"])),
@@ -153,7 +151,7 @@ impl Kind {
                 ("unknown", Is::Count),
             ],
             Self::IncidentReopened => &[("reason", Is::Text)],
-            Self::IncidentAdded => &[("approvals", Is::Count), ("incident", Is::Uuid)],
+            Self::IncidentAdded => &[("approvals", Is::Number), ("incident", Is::Uuid)],
             Self::ReceiptRefused => &[
                 ("count", Is::Count),
                 ("ground", Is::Word(&["bad_signature", "stale", "malformed", "too_large", "replay", "unmatched"])),
@@ -161,8 +159,8 @@ impl Kind {
                 ("since", Is::Count),
             ],
             Self::RestoreReconciled => &[("held", Is::Count), ("imported", Is::Count), ("unknown", Is::Count)],
-            Self::AuditPassed => &[("findings", Is::Count)],
-            Self::AuditFailed => &[("codes", Is::Text), ("findings", Is::Count)],
+            Self::AuditPassed => &[("findings", Is::Zero)],
+            Self::AuditFailed => &[("codes", Is::Text), ("findings", Is::Number)],
             Self::UserAdded => &[("key", Is::Hash), ("user", Is::Uuid)],
             Self::UserRevoked => &[("by", Is::Uuid), ("command", Is::Uuid), ("user", Is::Uuid)],
             Self::ProgramStarted => &[("roles", Is::Text), ("settings", Is::Hash), ("version", Is::Text)],
@@ -171,14 +169,14 @@ impl Kind {
             Self::LetterheadSet => &[("letterhead", Is::Hash)],
             Self::ListKeySet => &[("key", Is::Hash)],
             Self::TemplateReviewed => &[("hash", Is::Hash), ("template", Is::Text)],
-            Self::ContactViewed => &[("purpose", Is::Word(&["pack", "preview"]))],
-            Self::NoticeExempt => &[("notice", Is::Word(&["exempt"])), ("phase", Is::Count)],
+            Self::ContactViewed => &[("purpose", Is::Word(&["audit", "check", "pack", "preview"]))],
+            Self::NoticeExempt => &[("notice", Is::Word(&["exempt"])), ("phase", Is::Small)],
             Self::NoticeWithdrawn => &[
                 ("ground", Is::Word(&["in_person", "by_phone", "by_others"])),
                 ("notice", Is::Word(&["withdrawn"])),
-                ("phase", Is::Count),
+                ("phase", Is::Small),
             ],
-            Self::NoticeReopened => &[("notice", Is::Word(&["open", "unreachable", "notified"])), ("phase", Is::Count)],
+            Self::NoticeReopened => &[("notice", Is::Word(&["open", "unreachable", "notified"])), ("phase", Is::Small)],
             kind => kind.own_of_message(),
         }
     }
@@ -217,7 +215,7 @@ impl Kind {
             Self::CheckRefused => RULES_OF_REFUSAL,
             Self::Unknown => &[("code", Is::Code)],
             Self::Decided => &[("deadline_ms", Is::Count)],
-            Self::Exhausted => &[("limit", Is::Count), ("tries", Is::Count)],
+            Self::Exhausted => &[("limit", Is::Number), ("tries", Is::Count)],
             Self::Shown => &[("pages", Is::Count)],
             Self::UserAdded => &[("by", Is::Uuid), ("command", Is::Uuid)],
             Self::ControllerAdded => OF_COMMAND,
@@ -293,6 +291,8 @@ impl Kind {
                 ["command", "user"].iter().all(|name| fact.get(name).is_some() == is_declared)
                     && !(is_declared && ["body", "claimed_by", "scheme"].iter().any(|name| fact.get(name).is_some()))
             }
+            // Of one person, or of everybody.
+            Self::ContactViewed => fact.place.is_some() == matches!(fact.text("purpose"), Some("pack" | "preview")),
             Self::Shown => (fact.text("ground") == Some("unreadable")) != fact.get("pages").is_some(),
             Self::UserAdded => fact.get("by").is_some() == fact.get("command").is_some(),
             Self::LogOpened => {

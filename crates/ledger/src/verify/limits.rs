@@ -17,10 +17,19 @@ impl Report {
         if !self.are_approvers_named {
             limits.push("Who holds the keys of approvers: whoever makes the pack can make them. Name those that you know with `--approver`.");
         }
+        limits.push(match self.kind {
+            "person" => {
+                "Who decided, declared, or set and lifted a hold: those events name a user and a command, and neither the command nor its signature is in a person's pack; approvals are not, either. Only the signature of a list was checked."
+            }
+            _ => {
+                "Who decided, declared, or set and lifted a hold: those events name a user and a command, and the command and its signature are not in a pack. Only approvals and the signatures of lists were checked."
+            }
+        });
         if self.kind == "incident" {
             limits.push("What summary.html and certificate.pdf say: they are for people, and were not compared with the log.");
         }
         if self.kind == "person" {
+            limits.push("What certificate.pdf and story.txt say: they are for people, and were not compared with the log.");
             limits.push("That nothing more follows, and that nothing was sent twice: for that a reader needs all leaves.");
             limits.push("That its messages went to anybody: whether the lanes were live stands in the plan's text, in the incident's pack.");
         }

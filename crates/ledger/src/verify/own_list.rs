@@ -147,10 +147,14 @@ fn check_rows(rows: &Rows, references: &[String], world: &mut World, report: &mu
         person.is_some_and(|person| opens(rows, world, person, reference))
     };
     let matches = |fates| (1..).zip(references).filter(|(row, reference)| is_of(*row, reference, fates)).count();
-    let Some((list, fates)) = rows.fates.iter().max_by_key(|(_, fates)| matches(fates)) else {
+    // Of lists that fit alike the first: a repeat of a list opens as its people do.
+    let Some((list, fates)) = rows.fates.iter().rev().max_by_key(|(_, fates)| matches(fates)) else {
         return world.findings.push(Finding::new(Code::OwnList, "the pack knows no row of any file"));
     };
-    let mut lines = vec![format!("your {} rows were compared with list {list} of the pack", references.len())];
+    let mut lines = vec![format!(
+        "your {} rows were compared with list {list} of the pack by their references; names, numbers and addresses were not",
+        references.len()
+    )];
     let mut wrong = Vec::new();
     let said = rows.sums.get(list).copied().unwrap_or_default();
     if world.frozen_rows.get(list).is_some_and(|frozen| *frozen != said) {
@@ -187,17 +191,19 @@ fn opens(rows: &Rows, world: &World, person: usize, reference: &str) -> bool {
     listed.zip(key).is_some_and(|(listed, key)| commit_under(key, reference.as_bytes()) == *listed)
 }
 
-/// The external references of a CSV file, cleaned as an import cleans them; rows without content do not count.
+/// The external references of a CSV file, read and cleaned as an import does it; rows without content do not count.
 fn references(bytes: &[u8]) -> Result<Vec<String>, String> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
-    let count = |delimiter: u8| first.iter().filter(|b| **b == delimiter).count();
-    let delimiter = [b'\t', b';', b','].into_iter().max_by_key(|d| count(*d)).unwrap_or(b',');
+    let delimiter = delimiter_of(text);
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'\r' | b'\n') || *byte == delimiter;
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(text);
     let mut column = None;
     let mut references = Vec::new();
     for record in reader.byte_records() {
         let record = record.map_err(|_| "your list is no CSV file".to_owned())?;
+        if record.iter().flatten().all(is_blank) {
+            continue;
+        }
         let Some(column) = column else {
             let plain =
                 |cell: &[u8]| cell.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect::<Vec<_>>();
@@ -207,10 +213,26 @@ fn references(bytes: &[u8]) -> Result<Vec<String>, String> {
             }
             continue;
         };
-        if record.iter().flatten().any(|b| !b.is_ascii_whitespace()) {
-            let cell = String::from_utf8_lossy(record.get(column).unwrap_or_default()).into_owned();
-            references.push(clean(unguard_formula(&cell)));
-        }
+        let cell = String::from_utf8_lossy(record.get(column).unwrap_or_default()).into_owned();
+        references.push(clean(unguard_formula(&cell)));
     }
     Ok(references)
+}
+
+/// The most frequent of comma, semicolon and tab in the first line that is not blank, outside quotes; of two the first of these.
+fn delimiter_of(text: &[u8]) -> u8 {
+    const ALL: [u8; 3] = [b',', b';', b'\t'];
+    let (mut counts, mut is_quoted, mut has_text) = ([0u64; 3], false, false);
+    for byte in text {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b'\r' | b'\n' if !is_quoted && has_text => break,
+            b'\r' | b'\n' if !is_quoted => counts = [0; 3],
+            _ if !is_quoted => ALL.iter().zip(&mut counts).for_each(|(one, count)| *count += u64::from(one == byte)),
+            _ => {}
+        }
+        has_text |= !ALL.contains(byte) && !b" \r\n\"".contains(byte);
+    }
+    let most = counts.iter().max();
+    ALL.iter().zip(&counts).find(|(_, count)| Some(*count) == most).map_or(b',', |(one, _)| *one)
 }

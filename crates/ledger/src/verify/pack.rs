@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 /// Most entries of a pack.
 const ENTRIES_MAX: usize = 100_000;
@@ -79,6 +79,13 @@ impl<R: Read + Seek> Pack<R> {
             // Whoever unpacks it elsewhere would write through the link.
             if file.is_symlink() {
                 return Err(hostile("an entry is a link to somewhere else"));
+            }
+            let is_stored = file.compression() == CompressionMethod::Stored;
+            if file.encrypted() || !(is_stored || file.compression() == CompressionMethod::Deflated) {
+                return Err(hostile("an entry is encrypted, or packed in a way that a pack may not use"));
+            }
+            if is_stored && file.size() != file.compressed_size() {
+                return Err(hostile("an entry that is not packed has two sizes"));
             }
             first = first.min(file.header_start());
             size = size.saturating_add(file.size());

@@ -8,8 +8,8 @@ use super::scan::{Fact, from_uuid};
 use super::states::Channel;
 use super::templates::Says;
 use super::world::World;
-use crate::hash::from_hex;
-use crate::hash::to_hex;
+use crate::event::INTEGER_MAX;
+use crate::hash::{from_hex, to_hex};
 use crate::key::verify_ed25519;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -29,6 +29,7 @@ pub enum PlanState {
 /// A signature under a plan, as the pack has it.
 #[derive(Debug)]
 struct Approval {
+    file: String,
     user: String,
     key: [u8; 32],
     is_signed: bool,
@@ -87,7 +88,7 @@ pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Resu
             let Some(plan) = of.split_once('-').and_then(|(plan, _)| number(plan)) else { continue };
             let text = pack.text(&name)?.unwrap_or_default();
             let files = plans.entry(plan).or_default();
-            match approval(&text) {
+            match approval(&name, &text) {
                 Some(approval) => files.approvals.push(approval),
                 None => findings.push(Finding::new(Code::Approval, "it is no approval").file(&name)),
             }
@@ -104,29 +105,33 @@ pub fn load<R: Read + Seek>(pack: &mut Pack<R>, findings: &mut Findings) -> Resu
     Ok(plans)
 }
 
-/// JSON that has one spelling: no whitespace, keys in ASCII order, none twice.
+/// JSON that has one spelling: the section "One spelling" of the format.
 pub fn canonical_json(text: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(text).ok()?;
     let written = value.to_string();
-    (is_ordered(&value) && written == text).then_some(value)
+    (is_plain(&value) && written == text).then_some(value)
 }
 
-/// Where another crate makes maps keep their order, the order itself must be looked at.
-fn is_ordered(value: &Value) -> bool {
+/// Names in ASCII order, and numbers that every reader of JSON reads alike. Where another crate makes maps keep their order,
+/// the order itself must be looked at.
+fn is_plain(value: &Value) -> bool {
+    let is_name = |name: &String| name.bytes().all(|b| (0x20..0x7f).contains(&b));
     match value {
-        Value::Object(fields) => fields.keys().is_sorted() && fields.values().all(is_ordered),
-        Value::Array(items) => items.iter().all(is_ordered),
+        Value::Object(fields) => fields.keys().is_sorted() && fields.keys().all(is_name) && fields.values().all(is_plain),
+        Value::Array(items) => items.iter().all(is_plain),
+        Value::Number(number) => number.as_i64().is_some_and(|n| n.unsigned_abs() <= INTEGER_MAX),
         _ => true,
     }
 }
 
-fn approval(text: &str) -> Option<Approval> {
+fn approval(name: &str, text: &str) -> Option<Approval> {
     let file = canonical_json(text)?;
     let field = |name: &str| file.get(name).and_then(Value::as_str);
     let (key, signature) = (from_hex(field("key")?)?, from_hex(field("signature")?)?);
     let statement = field("statement")?;
     Some(Approval {
-        user: field("user")?.to_owned(),
+        file: name.to_owned(),
+        user: field("user").filter(|user| from_uuid(user).is_some())?.to_owned(),
         key,
         is_signed: verify_ed25519(&key, statement.as_bytes(), &signature),
         statement: canonical_json(statement)?,
@@ -272,6 +277,13 @@ impl World {
         let never: Vec<u64> = self.plan_files.keys().copied().filter(|plan| !self.plans.contains_key(plan)).collect();
         for plan in never {
             self.findings.push(Finding::new(Code::Plan, format!("no event prepared plan {plan}")));
+        }
+        // Where an event missed it, that was told at its leaf.
+        if !self.findings.counts.contains_key(&Code::Approval) {
+            let approvals = self.plan_files.values().flat_map(|files| &files.approvals);
+            for forged in approvals.filter(|approval| !approval.is_signed) {
+                self.findings.push(Finding::new(Code::Approval, "its signature does not hold").file(&forged.file));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod case;
 mod causes;
 mod cli;
 mod closed;
+mod example;
 mod findings;
 mod hostile;
 mod keys;

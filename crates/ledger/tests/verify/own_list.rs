@@ -61,11 +61,16 @@ fn rows_of_the_controller_s_own_file_are_named_where_the_person_is_open_missing_
     assert_eq!(
         good.own_list,
         [
-            "your 6 rows were compared with list 1 of the pack",
+            "your 6 rows were compared with list 1 of the pack by their references; names, numbers and addresses were not",
             "row 4: the person has no end state",
             "row 6 is nobody: quarantined"
         ]
     );
+
+    // A list whose numbers were altered before the import is the same one here, and nothing says that they were compared.
+    let altered = csv("external_reference,mobile\nPAY 0001,+447700900199\nPAY 0002,\nPAY 0003,\nPAY 0004,\nPAY 0001,\nx,\n");
+    assert_eq!(found(&altered), []);
+    assert!(altered.own_list[0].ends_with("names, numbers and addresses were not"), "{:?}", altered.own_list);
 
     let swapped = csv("external_reference\nPAY 0002\nPAY 0001\nPAY 0003\nPAY 0004\nPAY 0001\nx\n");
     assert_eq!(swapped.findings.kept.len(), 2);

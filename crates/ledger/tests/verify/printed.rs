@@ -42,3 +42,36 @@ fn a_failed_audit_is_told_with_its_codes() {
     assert_eq!((&told["leaf"], &told["findings"], &told["codes"]), (&leaf.into(), &3.into(), &"state_differs,chain".into()));
     assert!(!story().report().to_string().contains("Failed audits"));
 }
+
+#[test]
+fn a_forged_page_for_people_in_a_good_pack_is_never_vouched_for() {
+    let mut person = super::person::pack(&story(), 1);
+    person.insert("certificate.pdf".into(), b"%PDF-1.7 forged".to_vec());
+    person.insert("story.txt".into(), b"Nobody was ever written to.\n".to_vec());
+    let mut incident = story().pack_files();
+    incident.insert("certificate.pdf".into(), b"%PDF-1.7 forged".to_vec());
+    for (files, pages) in [(person, "certificate.pdf and story.txt"), (incident, "summary.html and certificate.pdf")] {
+        let report = check(&files);
+        let said = format!("What {pages} say: they are for people, and were not compared with the log.");
+        assert_eq!((report.exit_code(), found(&report)), (0, vec![]), "nobody can tell");
+        assert!(report.to_string().contains(&said), "{report}");
+        assert_eq!(report.limits().iter().filter(|line| line.contains("certificate.pdf")).collect::<Vec<_>>(), [&said]);
+    }
+}
+
+#[test]
+fn whose_decisions_a_pack_tells_of_is_never_called_checked() {
+    let user = json!({"command": COMMAND, "user": ALICE, "notice": "exempt", "phase": 1});
+    let decided = changed(|case| super::story::let_go(case.push("notice.exempt", Some(4), user)));
+    for (files, said) in [
+        (decided.pack_files(), "the command and its signature are not in a pack"),
+        (super::person::pack(&story(), 3), "neither the command nor its signature is in a person's pack"),
+    ] {
+        let mut files = files;
+        files.retain(|name, _| !name.starts_with("messages/"));
+        let report = check(&files);
+        assert_eq!((report.exit_code(), found(&report)), (0, vec![]));
+        let lines: Vec<String> = report.limits().into_iter().filter(|line| line.starts_with("Who decided")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(said), "{lines:?}");
+    }
+}

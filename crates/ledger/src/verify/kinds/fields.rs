@@ -8,7 +8,13 @@ use crate::verify::states::{Channel, NoticeState, Reason, State, Word};
 /// What a field may hold.
 #[derive(Clone, Copy)]
 pub(super) enum Is {
+    /// From 0 on.
     Count,
+    /// From 1 on: what is numbered.
+    Number,
+    /// From 1 to 2^32 - 1: a phase, or an ordinal.
+    Small,
+    Zero,
     Hash,
     Signature,
     Uuid,
@@ -21,7 +27,10 @@ pub(super) enum Is {
     Code,
     /// A row's number, or a job's keyed hash.
     Row,
+    /// Any, but not an empty one.
     Text,
+    /// Also an empty one.
+    AnyText,
     /// Rules of the content check, each with how often it found something.
     Rules,
     Word(&'static [&'static str]),
@@ -38,13 +47,18 @@ impl Is {
     pub(super) fn fits(self, value: &Plain) -> bool {
         match (self, *value) {
             (Self::Count, Plain::Number(n)) => n >= 0,
+            (Self::Number | Self::Row, Plain::Number(n)) => n > 0,
+            (Self::Small, Plain::Number(n)) => u32::try_from(n).is_ok_and(|n| n > 0),
+            (Self::Zero, Plain::Number(n)) => n == 0,
             (Self::Hash, Plain::Text(text)) => from_hex::<32>(text).is_some(),
             (Self::Signature, Plain::Text(text)) => from_hex::<64>(text).is_some(),
             (Self::Uuid, Plain::Text(text)) => from_uuid(text).is_some(),
             (Self::Time, Plain::Text(text)) => micros_of(text).is_some(),
-            (Self::Flag, Plain::Flag(_)) | (Self::True, Plain::Flag(true)) | (Self::Text, Plain::Text(_)) => true,
-            (Self::Row, Plain::Number(n)) => n > 0,
-            (Self::Row, Plain::Text(text)) => !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit()),
+            (Self::Flag, Plain::Flag(_)) | (Self::True, Plain::Flag(true)) | (Self::AnyText, Plain::Text(_)) => true,
+            (Self::Text, Plain::Text(text)) => !text.is_empty(),
+            (Self::Row, Plain::Text(text)) => {
+                !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            }
             (Self::Code, Plain::Text(text)) => {
                 !text.is_empty()
                     && text.len() <= 32
