@@ -1,11 +1,13 @@
-//! `duly audit`: checks every invariant and says each difference with what to do about it.
+//! `duly audit`: checks every invariant and says each difference with what to do about it. As the hourly audit does, it tells
+//! the log what it found, and raises an alarm where anything differs.
 
 mod sample;
 
 use super::output::{Paint, count};
 use super::{Context, Failure, Refusal};
 use crate::evidence::anchor::Judges;
-use crate::evidence::self_audit::{audit_one, not_made};
+use crate::evidence::self_audit::{Audited, EQUATION, audit_and_tell};
+use crate::model::causes::with_causes;
 use crate::store::audit::Finding;
 use crate::store::incident::NamedIncident;
 use clap::{Args, Subcommand};
@@ -38,20 +40,6 @@ enum AuditCommand {
     Sample(sample::Sample),
 }
 
-/// What was found in one incident.
-struct Audited {
-    name: String,
-    people: i64,
-    equation_holds: bool,
-    findings: Vec<Finding>,
-}
-
-impl Audited {
-    fn bad(&self) -> usize {
-        self.findings.len() + usize::from(!self.equation_holds)
-    }
-}
-
 /// Audits one incident or all.
 pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     if let Some(AuditCommand::Sample(args)) = args.command {
@@ -67,12 +55,14 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
         None => store.list_incidents().await?,
     };
     let judges = Judges::open(&context.settings()?)?;
+    let master = if args.sealed { Some(context.settings()?.master_key()?) } else { None };
     let mut audited = Vec::new();
     for incident in incidents {
-        audited.push(audit(context, &judges, incident, args.sealed).await?);
+        let found = audit_and_tell(store, &judges, master.as_ref(), &incident).await?;
+        audited.push((incident.name, found));
     }
-    let total: usize = audited.iter().map(Audited::bad).sum();
-    let mut lines: Vec<String> = audited.iter().flat_map(lines).collect();
+    let total: usize = audited.iter().map(|(_, audited)| audited.bad()).sum();
+    let mut lines: Vec<String> = audited.iter().flat_map(|(name, audited)| lines(name, audited)).collect();
     if audited.is_empty() {
         lines.push("No incidents yet: there is nothing to audit.".to_owned());
     }
@@ -87,8 +77,11 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
                 .to_owned(),
         );
     }
+    if let Some(error) = audited.iter().find_map(|(_, audited)| audited.told.as_ref().err()) {
+        lines.push(format!("What was found is not in the log: {}. {}", with_causes(error), error.remedy()));
+    }
     let notes_opened = judges.opens_notes();
-    context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "sealed_checked": args.sealed, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));
+    context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "sealed_checked": args.sealed, "incidents": audited.iter().map(|(name, audited)| as_json(name, audited)).collect::<Vec<_>>()}), &lines.join("\n"));
     match total {
         0 => Ok(()),
         n => Err(Refusal::found(
@@ -98,42 +91,22 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     }
 }
 
-async fn audit(
-    context: &Context,
-    judges: &Judges,
-    NamedIncident { name, key }: NamedIncident,
-    sealed: bool,
-) -> Result<Audited, Failure> {
-    let store = context.store().await?;
-    let master = if sealed { Some(context.settings()?.master_key()?) } else { None };
-    let mut findings = audit_one(store, judges, key, master.as_ref()).await?;
-    let (people, equation_holds) = match store.equation(key).await {
-        Ok(equation) => (equation.people, equation.holds()),
-        Err(error) => {
-            findings.push(not_made(store, "the equation", &error).await?);
-            (0, false)
-        }
-    };
-    Ok(Audited { name, people, equation_holds, findings })
-}
-
-fn as_json(audited: &Audited) -> Value {
+fn as_json(name: &str, audited: &Audited) -> Value {
     let finding = |f: &Finding| json!({"code": f.code, "place": f.place, "remedy": f.remedy()});
     json!({
-        "incident": audited.name, "holds": audited.bad() == 0, "equation_holds": audited.equation_holds, "people": audited.people,
-        "findings": audited.findings.iter().map(finding).collect::<Vec<_>>(),
+        "incident": name, "holds": audited.bad() == 0, "equation_holds": audited.balances(), "people": audited.people,
+        "told": audited.told.is_ok(), "findings": audited.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
 
-fn lines(audited: &Audited) -> Vec<String> {
+fn lines(name: &str, audited: &Audited) -> Vec<String> {
     let paint = Paint::stdout();
-    let name = &audited.name;
     let mut lines = vec![match audited.bad() {
         0 => format!("{name}: {}, {}", count(audited.people, "person", "people"), paint.good("everything holds")),
         n => format!("{name}: {}", paint.bad(&count(i64::try_from(n).unwrap_or(i64::MAX), "finding", "findings"))),
     }];
-    if !audited.equation_holds {
-        lines.push("  equation_does_not_hold".to_owned());
+    if !audited.balances() {
+        lines.push(format!("  {EQUATION}"));
         lines.push(format!("      look at both sides with `duly status --incident {name}`"));
     }
     let mut by_code: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
