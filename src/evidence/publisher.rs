@@ -33,9 +33,15 @@ impl Recent {
 /// Copies what is signed, and keeps the register.
 #[derive(Default)]
 pub struct Publisher {
-    noted: HashMap<String, Instant>,
+    noted: HashMap<String, Noted>,
     /// What was signed just now, by number and generation of its log: it need not be read again.
     recent: HashMap<(i32, i32), Recent>,
+}
+
+/// When this process last noted a log, and whether it has had news since.
+struct Noted {
+    at: Instant,
+    has_news: bool,
 }
 
 /// The last events of a log.
@@ -74,17 +80,23 @@ impl Publisher {
         odd.map_or(Ok(()), Err)
     }
 
-    /// Whoever anchors the system's log anchors all logs: it has their checkpoints, once a minute while they grow.
+    /// Whoever anchors the system's log anchors all logs: it has their checkpoints, once a minute while they grow by more than
+    /// our own audits, which would make it grow for ever.
     async fn note(&mut self, copy: &Copy<'_>) -> Result<(), EvidenceError> {
-        let is_fresh = self.noted.get(&copy.log.origin).is_some_and(|at| at.elapsed() < NOTE_EVERY);
-        if copy.log.kind == "system" || is_fresh {
+        if copy.log.kind == "system" {
             return Ok(());
+        }
+        if let Some(noted) = self.noted.get_mut(&copy.log.origin) {
+            noted.has_news = noted.has_news || copy.has_news().await?;
+            if !noted.has_news || noted.at.elapsed() < NOTE_EVERY {
+                return Ok(());
+            }
         }
         let detail =
             [("origin", json!(copy.log.origin)), ("root", json!(hex::encode(&copy.log.root))), ("size", json!(copy.log.size))];
         let detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         copy.archive.store.insert_event(LogScope::System, "checkpoint.noted", detail).await?;
-        self.noted.insert(copy.log.origin.clone(), Instant::now());
+        self.noted.insert(copy.log.origin.clone(), Noted { at: Instant::now(), has_news: false });
         Ok(())
     }
 }
@@ -156,6 +168,11 @@ impl<'a> Copy<'a> {
         self.archive.store.insert_publication(self.log.log_no, self.log.generation, self.log.size).await?;
         self.put_newest().await?;
         self.remove_partial_tiles().await
+    }
+
+    async fn has_news(&self) -> Result<bool, EvidenceError> {
+        let (log_no, generation) = (self.log.log_no, self.log.generation);
+        Ok(self.archive.store.has_news(log_no, generation, i64_of(self.from), self.log.size).await?)
     }
 
     /// Nothing is published that the log's key in force did not sign: the row may have been written by another hand.

@@ -61,6 +61,8 @@ pub struct LogStanding {
     pub size: i64,
     /// Leaves under the newest one that is published.
     pub published: i64,
+    /// Published leaves up to the newest that is more than an audit of ours that found nothing.
+    pub news: i64,
     /// When the newest was signed.
     #[serde(with = "time::serde::rfc3339::option")]
     pub signed_at: Option<OffsetDateTime>,
@@ -149,10 +151,14 @@ impl Store {
     pub async fn list_logs(&self) -> Result<Vec<LogStanding>, StoreError> {
         let rows = sqlx::query_as!(
             LogStanding,
-            r#"select g.origin, l.log_id, l.kind, coalesce(c.size, 0) as "size!", coalesce(p.size, 0) as "published!", c.signed_at as "signed_at?"
+            r#"select g.origin, l.log_id, l.kind, coalesce(c.size, 0) as "size!", coalesce(p.size, 0) as "published!", coalesce(n.size, 0) as "news!", c.signed_at as "signed_at?"
                  from log_generation g join log l using (log_no)
                  left join lateral (select size, signed_at from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
                  left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
+                 left join lateral (select s.first_seq + m.at as size from sequenced s
+                       cross join lateral (select max(o.at) as at from unnest(s.ords) with ordinality as o (ord, at) join event e on e.ord = o.ord
+                             where e.kind <> 'audit.passed' and s.first_seq + o.at <= p.size) m
+                      where s.log_no = g.log_no and s.generation = g.generation and m.at is not null order by s.first_seq desc limit 1) n on true
                 order by g.origin"#
         )
         .fetch_all(&self.pool)
@@ -256,6 +262,22 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|row| row.body).collect())
+    }
+
+    /// Whether the places from `from` on, up to `end`, tell of more than audits of ours that found nothing.
+    pub async fn has_news(&self, log_no: i32, generation: i32, from: i64, end: i64) -> Result<bool, StoreError> {
+        let row = sqlx::query!(
+            r#"select exists (select from sequenced s cross join lateral unnest(s.ords) with ordinality as o (ord, at) join event e on e.ord = o.ord
+                where s.log_no = $1 and s.generation = $2 and s.first_seq > $3::bigint - 256 and s.first_seq < $4
+                  and s.first_seq + o.at > $3 and s.first_seq + o.at <= $4 and e.kind <> 'audit.passed') as "is!""#,
+            log_no,
+            generation,
+            from,
+            end
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.is)
     }
 
     /// Bytes of the events in a generation that freeze a list or make a plan, up to its checkpoint.
