@@ -4,6 +4,7 @@
 //! Merkle tree per incident, so that nobody can change, drop or insert one afterwards without its showing.
 
 pub mod anchor;
+mod delays;
 pub mod high_water;
 pub mod keys;
 pub mod moment;

@@ -309,15 +309,22 @@ impl Store {
         Ok(Lag { events: row.events, oldest_seconds: row.oldest_seconds })
     }
 
-    /// Logs whose oldest event has waited for its place for longer than this since there was somebody to give it one: before a
-    /// sequencer of this installation led for the first time nothing is late. How many wait, and for how long.
+    /// Logs of which something has waited longer than this: an event for its place, since there was somebody to give it one (before
+    /// a sequencer of this installation led for the first time nothing is late), or one in its place for the copy outside. How
+    /// many wait, and for how long.
     pub async fn list_late_logs(&self, seconds: f64) -> Result<Vec<(LogScope, Lag)>, StoreError> {
         let rows = sqlx::query!(
-            r#"select i.controller_id, i.incident_no, sum(cardinality(i.ords))::bigint as "events!",
-                      extract(epoch from duly_now() - greatest(min(i.since), min(led.since)))::float8 as "oldest_seconds!"
-                 from event_inbox i cross join (select min(opened_at) as since from log_generation) led
-                where led.since < duly_now() - $1::float8 * interval '1 second'
-                group by 1, 2 having min(i.since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
+            r#"select w.controller_id, w.incident_no, sum(w.events)::bigint as "events!",
+                      extract(epoch from duly_now() - min(w.since))::float8 as "oldest_seconds!"
+                 from (select i.controller_id, i.incident_no, cardinality(i.ords)::bigint as events, greatest(i.since, led.since) as since
+                         from event_inbox i cross join (select min(opened_at) as since from log_generation) led where led.since is not null
+                       union all
+                       select l.controller_id, l.incident_no, max(c.size) - coalesce(p.size, 0), min(c.signed_at)
+                         from log_generation g join log l using (log_no)
+                         left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
+                         join lateral (select size, signed_at from checkpoint where log_no = g.log_no and generation = g.generation and size > coalesce(p.size, 0)) c on true
+                        group by l.controller_id, l.incident_no, g.log_no, g.generation, p.size) as w (controller_id, incident_no, events, since)
+                group by 1, 2 having min(w.since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
             seconds
         )
         .fetch_all(&self.pool)
