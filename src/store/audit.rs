@@ -10,6 +10,7 @@ mod close;
 mod columns;
 mod commands;
 mod compared;
+mod conjunction;
 mod decisions;
 mod fates;
 mod generations;

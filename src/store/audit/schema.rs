@@ -3,6 +3,7 @@
 //! Whoever owns the database can give it one more trigger, rule, policy or right, or another view, and what Duly writes is then
 //! not what stands there. So everything of ours is looked at, and what is not as the migrations made it is named.
 
+use super::conjunction::flat;
 use super::{Finding, Snapshot, finding};
 use crate::store::{Store, StoreError};
 use sqlx::PgConnection;
@@ -172,7 +173,8 @@ fn part(line: &str) -> String {
 fn parts(facts: Vec<Fact>) -> Parts {
     let mut parts = Parts::new();
     for Fact { subject, line } in facts {
-        parts.entry((subject, part(&line))).or_default().insert(line.trim_end().to_owned());
+        let told = if subject.starts_with("function ") { line.trim_end().to_owned() } else { flat(&line) };
+        parts.entry((subject, part(&line))).or_default().insert(told);
     }
     parts
 }
