@@ -4,6 +4,7 @@
 //! Merkle tree per incident, so that nobody can change, drop or insert one afterwards without its showing.
 
 pub mod anchor;
+mod delays;
 pub mod high_water;
 pub mod keys;
 pub mod moment;
@@ -15,8 +16,9 @@ pub mod sequencer;
 mod tree;
 
 use crate::config::{Settings, SettingsError};
+use crate::store::log::u64_of;
 use crate::store::{Store, StoreError};
-use duly_ledger::{Checkpoint, NoteError, Signer};
+use duly_ledger::{Checkpoint, Note, NoteError, Signer};
 use keys::{Known, LogKeys, PublicKey};
 use outside::{Outside, OutsideError};
 use std::time::Duration;
@@ -203,6 +205,14 @@ impl Archive {
                 what: "the checkpoint outside is not signed by the key that was this log's at its size",
             }),
         }
+    }
+
+    /// Whether the checkpoint outside says that the log is shorter than so many leaves. One that says nothing at all is for
+    /// whoever opens it.
+    async fn is_outside_older(&self, origin: &str, size: i64) -> Result<bool, EvidenceError> {
+        let note = self.outside.get(&format!("{origin}/checkpoint")).await?;
+        let said = note.and_then(|note| Note::parse(&note).ok()?.text().parse::<Checkpoint>().ok());
+        Ok(said.is_some_and(|said| said.size < u64_of(size)))
     }
 
     /// The name of a log's generation.

@@ -1,4 +1,5 @@
-//! `duly audit`: checks every invariant and says each difference with what to do about it.
+//! `duly audit`: checks every invariant and says each difference with what to do about it. As the hourly audit does, it tells
+//! the log what it found, and raises an alarm where anything differs.
 
 mod sample;
 
@@ -6,8 +7,10 @@ use super::output::{Paint, count};
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::evidence::anchor::Judges;
-use crate::evidence::self_audit::{audit_one, not_made};
+use crate::evidence::self_audit::{Audited, EQUATION, audit_and_tell, not_made};
+use crate::model::causes::with_causes;
 use crate::model::seal::Key;
+use crate::store::Store;
 use crate::store::audit::Finding;
 use crate::store::incident::NamedIncident;
 use crate::store::user::Signer;
@@ -41,20 +44,6 @@ enum AuditCommand {
     Sample(sample::Sample),
 }
 
-/// What was found in one incident.
-struct Audited {
-    name: String,
-    people: i64,
-    equation_holds: bool,
-    findings: Vec<Finding>,
-}
-
-impl Audited {
-    fn bad(&self) -> usize {
-        self.findings.len() + usize::from(!self.equation_holds)
-    }
-}
-
 /// Audits one incident or all.
 pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     if let Some(AuditCommand::Sample(args)) = args.command {
@@ -77,10 +66,13 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     };
     let mut audited = Vec::new();
     for incident in incidents {
-        audited.push(audit(context, &judges, incident, opener.as_ref()).await?);
+        let (master, unopened) = open(store, &incident, opener.as_ref()).await?;
+        let mut found = audit_and_tell(store, &judges, master, &incident).await?;
+        found.findings.extend(unopened);
+        audited.push((incident.name, found));
     }
-    let total: usize = audited.iter().map(Audited::bad).sum();
-    let mut lines: Vec<String> = audited.iter().flat_map(lines).collect();
+    let total: usize = audited.iter().map(|(_, audited)| audited.bad()).sum();
+    let mut lines: Vec<String> = audited.iter().flat_map(|(name, audited)| lines(name, audited)).collect();
     if audited.is_empty() {
         lines.push("No incidents yet: there is nothing to audit.".to_owned());
     }
@@ -95,8 +87,11 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
                 .to_owned(),
         );
     }
+    if let Some(error) = audited.iter().find_map(|(_, audited)| audited.told.as_ref().err()) {
+        lines.push(format!("What was found is not in the log: {}. {}", with_causes(error), error.remedy()));
+    }
     let notes_opened = judges.opens_notes();
-    context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "sealed_checked": args.sealed, "incidents": audited.iter().map(as_json).collect::<Vec<_>>()}), &lines.join("\n"));
+    context.print(&json!({"holds": total == 0, "checkpoint_signatures_checked": notes_opened, "sealed_checked": args.sealed, "incidents": audited.iter().map(|(name, audited)| as_json(name, audited)).collect::<Vec<_>>()}), &lines.join("\n"));
     match total {
         0 => Ok(()),
         n => Err(Refusal::found(
@@ -106,54 +101,40 @@ pub async fn run(context: &Context, args: Audit) -> Result<(), Failure> {
     }
 }
 
-async fn audit(
-    context: &Context,
-    judges: &Judges,
-    NamedIncident { name, key }: NamedIncident,
-    opener: Option<&(Key, Signer)>,
-) -> Result<Audited, Failure> {
-    let store = context.store().await?;
-    let (mut master, mut unopened) = (None, None);
-    if let Some((opens, signer)) = opener {
-        match store.load_incident(&name).await {
-            Ok(incident) => {
-                let command = json!({"command": "audit", "incident": incident.incident_id, "sealed": true});
-                // Before anything is opened: a look that fails was tried all the same.
-                store.record_view_of_all(key, "audit", signer.sign(store, &command).await?).await?;
-                master = Some(opens);
-            }
-            Err(error) => unopened = Some(not_made(store, "what is sealed", &error).await?),
+/// The key that opens what is sealed, once the incident's log says who opens it; a finding where that could not be told.
+async fn open<'a>(
+    store: &Store,
+    NamedIncident { name, key }: &NamedIncident,
+    opener: Option<&'a (Key, Signer)>,
+) -> Result<(Option<&'a Key>, Option<Finding>), Failure> {
+    let Some((opens, signer)) = opener else { return Ok((None, None)) };
+    match store.load_incident(name).await {
+        Ok(incident) => {
+            let command = json!({"command": "audit", "incident": incident.incident_id, "sealed": true});
+            // Before anything is opened: a look that fails was tried all the same.
+            store.record_view_of_all(*key, "audit", signer.sign(store, &command).await?).await?;
+            Ok((Some(opens), None))
         }
+        Err(error) => Ok((None, Some(not_made(store, "what is sealed", &error).await?))),
     }
-    let mut findings = audit_one(store, judges, key, master).await?;
-    findings.extend(unopened);
-    let (people, equation_holds) = match store.equation(key).await {
-        Ok(equation) => (equation.people, equation.holds()),
-        Err(error) => {
-            findings.push(not_made(store, "the equation", &error).await?);
-            (0, false)
-        }
-    };
-    Ok(Audited { name, people, equation_holds, findings })
 }
 
-fn as_json(audited: &Audited) -> Value {
+fn as_json(name: &str, audited: &Audited) -> Value {
     let finding = |f: &Finding| json!({"code": f.code, "place": f.place, "remedy": f.remedy()});
     json!({
-        "incident": audited.name, "holds": audited.bad() == 0, "equation_holds": audited.equation_holds, "people": audited.people,
-        "findings": audited.findings.iter().map(finding).collect::<Vec<_>>(),
+        "incident": name, "holds": audited.bad() == 0, "equation_holds": audited.balances(), "people": audited.people,
+        "told": audited.told.is_ok(), "findings": audited.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
 
-fn lines(audited: &Audited) -> Vec<String> {
+fn lines(name: &str, audited: &Audited) -> Vec<String> {
     let paint = Paint::stdout();
-    let name = &audited.name;
     let mut lines = vec![match audited.bad() {
         0 => format!("{name}: {}, {}", count(audited.people, "person", "people"), paint.good("everything holds")),
         n => format!("{name}: {}", paint.bad(&count(i64::try_from(n).unwrap_or(i64::MAX), "finding", "findings"))),
     }];
-    if !audited.equation_holds {
-        lines.push("  equation_does_not_hold".to_owned());
+    if !audited.balances() {
+        lines.push(format!("  {EQUATION}"));
         lines.push(format!("      look at both sides with `duly status --incident {name}`"));
     }
     let mut by_code: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();

@@ -26,12 +26,14 @@ use crate::store::proof::Proofs;
 use futures::future::join_all;
 use http::HttpError;
 use pauses::Pauses;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tsa::{Tsa, TsaError};
+use uuid::Uuid;
 use way::{HandOverError, Way};
 use witness::{Witness, WitnessError, Witnessed};
 
@@ -98,6 +100,8 @@ struct Target {
     every: time::Duration,
     late_after: Duration,
     pauses: Pauses,
+    /// Size of each log's generation up to which nothing but passed audits has come since this service last got it.
+    quiet: HashMap<(Uuid, i32), i64>,
 }
 
 /// Everybody who gets checkpoints.
@@ -109,7 +113,7 @@ pub struct Anchors {
 /// Anchors while this process leads, until `stop`. Ends at once where nothing is configured.
 pub async fn run(mut anchors: Anchors, stop: CancellationToken) {
     use crate::store::leadership::Lead;
-    let mut lead = Lead::new("anchors", &uuid::Uuid::now_v7().to_string());
+    let mut lead = Lead::new("anchors", &Uuid::now_v7().to_string());
     // Without anchors there is nothing to do but to stay: a role that ends stops its process.
     if anchors.targets.is_empty() {
         return stop.cancelled().await;
@@ -169,11 +173,25 @@ impl Target {
     }
 
     /// Gives it the log's newest checkpoint where it is time; returns whether it was.
-    async fn one(&self, archive: &Archive, log: &LogNow, now: OffsetDateTime) -> Result<bool, AnchorError> {
+    async fn one(&mut self, archive: &Archive, log: &LogNow, now: OffsetDateTime) -> Result<bool, AnchorError> {
         let last = self.service.last(archive, log).await?;
         let Some(occasion) = log.occasion(last, self.every, now) else { return Ok(false) };
+        if occasion == Occasion::Daily && !self.has_news(archive, log, last).await? {
+            return Ok(false);
+        }
         self.service.give(archive, log, occasion, last, now).await?;
         Ok(true)
+    }
+
+    /// Whether the log has grown by more than our own audits, which would have it stamped and handed over for ever.
+    async fn has_news(&mut self, archive: &Archive, log: &LogNow, last: Option<Last>) -> Result<bool, EvidenceError> {
+        let quiet = self.quiet.entry((log.log_id, log.generation)).or_default();
+        let from = last.map_or(0, |last| last.size).max(*quiet);
+        if archive.store.has_news(log.log_no, log.generation, from, log.size).await? {
+            return Ok(true);
+        }
+        *quiet = log.size;
+        Ok(false)
     }
 
     fn complain(&mut self, log: &LogNow, error: &AnchorError) {

@@ -33,9 +33,15 @@ impl Recent {
 /// Copies what is signed, and keeps the register.
 #[derive(Default)]
 pub struct Publisher {
-    noted: HashMap<String, Instant>,
+    noted: HashMap<String, Noted>,
     /// What was signed just now, by number and generation of its log: it need not be read again.
     recent: HashMap<(i32, i32), Recent>,
+}
+
+/// When this process last noted a log, and whether it has had news since.
+struct Noted {
+    at: Instant,
+    has_news: bool,
 }
 
 /// The last events of a log.
@@ -74,17 +80,23 @@ impl Publisher {
         odd.map_or(Ok(()), Err)
     }
 
-    /// Whoever anchors the system's log anchors all logs: it has their checkpoints, once a minute while they grow.
+    /// Whoever anchors the system's log anchors all logs: it has their checkpoints, once a minute while they grow by more than
+    /// our own audits, which would make it grow for ever.
     async fn note(&mut self, copy: &Copy<'_>) -> Result<(), EvidenceError> {
-        let is_fresh = self.noted.get(&copy.log.origin).is_some_and(|at| at.elapsed() < NOTE_EVERY);
-        if copy.log.kind == "system" || is_fresh {
+        if copy.log.kind == "system" {
             return Ok(());
+        }
+        if let Some(noted) = self.noted.get_mut(&copy.log.origin) {
+            noted.has_news = noted.has_news || copy.has_news().await?;
+            if !noted.has_news || noted.at.elapsed() < NOTE_EVERY {
+                return Ok(());
+            }
         }
         let detail =
             [("origin", json!(copy.log.origin)), ("root", json!(hex::encode(&copy.log.root))), ("size", json!(copy.log.size))];
         let detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         copy.archive.store.insert_event(LogScope::System, "checkpoint.noted", detail).await?;
-        self.noted.insert(copy.log.origin.clone(), Instant::now());
+        self.noted.insert(copy.log.origin.clone(), Noted { at: Instant::now(), has_news: false });
         Ok(())
     }
 }
@@ -97,7 +109,8 @@ pub async fn copy_again(archive: &Archive) -> Result<(), EvidenceError> {
     Ok(())
 }
 
-/// Looks whether the copy of each log has all its files, and copies those whole that lack one; returns how many did.
+/// Looks whether the copy of each log has all its files and the newest published checkpoint, and copies those whole that do not;
+/// returns how many did not.
 pub async fn mend(archive: &Archive) -> Result<usize, EvidenceError> {
     let mut mended = 0;
     for log in archive.store.list_signed().await? {
@@ -108,7 +121,7 @@ pub async fn mend(archive: &Archive) -> Result<usize, EvidenceError> {
         let is_it = |now: &Unpublished| (now.log_no, now.generation) == (log.log_no, log.generation);
         let Some(now) = archive.store.list_signed().await?.into_iter().find(is_it) else { continue };
         if lacks_files(archive, &now).await? {
-            let remedy = "find out who takes files away from `evidence.outside`: a restored database needs every one of them";
+            let remedy = "find out who takes files away from `evidence.outside`, or puts older ones there: a restored database needs them as they were published";
             tracing::error!(origin = now.origin, remedy, "the copy outside of a log was not whole, and is written again");
             copy_whole(archive, now).await?;
             mended += 1;
@@ -120,7 +133,8 @@ pub async fn mend(archive: &Archive) -> Result<usize, EvidenceError> {
 async fn lacks_files(archive: &Archive, log: &Unpublished) -> Result<bool, EvidenceError> {
     let there = archive.outside.list_files(&log.origin).await?;
     let names = changed_tiles(0, u64_of(log.published)).map(|tile| tile.to_string());
-    Ok(names.chain((log.published > 0).then(|| "checkpoint".to_owned())).any(|name| !there.contains(&name)))
+    let lacks_one = names.chain((log.published > 0).then(|| "checkpoint".to_owned())).any(|name| !there.contains(&name));
+    Ok(lacks_one || archive.is_outside_older(&log.origin, log.published).await?)
 }
 
 async fn copy_whole(archive: &Archive, log: Unpublished) -> Result<(), EvidenceError> {
@@ -152,7 +166,13 @@ impl<'a> Copy<'a> {
         self.copy_checkpoint().await?;
         failpoint::reach("checkpoint_published").await;
         self.archive.store.insert_publication(self.log.log_no, self.log.generation, self.log.size).await?;
+        self.put_newest().await?;
         self.remove_partial_tiles().await
+    }
+
+    async fn has_news(&self) -> Result<bool, EvidenceError> {
+        let (log_no, generation) = (self.log.log_no, self.log.generation);
+        Ok(self.archive.store.has_news(log_no, generation, i64_of(self.from), self.log.size).await?)
     }
 
     /// Nothing is published that the log's key in force did not sign: the row may have been written by another hand.
@@ -204,14 +224,34 @@ impl<'a> Copy<'a> {
         self.put_all(files).await
     }
 
-    /// The older of two sequencers may come to this point late: it never puts an older checkpoint over a newer one.
+    /// The older of two sequencers may come to this point late: where a newer checkpoint lies, it leaves it there.
     async fn copy_checkpoint(&self) -> Result<(), EvidenceError> {
-        let name = format!("{}/checkpoint", self.log.origin);
         let there = self.archive.outside_of(&self.known, &self.log.origin, self.log.generation).await?;
+        failpoint::reach("checkpoint_compared").await;
         if there.is_some_and(|Outer { checkpoint, .. }| checkpoint.size >= self.size) {
             return Ok(());
         }
-        Ok(self.archive.outside.put(&name, self.log.note.clone().into_bytes()).await?)
+        self.put_checkpoint(&self.log.note).await
+    }
+
+    /// Whoever stood still between its look and its put has put an older checkpoint over a newer one. So each looks again after
+    /// its last word: what lies outside is the newest that is published, whichever of two processes comes last.
+    async fn put_newest(&self) -> Result<(), EvidenceError> {
+        let origin = &self.log.origin;
+        while let Some(newest) = self.archive.store.find_published(origin).await? {
+            // Nor here is anything put that the log's key did not sign.
+            let opened = self.known.open(origin, self.log.generation, newest.note.as_bytes());
+            let is_ours = opened.is_some_and(|(checkpoint, _)| checkpoint.size == u64_of(newest.size));
+            if !is_ours || !self.archive.is_outside_older(origin, newest.size).await? {
+                break;
+            }
+            self.put_checkpoint(&newest.note).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_checkpoint(&self, note: &str) -> Result<(), EvidenceError> {
+        Ok(self.archive.outside.put(&format!("{}/checkpoint", self.log.origin), note.as_bytes().to_vec()).await?)
     }
 
     /// Partial tiles have served once the full one is there, and a checkpoint that needs it.

@@ -3,6 +3,7 @@
 //! Whatever kills it, the events are in the inbox or in their places, never in between. It signs inside the
 //! transaction and publishes after the commit, so that a size that somebody has seen is never signed again.
 
+use super::delays::Delays;
 use super::publisher::Publisher;
 use super::tree::Tree;
 use super::{Archive, EvidenceError, high_water};
@@ -18,12 +19,6 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// An event that waits longer than this is an alarm.
-pub const LATE_SECONDS: f64 = 60.0;
-/// How often the alarm is raised while it lasts.
-const ALARM_EVERY: Duration = Duration::from_secs(60);
-/// How often it is looked whether there is one.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the high-water mark is compared and set.
 const MARK_EVERY: Duration = Duration::from_millis(500);
 /// A log that contradicts itself is tried again after so long; the others go on meanwhile.
@@ -37,10 +32,12 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Sequences and publishes while this process leads, until `stop`; then once more, so that nothing waits for long.
 pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
+    let mut delays = Delays::new(archive.store.clone());
+    // Before the first round, which may give all of them their places.
+    delays.look().await;
+    let watch = tokio::spawn(delays.run(stop.clone()));
     let mut sequencer = Sequencer::new(archive);
     while !stop.is_cancelled() {
-        // Before the round, which may give all of them their places.
-        sequencer.tell_delays().await;
         let pause = match sequencer.watched_round().await {
             Ok(took) if took >= sequencer.archive.batch => continue,
             Ok(_) => sequencer.archive.interval,
@@ -63,6 +60,13 @@ pub async fn run(archive: Arc<Archive>, stop: CancellationToken) {
     }
     if let Err(error) = sequencer.lead.resign(&sequencer.archive.store).await {
         tracing::warn!(error = with_causes(&error), "the sequencer's lead was not given up; it runs out by itself");
+    }
+    if let Err(error) = watch.await {
+        tracing::error!(
+            error = with_causes(&error),
+            remedy = "report this as a fault of Duly",
+            "nobody looked for delays any more"
+        );
     }
 }
 
@@ -116,8 +120,6 @@ struct Sequencer {
     publisher: Publisher,
     /// Rounds since something was published.
     unpublished: u32,
-    alarmed: Option<Instant>,
-    looked: Option<Instant>,
     marked: Option<Instant>,
 }
 
@@ -132,8 +134,6 @@ impl Sequencer {
             unchanged: None,
             publisher: Publisher::default(),
             unpublished: 0,
-            alarmed: None,
-            looked: None,
             marked: None,
         }
     }
@@ -240,35 +240,5 @@ impl Sequencer {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Says, once a minute while it lasts, that evidence is late: a state without its proof in time is an incident.
-    async fn tell_delays(&mut self) {
-        let is_quiet = self.alarmed.is_none_or(|at| at.elapsed() >= ALARM_EVERY);
-        if !is_quiet || self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        match self.record_delays().await {
-            Ok(true) => self.alarmed = Some(Instant::now()),
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(error = %error, remedy = error.remedy(), "whether events wait too long could not be told");
-            }
-        }
-    }
-
-    /// Whether events of any log wait too long; the leader writes it down, and nobody while a restore is open.
-    async fn record_delays(&mut self) -> Result<bool, EvidenceError> {
-        let store = self.archive.store.clone();
-        let late = store.list_late_logs(LATE_SECONDS).await?;
-        if late.is_empty() || store.open_restore().await?.is_some() || self.lead.epoch(&store).await?.is_none() {
-            return Ok(false);
-        }
-        for (scope, lag) in &late {
-            tracing::error!(log = ?scope, events = lag.events, seconds = lag.oldest_seconds, "events wait too long for their place in the log");
-            store.record_delay(*scope, lag).await?;
-        }
-        Ok(true)
     }
 }

@@ -78,6 +78,12 @@ impl Store {
         Ok(Some((left, by)))
     }
 
+    /// Whether an incident is closed now.
+    pub async fn is_closed(&self, incident: IncidentKey) -> Result<bool, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        is_closed(&mut connection, incident).await
+    }
+
     /// Signs that a closed incident is reopened: its plans go on as they stood. `None`: somebody else reopened it meanwhile.
     pub async fn reopen_incident(
         &self,
@@ -96,7 +102,7 @@ impl Store {
     }
 }
 
-/// Whether it is closed, under its lock: two may close it, or reopen it, at one moment.
+/// Whether it is closed; to close or reopen it, under its lock: two may do so at one moment.
 async fn is_closed(connection: &mut PgConnection, incident: IncidentKey) -> Result<bool, StoreError> {
     let row = sqlx::query!(
         r#"select closed_at is not null as "is_closed!" from incident where controller_id = $1 and incident_no = $2"#,

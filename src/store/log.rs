@@ -61,6 +61,8 @@ pub struct LogStanding {
     pub size: i64,
     /// Leaves under the newest one that is published.
     pub published: i64,
+    /// Published leaves up to the newest that is more than an audit of ours that found nothing.
+    pub news: i64,
     /// When the newest was signed.
     #[serde(with = "time::serde::rfc3339::option")]
     pub signed_at: Option<OffsetDateTime>,
@@ -149,10 +151,14 @@ impl Store {
     pub async fn list_logs(&self) -> Result<Vec<LogStanding>, StoreError> {
         let rows = sqlx::query_as!(
             LogStanding,
-            r#"select g.origin, l.log_id, l.kind, coalesce(c.size, 0) as "size!", coalesce(p.size, 0) as "published!", c.signed_at as "signed_at?"
+            r#"select g.origin, l.log_id, l.kind, coalesce(c.size, 0) as "size!", coalesce(p.size, 0) as "published!", coalesce(n.size, 0) as "news!", c.signed_at as "signed_at?"
                  from log_generation g join log l using (log_no)
                  left join lateral (select size, signed_at from checkpoint where log_no = g.log_no and generation = g.generation order by size desc limit 1) c on true
                  left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
+                 left join lateral (select s.first_seq + m.at as size from sequenced s
+                       cross join lateral (select max(o.at) as at from unnest(s.ords) with ordinality as o (ord, at) join event e on e.ord = o.ord
+                             where e.kind <> 'audit.passed' and s.first_seq + o.at <= p.size) m
+                      where s.log_no = g.log_no and s.generation = g.generation and m.at is not null order by s.first_seq desc limit 1) n on true
                 order by g.origin"#
         )
         .fetch_all(&self.pool)
@@ -258,6 +264,22 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.body).collect())
     }
 
+    /// Whether the places from `from` on, up to `end`, tell of more than audits of ours that found nothing.
+    pub async fn has_news(&self, log_no: i32, generation: i32, from: i64, end: i64) -> Result<bool, StoreError> {
+        let row = sqlx::query!(
+            r#"select exists (select from sequenced s cross join lateral unnest(s.ords) with ordinality as o (ord, at) join event e on e.ord = o.ord
+                where s.log_no = $1 and s.generation = $2 and s.first_seq > $3::bigint - 256 and s.first_seq < $4
+                  and s.first_seq + o.at > $3 and s.first_seq + o.at <= $4 and e.kind <> 'audit.passed') as "is!""#,
+            log_no,
+            generation,
+            from,
+            end
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.is)
+    }
+
     /// Bytes of the events in a generation that freeze a list or make a plan, up to its checkpoint.
     pub async fn list_frozen_and_prepared(&self, incident: IncidentKey, log: &Published) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = sqlx::query!(
@@ -287,15 +309,22 @@ impl Store {
         Ok(Lag { events: row.events, oldest_seconds: row.oldest_seconds })
     }
 
-    /// Logs whose oldest event has waited for its place for longer than this since there was somebody to give it one: before a
-    /// sequencer of this installation led for the first time nothing is late. How many wait, and for how long.
+    /// Logs of which something has waited longer than this: an event for its place, since there was somebody to give it one (before
+    /// a sequencer of this installation led for the first time nothing is late), or one in its place for the copy outside. How
+    /// many wait, and for how long.
     pub async fn list_late_logs(&self, seconds: f64) -> Result<Vec<(LogScope, Lag)>, StoreError> {
         let rows = sqlx::query!(
-            r#"select i.controller_id, i.incident_no, sum(cardinality(i.ords))::bigint as "events!",
-                      extract(epoch from duly_now() - greatest(min(i.since), min(led.since)))::float8 as "oldest_seconds!"
-                 from event_inbox i cross join (select min(opened_at) as since from log_generation) led
-                where led.since < duly_now() - $1::float8 * interval '1 second'
-                group by 1, 2 having min(i.since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
+            r#"select w.controller_id, w.incident_no, sum(w.events)::bigint as "events!",
+                      extract(epoch from duly_now() - min(w.since))::float8 as "oldest_seconds!"
+                 from (select i.controller_id, i.incident_no, cardinality(i.ords)::bigint as events, greatest(i.since, led.since) as since
+                         from event_inbox i cross join (select min(opened_at) as since from log_generation) led where led.since is not null
+                       union all
+                       select l.controller_id, l.incident_no, max(c.size) - coalesce(p.size, 0), min(c.signed_at)
+                         from log_generation g join log l using (log_no)
+                         left join lateral (select size from publication where log_no = g.log_no and generation = g.generation order by size desc limit 1) p on true
+                         join lateral (select size, signed_at from checkpoint where log_no = g.log_no and generation = g.generation and size > coalesce(p.size, 0)) c on true
+                        group by l.controller_id, l.incident_no, g.log_no, g.generation, p.size) as w (controller_id, incident_no, events, since)
+                group by 1, 2 having min(w.since) < duly_now() - $1::float8 * interval '1 second' order by 1, 2"#,
             seconds
         )
         .fetch_all(&self.pool)

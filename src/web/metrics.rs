@@ -192,6 +192,11 @@ async fn write_logs(page: &mut Page, store: &Store) -> Result<(), ReportError> {
         "Events under the newest published checkpoint.",
         logs.iter().map(|l| (of(&l.origin), float(l.published))),
     );
+    page.metric(
+        "duly_log_news",
+        "Those of them up to the newest that is more than an audit that found nothing: so far an anchor is due.",
+        logs.iter().map(|l| (of(&l.origin), float(l.news))),
+    );
     Ok(())
 }
 

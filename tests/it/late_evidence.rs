@@ -6,6 +6,7 @@ use crate::told::{check, sequence};
 use duly::report::pack::Audience;
 use duly_ledger::Event;
 use duly_ledger::verify::Verdict;
+use std::path::Path;
 
 const LATE: &str = "select code from alarm where code = 'evidence_late'";
 
@@ -55,4 +56,45 @@ async fn what_was_set_up_long_before_the_first_start_is_not_late() {
     assert_eq!(stage.words(LATE).await, Vec::<String>::new());
     assert_eq!(stage.count("select count(*) from event where kind = 'log.delayed'").await, 0);
     assert!(!process.log().contains("events wait too long"), "{}", process.log());
+}
+
+/// What is signed and never leaves is no evidence for anybody.
+#[tokio::test]
+async fn what_is_signed_and_cannot_be_published_for_a_minute_raises_the_alarm_too() {
+    let stage = Stage::new(Setup::default()).await;
+    let mut process = stage.start(&["scheduler"]);
+    stage.drain_the_logs().await;
+    let logs = Path::new(&stage.office.settings.evidence.outside).join("duly.test");
+    let aside = logs.with_extension("aside");
+    std::fs::rename(&logs, &aside).unwrap();
+    std::fs::write(&logs, "no folder").unwrap();
+    stage.hold().await;
+    eventually("it is signed, and not outside", async || {
+        stage.count("select count(*) from event_inbox").await == 0 && !stage.is_published().await
+    })
+    .await;
+    assert_eq!(stage.words(LATE).await, Vec::<String>::new(), "not before the minute is over");
+
+    stage.shift_clock(75).await;
+    eventually("the alarm is raised", async || stage.words(LATE).await == ["evidence_late"]).await;
+    let told = "select count(*) from event where kind = 'log.delayed' and incident_no is not null";
+    assert_eq!(stage.count(told).await, 1, "the log says so, once it can");
+    std::fs::remove_file(&logs).unwrap();
+    std::fs::rename(&aside, &logs).unwrap();
+    stage.drain_the_logs().await;
+    process.terminate().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_does_not_end_keeps_nobody_from_raising_the_alarm() {
+    let stage = Stage::new(Setup::default()).await;
+    let mut process = stage.start_at("tiles_published", &["scheduler"]);
+    process.reached().await;
+    stage.shift_clock(75).await;
+
+    eventually("the alarm is raised", async || stage.words(LATE).await == ["evidence_late"]).await;
+    assert!(!stage.is_published().await, "it still stands there");
+    process.release();
+    stage.drain_the_logs().await;
+    process.terminate().await;
 }

@@ -13,6 +13,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use reqwest::{Client, Url};
 use secrecy::ExposeSecret;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,7 @@ impl Anchors {
             service,
             late_after: Duration::from_secs(u64::from(anchors.late_after_minutes) * 60),
             pauses: Pauses::new(Duration::from_millis(anchors.retry_min_ms), Duration::from_millis(anchors.retry_max_ms)),
+            quiet: HashMap::new(),
         };
         Ok(Self { archive: archive.clone(), targets: services.into_iter().map(target).collect() })
     }

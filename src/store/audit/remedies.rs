@@ -120,10 +120,12 @@ pub const CODES: &[(&str, &str)] = &[
     ("guard_off", past!("a guard of the database is gone")),
     (
         "guard_differs",
-        past!("something else stands in a guard's place; `duly migrate` against an empty database shows what must stand there"),
+        past!(
+            "something else stands in a guard's place or was added to Duly's tables; `duly migrate` against an empty database shows what must stand there"
+        ),
     ),
     ("clock_differs", past!("the database's clock was exchanged, and no time that was written since can be relied on")),
-    ("rights_differ", past!("the application's role may change what it could only add to; have the right taken away again")),
+    ("rights_differ", past!("a role has other rights there than Duly's migrations gave it; have them put right")),
     (
         "intent_at_night",
         "a text message may have woken somebody: tell whoever answers for the plan, and look at its hours with `duly plan show`",

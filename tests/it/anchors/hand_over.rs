@@ -9,6 +9,8 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use duly::config::SmtpSecurity;
+use duly::evidence::anchor::Judges;
+use duly::evidence::self_audit::audit_all;
 use duly_ledger::{Checkpoint, Signer};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
@@ -17,6 +19,7 @@ use std::sync::{Arc, Mutex};
 
 const SECRET: &str = "a webhook's secret";
 const DAY_SECONDS: i32 = 86_400;
+const AUDITS: &str = "select kind from event where kind like 'audit.%' order by ord";
 
 fn words(handed: &[(i64, String, String)]) -> Vec<&str> {
     handed.iter().map(|(_, _, occasion)| occasion.as_str()).collect()
@@ -54,6 +57,62 @@ async fn a_folder_gets_a_checkpoint_at_freeze_daily_while_the_log_grows_and_at_c
         let vkey = Signer::new(&ground.log().await.origin, ground.settings.log_key().unwrap().bytes()).unwrap().vkey().clone();
         assert_eq!(Checkpoint::open(&note, &[vkey]).unwrap().size, size.unsigned_abs());
     }
+}
+
+/// What the hourly audit writes where it finds nothing.
+async fn audit(ground: &Ground) {
+    audit_all(&ground.stage.office.store, &Judges::open(&ground.settings).unwrap(), None).await.unwrap();
+    ground.publish().await;
+}
+
+#[tokio::test]
+async fn what_grows_by_our_own_audits_alone_is_given_to_nobody_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ground = Ground::new().await;
+    ground.recipient().folder = folder.path().to_str().unwrap().to_owned();
+    let mut anchors = ground.anchors();
+    anchors.round().await.unwrap();
+    let before = ground.log().await.size;
+    audit(&ground).await;
+    audit(&ground).await;
+    assert_eq!(ground.stage.words(AUDITS).await, ["audit.passed", "audit.passed"]);
+    assert_eq!(ground.log().await.size, before + 2);
+
+    ground.stage.shift_clock(3 * DAY_SECONDS).await;
+    anchors.round().await.unwrap();
+    anchors.round().await.unwrap();
+    assert_eq!(words(&ground.handed().await), ["freeze"]);
+    let news = ground.stage.office.store.list_logs().await.unwrap().into_iter().find(|log| log.kind == "incident").unwrap();
+    assert_eq!((news.published, news.news), (before + 2, before), "the metrics say so");
+
+    ground.grow("log.marked").await;
+    anchors.round().await.unwrap();
+    anchors.round().await.unwrap();
+    let handed = ground.handed().await;
+    assert_eq!((words(&handed), handed[1].0), (vec!["freeze", "daily"], before + 3), "and with what is news goes all of it");
+}
+
+#[tokio::test]
+async fn the_log_of_a_closed_incident_in_which_nothing_is_found_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ground = Ground::new().await;
+    ground.recipient().folder = folder.path().to_str().unwrap().to_owned();
+    let mut anchors = ground.anchors();
+    ground.close().await;
+    anchors.round().await.unwrap();
+    let closed = ground.log().await.size;
+    audit(&ground).await;
+    audit(&ground).await;
+    ground.stage.shift_clock(3 * DAY_SECONDS).await;
+    anchors.round().await.unwrap();
+
+    assert_eq!((words(&ground.handed().await), ground.log().await.size), (vec!["close"], closed));
+    assert_eq!(ground.stage.words(AUDITS).await, [""; 0]);
+    // The clock that was moved is found, closed or not, and whoever holds checkpoints gets that.
+    audit(&ground).await;
+    anchors.round().await.unwrap();
+    assert_eq!(ground.stage.words(AUDITS).await, ["audit.failed"]);
+    assert_eq!(words(&ground.handed().await), ["close", "daily"]);
 }
 
 type Calls = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;

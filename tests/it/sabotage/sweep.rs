@@ -1,6 +1,6 @@
 //! Every table, one after the other: an owner deletes a row of it, and the audit says so, or the table is named here.
 
-use super::{audit, change, finished_run};
+use super::{audit, but_for_what_was_opened, change, finished_run};
 use crate::support::Stage;
 use duly::evidence::anchor::Judges;
 use duly::provider::read_request;
@@ -42,7 +42,7 @@ pub(super) async fn is_found(stage: &Stage) -> bool {
     let Ok(found) = store.audit(incident).await else { return true };
     let judges = Judges::open(&stage.office.settings).unwrap();
     let read: ReadRequest<'_> = &|_, frozen| read_request(frozen);
-    !found.is_empty()
+    !but_for_what_was_opened(found).is_empty()
         || judges.audit(store, incident).await.map_or(true, |found| !found.is_empty())
         || store.audit_sealed(incident, &stage.office.master, read).await.map_or(true, |sealed| !sealed.findings.is_empty())
 }
@@ -76,7 +76,7 @@ pub(super) async fn laid_open() -> Stage {
                   where relnamespace = 'public'::regnamespace and attidentity <> ''
         loop execute format('alter table %s alter column %I drop identity', c.t, c.attname); end loop; end $$";
     change(&stage, constraints).await;
-    assert_eq!(audit(&stage).await, []);
+    assert_eq!(but_for_what_was_opened(audit(&stage).await), []);
     stage
 }
 

@@ -224,7 +224,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4096))]
 
         #[test]
-        fn a_changed_byte_is_read_alike(line in 0usize..27, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        fn a_changed_byte_is_read_alike(line in 0..GOLDEN.lines().count(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
             let mut bytes = GOLDEN.lines().nth(line).unwrap_or_default().as_bytes().to_vec();
             let at = at.index(bytes.len());
             bytes[at] = byte;
@@ -232,7 +232,7 @@ mod tests {
         }
 
         #[test]
-        fn an_exchanged_part_is_read_alike(line in 0usize..27, from in "(\"attempt\":1|\"v\":1|null|\"n\":[0-9]|T08|11-24|\"to\")", to in "(\"attempt\":(01|-1|-0|1e1|9007199254740991|9007199254740992)|\"v\":[12]|null|\"n\":[0-9]|T24|02-29|\"a\"|\\{\\}|\\[\\])") {
+        fn an_exchanged_part_is_read_alike(line in 0..GOLDEN.lines().count(), from in "(\"attempt\":1|\"v\":1|null|\"n\":[0-9]|T08|11-24|\"to\")", to in "(\"attempt\":(01|-1|-0|1e1|9007199254740991|9007199254740992)|\"v\":[12]|null|\"n\":[0-9]|T24|02-29|\"a\"|\\{\\}|\\[\\])") {
             let text = GOLDEN.lines().nth(line).unwrap_or_default();
             agree(text.replacen(&from, &to, 1).as_bytes());
         }

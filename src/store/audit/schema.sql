@@ -141,9 +141,8 @@ table controller_list_key
     constraint controller_list_key_pkey PRIMARY KEY (controller_id, key_no)
     constraint controller_list_key_public_key_check CHECK ((octet_length(public_key) = 32))
     constraint controller_list_key_user_id_fkey FOREIGN KEY (user_id) REFERENCES app_user(user_id)
-    constraint list_key_is_told TRIGGER DEFERRABLE INITIALLY DEFERRED
-    CREATE CONSTRAINT TRIGGER list_key_is_told AFTER INSERT ON public.controller_list_key DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION list_key_is_told()
     trigger check_list_key BEFORE INSERT ON public.controller_list_key FOR EACH ROW EXECUTE FUNCTION check_list_key()
+    trigger list_key_is_told AFTER INSERT ON public.controller_list_key DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION list_key_is_told()
     grant select to duly_app
     grant insert (controller_id, key_no, public_key, user_id, command_id) to duly_app
 
@@ -157,14 +156,13 @@ table erasure
     copy_jobs uuid[] not null
     command_id uuid not null
     erased_at timestamp with time zone not null default duly_now()
-    constraint check_erasure TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint erasure_check CHECK ((cardinality(copy_lists) = cardinality(copy_identities)))
     constraint erasure_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
     constraint erasure_controller_id_incident_no_person_id_fkey FOREIGN KEY (controller_id, incident_no, person_id) REFERENCES person(controller_id, incident_no, person_id)
     constraint erasure_pkey PRIMARY KEY (controller_id, incident_no, person_id)
     constraint erasure_tombstone_check CHECK ((octet_length(tombstone) = 32))
     constraint erasure_tombstone_controller_id_incident_no_key UNIQUE (tombstone, controller_id, incident_no)
-    CREATE CONSTRAINT TRIGGER check_erasure AFTER INSERT ON public.erasure DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_erasure()
+    trigger check_erasure AFTER INSERT ON public.erasure DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_erasure()
     grant select to duly_app
     grant insert (controller_id, incident_no, person_id, tombstone, copy_lists, copy_identities, copy_jobs, command_id) to duly_app
 
@@ -201,20 +199,16 @@ table event
     constraint event_check4 CHECK (((plan_from IS NULL) = (plan_to IS NULL)))
     constraint event_controller_id_incident_no_person_id_n_key UNIQUE (controller_id, incident_no, person_id, n)
     constraint event_pkey PRIMARY KEY (ord)
-    constraint kinds_are_words CHECK (
-CASE
-    WHEN (kind = ANY (ARRAY['message.intent'::text, 'message.accepted'::text, 'receipt'::text])) THEN true
-    ELSE (kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text)
-END)
-    constraint look_again TRIGGER DEFERRABLE INITIALLY DEFERRED
+    constraint kinds_are_words CHECK ( CASE WHEN (kind = ANY (ARRAY['message.intent'::text, 'message.accepted'::text, 'receipt'::text])) THEN true ELSE (kind ~ '^[a-z_]+(\.[a-z_]+)*$'::text) END)
     UNIQUE index event_command ON public.event USING btree (command_use(kind, incident_no, body)) WHERE (command_use(kind, incident_no, body) IS NOT NULL)
     index event_key_changed ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'log.key_changed'::text)
     index event_unknown ON public.event USING btree (controller_id, incident_no) WHERE (kind = 'message.unknown'::text)
-    CREATE CONSTRAINT TRIGGER look_again AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['log.key_changed'::text, 'notice.reopened'::text])) OR (new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION look_again()
     trigger apply_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION apply_events()
     trigger check_auditor AFTER INSERT ON public.event FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['audit.passed'::text, 'audit.failed'::text])) AND (new.restored_id IS NULL))) EXECUTE FUNCTION check_auditor()
     trigger check_events AFTER INSERT ON public.event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_events()
+    trigger look_again AFTER INSERT ON public.event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = ANY (ARRAY['log.key_changed'::text, 'notice.reopened'::text])) OR (new.notice_to = ANY (ARRAY['exempt'::text, 'withdrawn'::text])) OR (new.message_to = 'ready'::text))) EXECUTE FUNCTION look_again()
     grant select to duly_app
+    grant insert (controller_id, incident_no, kind, body, leaf) to duly_audit
     grant insert (controller_id, incident_no, person_id, n, kind, message_id, message_from, message_to, notice_phase, notice_from, notice_to, plan_no, plan_from, plan_to, alerted, attempt, due_in_ms, lease_in_ms, body, leaf, restored_id) to duly_app
 
 table event_inbox
@@ -226,6 +220,8 @@ table event_inbox
     constraint event_inbox_check CHECK ((((cardinality(ords) >= 1) AND (cardinality(ords) <= 256)) AND (ords[1] = first_ord) AND ((ords[cardinality(ords)] / 256) = (first_ord / 256))))
     constraint event_inbox_pkey PRIMARY KEY (first_ord)
     grant select to duly_app
+
+sequence event_ord_seq
 
 table hand_over
     log_id uuid not null
@@ -257,7 +253,6 @@ table hold
     constraint hold_check CHECK ((((lifted_at IS NULL) = (lifted_by IS NULL)) AND ((lifted_at IS NULL) = (lifted_command_id IS NULL))))
     constraint hold_command_id_fkey FOREIGN KEY (command_id) REFERENCES signed_command(command_id)
     constraint hold_command_id_key UNIQUE (command_id)
-    constraint hold_has_event TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint hold_lifted_by_fkey FOREIGN KEY (lifted_by) REFERENCES app_user(user_id)
     constraint hold_lifted_command_id_fkey FOREIGN KEY (lifted_command_id) REFERENCES signed_command(command_id)
     constraint hold_lifted_command_id_key UNIQUE (lifted_command_id)
@@ -265,8 +260,8 @@ table hold
     constraint hold_reason_check CHECK ((reason <> ''::text))
     constraint hold_set_by_fkey FOREIGN KEY (set_by) REFERENCES app_user(user_id)
     index hold_open ON public.hold USING btree (controller_id, incident_no) WHERE (lifted_at IS NULL)
-    CREATE CONSTRAINT TRIGGER hold_has_event AFTER INSERT OR UPDATE ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold_has_event()
     trigger check_hold BEFORE INSERT OR UPDATE ON public.hold FOR EACH ROW EXECUTE FUNCTION check_hold()
+    trigger hold_has_event AFTER INSERT OR UPDATE ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold_has_event()
     grant select to duly_app
     grant insert (hold_id, controller_id, incident_no, person_id, reason, set_by, command_id) to duly_app
     grant update (lifted_by, lifted_command_id, lifted_at) to duly_app
@@ -289,16 +284,18 @@ table incident
     constraint incident_approvals_required_check CHECK (((approvals_required >= 1) AND (approvals_required <= 2)))
     constraint incident_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
     constraint incident_controller_id_slug_key UNIQUE (controller_id, slug)
-    constraint incident_has_event TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint incident_incident_id_key UNIQUE (incident_id)
     constraint incident_incident_no_key UNIQUE (incident_no)
     constraint incident_intake_public_key_check CHECK ((octet_length(intake_public_key) = 32))
     constraint incident_pkey PRIMARY KEY (controller_id, incident_no)
     constraint incident_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
-    CREATE CONSTRAINT TRIGGER incident_has_event AFTER INSERT ON public.incident DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION incident_has_event()
+    trigger incident_has_event AFTER INSERT ON public.incident DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION incident_has_event()
     grant select to duly_app
+    grant select to duly_audit
     grant insert (controller_id, incident_id, slug, profile, texts, wrapped_key, intake_public_key, intake_secret_key, approvals_required) to duly_app
     grant update (hold_version, locked_by) to duly_app
+
+sequence incident_incident_no_seq
 
 table installation
     installation_id uuid not null default gen_random_uuid()
@@ -307,6 +304,7 @@ table installation
     constraint installation_only_one_key UNIQUE (only_one)
     constraint installation_pkey PRIMARY KEY (installation_id)
     grant select to duly_app
+    grant select to duly_audit
 
 table lane_batch
     lane text not null
@@ -419,12 +417,7 @@ table log
     controller_id uuid
     incident_no bigint
     log_id uuid not null
-    constraint log_check CHECK ((kind =
-CASE
-    WHEN (incident_no IS NOT NULL) THEN 'incident'::text
-    WHEN (controller_id IS NOT NULL) THEN 'controller'::text
-    ELSE 'system'::text
-END))
+    constraint log_check CHECK ((kind = CASE WHEN (incident_no IS NOT NULL) THEN 'incident'::text WHEN (controller_id IS NOT NULL) THEN 'controller'::text ELSE 'system'::text END))
     constraint log_controller_id_fkey FOREIGN KEY (controller_id) REFERENCES controller(controller_id)
     constraint log_controller_id_incident_no_key UNIQUE NULLS NOT DISTINCT (controller_id, incident_no)
     constraint log_incident_no_fkey FOREIGN KEY (incident_no) REFERENCES incident(incident_no)
@@ -439,13 +432,14 @@ table log_generation
     generation integer not null
     origin text not null
     opened_at timestamp with time zone not null default duly_now()
-    constraint generation_is_opened TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint log_generation_generation_check CHECK ((generation > 0))
     constraint log_generation_log_no_fkey FOREIGN KEY (log_no) REFERENCES log(log_no)
     constraint log_generation_origin_key UNIQUE (origin)
     constraint log_generation_pkey PRIMARY KEY (log_no, generation)
-    CREATE CONSTRAINT TRIGGER generation_is_opened AFTER INSERT ON public.log_generation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION generation_is_opened()
+    trigger generation_is_opened AFTER INSERT ON public.log_generation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION generation_is_opened()
     grant insert, select to duly_app
+
+sequence log_log_no_seq
 
 table log_tile
     log_no integer not null
@@ -508,7 +502,6 @@ table message
     constraint message_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'letter'::text, 'email'::text])))
     constraint message_check CHECK ((counted_from <= attempt))
     constraint message_controller_id_incident_no_person_id_phase_channel_r_key UNIQUE (controller_id, incident_no, person_id, phase, channel, reason, ordinal)
-    constraint message_has_cause TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint message_ordinal_check CHECK ((ordinal > 0))
     constraint message_pkey PRIMARY KEY (controller_id, incident_no, message_id)
     constraint message_postage_class_check CHECK ((postage_class = ANY (ARRAY['first'::text, 'second'::text])))
@@ -522,8 +515,8 @@ table message
     index message_open ON public.message USING btree (incident_no, due_at) WHERE ((state <> 'ready'::text) AND (due_at IS NOT NULL))
     index message_tried ON public.message USING btree (incident_no, plan_no) WHERE ((state = 'ready'::text) AND (attempt > counted_from))
     index message_waiting ON public.message USING btree (incident_no, plan_no, channel, due_at) WHERE (state = 'ready'::text)
-    CREATE CONSTRAINT TRIGGER message_has_cause AFTER INSERT ON public.message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.reason <> 'first'::text)) EXECUTE FUNCTION message_has_cause()
     trigger lane_stays BEFORE UPDATE OF lane ON public.message FOR EACH ROW WHEN (((old.lane IS NOT NULL) AND (new.lane IS DISTINCT FROM old.lane))) EXECUTE FUNCTION lane_stays()
+    trigger message_has_cause AFTER INSERT ON public.message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.reason <> 'first'::text)) EXECUTE FUNCTION message_has_cause()
     trigger no_message_after_decision AFTER INSERT ON public.message REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION no_message_after_decision()
     trigger plan_is_new AFTER INSERT ON public.message REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION plan_is_new()
     grant select to duly_app
@@ -639,6 +632,7 @@ view place
     generation integer
     seq bigint
     ord bigint
+    defined as SELECT s.log_no, s.generation, ((s.first_seq + o.at) - 1) AS seq, o.ord FROM (sequenced s CROSS JOIN LATERAL unnest(s.ords) WITH ORDINALITY o(ord, at)); with security_invoker=true
     grant select to duly_app
 
 table plan
@@ -832,6 +826,12 @@ table restored_call
     grant insert (controller_id, incident_no, message_id, reference) to duly_app
     grant update (reference, at) to duly_app
 
+role duly_app
+
+role duly_audit
+
+role duly_receipts
+
 table row_decision
     controller_id uuid not null
     incident_no bigint not null
@@ -851,10 +851,14 @@ table row_decision
     constraint row_decision_controller_id_incident_no_new_list_no_new_ide_fkey FOREIGN KEY (controller_id, incident_no, new_list_no, new_identity) REFERENCES source_row(controller_id, incident_no, list_no, identity)
     constraint row_decision_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES app_user(user_id)
     constraint row_decision_fate_check CHECK ((fate = ANY (ARRAY['superseded'::text, 'discarded'::text])))
-    constraint row_decision_has_event TRIGGER DEFERRABLE INITIALLY DEFERRED
     constraint row_decision_pkey PRIMARY KEY (controller_id, incident_no, list_no, identity)
-    CREATE CONSTRAINT TRIGGER row_decision_has_event AFTER INSERT ON public.row_decision DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION row_decision_has_event()
+    trigger row_decision_has_event AFTER INSERT ON public.row_decision DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION row_decision_has_event()
     grant insert, select to duly_app
+
+schema public
+    grant usage to duly_app
+    grant usage to duly_audit
+    grant usage to duly_receipts
 
 table sequenced
     log_no integer not null
@@ -930,7 +934,7 @@ table withdrawn_content
     constraint withdrawn_content_pkey PRIMARY KEY (controller_id, incident_no, plan_no, person_id, channel)
     grant select to duly_app
 
-function apply_events() returns trigger security definer set search_path=public, pg_temp
+function apply_events() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 declare n record; told event; moved bigint;
 begin
@@ -1043,7 +1047,7 @@ begin
     return null;
 end 
 
-function begin_deadlines(told event) returns void set search_path=public, pg_temp
+function begin_deadlines(told event) returns void language plpgsql set search_path=public, pg_temp
 
 begin
     update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
@@ -1052,7 +1056,7 @@ begin
        and m.controller_id = q.controller_id and m.incident_no = q.incident_no and m.plan_no = q.plan_no and m.state = 'ready';
 end 
 
-function check_approval() returns trigger set search_path=public, pg_temp
+function check_approval() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     perform from plan q
@@ -1068,7 +1072,7 @@ begin
     return new;
 end 
 
-function check_auditor() returns trigger set search_path=public, pg_temp
+function check_auditor() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     if pg_has_role(current_user, 'duly_app', 'member') and not pg_has_role(current_user, 'pg_database_owner', 'member') then
@@ -1077,7 +1081,7 @@ begin
     return null;
 end 
 
-function check_command() returns trigger security definer set search_path=public, pg_temp
+function check_command() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 declare words jsonb := convert_from(new.statement, 'UTF8')::jsonb;
 begin
@@ -1090,7 +1094,7 @@ begin
     return new;
 end 
 
-function check_decided(told event) returns void set search_path=public, pg_temp
+function check_decided(told event) returns void language plpgsql set search_path=public, pg_temp
 
 declare
     d jsonb := convert_from(told.body, 'UTF8')::jsonb -> 'd';
@@ -1125,7 +1129,7 @@ begin
     end if;
 end 
 
-function check_erasure() returns trigger security definer set search_path=public, pg_temp
+function check_erasure() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if exists (select from person_key k
@@ -1135,7 +1139,7 @@ begin
     return null;
 end 
 
-function check_events() returns trigger security definer set search_path=public, pg_temp
+function check_events() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 declare n record;
 begin
@@ -1231,7 +1235,7 @@ begin
     return null;
 end 
 
-function check_forgotten() returns trigger security definer set search_path=public, pg_temp
+function check_forgotten() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if not coalesce(case old.result
@@ -1250,7 +1254,7 @@ begin
     return old;
 end 
 
-function check_hold() returns trigger set search_path=public, pg_temp
+function check_hold() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 declare is_good boolean;
 begin
@@ -1269,7 +1273,7 @@ begin
     return new;
 end 
 
-function check_lead() returns trigger security definer set search_path=public, pg_temp
+function check_lead() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if not coalesce(new.expires_at <= duly_now() + interval '1 minute', false) then
@@ -1281,7 +1285,7 @@ begin
     return new;
 end 
 
-function check_list_key() returns trigger security definer set search_path=public, pg_temp
+function check_list_key() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if new.key_no <> coalesce((select max(k.key_no) from controller_list_key k where k.controller_id = new.controller_id), 0) + 1 then
@@ -1298,7 +1302,7 @@ begin
     return new;
 end 
 
-function check_log() returns trigger security definer set search_path=public, pg_temp
+function check_log() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if new.log_id is distinct from (case
@@ -1309,7 +1313,7 @@ begin
     return new;
 end 
 
-function check_pause() returns trigger security definer set search_path=public, pg_temp
+function check_pause() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if not coalesce(new.until <= duly_now() + interval '25 hours', false) then
@@ -1318,7 +1322,7 @@ begin
     return new;
 end 
 
-function check_pulse() returns trigger security definer set search_path=public, pg_temp
+function check_pulse() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if new.beat <= old.beat or new.beat > old.beat + 100000000 then
@@ -1327,7 +1331,7 @@ begin
     return new;
 end 
 
-function check_reconciled() returns trigger set search_path=public, pg_temp
+function check_reconciled() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     if old.reconciled_at is not null or (new.reconciled_at is not null and not exists (select from signed_command s
@@ -1338,7 +1342,7 @@ begin
     return new;
 end 
 
-function check_restored(brought bigint, moving bigint, by_restore uuid) returns void set search_path=public, pg_temp
+function check_restored(brought bigint, moving bigint, by_restore uuid) returns void language plpgsql stable set search_path=public, pg_temp for public
 
 begin
     if brought > 0 and not exists (select from restored r where r.restored_id = by_restore and r.reconciled_at is null) then
@@ -1349,7 +1353,7 @@ begin
     end if;
 end 
 
-function check_review() returns trigger set search_path=public, pg_temp
+function check_review() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     perform from app_user u
@@ -1363,7 +1367,7 @@ begin
     return new;
 end 
 
-function check_user() returns trigger set search_path=public, pg_temp
+function check_user() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     if tg_op = 'UPDATE' then
@@ -1389,13 +1393,13 @@ begin
     return new;
 end 
 
-function command_use(kind text, incident_no bigint, body bytea) returns text
+function command_use(kind text, incident_no bigint, body bytea) returns text language sql immutable for public
 
     select case when kind like 'receipt%' or (kind like 'message.%' and kind <> 'message.decided') then null
                 else public.command_words(kind, incident_no, body) end
 
 
-function command_words(kind text, incident_no bigint, body bytea) returns text
+function command_words(kind text, incident_no bigint, body bytea) returns text language plpgsql immutable for public
 
 declare words text := convert_from(body, 'UTF8'); d jsonb;
 begin
@@ -1404,7 +1408,7 @@ begin
     return (d ->> 'command') || ' ' || kind || coalesce(' ' || incident_no, '') || coalesce(' ' || (d ->> 'list') || '/' || (d ->> 'row'), '');
 end 
 
-function decided_is_decided(told event) returns void set search_path=public, pg_temp
+function decided_is_decided(told event) returns void language plpgsql set search_path=public, pg_temp
 
 begin
     if exists (select from notice o join message m on m.controller_id = o.controller_id and m.incident_no = o.incident_no
@@ -1415,7 +1419,7 @@ begin
     end if;
 end 
 
-function destroy_key(told event) returns void set search_path=public, pg_temp
+function destroy_key(told event) returns void language plpgsql set search_path=public, pg_temp
 
 declare e erasure; nothing bytea := '';
 begin
@@ -1453,7 +1457,7 @@ begin
     update rejected_job j set sealed = nothing where j.rejected_id = any (e.copy_jobs);
 end 
 
-function duly_analyze(only_grown boolean) returns void security definer set search_path=public, pg_temp
+function duly_analyze(only_grown boolean) returns void language plpgsql security definer set search_path=public, pg_temp for duly_app
 
 declare grown text;
 begin
@@ -1464,10 +1468,10 @@ begin
     loop execute format('analyze public.%I', grown); end loop;
 end 
 
-function duly_now() returns timestamp with time zone
+function duly_now() returns timestamp with time zone language sql for public
  select clock_timestamp() 
 
-function event_says(body bytea, size integer, words text) returns boolean
+function event_says(body bytea, size integer, words text) returns boolean language sql immutable for public
 
     select body >= '\x7b2264223a7b'::bytea and body < '\x7b2264223a7c'::bytea
        and substring(body from octet_length(body) - 7 for 8) = '\x222c2276223a317d'::bytea
@@ -1476,13 +1480,13 @@ function event_says(body bytea, size integer, words text) returns boolean
        and substring(body from octet_length(body) - size - 136 for 8) = '\x7d2c226964223a22'::bytea
 
 
-function event_words(kind text, n bigint, person_id uuid, prev bytea) returns text
+function event_words(kind text, n bigint, person_id uuid, prev bytea) returns text language sql immutable for public
 
     select kind || '","n":' || n::text || ',"p":"' || encode(uuid_send(person_id), 'hex') || '","prev":'
         || coalesce('"' || encode(prev, 'hex') || '"', 'null')
 
 
-function generation_is_opened() returns trigger security definer set search_path=public, pg_temp
+function generation_is_opened() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     perform from log l join sequenced s on s.log_no = l.log_no and s.generation = new.generation and s.first_seq = 0
@@ -1496,7 +1500,7 @@ begin
     return null;
 end 
 
-function give_time_again(told event) returns void set search_path=public, pg_temp
+function give_time_again(told event) returns void language plpgsql set search_path=public, pg_temp
 
 begin
     update message m set expires_at = greatest(m.expires_at, duly_now() + q.message_deadline_ms * interval '1 millisecond')
@@ -1506,7 +1510,7 @@ begin
        and q.controller_id = m.controller_id and q.incident_no = m.incident_no and q.plan_no = m.plan_no;
 end 
 
-function hold_has_event() returns trigger security definer set search_path=public, pg_temp
+function hold_has_event() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 declare
     told text := case tg_op when 'INSERT' then 'hold.set' else 'hold.lifted' end;
@@ -1520,7 +1524,7 @@ begin
     return null;
 end 
 
-function incident_has_event() returns trigger security definer set search_path=public, pg_temp
+function incident_has_event() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     perform from event e cross join lateral (select convert_from(e.body, 'UTF8')::jsonb -> 'd' as d) b
@@ -1530,13 +1534,13 @@ begin
     return null;
 end 
 
-function is_signed(command uuid, by_user uuid, words jsonb) returns boolean set search_path=public, pg_temp
+function is_signed(command uuid, by_user uuid, words jsonb) returns boolean language sql stable set search_path=public, pg_temp for public
 
     select exists (select from signed_command s join app_user u on u.user_id = s.user_id and u.revoked_at is null
       where s.command_id = command and s.user_id = by_user and signed_words(s.statement) = words)
 
 
-function is_told(d row_decision) returns boolean set search_path=public, pg_temp
+function is_told(d row_decision) returns boolean language sql stable set search_path=public, pg_temp for public
 
     select exists (select from event e join signed_command s on s.command_id = d.command_id and s.user_id = d.decided_by
         cross join lateral (select convert_from(e.body, 'UTF8')::jsonb -> 'd' as d, signed_words(s.statement) as words) w
@@ -1549,7 +1553,7 @@ function is_told(d row_decision) returns boolean set search_path=public, pg_temp
                    and l.list_no = d.new_list_no and l.source = 'corrections' and encode(l.file_hash, 'hex') = w.words ->> 'file') end)
 
 
-function key_change_is_placed(told event) returns void set search_path=public, pg_temp
+function key_change_is_placed(told event) returns void language plpgsql set search_path=public, pg_temp
 
 begin
     perform from sequenced s
@@ -1558,13 +1562,13 @@ begin
     if not found then raise exception 'a log''s key is changed at the place that both keys signed' using errcode = 'DU036'; end if;
 end 
 
-function lane_stays() returns trigger set search_path=public, pg_temp
+function lane_stays() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     raise exception 'a message stays on the lane that it was given' using errcode = 'DU041';
 end 
 
-function list_key_is_told() returns trigger security definer set search_path=public, pg_temp
+function list_key_is_told() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     perform from event e
@@ -1575,7 +1579,7 @@ begin
     return null;
 end 
 
-function look_again() returns trigger security definer set search_path=public, pg_temp
+function look_again() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if new.kind = 'log.key_changed' and new.restored_id is null then perform key_change_is_placed(new); end if;
@@ -1584,7 +1588,7 @@ begin
     return null;
 end 
 
-function message_has_cause() returns trigger security definer set search_path=public, pg_temp
+function message_has_cause() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if new.reason <> 'escalation' or new.ordinal <> 1 or not exists (select from event e
@@ -1597,7 +1601,7 @@ begin
     return null;
 end 
 
-function night_ends(zone text, night_from time without time zone, night_until time without time zone) returns timestamp with time zone set search_path=public, pg_temp
+function night_ends(zone text, night_from time without time zone, night_until time without time zone) returns timestamp with time zone language sql set search_path=public, pg_temp for public
 
     select case when case when night_from > night_until then l.at::time >= night_from or l.at::time < night_until
                           else l.at::time >= night_from and l.at::time < night_until end
@@ -1605,7 +1609,7 @@ function night_ends(zone text, night_from time without time zone, night_until ti
       from (select duly_now() at time zone zone as at) l
 
 
-function no_message_after_decision() returns trigger security definer set search_path=public, pg_temp
+function no_message_after_decision() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if exists (select from fresh f join notice o on o.controller_id = f.controller_id and o.incident_no = f.incident_no
@@ -1615,7 +1619,7 @@ begin
     return null;
 end 
 
-function only_append() returns trigger set search_path=public, pg_temp
+function only_append() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     if octet_length(new.hashes) <= octet_length(old.hashes) or substr(new.hashes, 1, octet_length(old.hashes)) <> old.hashes then
@@ -1624,7 +1628,7 @@ begin
     return new;
 end 
 
-function only_grow() returns trigger set search_path=public, pg_temp
+function only_grow() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     perform from checkpoint c where c.log_no = new.log_no and (c.generation > new.generation
@@ -1633,7 +1637,7 @@ begin
     return new;
 end 
 
-function only_while_open() returns trigger set search_path=public, pg_temp
+function only_while_open() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     if exists (select from (select distinct controller_id, incident_no from fresh) f
@@ -1643,14 +1647,14 @@ begin
     return null;
 end 
 
-function part_waiting(controller uuid, incident bigint) returns void security definer set search_path=public, pg_temp
+function part_waiting(controller uuid, incident bigint) returns void language sql security definer set search_path=public, pg_temp for duly_app
 
     with gone as (delete from event_inbox i where i.controller_id is not distinct from controller and i.incident_no is not distinct from incident
              and cardinality(i.ords) > 1 returning i.*)
     insert into event_inbox select o.ord, g.controller_id, g.incident_no, array[o.ord], g.since from gone g cross join lateral unnest(g.ords) as o (ord);
 
 
-function place_events(to_log integer, to_generation integer, from_seq bigint, taken bigint[]) returns void security definer set search_path=public, pg_temp
+function place_events(to_log integer, to_generation integer, from_seq bigint, taken bigint[]) returns void language plpgsql security definer set search_path=public, pg_temp for duly_app
 
 declare next_seq bigint; placed bigint;
 begin
@@ -1671,7 +1675,7 @@ begin
     end if;
 end 
 
-function plan_is_new() returns trigger security definer set search_path=public, pg_temp
+function plan_is_new() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if exists (select from (select distinct f.controller_id, f.incident_no, f.plan_no from fresh f where f.reason = 'first') f
@@ -1682,7 +1686,7 @@ begin
     return null;
 end 
 
-function receipt_begins_undecided() returns trigger set search_path=public, pg_temp
+function receipt_begins_undecided() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     if new.controller_id <> '00000000-0000-0000-0000-000000000000' and (new.result is not null or new.due_at is null) then
@@ -1691,7 +1695,7 @@ begin
     return new;
 end 
 
-function receipt_says_what_it_said() returns trigger set search_path=public, pg_temp
+function receipt_says_what_it_said() returns trigger language plpgsql set search_path=public, pg_temp for public
 
 begin
     if old.claimed is null or old.status is not null or old.result is not null or new.result is null then
@@ -1700,7 +1704,7 @@ begin
     return new;
 end 
 
-function release_plan(told event) returns void set search_path=public, pg_temp
+function release_plan(told event) returns void language plpgsql set search_path=public, pg_temp
 
 declare withdrawn int := told.plan_no;
 begin
@@ -1738,7 +1742,7 @@ begin
     select told.controller_id, told.incident_no, withdrawn, p.person_id, p.channel, p.commitment from promised p;
 end 
 
-function row_decision_has_event() returns trigger security definer set search_path=public, pg_temp
+function row_decision_has_event() returns trigger language plpgsql security definer set search_path=public, pg_temp for public
 
 begin
     if not is_told(new) then
@@ -1747,12 +1751,12 @@ begin
     return null;
 end 
 
-function row_name(list_no integer, identity bytea) returns text
+function row_name(list_no integer, identity bytea) returns text language sql immutable for public
 
     select list_no || '/' || case octet_length(identity) when 8 then ('x' || encode(identity, 'hex'))::bit(64)::bigint::text else encode(identity, 'hex') end
 
 
-function signed_words(statement bytea) returns jsonb
+function signed_words(statement bytea) returns jsonb language sql immutable for public
 
     select convert_from(statement, 'UTF8')::jsonb - array['at', 'installation', 'nonce', 'v']
 

@@ -1,0 +1,266 @@
+//! What the database is made of, line by line in the words of its catalogue, held against the lines that were reviewed.
+//!
+//! Whoever owns the database can give it one more trigger, rule, policy or right, or another view, and what Duly writes is then
+//! not what stands there. So everything of ours is looked at, and what is not as the migrations made it is named.
+
+use super::conjunction::flat;
+use super::{Finding, Snapshot, finding};
+use crate::store::{Store, StoreError};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the migrations make; written by `tests/it/schema.rs`.
+const REVIEWED: &str = include_str!("schema.sql");
+const TITLE: &str = "-- The schema after all migrations, written by tests/it/schema.rs; compared, never run.\n";
+
+/// The one clock. Who exchanges it guards nothing less, and falsifies every time.
+const CLOCK: &str = "duly_now";
+
+/// What all rights on a thing are called.
+const RIGHTS: &str = "rights";
+
+/// A line, and the table, function, role or schema that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fact {
+    subject: String,
+    line: String,
+}
+
+/// What is said of each part of each subject.
+type Parts = BTreeMap<(String, String), BTreeSet<String>>;
+
+impl Store {
+    /// The whole schema as one text, one line per fact: what `schema.sql` must be.
+    pub async fn describe_schema(&self) -> Result<String, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let mut text = String::from(TITLE);
+        for fact in facts(&mut tx).await? {
+            let lead = if fact.line.starts_with(' ') { "" } else { "\n" };
+            text.extend([lead, fact.line.as_str(), "\n"]);
+        }
+        Ok(text)
+    }
+}
+
+impl Snapshot {
+    pub(super) async fn audit_schema(&mut self) -> Result<Vec<Finding>, StoreError> {
+        Ok(differences(facts(&mut self.tx).await?, reviewed()))
+    }
+}
+
+/// Every fact about what is ours. Names are said as seen from our own schema, whatever the login's path and settings are: so all
+/// databases of these migrations answer alike, whoever owns them. What extensions bring is theirs.
+async fn facts(tx: &mut PgConnection) -> Result<Vec<Fact>, StoreError> {
+    sqlx::raw_sql("set local search_path = public, pg_temp; set local quote_all_identifiers = off").execute(&mut *tx).await?;
+    let rows = sqlx::query_as!(
+        Fact,
+        r#"with ours as (select oid, rolname from pg_roles where rolname in ('duly_app', 'duly_receipts', 'duly_audit')),
+relation as (select c.*, c.relname::text as name from pg_class c
+              where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'S') and c.relname not like '\_sqlx%'),
+granted (subject, rank, right_to, owner, grantee, privilege, on_column, grantable, place) as (
+    select r.name, 5, '', r.relowner, g.grantee, lower(g.privilege_type), null::text, g.is_grantable, 0 from relation r, aclexplode(r.relacl) g
+    union all select r.name, 6, '', r.relowner, g.grantee, lower(g.privilege_type), a.attname::text, g.is_grantable, a.attnum
+       from relation r join pg_attribute a on a.attrelid = r.oid, aclexplode(a.attacl) g
+    union all select 'schema public', 5, '', n.nspowner, g.grantee, lower(g.privilege_type), null, g.is_grantable, 0
+       from pg_namespace n, aclexplode(n.nspacl) g where n.nspname = 'public' and (g.grantee <> 0 or g.privilege_type <> 'USAGE')
+),
+allowed as (
+    select g.*, case when g.grantee = 0 then 'public' else pg_get_userbyid(g.grantee)::text end || case when g.grantable then ' with grant option' else '' end as whom
+      from granted g where g.grantee <> g.owner and (g.grantee = 0 or g.grantee in (select oid from ours) or g.privilege not in ('select', 'usage'))
+),
+fact (subject, rank, place, line) as (
+    select 'schema public', 0, 0, 'schema public'
+    union all select 'schema public', 1, 0, '    setting session_replication_role = ' || s from current_setting('session_replication_role') s where s <> 'origin'
+    union all select name, 0, 0, case relkind when 'v' then 'view ' when 'S' then 'sequence ' else 'table ' end || name from relation
+    union all select 'role ' || rolname, 0, 0, 'role ' || rolname from ours
+    union all select 'role ' || r.rolname, 1, 0, '    granted ' || pg_get_userbyid(m.roleid) from ours r join pg_auth_members m on m.member = r.oid
+    union all select 'role ' || o.rolname, 1, 0, '    attribute ' || a.name from ours o join pg_roles r using (oid)
+        cross join lateral (values ('superuser', r.rolsuper), ('createrole', r.rolcreaterole), ('createdb', r.rolcreatedb), ('bypassrls', r.rolbypassrls),
+                                   ('replication', r.rolreplication)) a (name, has) where a.has
+    union all select r.name, 1, a.attnum, '    ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+          || case when a.attnotnull then ' not null' else '' end
+          || case a.attidentity when 'a' then ' generated always as identity' when 'd' then ' generated by default as identity' else '' end
+          || case a.attgenerated when '' then '' else ' generated' end
+          || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
+       from relation r join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+       left join pg_attrdef d on d.adrelid = r.oid and d.adnum = a.attnum where r.relkind <> 'S'
+    union all select r.name, 2, 0, '    defined as' || regexp_replace(pg_get_viewdef(r.oid), '\s+', ' ', 'g')
+          || coalesce(' with ' || array_to_string(r.reloptions, ', '), '') from relation r where r.relkind = 'v'
+    union all select r.name, 2, 0, '    constraint ' || k.conname || ' ' || regexp_replace(pg_get_constraintdef(k.oid), '\s+', ' ', 'g')
+          || case when exists (select from pg_trigger t where t.tgconstraint = k.oid and t.tgisinternal and t.tgenabled <> 'O') then ' switched off' else '' end
+       from relation r join pg_constraint k on k.conrelid = r.oid and k.contype not in ('n', 't')
+    union all select r.name, 3, 0, '    ' || regexp_replace(pg_get_indexdef(x.indexrelid), '^CREATE (UNIQUE )?INDEX', '\1index')
+          || case when x.indisvalid and x.indisready and x.indislive then '' else ' invalid' end
+       from relation r join pg_index x on x.indrelid = r.oid where not exists (select from pg_constraint k where k.conindid = x.indexrelid)
+    union all select r.name, 4, 0, '    ' || regexp_replace(pg_get_triggerdef(t.oid), '^CREATE (CONSTRAINT )?TRIGGER', 'trigger')
+          || case t.tgenabled when 'O' then '' when 'D' then ' switched off' else ' switched to ' || t.tgenabled::text end
+       from relation r join pg_trigger t on t.tgrelid = r.oid and not t.tgisinternal
+    union all select r.name, 4, 1, '    rule ' || w.rulename from relation r join pg_rewrite w on w.ev_class = r.oid and w.rulename <> '_RETURN'
+    union all select r.name, 4, 2, '    policy ' || p.polname from relation r join pg_policy p on p.polrelid = r.oid
+    union all select r.name, 4, 3, '    row-level security' from relation r where r.relrowsecurity or r.relforcerowsecurity
+    union all select r.name, 4, 3, '    unlogged' from relation r where r.relpersistence <> 'p'
+    union all select r.name, 4, 3, '    child ' || c.relname from relation r join pg_inherits i on i.inhparent = r.oid join pg_class c on c.oid = i.inhrelid
+    union all select r.name, 4, 3, '    owned by ' || o.rolname from relation r join ours o on o.oid = r.relowner
+    union all select subject, rank, 0, '    grant ' || string_agg(privilege, ', ' order by privilege) || ' to ' || whom from allowed where on_column is null group by subject, rank, whom
+    union all select subject, rank, 0, '    grant ' || privilege || ' (' || string_agg(on_column, ', ' order by place) || ') to ' || whom
+       from allowed where on_column is not null group by subject, rank, privilege, whom
+    union all select 'function ' || p.proname, 7, 0, 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ') returns '
+          || format_type(p.prorettype, null) || ' language ' || l.lanname
+          || case p.provolatile when 'i' then ' immutable' when 's' then ' stable' else '' end || case when p.proisstrict then ' strict' else '' end
+          || case when p.prosecdef then ' security definer' else '' end || coalesce(' set ' || array_to_string(p.proconfig, ', '), '')
+          || coalesce(' for ' || (select string_agg(w.whom, ', ' order by w.whom) from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+                cross join lateral (select case g.grantee when 0 then 'public' else pg_get_userbyid(g.grantee)::text end as whom) w
+               where g.grantee <> p.proowner), '')
+          || coalesce(' owned by ' || (select o.rolname from ours o where o.oid = p.proowner), '')
+          || e'\n' || p.prosrc
+       from pg_proc p join pg_language l on l.oid = p.prolang
+      where p.pronamespace = 'public'::regnamespace and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+)
+select subject as "subject!", line as "line!" from fact order by rank = 7, subject collate "C", rank, place, line collate "C""#
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
+}
+
+/// The facts that were reviewed. A function's text goes on to the next heading.
+fn reviewed() -> Vec<Fact> {
+    let mut facts: Vec<Fact> = Vec::new();
+    for line in REVIEWED.lines().skip(1) {
+        if let Some(subject) = subject(line) {
+            facts.push(Fact { subject, line: line.to_owned() });
+            continue;
+        }
+        let Some(last) = facts.last_mut() else { continue };
+        if last.subject.starts_with("function ") {
+            last.line.push('\n');
+            last.line.push_str(line);
+        } else if !line.is_empty() {
+            let subject = last.subject.clone();
+            facts.push(Fact { subject, line: line.to_owned() });
+        }
+    }
+    facts
+}
+
+/// What a heading is about.
+fn subject(line: &str) -> Option<String> {
+    let (kind, name) = line.split_once(' ')?;
+    match kind {
+        "table" | "view" | "sequence" => Some(name.to_owned()),
+        "role" | "schema" => Some(line.to_owned()),
+        "function" => Some(format!("function {}", name.split('(').next()?)),
+        _ => None,
+    }
+}
+
+/// What of its subject a line is about; nothing where it is the whole of it.
+fn part(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().take(3).collect();
+    match words.as_slice() {
+        _ if !line.starts_with(' ') => String::new(),
+        ["grant" | "granted" | "owned" | "attribute", ..] => RIGHTS.to_owned(),
+        ["UNIQUE", "index", name] => format!("index {name}"),
+        [kind @ ("constraint" | "index" | "trigger" | "rule" | "policy" | "child" | "setting"), name, ..] => {
+            format!("{kind} {name}")
+        }
+        ["defined" | "row-level" | "unlogged", ..] => line.split_whitespace().take(2).collect::<Vec<_>>().join(" "),
+        [name, ..] => format!("column {name}"),
+        [] => String::new(),
+    }
+}
+
+fn parts(facts: Vec<Fact>) -> Parts {
+    let mut parts = Parts::new();
+    for Fact { subject, line } in facts {
+        let told = if subject.starts_with("function ") { line.trim_end().to_owned() } else { flat(&line) };
+        parts.entry((subject, part(&line))).or_default().insert(told);
+    }
+    parts
+}
+
+/// What is not as it must be, by its name: what is gone, what is another, and what was added. Tables of somebody else's beside
+/// Duly's are left alone; a function is not, as it may be called in the place of one that Duly means.
+fn differences(is: Vec<Fact>, must: Vec<Fact>) -> Vec<Finding> {
+    let (is, must) = (parts(is), parts(must));
+    let ours: BTreeSet<&str> = must.keys().map(|(subject, _)| subject.as_str()).collect();
+    let differing =
+        must.iter().filter(|(key, lines)| is.get(*key) != Some(*lines)).map(|((subject, part), _)| (subject, part, true));
+    let is_added = |subject: &str| ours.contains(subject) || subject.starts_with("function ");
+    let added =
+        is.keys().filter(|key| !must.contains_key(*key) && is_added(&key.0)).map(|(subject, part)| (subject, part, false));
+    let mut findings: Vec<Finding> =
+        differing.chain(added).map(|(subject, part, is_ours)| difference(subject, part, is_ours)).collect();
+    findings.sort_by(|a, b| (a.code, &a.place).cmp(&(b.code, &b.place)));
+    findings
+}
+
+fn difference(subject: &str, part: &str, is_ours: bool) -> Finding {
+    if let Some(function) = subject.strip_prefix("function ") {
+        let code = if function == CLOCK { "clock_differs" } else { "guard_differs" };
+        return finding(code, function.to_owned());
+    }
+    match (part, part.strip_prefix("trigger ")) {
+        ("", _) => finding("guard_differs", subject.to_owned()),
+        (RIGHTS, _) => finding("rights_differ", subject.to_owned()),
+        (_, Some(trigger)) if is_ours => finding("guard_off", format!("{trigger} on {subject}")),
+        _ => finding("guard_differs", format!("{part} on {subject}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(change: impl Fn(&mut Vec<Fact>)) -> Vec<(&'static str, String)> {
+        let mut is = reviewed();
+        change(&mut is);
+        differences(is, reviewed()).into_iter().map(|found| (found.code, found.place)).collect()
+    }
+
+    fn added(subject: &str, line: &str) -> Vec<(&'static str, String)> {
+        with(|is| is.push(Fact { subject: subject.to_owned(), line: line.to_owned() }))
+    }
+
+    #[test]
+    fn what_was_reviewed_is_read_as_it_was_written() {
+        assert!(REVIEWED.starts_with(TITLE));
+        assert_eq!(with(|_| {}), []);
+        let must = parts(reviewed());
+        for (subject, part) in [
+            ("event", ""),
+            ("event", "trigger apply_events"),
+            ("event", "constraint event_check"),
+            ("event", "column body"),
+            ("event", RIGHTS),
+            ("place", "defined as"),
+            ("function apply_events", ""),
+            ("role duly_audit", ""),
+            ("schema public", RIGHTS),
+        ] {
+            assert!(must.contains_key(&(subject.to_owned(), part.to_owned())), "{part} on {subject}");
+        }
+        let clock = &must[&(format!("function {CLOCK}"), String::new())];
+        assert!(clock.iter().all(|text| text.contains("clock_timestamp()")), "{clock:?}");
+    }
+
+    #[test]
+    fn what_is_gone_other_or_more_is_named_and_tables_of_others_are_not() {
+        let gone =
+            |subject: &str, part_of: &str| with(|is| is.retain(|fact| fact.subject != subject || part(&fact.line) != part_of));
+        assert_eq!(gone("event", "trigger apply_events"), [("guard_off", "apply_events on event".to_owned())]);
+        assert_eq!(gone("event", "constraint event_check"), [("guard_differs", "constraint event_check on event".to_owned())]);
+        assert_eq!(gone("event", "index event_command"), [("guard_differs", "index event_command on event".to_owned())]);
+        assert_eq!(gone("function check_hold", ""), [("guard_differs", "check_hold".to_owned())]);
+        assert_eq!(gone("function duly_now", ""), [("clock_differs", "duly_now".to_owned())]);
+
+        assert_eq!(added("event", "    trigger more AFTER INSERT"), [("guard_differs", "trigger more on event".to_owned())]);
+        assert_eq!(added("event", "    grant update to public"), [("rights_differ", "event".to_owned())]);
+        assert_eq!(added("role duly_app", "    granted duly_owner"), [("rights_differ", "role duly_app".to_owned())]);
+        assert_eq!(added("event", "    child event_2"), [("guard_differs", "child event_2 on event".to_owned())]);
+        assert_eq!(added("function is_signed", "function is_signed(other) returns"), [("guard_differs", "is_signed".to_owned())]);
+        assert_eq!(added("function sha256", "function sha256(text) returns"), [("guard_differs", "sha256".to_owned())]);
+        assert_eq!(added("theirs", "table theirs"), []);
+        assert_eq!(added("theirs", "    grant update to public"), []);
+    }
+}
