@@ -171,7 +171,6 @@ async fn checked(store: &Store, what: &str, found: Result<Vec<Finding>, StoreErr
 }
 
 /// A check that could not be made, as a finding; an error where the database does not answer at all.
-/// The finding that a part of an audit could not be made; an error where the database does not answer at all.
 pub async fn not_made(store: &Store, what: &str, error: &StoreError) -> Result<Finding, StoreError> {
     store.ping().await?;
     Ok(Finding { code: NOT_AUDITABLE, place: format!("{what}: {}", with_causes(error)) })
