@@ -1,5 +1,6 @@
 //! The audit that Duly makes of itself: every hour, of every incident, and once a day with what is sealed opened as well;
-//! what it finds is an event and an alarm, as it is where somebody asks by hand. Before it, copies outside that lack a file are made whole.
+//! what it finds is an event and an alarm, as it is where somebody asks by hand. Before it, copies outside that lack a file are
+//! made whole.
 
 use super::anchor::Judges;
 use super::{Archive, EvidenceError, publisher};
