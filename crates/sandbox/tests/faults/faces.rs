@@ -110,6 +110,19 @@ async fn twilio_takes_a_form_and_shows_the_message_by_number_and_by_id() {
 }
 
 #[tokio::test]
+async fn twilio_shows_a_standard_key_the_messages_and_not_the_account() {
+    let town = town(account(Face::Twilio, vec![])).await;
+    let (own, messages) =
+        (format!("/2010-04-01/Accounts/{SID}.json"), format!("/2010-04-01/Accounts/{SID}/Messages.json?PageSize=1"));
+    let get = async |path: &str, user: &str| sent(ask(&town, Method::GET, path, user, "sandbox-key")).await;
+    let key = "SK00000000000000000000000000000004";
+
+    let (status, refused) = get(&own, key).await;
+    assert_eq!((status, refused["code"].as_u64()), (401, Some(20003)));
+    assert_eq!((get(&own, SID).await.0, get(&messages, key).await.0), (200, 200));
+}
+
+#[tokio::test]
 async fn twilio_sends_the_same_request_twice_as_two_messages() {
     let town = town(account(Face::Twilio, vec![])).await;
 
