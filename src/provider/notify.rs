@@ -5,10 +5,11 @@
 //!
 //! A second submit under the same reference is a second message (the reference is a label, not a key), so an unknown call
 //! is only ever resolved by its look-up. Our text goes out through a template whose whole body is `((body))`; what Notify
-//! made of it comes back and is compared.
+//! would write otherwise is refused before ([`rewriting`]), and what it made of the rest comes back and is compared.
 
 mod jwt;
 mod receipt;
+mod rewriting;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -232,6 +233,9 @@ impl Wire for Notify {
         match item {
             // Notify writes the service's name as the sender of each email, and takes no other.
             Item::Email { from_name: "", .. } => Err(Refusal { code: "sender_shown" }),
+            Item::Email { subject, .. } if !rewriting::keeps_subject(subject) => Err(Refusal { code: "subject_rewritten" }),
+            Item::Email { text, .. } if !rewriting::keeps_body(text) => Err(Refusal { code: "text_rewritten" }),
+            Item::Sms { text, .. } if !rewriting::keeps_text(text) => Err(Refusal { code: "text_rewritten" }),
             Item::Letter { address, .. } if is_no_address(address) => Err(Refusal { code: "address" }),
             _ => Ok(()),
         }
