@@ -15,6 +15,7 @@ mod tests;
 mod words;
 
 pub use jwt::ApiKey;
+pub use receipt::Callbacks;
 pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
@@ -30,7 +31,6 @@ use crate::model::state::Channel;
 use crate::model::step::Answer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -62,10 +62,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Notify {
     channel: Channel,
     key: ApiKey,
-    receipt_token: SecretString,
+    callbacks: Callbacks,
     template: String,
     sender_id: String,
-    capabilities: Capabilities,
 }
 
 impl Notify {
@@ -74,10 +73,9 @@ impl Notify {
         Some(Self {
             channel,
             key: ApiKey::parse(&lane.api_key)?,
-            receipt_token: lane.receipt_secret.clone(),
+            callbacks: Callbacks::new(lane, channel),
             template: lane.template.clone(),
             sender_id: lane.sender_id.clone(),
-            capabilities: capabilities(channel, Duration::from_millis(lane.lookup_lag_ms.unsigned_abs())),
         })
     }
 
@@ -226,7 +224,7 @@ impl Wire for Notify {
     }
 
     fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+        &self.callbacks.capabilities
     }
 
     fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
@@ -357,7 +355,7 @@ impl Wire for Notify {
     }
 
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
-        receipt::read(raw, &self.receipt_token, self.channel).map(|read| vec![read])
+        self.callbacks.believe(raw)
     }
 }
 

@@ -3,7 +3,7 @@
 mod broker_disk;
 
 use crate::cli::desk::{Desk, PERSONAL, run};
-use crate::support::Proxy;
+use crate::support::{Proxy, free_port};
 use broker_disk::{Newcomer, nothing_lies_readable_at_the_broker};
 use serde_json::Value;
 use std::io::Read;
@@ -15,10 +15,6 @@ const API_KEY: &str = "canary-api-key-5e0b71";
 const RECEIPT_SECRET: &str = "canary-receipt-secret-83c1d4";
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// A long-running process that is ended when the test ends.
 struct Service {

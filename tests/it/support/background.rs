@@ -19,3 +19,8 @@ where
 pub async fn listener() -> tokio::net::TcpListener {
     BACKGROUND.spawn(tokio::net::TcpListener::bind("127.0.0.1:0")).await.unwrap().unwrap()
 }
+
+/// A port that is free, for a process that must be told where to listen.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
