@@ -306,8 +306,9 @@ impl Vendor for Notify {
         Written { content_type: "application/json", body: body.to_string(), proof }
     }
 
+    /// After 5xx and 429 alone, and where nobody was there.
     fn tries(&self, _: &str) -> Tries {
-        Tries { waits_ms: WAITS_MS.to_vec(), content_with: ContentWith::Success, pauses_after: None }
+        Tries { waits_ms: WAITS_MS.to_vec(), content_with: ContentWith::NoServerErrorNorLimit, pauses_after: None }
     }
 }
 
