@@ -19,6 +19,7 @@ pub mod lob;
 mod money;
 mod multipart;
 pub mod notify;
+pub mod reader;
 mod receipt;
 mod rotating;
 pub mod sandbox;
@@ -40,6 +41,7 @@ pub use choose::{Account, read_content, read_request};
 pub use frozen::{Frozen, Request};
 pub use given::is_as_given;
 pub use ground::Ground;
+pub use reader::Reader;
 pub use receipt::{RawReceipt, ReadReceipt, ReceiptRefusal};
 pub use shown::Showing;
 

@@ -5,10 +5,10 @@ mod directory;
 mod inbox;
 
 use crate::config::Settings;
-use crate::dispatch::{DispatchError, accounts};
+use crate::dispatch::DispatchError;
 use crate::model::seal::{SealError, seal_to};
-use crate::provider::choose::Nobody;
-use crate::provider::{Account, ClaimedBy, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal};
+use crate::provider::choose::{AccountError, Nobody};
+use crate::provider::{ClaimedBy, RawReceipt, ReadReceipt, Reader, ReceiptRefusal};
 use crate::store::receipt::{NewReceipt, ReceiptStore};
 use axum::Router;
 use axum::body::Bytes;
@@ -35,7 +35,8 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where receipts are handed in.
 pub struct Desk {
-    accounts: BTreeMap<String, Arc<Account>>,
+    /// By lane.
+    readers: BTreeMap<String, Reader>,
     directory: Directory,
     inbox: Inbox,
     slots: Semaphore,
@@ -47,12 +48,12 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Opens the desk with a database role of its own; needs no key of Duly's.
+    /// Opens the desk with a database role of its own; needs no key of Duly's and none of the providers'.
     pub async fn open(settings: &Settings) -> Result<Arc<Self>, DispatchError> {
         let (url, _) = settings.database.for_receipts();
         let store = ReceiptStore::connect(url.expose_secret(), settings.database.connections).await?;
         Ok(Arc::new(Self {
-            accounts: accounts(settings)?,
+            readers: readers(settings)?,
             inbox: Inbox::start(store.clone(), settings.receipts.refusals_every_seconds * 1000),
             directory: Directory::new(store),
             slots: Semaphore::new(settings.receipts.in_flight_max),
@@ -80,17 +81,17 @@ impl Desk {
     /// decide how much we store.
     async fn keep(&self, called: &Called<'_>) -> Result<StatusCode, StatusCode> {
         let (controllers, now_seconds) = self.directory.read().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        let place = controllers.by_slug.get(called.controller).zip(self.accounts.get(called.lane));
-        let read = called.body.map(|body| self.read(called, body, now_seconds, place.map(|(_, account)| &**account)));
+        let place = controllers.by_slug.get(called.controller).zip(self.readers.get(called.lane));
+        let read = called.body.map(|body| self.read(called, body, now_seconds, place.map(|(_, reader)| reader)));
         let (verdict, answer) = verdict(read.as_ref());
-        let account = place.map(|(_, account)| account.as_ref());
+        let reader = place.map(|(_, reader)| reader);
         let place = place.map(|(controller, _)| controller);
         // What strangers write into a URL is kept nowhere.
         let lane = place.map_or("-", |_| called.lane);
         let blank = NewReceipt::bare(place.map(|controller| controller.controller_id), lane, verdict);
         let seal = |body: &[u8]| place.map(|controller| seal_to(&controller.public_key, body)).transpose();
         let receipts = match (read, called.body) {
-            (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, account, body, seal)).collect(),
+            (Some(Ok(all)), Some(body)) => all.into_iter().map(|one| filled(&blank, one, reader, body, seal)).collect(),
             (Some(Err(ReceiptRefusal::Malformed)), Some(body)) => seal(body).map(|sealed| vec![NewReceipt { sealed, ..blank }]),
             _ => Ok(vec![blank]),
         };
@@ -105,7 +106,7 @@ impl Desk {
         called: &Called<'_>,
         body: &[u8],
         now_seconds: i64,
-        account: Option<&Account>,
+        reader: Option<&Reader>,
     ) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
         let raw = RawReceipt {
             path: &format!("/receipts/{}/{}", called.controller, called.lane),
@@ -116,11 +117,19 @@ impl Desk {
             now_seconds,
             window_seconds: self.window_seconds,
         };
-        match account {
-            Some(account) => account.provider.parse_receipt(&raw),
+        match reader {
+            Some(reader) => reader.read(&raw),
             None => Err(self.nobody.refuse(&raw)),
         }
     }
+}
+
+/// Who reads each lane's receipts.
+fn readers(settings: &Settings) -> Result<BTreeMap<String, Reader>, AccountError> {
+    let is_reachable = !settings.receipts.url.is_empty();
+    let all = settings.lanes.iter().map(|(name, lane)| Ok((name.clone(), Reader::new(name, lane, is_reachable)?)));
+    let all: Result<Vec<_>, AccountError> = all.collect();
+    Ok(all?.into_iter().filter_map(|(name, reader)| Some((name, reader?))).collect())
 }
 
 /// One call at the desk.
@@ -149,13 +158,13 @@ fn verdict(read: Option<&Result<Vec<ReadReceipt>, ReceiptRefusal>>) -> (&'static
 fn filled(
     blank: &NewReceipt,
     read: ReadReceipt,
-    account: Option<&Account>,
+    reader: Option<&Reader>,
     body: &[u8],
     seal: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, SealError>,
 ) -> Result<NewReceipt, SealError> {
-    let is_confirmed = account.is_some_and(|account| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_)));
+    let is_confirmed = reader.is_some_and(Reader::is_confirmed);
     let word = read.word.clone();
-    let claimed_by = account.filter(|_| read.status.is_some()).and_then(|account| account.claimed_by(&read.word));
+    let claimed_by = reader.filter(|_| read.status.is_some()).and_then(|reader| reader.claimed_by(&read.word));
     Ok(NewReceipt {
         sealed: seal(read.part.as_deref().unwrap_or(body))?,
         event_name: Some(read.event_name),
@@ -163,13 +172,13 @@ fn filled(
         provider_id: read.provider_id,
         status: read.status.filter(|_| !is_confirmed),
         claimed: read.status.filter(|_| is_confirmed),
-        unknown_word: match account {
-            Some(account) => account.unknown_word(&read.word, read.status).map(str::to_owned),
+        unknown_word: match reader {
+            Some(reader) => reader.unknown_word(&read.word, read.status).map(str::to_owned),
             None => read.status.is_none().then_some(read.word),
         },
         claimed_by: claimed_by.map(ClaimedBy::as_str),
         // What nobody signed stops nothing.
-        stop_code: account.filter(|_| !is_confirmed).and_then(|account| account.provider.stop_code(&word)),
+        stop_code: reader.filter(|_| !is_confirmed).and_then(|reader| reader.stop_code(&word)),
         ..blank.clone()
     })
 }
@@ -206,19 +215,16 @@ async fn take(
 mod tests {
     use super::*;
     use crate::model::state::MessageState;
-    use std::time::Duration;
 
     #[test]
     fn a_signed_receipt_of_a_suspended_account_keeps_the_code_that_stops_its_lane() {
-        // Another test of this process may have installed it already.
-        drop(rustls::crypto::ring::default_provider().install_default());
         let lane = "provider = \"twilio\"\nchannel = \"sms\"\nurl = \"http://127.0.0.1:1\"\naccount = \"AC00000000000000000000000000000001\"\n";
-        let account = Account::new("sms", &toml::from_str(lane).unwrap(), Duration::from_secs(1), true).unwrap();
+        let reader = Reader::new("sms", &toml::from_str(lane).unwrap(), true).unwrap();
         let kept = |word: &str, status| {
             let blank = NewReceipt::bare(None, "sms", "verified");
             let read =
                 ReadReceipt { event_name: "e".into(), reference: None, provider_id: None, word: word.into(), status, part: None };
-            let kept = filled(&blank, read, Some(&account), b"", |_| Ok(None)).unwrap();
+            let kept = filled(&blank, read, reader.as_ref(), b"", |_| Ok(None)).unwrap();
             (kept.stop_code, kept.unknown_word)
         };
 

@@ -2,7 +2,7 @@
 
 use super::failure::read_toml;
 use super::{Context, Failure, Refusal, setup};
-use crate::config::explain;
+use crate::config::{Settings, explain};
 use crate::dispatch::Office;
 use crate::evidence::anchor::{self, Anchors, Judges};
 use crate::evidence::outside::Outside;
@@ -28,7 +28,7 @@ pub enum Role {
     Web,
     /// Jobs from duly.intake
     Intake,
-    /// Receipts alone: faces the internet, needs no key
+    /// Receipts alone: faces the internet, needs no key, neither Duly's nor a provider's
     Receipts,
     /// Who goes when; deadlines, look-ups, receipts applied, the logs sequenced; many may stand by, one leads
     Scheduler,
@@ -69,7 +69,7 @@ pub async fn serve(context: &Context, args: Serve) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let mut tasks: JoinSet<Result<(), Failure>> = JoinSet::new();
     if roles == [Role::Receipts] {
-        let settings = context.settings()?;
+        let settings = Settings::load_for_receipts(&context.layers)?;
         let (listener, stop) = (bind(&settings.web.listen).await?, stop.clone());
         tasks.spawn(async move { Ok(web::run_receipts(&settings, listener, stop).await?) });
     } else {

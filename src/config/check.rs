@@ -16,9 +16,18 @@ fn refuse(key: String, what: &'static str) -> Result<(), SettingsError> {
     Err(SettingsError::Refused { key, origin: None, what })
 }
 
+/// Which of the lanes' credentials a process needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// Those by which messages are sent, too.
+    All,
+    /// Those by which receipts prove themselves.
+    OfReceipts,
+}
+
 /// Refuses settings that cannot work together, and says where the value at fault comes from.
-pub(super) fn check(settings: &Settings, figment: &Figment) -> Result<(), SettingsError> {
-    check_all(settings).map_err(|error| match error {
+pub(super) fn check(settings: &Settings, figment: &Figment, needed: Credentials) -> Result<(), SettingsError> {
+    check_all(settings, needed).map_err(|error| match error {
         SettingsError::Refused { key, what, .. } => {
             SettingsError::Refused { origin: layers::origin_of(figment, &key), key, what }
         }
@@ -26,7 +35,7 @@ pub(super) fn check(settings: &Settings, figment: &Figment) -> Result<(), Settin
     })
 }
 
-fn check_all(settings: &Settings) -> Result<(), SettingsError> {
+fn check_all(settings: &Settings, needed: Credentials) -> Result<(), SettingsError> {
     check_evidence(&settings.evidence)?;
     check_dispatch(&settings.dispatch)?;
     check_health(settings)?;
@@ -47,7 +56,10 @@ fn check_all(settings: &Settings) -> Result<(), SettingsError> {
     if settings.web.connections_max == 0 {
         return refuse("web.connections_max".to_owned(), "must be at least 1, else nobody is ever answered");
     }
-    settings.lanes.iter().try_for_each(|(name, lane)| check_lane(name, lane))?;
+    settings
+        .lanes
+        .iter()
+        .try_for_each(|(name, lane)| check_lane(name, lane).and_then(|()| check_credentials(name, lane, needed)))?;
     check_weights(settings)?;
     settings.lanes.iter().try_for_each(|(name, lane)| check_times(name, lane, settings.dispatch.no_news_after_ms))?;
     if settings.evidence.host == "localhost" && settings.lanes.values().any(|lane| lane.live) {
@@ -168,7 +180,7 @@ fn check_lane(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     if lane.lookup_lag_ms < 0 {
         return refuse(key("lookup_lag_ms"), "must not be negative");
     }
-    check_credentials(name, lane)
+    Ok(())
 }
 
 /// Weights are parts of one whole: those of lanes that share messages all stand in the settings, or none does.
@@ -208,7 +220,7 @@ fn check_times(name: &str, lane: &Lane, no_news_after_ms: i64) -> Result<(), Set
     Ok(())
 }
 
-fn check_credentials(name: &str, lane: &Lane) -> Result<(), SettingsError> {
+fn check_credentials(name: &str, lane: &Lane, needed: Credentials) -> Result<(), SettingsError> {
     if !lane.live {
         return Ok(());
     }
@@ -219,7 +231,8 @@ fn check_credentials(name: &str, lane: &Lane) -> Result<(), SettingsError> {
     ] {
         let secret = secret.expose_secret();
         // Whoever carries a folder's batches shows no key.
-        if secret.is_empty() && field == "api_key" && lane.folder.as_os_str().is_empty() {
+        let is_needed = needed == Credentials::All && field == "api_key" && lane.folder.as_os_str().is_empty();
+        if secret.is_empty() && is_needed {
             return refuse(format!("lanes.{name}.{field}"), "a live lane needs credentials; set it by file or environment");
         }
         if secret == demo {

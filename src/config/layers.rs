@@ -1,6 +1,7 @@
 //! The layers, lowest first: the shipped file, DATABASE_URL and AMQP_URL, a settings file, `DULY_…`, flags.
 
-use super::{DEFAULTS, Settings, SettingsError, check};
+use super::check::{self, Credentials};
+use super::{DEFAULTS, Settings, SettingsError};
 use figment::providers::{Format, Toml};
 use figment::util::nest;
 use figment::value::{Dict, Map, Value};
@@ -43,8 +44,18 @@ impl Settings {
     pub fn load(figment: &Figment) -> Result<Self, SettingsError> {
         let mut settings: Self = figment.extract()?;
         settings.read_secret_files()?;
-        check::check(&settings, figment)?;
+        check::check(&settings, figment, Credentials::All)?;
         settings.end_texts_before_letters();
+        Ok(settings)
+    }
+
+    /// The same for the receipts' door alone: with the secrets of receipts and its own login, and without any other, even where
+    /// one is named.
+    pub fn load_for_receipts(figment: &Figment) -> Result<Self, SettingsError> {
+        let mut settings: Self = figment.extract()?;
+        settings.keep_to_receipts();
+        settings.read_secret_files()?;
+        check::check(&settings, figment, Credentials::OfReceipts)?;
         Ok(settings)
     }
 }

@@ -5,7 +5,7 @@ use crate::model::seal::Key;
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 impl Settings {
@@ -27,6 +27,23 @@ impl Settings {
             read_secret(&key, &to.webhook_secret_file, &mut to.webhook_secret)?;
         }
         Ok(())
+    }
+
+    /// Lets go of every secret that the receipts' door has no use for, before any file is read: whoever takes that process over
+    /// finds none there.
+    pub(super) fn keep_to_receipts(&mut self) {
+        self.database.owner_url = SecretString::default();
+        self.database.owner_url_file = PathBuf::new();
+        if !self.database.receipts_url_file.as_os_str().is_empty() || self.database.for_receipts().1 {
+            self.database.url = SecretString::default();
+            self.database.url_file = PathBuf::new();
+        }
+        self.broker.url = SecretString::default();
+        self.broker.url_file = PathBuf::new();
+        self.lanes.values_mut().for_each(|lane| *lane = lane.without_key());
+        self.hand_over.smtp.password = SecretString::default();
+        self.hand_over.smtp.password_file = PathBuf::new();
+        self.hand_over.to.clear();
     }
 
     /// The master key, from `DULY_MASTER_KEY` or its file, which nobody else may read.
@@ -54,6 +71,11 @@ impl Lane {
     pub fn secret_files(&self) -> Vec<&Path> {
         let files = [self.api_key_file.as_path(), self.receipt_secret_file.as_path()];
         files.into_iter().filter(|path| !path.as_os_str().is_empty()).collect()
+    }
+
+    /// The lane without the key by which its messages are sent.
+    pub fn without_key(&self) -> Self {
+        Self { api_key: SecretString::default(), api_key_file: PathBuf::new(), ..self.clone() }
     }
 
     /// The lane with its secrets as their files have them now; `None` where one is empty, which would let anybody in.

@@ -269,3 +269,27 @@ fn a_master_key_is_read_from_a_file_that_is_nobody_elses() {
     let nowhere = load("", &[("DULY_KEYS__MASTER_FILE", "/nowhere")], &[]).unwrap();
     assert!(matches!(nowhere.master_key(), Err(SettingsError::KeyFile { .. })));
 }
+
+#[test]
+fn the_receipts_door_keeps_no_secret_but_its_own_and_those_of_receipts() {
+    let text = "[database]\nreceipts_url = \"postgres://door\"\nowner_url_file = \"/nowhere/owner\"\n[broker]\nurl_file = \"/nowhere/broker\"\n\
+         [evidence]\nhost = \"duly.northmere.police.uk\"\n[lanes.a]\nchannel = \"sms\"\nlive = true\nreceipt_secret = \"s\"\n\
+         [lanes.b]\nchannel = \"sms\"\nlive = true\napi_key = \"k\"\napi_key_file = \"/nowhere/key\"\nreceipt_secret = \"s\"\n\
+         [hand_over.smtp]\npassword_file = \"/nowhere/password\"\n[hand_over.to.northmere]\nwebhook_secret_file = \"/nowhere/secret\"\n";
+    let door = |text: &str| Settings::load_for_receipts(&layers_with(Some(file(text).path()), [], &[]));
+
+    let settings = door(text).unwrap();
+
+    for lane in settings.lanes.values() {
+        assert_eq!((lane.api_key.expose_secret(), lane.receipt_secret.expose_secret()), ("", "s"));
+        assert!(lane.secret_files().is_empty(), "none is read later either");
+    }
+    assert_eq!(
+        [&settings.database.url, &settings.database.owner_url, &settings.broker.url].map(|url| url.expose_secret()),
+        [""; 3]
+    );
+    assert_eq!(settings.database.for_receipts().0.expose_secret(), "postgres://door");
+    let demo = text.replacen("receipt_secret = \"s\"", "receipt_secret = \"sandbox-secret\"", 1);
+    assert_eq!(refused_key(door(&demo)), "lanes.a.receipt_secret");
+    assert!(load(text, &[], &[]).is_err(), "who sends needs the others");
+}

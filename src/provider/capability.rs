@@ -74,6 +74,21 @@ impl Capabilities {
         if self.retention.is_some() { DAY } else { DAY * 7 }
     }
 
+    /// Whose word a status on this channel is; what only settings describe is the provider's own claim. `None`: nobody knows the
+    /// word.
+    pub fn claimed_by(&self, channel: Channel, word: &str) -> Option<ClaimedBy> {
+        match self.words {
+            [] => Some(ClaimedBy::Provider),
+            words => find_word(words, channel, word).map(|row| row.claimed_by),
+        }
+    }
+
+    /// A word that stands in no table of the provider's, and means nothing here.
+    pub fn unknown_word<'a>(&self, channel: Channel, word: &'a str, status: Option<MessageState>) -> Option<&'a str> {
+        let is_known = status.is_some() || find_word(self.words, channel, word).is_some();
+        (!is_known && !word.is_empty()).then_some(word)
+    }
+
     /// Refuses what the stated limits can never take.
     pub fn check(&self, item: &Item<'_>) -> Result<(), Refusal> {
         let refuse = |code| Err(Refusal { code });

@@ -6,13 +6,14 @@ use super::frozen::thaw;
 use super::http::HttpProvider;
 use super::lob::{self, Lob};
 use super::notify::{self, Notify};
+use super::reader::Reads;
 use super::rotating::Rotating;
 use super::sandbox::{self, ReceiptReader, Sandbox};
 use super::smtp::{self, Smtp};
 use super::stannp::{self, Stannp};
 use super::twilio::{self, Twilio};
 use super::wire::ReadBack;
-use super::{Capabilities, ClaimedBy, Ground, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal, find_word};
+use super::{Capabilities, ClaimedBy, Ground, LookupStrength, Provider, RawReceipt, ReceiptProof, ReceiptRefusal};
 use crate::config::Lane;
 use crate::model::state::{Channel, MessageState, UnknownRule};
 use secrecy::ExposeSecret;
@@ -27,6 +28,9 @@ pub const KINDS: &[&str] = &["file", "http", "lob", "notify", "sandbox", "smtp",
 const POLL: Duration = Duration::from_secs(300);
 /// How often every other provider is asked about what it has not told by itself, before it forgets.
 const HARVEST: Duration = Duration::from_secs(86_400);
+
+const TWILIO_ACCOUNT: &str = "must be the SID of an account at Twilio, `AC…`";
+const NO_KIND: &str = "names no kind of provider; `duly provider list` shows them";
 
 /// A lane as its roles see it.
 pub struct Account {
@@ -50,6 +54,8 @@ pub struct Account {
     pub kind: &'static str,
     /// The provider's own name for it, and its address, see [`Ground`].
     at: String,
+    /// Whether no receipt of its is ever believed, as it has no secret to prove one by.
+    is_deaf: bool,
     /// How often its provider is asked about messages of which no last word has come; `None`: only when news are due.
     pub poll: Option<Duration>,
     /// Its provider.
@@ -62,15 +68,7 @@ impl Account {
         let (kind, provider) = choose(name, lane, timeout)?;
         let provider = rotating(name, lane, timeout, provider);
         let capabilities = provider.capabilities();
-        // An empty secret would let anybody sign receipts.
-        let is_unguarded = lane.receipt_secret.expose_secret().is_empty() && capabilities.receipts != ReceiptProof::None;
-        if lane.live && is_unguarded {
-            let (key, what) = (
-                format!("lanes.{name}.receipt_secret"),
-                "must be set by file or environment: its receipts prove themselves by it",
-            );
-            return Err(AccountError::Lane { key, what });
-        }
+        refuse_unguarded(name, lane, capabilities, is_reachable)?;
         let poll = match lane.poll_seconds {
             0 if !capabilities.polling || kind == "sandbox" => None,
             0 if is_reachable => Some(HARVEST),
@@ -89,6 +87,7 @@ impl Account {
             is_live: lane.live,
             kind,
             at: place_of(lane),
+            is_deaf: lane.live && lane.receipt_secret.expose_secret().is_empty(),
             poll,
             provider,
         })
@@ -113,29 +112,41 @@ impl Account {
         }
     }
 
-    /// Whose word a status is; what only settings describe is the provider's own claim. `None`: nobody knows the word.
+    /// Whose word a status is, see [`Capabilities::claimed_by`].
     pub fn claimed_by(&self, word: &str) -> Option<ClaimedBy> {
-        match self.capabilities().words {
-            [] => Some(ClaimedBy::Provider),
-            words => find_word(words, self.channel, word).map(|row| row.claimed_by),
-        }
+        self.capabilities().claimed_by(self.channel, word)
     }
 
-    /// A word that stands in no table of the provider's, and means nothing here.
+    /// A word that means nothing here, see [`Capabilities::unknown_word`].
     pub fn unknown_word<'a>(&self, word: &'a str, status: Option<MessageState>) -> Option<&'a str> {
-        let is_known = status.is_some() || find_word(self.capabilities().words, self.channel, word).is_some();
-        (!is_known && !word.is_empty()).then_some(word)
+        self.capabilities().unknown_word(self.channel, word, status)
     }
 
-    /// Whether it ever says more of a message than that it took it.
+    /// Whether it ever says more of a message than that it took it: by receipts that are believed, or where it is asked.
     pub fn tells(&self) -> bool {
-        self.scheme().is_some() || self.can_be_asked()
+        (self.scheme().is_some() && !self.is_deaf) || self.can_be_asked()
     }
 
     /// What its provider promises.
     pub fn capabilities(&self) -> &Capabilities {
         self.provider.capabilities()
     }
+}
+
+/// Refuses a live lane that providers can call and that has no secret for its receipts: they prove themselves by it, and all of
+/// them would be turned away. A lane that only asks needs none.
+pub(super) fn refuse_unguarded(
+    name: &str,
+    lane: &Lane,
+    capabilities: &Capabilities,
+    is_reachable: bool,
+) -> Result<(), AccountError> {
+    let is_unguarded = lane.receipt_secret.expose_secret().is_empty() && capabilities.receipts != ReceiptProof::None;
+    if !(lane.live && is_reachable && is_unguarded) {
+        return Ok(());
+    }
+    let what = "must be set by file or environment, as `receipts.url` is: its receipts prove themselves by it";
+    Err(AccountError::Lane { key: format!("lanes.{name}.receipt_secret"), what })
 }
 
 /// The provider of a lane, behind the files of its secrets where it has any.
@@ -146,7 +157,8 @@ fn rotating(name: &str, lane: &Lane, timeout: Duration, first: Box<dyn Provider>
     let (owned, place) = (name.to_owned(), place_of(lane));
     // A key of another account would be asked about calls that went to this one, and send anew what it does not find.
     let make = move |lane: &Lane| if place_of(lane) == place { Some(choose(&owned, lane, timeout).ok()?.1) } else { None };
-    Box::new(Rotating::new(name, lane, first, Box::new(make)))
+    let promised = first.capabilities().clone();
+    Box::new(Rotating::new(name, lane, (first, promised), Box::new(make)))
 }
 
 /// The lane's own limit and the provider's: the lower one; 0 in the settings is none of our own.
@@ -190,8 +202,7 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
         }
         "twilio" => {
             let url = address(name, lane, twilio::LIVE_URL)?;
-            let wire =
-                Twilio::new(lane, channel).ok_or_else(|| wrong("account", "must be the SID of an account at Twilio, `AC…`"))?;
+            let wire = Twilio::new(lane, channel).ok_or_else(|| wrong("account", TWILIO_ACCOUNT))?;
             Ok(("twilio", Box::new(HttpProvider::new(wire, &url, timeout)?)))
         }
         "http" => {
@@ -221,8 +232,26 @@ fn choose(name: &str, lane: &Lane, timeout: Duration) -> Result<(&'static str, B
             let url = address(name, lane, stannp::LIVE_URL)?;
             Ok(("stannp", Box::new(HttpProvider::new(Stannp::new(lane, channel), &url, timeout)?)))
         }
-        _ => Err(wrong("provider", "names no kind of provider; `duly provider list` shows them")),
+        _ => Err(wrong("provider", NO_KIND)),
     }
+}
+
+/// Who reads the receipts of a lane; `None` where its provider sends none. Neither the lane's key nor its address is needed.
+pub(super) fn reads(name: &str, lane: &Lane) -> Result<Option<Box<dyn Reads>>, AccountError> {
+    let channel = channel_of(lane);
+    let wrong = |setting, what| AccountError::Lane { key: format!("lanes.{name}.{setting}"), what };
+    let reads: Box<dyn Reads> = match lane.provider.as_str() {
+        "sandbox" => Box::new(Sandbox::new(lane, channel)),
+        "notify" => Box::new(notify::Callbacks::new(lane, channel)),
+        "twilio" => Box::new(Twilio::new(lane, channel).ok_or_else(|| wrong("account", TWILIO_ACCOUNT))?),
+        "http" => Box::new(DescribedProvider::new(lane, channel).map_err(|what| wrong("http", what))?),
+        file::KIND => return Ok(None),
+        "lob" => Box::new(Lob::new(lane, channel)),
+        smtp::KIND => Box::new(smtp::Notices::new(lane)),
+        "stannp" => Box::new(Stannp::new(lane, channel)),
+        _ => return Err(wrong("provider", NO_KIND)),
+    };
+    Ok(Some(reads))
 }
 
 /// Where a lane's requests go. What is not live never goes to the provider's own address: people could be reached there.

@@ -5,15 +5,17 @@
 //!
 //! A second submit under the same reference is a second message (the reference is a label, not a key), so an unknown call
 //! is only ever resolved by its look-up. Our text goes out through a template whose whole body is `((body))`; what Notify
-//! made of it comes back and is compared.
+//! would write otherwise is refused before ([`rewriting`]), and what it made of the rest comes back and is compared.
 
 mod jwt;
 mod receipt;
+mod rewriting;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use jwt::ApiKey;
+pub use receipt::Callbacks;
 pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
@@ -29,7 +31,6 @@ use crate::model::state::Channel;
 use crate::model::step::Answer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -61,10 +62,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Notify {
     channel: Channel,
     key: ApiKey,
-    receipt_token: SecretString,
+    callbacks: Callbacks,
     template: String,
     sender_id: String,
-    capabilities: Capabilities,
 }
 
 impl Notify {
@@ -73,10 +73,9 @@ impl Notify {
         Some(Self {
             channel,
             key: ApiKey::parse(&lane.api_key)?,
-            receipt_token: lane.receipt_secret.clone(),
+            callbacks: Callbacks::new(lane, channel),
             template: lane.template.clone(),
             sender_id: lane.sender_id.clone(),
-            capabilities: capabilities(channel, Duration::from_millis(lane.lookup_lag_ms.unsigned_abs())),
         })
     }
 
@@ -225,13 +224,16 @@ impl Wire for Notify {
     }
 
     fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+        &self.callbacks.capabilities
     }
 
     fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
         match item {
             // Notify writes the service's name as the sender of each email, and takes no other.
             Item::Email { from_name: "", .. } => Err(Refusal { code: "sender_shown" }),
+            Item::Email { subject, .. } if !rewriting::keeps_subject(subject) => Err(Refusal { code: "subject_rewritten" }),
+            Item::Email { text, .. } if !rewriting::keeps_body(text) => Err(Refusal { code: "text_rewritten" }),
+            Item::Sms { text, .. } if !rewriting::keeps_text(text) => Err(Refusal { code: "text_rewritten" }),
             Item::Letter { address, .. } if is_no_address(address) => Err(Refusal { code: "address" }),
             _ => Ok(()),
         }
@@ -353,7 +355,7 @@ impl Wire for Notify {
     }
 
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
-        receipt::read(raw, &self.receipt_token, self.channel).map(|read| vec![read])
+        self.callbacks.believe(raw)
     }
 }
 

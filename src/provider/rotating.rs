@@ -1,5 +1,5 @@
-//! A provider whose secrets stand in files: when a file changes, the next call goes with what stands there now, and
-//! nothing stops.
+//! A provider, or a reader of receipts, whose secrets stand in files: when a file changes, the next call goes with what stands
+//! there now, and nothing stops.
 
 use super::guarded::MayStart;
 use super::{
@@ -18,36 +18,41 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const OVERLAP: Duration = Duration::from_secs(900);
 
 /// Makes the provider of a lane.
-pub type Make = Box<dyn Fn(&Lane) -> Option<Box<dyn Provider>> + Send + Sync>;
+pub type Make<P> = Box<dyn Fn(&Lane) -> Option<Box<P>> + Send + Sync>;
 
 /// When each file was changed, and how long it is.
 type Stamp = Vec<Option<(SystemTime, u64)>>;
 
-struct State {
-    current: Arc<dyn Provider>,
-    before: Option<(Arc<dyn Provider>, SystemTime)>,
+struct State<P: ?Sized> {
+    current: Arc<P>,
+    before: Option<(Arc<P>, SystemTime)>,
     stamp: Stamp,
     looked_at: Instant,
 }
 
 /// A provider behind its files.
-pub struct Rotating {
+pub struct Rotating<P: ?Sized> {
     name: String,
     lane: Lane,
-    make: Make,
+    make: Make<P>,
     capabilities: Capabilities,
-    state: Mutex<State>,
+    state: Mutex<State<P>>,
 }
 
-impl Rotating {
-    /// The provider of a lane as its files stand now.
-    pub fn new(name: &str, lane: &Lane, first: Box<dyn Provider>, make: Make) -> Self {
-        let capabilities = first.capabilities().clone();
+impl<P: ?Sized> Rotating<P> {
+    /// The provider of a lane as its files stand now, and what it promises.
+    pub fn new(name: &str, lane: &Lane, (first, capabilities): (Box<P>, Capabilities), make: Make<P>) -> Self {
         let state = State { current: first.into(), before: None, stamp: stamp(lane), looked_at: Instant::now() };
         Self { name: name.to_owned(), lane: lane.clone(), make, capabilities, state: Mutex::new(state) }
     }
 
-    fn current(&self) -> Arc<dyn Provider> {
+    /// What it promises, whatever its secrets are.
+    pub fn promised(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The provider by what its files have now.
+    pub fn current(&self) -> Arc<P> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.looked_at.elapsed() >= LOOK_AGAIN {
             state.looked_at = Instant::now();
@@ -60,7 +65,7 @@ impl Rotating {
     }
 
     /// Takes new secrets, unless they cannot be read or are none: then the old ones stay, and the files are looked at again.
-    fn change(&self, state: &mut State, stamp: Stamp) {
+    fn change(&self, state: &mut State<P>, stamp: Stamp) {
         let fresh = self.lane.with_fresh_secrets(&self.name);
         match fresh.ok().flatten().and_then(|lane| (self.make)(&lane)) {
             Some(provider) => {
@@ -77,7 +82,18 @@ impl Rotating {
         }
     }
 
-    fn before(&self) -> Option<Arc<dyn Provider>> {
+    /// Reads a receipt by the secret that is in force, or for a while by the one before.
+    pub fn read(
+        &self,
+        read: impl Fn(&P) -> Result<Vec<ReadReceipt>, ReceiptRefusal>,
+    ) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
+        match (read(&self.current()), self.before()) {
+            (Err(ReceiptRefusal::BadSignature), Some(before)) => read(&before),
+            (by_current, _) => by_current,
+        }
+    }
+
+    fn before(&self) -> Option<Arc<P>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state
             .before
@@ -101,7 +117,7 @@ fn stamp(lane: &Lane) -> Stamp {
     lane.secret_files().into_iter().map(of).collect()
 }
 
-impl Provider for Rotating {
+impl Provider for Rotating<dyn Provider> {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
@@ -145,10 +161,7 @@ impl Provider for Rotating {
     }
 
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
-        match (self.current().parse_receipt(raw), self.before()) {
-            (Err(ReceiptRefusal::BadSignature), Some(before)) => before.parse_receipt(raw),
-            (read, _) => read,
-        }
+        self.read(|provider| provider.parse_receipt(raw))
     }
 
     fn stop_code(&self, word: &str) -> Option<&'static str> {

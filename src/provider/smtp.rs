@@ -13,6 +13,7 @@ mod tests;
 
 use super::frozen::{Frozen, Request, Thawed};
 use super::guarded::MayStart;
+use super::reader::Reads;
 use super::wire::ReadBack;
 use super::{
     CallResult, CancelOutcome, Capabilities, Check, Item, LookUp, LookupStrength, Outbound, Provider, RawReceipt, ReadReceipt,
@@ -41,8 +42,7 @@ pub struct Smtp {
     /// Where delivery notices go; empty: the sender's address.
     bounces: String,
     timeout: Duration,
-    secret: SecretString,
-    capabilities: Capabilities,
+    notices: Notices,
 }
 
 impl Smtp {
@@ -51,10 +51,31 @@ impl Smtp {
         if !lane.sender_id.is_empty() && !is_address(&lane.sender_id) {
             return Err(("sender_id", "must be the address that delivery notices go to, or empty for the sender's"));
         }
-        let relay = Relay::new(lane)?;
+        Ok(Self { relay: Relay::new(lane)?, bounces: lane.sender_id.clone(), timeout, notices: Notices::new(lane) })
+    }
+}
+
+/// Reads the delivery notices of a lane: no password is needed.
+pub struct Notices {
+    secret: SecretString,
+    capabilities: Capabilities,
+}
+
+impl Notices {
+    /// Those that are signed with the lane's secret.
+    pub fn new(lane: &Lane) -> Self {
         let secret = lane.receipt_secret.clone();
-        let capabilities = capabilities(!secret.expose_secret().is_empty());
-        Ok(Self { relay, bounces: lane.sender_id.clone(), timeout, secret, capabilities })
+        Self { capabilities: capabilities(!secret.expose_secret().is_empty()), secret }
+    }
+}
+
+impl Reads for Notices {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
+        notice::read(raw, &self.secret)
     }
 }
 
@@ -88,11 +109,11 @@ fn capabilities(has_notices: bool) -> Capabilities {
 
 impl Provider for Smtp {
     fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+        &self.notices.capabilities
     }
 
     fn takes(&self, item: &Item<'_>) -> Result<(), Refusal> {
-        self.capabilities.check(item)?;
+        self.capabilities().check(item)?;
         match item {
             Item::Email { from, .. } if !is_address(from) => Err(Refusal { code: "header" }),
             _ => Ok(()),
@@ -145,7 +166,7 @@ impl Provider for Smtp {
     }
 
     fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
-        notice::read(raw, &self.secret)
+        self.notices.parse_receipt(raw)
     }
 }
 

@@ -51,7 +51,7 @@ const CLOCKS: time::Duration = time::Duration::minutes(5);
 /// Errors of the recipient: another number might be taken, this one never.
 const RECIPIENT: &[u64] = &[21211, 21214, 21265, 21421, 21610, 21612, 21614, 21635];
 /// Errors of the lane's own settings: nobody's message would be taken.
-pub(super) const OURS: &[u64] = &[20005, 20404, 21212, 21603, 21606, 21609, 21659, 21660, 21661, 21703];
+pub(super) const OURS: &[u64] = &[NOT_ACTIVE, 20404, 21212, 21603, 21606, 21609, 21659, 21660, 21661, 21703];
 /// This sender's queue is full; nothing was taken.
 const QUEUE_FULL: u64 = 21611;
 /// The account's messages of 24 hours are used up; nothing was taken.
@@ -64,6 +64,9 @@ const REGION_AGAIN: Duration = Duration::from_secs(3600);
 /// The account was suspended before Twilio could send the text (page of error 30002: in callbacks, in the message's
 /// `error_code`). unconfirmed: that a submit can be answered with it.
 const SUSPENDED: u64 = 30002;
+/// The account is not active: suspended or closed. unconfirmed: that a question is answered with it and not with 20003, which
+/// is the error of wrong credentials too (page of error 20003).
+const NOT_ACTIVE: u64 = 20005;
 /// The credentials are those of the test mode, which answer nothing but a submit.
 const TEST_CREDENTIALS: u64 = 20008;
 
@@ -331,15 +334,17 @@ impl Wire for Twilio {
         }
     }
 
+    /// Lists one message, and not the account: that a standard key may not read (page of error 20003; iam/api-keys).
     fn check(&self) -> Option<Request> {
-        Some(Request::get(self.path(".json")))
+        Some(Request::get(self.path("/Messages.json?PageSize=1")))
     }
 
     fn read_check(&self, reply: &Reply) -> Check {
-        match (reply.status, reply.text_at("/status").as_deref()) {
-            (200, Some("active")) => Check::Good,
-            (200, _) => Check::Unfit("its account is suspended or closed"),
-            (403, _) if error_code(reply) == Some(TEST_CREDENTIALS) => {
+        let has_list = || reply.json().is_some_and(|json| json.get("messages").is_some_and(Value::is_array));
+        match (reply.status, error_code(reply)) {
+            (200, _) if has_list() => Check::Good,
+            (400..=499, Some(NOT_ACTIVE | SUSPENDED)) => Check::Unfit("its account is suspended or closed"),
+            (403, Some(TEST_CREDENTIALS)) => {
                 Check::Unfit("its credentials are test credentials: nobody is reached and no receipt comes")
             }
             (401 | 403 | 404, _) => Check::BadCredentials,

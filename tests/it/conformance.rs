@@ -9,7 +9,7 @@ use duly::model::step::Answer;
 use duly::provider::choose::KINDS;
 use duly::provider::wire::{Reply, Wire};
 use duly::provider::{
-    Account, CallResult, CancelOutcome, Check, Frozen, Item, LookUp, LookupStrength, Pause, RawReceipt, ReceiptProof,
+    Account, CallResult, CancelOutcome, Check, Frozen, Item, LookUp, LookupStrength, Pause, RawReceipt, Reader, ReceiptProof,
     ReceiptRefusal, Sought, StatusAnswer, read_content, read_request,
 };
 use reqwest::header::{HeaderMap, HeaderName};
@@ -306,26 +306,62 @@ fn a_lane_rests_for_a_day_only_where_the_day_is_over() {
     }
 }
 
+/// The settings of a live lane of this kind.
+fn live_lane(kind: &str, url: &str, receipt_secret: &str) -> duly::config::Lane {
+    let channel = if kind == "twilio" || kind == "http" { "sms" } else { "letter" };
+    let own = match kind {
+        "twilio" => "account = \"AC00000000000000000000000000000001\"\n",
+        "http" => GATEWAY,
+        _ => "",
+    };
+    let lane = format!(
+        "provider = \"{kind}\"\nchannel = \"{channel}\"\nurl = \"{url}\"\nlive = true\nreceipt_secret = \"{receipt_secret}\"\n\
+         api_key = \"key-26785a09-ab16-4eb0-8407-a37497a57506-{SECRET}\"\n{own}"
+    );
+    toml::from_str(&lane).unwrap()
+}
+
 #[test]
 fn a_live_lane_speaks_to_nobody_without_tls() {
     drop(rustls::crypto::ring::default_provider().install_default());
     for kind in KINDS.iter().filter(|kind| !["file", "smtp"].contains(kind)) {
-        let channel = if *kind == "twilio" || *kind == "http" { "sms" } else { "letter" };
-        let own = match *kind {
-            "twilio" => "account = \"AC00000000000000000000000000000001\"\n",
-            "http" => GATEWAY,
-            _ => "",
-        };
-        let live = |url: &str| {
-            let lane = format!(
-                "provider = \"{kind}\"\nchannel = \"{channel}\"\nurl = \"{url}\"\nlive = true\nreceipt_secret = \"{SECRET}\"\n\
-                 api_key = \"key-26785a09-ab16-4eb0-8407-a37497a57506-{SECRET}\"\n{own}"
-            );
-            Account::new("lane", &toml::from_str(&lane).unwrap(), Duration::from_secs(1), true)
-        };
+        let live = |url: &str| Account::new("lane", &live_lane(kind, url, SECRET), Duration::from_secs(1), true);
         assert!(live("https://gateway.example").is_ok(), "{kind}");
         let refused = live("http://gateway.example").err().unwrap_or_else(|| panic!("{kind} would speak without TLS"));
         assert!(refused.to_string().starts_with("`lanes.lane.url` must begin with https://"), "{kind}: {refused}");
+    }
+}
+
+#[test]
+fn a_live_lane_needs_a_secret_of_receipts_where_its_provider_can_call_and_not_where_it_is_only_asked() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    for kind in ["lob", "notify", "sandbox", "stannp", "twilio"] {
+        let lane = live_lane(kind, "https://gateway.example", "");
+        let account = |is_reachable| Account::new("lane", &lane, Duration::from_secs(1), is_reachable);
+        let reader = |is_reachable| Reader::new("lane", &lane, is_reachable);
+
+        let asked = account(false).unwrap_or_else(|error| panic!("{kind}: {error}"));
+
+        let told = [account(true).err(), reader(true).err()].map(|refused| refused.map(|error| error.to_string()));
+        for refused in told {
+            assert!(
+                refused.as_ref().is_some_and(|text| text.starts_with("`lanes.lane.receipt_secret` must")),
+                "{kind}: {refused:?}"
+            );
+        }
+        assert_eq!(asked.tells(), asked.can_be_asked(), "{kind}: no receipt of its is ever believed");
+        let headers = HeaderMap::new();
+        let raw = RawReceipt {
+            path: "/receipts/n/l",
+            query: "",
+            origin: "",
+            headers: &headers,
+            body: b"{}",
+            now_seconds: 0,
+            window_seconds: 300,
+        };
+        let door = reader(false).unwrap().unwrap();
+        assert_eq!(door.read(&raw).err(), Some(ReceiptRefusal::BadSignature), "{kind}");
     }
 }
 

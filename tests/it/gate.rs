@@ -119,6 +119,47 @@ async fn a_text_that_no_lane_can_take_freezes_nothing_and_is_refused_with_its_pe
 }
 
 #[tokio::test]
+async fn a_text_that_its_provider_would_write_otherwise_freezes_nothing() {
+    let mut desk = Desk::with_incident("rewritten", "1").await;
+    set_lane(&mut desk, "SMS_A", NOTIFY);
+    let add = ["controller", "add", "kings", "--name", "King’s Care", "--sms-sender", "KINGS", "--address", "PO Box 118"];
+    desk.duly("ann", &add).fine();
+    desk.write("own.csv", &people(2));
+    desk.duly("ann", &["incident", "add", "own", "--controller", "kings", "--texts", "texts.toml"]).fine();
+    desk.duly("ann", &["list", "import", "own.csv", "--incident", "own"]).fine();
+
+    let refused = prepare(&desk, &["--route", "sms", "--json"]);
+
+    let found = of(&refused, "Q002");
+    assert_eq!((refused.code, &found["severity"], &found["people"]), (2, &json!("error"), &json!(2)), "{refused:?}");
+    let what =
+        "no lane of the plan can take this text message: `sms-a` (GOV.UK Notify) would write signs or spaces of it otherwise";
+    assert_eq!(found["what"], what);
+    assert!(found["remedy"].as_str().unwrap().contains("the controller's name"), "{found}");
+}
+
+#[tokio::test]
+async fn a_name_that_no_lane_writes_as_it_is_needs_a_decision_and_the_others_are_told() {
+    let mut desk = Desk::with_incident("rewritten_name", "1").await;
+    set_lane(&mut desk, "SMS_A", NOTIFY);
+    begin(&desk, TEXTS, &people(2).replace("PN2,Price", "PN2,Łęcka"));
+
+    let refused = prepare(&desk, &["--route", "sms", "--json"]);
+
+    let found = of(&refused, "Q002");
+    assert_eq!(
+        (&found["severity"], &found["people"], &found["accept"]),
+        (&json!("warning"), &json!(1), &json!("Q002/uk-gdpr/en"))
+    );
+    assert!(found["remedy"].as_str().unwrap().contains("writes every letter"), "{found}");
+    let accepted = "Q002/uk-gdpr/en=somebody will call on them";
+    let plan = prepare(&desk, &["--route", "sms", "--accept", accepted, "--json"]).fine().json();
+    assert_eq!(plan["problems"], json!({"name_rewritten": 1}));
+    let tasks = desk.duly("ann", &["task", "list", "--incident", "own", "--json"]).fine().json();
+    assert_eq!((&tasks["open"][0]["person"], &tasks["open"][0]["problem"]), (&found["person_ids"][0], &json!("name_rewritten")));
+}
+
+#[tokio::test]
 async fn a_plan_has_only_lanes_that_take_each_of_its_messages() {
     let mut desk = Desk::with_incident("left_out", "1").await;
     set_lane(&mut desk, "TEXTS", NOTIFY);

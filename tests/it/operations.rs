@@ -3,12 +3,11 @@
 mod broker_disk;
 
 use crate::cli::desk::{Desk, PERSONAL, run};
-use crate::support::Proxy;
+use crate::support::{Proxy, free_port};
 use broker_disk::{Newcomer, nothing_lies_readable_at_the_broker};
 use serde_json::Value;
 use std::io::Read;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// Secrets that show wherever they leak to.
@@ -16,13 +15,6 @@ const API_KEY: &str = "canary-api-key-5e0b71";
 const RECEIPT_SECRET: &str = "canary-receipt-secret-83c1d4";
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Below the ports that connections are given, so that none has it before its process does.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(20_000);
-    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).take(10_000).find(is_free).unwrap()
-}
 
 /// A long-running process that is ended when the test ends.
 struct Service {

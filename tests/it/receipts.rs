@@ -1,7 +1,8 @@
 //! Receipts: whoever sends what, the answer and the record are right, and only the truth moves anything.
 
-mod refused;
 mod doors;
+mod keyless;
+mod refused;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use duly::model::state::Route;

@@ -20,11 +20,11 @@ mod world;
 
 pub use approval::Users;
 pub use audit::{but_for_the_clock, produced};
-pub use background::{listener, serve};
+pub use background::{free_port, listener, serve};
 pub use broker::{VirtualHost, broker_folder, virtual_host};
 pub use database::{TestDatabase, database_on, empty_database, migrated_database, server};
 pub use private::write_private;
-pub use process::Process;
+pub use process::{Process, Start};
 pub use provider::{Capability, LAG_MS, NOTIFY_KEY, Sandbox, lane};
 pub use proxy::Proxy;
 pub use services::Services;

@@ -16,7 +16,6 @@ ACCOUNT = "/2010-04-01/Accounts/{AccountSid}"
 TWILIO = {
     f"{ACCOUNT}/Messages.json": ["get", "post"],
     f"{ACCOUNT}/Messages/{{Sid}}.json": ["get", "post"],
-    "/2010-04-01/Accounts/{Sid}.json": ["get"],
 }
 LOB = {"/letters": ["get", "post"], "/letters/{ltr_id}": ["get", "delete"]}
 

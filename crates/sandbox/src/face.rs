@@ -278,6 +278,8 @@ pub(crate) enum ContentWith {
     Success,
     /// All but 5xx.
     NoServerError,
+    /// All but 5xx and 429.
+    NoServerErrorNorLimit,
     /// Any: it tries again only where nobody was there.
     Anything,
 }

@@ -185,6 +185,9 @@ impl Receipts {
             let is_content = answer.is_some_and(|status| match tries.content_with {
                 ContentWith::Success => status.is_success(),
                 ContentWith::NoServerError => !status.is_server_error(),
+                ContentWith::NoServerErrorNorLimit => {
+                    !status.is_server_error() && status != reqwest::StatusCode::TOO_MANY_REQUESTS
+                }
                 ContentWith::Anything => true,
             });
             if is_content {

@@ -1,7 +1,7 @@
 //! What everybody will be told, rendered before anybody approves, and one root over all of it.
 
 use super::PlanError;
-use super::lanes::{Lanes, NOT_SERVED, No};
+use super::lanes::{Lanes, No, NoLane};
 use super::laws::{Law, Laws};
 use crate::dispatch::Office;
 use crate::dispatch::parallel::{shared_out, threads};
@@ -9,7 +9,7 @@ use crate::dispatch::sender::Sender;
 use crate::model::contact::PersonRecord;
 use crate::model::seal::Key;
 use crate::model::state::{Channel, Content, Route};
-use crate::render::check::{self, Finding, Place, Severity, Wish};
+use crate::render::check::{self, Finding, Place, Wish};
 use crate::render::message::{MessageError, Setting};
 use crate::render::{RenderError, Template};
 use crate::store::plan::{PreparedContent, PreparedNotice, Recipient};
@@ -151,14 +151,14 @@ impl Renderer {
             })?;
             rendered.note(template, law.rules.check(&self.setting, &record, &person.reference_code, template, &message));
             let item = self.sender.item(channel, &record, &address, &message, Some(self.postage_class)).ok_or("no_route")?;
-            match self.lanes.ask(&item, self.sender.discreet) {
+            match self.lanes.ask(&item, &record, self.sender.discreet) {
                 Ok(refusals) => rendered.refusals.extend(refusals),
-                Err(finding) => {
-                    let is_own = finding.severity == Severity::Warning;
+                Err(no_lane) => {
+                    let NoLane { finding, problem } = *no_lane;
                     rendered.note(template, [finding]);
-                    // Nobody else waits for the address of one.
-                    if is_own {
-                        return Err(NOT_SERVED.to_owned());
+                    // Nobody else waits for the address or the name of one.
+                    if let Some(problem) = problem {
+                        return Err(problem.to_owned());
                     }
                 }
             }

@@ -4,6 +4,7 @@
 //! has only lanes that take every one of its messages; the others are left out, which its text says.
 
 use crate::dispatch::Office;
+use crate::model::contact::PersonRecord;
 use crate::model::state::Channel;
 use crate::provider::{Account, Item};
 use crate::render::check::{Finding, Severity};
@@ -21,8 +22,12 @@ const NAMED_OUTSIDE: &str = "C061";
 const OUTSIDE: &[&str] = &["return_address", "sender_shown"];
 /// A refusal of one person's own address.
 const ADDRESS: &str = "address";
+/// A refusal of a text that the provider would write otherwise.
+const REWRITTEN: &str = "text_rewritten";
 /// The code of a notice that no lane can carry to its address.
-pub const NOT_SERVED: &str = "address_not_served";
+const NOT_SERVED: &str = "address_not_served";
+/// The code of a notice with a name that no lane can write as it is.
+const NAME_REWRITTEN: &str = "name_rewritten";
 
 /// The lanes of a plan, by channel.
 pub struct Lanes(BTreeMap<Channel, Vec<Arc<Account>>>);
@@ -32,6 +37,14 @@ pub struct Lanes(BTreeMap<Channel, Vec<Arc<Account>>>);
 pub struct No {
     lane: String,
     code: &'static str,
+}
+
+/// A message that no lane takes.
+pub struct NoLane {
+    /// What is told of it.
+    pub finding: Finding,
+    /// The code of its notice, where it is only about what is the person's own: nobody else waits for that.
+    pub problem: Option<&'static str>,
 }
 
 impl Lanes {
@@ -44,9 +57,9 @@ impl Lanes {
         Self(lanes)
     }
 
-    /// Asks each lane of the channel whether it takes a message; answers which do not, or what is told where none does: a
-    /// warning where it is only about one person's own address, because the others can be told.
-    pub fn ask(&self, item: &Item<'_>, discreet: bool) -> Result<Vec<No>, Finding> {
+    /// Asks each lane of the channel whether it takes a message of this person; answers which do not, or what is told where none
+    /// does: a warning where it is only about their own address or name, because the others can be told.
+    pub fn ask(&self, item: &Item<'_>, person: &PersonRecord, discreet: bool) -> Result<Vec<No>, Box<NoLane>> {
         let lanes = self.0.get(&item.channel()).map(Vec::as_slice).unwrap_or_default();
         let refusal = |account: &Arc<Account>| Some((account.clone(), account.provider.takes(item).err()?.code));
         let refusals: Vec<(Arc<Account>, &'static str)> = lanes.iter().filter_map(refusal).collect();
@@ -55,13 +68,28 @@ impl Lanes {
         }
         let said: Vec<String> = refusals.iter().map(|(account, code)| why(account, code)).collect();
         let what = format!("no lane of the plan can take this {}: {}", noun(item.channel()), said.join(", "));
-        let is_own = refusals.iter().all(|(_, code)| *code == ADDRESS);
-        let severity = if is_own { Severity::Warning } else { Severity::Error };
+        let own: Option<Vec<_>> = refusals.iter().map(|(account, code)| problem(account, code, item, &person.name)).collect();
+        let problem = own.and_then(|own| own.first().copied());
+        let severity = if problem.is_some() { Severity::Warning } else { Severity::Error };
         let code = refusals.iter().map(|(_, code)| *code).find(|code| *code != ADDRESS).unwrap_or(ADDRESS);
-        match refusals.iter().find(|(_, code)| discreet && OUTSIDE.contains(code)) {
-            Some((_, code)) => Err(Finding { rule: NAMED_OUTSIDE, ..finding(Severity::Error, what, discreet_remedy(code)) }),
-            None => Err(finding(severity, what, remedy(code))),
+        let remedy = if problem == Some(NAME_REWRITTEN) { NAME_REMEDY } else { remedy(code) };
+        let finding = match refusals.iter().find(|(_, code)| discreet && OUTSIDE.contains(code)) {
+            Some((_, code)) => Finding { rule: NAMED_OUTSIDE, ..finding(Severity::Error, what, discreet_remedy(code)) },
+            None => finding(severity, what, remedy),
+        };
+        Err(Box::new(NoLane { finding, problem }))
+    }
+}
+
+/// The code of a notice whose message a lane refuses for what is the person's own; `None`: for something else.
+fn problem(account: &Account, code: &str, item: &Item<'_>, name: &str) -> Option<&'static str> {
+    match (code, item) {
+        (ADDRESS, _) => Some(NOT_SERVED),
+        (REWRITTEN, Item::Sms { from, to, text }) if !name.is_empty() => {
+            let plain = text.replace(name, "N");
+            account.provider.takes(&Item::Sms { from, to, text: &plain }).is_ok().then_some(NAME_REWRITTEN)
         }
+        _ => None,
     }
 }
 
@@ -139,6 +167,8 @@ fn why(account: &Account, code: &str) -> String {
         ADDRESS => "serves no such address".to_owned(),
         "return_address" => "prints a return address, and cannot print this one".to_owned(),
         "sender_shown" => "shows who writes".to_owned(),
+        REWRITTEN => "would write signs or spaces of it otherwise".to_owned(),
+        "subject_rewritten" => "would write signs or spaces of its subject otherwise".to_owned(),
         code => format!("refuses it ({code})"),
     };
     format!("`{}` ({}) {says}", account.name, capabilities.name)
@@ -148,6 +178,10 @@ fn reasons(account: &Account, refused: &Refused) -> Vec<String> {
     refused.messages.iter().map(|(code, n)| format!("{} ({n} of them)", why(account, code))).collect()
 }
 
+/// What to do about a name that no lane can write.
+const NAME_REMEDY: &str =
+    "add a lane whose provider writes every letter, or tell these people by letter: no message goes to them otherwise";
+
 fn remedy(code: &str) -> &'static str {
     match code {
         "text_length" | "pages" | "bytes" => {
@@ -156,6 +190,12 @@ fn remedy(code: &str) -> &'static str {
         ADDRESS => "correct the address, or add a lane that serves it: no message goes to these people otherwise",
         "return_address" => "give the controller an address that this provider can print, or add a lane that prints none",
         "sender_shown" => "add a lane whose provider shows no name, or tell these people by letter",
+        REWRITTEN => {
+            "write ' and \" for curly quotes, - for dashes, three dots for an ellipsis and single spaces in the incident's texts, the controller's name and the template, or add a lane whose provider changes nothing: docs/providers.md says which signs stay"
+        }
+        "subject_rewritten" => {
+            "write the template's title without straight quotes and with – for a dash, or add a lane whose provider changes nothing"
+        }
         _ => "add a lane that takes it",
     }
 }

@@ -1,15 +1,49 @@
 //! Notify's callbacks: a bearer token that we chose, no signature and no time. Whoever knows the token could write any of
 //! them, so nothing moves before Notify was asked.
 
-use super::WORDS;
+use super::{WORDS, capabilities};
+use crate::config::Lane;
 use crate::model::state::{Channel, MessageState};
+use crate::provider::reader::Reads;
 use crate::provider::wire::{carries_bearer, name, text_at};
-use crate::provider::{RawReceipt, ReadReceipt, ReceiptRefusal, find_word};
+use crate::provider::{Capabilities, RawReceipt, ReadReceipt, ReceiptRefusal, find_word};
 use secrecy::SecretString;
 use serde_json::Value;
+use std::time::Duration;
+
+/// Reads the callbacks of a service: no key is needed.
+pub struct Callbacks {
+    channel: Channel,
+    token: SecretString,
+    /// What Notify promises on the channel.
+    pub(super) capabilities: Capabilities,
+}
+
+impl Callbacks {
+    /// Those of a lane.
+    pub fn new(lane: &Lane, channel: Channel) -> Self {
+        let capabilities = capabilities(channel, Duration::from_millis(lane.lookup_lag_ms.unsigned_abs()));
+        Self { channel, token: lane.receipt_secret.clone(), capabilities }
+    }
+
+    /// Believes a callback, or says why not.
+    pub fn believe(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
+        read(raw, &self.token, self.channel).map(|read| vec![read])
+    }
+}
+
+impl Reads for Callbacks {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn parse_receipt(&self, raw: &RawReceipt<'_>) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
+        self.believe(raw)
+    }
+}
 
 /// Reads a delivery receipt (`id`, `status` …) or the notice of a returned letter (`notification_id`, `date_sent` …).
-pub fn read(raw: &RawReceipt<'_>, token: &SecretString, channel: Channel) -> Result<ReadReceipt, ReceiptRefusal> {
+fn read(raw: &RawReceipt<'_>, token: &SecretString, channel: Channel) -> Result<ReadReceipt, ReceiptRefusal> {
     if !carries_bearer(raw, token) {
         return Err(ReceiptRefusal::BadSignature);
     }

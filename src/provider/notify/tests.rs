@@ -160,6 +160,16 @@ fn what_notify_can_never_take_is_refused_before_it_is_claimed() {
     assert_eq!(refused(Channel::Sms, sms(&"a".repeat(918))), None);
     assert_eq!(refused(Channel::Sms, sms(&"a".repeat(919))), Some("text_length"));
     assert_eq!(refused(Channel::Sms, letter(&good)), Some("channel"));
+    // Notify would write a plain quote, and nobody approved that.
+    assert_eq!((refused(Channel::Sms, sms("King's")), refused(Channel::Sms, sms("King’s"))), (None, Some("text_rewritten")));
+    let about = |subject, text| {
+        let (from, from_name, to) = ("n@example.org", "Northmere", "ann@example.org");
+        refused(Channel::Email, Item::Email { from, from_name, to, subject, text })
+    };
+    assert_eq!(
+        (about("King’s", "it's"), about("King's", "t"), about("s", "t\n")),
+        (None, Some("subject_rewritten"), Some("text_rewritten"))
+    );
     // Nothing outside may tell who writes, and Notify would.
     assert_eq!((refused(Channel::Email, mail("Northmere")), refused(Channel::Email, mail(""))), (None, Some("sender_shown")));
     assert_eq!(

@@ -151,7 +151,7 @@ async fn the_vendors_document_takes_every_request_to_twilio_and_refuses_spoilt_o
     let cancel = twilio.cancel(id).unwrap();
     prism.judges(&twilio, &cancel, &[with_body(&cancel, "Status=never")]).await;
     let check = twilio.check().unwrap();
-    prism.judges(&twilio, &check, &[with_path(&check, "AC0", "XX0")]).await;
+    prism.judges(&twilio, &check, &[with_path(&check, "AC0", "XX0"), with_path(&check, "PageSize=1", "PageSize=1001")]).await;
 }
 
 /// A form with a file as the JSON of the same fields, the file by its name: a validator of documents cannot look into a

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod rewriting;
 mod silence;
 mod table;
 
@@ -34,6 +35,8 @@ use tokio::sync::mpsc;
 const REFERENCE: &str = "000102030405060708090a0b0c0d0e0f";
 const PDF: &[u8] = b"%PDF-1.7 \r\n x";
 const TEXT: &str = "Hello “Ann” & co";
+/// The same for who would write it otherwise.
+const PLAIN_TEXT: &str = "Hello \"Ann\" & cô";
 const DEADLINE: Duration = Duration::from_secs(10);
 const NOTIFY_KEY: &str = "key-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
 
@@ -127,6 +130,10 @@ fn key_of(face: Face) -> &'static str {
     if face == Face::Notify { NOTIFY_KEY } else { "sandbox-key" }
 }
 
+fn text_for(who: Who) -> &'static str {
+    if who == NOTIFY[0] { PLAIN_TEXT } else { TEXT }
+}
+
 fn account_at((face, channel): Who, url: &str, wait: Duration) -> Box<dyn Provider> {
     let more = if face == Face::Plain { GATEWAY } else { "" };
     let lane = format!(
@@ -148,13 +155,14 @@ fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(str::to_owned).collect()
 }
 
-fn prepare(provider: &dyn Provider, (face, channel): Who, origin: &str) -> Frozen {
+fn prepare(provider: &dyn Provider, who: Who, origin: &str) -> Frozen {
+    let ((face, channel), text) = (who, text_for(who));
     let home = if face == Face::Lob { "Ann Price\n1 Main St\nPortland, OR 97201" } else { "Ann Price\n1 High Street\nLS1 4AP" };
     let (from, address) = (lines("Northmere\n2 Main St\nPortland, OR 97201"), lines(home));
     let mail = ("notice@northmere.example", "ann@mail.example");
     let item = match channel {
-        Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text: TEXT },
-        Channel::Email => Item::Email { from: mail.0, from_name: "Northmere", to: mail.1, subject: "Your data", text: TEXT },
+        Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text },
+        Channel::Email => Item::Email { from: mail.0, from_name: "Northmere", to: mail.1, subject: "Your data", text },
         Channel::Letter => Item::Letter { from: &from, address: &address, pdf: PDF, pages: 2, postage_class: "first" },
     };
     let callback = format!("{origin}/receipts/northmere");
@@ -204,7 +212,7 @@ async fn what_is_submitted_is_produced_as_it_was_frozen_and_nothing_differs() {
         assert_eq!((record.len(), record[0].content_sha256.as_str()), (1, hex::encode(hash).as_str()), "{who:?}");
         let mail = email::join("Your data", TEXT);
         let content = match who.1 {
-            Channel::Sms => TEXT.as_bytes(),
+            Channel::Sms => text_for(who).as_bytes(),
             Channel::Email => mail.as_bytes(),
             Channel::Letter => PDF,
         };

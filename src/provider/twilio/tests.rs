@@ -289,14 +289,25 @@ fn statuses_cancellations_and_checks_are_read_from_their_answers() {
     for (status, body) in [(200, "<html>"), (200, r#"{"status":"sent""#), (400, ""), (409, "<html>"), (404, ""), (500, "")] {
         assert_eq!(cancel(status, body), CancelOutcome::Unknown, "{status} {body}");
     }
+}
 
-    let check = |status, body: &str| twilio.read_check(&Reply::of(status, body));
-    assert_eq!(
-        (check(200, r#"{"status":"active"}"#), check(401, ""), check(500, "")),
-        (Check::Good, Check::BadCredentials, Check::Unreachable)
-    );
-    assert!(matches!(check(200, r#"{"status":"suspended"}"#), Check::Unfit(_)));
-    assert!(matches!(check(403, r#"{"code":20008}"#), Check::Unfit(_)));
+#[test]
+fn a_check_reads_what_every_kind_of_key_may_read_and_knows_a_suspended_account_by_its_error() {
+    let path = wire("").check().unwrap().path;
+    assert_eq!(path, format!("/2010-04-01/Accounts/{SID}/Messages.json?PageSize=1"), "a standard key may not read the account");
+
+    let check = |status, body: &str| wire("").read_check(&Reply::of(status, body));
+    assert_eq!(check(200, r#"{"messages":[],"page":0}"#), Check::Good);
+    for (status, body) in [(401, r#"{"code":20003}"#), (401, ""), (403, r#"{"code":70051}"#), (404, r#"{"code":20404}"#)] {
+        assert_eq!(check(status, body), Check::BadCredentials, "{status} {body}");
+    }
+    for (status, body) in [(401, r#"{"code":20005}"#), (402, r#"{"code":20005}"#), (403, r#"{"code":30002}"#)] {
+        assert_eq!(check(status, body), Check::Unfit("its account is suspended or closed"), "{status} {body}");
+    }
+    assert!(matches!(check(403, r#"{"code":20008}"#), Check::Unfit(what) if what.contains("test credentials")));
+    for (status, body) in [(200, "<html>"), (200, r#"{"status":"active"}"#), (429, ""), (500, "")] {
+        assert_eq!(check(status, body), Check::Unreachable, "{status} {body}");
+    }
 }
 
 /// From twilio-python's tests/unit/test_request_validator.py at 306691e7.

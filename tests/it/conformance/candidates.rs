@@ -86,7 +86,7 @@ impl Candidate {
     pub fn item(&self) -> Item<'_> {
         let (lines, postage_class) = (&self.address, self.postage_class);
         match self.channel {
-            Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text: "Your data & “more”; code ABCD-EFGH" },
+            Channel::Sms => Item::Sms { from: "NORTHMERE", to: "+447700900001", text: "Your data & \"dŵr\"; code ABCD-EFGH" },
             Channel::Email => {
                 let (from, from_name) = ("n@example.org", "Northmere");
                 Item::Email { from, from_name, to: "ann@example.org", subject: "Your data", text: "Dear Ann,\n\ncode ABCD-EFGH" }

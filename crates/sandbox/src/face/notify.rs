@@ -2,7 +2,9 @@
 //!
 //! Nothing is idempotent: a reference is a label, and the same one twice is two messages. Tokens must be of the last 30
 //! seconds; unknown fields are refused; the address is read off the PDF; texts and emails are told, by a bearer token
-//! and without a signature.
+//! and without a signature. Texts leave as the vendor writes them ([`rewriting`]).
+
+mod rewriting;
 
 use super::form::hmac_sha256;
 use super::{
@@ -89,6 +91,7 @@ impl Notify {
         // The template's whole text is `((body))`.
         let content = body["personalisation"]["body"].as_str();
         let content = content.ok_or_else(|| error(400, "BadRequestError", "Missing personalisation: body"))?;
+        let content = rewriting::text(content);
         let reference = text(&body["reference"]);
         let shown = json!({
             "body": content, "created_at": "2026-11-26T08:00:00.000000Z", "phone_number": to, "reference": reference,
@@ -97,7 +100,7 @@ impl Notify {
         Ok(Self::asked(account, "sms", to, content.as_bytes(), reference, shown))
     }
 
-    /// The template's subject is `((subject))`, its body `((body))`.
+    /// The template's subject is `((subject))`, its body `((body))`: shown before its markup is read.
     fn read_email(account: &str, body: &Value) -> Result<Asked, Reply> {
         check_fields(body, EMAIL_FIELDS, &["email_address", "template_id"])?;
         let to = body["email_address"].as_str().unwrap_or_default().to_owned();
@@ -108,12 +111,13 @@ impl Notify {
         let (Some(subject), Some(content)) = (texts["subject"].as_str(), texts["body"].as_str()) else {
             return Err(error(400, "BadRequestError", "Missing personalisation: subject, body"));
         };
+        let (subject, content) = (rewriting::subject(subject), content.trim());
         let reference = body["reference"].as_str().unwrap_or_default().to_owned();
         let shown = json!({
             "body": content, "created_at": "2026-11-26T08:00:00.000000Z", "email_address": to, "reference": reference,
             "subject": subject, "template": { "id": body["template_id"], "uri": "", "version": 1 }, "type": "email",
         });
-        Ok(Self::asked(account, "email", to, &mail_content(subject, content), reference, shown))
+        Ok(Self::asked(account, "email", to, &mail_content(&subject, content), reference, shown))
     }
 
     fn read_letter(account: &str, body: &Value, request: &Request<'_>) -> Result<Asked, Reply> {
@@ -302,8 +306,9 @@ impl Vendor for Notify {
         Written { content_type: "application/json", body: body.to_string(), proof }
     }
 
+    /// After 5xx and 429 alone, and where nobody was there.
     fn tries(&self, _: &str) -> Tries {
-        Tries { waits_ms: WAITS_MS.to_vec(), content_with: ContentWith::Success, pauses_after: None }
+        Tries { waits_ms: WAITS_MS.to_vec(), content_with: ContentWith::NoServerErrorNorLimit, pauses_after: None }
     }
 }
 

@@ -106,10 +106,12 @@ async fn assert_came(came: &AtomicUsize, expected: usize, what: &str) {
 }
 
 #[tokio::test]
-async fn each_face_tries_a_receipt_as_often_as_its_vendor_and_is_content_with_success_alone() {
-    // Lob does not say how often; Notify tries five times more; of Notify's letters only a return is told.
-    for (face, events, tries) in [(Face::Lob, 4, 5), (Face::Notify, 1, 6)] {
-        for (status, each) in [(200, 1), (404, tries), (503, tries)] {
+async fn each_face_tries_a_receipt_as_often_as_its_vendor_and_after_what_its_vendor_does() {
+    // Lob does not say how often. Notify tries five times more, after 5xx and 429 alone; of its letters only a return is told.
+    for (face, events, tries) in
+        [(Face::Lob, 4, [(200, 1), (404, 5), (429, 5), (503, 5)]), (Face::Notify, 1, [(200, 1), (404, 1), (429, 6), (503, 6)])]
+    {
+        for (status, each) in tries {
             let (place, came) = door(status).await;
             let returned = vec![Fault::always(FaultKind::LetterReturned)];
             let settings = ProviderConfig { receipt_retry_ms: Some(1), faults: returned, ..config(face) };

@@ -5,5 +5,6 @@ mod calls;
 mod faces;
 mod limits;
 mod memory;
+mod notify;
 mod receipts;
 mod support;

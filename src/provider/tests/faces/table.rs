@@ -175,6 +175,22 @@ async fn a_check_proves_the_credentials_and_produces_nothing() {
     }
 }
 
+#[tokio::test]
+async fn a_check_takes_a_standard_key_of_twilio_which_may_not_read_the_account() {
+    let town = town(TWILIO, vec![], 60_000).await;
+    let sid = "AC00000000000000000000000000000001";
+    let check = async |key: &str| {
+        let lane = format!("channel = \"sms\"\nurl = \"{}\"\naccount = \"{sid}\"\napi_key = \"{key}\"\n", town.place);
+        let wire = Twilio::new(&toml::from_str(&lane).unwrap(), Channel::Sms).unwrap();
+        HttpProvider::new(wire, &town.place, DEADLINE).unwrap().check().await
+    };
+
+    assert_eq!(check("SK00000000000000000000000000000004:sandbox-key").await, Check::Good);
+    assert_eq!(check("sandbox-key").await, Check::Good);
+    assert_eq!(check("SK00000000000000000000000000000004:another").await, Check::BadCredentials);
+    assert!(town.state.record().is_empty());
+}
+
 /// Where whoever has no key is shown the same, the key is not proved; where nothing may be asked, nothing is.
 #[tokio::test]
 async fn a_check_of_a_described_provider_says_no_more_than_it_proves() {
