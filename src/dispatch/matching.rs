@@ -4,7 +4,7 @@ use super::confirm::confirm_all;
 use super::{DispatchError, Office};
 use crate::model::causes::with_causes;
 use crate::model::seal::{SealError, open_with};
-use crate::store::receipt::{Match, Matched, Waiting};
+use crate::store::receipt::{Doors, Match, Matched, Waiting};
 use crate::store::unit::IncidentKey;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub async fn lay_receipts_aside(office: &Office) {
 /// that it stops no other.
 pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
     let every_ms = office.settings.receipts.refusals_every_seconds * 1000;
-    let waiting = office.store.list_waiting_receipts(SWEEP, every_ms).await?;
+    let waiting = office.store.list_waiting_receipts(SWEEP, every_ms, &doors(office)).await?;
     let looked_at = waiting.len();
     let (early, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(|receipt| receipt.is_early);
     if !early.is_empty() {
@@ -67,6 +67,16 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         }
     }
     Ok(looked_at)
+}
+
+/// A vendor's account has one address for its receipts, and may be several lanes: two channels, or one that is urgent.
+fn doors(office: &Office) -> Doors {
+    let accounts = || office.accounts.values();
+    let shared =
+        accounts().flat_map(|door| accounts().filter(move |lane| door.is_same_account(lane)).map(move |lane| (door, lane)));
+    let pairs = shared.filter(|(door, lane)| door.name != lane.name).map(|(door, lane)| (door.name.clone(), lane.name.clone()));
+    let (door, lane) = pairs.unzip();
+    Doors { door, lane }
 }
 
 /// Applies receipts of one incident together, or one by one where they cannot be applied together; answers those that

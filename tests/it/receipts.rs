@@ -2,6 +2,7 @@
 
 mod refused;
 mod doors;
+mod shared;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use duly::model::state::Route;
