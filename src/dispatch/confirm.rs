@@ -20,10 +20,23 @@ enum Confirmed {
     As(Option<MessageState>, Option<ClaimedBy>),
     /// It is asked again later.
     NotYet,
+    /// It was not asked: its vendor takes no more now.
+    NotAsked,
 }
 
-/// Has receipts confirmed where they must be: those to go on with, and the ids of those to be asked about again.
-pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> (Vec<Waiting>, Vec<Uuid>) {
+/// Receipts after their providers were asked.
+#[derive(Default)]
+pub struct Sorted {
+    /// Those to go on with.
+    pub believed: Vec<Waiting>,
+    /// Those of which their providers do not say what they claim, or not yet.
+    pub unconfirmed: Vec<Uuid>,
+    /// Those about which nobody could be asked now.
+    pub unasked: Vec<Uuid>,
+}
+
+/// Has receipts confirmed where they must be.
+pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> Sorted {
     let confirmed: Vec<(Waiting, Confirmed)> = futures::stream::iter(waiting)
         .map(|receipt| async move {
             let confirmed = confirm(office, &receipt).await;
@@ -32,19 +45,20 @@ pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> (Vec<Waiting
         .buffered(CONCURRENT)
         .collect()
         .await;
-    let (mut believed, mut later) = (Vec::new(), Vec::new());
+    let mut sorted = Sorted::default();
     for (mut receipt, confirmed) in confirmed {
         match confirmed {
-            Confirmed::AsClaimed => believed.push(receipt),
+            Confirmed::AsClaimed => sorted.believed.push(receipt),
             Confirmed::As(status, claimed_by) => {
                 receipt.status = status;
                 receipt.claimed_by = claimed_by.map(|by| by.as_str().to_owned());
-                believed.push(receipt);
+                sorted.believed.push(receipt);
             }
-            Confirmed::NotYet => later.push(receipt.receipt_id),
+            Confirmed::NotYet => sorted.unconfirmed.push(receipt.receipt_id),
+            Confirmed::NotAsked => sorted.unasked.push(receipt.receipt_id),
         }
     }
-    (believed, later)
+    sorted
 }
 
 async fn confirm(office: &Office, receipt: &Waiting) -> Confirmed {
@@ -55,6 +69,9 @@ async fn confirm(office: &Office, receipt: &Waiting) -> Confirmed {
     // Asked is the lane of the call, which may be another one of the account than that of the door: its words count.
     let Some(account) = office.accounts.get(&place.lane).filter(must_ask) else { return Confirmed::AsClaimed };
     let Some(id) = receipt.provider_id.as_deref() else { return Confirmed::NotYet };
+    if !office.paces.may_ask(&account.name) {
+        return Confirmed::NotAsked;
+    }
     let answer = account.provider.fetch_status(id).await;
     if let StatusAnswer::Known(seen) = &answer
         && is_of(seen, id, place)

@@ -1,6 +1,6 @@
 //! Applies receipts that wait: matched to their message, sealed again under the person's key, decided by `step`.
 
-use super::confirm::confirm_all;
+use super::confirm::{Sorted, confirm_all};
 use super::{DispatchError, Office};
 use crate::model::causes::with_causes;
 use crate::model::seal::{SealError, open_with};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// Receipts looked at in one sweep.
 const SWEEP: i64 = 1000;
-/// Next look at a receipt that matches nothing yet, ms.
+/// Next look at a receipt that matches nothing yet, or about which nobody could be asked, ms.
 const LOOK_AGAIN_MS: i64 = 2000;
 /// Next try to have a receipt confirmed, ms.
 const CONFIRM_AGAIN_MS: i64 = 30_000;
@@ -39,10 +39,10 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         let ids: Vec<_> = early.iter().map(|receipt| receipt.receipt_id).collect();
         office.store.postpone_replays(&ids, every_ms).await?;
     }
-    let (waiting, unconfirmed) = confirm_all(office, waiting).await;
+    let Sorted { believed, unconfirmed, unasked } = confirm_all(office, waiting).await;
     let (mut unmatched, mut aside) = (Vec::new(), Vec::new());
     let mut matched: BTreeMap<IncidentKey, Vec<Matched>> = BTreeMap::new();
-    for receipt in waiting {
+    for receipt in believed {
         let Some(place) = &receipt.place else {
             unmatched.push(receipt.receipt_id);
             continue;
@@ -61,7 +61,8 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         aside.extend(apply(office, *incident, rows, every_ms).await);
     }
     let keep_seconds = office.settings.receipts.unmatched_retention_days * 86_400;
-    for (receipts, again_ms) in [(unmatched, LOOK_AGAIN_MS), (unconfirmed, CONFIRM_AGAIN_MS), (aside, SET_ASIDE_MS)] {
+    let later = [(unmatched, LOOK_AGAIN_MS), (unasked, LOOK_AGAIN_MS), (unconfirmed, CONFIRM_AGAIN_MS), (aside, SET_ASIDE_MS)];
+    for (receipts, again_ms) in later {
         if !receipts.is_empty() {
             office.store.settle_unmatched(&receipts, again_ms, keep_seconds).await?;
         }
