@@ -9,6 +9,7 @@ mod every;
 mod gate;
 pub mod harvest;
 mod matching;
+pub mod pace;
 mod parallel;
 pub mod plan;
 pub mod recall;
@@ -27,6 +28,7 @@ use crate::model::seal::Key;
 use crate::provider::Account;
 use crate::render::message::Composer;
 use crate::store::{Deadlines, Store, StoreError};
+use pace::Paces;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub struct Office {
     pub master: Key,
     /// Accounts by lane.
     pub accounts: BTreeMap<String, Arc<Account>>,
+    /// What their vendors take in a second.
+    pub paces: Paces,
     /// Renderer.
     pub composer: Composer,
 }
@@ -95,7 +99,8 @@ impl Office {
             Store::connect(settings.database.url.expose_secret(), settings.database.connections, deadlines(&settings)).await?;
         let mut templates = crate::render::TemplateSet::load(&settings.templates.folders())?;
         store.list_reviews().await?.iter().for_each(|review| templates.admit(&review.template_hash));
-        Ok(Self { master: settings.master_key()?, store, accounts, composer: Composer::new(templates), settings })
+        let paces = Paces::of(&accounts);
+        Ok(Self { master: settings.master_key()?, store, accounts, paces, composer: Composer::new(templates), settings })
     }
 }
 

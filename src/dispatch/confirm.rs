@@ -2,7 +2,7 @@
 //! what it answers is believed instead.
 
 use super::{Office, told};
-use crate::model::state::MessageState;
+use crate::model::state::{Channel, MessageState};
 use crate::provider::{Account, ClaimedBy, ReceiptProof, Seen, StatusAnswer};
 use crate::store::receipt::{Match, Waiting};
 use futures::StreamExt;
@@ -20,10 +20,23 @@ enum Confirmed {
     As(Option<MessageState>, Option<ClaimedBy>),
     /// It is asked again later.
     NotYet,
+    /// It was not asked: its vendor takes no more now.
+    NotAsked,
 }
 
-/// Has receipts confirmed where they must be: those to go on with, and the ids of those to be asked about again.
-pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> (Vec<Waiting>, Vec<Uuid>) {
+/// Receipts after their providers were asked.
+#[derive(Default)]
+pub struct Sorted {
+    /// Those to go on with.
+    pub believed: Vec<Waiting>,
+    /// Those of which their providers do not say what they claim, or not yet.
+    pub unconfirmed: Vec<Uuid>,
+    /// Those about which nobody could be asked now.
+    pub unasked: Vec<Uuid>,
+}
+
+/// Has receipts confirmed where they must be.
+pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> Sorted {
     let confirmed: Vec<(Waiting, Confirmed)> = futures::stream::iter(waiting)
         .map(|receipt| async move {
             let confirmed = confirm(office, &receipt).await;
@@ -32,37 +45,40 @@ pub async fn confirm_all(office: &Office, waiting: Vec<Waiting>) -> (Vec<Waiting
         .buffered(CONCURRENT)
         .collect()
         .await;
-    let (mut believed, mut later) = (Vec::new(), Vec::new());
+    let mut sorted = Sorted::default();
     for (mut receipt, confirmed) in confirmed {
         match confirmed {
-            Confirmed::AsClaimed => believed.push(receipt),
+            Confirmed::AsClaimed => sorted.believed.push(receipt),
             Confirmed::As(status, claimed_by) => {
                 receipt.status = status;
                 receipt.claimed_by = claimed_by.map(|by| by.as_str().to_owned());
-                believed.push(receipt);
+                sorted.believed.push(receipt);
             }
-            Confirmed::NotYet => later.push(receipt.receipt_id),
+            Confirmed::NotYet => sorted.unconfirmed.push(receipt.receipt_id),
+            Confirmed::NotAsked => sorted.unasked.push(receipt.receipt_id),
         }
     }
-    (believed, later)
+    sorted
 }
 
 async fn confirm(office: &Office, receipt: &Waiting) -> Confirmed {
-    let account = office.accounts.get(&receipt.lane);
-    let must_ask = |account: &&std::sync::Arc<Account>| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_));
     // A copy and a word that nobody knows move nothing, and what matches nothing waits for its message first.
     let moves = receipt.status.is_some() && !receipt.is_replay;
-    let (Some(account), Some(place), true) = (account.filter(must_ask), &receipt.place, moves) else {
-        return Confirmed::AsClaimed;
-    };
+    let (Some(place), true) = (&receipt.place, moves) else { return Confirmed::AsClaimed };
+    let must_ask = |account: &&std::sync::Arc<Account>| matches!(account.capabilities().receipts, ReceiptProof::Confirmed(_));
+    // Asked is the lane of the call, which may be another one of the account than that of the door: its words count.
+    let Some(account) = office.accounts.get(&place.lane).filter(must_ask) else { return Confirmed::AsClaimed };
     let Some(id) = receipt.provider_id.as_deref() else { return Confirmed::NotYet };
+    if !office.paces.may_ask(&account.name) {
+        return Confirmed::NotAsked;
+    }
     let answer = account.provider.fetch_status(id).await;
     if let StatusAnswer::Known(seen) = &answer
         && is_of(seen, id, place)
     {
         told::keep_confirmed(office, account, place, seen).await;
     }
-    match judge(receipt.status, id, place, answer) {
+    match judge((receipt.status, account.channel), id, place, answer) {
         Judged::AsClaimed => Confirmed::AsClaimed,
         Judged::AsSeen(seen) => Confirmed::As(seen.status, account.claimed_by(&seen.word)),
         Judged::NotYet => Confirmed::NotYet,
@@ -84,8 +100,8 @@ enum Judged {
 }
 
 /// What an answer makes of a claim about the message at `place` under this id.
-fn judge(claimed: Option<MessageState>, id: &str, place: &Match, answer: StatusAnswer) -> Judged {
-    let is_return = claimed == Some(MessageState::Returned);
+fn judge((claimed, channel): (Option<MessageState>, Channel), id: &str, place: &Match, answer: StatusAnswer) -> Judged {
+    let is_return = claimed == Some(MessageState::Returned) && channel == Channel::Letter;
     let was_posted = |seen: &Seen| seen.status.is_some_and(|s| s.report_rank() >= MessageState::HandedToCarrier.report_rank());
     match answer {
         StatusAnswer::Known(seen) if !is_of(&seen, id, place) => Judged::NotYet,
@@ -110,6 +126,7 @@ mod tests {
             incident: IncidentKey { controller_id: Uuid::nil(), incident_no: 1 },
             message_id: Uuid::nil(),
             person_id: Uuid::nil(),
+            lane: "lane".to_owned(),
             reference: "ours".to_owned(),
             provider_id: Some("id-1".to_owned()),
             wrapped_incident_key: Vec::new(),
@@ -144,7 +161,18 @@ mod tests {
             (Some(Returned), StatusAnswer::NotFound, Judged::AsClaimed),
             (Some(Returned), StatusAnswer::CannotKnow, Judged::NotYet),
         ] {
-            assert_eq!(judge(claimed, "id-1", &place(), answer.clone()), becomes, "{claimed:?} {answer:?}");
+            assert_eq!(judge((claimed, Channel::Letter), "id-1", &place(), answer.clone()), becomes, "{claimed:?} {answer:?}");
+        }
+    }
+
+    /// The claim may be read as another channel's: at one service an email's `permanent-failure` is a return, a text's is none.
+    #[test]
+    fn only_a_letter_is_believed_to_have_come_back_against_what_its_provider_shows() {
+        for channel in [Channel::Sms, Channel::Email] {
+            let judged = |answer| judge((Some(Returned), channel), "id-1", &place(), answer);
+            assert_eq!(judged(shown("ours", Some(DeliveredToHandset))), as_seen(Some(DeliveredToHandset)), "{channel:?}");
+            assert_eq!(judged(shown("ours", Some(Returned))), as_seen(Some(Returned)), "{channel:?}");
+            assert_eq!(judged(StatusAnswer::NotFound), Judged::NotYet, "{channel:?}");
         }
     }
 
@@ -155,7 +183,8 @@ mod tests {
             let status = Some(DeliveredToHandset);
             StatusAnswer::Known(Seen { provider_id, reference, word: "word".to_owned(), status, detail: Detail::default() })
         };
-        let is_believed = |id, place: &Match, answer| judge(Some(DeliveredToHandset), id, place, answer) != Judged::NotYet;
+        let claimed = (Some(DeliveredToHandset), Channel::Sms);
+        let is_believed = |id, place: &Match, answer| judge(claimed, id, place, answer) != Judged::NotYet;
         for (asked, answer, expected) in [
             ("id-1", of("id-1", None), true),
             ("id-2", of("id-2", None), false),
@@ -167,6 +196,6 @@ mod tests {
         }
         let unnamed = Match { provider_id: None, ..place() };
         assert!(!is_believed("id-1", &unnamed, of("id-1", None)), "no call was answered with this id");
-        assert_eq!(judge(Some(Returned), "id-2", &place(), StatusAnswer::NotFound), Judged::NotYet);
+        assert_eq!(judge((Some(Returned), Channel::Letter), "id-2", &place(), StatusAnswer::NotFound), Judged::NotYet);
     }
 }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Messages asked about in one round of a lane, by its pace: half of what it may send in the time of a round. A vendor's
-/// limit counts questions as well, and sending goes on meanwhile.
+/// Messages asked about in one round of a lane, by its pace: half of what it may send in the time of a round. Where its vendor
+/// states a limit, the account's pace makes them wait.
 const ROUND: Duration = Duration::from_secs(10);
 const ROUND_MAX: i64 = 1000;
 /// Questions at once.
@@ -27,10 +27,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(600);
 /// Asks while this process leads, until `stop`.
 pub async fn run(office: Arc<Office>, holder: String, stop: CancellationToken) {
     let Some(shortest) = office.accounts.values().filter_map(|account| account.poll).min() else { return };
-    let mut lead = Lead::new("harvest", &holder);
+    let mut lead = Lead::beside("harvest", "scheduler", &holder);
     while !stop.is_cancelled() {
         let begun = Instant::now();
-        let is_full = round(&office, &mut lead).await.unwrap_or_else(|error| {
+        // A question that is broken off tells nothing; whoever stops does not wait until all may be asked.
+        let asked = tokio::select! { () = stop.cancelled() => break, asked = round(&office, &mut lead) => asked };
+        let is_full = asked.unwrap_or_else(|error| {
             tracing::warn!(error = with_causes(&error), "providers were not asked how their messages stand, and are asked again");
             false
         });
@@ -69,7 +71,8 @@ async fn round(office: &Office, lead: &mut Lead) -> Result<bool, DispatchError> 
     let mut is_full = false;
     for (lane, account) in &office.accounts {
         let Some(every) = account.poll else { continue };
-        let asking = asking(account, lane, every);
+        let mut asking = asking(account, lane, every);
+        asking.limit = office.paces.questions_within(lane, ROUND).map_or(asking.limit, |most| asking.limit.min(most.max(1)));
         let untold = office.store.list_untold_news(&asking).await?;
         is_full |= i64::try_from(untold.len()).is_ok_and(|n| n >= asking.limit);
         futures::stream::iter(untold)
@@ -87,6 +90,7 @@ async fn round(office: &Office, lead: &mut Lead) -> Result<bool, DispatchError> 
 
 async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(), DispatchError> {
     let Untold { incident, person_id, message_id, .. } = *message;
+    office.paces.ask(&account.name).await;
     let lookup_id = office.store.insert_question(incident, message_id, message.attempt, message.is_for_price).await?;
     let seen = news(account, message.provider_id.as_deref(), Some(&message.reference)).await;
     told::keep(office, account, (incident, message_id), lookup_id, &seen).await?;

@@ -1,17 +1,17 @@
 //! Applies receipts that wait: matched to their message, sealed again under the person's key, decided by `step`.
 
-use super::confirm::confirm_all;
+use super::confirm::{Sorted, confirm_all};
 use super::{DispatchError, Office};
 use crate::model::causes::with_causes;
 use crate::model::seal::{SealError, open_with};
-use crate::store::receipt::{Match, Matched, Waiting};
+use crate::store::receipt::{Doors, Match, Matched, Waiting};
 use crate::store::unit::IncidentKey;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Receipts looked at in one sweep.
 const SWEEP: i64 = 1000;
-/// Next look at a receipt that matches nothing yet, ms.
+/// Next look at a receipt that matches nothing yet, or about which nobody could be asked, ms.
 const LOOK_AGAIN_MS: i64 = 2000;
 /// Next try to have a receipt confirmed, ms.
 const CONFIRM_AGAIN_MS: i64 = 30_000;
@@ -32,17 +32,17 @@ pub async fn lay_receipts_aside(office: &Office) {
 /// that it stops no other.
 pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
     let every_ms = office.settings.receipts.refusals_every_seconds * 1000;
-    let waiting = office.store.list_waiting_receipts(SWEEP, every_ms).await?;
+    let waiting = office.store.list_waiting_receipts(SWEEP, every_ms, &doors(office)).await?;
     let looked_at = waiting.len();
     let (early, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(|receipt| receipt.is_early);
     if !early.is_empty() {
         let ids: Vec<_> = early.iter().map(|receipt| receipt.receipt_id).collect();
         office.store.postpone_replays(&ids, every_ms).await?;
     }
-    let (waiting, unconfirmed) = confirm_all(office, waiting).await;
+    let Sorted { believed, unconfirmed, unasked } = confirm_all(office, waiting).await;
     let (mut unmatched, mut aside) = (Vec::new(), Vec::new());
     let mut matched: BTreeMap<IncidentKey, Vec<Matched>> = BTreeMap::new();
-    for receipt in waiting {
+    for receipt in believed {
         let Some(place) = &receipt.place else {
             unmatched.push(receipt.receipt_id);
             continue;
@@ -61,12 +61,23 @@ pub async fn apply_receipts(office: &Office) -> Result<usize, DispatchError> {
         aside.extend(apply(office, *incident, rows, every_ms).await);
     }
     let keep_seconds = office.settings.receipts.unmatched_retention_days * 86_400;
-    for (receipts, again_ms) in [(unmatched, LOOK_AGAIN_MS), (unconfirmed, CONFIRM_AGAIN_MS), (aside, SET_ASIDE_MS)] {
+    let later = [(unmatched, LOOK_AGAIN_MS), (unasked, LOOK_AGAIN_MS), (unconfirmed, CONFIRM_AGAIN_MS), (aside, SET_ASIDE_MS)];
+    for (receipts, again_ms) in later {
         if !receipts.is_empty() {
             office.store.settle_unmatched(&receipts, again_ms, keep_seconds).await?;
         }
     }
     Ok(looked_at)
+}
+
+/// A vendor's account has one address for its receipts, and may be several lanes: two channels, or one that is urgent.
+fn doors(office: &Office) -> Doors {
+    let accounts = || office.accounts.values();
+    let shared =
+        accounts().flat_map(|door| accounts().filter(move |lane| door.is_same_account(lane)).map(move |lane| (door, lane)));
+    let pairs = shared.filter(|(door, lane)| door.name != lane.name).map(|(door, lane)| (door.name.clone(), lane.name.clone()));
+    let (door, lane) = pairs.unzip();
+    Doors { door, lane }
 }
 
 /// Applies receipts of one incident together, or one by one where they cannot be applied together; answers those that

@@ -1,6 +1,7 @@
 //! Taking messages back that their provider holds and has not let go. What is not confirmed is not taken back: a lost
 //! answer is unknown, and the message counts as it did until its provider says more.
 
+use super::pace::Paces;
 use crate::model::state::MessageState;
 use crate::model::step::{Cause, Recall};
 use crate::provider::{Account, CancelOutcome, CancelWindow};
@@ -71,11 +72,17 @@ pub async fn recall(
     messages: Vec<Recallable>,
     by: Decider,
 ) -> Result<Vec<(Recallable, Recalled)>, StoreError> {
+    let paces = &Paces::of(accounts);
     futures::stream::iter(messages)
         .map(|message| async move {
             let recalled = match foresee(accounts, &message) {
                 Some(known) => known,
-                None => ask(store, accounts, incident, &message, by).await?,
+                None => {
+                    if let Some(lane) = &message.lane {
+                        paces.ask(lane).await;
+                    }
+                    ask(store, accounts, incident, &message, by).await?
+                }
             };
             Ok((message, recalled))
         })

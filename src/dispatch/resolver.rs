@@ -37,10 +37,12 @@ const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 /// Next look where nothing could be found out, ms: a quarter of the time since the call, between these two.
 const LOOK_AGAIN_MS: i64 = 1000;
 const LOOK_AGAIN_MS_MAX: i64 = 900_000;
+/// Next try to ask for news where the vendor takes no more questions now, ms.
+const ASK_AGAIN_MS: i64 = 10_000;
 
 /// Sweeps while this process leads, until `stop`.
 pub async fn run(office: Arc<Office>, watch: Arc<HoldWatch>, holder: String, stop: CancellationToken) {
-    let mut lead = Lead::new("sweep", &holder);
+    let mut lead = Lead::beside("sweep", "scheduler", &holder);
     let thin_every = Duration::from_secs(u64::try_from(office.settings.receipts.refusals_every_seconds).unwrap_or(60));
     let (mut thins, mut lays_aside) = (Every::new(thin_every), Every::new(LAY_ASIDE_EVERY));
     while !stop.is_cancelled() {
@@ -166,7 +168,7 @@ async fn resolve(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, accoun
     if let Some(life) = account.capabilities().idempotent_for
         && row.has_request
     {
-        return resolve_by_repeat(office, watch, row, life).await;
+        return resolve_by_repeat(office, watch, row, account, life).await;
     }
     follow(office, row, rule, "no_lookup").await
 }
@@ -214,6 +216,9 @@ impl Absence {
 
 async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, absence: Absence) -> Result<(), DispatchError> {
     let Some(reference) = &row.reference else { return apply(office, row, Cause::Ask, "no_reference").await };
+    if !office.paces.may_ask(&account.name) {
+        return look_again(office, row).await;
+    }
     // Committed before the look-up leaves: only one that was *sent* late enough may say "not found".
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
     let frozen = frozen(office, row).await?;
@@ -255,7 +260,13 @@ async fn look_again(office: &Office, row: &Due) -> Result<(), DispatchError> {
     Ok(office.store.postpone(row.incident, row.message_id, MessageState::Unknown, again_ms).await?)
 }
 
-async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &Due, life: Duration) -> Result<(), DispatchError> {
+async fn resolve_by_repeat(
+    office: &Arc<Office>,
+    watch: &Arc<HoldWatch>,
+    row: &Due,
+    account: &Account,
+    life: Duration,
+) -> Result<(), DispatchError> {
     let d = &office.settings.dispatch;
     let timeout_ms = i64::try_from(d.request_timeout_ms).unwrap_or(i64::MAX);
     let span_ms = i64::try_from(d.send_by_ms).unwrap_or(i64::MAX);
@@ -269,7 +280,8 @@ async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &D
     if row.since_first_claim_ms.is_none_or(|since| since >= window.until_ms) {
         return apply(office, row, Cause::Ask, "key_expired").await;
     }
-    if row.since_send_by_ms > window.after_send_by_ms && repeat(office, watch, row, window).await? {
+    let is_late_enough = row.since_send_by_ms > window.after_send_by_ms;
+    if is_late_enough && office.paces.may_ask(&account.name) && repeat(office, watch, row, window).await? {
         return Ok(());
     }
     look_again(office, row).await
@@ -278,6 +290,9 @@ async fn resolve_by_repeat(office: &Arc<Office>, watch: &Arc<HoldWatch>, row: &D
 async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(), DispatchError> {
     if !account.can_be_asked() || is_over(row, account) {
         return no_news(office, row).await;
+    }
+    if !office.paces.may_ask(&account.name) {
+        return Ok(office.store.postpone(row.incident, row.message_id, row.state, ASK_AGAIN_MS).await?);
     }
     let known = if row.was_posted { MessageState::HandedToCarrier } else { row.state };
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;

@@ -211,7 +211,7 @@ async fn queue_lane(
     (lane, new_max): (&str, i64),
 ) -> Result<(usize, bool), DispatchError> {
     let (Some(standing), Some(account)) = (lanes.get(lane), office.accounts.get(lane)) else { return Ok((0, false)) };
-    let allowed = allowance(spent, lane, (f64::from(account.per_second) * standing.part).max(1.0));
+    let allowed = allowance(spent, lane, (f64::from(account.per_second) * standing.part).max(1.0)).min(office.paces.sends(lane));
     let outstanding_max = (i64::from(account.per_second) * OUTSTANDING_SECONDS).min(standing.left_today);
     if allowed < 1 || outstanding_max < 1 {
         return Ok((0, false));
@@ -226,6 +226,7 @@ async fn queue_lane(
         let used = queued.len() as f64;
         *tokens -= used;
     }
+    office.paces.sent(lane, queued.len(), i64::try_from(queued.len()).is_ok_and(|n| n >= allowed));
     Ok((queued.len(), new_max > 0 && i64::try_from(queued.len()).is_ok_and(|n| n < limit)))
 }
 

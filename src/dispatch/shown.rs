@@ -35,6 +35,7 @@ pub async fn round(office: &Office, account: &Account, limit: i64) -> Result<boo
 }
 
 async fn look(office: &Office, account: &Account, promised: ShownLetter, letter: &Unshown) -> Result<(), DispatchError> {
+    office.paces.ask(&account.name).await;
     office.store.insert_letter_asked(letter.incident, letter.message_id).await?;
     let pdf = match account.provider.fetch_letter(&letter.provider_id).await {
         Showing::Letter(pdf) => pdf,

@@ -79,7 +79,10 @@ impl Capabilities {
     pub fn claimed_by(&self, channel: Channel, word: &str) -> Option<ClaimedBy> {
         match self.words {
             [] => Some(ClaimedBy::Provider),
-            words => find_word(words, channel, word).map(|row| row.claimed_by),
+            // What came to another lane's door may be a word of that lane's channel.
+            words => find_word(words, channel, word)
+                .or_else(|| words.iter().find(|row| row.word == word))
+                .map(|row| row.claimed_by),
         }
     }
 

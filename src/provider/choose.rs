@@ -56,6 +56,8 @@ pub struct Account {
     at: String,
     /// Whether no receipt of its is ever believed, as it has no secret to prove one by.
     is_deaf: bool,
+    /// What lanes of one account at a vendor have in common, where the vendor has one address for the receipts of all of them.
+    vendor: Option<[u8; 32]>,
     /// How often its provider is asked about messages of which no last word has come; `None`: only when news are due.
     pub poll: Option<Duration>,
     /// Its provider.
@@ -88,6 +90,7 @@ impl Account {
             kind,
             at: place_of(lane),
             is_deaf: lane.live && lane.receipt_secret.expose_secret().is_empty(),
+            vendor: vendor_of(lane),
             poll,
             provider,
         })
@@ -96,6 +99,12 @@ impl Account {
     /// Whose account it is.
     pub fn ground(&self) -> Ground {
         Ground { kind: self.kind.to_owned(), is_live: self.is_live, at: self.at.clone() }
+    }
+
+    /// Whether receipts of the other lane may come to the door of this one: both are one account at a vendor that has one
+    /// address for all of them.
+    pub fn is_same_account(&self, other: &Self) -> bool {
+        self.vendor.is_some() && self.vendor == other.vendor
     }
 
     /// Whether its provider says how a message stands when it is asked.
@@ -179,6 +188,21 @@ fn place_of(lane: &Lane) -> String {
     };
     let url = if lane.live { lane.url.as_str() } else { "" };
     [account.as_str(), url].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" at ")
+}
+
+/// Which account at its vendor a lane is, as a hash: keys are among what tells it. `None`: each message names the address of its
+/// own receipts, or it is not known. Where settings describe the provider, only lanes that read its words alike are one.
+fn vendor_of(lane: &Lane) -> Option<[u8; 32]> {
+    let key = lane.api_key.expose_secret();
+    let account = match lane.provider.as_str() {
+        "notify" => Notify::service(lane)?,
+        "lob" | "stannp" => key.to_owned(),
+        "http" => format!("{}\0{key}\0{}\0{:?}", lane.url, lane.channel, lane.http),
+        smtp::KIND if !lane.account.is_empty() => format!("{}\0{}", lane.url, lane.account),
+        _ => return None,
+    };
+    let url = if lane.live { lane.url.as_str() } else { "" };
+    Some(Sha256::digest(format!("{}\0{}\0{url}\0{account}", lane.provider, lane.live)).into())
 }
 
 /// The one function that knows which word means which provider.

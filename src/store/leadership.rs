@@ -14,6 +14,8 @@ const RENEW_AFTER: Duration = Duration::from_millis(2500);
 /// This process's claim to a role, renewed long before it runs out.
 pub struct Lead {
     role: &'static str,
+    /// Role whose holder alone may hold this one; a word of no role: whoever comes first.
+    beside: &'static str,
     holder: String,
     renewed: Option<(Instant, i64)>,
 }
@@ -21,7 +23,12 @@ pub struct Lead {
 impl Lead {
     /// Nothing is held yet.
     pub fn new(role: &'static str, holder: &str) -> Self {
-        Self { role, holder: holder.to_owned(), renewed: None }
+        Self::beside(role, "", holder)
+    }
+
+    /// The same of a role that goes to whoever holds the other one: both must know what the other does.
+    pub fn beside(role: &'static str, beside: &'static str, holder: &str) -> Self {
+        Self { role, beside, holder: holder.to_owned(), renewed: None }
     }
 
     /// Whether this process leads now; takes or renews the lead where it is time.
@@ -37,7 +44,7 @@ impl Lead {
             return Ok(Some(epoch));
         }
         let asked = Instant::now();
-        self.renewed = store.lead(self.role, &self.holder, LEAD_MS).await?.map(|epoch| (asked, epoch));
+        self.renewed = store.lead((self.role, self.beside), &self.holder, LEAD_MS).await?.map(|epoch| (asked, epoch));
         Ok(self.renewed.map(|(_, epoch)| epoch))
     }
 
@@ -53,11 +60,13 @@ impl Lead {
 }
 
 impl Store {
-    /// Takes or renews the lead of `role`; `None` while somebody else holds it. The epoch grows with each change.
-    pub async fn lead(&self, role: &str, holder: &str, ttl_ms: i64) -> Result<Option<i64>, StoreError> {
+    /// Takes or renews the lead of `role`; `None` while somebody else holds it, or the role beside it. The epoch grows with each
+    /// change.
+    pub async fn lead(&self, (role, beside): (&str, &str), holder: &str, ttl_ms: i64) -> Result<Option<i64>, StoreError> {
         let row = sqlx::query!(
             "insert into leadership (role, epoch, holder, expires_at)
-             values ($1, 1, $2, duly_now() + $3::bigint * interval '1 millisecond')
+             select $1, 1, $2, duly_now() + $3::bigint * interval '1 millisecond'
+              where not exists (select from leadership b where b.role = $4 and b.holder <> $2 and b.expires_at > duly_now())
              on conflict (role) do update
                 set epoch = leadership.epoch + case when leadership.holder = excluded.holder then 0 else 1 end,
                     holder = excluded.holder, expires_at = excluded.expires_at
@@ -65,7 +74,8 @@ impl Store {
              returning epoch",
             role,
             holder,
-            ttl_ms
+            ttl_ms,
+            beside
         )
         .fetch_optional(&self.pool)
         .await?;

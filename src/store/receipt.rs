@@ -87,6 +87,16 @@ pub struct ReceiptStore {
     pool: PgPool,
 }
 
+/// Which lanes' receipts may come to the door of which lane, since they are one account at their vendor: pairs, `door` and `lane`
+/// of one length. That a lane's own receipts come to its own door needs no pair.
+#[derive(Debug, Clone, Default)]
+pub struct Doors {
+    /// Lane of the URL.
+    pub door: Vec<String>,
+    /// Lane of the call.
+    pub lane: Vec<String>,
+}
+
 /// The message that a receipt speaks of, with the keys that seal the receipt again.
 #[derive(Debug, Clone)]
 pub struct Match {
@@ -96,6 +106,8 @@ pub struct Match {
     pub message_id: Uuid,
     /// Person.
     pub person_id: Uuid,
+    /// Lane of its call: that of the receipt's URL, or another one of the same account.
+    pub lane: String,
     /// Our name for the message at this provider.
     pub reference: String,
     /// The provider's name for it, by its answer to our call.
@@ -220,56 +232,59 @@ impl ReceiptStore {
 impl Store {
     /// Verified receipts that are due, oldest first. The few are chosen before anything is looked up for them: in a burst
     /// the planner believes in a table that is still small, and would look it all up for every receipt that waits.
-    pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64) -> Result<Vec<Waiting>, StoreError> {
+    pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64, doors: &Doors) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
-            r#"with due as materialized (select * from receipt where due_at <= (select duly_now()) and verdict = 'verified' order by due_at limit $1)
+            r#"with due as materialized (
+                 select r.*, r.provider || array(select d.lane from unnest($3::text[], $4::text[]) as d (door, lane) where d.door = r.provider) as lanes
+                   from receipt r where r.due_at <= (select duly_now()) and r.verdict = 'verified' order by r.due_at limit $1)
                select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.claimed_by, r.stop_code, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
-                      a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.reference as "known_as?", r.controller_id,
+                      a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.lane as "called_lane?", a.reference as "known_as?", r.controller_id,
                       (select o.provider_id from outcome o where o.controller_id = r.controller_id and o.incident_no = a.incident_no
                           and o.message_id = a.message_id and o.provider_id is not null
                           and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
-                              where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = r.provider) limit 1) as known_id,
+                              where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = any(r.lanes)) limit 1) as known_id,
                       i.wrapped_key as "wrapped_incident_key?", k.wrapped as "wrapped_person_key?"
                  from due r
                  join controller c on c.controller_id = r.controller_id
                  cross join lateral (select exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
                          and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as is_replay) s
                  left join lateral (
-                       (select incident_no, message_id, person_id, reference from attempt a
-                         where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = r.provider limit 1)
+                       (select incident_no, message_id, person_id, lane, reference from attempt a
+                         where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = any(r.lanes) limit 1)
                        union all
-                       (select a.incident_no, a.message_id, a.person_id, a.reference from outcome o
+                       (select a.incident_no, a.message_id, a.person_id, a.lane, a.reference from outcome o
                           join attempt a on a.controller_id = o.controller_id and a.incident_no = o.incident_no
                                and a.message_id = o.message_id and a.attempt = o.attempt
                          where r.reference is null and o.provider_id = r.provider_id and o.controller_id = r.controller_id
-                           and a.lane = r.provider
+                           and a.lane = any(r.lanes)
                            and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
-                                where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = r.provider) limit 1)
+                                where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = any(r.lanes)) limit 1)
                        limit 1) a on true
                  left join incident i on i.controller_id = r.controller_id and i.incident_no = a.incident_no
                  left join person_key k on k.controller_id = r.controller_id and k.incident_no = a.incident_no and k.person_id = a.person_id
                 order by r.due_at"#,
             limit,
-            every_ms
+            every_ms,
+            &doors.door,
+            &doors.lane
         )
         .fetch_all(&self.pool)
         .await?;
         let waiting = rows.into_iter().map(|row| {
-            let place = match (row.incident_no, row.message_id, row.person_id, row.known_as, row.wrapped_incident_key) {
-                (Some(incident_no), Some(message_id), Some(person_id), Some(reference), Some(wrapped_incident_key)) => {
-                    Some(Match {
-                        incident: IncidentKey { controller_id: row.controller_id, incident_no },
-                        message_id,
-                        person_id,
-                        reference,
-                        provider_id: row.known_id,
-                        wrapped_incident_key,
-                        wrapped_person_key: row.wrapped_person_key,
-                    })
-                }
-                _ => None,
-            };
+            let place = row.incident_no.zip(row.message_id).zip(row.person_id).zip(row.called_lane).zip(row.known_as);
+            let place = place.zip(row.wrapped_incident_key).map(
+                |(((((incident_no, message_id), person_id), lane), reference), wrapped_incident_key)| Match {
+                    incident: IncidentKey { controller_id: row.controller_id, incident_no },
+                    message_id,
+                    person_id,
+                    lane,
+                    reference,
+                    provider_id: row.known_id,
+                    wrapped_incident_key,
+                    wrapped_person_key: row.wrapped_person_key,
+                },
+            );
             Waiting {
                 receipt_id: row.receipt_id,
                 sealed: row.sealed,

@@ -97,7 +97,8 @@ impl Store {
     }
 
     /// Bounds a flood: of receipts that were laid aside on one day, or that nobody here knows ten minutes after they came,
-    /// only the first of each lane and ground stay. The controller's log tells of all of them; answers how many went.
+    /// only the first of each lane and ground stay. What is known on another lane may be of the same account. The controller's log
+    /// tells of all of them; answers how many went.
     pub async fn thin_receipts(&self) -> Result<u64, StoreError> {
         let mut tx = self.pool.begin().await?;
         let rows = sqlx::query!(
@@ -105,9 +106,9 @@ impl Store {
                  select r.receipt_id, floor(extract(epoch from r.received_at) / 86400) * 86400 as since,
                         row_number() over (partition by r.controller_id, r.provider, floor(extract(epoch from r.received_at) / 86400) order by r.receipt_id) as n
                    from receipt r where r.due_at is not null and r.verdict = 'verified' and r.received_at < duly_now() - interval '10 minutes'
-                    and not exists (select from attempt a where a.controller_id = r.controller_id and a.reference = r.reference and a.lane = r.provider)
-                    and not (r.reference is null and exists (select from outcome o join attempt a using (controller_id, incident_no, message_id, attempt)
-                          where o.provider_id = r.provider_id and o.controller_id = r.controller_id and a.lane = r.provider))),
+                    and not exists (select from attempt a where a.controller_id = r.controller_id and a.reference = r.reference)
+                    and not (r.reference is null and exists (select from outcome o
+                          where o.provider_id = r.provider_id and o.controller_id = r.controller_id))),
                given_up as (
                  update receipt r set result = 'unmatched', sealed = null, due_at = null from waiting w
                   where r.receipt_id = w.receipt_id and w.n > $1

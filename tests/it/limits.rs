@@ -2,6 +2,7 @@
 //! is lost.
 
 use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually};
+use duly::model::state::Route;
 use duly_sandbox::{Face, Limit, ProviderConfig, SandboxConfig};
 use std::time::Duration;
 
@@ -41,6 +42,32 @@ async fn a_lane_whose_pace_fits_the_limit_of_its_provider_is_never_refused() {
     let most = most_within(&stage.sandbox.state.arrivals("notify"));
     assert_eq!((stage.sandbox.state.over_limit("notify"), stage.produced()), (0, 60));
     assert!((15..=50).contains(&most), "{most} within a window");
+    stage.audit().await;
+}
+
+/// Every letter is asked about each second, and each question counts at Stannp like a letter.
+#[tokio::test]
+async fn sends_and_questions_together_keep_to_the_limit_of_a_provider_that_counts_both() {
+    let provider = ProviderConfig {
+        face: Face::Stannp,
+        channel: "letter".into(),
+        receipts: false,
+        receipt_delay_ms: 3_600_000,
+        // Four a second and what may leave at once: the vendor's 300 a minute, seen closer.
+        limits: Some(vec![Limit { many: 30, ms: WINDOW_MS }]),
+        ..ProviderConfig::default()
+    };
+    let setup = Setup { people: 60, lanes: vec![Lane { provider, ..Lane::named("stannp") }], ..Setup::default() };
+    let stage = Stage::new(Setup { routes: vec![Route::Letter], ..setup }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    stage.drain().await;
+    let asked = "select count(*) from lookup";
+    let while_sending = stage.count(asked).await;
+    eventually("all are asked about", async || stage.count(asked).await >= while_sending + 20).await;
+
+    assert_eq!((stage.sandbox.state.over_limit("stannp"), stage.produced()), (0, 60));
+    assert!(while_sending >= 3, "{while_sending}: those who send leave a part to questions");
     stage.audit().await;
 }
 

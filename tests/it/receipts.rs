@@ -3,6 +3,7 @@
 mod doors;
 mod keyless;
 mod refused;
+mod shared;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use duly::model::state::Route;

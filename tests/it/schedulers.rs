@@ -60,6 +60,23 @@ async fn two_leaders_at_once_are_one() {
     stage.audit().await;
 }
 
+/// The pace of an account is known to one process: sends and questions are counted together.
+#[tokio::test]
+async fn only_who_queues_asks_providers() {
+    let stage = Stage::new(Setup::default()).await;
+    let store = &stage.office.store;
+    let leads = async |roles, holder: &str| store.lead(roles, holder, 5000).await.unwrap().is_some();
+
+    assert!(leads(("harvest", "scheduler"), "anna").await, "nobody queues yet");
+    assert!(leads(("scheduler", ""), "ben").await);
+    assert!(!leads(("harvest", "scheduler"), "anna").await, "somebody else queues: it is not renewed");
+    assert!(!leads(("sweep", "scheduler"), "anna").await);
+    assert!(leads(("sweep", "scheduler"), "ben").await);
+
+    stage.shift_clock(6).await;
+    assert!(leads(("harvest", "scheduler"), "anna").await, "who queued is gone");
+}
+
 #[tokio::test]
 async fn the_pace_of_a_lane_holds_over_all_workers() {
     let stage = Stage::new(Setup { people: 60, lanes: vec![paced(15)], ..Setup::default() }).await;

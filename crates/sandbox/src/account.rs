@@ -150,8 +150,9 @@ impl Account {
         memory.destinations.get(reference).cloned().into_iter().chain([reference.to_owned(), number]).collect()
     }
 
-    /// Lets a submit in, or says why not: too many came within the provider's own limits. Who is refused does not count.
-    pub(crate) fn let_in(&self, now: time::OffsetDateTime) -> Result<(), Trouble> {
+    /// Lets a submit in, or a question where the provider counts them, or says why not: too many came within its own limits. Who
+    /// is refused does not count.
+    pub(crate) fn let_in(&self, now: time::OffsetDateTime, is_submit: bool) -> Result<(), Trouble> {
         let (settings, vendor) = (self.settings(), self.vendor());
         let limits = settings.limits.as_deref().unwrap_or(vendor.limits());
         let per_day = settings.per_day.or_else(|| vendor.per_day(&settings.channel));
@@ -171,17 +172,17 @@ impl Account {
             let frees = window.saturating_sub(first.map_or(Duration::ZERO, |came| at.duration_since(came)));
             (many >= limit.many).then(|| Trouble::TooMany(u64::try_from(frees.as_millis()).unwrap_or(u64::MAX)))
         });
-        let over = over.or_else(|| per_day.filter(|most| memory.today.1 >= *most).map(|_| Trouble::TooManyToday));
+        let over = over.or_else(|| per_day.filter(|most| is_submit && memory.today.1 >= *most).map(|_| Trouble::TooManyToday));
         if let Some(trouble) = over {
             memory.over_limit += 1;
             return Err(trouble);
         }
         memory.let_in.push_back(at);
-        memory.today.1 += 1;
+        memory.today.1 += u64::from(is_submit);
         Ok(())
     }
 
-    /// Submits that came beyond the provider's limits.
+    /// Submits, and questions that count, that came beyond the provider's limits.
     pub(crate) fn over_limit(&self) -> u64 {
         self.memory().over_limit
     }

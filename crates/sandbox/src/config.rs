@@ -67,6 +67,8 @@ pub struct ProviderConfig {
     pub receipt_delay_ms: u64,
     /// Whether receipts are sent.
     pub receipts: bool,
+    /// Whose address they go to, where accounts here are one account with one address; none: its own.
+    pub door: Option<String>,
     /// Whether only the last step of a message's life has one, as GOV.UK Notify does it.
     pub receipts_of_end_only: bool,
     /// Wait between the tries of a receipt, ms; none: as the provider waits.
@@ -105,6 +107,7 @@ impl Default for ProviderConfig {
             latency_ms: 0,
             receipt_delay_ms: 50,
             receipts: true,
+            door: None,
             receipts_of_end_only: false,
             receipt_retry_ms: None,
             shows: serde_json::Map::new(),

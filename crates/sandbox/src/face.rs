@@ -300,6 +300,11 @@ pub(crate) trait Vendor: Sync {
         &[]
     }
 
+    /// Whether whatever else is asked of it counts as well.
+    fn counts_questions(&self) -> bool {
+        false
+    }
+
     /// How many a day.
     fn per_day(&self, _channel: &str) -> Option<u64> {
         None

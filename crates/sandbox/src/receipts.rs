@@ -89,7 +89,8 @@ impl Receipts {
         if birth.vendor().calls_as_asked() {
             return birth.callback.clone();
         }
-        self.state.config().callback.as_ref().map(|callback| format!("{callback}/{}", birth.plan.account.name))
+        let door = birth.settings().door.as_ref().unwrap_or(&birth.plan.account.name);
+        self.state.config().callback.as_ref().map(|callback| format!("{callback}/{door}"))
     }
 
     /// Lives the message's life: its status changes, receipts leave, faults fire.

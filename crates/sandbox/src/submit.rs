@@ -71,6 +71,11 @@ pub(crate) async fn knock(
         Some(door) => match admitted {
             Err(trouble) => vendor.refuse(trouble).into(),
             Ok(()) => {
+                if vendor.counts_questions()
+                    && let Err(trouble) = account.let_in(time::OffsetDateTime::now_utc(), false)
+                {
+                    return vendor.refuse(trouble).into();
+                }
                 if let Some(spoilt) = spoil_question(&app, &account, vendor, &wire, (&door, &request)) {
                     return spoilt;
                 }
@@ -194,7 +199,7 @@ async fn submit(
     if let Err(trouble) = admitted {
         return vendor.refuse(trouble).into();
     }
-    if let Err(trouble) = account.let_in(time::OffsetDateTime::now_utc()) {
+    if let Err(trouble) = account.let_in(time::OffsetDateTime::now_utc(), true) {
         return vendor.refuse(trouble).into();
     }
     let plan = FaultPlan::new(app.state.config().seed, account.clone(), account.settings(), &asked.physical.reference, request);

@@ -291,6 +291,11 @@ fn a_callback_is_believed_with_our_token_only() {
     assert_eq!(receive(Channel::Sms, "token", &delivered).unwrap().event_name, read.event_name);
     assert_eq!(receive(Channel::Sms, "token", &json!({ "id": ID })).err(), Some(ReceiptRefusal::Malformed));
 
+    // A service has one address: at a letter's door a text's word is a claim as well, and Notify is asked about the text.
+    assert!(receive(Channel::Letter, "token", &delivered).unwrap().status.is_some());
+    let nobodys = json!({ "id": ID, "reference": REFERENCE, "status": "vanished" });
+    assert_eq!(receive(Channel::Letter, "token", &nobodys).unwrap().status, None);
+
     let returned = json!({ "notification_id": ID, "reference": null, "date_sent": "2026-11-01T08:00:00.000000Z" });
     let read = receive(Channel::Letter, "token", &returned).unwrap();
     assert_eq!((read.reference, read.status), (None, Some(S::Returned)));

@@ -87,11 +87,13 @@ impl Snapshot {
                   and not exists (select from receipt r where r.message_id = e.message_id and encode(sha256(r.sealed), 'hex') = b.hash
                       and (r.claimed is not null or r.claimed_by is not distinct from b.claimed_by))
                union all
-               -- A receipt names its message by the reference of a call on its lane; calls that a restore lost have none any more.
+               -- A receipt names its message by the reference of a call on its lane, or else on another lane of the same account, of
+               -- which nothing here tells: then it must name it. Calls that a restore lost have none any more.
                select 'receipt_differs' as code, r.receipt_id::text from receipt r join message m on m.message_id = r.message_id
                 where m.controller_id = $1 and m.incident_no = $2 and r.result in ('applied', 'no_change')
                   and not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = r.message_id
-                      and a.lane = r.provider and coalesce(r.reference = a.reference, true))
+                      and coalesce(r.reference = a.reference, a.lane = r.provider or exists (select from outcome o where o.controller_id = $1
+                          and o.incident_no = $2 and o.message_id = r.message_id and o.provider_id = r.provider_id)))
                   and not exists (select from restored_call c where c.controller_id = $1 and c.incident_no = $2 and c.message_id = r.message_id)
                   and not exists (select from event e where e.controller_id = $1 and e.incident_no = $2 and e.person_id = m.person_id
                       and e.message_id = m.message_id and e.kind = 'message.intent' and e.restored_id is not null)

@@ -2,7 +2,7 @@
 
 use super::{Post, SECRET, body};
 use crate::support::{Setup, Stage, deadlines};
-use duly::store::receipt::{NewReceipt, ReceiptStore};
+use duly::store::receipt::{Doors, NewReceipt, ReceiptStore};
 use duly::store::{Deadlines, Store};
 
 /// What the controller's log tells of refused receipts: lane, ground, count.
@@ -108,8 +108,13 @@ async fn a_true_receipt_of_a_message_that_nobody_knows_is_told_once_it_is_given_
     let post = Post { url: &url, place: "/sms", body, age_seconds: 0, secret: SECRET, signed_for: None };
     assert_eq!(post.send().await, 200);
     let store = &stage.office.store;
-    let waiting: Vec<uuid::Uuid> =
-        store.list_waiting_receipts(10, 1000).await.unwrap().into_iter().map(|receipt| receipt.receipt_id).collect();
+    let waiting: Vec<uuid::Uuid> = store
+        .list_waiting_receipts(10, 1000, &Doors::default())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|receipt| receipt.receipt_id)
+        .collect();
     assert_eq!(waiting.len(), 1);
 
     store.settle_unmatched(&waiting, 1000, 86_400).await.unwrap();

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use duly::model::state::MessageState;
-use duly::store::receipt::{Matched, NewReceipt, ReceiptStore};
+use duly::store::receipt::{Doors, Matched, NewReceipt, ReceiptStore};
 use uuid::Uuid;
 
 /// What a provider says of a message.
@@ -31,7 +31,7 @@ pub async fn keep(world: &World, receipts: &ReceiptStore, said: &Said<'_>) {
 /// Applies what is due.
 pub async fn apply(world: &World) {
     let (matched, unmatched): (Vec<_>, Vec<_>) =
-        world.store.list_waiting_receipts(100, 1).await.unwrap().into_iter().partition(|r| r.place.is_some());
+        world.store.list_waiting_receipts(100, 1, &Doors::default()).await.unwrap().into_iter().partition(|r| r.place.is_some());
     let matched: Vec<Matched> =
         matched.into_iter().map(|receipt| Matched { receipt, resealed: None, scheme: "hmac-sha256" }).collect();
     world.store.apply_receipts(world.incident.key, &matched, 1).await.unwrap();

@@ -240,7 +240,7 @@ async fn no_event_stands_in_a_log_that_is_not_its_own() {
 async fn leads_run_out_and_restores_and_list_keys_need_their_own_signature() {
     let world = world("leads", 1).await;
     let app = as_role(&world, "duly_app").await;
-    assert!(world.store.lead("scheduler", "us", 5000).await.unwrap().is_some());
+    assert!(world.store.lead(("scheduler", ""), "us", 5000).await.unwrap().is_some());
     for attack in [
         "update leadership set expires_at = 'infinity'",
         "insert into leadership (role, epoch, holder, expires_at) values ('sequencer', 1, 'eve', now() + interval '1 hour')",

@@ -115,9 +115,13 @@ impl Vendor for Stannp {
         })
     }
 
-    /// 300 a minute.
+    /// 300 requests a minute, of whatever kind.
     fn limits(&self) -> &'static [Limit] {
         &[Limit { many: 300, ms: 60_000 }]
+    }
+
+    fn counts_questions(&self) -> bool {
+        true
     }
 
     fn refuse(&self, trouble: Trouble) -> Reply {
