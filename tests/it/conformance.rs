@@ -199,6 +199,16 @@ fn what_is_promised_can_be_asked_for() {
 }
 
 #[test]
+/// Else nobody would be told to enter it, or somebody in vain.
+#[test]
+fn the_address_of_its_receipts_stands_in_each_request_of_who_says_so_and_in_no_other() {
+    for candidate in all() {
+        let text = String::from_utf8_lossy(frozen(&candidate).bytes()).into_owned();
+        let names_it = text.contains("receipts.example") || text.contains("receipts%2Eexample");
+        assert_eq!(candidate.provider.capabilities().names_callback, names_it, "{}", candidate.name());
+    }
+}
+
 fn a_hostile_id_makes_no_other_request() {
     for candidate in all() {
         let Some(wire) = candidate.wire() else { continue };
