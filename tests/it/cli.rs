@@ -6,6 +6,7 @@ mod broken;
 mod close;
 mod cut;
 pub mod desk;
+mod first_lane;
 mod lanes;
 mod plans;
 mod rehearsed;
