@@ -2,6 +2,7 @@
 //! too; who does not says why, and by whom it is held. A new one is added to `candidates`.
 
 mod candidates;
+mod page;
 mod postbird;
 
 use candidates::{Candidate, REFERENCE, SECRET, Speech, candidates};
@@ -198,7 +199,6 @@ fn what_is_promised_can_be_asked_for() {
     }
 }
 
-#[test]
 /// Else nobody would be told to enter it, or somebody in vain.
 #[test]
 fn the_address_of_its_receipts_stands_in_each_request_of_who_says_so_and_in_no_other() {
@@ -209,6 +209,7 @@ fn the_address_of_its_receipts_stands_in_each_request_of_who_says_so_and_in_no_o
     }
 }
 
+#[test]
 fn a_hostile_id_makes_no_other_request() {
     for candidate in all() {
         let Some(wire) = candidate.wire() else { continue };
