@@ -9,7 +9,7 @@ pub mod desk;
 mod first_lane;
 mod lanes;
 mod plans;
-mod rehearsed;
+pub mod rehearsed;
 mod signatures;
 mod terminal;
 mod unsigned;

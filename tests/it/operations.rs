@@ -110,9 +110,9 @@ const METRICS: &[&str] = &[
     "duly_equation_rows{incident=\"northmere/cards\",fate=\"quarantined\"} 1",
     "duly_equation_person_states{incident=\"northmere/cards\",state=\"notified\"} 4",
     "duly_equation_notices_by_events{incident=\"northmere/cards\",state=\"notified\"} 4",
-    "duly_attempts{lane=\"letters\",outcome=\"accepted\"} 1",
-    "duly_lane_paused{lane=\"sms-a\",channel=\"sms\"} 0",
-    "duly_lane_pace_per_second{lane=\"sms-a\",channel=\"sms\"} 50",
+    "duly_attempts{lane=\"letters\",outcome=\"accepted\",live=\"false\"} 1",
+    "duly_lane_paused{lane=\"sms-a\",channel=\"sms\",live=\"false\"} 0",
+    "duly_lane_pace_per_second{lane=\"sms-a\",channel=\"sms\",live=\"false\"} 50",
     "duly_due 0",
     "duly_overdue 0",
     "duly_oldest_open_seconds 0",
@@ -320,12 +320,18 @@ async fn the_metrics_tell_how_many_messages_may_go_and_how_many_are_on_their_way
         move |(_, text): &(u16, String)| lines.iter().all(|line| text.lines().any(|said| said == *line))
     };
     // Three people have a number, and no lane is chosen yet.
-    let due = ["duly_lane_due{lane=\"\",channel=\"sms\"} 3", "duly_lane_queued{lane=\"sms-a\",channel=\"sms\"} 0"];
+    let due = [
+        "duly_lane_due{lane=\"\",channel=\"sms\",live=\"\"} 3",
+        "duly_lane_queued{lane=\"sms-a\",channel=\"sms\",live=\"false\"} 0",
+    ];
     until(async || get(web, "/metrics").await, says(due)).await;
 
     desk.set("DULY_WEB__LISTEN", "127.0.0.1:0");
     let _scheduler = Service::start(&desk, &["serve", "scheduler"], "scheduler.log");
-    let queued = ["duly_lane_due{lane=\"sms-a\",channel=\"sms\"} 0", "duly_lane_queued{lane=\"sms-a\",channel=\"sms\"} 3"];
+    let queued = [
+        "duly_lane_due{lane=\"sms-a\",channel=\"sms\",live=\"false\"} 0",
+        "duly_lane_queued{lane=\"sms-a\",channel=\"sms\",live=\"false\"} 3",
+    ];
     until(async || get(web, "/metrics").await, says(queued)).await;
 }
 
