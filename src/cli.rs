@@ -232,6 +232,15 @@ impl Context {
             false => output::page(lines),
         }
     }
+
+    /// The same of what people or messages come to by it: whoever reads it must know where that is a rehearsal.
+    pub fn print_minding(&self, mut data: serde_json::Value, lines: &str, rehearsal: &[String]) {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("rehearsal".to_owned(), serde_json::json!(rehearsal));
+        }
+        self.print(&data, lines);
+        output::mind(rehearsal);
+    }
 }
 
 impl Cli {

@@ -4,7 +4,7 @@
 mod directory;
 mod inbox;
 
-use crate::config::Settings;
+use crate::config::{Receipts, Settings};
 use crate::dispatch::DispatchError;
 use crate::model::seal::{SealError, seal_to};
 use crate::provider::choose::{AccountError, Nobody};
@@ -109,7 +109,7 @@ impl Desk {
         reader: Option<&Reader>,
     ) -> Result<Vec<ReadReceipt>, ReceiptRefusal> {
         let raw = RawReceipt {
-            path: &format!("/receipts/{}/{}", called.controller, called.lane),
+            path: &Receipts::path_of(called.controller, called.lane),
             query: called.query,
             origin: &self.origin,
             headers: called.headers,

@@ -4,7 +4,7 @@ use super::output::{count, figure, table, when};
 use super::sign::signer;
 use super::{Context, Failure, Refusal};
 use crate::model::person::ShownState;
-use crate::report::words;
+use crate::report::{rehearsal, words};
 use crate::store::Store;
 use crate::store::close::Unfinished;
 use crate::store::incident::Incident;
@@ -54,9 +54,10 @@ struct Open {
 pub async fn close(context: &Context, args: Close) -> Result<(), Failure> {
     let store = context.store().await?;
     let incident = store.load_incident(&args.incident).await?;
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
     if let Some(at) = incident.closed_at {
         eprintln!("It was closed {} already; nothing was changed.", when(at));
-        context.print(&json!({"closed": true, "changed": false}), "");
+        context.print_minding(json!({"closed": true, "changed": false}), "", &rehearsal);
         return Ok(());
     }
     let reason = args.unfinished.as_deref().map(leaf_text).transpose()?;
@@ -69,7 +70,7 @@ pub async fn close(context: &Context, args: Close) -> Result<(), Failure> {
     }
     if args.dry_run || (!left.is_nothing() && reason.is_none()) {
         let lines = if open.is_empty() { "Nothing is open.".to_owned() } else { lines(&open) };
-        context.print(&json!({"closed": false, "open": as_json(&open)}), &lines);
+        context.print_minding(json!({"closed": false, "open": as_json(&open)}), &lines, &rehearsal);
         return refuse(&incident, &open, args.dry_run);
     }
     if left.is_nothing() && reason.is_some() {
@@ -77,10 +78,10 @@ pub async fn close(context: &Context, args: Close) -> Result<(), Failure> {
     }
     let Some((left, by)) = store.close_incident(incident.key, reason, &signer(context).await?).await? else {
         eprintln!("Somebody else closed it at this moment; nothing was changed.");
-        context.print(&json!({"closed": true, "changed": false}), "");
+        context.print_minding(json!({"closed": true, "changed": false}), "", &rehearsal);
         return Ok(());
     };
-    context.print(&json!({"closed": true, "changed": true, "left": left, "command": by.command_id}), "");
+    context.print_minding(json!({"closed": true, "changed": true, "left": left, "command": by.command_id}), "", &rehearsal);
     eprintln!("Closed and signed. Nothing more is sent; receipts still come in.");
     Ok(())
 }
@@ -103,18 +104,19 @@ fn refuse(incident: &Incident, open: &[Open], is_dry: bool) -> Result<(), Failur
 pub async fn reopen(context: &Context, args: Reopen) -> Result<(), Failure> {
     let store = context.store().await?;
     let incident = store.load_incident(&args.incident).await?;
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
     if incident.closed_at.is_none() {
         eprintln!("It is open; nothing was changed.");
-        context.print(&json!({"closed": false, "changed": false}), "");
+        context.print_minding(json!({"closed": false, "changed": false}), "", &rehearsal);
         return Ok(());
     }
     let reason = leaf_text(&args.reason)?;
     let Some(by) = store.reopen_incident(incident.key, reason, &signer(context).await?).await? else {
         eprintln!("Somebody else reopened it at this moment; nothing was changed.");
-        context.print(&json!({"closed": false, "changed": false}), "");
+        context.print_minding(json!({"closed": false, "changed": false}), "", &rehearsal);
         return Ok(());
     };
-    context.print(&json!({"closed": false, "changed": true, "command": by.command_id}), "");
+    context.print_minding(json!({"closed": false, "changed": true, "command": by.command_id}), "", &rehearsal);
     eprintln!("Reopened and signed. Plans go on as they stood: a running one sends what is due.");
     Ok(())
 }

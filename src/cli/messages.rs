@@ -119,20 +119,22 @@ async fn cancel(context: &Context, message: Uuid, incident: &str, reason: &str) 
     let store = context.store().await?;
     let incident = store.load_incident(incident).await?;
     let found = store.load_recallable(incident.key, message).await?;
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
     if found.was_taken_back {
         eprintln!("The {} was taken back before; nothing was changed.", words::noun(found.channel));
-        context.print(&as_json(&found, Recalled::Cancelled), "");
+        context.print_minding(as_json(&found, Recalled::Cancelled), "", &rehearsal);
         return Ok(());
     }
     // What can be said without asking needs no signature.
     if let Some(known) = foresee(&accounts, &found) {
+        mind(&rehearsal);
         return Err(refused(&found, known));
     }
     let command = json!({ "command": "message cancel", "incident": incident.incident_id, "message": message, "reason": reason });
     let by = signer(context).await?.sign(store, &command).await?;
     let done = recall(store, &accounts, incident.key, vec![found], by).await?;
     let Some((found, recalled)) = done.into_iter().next() else { return Ok(()) };
-    context.print(&as_json(&found, recalled), "");
+    context.print_minding(as_json(&found, recalled), "", &rehearsal);
     match recalled {
         Recalled::Cancelled => {
             eprintln!("Cancelled: its provider says that it will not leave. It told nobody.");

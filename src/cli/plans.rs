@@ -322,6 +322,7 @@ async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Fai
     let store = context.store().await?;
     let (incident, plans) = choose::running(store, which).await?;
     incident.check_open()?;
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
     let mut key = Key::new(context);
     let moved = moves::move_plans(context, &incident, &plans, &PAUSE, &mut key).await?;
     let running = choose::still_running(store, &incident).await?;
@@ -333,7 +334,7 @@ async fn pause(context: &Context, which: &Which, recall: bool) -> Result<(), Fai
     if recall {
         told["recalled"] = json!(take_back(context, &incident, &plans, &mut key).await?);
     }
-    context.print(&told, "");
+    context.print_minding(told, "", &rehearsal);
     Ok(())
 }
 

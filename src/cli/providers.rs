@@ -1,5 +1,6 @@
 //! Providers: what each lane's can do and how it fares, and whether it answers.
 
+mod callback;
 mod health;
 mod promises;
 mod statement;
@@ -11,6 +12,7 @@ use crate::model::state::MessageState;
 use crate::provider::choose::KINDS;
 use crate::provider::{Account, Check, ClaimedBy, Word};
 use crate::store::told::LaneCost;
+use callback::Doors;
 use clap::Subcommand;
 use health::Health;
 use promises::{as_json, promises};
@@ -53,12 +55,15 @@ pub async fn run(context: &Context, command: ProviderCommand) -> Result<(), Fail
 }
 
 async fn list(context: &Context, has_words: bool) -> Result<(), Failure> {
-    let accounts = accounts(&context.settings()?)?;
+    let settings = context.settings()?;
+    let accounts = accounts(&settings)?;
     let store = context.store().await?;
+    let controllers = store.list_controllers().await?.into_iter().map(|(slug, _)| slug).collect();
+    let doors = Doors::new(settings.receipts, controllers);
     let (costs, words) = (store.list_costs().await?, store.list_unknown_words().await?);
     let healths = Health::of_all(store, accounts.keys()).await?;
     let with_health = || accounts.values().zip(&healths);
-    let lanes: Vec<Value> = with_health().map(|(account, health)| as_json(account, health)).collect();
+    let lanes: Vec<Value> = with_health().map(|(account, health)| as_json(account, health, &doors)).collect();
     let heads = ["lane", "provider", "reaches", "channel", "pace", "part", "a day", "state"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(with_health().map(|(account, health)| row(account, &part(&accounts, account), health)));
@@ -69,7 +74,8 @@ async fn list(context: &Context, has_words: bool) -> Result<(), Failure> {
     };
     for (account, health) in with_health() {
         text.push_str(&format!("\n\n{} ({})", account.name, account.capabilities().name));
-        for (what, line) in health.lines().into_iter().chain(promises(account)) {
+        let callbacks = doors.lines(account).into_iter().map(|line| ("callback", line));
+        for (what, line) in health.lines().into_iter().chain(promises(account)).chain(callbacks) {
             text.push_str(&format!("\n  {what:<10} {line}"));
         }
         if has_words {

@@ -242,6 +242,7 @@ async fn decide(context: &Context, args: Decide) -> Result<(), Failure> {
     let signer = signer(context).await?;
     // A receipt or an answer may have come while the passphrase was typed.
     refuse_settled(&store.load_question(incident.key, args.message).await?)?;
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
     let Decider { user_id, command_id } = signer.sign(store, &command).await?;
     // The reason stays in the signed command: free text may name somebody, and a leaf lasts for ever.
     let mut note = Note::default();
@@ -252,7 +253,8 @@ async fn decide(context: &Context, args: Decide) -> Result<(), Failure> {
         store.apply_one(incident.key, question.person_id, args.message, Cause::Decided(args.choice.decision()), note).await?;
     match decided.message {
         Some(to) => {
-            context.print(&json!({"message": args.message, "state": to.as_str(), "command": command_id}), "");
+            let data = json!({"message": args.message, "state": to.as_str(), "command": command_id});
+            context.print_minding(data, "", &rehearsal);
             eprintln!("Decided and signed. The message is now: {}.", words::message(question.channel, to, None).to_lowercase());
             Ok(())
         }

@@ -34,9 +34,14 @@ impl Quiet {
 }
 
 impl Receipts {
+    /// The path at which receipts of this controller and lane are taken.
+    pub fn path_of(controller: &str, lane: &str) -> String {
+        format!("/receipts/{controller}/{lane}")
+    }
+
     /// Where receipts of this controller and lane come; `None` where nobody can reach us.
     pub fn url_of(&self, controller: &str, lane: &str) -> Option<String> {
-        (!self.url.is_empty()).then(|| format!("{}/receipts/{controller}/{lane}", self.url.trim_end_matches('/')))
+        (!self.url.is_empty()).then(|| format!("{}{}", self.url.trim_end_matches('/'), Self::path_of(controller, lane)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Asks providers how their messages stand: often where they cannot call us, else once a day, so that the last word is
-//! ours before they forget it. Everything works with this alone and no inbound connection.
+//! ours before they forget it. With this alone, and no inbound connection, all is learned that they show to whoever asks; that
+//! a letter came back GOV.UK Notify tells by its callback alone.
 
 use super::resolver::{news, note_of};
 use super::{DispatchError, Office, shown, told};

@@ -23,7 +23,9 @@ pub struct Capabilities {
     pub receipts: ReceiptProof,
     /// Whether a receipt carries a signed time, so that an old one can be told from a new one.
     pub receipts_have_time: bool,
-    /// Whether the status of a message can be asked by its id: everything then works without an inbound connection.
+    /// Whether each message names the address that its receipts come to; else somebody enters that address at the provider.
+    pub names_callback: bool,
+    /// Whether the status of a message can be asked by its id: then what it shows is learned without an inbound connection.
     pub polling: bool,
     /// Requests a second that it takes; the lane's pace is never above it.
     pub per_second_max: Option<u32>,

@@ -154,6 +154,7 @@ fn capabilities(channel: Channel, settings: &Described) -> Capabilities {
             (false, _) => ReceiptProof::None,
         },
         receipts_have_time: false,
+        names_callback: names_callback(&settings.body),
         polling,
         per_second_max: None,
         per_day_max: None,
@@ -167,6 +168,11 @@ fn capabilities(channel: Channel, settings: &Described) -> Capabilities {
         words: &[],
         test_mode: "",
     }
+}
+
+/// Whether a body's template has a place for the address of its receipts.
+fn names_callback(body: &str) -> bool {
+    body.split("{{").skip(1).any(|rest| rest.split("}}").next().is_some_and(|tag| tag.contains("callback")))
 }
 
 /// Only ids without anything that leads elsewhere become part of a path.

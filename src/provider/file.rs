@@ -133,6 +133,7 @@ fn capabilities() -> Capabilities {
         lookup: LookupStrength::Strong { lag: Duration::ZERO },
         receipts: ReceiptProof::None,
         receipts_have_time: false,
+        names_callback: false,
         polling: false,
         per_second_max: None,
         per_day_max: None,

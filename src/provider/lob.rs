@@ -82,6 +82,7 @@ fn capabilities() -> Capabilities {
         lookup: LookupStrength::Strong { lag: LAG },
         receipts: ReceiptProof::Signed(receipt::SCHEME),
         receipts_have_time: true,
+        names_callback: false,
         polling: true,
         // 150 in 5 seconds at each endpoint; a second's worth may leave at once before the pace begins.
         per_second_max: Some(25),

@@ -134,6 +134,7 @@ fn capabilities(channel: Channel, lag: Duration) -> Capabilities {
         lookup: LookupStrength::Strong { lag: if lag.is_zero() { LAG } else { lag } },
         receipts: ReceiptProof::Confirmed("bearer"),
         receipts_have_time: false,
+        names_callback: false,
         polling: true,
         // 3,000 a minute, rolling, for each type of key; a second's worth may leave at once before the pace begins.
         per_second_max: Some(49),

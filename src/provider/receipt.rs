@@ -5,7 +5,8 @@ use crate::model::state::MessageState;
 /// A receipt as it came: everything that a signature may cover, and the time.
 #[derive(Debug, Clone, Copy)]
 pub struct RawReceipt<'a> {
-    /// Path of the URL, with controller and lane: a receipt for one place proves nothing at another.
+    /// Path of the URL, with controller and lane. Twilio and the sandbox sign it; the others do not, and what is signed for one
+    /// place proves itself at another: a receipt is matched by controller and lane besides, and moves nothing elsewhere.
     pub path: &'a str,
     /// The query as it came, without `?`.
     pub query: &'a str,

@@ -69,6 +69,7 @@ impl Sandbox {
             lookup: if lane.lookup { LookupStrength::Strong { lag } } else { LookupStrength::None },
             receipts: ReceiptProof::Signed(SCHEME),
             receipts_have_time: true,
+            names_callback: false,
             polling: lane.lookup,
             per_second_max: None,
             per_day_max: None,

@@ -92,6 +92,7 @@ fn capabilities(has_notices: bool) -> Capabilities {
         lookup: LookupStrength::None,
         receipts,
         receipts_have_time: false,
+        names_callback: false,
         polling: false,
         per_second_max: None,
         per_day_max: None,

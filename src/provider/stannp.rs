@@ -98,6 +98,7 @@ fn capabilities() -> Capabilities {
         lookup: LookupStrength::None,
         receipts: ReceiptProof::Signed(receipt::SCHEME),
         receipts_have_time: false,
+        names_callback: false,
         polling: true,
         // 300 a minute; a second's worth may leave at once before the pace begins.
         per_second_max: Some(4),

@@ -123,6 +123,7 @@ fn capabilities() -> Capabilities {
         lookup: LookupStrength::Weak { patience: PATIENCE },
         receipts: ReceiptProof::Signed(receipt::SCHEME),
         receipts_have_time: false,
+        names_callback: true,
         polling: true,
         // Depends on sender and country; 429 tells.
         per_second_max: None,

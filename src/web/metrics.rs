@@ -2,6 +2,7 @@
 //! lanes and incidents' short names; nothing of any person.
 
 use super::Web;
+use crate::config::Lane;
 use crate::model::causes::with_causes;
 use crate::report::ReportError;
 use crate::report::carried::{Carried, carried};
@@ -13,6 +14,7 @@ use crate::store::status::Equation;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,8 +104,28 @@ impl Page {
         self.metric(name, help, rows.into_iter().map(row));
     }
 
+    /// By lane and another word: what went through a lane that is not live told nobody.
+    fn by_lane(&mut self, name: &str, help: &str, word: &'static str, lives: Lives<'_>, rows: Vec<Labelled>) {
+        let row = |(lane, other, n): Labelled| {
+            let live = lives.of(&lane);
+            (vec![("lane", lane), (word, other), ("live", live)], float(n))
+        };
+        self.metric(name, help, rows.into_iter().map(row));
+    }
+
     fn one(&mut self, name: &str, help: &str, value: f64) {
         self.metric(name, help, [(Vec::new(), value)]);
+    }
+}
+
+/// Which lanes reach people.
+#[derive(Clone, Copy)]
+struct Lives<'a>(&'a BTreeMap<String, Lane>);
+
+impl Lives<'_> {
+    /// Empty where this process has no such lane.
+    fn of(self, lane: &str) -> String {
+        self.0.get(lane).map_or_else(String::new, |lane| lane.live.to_string())
     }
 }
 
@@ -120,17 +142,20 @@ async fn read(web: &Web) -> Result<String, ReportError> {
     let store = &web.office.store;
     let mut page = Page::default();
     page.labelled("duly_messages", "Messages by channel and state.", ["channel", "state"], store.count_all_messages().await?);
-    page.labelled(
+    let lives = Lives(&web.office.settings.lanes);
+    page.by_lane(
         "duly_attempts",
-        "Attempts by lane and outcome; none: in flight, or cut.",
-        ["lane", "outcome"],
+        "Attempts by lane and outcome; none: in flight, or cut. Through a lane that is not live they are a rehearsal.",
+        "outcome",
+        lives,
         store.count_all_attempts().await?,
     );
     page.labelled("duly_receipts", "Receipts by verdict and result.", ["verdict", "result"], store.count_receipts().await?);
-    page.labelled(
+    page.by_lane(
         "duly_unknown_words",
         "Words of providers that no table knows, by lane and by how they came: receipts, or messages that were asked about.",
-        ["lane", "came"],
+        "came",
+        lives,
         store.count_unknown_words().await?,
     );
     page.labelled("duly_alarms", "Alarms by incident and code.", ["incident", "code"], store.count_all_alarms().await?);
@@ -147,7 +172,10 @@ async fn read(web: &Web) -> Result<String, ReportError> {
 type Figure = fn(&LaneStatus) -> i64;
 
 fn write_lanes(page: &mut Page, lanes: &[LaneStatus]) {
-    let of = |lane: &LaneStatus| vec![("lane", lane.lane.clone().unwrap_or_default()), ("channel", lane.channel.clone())];
+    let of = |lane: &LaneStatus| {
+        let live = lane.is_live.map_or_else(String::new, |live| live.to_string());
+        vec![("lane", lane.lane.clone().unwrap_or_default()), ("channel", lane.channel.clone()), ("live", live)]
+    };
     let parts: [(&str, &str, Figure); 6] = [
         ("duly_lane_queued", "Messages on the road to a worker.", |l| l.load.queued),
         ("duly_lane_sending", "Messages in a call.", |l| l.load.sending),
@@ -165,14 +193,15 @@ fn write_lanes(page: &mut Page, lanes: &[LaneStatus]) {
 
 /// Lanes whose folder cannot be read here are left out: another process tells.
 fn write_carried(page: &mut Page, carried: &[Carried]) {
-    let read = || carried.iter().filter_map(|lane| Some((vec![("lane", lane.lane.clone())], lane.batches.as_ref()?)));
+    let of = |lane: &Carried| vec![("lane", lane.lane.clone()), ("live", lane.is_live.to_string())];
+    let read = || carried.iter().filter_map(|lane| Some((of(lane), lane.batches.as_ref()?)));
     let float = |n: usize| float(i64::try_from(n).unwrap_or(i64::MAX));
     let open = read().map(|(labels, batches)| (labels, float(batches.len())));
     page.metric("duly_batches_waiting", "Closed batches for people that nobody signed for as handed over.", open);
     let late = read().map(|(labels, batches)| (labels, float(batches.iter().filter(|batch| batch.is_late).count())));
     page.metric("duly_batches_late", "Those of them whose docket is overdue; above 0 is an alarm.", late);
     let lacking = carried.iter().filter(|lane| lane.batches.is_some());
-    let lacking = lacking.map(|lane| (vec![("lane", lane.lane.clone())], float(lane.lacks.batches)));
+    let lacking = lacking.map(|lane| (of(lane), float(lane.lacks.batches)));
     page.metric("duly_batches_lacking", "Closed batches that the folder lacks; above 0 it is an older copy, an alarm.", lacking);
 }
 

@@ -65,7 +65,7 @@ async fn assert_shown(stage: &Stage, word: &str, times: i64, came: &str) {
     assert_eq!(json["unknown_words"], json!([{ "lane": "lane", "word": word, "times": times }]));
     let process = stage.start(&["web"]);
     let page = reqwest::get(format!("http://{}/metrics", process.address().await)).await.unwrap().text().await.unwrap();
-    let line = format!("duly_unknown_words{{lane=\"lane\",came=\"{came}\"}} {times}");
+    let line = format!("duly_unknown_words{{lane=\"lane\",came=\"{came}\",live=\"false\"}} {times}");
     assert!(page.lines().any(|told| told == line), "{page}");
 }
 

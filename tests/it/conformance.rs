@@ -2,6 +2,7 @@
 //! too; who does not says why, and by whom it is held. A new one is added to `candidates`.
 
 mod candidates;
+mod page;
 mod postbird;
 
 use candidates::{Candidate, REFERENCE, SECRET, Speech, candidates};
@@ -195,6 +196,16 @@ fn what_is_promised_can_be_asked_for() {
         assert!(!looks_up || wire.look_up(&sought(&frozen(&candidate)), None).is_some(), "{place}");
         assert_eq!(promised.polling, wire.status(candidate.id).is_some(), "{place}");
         assert!(promised.cancel_within.is_none() || wire.cancel(candidate.id).is_some(), "{place}");
+    }
+}
+
+/// Else nobody would be told to enter it, or somebody in vain.
+#[test]
+fn the_address_of_its_receipts_stands_in_each_request_of_who_says_so_and_in_no_other() {
+    for candidate in all() {
+        let text = String::from_utf8_lossy(frozen(&candidate).bytes()).into_owned();
+        let names_it = text.contains("receipts.example") || text.contains("receipts%2Eexample");
+        assert_eq!(candidate.provider.capabilities().names_callback, names_it, "{}", candidate.name());
     }
 }
 

@@ -3,6 +3,7 @@
 mod faces;
 
 use crate::cli::desk::{Desk, Ran};
+use crate::cli::rehearsed::SAID as REHEARSAL;
 use crate::support::{Sandbox, Terminal, deadlines, missing, within};
 use duly::model::step::{Cause, Recall};
 use duly::store::Store;
@@ -134,7 +135,8 @@ async fn what_was_taken_back_told_nobody_and_the_next_step_takes_its_place() {
     assert_eq!(held.told_of(&messages[0]).await, [""; 0], "nobody was asked");
     let done = held.cancel(&messages[0]).fine();
 
-    assert_eq!(done.json()["recalled"], "cancelled");
+    assert_eq!((&done.json()["recalled"], &done.json()["rehearsal"]), (&json!("cancelled"), &json!([REHEARSAL])));
+    assert!(done.err.contains(&format!("Mind: {REHEARSAL}")), "{}", done.err);
     assert_eq!(held.told_of(&messages[0]).await, ["message.recall ", "message.recalled cancelled"]);
     assert_eq!(held.state_of(&messages[0]).await, "failed", "and not notified");
     let listed = held.desk.duly("ann", &["message", "list", "--incident", "cards", "--message", &messages[0]]).fine().out;

@@ -1,5 +1,6 @@
 //! What a lane's provider promises and how much it takes: for people and for programs.
 
+use super::callback::Doors;
 use super::health::Health;
 use super::{reaches, words_on};
 use crate::cli::output::{figure, span};
@@ -138,7 +139,8 @@ fn capabilities(account: &Account) -> Value {
         "channels": c.channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>(),
         "idempotent_for_seconds": c.idempotent_for.map(seconds),
         "lookup": lookup, "lookup_after_seconds": after.map(seconds),
-        "receipts": receipts, "receipt_scheme": scheme, "receipts_have_time": c.receipts_have_time, "polling": c.polling,
+        "receipts": receipts, "receipt_scheme": scheme, "receipts_have_time": c.receipts_have_time,
+        "names_callback": c.names_callback, "polling": c.polling,
         "cancel": cancel, "cancel_within_seconds": within.map(seconds), "retention_seconds": c.retention.map(seconds),
         "text_chars_max": c.text_chars_max,
         "letters": c.letters.map(|l| json!({ "pages_max": l.pages_max, "bytes_max": l.bytes_max, "postage_classes": l.postage_classes })),
@@ -147,7 +149,7 @@ fn capabilities(account: &Account) -> Value {
 }
 
 /// A lane for programs.
-pub fn as_json(account: &Account, health: &Health) -> Value {
+pub fn as_json(account: &Account, health: &Health, doors: &Doors) -> Value {
     let c = account.capabilities();
     let minute = |per_second: u32| u64::from(per_second) * 60;
     json!({
@@ -168,6 +170,7 @@ pub fn as_json(account: &Account, health: &Health) -> Value {
         "poll_seconds": account.poll.map(|every| every.as_secs()),
         "asked_for_seconds": account.can_be_asked().then(|| asked_for(account).as_secs()),
         "unknown_rule": account.unknown_rule.as_str(),
+        "callbacks": doors.as_json(account),
         "health": health.to_json(),
         "capabilities": capabilities(account),
         "promises": promises(account).into_iter().collect::<BTreeMap<_, _>>(),

@@ -9,7 +9,7 @@ use super::super::{Context, Failure, Refusal};
 use crate::dispatch::accounts;
 use crate::model::statement::provider_statement;
 use crate::report::replay::micros;
-use crate::report::{figures, statement, words};
+use crate::report::{figures, rehearsal, statement, words};
 use crate::store::statement::Comparison;
 use clap::Args;
 use serde_json::json;
@@ -67,7 +67,8 @@ pub async fn compare(context: &Context, args: &Statement) -> Result<(), Failure>
     let agrees = told.ours == told.theirs;
     let mut data = json!(told.fields());
     data["agrees"] = json!(agrees);
-    context.print(&data, &said(&told, replay.as_of));
+    let rehearsal = rehearsal::of_incident(store, incident.key).await?;
+    context.print_minding(data, &said(&told, replay.as_of), &rehearsal);
     match agrees {
         true => Ok(()),
         false => Err(Refusal::found(

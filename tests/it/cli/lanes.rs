@@ -79,6 +79,48 @@ async fn a_list_of_lanes_says_what_each_takes_how_it_fares_and_whom_it_reaches()
     assert_eq!(lane(&listed["lanes"], "sms-a")["health"]["state"], "tried");
 }
 
+#[tokio::test]
+async fn a_list_of_lanes_says_which_address_is_entered_at_each_vendor_and_where_there_is_none_to_enter() {
+    let mut desk = Desk::with_incident("callbacks", "1").await;
+    let add = ["controller", "add", "southmere", "--name", "Southmere", "--sms-sender", "SOUTHMERE", "--address", "PO Box 1"];
+    desk.duly("ann", &add).fine();
+    desk.set("DULY_LANES__LETTERS__PROVIDER", "stannp");
+    desk.set("DULY_LANES__SMS_A__PROVIDER", "twilio");
+    desk.set("DULY_LANES__SMS_A__ACCOUNT", "AC00000000000000000000000000000001");
+    desk.set("DULY_LANES__PRINTER__CHANNEL", "letter");
+    desk.set("DULY_LANES__PRINTER__PROVIDER", "file");
+    desk.set("DULY_LANES__PRINTER__FOLDER", desk.path("printer").display().to_string());
+    let callbacks = |text: &str| -> Vec<String> {
+        text.lines().filter_map(|line| Some(line.trim().strip_prefix("callback ")?.trim().to_owned())).collect()
+    };
+    let list = |desk: &Desk| {
+        let text = desk.duly("ann", &["provider", "list"]).fine().out;
+        (callbacks(&text), desk.duly("ann", &["provider", "list", "--json"]).fine().json()["lanes"].clone())
+    };
+
+    let (text, lanes) = list(&desk);
+    let northmere = "/receipts/northmere/letters, behind your own https address: set `receipts.url`";
+    let southmere = northmere.replace("north", "south");
+    let unnamed = "none: `receipts.url` is empty, and so no message names one";
+    assert_eq!(text, [northmere, &southmere, "none: it sends no receipts", unnamed]);
+    let path = |controller: &str| format!("/receipts/{controller}/letters");
+    let of = |controller: &str, url: Value| json!({"controller": controller, "path": path(controller), "url": url});
+    assert_eq!(lane(&lanes, "letters")["callbacks"], json!([of("northmere", Value::Null), of("southmere", Value::Null)]));
+
+    desk.set("DULY_RECEIPTS__URL", "https://receipts.example/");
+    let (text, lanes) = list(&desk);
+    let [northmere, southmere] =
+        ["northmere", "southmere"].map(|name| format!("https://receipts.example/receipts/{name}/letters"));
+    let named = "none to enter: each message names it";
+    assert_eq!(text, [&northmere, &southmere, "none: it sends no receipts", named]);
+    let letters = json!([of("northmere", json!(northmere)), of("southmere", json!(southmere))]);
+    assert_eq!(lane(&lanes, "letters")["callbacks"], letters);
+    for (name, names_it) in [("sms-a", true), ("printer", false)] {
+        let listed = lane(&lanes, name);
+        assert_eq!((&listed["callbacks"], &listed["capabilities"]["names_callback"]), (&json!([]), &json!(names_it)), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_described_provider_is_checked_by_the_question_that_its_settings_name_and_what_is_not_proved_is_said() {
     let mut desk = Desk::empty("described_lanes").await;

@@ -31,6 +31,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     lookup: LookupStrength::Strong { lag: Duration::from_secs(60) },
     receipts: ReceiptProof::Confirmed("bearer"), // a token and no signature: nothing moves before it was asked
     receipts_have_time: false,
+    names_callback: false, // somebody enters the address of our receipts in its account
     polling: true,
     per_second_max: Some(10),
     per_day_max: None,
