@@ -1,7 +1,7 @@
 //! Asks providers how their messages stand: often where they cannot call us, else once a day, so that the last word is
 //! ours before they forget it. Everything works with this alone and no inbound connection.
 
-use super::resolver::{news, note_of};
+use super::resolver::{news, note_of, own};
 use super::{DispatchError, Office, shown, told};
 use crate::model::causes::with_causes;
 use crate::model::state::MessageState;
@@ -89,6 +89,7 @@ async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(),
     let Untold { incident, person_id, message_id, .. } = *message;
     let lookup_id = office.store.insert_question(incident, message_id, message.attempt, message.is_for_price).await?;
     let seen = news(account, message.provider_id.as_deref(), Some(&message.reference)).await;
+    let seen = own(office, (incident, message_id), seen).await?;
     told::keep(office, account, (incident, message_id), lookup_id, &seen).await?;
     let known = if message.was_posted { MessageState::HandedToCarrier } else { message.state };
     let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
