@@ -1,7 +1,9 @@
 //! Receipts: whoever sends what, the answer and the record are right, and only the truth moves anything.
 
-mod refused;
 mod doors;
+mod others;
+mod refused;
+mod times;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use duly::model::state::Route;
