@@ -2,7 +2,7 @@
 //! ours before they forget it. With this alone, and no inbound connection, all is learned that they show to whoever asks; that
 //! a letter came back GOV.UK Notify tells by its callback alone.
 
-use super::resolver::{news, note_of};
+use super::resolver::{news, note_of, own};
 use super::{DispatchError, Office, shown, told};
 use crate::model::causes::with_causes;
 use crate::model::state::MessageState;
@@ -94,6 +94,7 @@ async fn ask(office: &Office, account: &Account, message: &Untold) -> Result<(),
     office.paces.ask(&account.name).await;
     let lookup_id = office.store.insert_question(incident, message_id, message.attempt, message.is_for_price).await?;
     let seen = news(account, message.provider_id.as_deref(), Some(&message.reference)).await;
+    let seen = own(office, (incident, message_id), seen).await?;
     told::keep(office, account, (incident, message_id), lookup_id, &seen).await?;
     let known = if message.was_posted { MessageState::HandedToCarrier } else { message.state };
     let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());

@@ -18,7 +18,7 @@ use crate::store::claim::RepeatWindow;
 use crate::store::due::Due;
 use crate::store::leadership::Lead;
 use crate::store::outcome::Found;
-use crate::store::unit::Note;
+use crate::store::unit::{IncidentKey, Note};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -230,6 +230,13 @@ async fn resolve_by_lookup(office: &Arc<Office>, row: &Due, account: &Account, a
         // For whoever has to decide: "not there" that proves nothing is more than no answer.
         office.store.record_absent(lookup_id).await?;
     }
+    let answer = match answer {
+        LookUp::Found(seen) => match own(office, (row.incident, row.message_id), seen).await? {
+            seen if seen.is_empty() => LookUp::CannotKnow,
+            seen => LookUp::Found(seen),
+        },
+        other => other,
+    };
     match (answer, absence) {
         (LookUp::Found(seen), _) => {
             told::keep(office, account, (row.incident, row.message_id), lookup_id, &seen).await?;
@@ -297,6 +304,7 @@ async fn ask_for_news(office: &Office, row: &Due, account: &Account) -> Result<(
     let known = if row.was_posted { MessageState::HandedToCarrier } else { row.state };
     let lookup_id = office.store.insert_lookup(row.incident, row.message_id, row.attempt).await?;
     let seen = news(account, row.provider_id.as_deref(), row.reference.as_deref()).await;
+    let seen = own(office, (row.incident, row.message_id), seen).await?;
     told::keep(office, account, (row.incident, row.message_id), lookup_id, &seen).await?;
     let is_news = |seen: &Seen| seen.status.is_some_and(|report| report.report_rank() > known.report_rank());
     match seen.first().is_some_and(is_news) {
@@ -325,6 +333,21 @@ pub(super) async fn news(account: &Account, provider_id: Option<&str>, reference
         LookUp::Found(seen) => seen,
         LookUp::Absent | LookUp::CannotKnow => Vec::new(),
     }
+}
+
+/// What of this is not another message of ours: where our reference is not shown, a message is told from one of the same number
+/// and text by its id alone.
+pub(super) async fn own(
+    office: &Office,
+    (incident, message_id): (IncidentKey, Uuid),
+    seen: Vec<Seen>,
+) -> Result<Vec<Seen>, DispatchError> {
+    let unnamed: Vec<String> = seen.iter().filter(|s| s.reference.is_none()).map(|s| s.provider_id.clone()).collect();
+    if unnamed.is_empty() {
+        return Ok(seen);
+    }
+    let others = office.store.take_others_ids(incident, message_id, &unnamed).await?;
+    Ok(seen.into_iter().filter(|s| s.reference.is_some() || !others.contains(&s.provider_id)).collect())
 }
 
 /// What the event of a status says that we asked for: why it is known, and whose word it is.

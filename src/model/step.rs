@@ -81,6 +81,8 @@ pub enum Pause {
     UtcDay,
     /// As long as the settings say: many calls ended badly.
     Sick,
+    /// As long as its provider asks that is out of service, and no longer than the settings' longest rest.
+    Asked(std::time::Duration),
 }
 
 /// Codes of calls that were not taken and are no attempts of the message's: the provider asked us to wait, or we did

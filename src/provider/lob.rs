@@ -15,7 +15,7 @@ pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
 use super::multipart::{Multipart, file, parts, text};
-use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, page_of_ours, text_at, usual};
 use super::{
     CallResult, CancelOutcome, CancelWindow, Capabilities, Detail, Item, LetterLimits, LookupStrength, Outbound, Pause,
     RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer,
@@ -249,11 +249,10 @@ impl Wire for Lob {
         };
         let all: Option<Vec<Seen>> = letters.iter().map(found).collect();
         let Some(all) = all else { return Page::CannotKnow };
-        let seen = all.into_iter().filter(|seen| seen.reference.as_deref() == Some(sought.reference)).collect();
         // The next page is given with its host; ours is the lane's.
         match text_at(json, "/next_url").map(|url| url.find(LETTERS).map(|at| url[at..].to_owned())) {
             Some(None) => Page::CannotKnow,
-            next => Page::Shows { seen, next: next.flatten() },
+            next => page_of_ours(all, sought.reference, next.flatten()),
         }
     }
 

@@ -20,7 +20,7 @@ pub use words::WORDS;
 
 use super::frozen::{Request, Thawed};
 use super::given::content;
-use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, page_of_ours, text_at, usual};
 use super::{
     CallResult, Capabilities, Check, Cost, Count, Detail, Item, LetterLimits, LookupStrength, Outbound, Pause, RawReceipt,
     ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought, StatusAnswer, find_word,
@@ -305,8 +305,7 @@ impl Wire for Notify {
         let all: Option<Vec<Seen>> = messages.iter().map(found).collect();
         let Some(all) = all else { return Page::CannotKnow };
         let next = all.last().filter(|_| all.len() >= PAGE).map(|last| last.provider_id.clone());
-        let seen = all.into_iter().filter(|seen| seen.reference.as_deref() == Some(sought.reference)).collect();
-        Page::Shows { seen, next }
+        page_of_ours(all, sought.reference, next)
     }
 
     fn status(&self, provider_id: &str) -> Option<Request> {

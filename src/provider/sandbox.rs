@@ -7,7 +7,7 @@ mod tests;
 pub use receipt::{ReceiptReader, SCHEME};
 
 use super::frozen::{Request, Thawed};
-use super::wire::{Credential, Page, ReadBack, Reply, Wire, segment, text_at, usual};
+use super::wire::{Credential, Page, ReadBack, Reply, Wire, page_of_ours, segment, text_at, usual};
 use super::{
     CallResult, CancelOutcome, CancelWindow, Capabilities, ClaimedBy, Detail, Item, LetterLimits, LookupStrength, Outbound,
     RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Seen, Sought, StatusAnswer, Word, find_word,
@@ -154,8 +154,7 @@ impl Wire for Sandbox {
         let messages = json.as_ref().and_then(|json| json.get("messages")?.as_array());
         let all: Option<Vec<Seen>> = messages.and_then(|messages| messages.iter().map(|m| self.seen(m)).collect());
         let (Some(json), Some(all)) = (&json, all) else { return Page::CannotKnow };
-        let is_ours = |seen: &Seen| seen.reference.as_deref() == Some(sought.reference);
-        Page::Shows { seen: all.into_iter().filter(is_ours).collect(), next: text_at(json, "/next") }
+        page_of_ours(all, sought.reference, text_at(json, "/next"))
     }
 
     fn status(&self, provider_id: &str) -> Option<Request> {

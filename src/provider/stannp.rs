@@ -15,7 +15,7 @@ mod tests;
 use super::frozen::{Request, Thawed};
 use super::money;
 use super::multipart::{Multipart, Part, file, parts, text};
-use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, text_at, usual};
+use super::wire::{Credential, LetterAt, Page, ReadBack, Reply, Wire, page_of_ours, text_at, usual};
 use super::{
     CallResult, CancelOutcome, CancelWindow, Capabilities, Check, ClaimedBy, Cost, Detail, Item, LetterLimits, LookupStrength,
     Outbound, Pause, RawReceipt, ReadReceipt, ReceiptProof, ReceiptRefusal, Refusal, Returned, Seen, ShownLetter, Sought,
@@ -256,12 +256,7 @@ impl Wire for Stannp {
         let pieces = data.and_then(|data| data.as_array().or_else(|| data.get("singles")?.as_array()));
         let Some(pieces) = pieces else { return Page::CannotKnow };
         let all: Option<Vec<Seen>> = pieces.iter().map(seen).collect();
-        let Some(all) = all else { return Page::CannotKnow };
-        let seen: Vec<Seen> = all.into_iter().filter(|s| s.reference.as_deref() == Some(sought.reference)).collect();
-        if seen.is_empty() && !pieces.is_empty() {
-            return Page::CannotKnow;
-        }
-        Page::Shows { seen, next: None }
+        all.map_or(Page::CannotKnow, |all| page_of_ours(all, sought.reference, None))
     }
 
     fn status(&self, provider_id: &str) -> Option<Request> {

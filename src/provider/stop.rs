@@ -21,6 +21,13 @@ const ROWS: &[Row] = &[
         },
     ),
     (
+        &["503"],
+        Stop {
+            why: "its provider was out of service and said for how long",
+            remedy: "wait: it goes on by itself, one call first, when that time is over; if it comes again, look at the provider's own status page",
+        },
+    ),
+    (
         &["429_daily"],
         Stop {
             why: "the account's limit of the day was used up",
@@ -166,7 +173,7 @@ mod tests {
         assert!(codes.len() > 100, "{codes:?}");
         codes.extend(crate::provider::twilio::OURS.iter().map(ToString::to_string));
         codes.extend(crate::provider::lob::OURS.iter().map(|code| (*code).to_owned()));
-        let others = ["sick", "429_daily", "21611", "30002", "test_mode", "no_tls", "not_the_sandbox", "bad_credentials"];
+        let others = ["sick", "503", "429_daily", "21611", "30002", "test_mode", "no_tls", "not_the_sandbox", "bad_credentials"];
         codes.extend(
             others.iter().chain(&["mail_550", "rcpt_554", "rcpt_535", "folder", "folder_older"]).map(|c| (*c).to_owned()),
         );

@@ -306,6 +306,9 @@ impl Wire for Twilio {
             Some(Seen { detail: Detail { differs, ..seen.detail }, ..seen })
         };
         let seen: Option<Vec<Seen>> = messages.iter().filter(is_ours).map(found).collect();
+        // Who was asked for one number and shows others has not answered.
+        let is_of_others = messages.iter().any(|message| text_at(message, "/to") != to);
+        let seen = seen.filter(|seen| !(seen.is_empty() && is_of_others));
         seen.map_or(Page::CannotKnow, |seen| Page::Shows { seen, next: text_at(&json, "/next_page_uri") })
     }
 

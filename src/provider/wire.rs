@@ -158,6 +158,14 @@ pub enum Page {
     CannotKnow,
 }
 
+/// What of a page that was asked for by our reference is ours. Who shows nothing but others' has not answered the question:
+/// that ours is not there is no answer then.
+pub fn page_of_ours(all: Vec<Seen>, reference: &str, next: Option<String>) -> Page {
+    let is_something = !all.is_empty();
+    let seen: Vec<Seen> = all.into_iter().filter(|seen| seen.reference.as_deref() == Some(reference)).collect();
+    if seen.is_empty() && is_something { Page::CannotKnow } else { Page::Shows { seen, next } }
+}
+
 /// An answer, read to its end.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
@@ -220,6 +228,7 @@ pub fn text_at(value: &Value, pointer: &str) -> Option<String> {
 /// | 404, 405, 406, 410, 411, 415 | `lane_stopped` too: there is no such place, for anybody |
 /// | 429 | `not_taken`, `Retry-After` honoured |
 /// | 3xx | `unknown`, and the lane pauses: where the body went nobody knows, and the next would go there too |
+/// | 503 with `Retry-After` | `unknown`, and the lane rests as long as that says: it is said to everybody |
 /// | 409, 408, 5xx, 2xx that an adapter did not read, all else | `unknown` |
 pub fn usual(reply: &Reply, is_own_error: bool) -> CallResult {
     let code = reply.status.to_string();
@@ -232,6 +241,10 @@ pub fn usual(reply: &Reply, is_own_error: bool) -> CallResult {
         }
         300..400 => CallResult::new(Answer::Unknown, code).pausing(Pause::Minute),
         200..300 => CallResult::new(Answer::Unknown, "unreadable"),
+        503 => {
+            let pause = reply.retry_after(OffsetDateTime::now_utc()).map(Pause::Asked);
+            CallResult { pause, ..CallResult::new(Answer::Unknown, code) }
+        }
         _ => CallResult::new(Answer::Unknown, code),
     }
 }

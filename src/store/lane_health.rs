@@ -106,7 +106,12 @@ impl Unit {
                 .fetch_optional(&mut *self.tx)
                 .await?;
         let rests = before.as_ref().map_or(0, |row| if row.rests_now { row.rests } else { row.rests + 1 });
-        let first_ms = if pause == Pause::Sick { self.deadlines.health.rest_min_ms } else { REFUSED_MS };
+        let health = self.deadlines.health;
+        let first_ms = match pause {
+            Pause::Sick => health.rest_min_ms,
+            Pause::Asked(wait) => i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).min(health.rest_max_ms),
+            Pause::Minute | Pause::UtcDay => REFUSED_MS,
+        };
         let stopped = sqlx::query_scalar!(
             "insert into lane_pause as l (lane, until, code, rests)
              values ($1, case when $4 then date_trunc('day', duly_now(), 'UTC') + interval '1 day'
@@ -118,7 +123,7 @@ impl Unit {
             code,
             rests,
             pause == Pause::UtcDay,
-            self.deadlines.health.rest_ms(first_ms, rests)
+            health.rest_ms(first_ms, rests)
         )
         .fetch_optional(&mut *self.tx)
         .await?;

@@ -151,6 +151,37 @@ impl Store {
         Ok(decided)
     }
 
+    /// Which of these ids are by their answers those of other messages on this one's lane, and not its own: what is shown under
+    /// one is another message. The first time that is an alarm of this one.
+    pub async fn take_others_ids(
+        &self,
+        incident: IncidentKey,
+        message_id: Uuid,
+        ids: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        let taken = sqlx::query_scalar!(
+            r#"with others as materialized (
+                 select distinct j.provider_id from unnest($4::text[]) as j (provider_id)
+                   join message m on m.controller_id = $1 and m.incident_no = $2 and m.message_id = $3
+                  cross join lateral (select o.* from outcome o where o.provider_id = j.provider_id and o.message_id <> $3 offset 0) o
+                   join message n on n.controller_id = o.controller_id and n.incident_no = o.incident_no and n.message_id = o.message_id and n.lane = m.lane
+                  where not exists (select from outcome w where w.controller_id = $1 and w.incident_no = $2 and w.message_id = $3 and w.provider_id = j.provider_id)),
+               alarmed as (
+                 insert into alarm (alarm_id, controller_id, incident_no, message_id, code)
+                 select $5, $1, $2, $3, 'provider_id_of_two_messages' where exists (select from others)
+                    and not exists (select from alarm a where a.message_id = $3 and a.code = 'provider_id_of_two_messages'))
+               select provider_id as "provider_id!" from others"#,
+            incident.controller_id,
+            incident.incident_no,
+            message_id,
+            ids,
+            Uuid::now_v7()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(taken)
+    }
+
     /// Applies one cause to one message, as the sweep and the resolver do.
     pub async fn apply_one(
         &self,

@@ -231,7 +231,8 @@ impl ReceiptStore {
 
 impl Store {
     /// Verified receipts that are due, oldest first. The few are chosen before anything is looked up for them: in a burst
-    /// the planner believes in a table that is still small, and would look it all up for every receipt that waits.
+    /// the planner believes in a table that is still small, and would look it all up for every receipt that waits. One that
+    /// names our message by its reference and another one by its id speaks of neither.
     pub async fn list_waiting_receipts(&self, limit: i64, every_ms: i64, doors: &Doors) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query!(
             r#"with due as materialized (
@@ -248,10 +249,13 @@ impl Store {
                  from due r
                  join controller c on c.controller_id = r.controller_id
                  cross join lateral (select exists (select from receipt e where e.controller_id = r.controller_id and e.provider = r.provider
-                         and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as is_replay) s
+                         and e.event_name = r.event_name and e.reference is not distinct from r.reference and e.verdict = 'verified' and e.receipt_id < r.receipt_id) as is_replay) s
                  left join lateral (
                        (select incident_no, message_id, person_id, lane, reference from attempt a
-                         where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = any(r.lanes) limit 1)
+                         where a.reference = r.reference and a.controller_id = r.controller_id and a.lane = any(r.lanes)
+                           and (not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
+                                    where p.provider_id = r.provider_id and p.message_id <> a.message_id and n.lane = any(r.lanes))
+                                or exists (select from outcome o where o.provider_id = r.provider_id and o.message_id = a.message_id)) limit 1)
                        union all
                        (select a.incident_no, a.message_id, a.person_id, a.lane, a.reference from outcome o
                           join attempt a on a.controller_id = o.controller_id and a.incident_no = o.incident_no

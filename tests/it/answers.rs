@@ -9,6 +9,8 @@ use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
+mod otherwise;
+
 const LONGEST: Duration = Duration::from_secs(60);
 /// Twilio must be told an address, because it holds our reference; nobody is there.
 const NOWHERE: (&str, &str) = ("DULY_RECEIPTS__URL", "http://127.0.0.1:9");

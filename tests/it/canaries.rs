@@ -1,7 +1,7 @@
 //! Whatever is logged, however much is asked for, says nothing of a person: asked of a lane at each kind of provider, because
 //! each brings libraries of its own.
 
-use crate::operations::free_port;
+use crate::support::free_port;
 use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually};
 use duly::model::state::Route;
 use duly::provider::Check;

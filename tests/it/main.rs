@@ -31,6 +31,7 @@ mod list_signatures;
 mod lists;
 mod lock_order;
 mod log_keys;
+mod misled;
 mod model_check;
 mod moving_lists;
 mod nights;

@@ -2,8 +2,10 @@
 
 mod doors;
 mod keyless;
+mod others;
 mod refused;
 mod shared;
+mod times;
 
 use crate::support::{Capability, Lane, Setup, Stage, eventually, lane};
 use duly::model::state::Route;

@@ -135,6 +135,67 @@ async fn a_reserve_takes_over_while_the_lane_before_it_rests_and_the_lane_comes_
     stage.audit().await;
 }
 
+/// States that a message has when nobody tries it any more.
+const BURNT: &str = "select count(*) from message where state in ('rejected', 'exhausted', 'failed', 'superseded')";
+
+#[tokio::test]
+async fn a_burst_of_503_rests_the_lane_burns_nobody_and_sends_to_everybody_once() {
+    let burst = Fault { times: Some(9), ..Fault::always(FaultKind::Unavailable) };
+    let stage = stage(40, burst, "bad_min = 5\nrest_min_ms = 1600\nrest_max_ms = 60000\nreturn_ms = 1\n").await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    rests(&stage, "sick").await;
+
+    stage.drain().await;
+
+    assert_eq!(stage.sandbox.state.fired(FaultKind::Unavailable), 9);
+    assert!(stage.count(STOPS).await >= 1 && stage.count(RESUMES).await == 1);
+    assert!(stage.states().await.iter().all(|state| state == "accepted"), "{:?}", stage.states().await);
+    assert_eq!((stage.produced(), stage.count(BURNT).await), (40, 0));
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn a_503_that_says_for_how_long_rests_the_lane_for_that_long_and_it_comes_back_little_by_little() {
+    let once = Fault::once(FaultKind::Unavailable).lasting(7000);
+    // By their number alone so few bad calls would stop nothing.
+    let stage = stage(60, once, "bad_min = 1000000\nrest_min_ms = 1600\nrest_max_ms = 60000\nreturn_ms = 20000\n").await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+    rests(&stage, "503").await;
+    assert_eq!(stage.count("select round(extract(epoch from until - since))::bigint from lane_pause").await, 7);
+    let before = arrived(&stage);
+    assert!(before < 50, "{before} calls before the lane was stopped");
+
+    eventually("the lane goes on", async || stage.count(RESUMES).await == 1).await;
+    eventually("it has sent some", async || arrived(&stage) >= before + 9).await;
+
+    let arrivals = stage.sandbox.state.arrivals("sms");
+    assert!(arrivals[before] - arrivals[before - 1] >= Duration::from_secs(4), "{arrivals:?}");
+    // Its bucket may be full of an eighth of its pace; at its whole pace eight take less than a second.
+    let back = &arrivals[before..];
+    assert!(back[8] - back[0] >= Duration::from_millis(1500), "{back:?}");
+    stage.drain().await;
+    assert_eq!((stage.count(STOPS).await, stage.count(BURNT).await, stage.produced()), (1, 0, 60));
+    assert!(stage.states().await.iter().all(|state| state == "accepted"), "{:?}", stage.states().await);
+    stage.audit().await;
+}
+
+#[tokio::test]
+async fn of_a_provider_that_cannot_be_asked_a_503_leaves_those_alone_to_somebody_who_were_in_a_call() {
+    let mut lane = Lane { per_second: 10, ..lane(Capability::Nothing) };
+    lane.provider.faults = vec![Fault { times: Some(3), ..Fault::always(FaultKind::Unavailable) }.lasting(2000)];
+    let health = "bad_min = 1000000\nrest_min_ms = 1600\nrest_max_ms = 60000\nreturn_ms = 1\n";
+    let stage = Stage::new(Setup { people: 30, lanes: vec![lane], health, ..Setup::default() }).await;
+    let _processes = [stage.start(&["scheduler"]), stage.start(&["worker"])];
+
+    stage.drain().await;
+
+    let asked = stage.count("select count(*) from message where state = 'asked'").await;
+    assert_eq!((asked, stage.sandbox.state.fired(FaultKind::Unavailable)), (3, 3));
+    assert_eq!((stage.produced(), stage.count(BURNT).await), (27, 0));
+    assert_eq!(stage.count("select count(*) from attempt a where exists (select from outcome o where o.message_id = a.message_id and o.kind = 'unknown')").await, 3);
+    stage.audit().await;
+}
+
 /// What its provider answered to the call `attempt` of message `i`.
 fn answered(world: &World, i: usize, attempt: u32, answer: Answer) -> Outcome {
     let is_stop = answer == Answer::LaneStopped;

@@ -33,13 +33,25 @@ const OF_LOOK_UPS: &[FaultKind] = &[
     FaultKind::LookUpCut,
     FaultKind::LookUpMoved,
     FaultKind::LookUpTwice,
+    FaultKind::LookUpOther,
 ];
 /// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
-const OF_LETTERS: &[FaultKind] =
-    &[FaultKind::LetterReturned, FaultKind::LetterInvalid, FaultKind::PrintOutage, FaultKind::Conflict];
+const OF_LETTERS: &[FaultKind] = &[
+    FaultKind::LetterReturned,
+    FaultKind::LetterReturnedLate,
+    FaultKind::LetterInvalid,
+    FaultKind::PrintOutage,
+    FaultKind::Conflict,
+];
 /// Faults of texts alone; a letter of which nothing believable is heard stays overdue for ever where nobody can be asked.
-const OF_TEXTS: &[FaultKind] =
-    &[FaultKind::Undelivered, FaultKind::Expired, FaultKind::ReceiptLost, FaultKind::ReceiptUnsigned, FaultKind::ReceiptStale];
+const OF_TEXTS: &[FaultKind] = &[
+    FaultKind::Undelivered,
+    FaultKind::Expired,
+    FaultKind::ReceiptLost,
+    FaultKind::ReceiptUnsigned,
+    FaultKind::ReceiptStale,
+    FaultKind::ReceiptFuture,
+];
 /// What is not settled: in our hands, or waiting for news that would end a notice. Whose next step waits for somebody's decision is
 /// listed, and no news of the step before is waited for.
 const OPEN: &str = "select count(*) from message m where state in ('ready', 'sending', 'unknown')
@@ -58,6 +70,11 @@ fn often(kind: FaultKind) -> u32 {
     if kind == FaultKind::Conflict { 500 } else { OFTEN }
 }
 
+/// Duration of a fault, ms. A 503 that said how long it lasts would stop its lane.
+fn lasts(kind: FaultKind) -> u64 {
+    if kind == FaultKind::Unavailable { 0 } else { 700 }
+}
+
 fn faults(channel: &str) -> Vec<Fault> {
     let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
     // What has another message's id is believed of nobody (`vendors::`): it would wait for news for ever, and no run would end.
@@ -68,7 +85,7 @@ fn faults(channel: &str) -> Vec<Fault> {
     FaultKind::ALL
         .iter()
         .filter(fits)
-        .map(|kind| Fault { per_mille: often(*kind), ..Fault::always(*kind).lasting(700) })
+        .map(|kind| Fault { per_mille: often(*kind), ..Fault::always(*kind).lasting(lasts(*kind)) })
         .collect()
 }
 

@@ -6,6 +6,7 @@ mod background;
 mod broker;
 mod database;
 mod drain;
+mod neighbour;
 mod process;
 mod provider;
 mod proxy;

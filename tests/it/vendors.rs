@@ -214,7 +214,7 @@ async fn a_run_through_stannp_repeats_under_its_key_and_every_window_shows_the_p
 }
 
 /// A lane of letters at Lob's face.
-fn lob(faults: Vec<Fault>) -> Lane {
+pub fn lob(faults: Vec<Fault>) -> Lane {
     let provider = ProviderConfig {
         face: Face::Lob,
         channel: "letter".into(),
@@ -226,7 +226,8 @@ fn lob(faults: Vec<Fault>) -> Lane {
     Lane { provider, ..Lane::named("lob") }
 }
 
-async fn american_letters(people: u32, lane: Lane) -> Stage {
+/// People in California who get letters through this lane.
+pub async fn american_letters(people: u32, lane: Lane) -> Stage {
     Stage::new(Setup { people, routes: vec![Route::Letter], lanes: vec![lane], is_american: true, ..Setup::default() }).await
 }
 
@@ -275,7 +276,8 @@ async fn what_lob_gets_of_a_discreet_letter_names_its_sender_nowhere_but_in_the_
     stage.audit().await;
 }
 
-const LOB_UNASKED: &str =
+/// An account at Lob that is told by receipts alone.
+pub const LOB_UNASKED: &str =
     "provider = \"lob\"\napi_key = \"sandbox-key\"\nreceipt_secret = \"sandbox-secret\"\npoll_seconds = 3600\n";
 
 #[tokio::test]

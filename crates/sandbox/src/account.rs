@@ -298,6 +298,15 @@ impl Account {
         self.memory().record.last().map(|(id, _)| id.clone())
     }
 
+    /// The newest message that is called otherwise, by its id and by what it is found by.
+    pub(crate) fn other_than(&self, key: &str) -> Option<Shown> {
+        let memory = self.memory();
+        let own = memory.found_by.get(key);
+        let is_other = |id: &&String| *id != key && own.is_none_or(|ids| !ids.contains(id));
+        let id = memory.record.iter().rev().map(|(id, _)| id).find(is_other)?;
+        memory.messages.get(id).map(|message| message.show(id))
+    }
+
     /// Counts a try of a receipt that failed.
     pub(crate) fn count_failed_receipt(&self) {
         self.memory().failed_receipts += 1;

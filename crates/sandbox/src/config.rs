@@ -73,7 +73,8 @@ pub struct ProviderConfig {
     pub receipts_of_end_only: bool,
     /// Wait between the tries of a receipt, ms; none: as the provider waits.
     pub receipt_retry_ms: Option<u64>,
-    /// Fields of a message that it shows otherwise, whenever it is asked about one; `status` is its word.
+    /// Fields of a message that it shows otherwise, in its answer to the submit and whenever it is asked about one; `status`
+    /// is its word.
     pub shows: serde_json::Map<String, serde_json::Value>,
     /// How many submits are let in; none: as many as the provider's own face says.
     pub limits: Option<Vec<Limit>>,
@@ -126,8 +127,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Chance of firing per request or message, in thousandths.
     pub per_mille: u32,
-    /// Duration of `slow`, `late`, `receipt_late`, `print_outage`, of one byte of `drip`; the wait that `too_many` asks for,
-    /// in the provider's way; ms.
+    /// Duration of `slow`, `late`, `receipt_late`, `print_outage`, of one byte of `drip` and `head_drip`; the wait that
+    /// `too_many` asks for, in the provider's way, and `unavailable`, where it is not 0; ms.
     #[serde(default)]
     pub ms: u64,
     /// Which requests of a reference it concerns.
@@ -293,4 +294,18 @@ kinds! {
     LetterShownOther,
     /// The print house stands still for `ms` before it prints the letter.
     PrintOutage,
+    /// 503 of a machine before the provider, with a `Retry-After` of `ms` if that is not 0, nothing produced.
+    Unavailable,
+    /// Produced, and the answer drips from its first byte on, its head as well: a byte every `ms`.
+    HeadDrip,
+    /// Receipts signed an hour ahead.
+    ReceiptFuture,
+    /// Receipts that date what they tell of ten years back or ten years ahead, by turns.
+    ReceiptMistimed,
+    /// A true receipt that puts the id of another message beside this one's reference, before the others.
+    ReceiptOtherId,
+    /// The account's newest other message in the place of the one that is looked for, or asked for by its id.
+    LookUpOther,
+    /// The letter is delivered, and comes back after that.
+    LetterReturnedLate,
 }

@@ -218,6 +218,8 @@ pub(crate) enum End {
     Expired,
     Suspended,
     Returned,
+    /// After it was delivered.
+    ReturnedLate,
 }
 
 /// One step of a message's life.
@@ -248,9 +250,20 @@ pub(crate) struct Receipt<'a> {
     pub url: &'a str,
     /// Path of the URL.
     pub path: &'a str,
+    /// When it is signed.
     pub now: time::OffsetDateTime,
+    /// When it says that it happened; none: at a time that the face makes up.
+    pub happened: Option<time::OffsetDateTime>,
     /// Tries before this one.
     pub retries: usize,
+}
+
+impl Receipt<'_> {
+    /// When it says that it happened, as RFC 3339 writes it, or else at this time.
+    pub(crate) fn at_or(&self, usual: &str) -> String {
+        let happened = self.happened.and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok());
+        happened.unwrap_or_else(|| usual.to_owned())
+    }
 }
 
 /// A receipt as it is sent.

@@ -14,8 +14,10 @@ use tokio::sync::Semaphore;
 const AT_ONCE: usize = 64;
 /// How long one that takes a receipt may take, if the provider is patient.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How old a stale receipt's signature is.
+/// How old a stale receipt's signature is, and how far ahead one of the future.
 const STALE: Duration = Duration::from_secs(3600);
+/// When a mistimed receipt says that it happened, seconds since 1970: on 26 November 2016 and 2036.
+const MISTIMED: [i64; 2] = [1_480_147_200, 2_111_299_200];
 /// A word that nobody knows.
 const UNKNOWN_WORD: &str = "teleported";
 /// Numbers of receipts that are none of a message's own steps.
@@ -23,6 +25,7 @@ const EARLY: usize = 50;
 const CONTRADICTING: usize = 60;
 const UNKNOWN: usize = 70;
 const STRANGE: usize = 80;
+const OF_OTHER: usize = 90;
 const FORGED: usize = 99;
 
 /// Sends receipts, a bounded number at once, on connections that stay open.
@@ -36,6 +39,8 @@ pub(crate) struct Receipts {
 pub(crate) struct Birth {
     pub plan: FaultPlan,
     pub id: String,
+    /// The id that its receipts name, where that is another one.
+    pub named: Option<String>,
     /// Where its receipts go, if its request said so.
     pub callback: Option<String>,
 }
@@ -58,6 +63,7 @@ impl Birth {
             "sms" if fires(FaultKind::Suspended) => End::Suspended,
             "sms" | "email" => End::Good,
             _ if fires(FaultKind::LetterReturned) => End::Returned,
+            _ if fires(FaultKind::LetterReturnedLate) => End::ReturnedLate,
             _ if fires(FaultKind::LetterInvalid) => {
                 self.plan.account.unmake(&self.id);
                 End::Undelivered
@@ -128,7 +134,7 @@ impl Receipts {
         }
     }
 
-    /// Receipts that are none of the message's own: forged, of a strange message, with a strange word.
+    /// Receipts that are none of the message's own: forged, of a strange message, under another's id, with a strange word.
     async fn send_strange(&self, birth: &Birth, steps: &[Step], times: usize) {
         let fires = |kind| birth.plan.fires(kind).is_some();
         let Some(last) = steps.iter().rev().find_map(|step| step.told) else { return };
@@ -137,8 +143,15 @@ impl Receipts {
         }
         if times > 0 && fires(FaultKind::ReceiptStranger) {
             let id = birth.vendor().id(u64::MAX / 2);
-            let stranger = Birth { plan: birth.plan.clone(), id, callback: birth.callback.clone() };
+            let stranger = Birth { plan: birth.plan.clone(), id, named: None, callback: birth.callback.clone() };
             self.send(&stranger, last, STRANGE, None).await;
+        }
+        if let Some(other) = birth.plan.account.other_than(&birth.id).filter(|_| times > 0)
+            && fires(FaultKind::ReceiptOtherId)
+        {
+            let (plan, callback) = (birth.plan.clone(), birth.callback.clone());
+            let misnamed = Birth { plan, id: birth.id.clone(), named: Some(other.id), callback };
+            self.send(&misnamed, last, OF_OTHER, None).await;
         }
         if times > 0 && fires(FaultKind::ReceiptUnknownWord) {
             self.send_times(1, birth, Some(UNKNOWN_WORD), UNKNOWN).await;
@@ -167,18 +180,24 @@ impl Receipts {
         let own = settings.secret.as_deref().unwrap_or(&config.secret);
         let secrets = Secrets { api_key: &config.api_key, receipts: secret.unwrap_or(own) };
         let is_unsigned = birth.plan.fires(FaultKind::ReceiptUnsigned).is_some();
-        let age = if birth.plan.fires(FaultKind::ReceiptStale).is_some() { STALE } else { Duration::ZERO };
+        let fires = |kind| birth.plan.fires(kind).is_some();
+        let age = if fires(FaultKind::ReceiptStale) { STALE } else { Duration::ZERO };
+        let ahead = if fires(FaultKind::ReceiptFuture) { STALE } else { Duration::ZERO };
+        let happened = fires(FaultKind::ReceiptMistimed).then(|| MISTIMED[number % 2]);
+        let happened = happened.and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok());
         let unknown = || Shown { id: birth.id.clone(), reference: "stranger".into(), status: word.to_owned(), shown: empty() };
-        let message = account.show(&birth.id).unwrap_or_else(unknown);
+        let mut message = account.show(&birth.id).unwrap_or_else(unknown);
+        message.id = birth.named.clone().unwrap_or(message.id);
         let Ok(_slot) = self.slots.acquire().await else { return };
         for retries in 0..=tries.waits_ms.len() {
             if tries.pauses_after.is_some_and(|limit| account.failed_receipts() >= limit) {
                 return;
             }
-            let now = time::OffsetDateTime::now_utc() - age;
-            let receipt = Receipt { message: &message, word, number, url: url.as_str(), path: url.path(), now, retries };
+            let now = time::OffsetDateTime::now_utc() - age + ahead;
+            let (url, path) = (url.as_str(), url.path());
+            let receipt = Receipt { message: &message, word, number, url, path, now, happened, retries };
             let written = vendor.write(&receipt, &secrets);
-            let mut request = self.client.post(url.clone()).header("Content-Type", written.content_type).timeout(PATIENCE);
+            let mut request = self.client.post(url).header("Content-Type", written.content_type).timeout(PATIENCE);
             for (name, value) in written.proof.iter().filter(|_| !is_unsigned) {
                 request = request.header(*name, value);
             }

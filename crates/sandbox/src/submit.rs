@@ -52,6 +52,8 @@ pub(crate) async fn knock(
     body: Bytes,
 ) -> Response {
     let Some(account) = app.state.account(&provider) else { return StatusCode::NOT_FOUND.into_response() };
+    // What spoilt the answer before on a connection that stayed open is over.
+    wire.drip(0);
     let (settings, config) = (account.settings(), app.state.config());
     let vendor = settings.face.vendor();
     let window = |pdf: &[u8]| app.state.read_window(pdf);
@@ -130,6 +132,12 @@ fn spoil_question(
     }
     if plan.fires(FaultKind::LookUpError).is_some() {
         return Some(vendor.refuse(Trouble::Internal).into());
+    }
+    if let Some(other) = account.other_than(key).filter(|_| account.settings().lookup && !matches!(door, Door::Letter(_)))
+        && plan.fires(FaultKind::LookUpOther).is_some()
+    {
+        let is_list = matches!(door, Door::LookUp(_));
+        return Some(if is_list { vendor.list(&[other]) } else { vendor.one(&other) }.into());
     }
     let Door::LookUp(key) = door else { return None };
     spoilt::turn_page(&plan, vendor, request, key).map(Into::into)
@@ -233,6 +241,10 @@ fn before(plan: &FaultPlan, vendor: &dyn Vendor, asked: &Physical, wire: &Wire, 
     if let Some(ms) = fires(FaultKind::TooMany) {
         return Some(vendor.refuse(Trouble::TooMany(ms)).into());
     }
+    if let Some(ms) = fires(FaultKind::Unavailable) {
+        let page = Reply::page(StatusCode::SERVICE_UNAVAILABLE);
+        return Some(if ms > 0 { page.with("retry-after", ms.div_ceil(1000)) } else { page }.into());
+    }
     if fires(FaultKind::Redirect).is_some() {
         // The new place would produce the message: a client that follows shows in the record.
         let reply = Reply::page(StatusCode::TEMPORARY_REDIRECT).with("location", format!("/{}{path}", plan.account.name));
@@ -268,7 +280,7 @@ impl Call {
         let id = again.unwrap_or(id);
         let produced = account.produce(id, asked, &body);
         if produced.is_new {
-            let birth = Birth { plan: plan.clone(), id: produced.message.id.clone(), callback };
+            let birth = Birth { plan: plan.clone(), id: produced.message.id.clone(), named: None, callback };
             if plan.fires(FaultKind::ReceiptEarly).is_some() {
                 app.receipts.send_early(&birth).await;
             }
@@ -292,7 +304,8 @@ impl Call {
         if wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
-        spoilt::body(&plan, vendor.accepted(&produced.message, !produced.is_new))
+        wire.drip(plan.fires(FaultKind::HeadDrip).unwrap_or(0));
+        spoilt::body(&plan, vendor.accepted(&otherwise(&account, produced.message), !produced.is_new))
     }
 }
 

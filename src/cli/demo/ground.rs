@@ -230,7 +230,10 @@ mod tests {
             }
             Gzip | HugeBody | LetterInvalid | LetterShownOther | Suspended => false,
             // What has another message's id is believed of nobody, so that the demo would wait for it.
-            IdTwice => false,
+            IdTwice | ReceiptOtherId => false,
+            // Of their kind it has `ErrorBefore`, `Drip`, `LookUpError` and `LetterReturned`.
+            Unavailable | HeadDrip | LookUpOther | LetterReturnedLate => false,
+            ReceiptFuture | ReceiptMistimed => false,
             ReceiptUnknownWord | ReceiptUnsigned | ReceiptStale | ReceiptStranger | CancelLost | CancelCut => false,
         }
     }

@@ -215,7 +215,7 @@ fn a_status_that_cannot_be_asked_is_no_answer() {
 }
 
 #[test]
-fn a_look_up_finds_our_reference_only_and_reads_on_where_a_page_is_full() {
+fn a_look_up_finds_our_reference_only_reads_on_where_a_page_is_full_and_believes_no_list_of_others() {
     let sms = wire(Channel::Sms);
     let sought = Sought { reference: REFERENCE, frozen: None, since: None };
     let read = |status, body: Value| sms.read_look_up(&sought, &Reply::of(status, body.to_string()));
@@ -227,8 +227,9 @@ fn a_look_up_finds_our_reference_only_and_reads_on_where_a_page_is_full() {
 
     assert_eq!(ids(read(200, json!({ "notifications": [message(REFERENCE), message("other")], "links": {} }))), Some((1, None)));
     assert_eq!(ids(read(200, json!({ "notifications": [], "links": {} }))), Some((0, None)));
-    let full: Vec<Value> = (0..250).map(|_| message("other")).collect();
-    assert_eq!(ids(read(200, json!({ "notifications": full }))), Some((0, Some(ID.to_owned()))));
+    let full: Vec<Value> = (0..250).map(|_| message(REFERENCE)).collect();
+    assert_eq!(ids(read(200, json!({ "notifications": full }))), Some((250, Some(ID.to_owned()))));
+    assert_eq!(ids(read(200, json!({ "notifications": [message("other")] }))), None, "that is no answer to the question");
     assert_eq!(sms.look_up(&sought, Some(ID)).unwrap().path, format!("/v2/notifications?reference={REFERENCE}&older_than={ID}"));
     for (status, body) in [(500, json!({ "notifications": [] })), (200, json!({})), (200, json!({ "notifications": [{}] }))] {
         assert_eq!(read(status, body), Page::CannotKnow);

@@ -21,11 +21,12 @@ impl Snapshot {
                  join attempt a on a.controller_id = $1 and a.incident_no = $2 and a.reference = r.reference and a.lane = r.provider
                 where r.controller_id = $1 and r.verdict = 'verified'
                 group by r.receipt_id
-               having r.result in ('refused', 'unmatched')
+               having r.result = 'refused'
+                   or (r.result = 'unmatched' and not exists (select from outcome p where p.provider_id = r.provider_id and p.message_id <> all(array_agg(a.message_id))))
                    or (r.result is not null and not coalesce(r.message_id = any(array_agg(a.message_id)), false))
                    or (r.result is null and (r.due_at is null or r.due_at > duly_now() + interval '1 millisecond' * $3::bigint))
                    or (r.result = 'replay' and not exists (select from receipt e where e.controller_id = r.controller_id
-                        and e.provider = r.provider and e.event_name = r.event_name and e.verdict = 'verified' and e.receipt_id < r.receipt_id))
+                        and e.provider = r.provider and e.event_name = r.event_name and e.reference is not distinct from r.reference and e.verdict = 'verified' and e.receipt_id < r.receipt_id))
                ) as found (code, place)"#,
             incident.controller_id,
             incident.incident_no,

@@ -135,7 +135,7 @@ pub struct Stage {
     pub office: Arc<Office>,
     pub incident: Incident,
     pub users: Users,
-    /// Further incidents of the same controller, under running plans of their own.
+    /// Further incidents, under running plans of their own.
     pub others: Vec<Incident>,
     pub owner: PgPool,
     pub sandbox: Sandbox,
@@ -348,7 +348,7 @@ async fn make_incident(
 }
 
 /// Imports people whose telephone numbers and email addresses end in these.
-async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: RangeInclusive<u32>) {
+pub(super) async fn import_people(office: &Office, incident: &Incident, folder: &Path, people: RangeInclusive<u32>) {
     let mut text = "external_reference,last_name,phone,email,address_1,town,postcode,country,jurisdiction\n".to_owned();
     let count = people.clone().count();
     let home = if incident.profile == "us-ca" { "San Francisco,CA 94103,US,US-CA" } else { "Leeds,LS1 4AP,," };
@@ -362,7 +362,7 @@ async fn import_people(office: &Office, incident: &Incident, folder: &Path, peop
     assert_eq!(tally.people, count as u64);
 }
 
-async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route], is_urgent: bool) {
+pub(super) async fn approve_and_go(office: &Arc<Office>, incident: &Incident, users: &Users, routes: &[Route], is_urgent: bool) {
     let plan = prepare(office, incident, users, routes, is_urgent).await;
     users.approve_and_start(&office.store, incident, plan).await;
 }

@@ -264,6 +264,18 @@ impl Vendor for Lob {
     fn life(&self, _: &str, end: End) -> &'static [Step] {
         match end {
             End::Returned => const { &[told("rendered_pdf"), told("mailed"), told("in_transit"), told("returned_to_sender")] },
+            End::ReturnedLate => {
+                const {
+                    &[
+                        told("rendered_pdf"),
+                        told("mailed"),
+                        told("in_transit"),
+                        told("processed_for_delivery"),
+                        told("delivered"),
+                        told("returned_to_sender"),
+                    ]
+                }
+            }
             End::Undelivered | End::Expired => const { &[told("failed")] },
             End::Good | End::Suspended => {
                 const {
@@ -287,7 +299,7 @@ impl Vendor for Lob {
     fn write(&self, receipt: &Receipt<'_>, secrets: &Secrets<'_>) -> Written {
         let message = receipt.message;
         let event = json!({
-            "body": show(message), "date_created": "2026-11-26T08:00:00.000Z",
+            "body": show(message), "date_created": receipt.at_or("2026-11-26T08:00:00.000Z"),
             "event_type": { "enabled_for_test": true, "id": format!("letter.{}", receipt.word), "object": "event_type", "resource": "letters" },
             "id": format!("evt_{}", &digits(&message.id, receipt.number as u64)[..16]), "object": "event", "reference_id": message.id,
         });

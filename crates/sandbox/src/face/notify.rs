@@ -277,7 +277,7 @@ impl Vendor for Notify {
             ("sms" | "email", End::Undelivered) => const { &[shown("sending"), told("permanent-failure")] },
             ("sms" | "email", End::Expired) => const { &[shown("sending"), told("temporary-failure")] },
             ("sms" | "email", _) => const { &[shown("sending"), told("delivered")] },
-            (_, End::Returned) => const { &[shown("accepted"), shown("received"), told("returned-letter")] },
+            (_, End::Returned | End::ReturnedLate) => const { &[shown("accepted"), shown("received"), told("returned-letter")] },
             (_, End::Undelivered | End::Expired) => const { &[shown("pending-virus-check"), shown("validation-failed")] },
             _ => const { &[shown("pending-virus-check"), shown("accepted"), shown("received")] },
         }
@@ -289,7 +289,7 @@ impl Vendor for Notify {
 
     fn write(&self, receipt: &Receipt<'_>, secrets: &Secrets<'_>) -> Written {
         let shown = &receipt.message.shown;
-        let at = "2026-11-26T08:00:00.000000Z";
+        let at = receipt.at_or("2026-11-26T08:00:00.000000Z");
         let body = match receipt.word {
             "returned-letter" => json!({
                 "date_sent": at, "notification_id": receipt.message.id, "reference": shown["reference"], "sent_by": "",

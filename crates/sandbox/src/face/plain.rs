@@ -160,6 +160,7 @@ impl Vendor for Plain {
             ("sms" | "email", _) => const { &[told("sent"), told("delivered")] },
             (_, End::Undelivered) => const { &[told("failed")] },
             (_, End::Returned) => const { &[told("printed"), told("dispatched"), told("returned")] },
+            (_, End::ReturnedLate) => const { &[told("printed"), told("dispatched"), told("delivered"), told("returned")] },
             _ => const { &[told("printed"), told("dispatched")] },
         }
     }
@@ -173,7 +174,8 @@ impl Vendor for Plain {
     }
 
     fn write(&self, receipt: &Receipt<'_>, secrets: &Secrets<'_>) -> Written {
-        let at = receipt.now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
+        let now = receipt.now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
+        let at = receipt.at_or(&now);
         let Shown { id, reference, .. } = receipt.message;
         let event = format!("ev_{id}_{}", receipt.number);
         let body = json!({ "at": at, "event": event, "id": id, "reference": reference, "status": receipt.word }).to_string();

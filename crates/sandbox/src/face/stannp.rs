@@ -188,6 +188,7 @@ impl Vendor for Stannp {
         const DISPATCHED: Step = Step { shown: "handed_over", told: Some("dispatched") };
         match end {
             End::Returned => const { &[PRINTING, DISPATCHED, told("returned")] },
+            End::ReturnedLate => const { &[PRINTING, DISPATCHED, told("local_delivery"), told("delivered"), told("returned")] },
             End::Undelivered | End::Expired => const { &[told("cancelled")] },
             End::Good | End::Suspended => const { &[PRINTING, DISPATCHED, told("local_delivery"), told("delivered")] },
         }
@@ -201,8 +202,8 @@ impl Vendor for Stannp {
         let mut piece = show(receipt.message);
         piece["status"] = json!(receipt.word);
         let body = json!({
-            "created": "2026-11-26 08:00:00", "event": "mailpiece_status", "mailpieces": [piece], "retries": receipt.retries,
-            "webhook_id": 1234,
+            "created": receipt.at_or("2026-11-26 08:00:00"), "event": "mailpiece_status", "mailpieces": [piece],
+            "retries": receipt.retries, "webhook_id": 1234,
         })
         .to_string();
         let signature = hex::encode(hmac_sha256(secrets.receipts, &[&body]));

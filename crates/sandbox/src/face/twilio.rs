@@ -309,7 +309,7 @@ impl Vendor for Twilio {
             ("SmsStatus", bare(receipt.word).to_owned()),
             ("To", field("to")),
             // Parameters come and go without notice.
-            ("RawDlrDoneDate", receipt.now.unix_timestamp().to_string()),
+            ("RawDlrDoneDate", receipt.happened.unwrap_or(receipt.now).unix_timestamp().to_string()),
         ];
         fields.extend(error_code(receipt.word).map(|code| ("ErrorCode", code.to_string())));
         let url = receipt.url.split('#').next().unwrap_or_default();

@@ -144,6 +144,37 @@ async fn an_answer_that_drips_is_cut_by_who_waits_no_longer_and_whole_for_who_do
 }
 
 #[tokio::test]
+async fn an_answer_whose_head_drips_shows_no_status_until_it_is_there_and_spoils_no_other() {
+    let town = faulty(Fault { times: Some(2), ..Fault::always(FaultKind::HeadDrip) }.lasting(2)).await;
+    let body = json!({ "reference": "a", "text": "x", "to": "+1" });
+
+    let error = town.request("a").timeout(Duration::from_millis(100)).json(&body).send().await.unwrap_err();
+    let started = Instant::now();
+    let whole: Value = town.send("b").await.unwrap().json().await.unwrap();
+    let dripped = started.elapsed();
+    let started = Instant::now();
+
+    assert!(error.is_timeout(), "no head is there: {error:?}");
+    assert!(whole["status"] == "queued" && dripped >= Duration::from_millis(200), "{dripped:?}");
+    assert_eq!(town.send("c").await.unwrap().status(), 201);
+    assert!(started.elapsed() < dripped, "on the same connection, and at once");
+    assert_eq!(town.state.record().len(), 3);
+}
+
+#[tokio::test]
+async fn a_machine_before_the_provider_is_out_of_service_and_says_for_how_long_or_does_not() {
+    for (ms, wait) in [(0, None), (2500, Some("3"))] {
+        let town = faulty(Fault::once(FaultKind::Unavailable).lasting(ms)).await;
+
+        let answer = town.send("a").await.unwrap();
+
+        let told = answer.headers().get("Retry-After").map(|wait| wait.to_str().unwrap());
+        assert_eq!((answer.status().as_u16(), told, town.state.record().len()), (503, wait, 0));
+        assert_eq!(town.send("a").await.unwrap().status(), 201);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_is_compressed_unasked_or_does_not_end_and_its_message_is_made() {
     let packed = faulty(Fault::always(FaultKind::Gzip)).await;
     let answer = packed.send("a").await.unwrap();

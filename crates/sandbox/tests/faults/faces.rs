@@ -354,8 +354,11 @@ async fn stannp_pauses_its_webhook_after_five_failures_until_somebody_subscribes
 }
 
 #[tokio::test]
-async fn receipts_can_be_strange_unsigned_and_stale() {
-    for kind in [FaultKind::ReceiptUnknownWord, FaultKind::ReceiptStranger, FaultKind::ReceiptUnsigned, FaultKind::ReceiptStale] {
+async fn receipts_can_be_strange_unsigned_stale_and_of_the_future() {
+    let untimely = [FaultKind::ReceiptStale, FaultKind::ReceiptFuture];
+    for kind in
+        [FaultKind::ReceiptUnknownWord, FaultKind::ReceiptStranger, FaultKind::ReceiptUnsigned].into_iter().chain(untimely)
+    {
         let (callback, mut ears) = heard().await;
         let town = town_with(account(Face::Lob, vec![Fault::always(kind)]), Some(callback)).await;
         let (_, made) = sent(good(&town, Face::Lob)).await;
@@ -367,6 +370,7 @@ async fn receipts_can_be_strange_unsigned_and_stale() {
             FaultKind::ReceiptUnknownWord => assert!(heard.body.contains("letter.teleported")),
             FaultKind::ReceiptStranger => assert!(!heard.body.contains(made["id"].as_str().unwrap())),
             FaultKind::ReceiptUnsigned => assert_eq!(age, None),
+            FaultKind::ReceiptFuture => assert!(age.unwrap() < -3500),
             _ => assert!(age.unwrap() >= 3600),
         }
     }

@@ -33,6 +33,7 @@ async fn lives_end_otherwise_where_the_plan_says_so() {
         ("sms", FaultKind::ReceiptDouble, &["sent", "sent", "delivered", "delivered"]),
         ("sms", FaultKind::ReceiptContradict, &["sent", "delivered", "undelivered"]),
         ("letter", FaultKind::LetterReturned, &["printed", "dispatched", "returned"]),
+        ("letter", FaultKind::LetterReturnedLate, &["printed", "dispatched", "delivered", "returned"]),
         ("letter", FaultKind::ReceiptContradict, &["printed", "dispatched", "failed"]),
     ] {
         let (town, mut receiver) = told(ProviderConfig { channel: channel.into(), ..sms(vec![Fault::always(kind)]) }).await;
@@ -80,6 +81,33 @@ async fn a_forged_receipt_comes_beside_the_true_ones_and_its_signature_is_wrong(
     let arrived = receipts(&mut receiver, 3).await;
 
     assert_eq!(arrived.iter().map(|r| r.is_signed).collect::<Vec<_>>(), [false, true, true]);
+}
+
+#[tokio::test]
+async fn a_mistimed_receipt_dates_what_it_tells_of_in_another_decade() {
+    let (town, mut receiver) = told(sms(vec![Fault::always(FaultKind::ReceiptMistimed)])).await;
+    town.send("a").await.unwrap();
+
+    let arrived = receipts(&mut receiver, 2).await;
+
+    let years: Vec<&str> = arrived.iter().map(|r| &r.body["at"].as_str().unwrap()[..4]).collect();
+    assert_eq!((years, arrived.iter().all(|r| r.is_signed)), (vec!["2016", "2036"], true));
+}
+
+#[tokio::test]
+async fn a_receipt_with_another_messages_id_comes_before_the_true_ones_and_only_where_there_is_one() {
+    let (town, mut receiver) = told(sms(vec![Fault::always(FaultKind::ReceiptOtherId)])).await;
+    town.send("a").await.unwrap();
+    let first = receipts(&mut receiver, 2).await;
+    town.send("b").await.unwrap();
+
+    let arrived = receipts(&mut receiver, 3).await;
+
+    let names = |r: &Arrived| (r.body["reference"].clone(), r.body["id"].clone());
+    assert!(first.iter().all(|r| names(r) == names(&first[0])));
+    assert_eq!(names(&arrived[0]), (arrived[1].body["reference"].clone(), first[0].body["id"].clone()));
+    assert_ne!(arrived[1].body["id"], first[0].body["id"]);
+    assert_eq!(town.state.fired(FaultKind::ReceiptOtherId), 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::provider::{CancelOutcome, Check, Pause};
 /// How long an answer is waited for where none comes in time: enough for a busy machine to write the request.
 const SHORT: Duration = Duration::from_secs(3);
 /// Faults whose answer comes too late or never.
-const TIMED: &[FaultKind] = &[FaultKind::Hang, FaultKind::Late, FaultKind::Drip];
+const TIMED: &[FaultKind] = &[FaultKind::Hang, FaultKind::Late, FaultKind::Drip, FaultKind::HeadDrip];
 
 /// What a fault means to a vendor, and how many messages it produces all the same.
 fn means(who: Who, kind: FaultKind) -> (Answer, usize) {
@@ -23,8 +23,9 @@ fn means(who: Who, kind: FaultKind) -> (Answer, usize) {
         // A text that failed at once, because the account is suspended.
         (F::ErrorInside, Face::Twilio) => (LaneStopped, 0),
         (F::ErrorInside, Face::Lob) => (Accepted, 0),
-        (F::Redirect | F::RequestTimeout | F::ErrorBefore | F::CutBefore | F::ErrorInside, _) => (Unknown, 0),
-        (F::ErrorAfter | F::CutAfter | F::NotJson | F::Gzip | F::HugeBody | F::Hang | F::Late | F::Drip, _) => (Unknown, 1),
+        (F::Redirect | F::RequestTimeout | F::ErrorBefore | F::Unavailable | F::CutBefore | F::ErrorInside, _) => (Unknown, 0),
+        (F::ErrorAfter | F::CutAfter | F::NotJson | F::Gzip | F::HugeBody, _) => (Unknown, 1),
+        (F::Hang | F::Late | F::Drip | F::HeadDrip, _) => (Unknown, 1),
         (F::Slow, _) => (Accepted, 1),
         _ => unreachable!("{kind:?} is no fault of a first call"),
     }
@@ -41,6 +42,7 @@ const OF_A_CALL: &[FaultKind] = &[
     FaultKind::Redirect,
     FaultKind::RequestTimeout,
     FaultKind::ErrorBefore,
+    FaultKind::Unavailable,
     FaultKind::CutBefore,
     FaultKind::ErrorInside,
     FaultKind::ErrorAfter,
@@ -51,6 +53,7 @@ const OF_A_CALL: &[FaultKind] = &[
     FaultKind::Hang,
     FaultKind::Late,
     FaultKind::Drip,
+    FaultKind::HeadDrip,
     FaultKind::Slow,
 ];
 
@@ -79,7 +82,7 @@ async fn has_its_outcome(who: Who, kind: FaultKind) {
     let (fault, wait) = match kind {
         FaultKind::Hang => (fault, SHORT),
         FaultKind::Late => (fault.lasting(4_000), SHORT),
-        FaultKind::Drip => (fault.lasting(500), SHORT),
+        FaultKind::Drip | FaultKind::HeadDrip => (fault.lasting(500), SHORT),
         FaultKind::Slow => (fault.lasting(20), DEADLINE),
         _ => (fault, DEADLINE),
     };
