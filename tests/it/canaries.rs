@@ -1,6 +1,7 @@
 //! Whatever is logged, however much is asked for, says nothing of a person: asked of a lane at each kind of provider, because
 //! each brings libraries of its own.
 
+use crate::operations::free_port;
 use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually};
 use duly::model::state::Route;
 use duly::provider::Check;
@@ -44,7 +45,8 @@ fn lane(face: Face, channel: &str, extra: &'static str) -> Lane {
         face,
         channel: channel.into(),
         api_key: (face == Face::Notify).then(|| NOTIFY_KEY.to_owned()),
-        receipts: false,
+        // Each of them names whom it is about: by number, by address, by name.
+        receipts: face != Face::Smtp && extra.is_empty(),
         receipt_delay_ms: 10,
         idempotent: matches!(face, Face::Lob | Face::Stannp),
         ..ProviderConfig::default()
@@ -52,17 +54,39 @@ fn lane(face: Face, channel: &str, extra: &'static str) -> Lane {
     Lane { provider, extra, ..Lane::named("canary") }
 }
 
-/// Sends two messages through a lane with everything logged; `tells`: until it has told their end.
+/// The first line of these texts that has one of these marks.
+fn leak<'a>(texts: &'a [String], marks: &[String]) -> Option<&'a str> {
+    marks.iter().find_map(|mark| texts.iter().flat_map(|text| text.lines()).find(|line| line.contains(mark)))
+}
+
+/// Our names for messages at their providers. `message list` and `unknown list` show them to whoever must ask a provider, and
+/// a folder's manifests hold them; no log, metric, error or leaf of the evidence has any.
+async fn references(stage: &Stage) -> Vec<String> {
+    let references = stage.words("select distinct reference from attempt").await;
+    assert!(!references.is_empty());
+    references
+}
+
+fn all(marks: &[&[&str]], references: Vec<String>) -> Vec<String> {
+    marks.concat().into_iter().map(str::to_owned).chain(references).collect()
+}
+
+/// Sends two messages through a lane with everything logged, and takes in its receipts; `tells`: until it has told their end.
 async fn nothing_of_anybody_is_logged(route: Route, lane: Lane, tells: bool) {
-    let (face, extra) = (lane.provider.face, lane.extra);
+    let (face, extra, has_receipts) = (lane.provider.face, lane.extra, lane.provider.receipts);
     let setup = Setup { people: 2, routes: vec![route], lanes: vec![lane], is_american: face == Face::Lob, ..Setup::default() };
     let stage = Stage::new(setup).await;
     stage.sandbox.state.set_window_reader(Arc::new(|_| Some("Price\n1 High Street\nLeeds\nLS1 4AP".to_owned())));
     if extra == FOLDER {
         assert_eq!(stage.office.accounts["canary"].provider.check().await, Check::Good);
     }
-    let loud = [("RUST_LOG", "trace,handlebars::render=trace"), NOWHERE];
-    let processes = [stage.start_with(&["scheduler"], None, &loud), stage.start_with(&["worker"], None, &loud)];
+    let door = format!("127.0.0.1:{}", free_port());
+    let url = format!("http://{door}");
+    let loud = [("RUST_LOG", "trace,handlebars::render=trace"), ("DULY_RECEIPTS__URL", url.as_str())];
+    let inlet = stage.start_with(&["receipts"], None, &[loud[0], loud[1], ("DULY_WEB__LISTEN", door.as_str())]);
+    inlet.address().await;
+    stage.sandbox.state.set_callback(Some(format!("{url}/receipts/northmere")));
+    let processes = [inlet, stage.start_with(&["scheduler"], None, &loud), stage.start_with(&["worker"], None, &loud)];
 
     match tells {
         true => stage.drain_to_the_end().await,
@@ -71,18 +95,23 @@ async fn nothing_of_anybody_is_logged(route: Route, lane: Lane, tells: bool) {
 
     let taken = "select count(*) from outcome where kind = 'accepted'";
     eventually("both are taken", async || stage.count(taken).await == 2).await;
-    for process in &processes {
-        let log = process.log();
-        assert!(log.contains("\"level\":\"TRACE\""), "everything is logged");
-        let leak = MARKS.iter().find_map(|mark| log.lines().find(|line| line.contains(*mark)));
-        assert_eq!(leak, None, "{face:?} {route:?} {extra}");
-    }
+    let believed = "select count(*) from receipt where verdict = 'verified'";
+    eventually("receipts came", async || !has_receipts || stage.count(believed).await >= 2).await;
+    let mut texts: Vec<String> = processes.iter().map(|process| process.log()).collect();
+    // No part of the door has more to say than this.
+    assert!(texts[0].contains("\"level\":\"DEBUG\""), "everything is logged");
+    assert!(texts[1..].iter().all(|log| log.contains("\"level\":\"TRACE\"")), "everything is logged");
+    let metrics = format!("http://{}/metrics", processes[1].address().await);
+    texts.push(reqwest::get(metrics).await.unwrap().text().await.unwrap());
+    texts.extend(stage.words("select convert_from(body, 'UTF8') from event").await);
+    assert_eq!(leak(&texts, &all(&[MARKS], references(&stage).await)), None, "{face:?} {route:?} {extra}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_kind_of_provider_logs_a_name_a_number_a_text_or_a_secret() {
     tokio::join!(
         nothing_of_anybody_is_logged(Route::Sms, lane(Face::Plain, "sms", DESCRIBED), true),
+        nothing_of_anybody_is_logged(Route::Sms, lane(Face::Plain, "sms", ""), true),
         nothing_of_anybody_is_logged(Route::Sms, lane(Face::Plain, "sms", FOLDER), false),
         nothing_of_anybody_is_logged(Route::Sms, lane(Face::Notify, "sms", ""), true),
         nothing_of_anybody_is_logged(Route::Sms, lane(Face::Twilio, "sms", ""), true),
@@ -123,7 +152,8 @@ async fn no_error_repeats_what_it_is_about(route: Route, mut lane: Lane) {
     let told = "select concat_ws(' ', code, to_jsonb(a)::text) from alarm a union all select kind || ' ' || code from outcome";
     let mut texts: Vec<String> = processes.iter().map(|process| process.log()).collect();
     texts.extend(stage.words(told).await);
-    for args in [&["provider", "check", "canary"][..], &["unknown", "list", "--incident", "test"], &["status"]] {
+    let listed = said(&stage, &["unknown", "list", "--incident", "test"], &[]);
+    for args in [&["provider", "check", "canary"][..], &["status"]] {
         texts.push(said(&stage, args, &[]));
     }
     let wrong = ("DULY_LANES__CANARY__API_KEY", WRONG_KEY);
@@ -134,9 +164,9 @@ async fn no_error_repeats_what_it_is_about(route: Route, mut lane: Lane) {
         assert!(refused.contains("error: "), "{face:?} {name}: {refused}");
         texts.push(refused);
     }
-    let marks = [MARKS, &[WRONG_KEY, "price.2@", "7400000002", "2 High Street", "7400000003", "3 High Street"]].concat();
-    let leak = marks.iter().find_map(|mark| texts.iter().flat_map(|text| text.lines()).find(|line| line.contains(*mark)));
-    assert_eq!(leak, None, "{face:?} {route:?} {extra}");
+    let people: &[&str] = &[WRONG_KEY, "price.2@", "7400000002", "2 High Street", "7400000003", "3 High Street"];
+    assert_eq!(leak(&[listed], &all(&[MARKS, people], Vec::new())), None, "{face:?} {route:?} {extra}");
+    assert_eq!(leak(&texts, &all(&[MARKS, people], references(&stage).await)), None, "{face:?} {route:?} {extra}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
