@@ -293,3 +293,30 @@ impl ReadBack {
         Self { destination, content: pdf, ending: "pdf" }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of [`usual`], whose body is the provider's own error in the first case and somebody's between in the second.
+    #[test]
+    fn each_row_that_is_alike_everywhere_means_one_thing() {
+        let (unknown, minute) = ((Answer::Unknown, None), Some(Pause::Minute));
+        for (statuses, own, other) in [
+            (&[400, 413, 422][..], (Answer::Rejected, None), unknown),
+            (&[401, 402, 403], (Answer::LaneStopped, minute), (Answer::LaneStopped, minute)),
+            (&[404, 405, 406, 410, 411, 415], (Answer::LaneStopped, minute), (Answer::LaneStopped, minute)),
+            (&[429], (Answer::NotTaken, None), (Answer::NotTaken, None)),
+            (&[300, 301, 302, 303, 307, 308, 399], (Answer::Unknown, minute), (Answer::Unknown, minute)),
+            (&[407, 408, 409, 412, 414, 416, 417, 421, 423, 425, 426, 428, 431, 451, 499], unknown, unknown),
+            (&[100, 200, 201, 202, 204, 299, 500, 502, 503, 504, 599], unknown, unknown),
+        ] {
+            for (&status, is_own) in statuses.iter().flat_map(|status| [(status, true), (status, false)]) {
+                let CallResult { answer, pause, code, .. } = usual(&Reply::of(status, "{}"), is_own);
+                assert_eq!((answer, pause), if is_own { own } else { other }, "{status} {is_own}");
+                let is_read = !(200..300).contains(&status);
+                assert_eq!(code, if is_read { status.to_string() } else { "unreadable".to_owned() });
+            }
+        }
+    }
+}

@@ -110,8 +110,9 @@ fn list_at(body: &Value, key: &str) -> String {
     body.get(key).and_then(Value::as_array).map(|list| list.iter().map(word).collect::<Vec<_>>().join(", ")).unwrap_or_default()
 }
 
-/// The plan's lanes as they were approved, which of them reach nobody, and which are another account by now.
-fn lanes(context: &Context, body: &Value) -> Vec<String> {
+/// The plan's lanes as they were approved, which of them reach nobody, and which are another account by now; and until when of
+/// a day what their providers take goes on its way that day.
+fn lanes(context: &Context, body: &Value) -> Vec<(&'static str, String)> {
     // Who only reads may lack the lanes' secrets.
     let here = context.settings().ok().and_then(|settings| accounts(&settings).ok()).unwrap_or_default();
     let shown = |name: &str| {
@@ -125,7 +126,12 @@ fn lanes(context: &Context, body: &Value) -> Vec<String> {
             (None, None) => format!("{name} (not set up here)"),
         }
     };
-    body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(shown).collect()
+    let names: Vec<&str> = body.get("lanes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let cut_off = |name: &&str| {
+        let cut_off = here.get(*name).map(|account| account.capabilities().cut_off).filter(|words| !words.is_empty())?;
+        Some(("cut-off", format!("{name}: {cut_off}; what its provider takes after that waits for the next such day")))
+    };
+    names.iter().map(|name| ("lane", shown(name))).chain(names.iter().filter_map(cut_off)).collect()
 }
 
 /// The lanes that the plan does without, because they cannot take some of its messages.
@@ -203,7 +209,7 @@ pub async fn describe(context: &Context, incident: &Incident, plan: &Plan) -> Re
         row(what, n);
     }
     row("contents root", text_at(&body, "/contents/root"));
-    lanes(context, &body).into_iter().for_each(|lane| row("lane", lane));
+    lanes(context, &body).into_iter().for_each(|(what, lane)| row(what, lane));
     left_out(&body).into_iter().for_each(|lane| row("left out", lane));
     unknown_rules(&body).into_iter().for_each(|rule| row("unknown", rule));
     let texts = texts(store, &body).await?;

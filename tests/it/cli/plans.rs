@@ -1,7 +1,7 @@
 //! What `duly plan prepare` says before anybody approves.
 
 use super::desk::{Desk, Ran};
-use crate::support::eventually;
+use crate::support::{NOTIFY_KEY, eventually};
 use serde_json::json;
 
 #[tokio::test]
@@ -38,6 +38,19 @@ async fn a_prepared_plan_says_what_it_costs_at_least_and_at_most() {
         shown.contains(&format!("GBP {} to {}, by the lanes' prices", pounds(pence(pages)), pounds(pence(3 * pages)))),
         "{shown}"
     );
+}
+
+#[tokio::test]
+async fn a_plan_says_until_when_of_a_day_its_provider_must_have_a_letter_and_of_no_other_lane() {
+    let mut desk = Desk::with_incident("cut_off", "1").await;
+    desk.set("DULY_LANES__LETTERS__PROVIDER", "notify");
+    desk.set("DULY_LANES__LETTERS__API_KEY", NOTIFY_KEY);
+    desk.prepare();
+
+    let shown = desk.duly("bob", &["plan", "show", "--incident", "cards"]).fine().out;
+
+    let lines: Vec<&str> = shown.lines().filter(|line| line.starts_with("cut-off")).collect();
+    assert!(matches!(lines[..], [one] if one.contains("letters: 17:30 in the United Kingdom, on working days;")), "{shown}");
 }
 
 #[tokio::test]
