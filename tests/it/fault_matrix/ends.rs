@@ -31,6 +31,7 @@ pub const FAULTS: &[(FaultKind, Nature, u64)] = &[
     (FaultKind::Forbidden, Nature::NotTaken, 0),
     (FaultKind::RequestTimeout, Nature::Missing, 0),
     (FaultKind::ErrorBefore, Nature::Missing, 0),
+    (FaultKind::Unavailable, Nature::Missing, 0),
     (FaultKind::ErrorInside, Nature::Missing, 0),
     (FaultKind::Redirect, Nature::Missing, 0),
     (FaultKind::CutBefore, Nature::Missing, 0),
@@ -40,6 +41,7 @@ pub const FAULTS: &[(FaultKind, Nature, u64)] = &[
     (FaultKind::Hang, Nature::Made, 0),
     (FaultKind::Late, Nature::Made, 5500),
     (FaultKind::Drip, Nature::Made, 600),
+    (FaultKind::HeadDrip, Nature::Made, 600),
     (FaultKind::Gzip, Nature::Made, 0),
     (FaultKind::HugeBody, Nature::Made, 0),
 ];
