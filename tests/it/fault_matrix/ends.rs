@@ -54,6 +54,7 @@ pub const LOOK_UPS: &[FaultKind] = &[
     FaultKind::LookUpCut,
     FaultKind::LookUpMoved,
     FaultKind::LookUpTwice,
+    FaultKind::LookUpOther,
 ];
 
 /// What goes wrong with one message.

@@ -103,6 +103,7 @@ fn fault_words(kind: FaultKind) -> &'static str {
         FaultKind::LookUpNotJson => "an answer that is no JSON",
         FaultKind::LookUpCut => "connection cut",
         FaultKind::LookUpMoved => "the list moves while it is read: neither page shows it",
+        FaultKind::LookUpOther => "another message is shown",
         FaultKind::LookUpTwice => "the list moves while it is read: both pages show it",
         other => panic!("{other:?} is no fault of this matrix"),
     }
@@ -257,7 +258,7 @@ fn every_fault_of_a_call_a_look_up_and_a_repeat_is_in_the_matrix() {
     let is_in = |kind: &FaultKind| all.iter().any(|row| row.kind() == Some(*kind));
     let missing: Vec<_> = FaultKind::ALL.iter().filter(|kind| !elsewhere(kind) && !is_in(kind)).collect();
     assert!(missing.is_empty(), "{missing:?}");
-    assert!(FAULTS.iter().any(|(_, nature, _)| *nature == Nature::Made) && LOOK_UPS.len() == 6);
+    assert!(FAULTS.iter().any(|(_, nature, _)| *nature == Nature::Made) && LOOK_UPS.len() == 7);
 }
 
 #[test]
