@@ -62,7 +62,7 @@ fn a_forged_page_for_people_in_a_good_pack_is_never_vouched_for() {
 #[test]
 fn whose_decisions_a_pack_tells_of_is_never_called_checked() {
     let user = json!({"command": COMMAND, "user": ALICE, "notice": "exempt", "phase": 1});
-    let decided = changed(|case| super::story::let_go(case.push("notice.exempt", Some(4), user)));
+    let decided = changed(|case| let_go(case.push("notice.exempt", Some(4), user)));
     for (files, said) in [
         (decided.pack_files(), "the command and its signature are not in a pack"),
         (super::person::pack(&story(), 3), "neither the command nor its signature is in a person's pack"),
