@@ -82,9 +82,9 @@ impl Capabilities {
         match self.words {
             [] => Some(ClaimedBy::Provider),
             // What came to another lane's door may be a word of that lane's channel.
-            words => find_word(words, channel, word)
-                .or_else(|| words.iter().find(|row| row.word == word))
-                .map(|row| row.claimed_by),
+            words => {
+                find_word(words, channel, word).or_else(|| words.iter().find(|row| row.word == word)).map(|row| row.claimed_by)
+            }
         }
     }
 

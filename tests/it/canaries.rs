@@ -1,8 +1,7 @@
 //! Whatever is logged, however much is asked for, says nothing of a person: asked of a lane at each kind of provider, because
 //! each brings libraries of its own.
 
-use crate::support::free_port;
-use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually};
+use crate::support::{Lane, NOTIFY_KEY, Setup, Stage, eventually, free_port};
 use duly::model::state::Route;
 use duly::provider::Check;
 use duly_sandbox::{Face, Fault, FaultKind, ProviderConfig, Requests};

@@ -123,7 +123,9 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
         let set = TemplateSet::load(&[folder.as_path()]).unwrap();
         let all = TEXTS_ALWAYS.iter().chain(TEXTS_OPTIONAL);
-        let texts: Value = all.map(|name| ((*name).to_owned(), json!("Plain words."))).collect::<Map<_, _>>().into();
+        let plain: Map<String, Value> = all.map(|name| ((*name).to_owned(), json!("Plain words."))).collect();
+        // A second language beside the first has texts of its own.
+        let texts: Value = plain.clone().into_iter().chain([("cy".to_owned(), plain.into())]).collect::<Map<_, _>>().into();
         let mut rewritten = Vec::new();
         for template in set.all() {
             let reader = made_up(template, &texts, |_| "words".to_owned());
