@@ -68,7 +68,6 @@ async fn sends_and_questions_together_keep_to_the_limit_of_a_provider_that_count
 
     assert_eq!((stage.sandbox.state.over_limit("stannp"), stage.produced()), (0, 60));
     assert!(while_sending >= 3, "{while_sending}: those who send leave a part to questions");
-    stage.audit().await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod lob;
 mod notify;
 mod plain;
 mod stannp;
+mod tries;
 mod twilio;
 
 use crate::account::Physical;
@@ -17,6 +18,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub(crate) use tries::{ContentWith, Tries};
 
 /// Whose wire format a provider account speaks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,29 +274,6 @@ pub(crate) struct Written {
     pub body: String,
     /// Headers that prove where it comes from.
     pub proof: Vec<(&'static str, String)>,
-}
-
-/// When a receipt that found nobody is tried again.
-pub(crate) struct Tries {
-    /// Waits, ms.
-    pub waits_ms: Vec<u64>,
-    /// Which answers end the trying.
-    pub content_with: ContentWith,
-    /// After so many failures within a day none is sent any more, until somebody subscribes again.
-    pub pauses_after: Option<usize>,
-}
-
-/// Which answers a provider takes for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ContentWith {
-    /// 2xx.
-    Success,
-    /// All but 5xx.
-    NoServerError,
-    /// All but 5xx and 429.
-    NoServerErrorNorLimit,
-    /// Any: it tries again only where nobody was there.
-    Anything,
 }
 
 /// One provider's wire format.

@@ -120,9 +120,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("guard_off", past!("a guard of the database is gone")),
     (
         "guard_differs",
-        past!(
-            "something else stands in a guard's place or was added to Duly's tables; `duly migrate` against an empty database shows what must stand there"
-        ),
+        past!("a guard is another one, or one was added; `duly migrate` on an empty database shows what must stand there"),
     ),
     ("clock_differs", past!("the database's clock was exchanged, and no time that was written since can be relied on")),
     ("rights_differ", past!("a role has other rights there than Duly's migrations gave it; have them put right")),

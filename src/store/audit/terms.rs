@@ -23,7 +23,7 @@ impl Snapshot {
                 group by r.receipt_id
                having r.result = 'refused'
                    or (r.result = 'unmatched' and not exists (select from outcome p where p.provider_id = r.provider_id and p.message_id <> all(array_agg(a.message_id))))
-                   or (r.result is not null and not coalesce(r.message_id = any(array_agg(a.message_id)), false))
+                   or (r.result <> 'unmatched' and not coalesce(r.message_id = any(array_agg(a.message_id)), false))
                    or (r.result is null and (r.due_at is null or r.due_at > duly_now() + interval '1 millisecond' * $3::bigint))
                    or (r.result = 'replay' and not exists (select from receipt e where e.controller_id = r.controller_id
                         and e.provider = r.provider and e.event_name = r.event_name and e.reference is not distinct from r.reference and e.verdict = 'verified' and e.receipt_id < r.receipt_id))

@@ -1,6 +1,6 @@
 //! What the commands answer where somebody would be forgotten, and what they ask before it is too late.
 
-use super::desk::Desk;
+use super::desk::{Desk, Ran};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
@@ -62,11 +62,13 @@ async fn a_pause_stops_every_running_plan_and_one_that_is_named_says_which_goes_
         desk.duly("bob", &["plan", "go", "--incident", "cards", "--plan", number]).fine();
     }
 
-    let one = desk.duly("bob", &["plan", "pause", "--incident", "cards", "--plan", "2"]).fine().err;
-    assert_eq!(one, "Plan 2 is paused.\nPlan 1 goes on sending: 4 people not told yet.\n");
+    // That both are rehearsals is said below (`rehearsed::`).
+    let said =
+        |ran: Ran| ran.fine().err.lines().filter(|line| !line.starts_with("Mind: ")).map(str::to_owned).collect::<Vec<_>>();
+    let one = said(desk.duly("bob", &["plan", "pause", "--incident", "cards", "--plan", "2"]));
+    assert_eq!(one, ["Plan 2 is paused.", "Plan 1 goes on sending: 4 people not told yet."]);
     desk.duly("bob", &plan("resume")).fine();
-    let all = desk.duly("bob", &plan("pause")).fine().err;
-    assert_eq!(all, "Plan 1 is paused.\nPlan 2 is paused.\n");
+    assert_eq!(said(desk.duly("bob", &plan("pause"))), ["Plan 1 is paused.", "Plan 2 is paused."]);
     assert_eq!(word(&desk, "select string_agg(state, ' ') from plan").await, "paused paused");
     desk.duly("bob", &plan("resume")).refused("2 plans are paused: 1, 2", "--plan 2");
 }

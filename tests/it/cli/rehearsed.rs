@@ -50,7 +50,7 @@ const OF_NO_LANE: &[&str] = &[
     "controller add",
     "controller list",
     "controller set",
-    "help words",
+    "help",
     "hold lift",
     "hold list",
     "hold set",
@@ -147,6 +147,8 @@ async fn whoever_moves_a_plan_or_an_incident_or_lists_its_messages_is_told_that_
     let decide =
         ["unknown", "decide", &message, "--incident", "cards", "--choice", "next-step", "--reason", "docket 7", "--json"];
     assert_eq!(asked.said(&decide).fine().json()["rehearsal"], json!([SAID]));
+    // Signs the log besides, with which a statement is compared.
+    desk.duly("ann", &["pack", "incident", "--incident", "cards", "--out", "pack.zip"]).fine();
     desk.write("counts.csv", "channel,count\nletter,0\n");
     let statement = ["provider", "statement", "counts.csv", "--incident", "cards", "--lane", "letters"];
     assert_eq!(asked.both(&statement)["rehearsal"], json!([SAID]));

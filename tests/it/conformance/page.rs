@@ -63,7 +63,7 @@ fn every_duration_on_the_page_is_reckoned_from_the_pace_at_which_duly_sends_and_
         round(slowest, 1)
     );
     let seen = format!(
-        "47,000 letters are seen after {} at 50 a second, and at Stannp's {slowest} a second after {}.",
+        "47,000 letters are seen after {} at 50 a second, and at Stannp's {slowest} a second after {}",
         round(50, 2),
         round(slowest, 2)
     );
