@@ -1,7 +1,7 @@
 //! A process dies, or freezes for longer than its lease and thaws, at each point of a call, with each class of provider: one
 //! person each time, an exact end, and never a second message. `fault_matrix::` kills it there with every fault.
 
-use crate::fault_matrix::ends::{Row, end};
+use crate::fault_matrix::ends::{Nature, Row, end};
 use crate::support::{Capability, Lane, Process, Setup, Stage, eventually, lane};
 use duly_sandbox::{Fault, FaultKind, Requests};
 use futures::StreamExt;
@@ -80,6 +80,10 @@ pub fn points(capability: Capability) -> Vec<Point> {
 /// The ends that a cell may have; more than one only where two processes race for a fact that both may state.
 fn ends(point: Point, capability: Capability, blow: Blow) -> Vec<End> {
     match blow {
+        // What a scheduler dies in is about a call that was cut (`faulty`).
+        Blow::Kill if is_of_scheduler(point) => {
+            end(capability, Row::Call(FaultKind::CutAfter, Nature::Made, 0), Some(point)).into_iter().collect()
+        }
         Blow::Kill => end(capability, Row::Clean, Some(point)).into_iter().collect(),
         Blow::Freeze => thawed(point, capability).to_vec(),
     }

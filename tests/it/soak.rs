@@ -154,7 +154,7 @@ async fn a_run_in_which_everything_goes_wrong_loses_nobody_and_tells_nobody_twic
     stage.serve_receipts().await;
     let _schedulers = [stage.start(&["scheduler"]), stage.start(&["scheduler"])];
 
-    let kills = disturb(&stage, &mut dice, 5 + messages / 400, Duration::from_millis(480_000 + messages * 30)).await;
+    let kills = disturb(&stage, &mut dice, 5 + messages / 400, Duration::from_millis(480_000 + messages * 45)).await;
 
     stage.audit().await;
     let tried = stage.count("select count(*) from message").await.unsigned_abs();
