@@ -241,8 +241,7 @@ impl Store {
                select r.receipt_id, coalesce(r.sealed, '') as "sealed!", coalesce(r.claimed, r.status) as status, r.claimed_by, r.stop_code, r.provider as "lane!", r.provider_id, c.receipts_secret_key, s.is_replay as "is_replay!",
                       s.is_replay and r.received_at >= to_timestamp(floor(extract(epoch from duly_now()) * 1000 / $2::bigint) * $2 / 1000) as "is_early!",
                       a.incident_no as "incident_no?", a.message_id as "message_id?", a.person_id as "person_id?", a.lane as "called_lane?", a.reference as "known_as?", r.controller_id,
-                      (select o.provider_id from outcome o where o.controller_id = r.controller_id and o.incident_no = a.incident_no
-                          and o.message_id = a.message_id and o.provider_id is not null
+                      (select o.provider_id from outcome o where o.controller_id = r.controller_id and o.incident_no = a.incident_no and o.message_id = a.message_id and o.provider_id is not null
                           and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
                               where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = any(r.lanes)) limit 1) as known_id,
                       i.wrapped_key as "wrapped_incident_key?", k.wrapped as "wrapped_person_key?"
@@ -260,8 +259,7 @@ impl Store {
                        (select a.incident_no, a.message_id, a.person_id, a.lane, a.reference from outcome o
                           join attempt a on a.controller_id = o.controller_id and a.incident_no = o.incident_no
                                and a.message_id = o.message_id and a.attempt = o.attempt
-                         where r.reference is null and o.provider_id = r.provider_id and o.controller_id = r.controller_id
-                           and a.lane = any(r.lanes)
+                         where r.reference is null and o.provider_id = r.provider_id and o.controller_id = r.controller_id and a.lane = any(r.lanes)
                            and not exists (select from outcome p join message n on n.controller_id = p.controller_id and n.incident_no = p.incident_no and n.message_id = p.message_id
                                 where p.provider_id = o.provider_id and p.message_id <> o.message_id and n.lane = any(r.lanes)) limit 1)
                        limit 1) a on true

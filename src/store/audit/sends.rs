@@ -87,8 +87,7 @@ impl Snapshot {
                   and not exists (select from receipt r where r.message_id = e.message_id and encode(sha256(r.sealed), 'hex') = b.hash
                       and (r.claimed is not null or r.claimed_by is not distinct from b.claimed_by))
                union all
-               -- A receipt names its message by the reference of a call on its lane, or else on another lane of the same account, of
-               -- which nothing here tells: then it must name it. Calls that a restore lost have none any more.
+               -- A receipt names its message by a call's reference, on its lane or another of the account. A restore loses calls.
                select 'receipt_differs' as code, r.receipt_id::text from receipt r join message m on m.message_id = r.message_id
                 where m.controller_id = $1 and m.incident_no = $2 and r.result in ('applied', 'no_change')
                   and not exists (select from attempt a where a.controller_id = $1 and a.incident_no = $2 and a.message_id = r.message_id
