@@ -5,7 +5,7 @@
 //!
 //! A second submit under the same reference is a second message (the reference is a label, not a key), so an unknown call
 //! is only ever resolved by its look-up. Our text goes out through a template whose whole body is `((body))`; what Notify
-//! would write otherwise is refused before ([`rewriting`]), and what it made of the rest comes back and is compared.
+//! would write otherwise is refused before (`rewriting`), and what it made of the rest comes back and is compared.
 
 mod jwt;
 mod receipt;
