@@ -1,6 +1,7 @@
 //! A long run in which everything goes wrong at once: every fault, three workers, kills at random. Nobody is lost, nobody
 //! told twice, and whatever is not known is resolved or listed. `make soak` runs it with 100,000 messages.
 
+use crate::fault_matrix::ends::LOOK_UPS;
 use crate::support::{Lane, Process, Setup, Stage};
 use duly::model::state::Route;
 use duly_sandbox::{Fault, FaultKind, ProviderConfig};
@@ -25,15 +26,6 @@ const STOPPING: &[FaultKind] = &[
 const OF_RECALLS: &[FaultKind] = &[FaultKind::CancelLost, FaultKind::CancelCut];
 /// Faults of the letters that a provider shows; the plain face shows none (`shown::`).
 const OF_SHOWN: &[FaultKind] = &[FaultKind::LetterShownOther];
-/// Faults of look-ups, for who has any.
-const OF_LOOK_UPS: &[FaultKind] = &[
-    FaultKind::LookUpError,
-    FaultKind::LookUpTooMany,
-    FaultKind::LookUpNotJson,
-    FaultKind::LookUpCut,
-    FaultKind::LookUpMoved,
-    FaultKind::LookUpTwice,
-];
 /// Faults of letters alone; a conflict needs a repeat of what was made, and only letters are repeated.
 const OF_LETTERS: &[FaultKind] =
     &[FaultKind::LetterReturned, FaultKind::LetterInvalid, FaultKind::PrintOutage, FaultKind::Conflict];
@@ -62,8 +54,7 @@ fn faults(channel: &str) -> Vec<Fault> {
     let others = if channel == "letter" { OF_TEXTS } else { OF_LETTERS };
     // What has another message's id is believed of nobody (`vendors::`): it would wait for news for ever, and no run would end.
     let fits = |kind: &&FaultKind| {
-        **kind != FaultKind::IdTwice
-            && ![STOPPING, OF_RECALLS, OF_SHOWN, OF_LOOK_UPS, others].iter().any(|list| list.contains(kind))
+        **kind != FaultKind::IdTwice && ![STOPPING, OF_RECALLS, OF_SHOWN, LOOK_UPS, others].iter().any(|list| list.contains(kind))
     };
     FaultKind::ALL
         .iter()
@@ -83,7 +74,7 @@ fn lanes(per_second: u32) -> Vec<Lane> {
     // Its receipts come later than our repeat: else they would tell of every letter that was made, and none were repeated.
     let letters = ProviderConfig { idempotent: true, lookup: false, receipt_delay_ms: 4000, ..provider("letter") };
     let mut lagging = ProviderConfig { lookup_lag_ms: 300, ..provider("sms") };
-    lagging.faults.extend(OF_LOOK_UPS.iter().map(|kind| Fault { per_mille: OFTEN, ..Fault::always(*kind).lasting(300) }));
+    lagging.faults.extend(LOOK_UPS.iter().map(|kind| Fault { per_mille: OFTEN, ..Fault::always(*kind).lasting(300) }));
     let blind = ProviderConfig { lookup: false, ..provider("sms") };
     // A letter whose text came through after all is not repeated: when its key is old, somebody is asked.
     let lane =
@@ -154,7 +145,7 @@ async fn a_run_in_which_everything_goes_wrong_loses_nobody_and_tells_nobody_twic
     assert_eq!(undecided.await, 0, "everybody has an end state, or waits for somebody's decision by name");
     for (lane, fired) in stage.sandbox.state.counts() {
         let planned = faults(if lane == "letters" { "letter" } else { "sms" });
-        let of_look_ups = OF_LOOK_UPS.iter().filter(|_| lane == "sms-a").copied();
+        let of_look_ups = LOOK_UPS.iter().filter(|_| lane == "sms-a").copied();
         let silent: Vec<FaultKind> =
             planned.iter().map(|f| f.kind).chain(of_look_ups).filter(|kind| !fired.contains_key(kind)).collect();
         assert!(silent.is_empty(), "{lane}: never fired: {silent:?}, but {fired:?}");

@@ -43,6 +43,11 @@ async fn stop(mut worker: Process) {
     assert!(worker.terminate().await.success());
 }
 
+/// A worker takes so many together.
+fn one_batch(many: &str) -> [(&'static str, &str); 2] {
+    [("DULY_DISPATCH__BATCH_SIZE_MAX", many), ("DULY_DISPATCH__BATCH_LINGER_MS", "30000")]
+}
+
 /// A stage on which round follows round.
 pub struct Ground {
     stage: Stage,
@@ -127,7 +132,7 @@ impl Ground {
     /// A worker takes all of them in one batch, and dies with it.
     async fn worker_dies(&mut self, point: Point, first: u32, cells: &mut [Cell], faults: Vec<Fault>) -> Process {
         let many = cells.len().to_string();
-        let batch = [("DULY_DISPATCH__BATCH_SIZE_MAX", many.as_str()), ("DULY_DISPATCH__BATCH_LINGER_MS", "30000")];
+        let batch = one_batch(&many);
         let one_by_one = [batch[0], batch[1], ("DULY_FAILPOINT_MANY", many.as_str())];
         let (failpoint, variables) = match point {
             Point::Call(name @ ("checked_not_written" | "response_read")) => (Some(name), &one_by_one[..]),
@@ -180,20 +185,18 @@ impl Ground {
 
     async fn name_look_ups(&self, cells: &[Cell], mut faults: Vec<Fault>) {
         const REFERENCE: &str = "select reference from attempt where message_id = $1";
+        // Twilio finds by number.
+        if self.capability == Capability::WeakLookup {
+            return;
+        }
         for cell in cells {
             let Row::LookUp(kind) = cell.row else { continue };
             let found = sqlx::query_scalar(REFERENCE).bind(cell.message).fetch_one(&self.stage.owner);
             let reference: String = found.await.unwrap();
-            let mut named = cell.row.faults(&cell.number);
-            named.retain(|fault| fault.kind == kind);
-            faults.retain(|fault| fault.kind != kind || fault.of.as_ref() != Some(&cell.number) || self.is_found_by_number());
-            faults.extend(named.into_iter().filter(|_| !self.is_found_by_number()).map(|fault| fault.of(&reference)));
+            let own = |fault: &&mut Fault| fault.kind == kind && fault.of.as_ref() == Some(&cell.number);
+            faults.iter_mut().filter(own).for_each(|fault| fault.of = Some(reference.clone()));
         }
         self.stage.sandbox.state.set_faults("sms", faults);
-    }
-
-    fn is_found_by_number(&self) -> bool {
-        self.capability == Capability::WeakLookup
     }
 
     /// A scheduler looks after all of them in one sweep, and dies in it.
@@ -202,8 +205,7 @@ impl Ground {
         self.scheduler = None;
         let many = cells.len().to_string();
         // All in one batch: what stops the lane stops it for nobody of them.
-        let batch = [("DULY_DISPATCH__BATCH_SIZE_MAX", many.as_str()), ("DULY_DISPATCH__BATCH_LINGER_MS", "30000")];
-        let mut calls = self.start_with("worker", None, &[&batch[..], &[LEFT_ALONE]].concat());
+        let mut calls = self.start_with("worker", None, &[&one_batch(&many)[..], &[LEFT_ALONE]].concat());
         let mut before = self.start_with("scheduler", None, &[LEFT_ALONE]);
         self.add(first, cells).await;
         self.until("no call's end is known", cells, |states| states.iter().all(|state| state == "unknown")).await;
